@@ -1,0 +1,24 @@
+# One CMake target per folder ("room"). A room sees only the rooms it names in DEPS, so an include
+# that breaks the layers of docs/ARCHITECTURE.md fails to link or, earlier, tests/tidy.
+
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter -fno-omit-frame-pointer
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_link_options(-fuse-ld=lld)
+include_directories(${CMAKE_SOURCE_DIR})
+
+# apisix_room(<name> [DEPS rooms...] [LIBS libraries...]): every .cc of the current folder.
+function(apisix_room name)
+  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS;SUBFOLDERS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(folder ${ROOM_SUBFOLDERS})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
+    list(APPEND sources ${more})
+  endforeach()
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC ${ROOM_DEPS} ${ROOM_LIBS})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ROOM_DEPS} ${ROOM_LIBS})
+  endif()
+endfunction()

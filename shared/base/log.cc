@@ -1,0 +1,99 @@
+#include "shared/base/log.h"
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace apisix::base {
+namespace {
+
+constexpr std::array<std::string_view, 8> kLevelNames = {"emerg", "alert",  "crit", "error",
+                                                         "warn",  "notice", "info", "debug"};
+
+struct ErrorLog {
+  int fd = STDERR_FILENO;
+  LogLevel level = LogLevel::kWarn;
+  std::string path;
+};
+
+ErrorLog& error_log() {
+  static ErrorLog instance;
+  return instance;
+}
+
+std::string escape_controls(std::string_view message) {
+  std::string out;
+  out.reserve(message.size());
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02X}", byte);
+    }
+  }
+  return out;
+}
+
+Result<int> open_append(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return system_error("cannot open error log \"" + path + "\"", errno);
+  return fd;
+}
+
+}  // namespace
+
+Result<LogLevel> parse_log_level(std::string_view name) {
+  for (std::size_t i = 0; i < kLevelNames.size(); ++i) {
+    if (kLevelNames[i] == name) return static_cast<LogLevel>(i);
+  }
+  return invalid(fmt::format(
+      "unknown log level \"{}\", expected one of debug info notice warn error crit alert emerg", name));
+}
+
+Status open_error_log(const std::string& path, LogLevel level) {
+  ErrorLog& state = error_log();
+  state.level = level;
+  if (path.empty() || path == "stderr") return {};
+  auto fd = open_append(path);
+  if (!fd) return std::unexpected(fd.error());
+  if (state.fd != STDERR_FILENO) ::close(state.fd);
+  state.fd = *fd;
+  state.path = path;
+  return {};
+}
+
+Status reopen_error_log() {
+  const std::string path = error_log().path;
+  return path.empty() ? Status{} : open_error_log(path, error_log().level);
+}
+
+void set_log_level(LogLevel level) {
+  error_log().level = level;
+}
+LogLevel log_level() {
+  return error_log().level;
+}
+int error_log_fd() {
+  return error_log().fd;
+}
+
+void log_line(LogLevel level, std::string_view message) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  std::array<char, 32> when{};
+  std::strftime(when.data(), when.size(), "%Y/%m/%d %H:%M:%S", &local);
+  const std::string line =
+      fmt::format("{} [{}] {}#{}: {}\n", when.data(), kLevelNames[static_cast<std::size_t>(level)],
+                  ::getpid(), ::syscall(SYS_gettid), escape_controls(message));
+  // A full disk must not stop traffic: a line that cannot be written is lost.
+  [[maybe_unused]] const auto written = ::write(error_log().fd, line.data(), line.size());
+}
+
+}  // namespace apisix::base

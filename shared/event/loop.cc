@@ -1,0 +1,89 @@
+#include "shared/event/loop.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <event2/event.h>
+
+namespace apisix::event {
+namespace {
+
+constexpr std::uint64_t kLongestWaitMs = 60'000;
+
+event_base* make_base() {
+  event_config* config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  event_config_avoid_method(config, "select");
+  event_config_avoid_method(config, "poll");
+  event_base* base = event_base_new_with_config(config);
+  event_config_free(config);
+  if (base == nullptr) throw std::runtime_error("cannot make an epoll event base");
+  return base;
+}
+
+}  // namespace
+
+Loop::Loop()
+    : base_(make_base()),
+      wake_(event_new(base_, -1, 0, &Loop::on_wake, this)),
+      timers_(clock_.monotonic_ms()) {}
+
+Loop::~Loop() {
+  end_of_turn_.clear();
+  posted_.clear();
+  event_free(wake_);
+  event_base_free(base_);
+}
+
+void Loop::on_wake(int, short, void* self) {
+  static_cast<Loop*>(self)->wake_at_ms_ = kNever;
+}
+
+// Leaves an earlier wake-up in place: a needless turn is cheaper than moving it on each request.
+void Loop::arm_wake(std::uint64_t at_ms, std::uint64_t now_ms) {
+  if (wake_at_ms_ <= at_ms) return;
+  wake_at_ms_ = at_ms;
+  const std::uint64_t wait = at_ms - now_ms;
+  const timeval limit{static_cast<time_t>(wait / 1000), static_cast<suseconds_t>(wait % 1000 * 1000)};
+  event_add(wake_, &limit);
+}
+
+void Loop::run() {
+  stopped_ = false;
+  while (!stopped_) run_once(kLongestWaitMs);
+}
+
+void Loop::run_once(std::uint64_t wait_ms) {
+  const std::uint64_t now = clock_.monotonic_ms();
+  const std::uint64_t wait = has_work() ? 0 : std::min(wait_ms, timers_.next_delay_ms(now).value_or(wait_ms));
+  clock_is_fresh_ = false;
+  if (wait == 0) {
+    event_base_loop(base_, EVLOOP_NONBLOCK);
+  } else {
+    arm_wake(now + wait, now);
+    event_base_loop(base_, EVLOOP_ONCE);
+  }
+  finish_turn();
+}
+
+void Loop::refresh_clock() {
+  clock_.refresh();
+  timers_.set_now(clock_.monotonic_ms());
+  clock_is_fresh_ = true;
+}
+
+void Loop::finish_turn() {
+  note_activity();
+  timers_.advance(clock_.monotonic_ms());
+  while (!posted_.empty() || !ready_.empty()) {
+    ready_.drain();
+    std::vector<std::function<void()>> work;
+    work.swap(posted_);
+    for (auto& item : work) item();
+  }
+  std::vector<std::function<void()>> last;
+  last.swap(end_of_turn_);
+  for (auto& item : last) item();
+}
+
+}  // namespace apisix::event

@@ -1,0 +1,71 @@
+// Loop: the one event loop of a process (a single thread). The only folder that knows libevent.
+//
+// A turn: wait -> refresh the clock -> io callbacks -> due timers -> the ready queue (coroutines that became
+// resumable are never resumed inline by an event) -> end-of-turn work (burying connections).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "shared/base/clock.h"
+#include "shared/event/ready_queue.h"
+#include "shared/event/timer_wheel.h"
+
+struct event;
+struct event_base;
+
+namespace apisix::event {
+
+class Loop {
+ public:
+  // Throws std::runtime_error when the kernel gives no epoll instance: only made before Ready.
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Turns until stop().
+  void run();
+  void stop() { stopped_ = true; }
+  // One turn that waits at most `wait_ms`; for tests and for the steps before Ready.
+  void run_once(std::uint64_t wait_ms);
+
+  const base::Clock& clock() const { return clock_; }
+  TimerWheel& timers() { return timers_; }
+  ReadyQueue& ready() { return ready_; }
+
+  // Runs `work` before this turn ends (in the next turn when called from end-of-turn work).
+  void post(std::function<void()> work) { posted_.push_back(std::move(work)); }
+  // Runs `work` last in this turn, when no callback of the turn can still be on the stack.
+  void at_end_of_turn(std::function<void()> work) { end_of_turn_.push_back(std::move(work)); }
+
+  event_base* handle() { return base_; }
+  // Called by IoWatch before each callback: reads the time once per turn.
+  void note_activity() {
+    if (!clock_is_fresh_) [[unlikely]]
+      refresh_clock();
+  }
+
+ private:
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  static void on_wake(int, short, void* self);
+  void arm_wake(std::uint64_t at_ms, std::uint64_t now_ms);
+  void refresh_clock();
+  void finish_turn();
+  bool has_work() const { return !ready_.empty() || !posted_.empty() || !end_of_turn_.empty(); }
+
+  event_base* base_;
+  ::event* wake_;  // bounds the wait
+  std::uint64_t wake_at_ms_ = kNever;
+  base::Clock clock_;
+  TimerWheel timers_;
+  ReadyQueue ready_;
+  std::vector<std::function<void()>> posted_;
+  std::vector<std::function<void()>> end_of_turn_;
+  bool clock_is_fresh_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace apisix::event

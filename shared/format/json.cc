@@ -1,0 +1,168 @@
+#include "shared/format/json.h"
+
+#include <cmath>
+#include <memory>
+
+#include <json/reader.h>
+#include <json/writer.h>
+
+namespace apisix::format {
+namespace {
+
+std::unique_ptr<::Json::CharReader> make_reader() {
+  ::Json::CharReaderBuilder builder;
+  ::Json::CharReaderBuilder::strictMode(&builder.settings_);
+  builder["strictRoot"] = false;     // any value may be the root: PATCH of a sub-path sends scalars
+  builder["rejectDupKeys"] = false;  // the last wins, as in cjson
+  builder["stackLimit"] = kJsonDepthMax;
+  return std::unique_ptr<::Json::CharReader>(builder.newCharReader());
+}
+
+// jsoncpp's report is several lines; ours is one.
+std::string one_line(std::string errors) {
+  while (!errors.empty() && errors.back() == '\n') errors.pop_back();
+  std::string out;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    if (errors[i] != '\n') {
+      out += errors[i];
+    } else {
+      out += ' ';
+      while (i + 1 < errors.size() && errors[i + 1] == ' ') ++i;
+    }
+  }
+  return out.starts_with("* ") ? out.substr(2) : out;
+}
+
+void append_string(std::string& out, const std::string& text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      default: {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f) {
+          out += c;
+        } else {
+          out += "\\u00";
+          out += kHex[byte >> 4];
+          out += kHex[byte & 15];
+        }
+      }
+    }
+  }
+  out += '"';
+}
+
+void append_number(std::string& out, double number) {
+  if (!std::isfinite(number)) {
+    out += "null";
+    return;
+  }
+  // 14 digits as cjson; 2^53 bounds what stays exact.
+  if (number == std::floor(number) && std::fabs(number) < 9007199254740992.0) {
+    out += std::to_string(static_cast<long long>(number));
+    return;
+  }
+  char buffer[32];
+  out.append(buffer, static_cast<std::size_t>(std::snprintf(buffer, sizeof buffer, "%.14g", number)));
+}
+
+void append_value(std::string& out, const Json& value);
+
+void append_array(std::string& out, const Json& value) {
+  out += '[';
+  bool first = true;
+  for (const Json& element : value) {
+    if (!first) out += ',';
+    first = false;
+    append_value(out, element);
+  }
+  out += ']';
+}
+
+void append_object(std::string& out, const Json& value) {
+  out += '{';
+  bool first = true;
+  for (auto member = value.begin(); member != value.end(); ++member) {
+    if (!first) out += ',';
+    first = false;
+    append_string(out, member.name());
+    out += ':';
+    append_value(out, *member);
+  }
+  out += '}';
+}
+
+void append_value(std::string& out, const Json& value) {
+  switch (value.type()) {
+    case ::Json::nullValue:
+      out += "null";
+      return;
+    case ::Json::booleanValue:
+      out += value.asBool() ? "true" : "false";
+      return;
+    case ::Json::intValue:
+      out += std::to_string(value.asLargestInt());
+      return;
+    case ::Json::uintValue:
+      out += std::to_string(value.asLargestUInt());
+      return;
+    case ::Json::realValue:
+      return append_number(out, value.asDouble());
+    case ::Json::stringValue:
+      return append_string(out, value.asString());
+    case ::Json::arrayValue:
+      return append_array(out, value);
+    case ::Json::objectValue:
+      return append_object(out, value);
+  }
+}
+
+}  // namespace
+
+base::Result<Json> parse_json(std::string_view text) {
+  static thread_local const std::unique_ptr<::Json::CharReader> reader = make_reader();
+  Json value;
+  std::string errors;
+  try {
+    if (reader->parse(text.data(), text.data() + text.size(), &value, &errors)) return value;
+  } catch (const std::exception& error) {  // nesting over the limit
+    errors = error.what();
+  }
+  return base::invalid(one_line(std::move(errors)));
+}
+
+std::string to_json(const Json& value) {
+  std::string out;
+  append_value(out, value);
+  return out;
+}
+
+const Json& find_member(const Json& object, std::string_view name) {
+  if (!object.isObject()) return Json::nullSingleton();
+  const Json* found = object.find(name.data(), name.data() + name.size());
+  return found != nullptr ? *found : Json::nullSingleton();
+}
+
+}  // namespace apisix::format

@@ -1,0 +1,115 @@
+// Store: a revisioned key-value map with watch, etcd's model. Three providers keep it: etcd_store (gRPC),
+// local_store (LMDB), file_store. Ids, createdIndex/modifiedIndex, paging and PATCH races therefore
+// behave the same on each.
+//
+// One Store per process, used from the loop's thread only. Calls that may touch the disk or the network
+// are Tasks: they never block the loop. Keys are whole, "/apisix/routes/1".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "shared/async/task.h"
+#include "shared/base/result.h"
+
+namespace apisix::store {
+
+using Revision = std::int64_t;  // of the whole store; the first write makes 2, as in etcd
+using LeaseId = std::int64_t;   // 0 = none
+
+struct Item {
+  std::string key;
+  std::string value;
+  Revision create_revision = 0;
+  Revision mod_revision = 0;
+  std::int64_t version = 0;  // writes since creation, 1 for the first
+  LeaseId lease = 0;
+};
+
+struct ListReply {
+  std::vector<Item> items;  // sorted by key
+  Revision revision = 0;    // the store's, at which the list is exact
+};
+
+// A condition of a transaction on one key.
+struct Compare {
+  enum class Target : unsigned char { kModRevision, kCreateRevision } target = Target::kModRevision;
+  std::string key;
+  Revision expected = 0;  // 0 = the key does not exist
+};
+
+struct Put {
+  std::string key;
+  std::string value;
+  LeaseId lease = 0;
+};
+
+struct Delete {
+  std::string key;
+};
+
+using Write = std::variant<Put, Delete>;
+
+// All or nothing: when every compare holds, all writes happen at one new revision.
+struct Txn {
+  std::vector<Compare> compares;
+  std::vector<Write> writes;
+};
+
+struct TxnReply {
+  bool succeeded = false;      // false: a compare did not hold, nothing was written
+  Revision revision = 0;       // of the store after the transaction
+  std::vector<Item> previous;  // one for each write: the item before it; mod_revision 0 = there was none
+};
+
+struct Event {
+  enum class Type : unsigned char { kPut, kDelete } type = Type::kPut;
+  Item item;  // kDelete: only key and mod_revision
+};
+
+// Everything one revision (one transaction) changed, in order; applied in one turn of the loop.
+struct EventBatch {
+  Revision revision = 0;
+  std::vector<Event> events;
+};
+
+struct WatchCallbacks {
+  std::function<void(const EventBatch&)> on_batch;
+  // The watch cannot go on (compaction, lower revision, another cluster): list again, diff, watch again.
+  std::function<void(const base::Error&)> on_lost;
+};
+
+// Ends the watch when destroyed; after that no callback runs.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Key -> item; kNotFound when there is none.
+  virtual async::Task<base::Result<Item>> get(std::string key) = 0;
+  // All items whose key starts with `prefix`, at one revision.
+  virtual async::Task<base::Result<ListReply>> list(std::string prefix) = 0;
+  // On success the writes are durable: they survive kill -9 and power loss.
+  virtual async::Task<base::Result<TxnReply>> txn(Txn txn) = 0;
+  // A lease that deletes its keys after `ttl_seconds` unless it is kept alive.
+  virtual async::Task<base::Result<LeaseId>> grant_lease(std::int64_t ttl_seconds) = 0;
+
+  // Delivers every batch with revision >= from_revision for keys under `prefix`, in order, each once.
+  // Callbacks run on the loop, never from inside watch().
+  virtual std::unique_ptr<Watch> watch(std::string prefix, Revision from_revision,
+                                       WatchCallbacks callbacks) = 0;
+
+  // "local", "etcd", "yaml", "json"
+  virtual std::string_view provider() const = 0;
+};
+
+}  // namespace apisix::store

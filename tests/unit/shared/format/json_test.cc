@@ -1,0 +1,31 @@
+#include "shared/format/json.h"
+
+#include <gtest/gtest.h>
+
+namespace apisix::format {
+namespace {
+
+TEST(Json, RoundTripsWithWholeNumbersUnfractioned) {
+  const auto value = parse_json(R"({"b":[1,2.0,0.5,-3],"a":{"x":null,"y":true,"z":"q\"\u0001"}})");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(to_json(*value), R"({"a":{"x":null,"y":true,"z":"q\"\u0001"},"b":[1,2,0.5,-3]})");
+}
+
+TEST(Json, RefusesWhatIsNotOneStrictValue) {
+  for (const char* bad : {"", "{", "{\"a\":}", "[1,]", "{} x", "{'a':1}", "nope", "{\"a\":1,}"}) {
+    const auto value = parse_json(bad);
+    ASSERT_FALSE(value) << bad;
+    EXPECT_NE(value.error().what.find("Line"), std::string::npos) << value.error().what;
+  }
+}
+
+TEST(Json, RefusesDeepNesting) {
+  EXPECT_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')));
+}
+
+TEST(Json, ScalarsAreValues) {
+  EXPECT_EQ(parse_json("12")->asInt(), 12);
+}
+
+}  // namespace
+}  // namespace apisix::format
