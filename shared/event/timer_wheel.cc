@@ -9,24 +9,23 @@ constexpr std::uint64_t kMask = 255;
 
 }  // namespace
 
-void Timer::set_after_ms(std::uint64_t delay_ms) {
-  const std::uint64_t deadline = wheel_->now_ms() + (delay_ms == 0 ? 1 : delay_ms);
-  const bool later = is_set() && deadline >= deadline_ms_;
-  deadline_ms_ = deadline;
-  if (later && linked_) return;  // put right when the old slot comes up
-  wheel_->unlink(*this);
-  wheel_->link(*this, (deadline + TimerWheel::kTickMs - 1) / TimerWheel::kTickMs);
+Timer::~Timer() {
+  if (linked_) wheel_->unlink(*this);
 }
 
-void Timer::cancel() {
+void Timer::set_after_ms(std::uint64_t delay_ms) {
+  deadline_ms_ = wheel_->now_ms() + (delay_ms == 0 ? 1 : delay_ms);
+  if (linked_ && deadline_ms_ >= linked_ms_) return;  // put right when the old slot comes up
   wheel_->unlink(*this);
-  deadline_ms_ = 0;
+  wheel_->link(*this);
 }
 
 TimerWheel::TimerWheel(std::uint64_t now_ms) : tick_(now_ms / kTickMs), now_ms_(now_ms) {}
 
 // Level n holds what is due within 256^(n+1) ticks; what is farther waits in the last level's farthest slot.
-void TimerWheel::link(Timer& timer, std::uint64_t tick) {
+void TimerWheel::link(Timer& timer) {
+  std::uint64_t tick = (timer.deadline_ms_ + kTickMs - 1) / kTickMs;
+  timer.linked_ms_ = timer.deadline_ms_;
   if (tick <= tick_) tick = tick_ + 1;
   std::uint64_t distance = tick - tick_;
   std::size_t level = 0;
@@ -64,9 +63,9 @@ void TimerWheel::run_slot(std::size_t level, std::size_t index) {
   while (slot.first != nullptr) {
     Timer& timer = *slot.first;
     unlink(timer);
-    const std::uint64_t due = (timer.deadline_ms_ + kTickMs - 1) / kTickMs;
-    if (due > tick_) {
-      link(timer, due);
+    if (timer.deadline_ms_ == 0) continue;  // cancelled meanwhile
+    if ((timer.deadline_ms_ + kTickMs - 1) / kTickMs > tick_) {
+      link(timer);
       continue;
     }
     timer.deadline_ms_ = 0;

@@ -2,8 +2,8 @@
 // first level is kTickMs, one of the next is a whole round of it (1.28 s, 5.5 min), the last reaches 23
 // hours. A timer fires at its deadline or up to one tick later, never before.
 //
-// A timer that is only moved later (a keepalive timeout on each request) is not relinked: it is put
-// right when its old slot comes up, so that moving it is one store.
+// A timer that is only moved later, or cancelled and set again (the timeouts of each request), is not
+// relinked: it is put right when its old slot comes up, so that moving it is one store.
 #pragma once
 
 #include <array>
@@ -21,13 +21,14 @@ class Timer {
 
   Timer(TimerWheel& wheel, Callback callback, void* context)
       : wheel_(&wheel), callback_(callback), context_(context) {}
-  ~Timer() { cancel(); }
+  ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
   // Fires once, `delay_ms` after the loop's cached now. Sets anew when already set.
   void set_after_ms(std::uint64_t delay_ms);
-  void cancel();
+  // It will not fire. It stays linked until its slot comes up, so that setting it again is one store.
+  void cancel() { deadline_ms_ = 0; }
   bool is_set() const { return deadline_ms_ != 0; }
 
  private:
@@ -36,6 +37,7 @@ class Timer {
   Callback callback_;
   void* context_;
   std::uint64_t deadline_ms_ = 0;  // 0 = not set
+  std::uint64_t linked_ms_ = 0;    // the deadline it is linked under
   Timer* prev_ = nullptr;          // in the list of its slot
   Timer* next_ = nullptr;
   std::uint8_t level_ = 0;  // the slot it is linked in
@@ -72,7 +74,7 @@ class TimerWheel {
     std::array<std::uint64_t, kSlots / 64> occupied{};
   };
 
-  void link(Timer& timer, std::uint64_t tick);
+  void link(Timer& timer);
   void unlink(Timer& timer);
   // Fires what is due in the slot and links the rest where it now belongs.
   void run_slot(std::size_t level, std::size_t index);
