@@ -39,6 +39,8 @@ class Cidr {
   static Result<Cidr> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
 
+  bool operator==(const Cidr&) const = default;
+
  private:
   IpAddress network_;
   int prefix_bits_ = 128;  // of the 16-byte form
