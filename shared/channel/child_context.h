@@ -1,0 +1,48 @@
+// What the master hands to a child right after the fork: everything that outlives the child (sockets, shared
+// memory) and the settings of its generation. The child owns nothing here but its end of the channel.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "shared/channel/channel.h"
+#include "shared/memory/status_zone.h"
+#include "shared/settings/settings.h"
+
+namespace apisix::channel {
+
+struct ListenSocket {
+  enum class Purpose : unsigned char { kProxy, kProxyTls, kAdmin, kControl, kStatus, kMetrics };
+
+  int fd = -1;  // bound, listening, non-blocking; the master keeps its own copy
+  Purpose purpose = Purpose::kProxy;
+  std::string address;      // "0.0.0.0:9080", "[::]:9080"
+  settings::Listen listen;  // what to speak there: tls, http2, proxy_protocol
+};
+
+// The same address may appear more than once: after a reload with fewer workers a worker also serves the
+// sockets of those that are gone, so that no queued connection is lost.
+struct WorkerContext {
+  const settings::Settings& settings;
+  std::vector<ListenSocket> sockets;
+  ChildEnd channel;
+  memory::StatusZone& status;  // all children, for the status and control APIs
+  memory::StatusSlot& slot;    // this worker's own
+  int worker_index = 0;        // 0 .. workers - 1
+  int workers = 1;
+  std::uint32_t generation = 1;  // grows with each reload
+  std::string prefix;            // absolute, no slash at the end
+};
+
+struct AgentContext {
+  const settings::Settings& settings;
+  std::vector<ListenSocket> sockets;  // Purpose::kMetrics only
+  ChildEnd channel;
+  memory::StatusZone& status;
+  memory::StatusSlot& slot;
+  std::uint32_t generation = 1;
+  std::string prefix;
+};
+
+}  // namespace apisix::channel

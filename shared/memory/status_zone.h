@@ -1,0 +1,100 @@
+// StatusZone: one slot per living child, with its state and its counters. The master claims and reclaims
+// slots; the child writes its own counters; everybody reads. Totals of the dead are kept, so that a counter
+// of the whole instance never goes back when a worker crashes or a generation is retired.
+//
+//   kFree -> kStarting -> kReady -> kDraining -> kFree
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "shared/memory/zone.h"
+
+namespace apisix::memory {
+
+enum class ChildRole : std::uint8_t { kWorker, kAgent };
+enum class ChildState : std::uint8_t { kFree, kStarting, kReady, kDraining };
+
+// Only its owner writes a Tally, so that adding needs no locked instruction.
+class Tally {
+ public:
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void subtract(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+  void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_;
+};
+
+struct ConnectionTallies {
+  Tally accepted;  // client connections taken since the start
+  Tally handled;   // of these, not refused for a limit
+  Tally requests;  // requests begun
+  Tally active;    // open client connections now: reading + writing + waiting
+  Tally reading;   // a request head is coming in
+  Tally writing;   // a request is being served
+  Tally waiting;   // idle keepalive connections
+};
+
+struct alignas(128) StatusSlot {
+  std::atomic<ChildState> state;
+  std::atomic<ChildRole> role;
+  std::atomic<std::uint16_t> index;  // worker_index; 0 for the agent
+  std::atomic<std::int32_t> pid;
+  std::atomic<std::uint32_t> generation;
+  std::atomic<std::uint64_t> started_at_ms;  // wall clock
+  std::atomic<std::uint64_t> ready_at_ms;    // 0 = not yet
+  Tally applied_revision;                    // of the config store: what this child serves with
+  ConnectionTallies connections;
+};
+
+struct Totals {
+  std::uint64_t accepted = 0;
+  std::uint64_t handled = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t active = 0;
+  std::uint64_t reading = 0;
+  std::uint64_t writing = 0;
+  std::uint64_t waiting = 0;
+};
+
+class StatusZone {
+ public:
+  // Two generations of the largest machine we know of, and their agents.
+  static constexpr std::size_t kSlots = 1024;
+
+  static base::Result<StatusZone> create();
+
+  // Master only. Null when all slots are taken.
+  StatusSlot* claim(ChildRole role, std::uint16_t index, std::uint32_t generation);
+  // Master only, once the child is dead: keeps its totals and frees the slot.
+  void reclaim(StatusSlot& slot);
+
+  // All slots; skip those whose state is kFree.
+  std::span<const StatusSlot> slots() const { return layout().slots; }
+  // Of all workers that live or lived, exact at one point in time with respect to reclaim().
+  Totals totals() const;
+
+ private:
+  struct Layout {
+    std::atomic<std::uint32_t> sequence;  // odd while reclaim() moves totals
+    std::atomic<std::uint64_t> accepted;  // of the dead
+    std::atomic<std::uint64_t> handled;
+    std::atomic<std::uint64_t> requests;
+    StatusSlot slots[kSlots];
+  };
+
+  explicit StatusZone(Zone zone) : zone_(std::move(zone)) {}
+  Layout& layout() const { return *static_cast<Layout*>(zone_.data()); }
+  Totals sum() const;
+
+  Zone zone_;
+};
+
+}  // namespace apisix::memory

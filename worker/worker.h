@@ -1,0 +1,11 @@
+// worker_main(): the life of one worker process. Build, say Ready, run, drain.
+#pragma once
+
+#include "shared/channel/child_context.h"
+
+namespace apisix::worker {
+
+// Runs in the forked process until it is told to quit or stop, or the master is gone. Returns its exit code.
+int worker_main(channel::WorkerContext&& context);
+
+}  // namespace apisix::worker
