@@ -100,8 +100,10 @@ class Store {
   virtual async::Task<base::Result<ListReply>> list(std::string prefix) = 0;
   // On success the writes are durable: they survive kill -9 and power loss.
   virtual async::Task<base::Result<TxnReply>> txn(Txn txn) = 0;
-  // A lease that deletes its keys after `ttl_seconds` unless it is kept alive.
+  // A lease that deletes its keys after `ttl_seconds` unless it is kept alive. Granting makes no revision.
   virtual async::Task<base::Result<LeaseId>> grant_lease(std::int64_t ttl_seconds) = 0;
+  // Starts the lease's time anew; its ttl in seconds, or kNotFound once it has run out.
+  virtual async::Task<base::Result<std::int64_t>> keep_lease_alive(LeaseId lease) = 0;
 
   // Delivers every batch with revision >= from_revision for keys under `prefix`, in order, each once.
   // Callbacks run on the loop, never from inside watch().
