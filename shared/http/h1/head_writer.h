@@ -1,0 +1,76 @@
+// Writes HTTP/1 heads. Only the codec writes Content-Length, Transfer-Encoding, Connection and Upgrade: they
+// come from the fields of the structs below, never from the header map, of which hop-by-hop fields and
+// those that Connection nominated are left out. So nothing that a plugin or a peer puts into the map can move
+// the end of a message. Lines that are still as received are copied in runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "shared/base/arena.h"
+#include "shared/http/message.h"
+
+namespace apisix::http {
+
+enum class ConnectionOption : std::uint8_t {
+  kNone,       // no Connection field: HTTP/1.1's default is to keep the connection
+  kClose,      // "Connection: close"
+  kKeepAlive,  // "Connection: keep-alive"
+  kUpgrade,    // "Connection: upgrade" and "Upgrade: <upgrade_protocol>"
+};
+
+struct RequestWrite {
+  std::string_view method;  // text: RequestHead::method_text
+  std::string_view target;  // raw, escaped: written as it is
+  std::string_view host;    // replaces the map's Host when not empty
+  const HeaderMap* headers = nullptr;
+  std::string_view upgrade_protocol;  // for kUpgrade
+  std::uint64_t content_length = 0;
+  Framing framing = Framing::kNone;  // kUntilClose is not for requests
+  Version version = Version::k11;
+  ConnectionOption connection = ConnectionOption::kNone;
+};
+
+struct ResponseWrite {
+  std::uint16_t status = 200;
+  Framing framing = Framing::kLength;
+  Version version = Version::k11;
+  ConnectionOption connection = ConnectionOption::kNone;
+  // Writes Content-Length with framing kNone: HEAD and 304.
+  bool has_content_length = false;
+  std::string_view reason;  // "": reason_phrase(status)
+  const HeaderMap* headers = nullptr;
+  std::string_view upgrade_protocol;  // for kUpgrade; "": the map's Upgrade (a 101 passed on)
+  std::uint64_t content_length = 0;
+};
+
+// True for a field that must not leave this hop: hop-by-hop by RFC 9110 7.6.1, owned by the codec, or
+// nominated by its message's Connection.
+bool is_hop_by_hop(const HeaderField& field);
+
+// Exact bytes of the head that write_* produces.
+std::size_t request_head_bytes(const RequestWrite& head);
+std::size_t response_head_bytes(const ResponseWrite& head);
+// Returns the bytes written; 0, and nothing written, when `out` is too small.
+std::size_t write_request_head(const RequestWrite& head, std::span<char> out);
+std::size_t write_response_head(const ResponseWrite& head, std::span<char> out);
+// The same into the arena.
+std::string_view write_request_head(const RequestWrite& head, base::Arena& arena);
+std::string_view write_response_head(const ResponseWrite& head, base::Arena& arena);
+
+// "<hex>\r\n" in front of a chunk's data; returns the bytes written, at most kChunkLineBytesMax. After the
+// data goes kChunkEnd, after the last chunk kLastChunk.
+inline constexpr std::size_t kChunkLineBytesMax = 18;
+std::size_t write_chunk_line(std::uint64_t chunk_bytes, char* out);
+inline constexpr std::string_view kChunkEnd = "\r\n";
+inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+// Building blocks for local replies and for anybody who writes lines; they return the end of what was
+// written and check no bound.
+char* append_text(char* at, std::string_view text);
+char* append_decimal(char* at, std::uint64_t number);
+char* append_field(char* at, std::string_view name, std::string_view value);  // "name: value\r\n"
+
+}  // namespace apisix::http

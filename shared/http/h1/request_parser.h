@@ -1,0 +1,37 @@
+// Parses a complete HTTP/1 request head in place, strictly (RFC 9112, RFC 9110): whatever two
+// implementations could read in two ways is refused, so that nothing ambiguous is ever forwarded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string_view>
+
+#include "shared/base/arena.h"
+#include "shared/http/message.h"
+
+namespace apisix::http {
+
+// Bytes exclude the line's CRLF, except head_bytes_max.
+struct RequestLimits {
+  std::uint32_t header_count_max = 128;
+  std::uint32_t header_line_bytes_max = 8192;
+  std::uint32_t request_line_bytes_max = 8192;
+  std::uint32_t head_bytes_max = 32768;
+  // False: a field with '_' in its name is left out, as nginx does with underscores_in_headers off.
+  bool underscores_in_headers = true;
+};
+
+// `head` is what HeadScanner found: it ends in CRLFCRLF and stays where it is as long as the arena
+// lives. Only the RequestHead and its field array are allocated.
+std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head, base::Arena& arena,
+                                                           const RequestLimits& limits);
+
+// host [":" port] of RFC 3986 3.2 without user information, as Host and the authority form have it:
+// reg-name, IPv4, or "[" IPv6 "]". The port may be empty ("a:"), as RFC 3986 allows.
+bool is_valid_authority(std::string_view authority);
+
+// 1*DIGIT that fits in 63 bits; no sign, no white space, no list. False and `out` untouched otherwise.
+bool parse_content_length(std::string_view value, std::uint64_t& out);
+
+}  // namespace apisix::http

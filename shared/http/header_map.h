@@ -1,0 +1,102 @@
+// HeaderMap: the fields of one message in wire order. It lives in the message's arena and so do the
+// bytes that its fields view; nothing is ever freed. Adding a name or a value that could break the
+// message's lines (CR, LF, NUL, other control characters) is refused here, whoever asks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "shared/base/arena.h"
+#include "shared/http/known_header.h"
+
+namespace apisix::http {
+
+struct HeaderField {
+  std::string_view name;   // as received, case included
+  std::string_view value;  // without the white space around it
+  KnownHeader id = KnownHeader::kUnknown;
+  // The message's Connection field names it: it ends at this hop (RFC 9110 7.6.1). Set by the parser,
+  // never for a known end-to-end field, so that a client cannot make the gateway drop one.
+  bool nominated = false;
+  // `name` is followed in memory by ": ", `value` and CRLF: the writer may copy the line, or a run of
+  // adjacent lines, at once. Set by the parser.
+  bool intact = false;
+};
+
+// 1*tchar of RFC 9110 5.6.2.
+bool is_token(std::string_view text);
+// No control character except a tab; bytes of 0x80 and above are allowed (obs-text).
+bool is_valid_header_value(std::string_view value);
+
+class HeaderMap {
+ public:
+  HeaderMap() = default;
+  HeaderMap(const HeaderMap&) = delete;
+  HeaderMap& operator=(const HeaderMap&) = delete;
+
+  const HeaderField* begin() const { return fields_; }
+  const HeaderField* end() const { return fields_ + size_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  // Bits of header_bit() of every field present; bit 0: some field is unknown.
+  std::uint64_t mask() const { return mask_; }
+
+  bool has(KnownHeader id) const { return (mask_ & header_bit(id)) != 0; }
+  // The first field of that name, or nullptr. Pointers die with the next change of the map.
+  const HeaderField* find(KnownHeader id) const { return has(id) ? find_present(id) : nullptr; }
+  const HeaderField* find(std::string_view name) const;  // without case
+  // The first field's value, or "".
+  std::string_view value(KnownHeader id) const {
+    const HeaderField* field = find(id);
+    return field != nullptr ? field->value : std::string_view{};
+  }
+  std::size_t count(KnownHeader id) const;
+  std::size_t count(std::string_view name) const;
+
+  // `name` and `value` are kept as views: they must live as long as the arena (constants, or
+  // arena.copy()). False, and no change, when the name is no token or the value is not valid.
+  bool add(base::Arena& arena, std::string_view name, std::string_view value);
+  bool add(base::Arena& arena, KnownHeader id, std::string_view value);
+  // Replaces the first field of that name in its place and removes the others; adds it when missing.
+  bool set(base::Arena& arena, std::string_view name, std::string_view value);
+  bool set(base::Arena& arena, KnownHeader id, std::string_view value);
+  // How many were removed.
+  std::size_t remove(KnownHeader id);
+  std::size_t remove(std::string_view name);
+  // Removes every field for which the function says so.
+  template <typename Predicate>
+  std::size_t remove_if(Predicate&& unwanted) {
+    std::uint32_t kept = 0;
+    mask_ = 0;
+    for (std::uint32_t i = 0; i < size_; ++i) {
+      if (unwanted(static_cast<const HeaderField&>(fields_[i]))) continue;
+      mask_ |= header_bit(fields_[i].id);
+      fields_[kept++] = fields_[i];
+    }
+    const std::size_t removed = size_ - kept;
+    size_ = kept;
+    return removed;
+  }
+
+  // For parsers, which have checked the field already.
+  void push(base::Arena& arena, const HeaderField& field) {
+    if (size_ == capacity_) grow(arena);
+    fields_[size_++] = field;
+    mask_ |= header_bit(field.id);
+  }
+  // For parsers: the field at `index` may be completed (nominated, canonical Host).
+  HeaderField& at(std::size_t index) { return fields_[index]; }
+
+ private:
+  const HeaderField* find_present(KnownHeader id) const;
+  bool put(base::Arena& arena, const HeaderField& field);
+  void grow(base::Arena& arena);
+
+  HeaderField* fields_ = nullptr;
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = 0;
+  std::uint64_t mask_ = 0;
+};
+
+}  // namespace apisix::http

@@ -1,0 +1,94 @@
+// The header fields that the gateway itself looks at, by number. The parser finds the number once per
+// field (a perfect hash on length and three characters, then one compare), so that everybody behind
+// it switches on integers and a miss is one AND with the map's mask.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace apisix::http {
+
+// At most 63 besides kUnknown: HeaderMap keeps one bit for each.
+enum class KnownHeader : std::uint8_t {
+  kUnknown,
+  // Framing and connection: interpreted by the codec, written by the codec only.
+  kHost,
+  kConnection,
+  kContentLength,
+  kTransferEncoding,
+  kExpect,
+  kUpgrade,
+  kTe,
+  kTrailer,
+  kKeepAlive,
+  kProxyConnection,
+  kHttp2Settings,
+  // End to end.
+  kProxyAuthenticate,
+  kProxyAuthorization,
+  kXForwardedFor,
+  kXForwardedProto,
+  kXForwardedHost,
+  kXForwardedPort,
+  kXForwardedUri,
+  kXRealIp,
+  kForwarded,
+  kVia,
+  kXRequestId,
+  kCookie,
+  kSetCookie,
+  kUserAgent,
+  kReferer,
+  kOrigin,
+  kAuthorization,
+  kWwwAuthenticate,
+  kAccept,
+  kAcceptEncoding,
+  kAcceptLanguage,
+  kAcceptRanges,
+  kContentType,
+  kContentEncoding,
+  kContentDisposition,
+  kContentRange,
+  kServer,
+  kDate,
+  kLocation,
+  kRefresh,
+  kVary,
+  kEtag,
+  kLastModified,
+  kExpires,
+  kCacheControl,
+  kPragma,
+  kAge,
+  kAllow,
+  kRange,
+  kRetryAfter,
+  kIfMatch,
+  kIfNoneMatch,
+  kIfModifiedSince,
+  kIfUnmodifiedSince,
+  kIfRange,
+  kAccessControlAllowOrigin,
+  kAccessControlRequestMethod,
+  kXAccelBuffering,
+  kSecWebsocketKey,
+  kSecWebsocketAccept,
+  kTraceparent,
+  kApikey,
+};
+inline constexpr std::size_t kKnownHeaders = static_cast<std::size_t>(KnownHeader::kApikey) + 1;
+static_assert(kKnownHeaders <= 64);
+
+// The number of a field name, compared without case; kUnknown when it is none of the above. `name` may
+// be any bytes.
+KnownHeader identify_header(std::string_view name);
+// Its usual spelling, "Content-Length"; "" for kUnknown.
+std::string_view header_name(KnownHeader id);
+
+constexpr std::uint64_t header_bit(KnownHeader id) {
+  return std::uint64_t{1} << static_cast<unsigned>(id);
+}
+
+}  // namespace apisix::http

@@ -1,0 +1,74 @@
+// The heads of HTTP/1 messages as the gateway sees them, after every rule of RFC 9112 about framing
+// has been applied. They live in an arena; all views are into the bytes that were parsed, or the arena.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "shared/http/header_map.h"
+#include "shared/http/method.h"
+
+namespace apisix::http {
+
+enum class Version : std::uint8_t { k10, k11 };
+
+// How the end of the body is found (RFC 9112 6.3).
+enum class Framing : std::uint8_t {
+  kNone,        // no body
+  kLength,      // content_length bytes, maybe 0
+  kChunked,     // ChunkedDecoder
+  kUntilClose,  // responses only
+};
+
+// RFC 9112 3.2.
+enum class TargetForm : std::uint8_t {
+  kOrigin,     // "/path?query"
+  kAbsolute,   // "http://host/path?query"
+  kAuthority,  // "host:port", CONNECT only
+  kAsterisk,   // "*", OPTIONS only
+};
+
+struct RequestHead {
+  Method method = Method::kOther;
+  Version version = Version::k11;
+  TargetForm form = TargetForm::kOrigin;
+  Framing framing = Framing::kNone;
+  bool has_query = false;        // there is a '?', even with nothing behind it
+  bool keep_alive = false;       // the client lets us use the connection again
+  bool expect_continue = false;  // it waits for "100 Continue" before it sends the body
+  // Connection names "upgrade" and there is an Upgrade field, in HTTP/1.1. Never for h2c, which the
+  // gateway does not pass on.
+  bool upgrade = false;
+  std::string_view method_text;
+  std::string_view request_line;  // without CRLF
+  std::string_view target;        // raw
+  std::string_view authority;     // raw "host[:port]": of the absolute form, else of Host; "" in 1.0 without
+  std::string_view path;          // raw, begins with '/'; "*" or "" for the other forms
+  std::string_view query;         // raw, without '?'
+  std::string_view upgrade_protocol;  // the first protocol of Upgrade, when upgrade
+  std::uint64_t content_length = 0;   // for kLength
+  HeaderMap headers;
+};
+
+struct ResponseHead {
+  std::uint16_t status = 0;
+  Version version = Version::k11;
+  Framing framing = Framing::kNone;
+  bool keep_alive = false;  // the upstream lets us use the connection again
+  bool upgrade = false;     // 101: what follows is no HTTP
+  // Content-Length was there and means something; with framing kNone (HEAD, 304) it is the length of
+  // the body that was not sent, to be passed on.
+  bool has_content_length = false;
+  std::string_view reason;  // may be empty
+  std::uint64_t content_length = 0;
+  HeaderMap headers;
+};
+
+// Why a head was refused. `what` is a constant text for logs and holds nothing of the input.
+struct ParseError {
+  std::uint16_t status;  // to be answered: requests 400, 414, 417, 431, 501, 505; responses 502
+  const char* what;
+};
+
+}  // namespace apisix::http
