@@ -26,7 +26,7 @@ struct FinalAwaiter {
   void await_resume() const noexcept {}
 };
 
-struct PromiseBase {
+struct AnyPromise {
   std::coroutine_handle<> continuation = std::noop_coroutine();
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -35,7 +35,7 @@ struct PromiseBase {
 };
 
 template <typename T>
-struct Promise : PromiseBase {
+struct Promise : AnyPromise {
   std::optional<T> value;
 
   Task<T> get_return_object();
@@ -47,7 +47,7 @@ struct Promise : PromiseBase {
 };
 
 template <>
-struct Promise<void> : PromiseBase {
+struct Promise<void> : AnyPromise {
   Task<void> get_return_object();
   void return_void() const noexcept {}
   void take() const noexcept {}

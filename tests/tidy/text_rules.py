@@ -1,0 +1,89 @@
+"""Format, head comments, leftovers, links of the documentation."""
+import os
+import re
+import shutil
+import subprocess
+
+TEXT = (".h", ".cc", ".py", ".md", ".txt", ".toml", ".yaml", ".yml", ".json", ".cmake", ".sh", ".service", ".socket")
+_LEFTOVER = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+_MACHINE_PATH = re.compile(r"(?<![\w.~<-])/(?:home|root|work|workspace|Users|mnt)/[A-Za-z]")
+
+
+def _texts(tree):
+    for file in tree.files:
+        if file.path.endswith(TEXT) or file.path in ("dev", ".ci/run", "bench/load/compare"):
+            yield file
+
+
+def head_comment(tree, layers):
+    for file in tree.product():
+        if file.path.endswith(".h"):
+            if not file.lines or not file.lines[0].startswith("// "):
+                yield file.path, 1, "a header starts with 2 to 6 lines: what it is, who owns it, the invariant"
+            if "#pragma once" not in file.text:
+                yield file.path, 1, "a header has #pragma once"
+
+
+def using_namespace(tree, layers):
+    for file in tree.product():
+        for number, line in enumerate(file.code.splitlines(), 1):
+            if re.match(r"\s*using\s+namespace\b", line) and "literals" not in line:
+                yield file.path, number, "no using namespace"
+
+
+def leftover(tree, layers):
+    for file in _texts(tree):
+        for number, line in enumerate(file.lines, 1):
+            if _LEFTOVER.search(line):
+                yield file.path, number, "finish it or write it into docs/STATUS.md: " + line.strip()[:60]
+
+
+def machine_path(tree, layers):
+    for file in _texts(tree):
+        for number, line in enumerate(file.lines, 1):
+            if _MACHINE_PATH.search(line):
+                yield file.path, number, "a path of somebody's machine: " + line.strip()[:80]
+
+
+def clang_format(tree, layers):
+    program = shutil.which("clang-format-19")
+    if program is None:
+        yield ".clang-format", 1, "clang-format-19 is not installed (./dev test installs it)"
+        return
+    files = [file.path for file in tree.cpp()]
+    for start in range(0, len(files), 100):
+        run = subprocess.run([program, "--dry-run", "-Werror", "--ferror-limit=1", *files[start:start + 100]],
+                             cwd=tree.root, capture_output=True, text=True, check=False)
+        for found in re.finditer(r"^(\S+?):(\d+):\d+: error: code should be clang-formatted", run.stderr, re.M):
+            yield found.group(1), int(found.group(2)), "not as clang-format-19 writes it (./dev format)"
+
+
+def link(tree, layers):
+    """Relative links of Markdown files lead to a file."""
+    for file in tree.files:
+        if not file.path.endswith(".md"):
+            continue
+        text = re.sub(r"^```.*?^```", lambda m: "\n" * m.group(0).count("\n"), file.text, flags=re.S | re.M)
+        for number, line in enumerate(text.splitlines(), 1):
+            for target in re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", line):
+                if "://" in target or target.startswith("mailto:"):
+                    continue
+                if not (tree.root / os.path.normpath(os.path.join(file.folder, target))).exists():
+                    yield file.path, number, f"link to {target}, which does not exist"
+
+
+def plugin_is_documented(tree, layers):
+    """Each plugin has a behaviour table in tests/compat/plugins and a row in docs/PLUGINS.md."""
+    doc = next((file.text for file in tree.files if file.path == "docs/PLUGINS.md"), "")
+    for file in tree.product():
+        if file.folder != "worker/plugins" or not file.path.endswith(".cc") or file.name == "catalog.cc":
+            continue
+        stem = file.name[:-3]
+        plugin = stem.replace("_", "-")
+        if not any(path.startswith(f"tests/compat/plugins/{stem}.") for path in tree.paths):
+            yield file.path, 1, f"plugin {plugin} has no behaviour table tests/compat/plugins/{stem}.*"
+        if f"`{plugin}`" not in doc:
+            yield file.path, 1, f"plugin {plugin} has no row in docs/PLUGINS.md"
+
+
+RULES = [head_comment, using_namespace, leftover, machine_path, clang_format, link, plugin_is_documented]
