@@ -55,8 +55,8 @@ BROKEN = [
     ("function-name", {"shared/base/a.cc": "void handle_request(Request& r) {\n}\n"}, "handle_request"),
     ("function-name", {"shared/base/a.h": HEAD + "struct A {\n  bool process_head(int n);\n};\n"}, "process_head"),
     ("function-name", {"shared/base/a.cc": "Status Conn::handle_read() {\n}\n"}, "handle_read"),
-    ("namespace", {"shared/http/a.h": HEAD + "namespace apisix::net {\nclass A;\n}\n"}, "apisix::http"),
-    ("namespace", {"shared/http/a.h": HEAD + "namespace apisix::http::impl {\nclass A;\n}\n"}, "apisix::http"),
+    ("namespace", {"shared/http/a.h": HEAD + "namespace apisix::net {\nclass A {};\n}\n"}, "apisix::http"),
+    ("namespace", {"shared/http/a.h": HEAD + "namespace apisix::http::impl {\nclass A {};\n}\n"}, "apisix::http"),
     ("namespace", {"shared/http/a.h": HEAD + "class A {};\n"}, "outside of a namespace"),
     ("test-mirrors-tree", {"tests/unit/shared/gone/a_test.cc": ""}, "no shared/gone"),
     ("test-mirrors-tree", {"shared/base/a.cc": "", "tests/unit/shared/base/a.cc": ""}, "_test.cc"),
@@ -102,6 +102,7 @@ GOOD = {
                            '  const char* s = "throw handle_x() // TO\\"DO";\n  return s[0] == c;\n}\n\n'
                            "}  // namespace apisix::base\n",
     "shared/http/h2/frame.h": HEAD + '#include <nghttp2/nghttp2.h>\n\n#include "shared/base/text.h"\n\n'
+                              "namespace apisix::net {\nclass Socket;\n}\n\n"
                               "namespace apisix::http {\nclass Frame;\n}  // namespace apisix::http\n",
     "tests/unit/shared/base/text_test.cc": "#include <gtest/gtest.h>\n",
     "worker/plugins/cors.cc": "",
