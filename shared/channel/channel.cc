@@ -18,6 +18,24 @@ bool is_known(unsigned char kind) {
          kind <= static_cast<unsigned char>(MessageKind::kReopenLogs);
 }
 
+struct Packet {
+  enum class Kind : unsigned char { kMessage, kNone, kSkipped, kClosed } kind;
+  Message message;
+};
+
+Packet read_packet(int fd) {
+  std::array<char, 1 + End::kTextBytesMax> bytes;
+  const ssize_t got = ::recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {Packet::Kind::kNone, {}};
+  if (got <= 0) return {Packet::Kind::kClosed, {}};
+  const auto kind = static_cast<unsigned char>(bytes[0]);
+  if (!is_known(kind)) {
+    base::log_warn("control channel: message of unknown kind {} ignored", kind);
+    return {Packet::Kind::kSkipped, {}};
+  }
+  return {Packet::Kind::kMessage, {static_cast<MessageKind>(kind), std::string(bytes.data() + 1, got - 1)}};
+}
+
 }  // namespace
 
 struct End::Listening : std::enable_shared_from_this<Listening> {
@@ -32,20 +50,13 @@ struct End::Listening : std::enable_shared_from_this<Listening> {
   // One message per event: the watch is level-triggered, and the callback may end this End.
   void on_readable() {
     const auto keep = shared_from_this();
-    std::array<char, 1 + kTextBytesMax> packet;
-    const ssize_t got = ::recv(fd, packet.data(), packet.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) {
+    const Packet packet = read_packet(fd);
+    if (packet.kind == Packet::Kind::kMessage) {
+      on_message(packet.message);
+    } else if (packet.kind == Packet::Kind::kClosed) {
       watch.stop();
       on_closed();
-      return;
     }
-    const auto kind = static_cast<unsigned char>(packet[0]);
-    if (!is_known(kind)) {
-      base::log_warn("control channel: message of unknown kind {} ignored", kind);
-      return;
-    }
-    on_message({static_cast<MessageKind>(kind), std::string(packet.data() + 1, got - 1)});
   }
 
   int fd;
@@ -75,6 +86,13 @@ base::Status End::send(MessageKind kind, std::string_view text) {
 
 void End::start(event::Loop& loop, OnMessage on_message, OnClosed on_closed) {
   listening_ = std::make_shared<Listening>(loop, fd_.get(), std::move(on_message), std::move(on_closed));
+}
+
+std::optional<Message> End::receive() {
+  Packet packet = read_packet(fd_.get());
+  while (packet.kind == Packet::Kind::kSkipped) packet = read_packet(fd_.get());
+  if (packet.kind != Packet::Kind::kMessage) return std::nullopt;
+  return std::move(packet.message);
 }
 
 void End::close() {

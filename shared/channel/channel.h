@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -54,6 +55,8 @@ class End {
   // Delivers what arrives; `on_closed` runs once, when the other side is gone. A callback may close() or
   // destroy this End. An unknown kind is logged and skipped: a broken child must not hurt the master.
   void start(event::Loop& loop, OnMessage on_message, OnClosed on_closed);
+  // What has arrived and was not delivered yet, without waiting: the last words of a dead child.
+  std::optional<Message> receive();
   void close();
   int fd() const { return fd_.get(); }
 

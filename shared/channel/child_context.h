@@ -33,6 +33,8 @@ struct WorkerContext {
   int workers = 1;
   std::uint32_t generation = 1;  // grows with each reload
   std::string prefix;            // absolute, no slash at the end
+  std::string config_path;       // of config.yaml; the worker's user may not be able to read it
+  std::string instance_id;       // that of conf/apisix.uid
 };
 
 struct AgentContext {
@@ -43,6 +45,8 @@ struct AgentContext {
   memory::StatusSlot& slot;
   std::uint32_t generation = 1;
   std::string prefix;
+  std::string config_path;
+  std::string instance_id;
 };
 
 }  // namespace apisix::channel

@@ -86,6 +86,15 @@ TEST_F(ChannelTest, CallbackMayDestroyItsOwnEnd) {
   EXPECT_EQ(closed, 0);
 }
 
+TEST_F(ChannelTest, LastWordsOfTheDeadCanBeTakenWithoutTheLoop) {
+  ASSERT_TRUE(pair.child.send(MessageKind::kFailed, "no memory"));
+  pair.child.close();
+  const auto message = pair.master.receive();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->text, "no memory");
+  EXPECT_FALSE(pair.master.receive());
+}
+
 TEST_F(ChannelTest, MovedEndKeepsListening) {
   listen(pair.master);
   End moved = std::move(pair.master);
