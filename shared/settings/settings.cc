@@ -1,5 +1,7 @@
 #include "shared/settings/settings.h"
 
+#include <algorithm>
+
 #include "shared/base/check.h"
 #include "shared/settings/defaults.h"
 #include "shared/settings/units.h"
@@ -22,7 +24,25 @@ const Json& default_nginx_config() {
   return format::find_member(default_config(), "nginx_config");
 }
 
+base::Cidr known_cidr(std::string_view text) {
+  const auto cidr = base::Cidr::parse(text);
+  CHECK(cidr.has_value());
+  return *cidr;
+}
+
 }  // namespace
+
+bool PeerSet::contains(const base::IpAddress& address) const {
+  return std::ranges::any_of(networks, [&](const base::Cidr& network) { return network.contains(address); });
+}
+
+PeerSet NginxConfig::Http::default_real_ip_from() {
+  return {{known_cidr("127.0.0.1")}, true};
+}
+
+std::vector<base::Cidr> Deployment::Admin::default_allow_admin() {
+  return {known_cidr("127.0.0.0/24")};
+}
 
 std::map<std::string, std::int64_t> NginxConfig::Http::default_zones() {
   return zone_sizes(format::find_member(default_nginx_config(), "http"));

@@ -147,6 +147,15 @@ struct Apisix {
   bool operator==(const Apisix&) const = default;
 };
 
+// Who may say where a request came from: addresses, and peers of unix sockets ("unix:").
+struct PeerSet {
+  std::vector<base::Cidr> networks;
+  bool unix_sockets = false;
+
+  bool contains(const base::IpAddress& address) const;
+  bool operator==(const PeerSet&) const = default;
+};
+
 struct NginxConfig {
   struct Event {
     std::int64_t worker_connections = 10620;
@@ -180,7 +189,7 @@ struct NginxConfig {
     bool underscores_in_headers = true;
     std::string real_ip_header = "X-Real-IP";
     bool real_ip_recursive = false;
-    std::vector<std::string> real_ip_from = {"127.0.0.1", "unix:"};  // IP, CIDR or "unix:"
+    PeerSet real_ip_from = default_real_ip_from();
     bool proxy_ssl_server_name = true;
     Upstream upstream;
     std::string charset = "utf-8";
@@ -188,6 +197,7 @@ struct NginxConfig {
     std::map<std::string, std::int64_t> lua_shared_dict_bytes = default_zones();
 
     static std::map<std::string, std::int64_t> default_zones();
+    static PeerSet default_real_ip_from();
     bool operator==(const Http&) const = default;
   };
   struct Stream {
@@ -196,7 +206,7 @@ struct NginxConfig {
     std::string access_log_format =
         "$remote_addr [$time_local] $protocol $status $bytes_sent $bytes_received $session_time";
     LogEscape access_log_format_escape = LogEscape::kDefault;
-    std::vector<std::string> real_ip_from;
+    PeerSet real_ip_from;
     std::int64_t metrics_zone_bytes = 1 << 20;
     std::map<std::string, std::int64_t> lua_shared_dict_bytes = default_zones();
 
@@ -236,12 +246,14 @@ struct Deployment {
     std::vector<AdminKey> admin_key = {{"admin", "", AdminRole::kAdmin}};
     bool enable_admin_cors = true;
     bool enable_admin_ui = true;
-    std::vector<std::string> allow_admin = {"127.0.0.0/24"};  // as written; empty: anybody
+    // Checked against the peer of the socket. None (null in config.yaml): anybody; empty: nobody.
+    std::optional<std::vector<base::Cidr>> allow_admin = default_allow_admin();
     std::string admin_api_version = "v3";
     std::string ssl_cert;  // of admin_api_mtls
     std::string ssl_cert_key;
     std::string ssl_ca_cert;
 
+    static std::vector<base::Cidr> default_allow_admin();
     bool operator==(const Admin&) const = default;
   };
   struct Etcd {
