@@ -86,6 +86,8 @@ Result<Cidr> Cidr::parse(std::string_view text) {
 }
 
 bool Cidr::contains(const IpAddress& address) const {
+  // "::/0" is every v6 address; a v4 address has a form inside it but is none of them.
+  if (address.is_v4() && !network_.is_v4()) return false;
   const int whole = prefix_bits_ / 8;
   const auto& a = network_.bytes();
   const auto& b = address.bytes();

@@ -37,6 +37,7 @@ class Cidr {
  public:
   // "10.0.0.0/8", "2001:db8::/32", or a single address.
   static Result<Cidr> parse(std::string_view text);
+  // A v6 block never contains a v4 address, however short its prefix.
   bool contains(const IpAddress& address) const;
 
   bool operator==(const Cidr&) const = default;
