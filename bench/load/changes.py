@@ -1,0 +1,223 @@
+"""One change applied while loaded: how long until every worker shows it, and what changes do to traffic.
+
+A change moves the upstream from one port to the other. Probes are keepalive connections of which each worker holds
+at least one; the answer's X-Upstream says which upstream the worker chose, so "visible" is seen from outside.
+"""
+import os
+import socket
+import statistics
+import tempfile
+import threading
+import time
+
+import gateways
+import measure
+
+CHANGES_PER_SECOND = 50
+VISIBLE_TIMEOUT_S = 20
+SINGLE_CHANGES = {"apisix": 200, "nginx": 20}
+
+
+class Probe:
+    """One keepalive connection to the proxy that says which upstream answers now."""
+
+    def __init__(self, port):
+        self.port = port
+        self.connect()
+
+    def connect(self):
+        self.socket = socket.create_connection(("127.0.0.1", self.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = self.socket.makefile("rb")
+
+    @property
+    def local_port(self):
+        return self.socket.getsockname()[1]
+
+    def ask(self):
+        """The port of the upstream. A closed connection (a worker that drains) is opened again."""
+        for _ in range(2):
+            try:
+                self.socket.sendall(b"GET /bytes/64 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                status, headers, _ = gateways.read_answer(self.file)
+                if status != 200:
+                    raise RuntimeError(f"the probe was answered with {status}")
+                if headers.get("connection") == "close":
+                    self.close()
+                    self.connect()
+                return int(headers["x-upstream"])
+            except (OSError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and "closed" not in str(error):
+                    raise
+                self.close()
+                self.connect()
+        raise RuntimeError("the gateway closes every connection")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def owners(port):
+    """{port of the client: inode of the gateway's end} of established connections to this port."""
+    found = {}
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for line in file.readlines()[1:]:
+            fields = line.split()
+            local, remote, state, inode = fields[1], fields[2], fields[3], fields[9]
+            if state == "01" and int(local.split(":")[1], 16) == port:
+                found[int(remote.split(":")[1], 16)] = inode
+    return found
+
+
+def sockets_of(pid):
+    inodes = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        except OSError:
+            continue
+        if link.startswith("socket:["):
+            inodes.add(link[8:-1])
+    return inodes
+
+
+def probe_each_worker(server, workers):
+    """[(pid of the worker, Probe)], one for each of that many workers."""
+    kept, spare = {}, []
+    for _ in range(2000):
+        probe = Probe(server.port)
+        probe.ask()
+        inode = owners(server.port).get(probe.local_port)
+        owner = next((pid for pid in measure.process_tree(server.pid) if inode in sockets_of(pid)), None)
+        if owner is None or owner in kept:
+            spare.append(probe)
+        else:
+            kept[owner] = probe
+        if len(kept) == workers:
+            break
+    for probe in spare:
+        probe.close()
+    if len(kept) < workers:
+        raise RuntimeError(f"only {len(kept)} of {workers} workers accepted a connection")
+    return sorted(kept.items())
+
+
+def apply_change(server, port):
+    """Returns when the gateway has accepted the change; nginx accepts a signal at once."""
+    if server.name == "apisix":
+        server.put("upstreams/1", server.upstream_object(port))
+    else:
+        server.change_upstream(port, 1)
+
+
+def visible_ms(server, probes, port):
+    """Per probe: milliseconds from sending the change until the answer comes from `port`."""
+    began = time.monotonic()
+    apply_change(server, port)
+    accepted = (time.monotonic() - began) * 1e3
+    seen = {}
+    while len(seen) < len(probes):
+        for pid, probe in probes:
+            if pid not in seen and probe.ask() == port:
+                seen[pid] = (time.monotonic() - began) * 1e3
+        if time.monotonic() - began > VISIBLE_TIMEOUT_S:
+            raise RuntimeError(f"{server.name}: a change was not visible after {VISIBLE_TIMEOUT_S} s")
+    return accepted, list(seen.values())
+
+
+def percentile(values, p):
+    return sorted(values)[min(len(values) - 1, int(len(values) * p / 100))]
+
+
+def measure_visibility(server, upstream, chosen, workers):
+    probes = probe_each_worker(server, workers)
+    load = measure.start_wrk(f"http://127.0.0.1:{server.port}/bytes/64", chosen.load_cpu, 120, 8)
+    try:
+        time.sleep(0.5)
+        accepted, seen = [], []
+        for number in range(SINGLE_CHANGES[server.name]):
+            one, each = visible_ms(server, probes, upstream.ports[(number + 1) % 2])
+            accepted.append(one)
+            seen += each
+            time.sleep(0.02)
+    finally:
+        load.terminate()
+        load.communicate()
+    print(f"{server.name}: {len(accepted)} changes under load, {workers} workers: accepted p50 "
+          f"{percentile(accepted, 50):.2f} ms, visible per worker p50 {percentile(seen, 50):.2f} ms, "
+          f"p99 {percentile(seen, 99):.2f} ms, max {max(seen):.2f} ms", flush=True)
+    return {"accepted_ms": accepted, "visible_ms": seen}
+
+
+class Changer(threading.Thread):
+    """Applies changes at a fixed rate until told to stop."""
+
+    def __init__(self, server, upstream):
+        super().__init__(daemon=True)
+        self.server, self.upstream = server, upstream
+        self.done = threading.Event()
+        self.applied = 0
+
+    def run(self):
+        due = time.monotonic()
+        while not self.done.is_set():
+            apply_change(self.server, self.upstream.ports[self.applied % 2])
+            self.applied += 1
+            due += 1 / CHANGES_PER_SECOND
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def measure_disturbance(server, upstream, chosen):
+    """Traffic with and without changes, in turns; both kinds of round of a pair run side by side in time."""
+    quiet, changing, applied = [], [], 0
+    for number in range(chosen.rounds * 2):
+        changes_now = number % 2 == 1
+        changer = Changer(server, upstream) if changes_now else None
+        if changer:
+            changer.start()
+        result = measure.measured_round(server.pid, f"http://127.0.0.1:{server.port}/bytes/64", chosen.load_cpu,
+                                        seconds=chosen.seconds, connections=8)
+        if changer:
+            changer.done.set()
+            changer.join()
+            applied += changer.applied
+        (changing if changes_now else quiet).append(result)
+    p99 = measure.ratio(changing, quiet, "p99_us")
+    per_second = applied / (chosen.rounds * chosen.seconds)
+    print(f"{server.name}: p99 {measure.median(quiet, 'p99_us'):.0f} us quiet, "
+          f"{measure.median(changing, 'p99_us'):.0f} us with {per_second:.0f} changes a second, "
+          f"ratio {p99[0]:.2f} [{p99[1]:.2f}..{p99[2]:.2f}], errors {sum(r.errors for r in quiet + changing)}",
+          flush=True)
+    return {"quiet": quiet, "changing": changing, "changes_per_second": per_second}
+
+
+def run(chosen, make):
+    """The scenario `changes` for apisix and nginx (haproxy has no counterpart that keeps the file in step)."""
+    kept = {}
+    workers = min(2, len(os.sched_getaffinity(0)))
+    print(f"\nchanges: upstream moved while 8 connections ask for 64 bytes, {workers} workers")
+    for name in chosen.gateways.split(","):
+        if name not in SINGLE_CHANGES:
+            continue
+        with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
+            os.chmod(folder, 0o755)
+            upstream, server = gateways.Upstream(folder), make(name, folder, chosen)
+            try:
+                upstream.start(chosen.load_cpu)
+                server.start(upstream, 1, chosen.gateway_cpu, workers)
+                free_affinity(server.pid)
+                kept[name] = measure_visibility(server, upstream, chosen, workers)
+                if name == "apisix":
+                    kept[name]["traffic"] = measure_disturbance(server, upstream, chosen)
+            finally:
+                server.stop()
+                upstream.stop()
+    return kept
+
+
+def free_affinity(pid):
+    """Workers may run on every core: this scenario is about time until seen, not about cost."""
+    for member in measure.process_tree(pid):
+        for task in os.listdir(f"/proc/{member}/task"):
+            os.sched_setaffinity(int(task), os.sched_getaffinity(0))

@@ -1,0 +1,272 @@
+"""The gateways under comparison: each writes its configuration into a folder, starts, and says its pid and port.
+
+All are configured alike: one worker, keepalive to clients and upstream, no access log, the same forwarding headers.
+"""
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+START_TIMEOUT_S = 30
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def wait_for_port(port, process):
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args[0]} does not listen on port {port}; see its log in the bench's folder")
+
+
+class Server:
+    """A child in a process group of its own; stop() ends it and its children."""
+
+    name = ""
+
+    def __init__(self, folder):
+        self.folder = Path(folder) / self.name
+        self.folder.mkdir(parents=True)
+        self.process = None
+
+    def launch(self, command, port, cpu):
+        log = open(self.folder / "output.log", "wb")
+        self.process = subprocess.Popen(["taskset", "-c", str(cpu), *command], stdout=log, stderr=log,
+                                        stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.folder)
+        log.close()
+        wait_for_port(port, self.process)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+class Upstream(Server):
+    """Two ports of one small server, so that a change of the upstream is visible in the answer."""
+
+    name = "upstream"
+
+    def start(self, cpu):
+        binary = ROOT / "build/bench_load/upstream"
+        source = HERE / "upstream.cc"
+        if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+            binary.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["clang++-19", "-std=c++23", "-O2", source, "-o", binary], check=True)
+        self.ports = free_ports(2)
+        self.launch([binary, *map(str, self.ports)], self.ports[0], cpu)
+
+
+class Nginx(Server):
+    name = "nginx"
+
+    def start(self, upstream, routes, cpu, workers=1):
+        self.port, = free_ports(1)
+        self.write_config(upstream.ports[0], routes, workers)
+        self.launch([shutil.which("nginx", path="/usr/sbin:" + os.environ["PATH"]), "-p", self.folder, "-c",
+                     self.folder / "nginx.conf", "-g", "daemon off;"], self.port, cpu)
+
+    def write_config(self, upstream_port, routes, workers=1):
+        forward = ('proxy_pass http://upstream; proxy_http_version 1.1; proxy_set_header Connection "";'
+                   "proxy_set_header Host $http_host; proxy_set_header X-Real-IP $remote_addr;"
+                   "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
+                   "proxy_set_header X-Forwarded-Proto $scheme;")
+        places = "".join(f"location = /r/{i} {{ {forward} }}\n" for i in range(routes)) if routes > 1 else ""
+        temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n"
+                            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (self.folder / "nginx.conf").write_text(f"""
+worker_processes {workers};
+pid {self.folder}/nginx.pid;
+error_log {self.folder}/error.log warn;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s; tcp_nodelay on;
+  {temporary}
+  upstream upstream {{ server 127.0.0.1:{upstream_port}; keepalive 320; keepalive_requests 1000000000; }}
+  server {{
+    listen 127.0.0.1:{self.port} backlog=4096;
+    location / {{ {forward} }}
+    {places}
+  }}
+}}
+""")
+
+    def change_upstream(self, port, routes):
+        self.write_config(port, routes)
+        self.process.send_signal(signal.SIGHUP)
+
+
+class Haproxy(Server):
+    name = "haproxy"
+
+    def start(self, upstream, routes, cpu, workers=1):
+        self.port, = free_ports(1)
+        match = ""
+        if routes > 1:
+            (self.folder / "paths").write_text("".join(f"/r/{i}\n" for i in range(routes)))
+            match = f"use_backend b if {{ path -f {self.folder}/paths }}"
+        (self.folder / "haproxy.cfg").write_text(f"""
+global
+  nbthread {workers}
+  maxconn 8192
+defaults
+  mode http
+  option http-keep-alive
+  http-reuse always
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+frontend f
+  bind 127.0.0.1:{self.port} backlog 4096
+  http-request set-header X-Real-IP %[src]
+  option forwardfor
+  {match}
+  default_backend b
+backend b
+  server s 127.0.0.1:{upstream.ports[0]} pool-max-conn 1000 pool-purge-delay 1h
+""")
+        self.launch([shutil.which("haproxy", path="/usr/sbin:" + os.environ["PATH"]), "-db", "-f",
+                     self.folder / "haproxy.cfg"], self.port, cpu)
+
+
+class Apisix(Server):
+    """This project's release binary with the embedded store; its routes are made by the Admin API."""
+
+    name = "apisix"
+
+    def __init__(self, folder, binary=None):
+        super().__init__(folder)
+        self.binary = Path(binary or ROOT / "build/release/apisix")
+
+    def start(self, upstream, routes, cpu, workers=1):
+        self.port, self.admin_port = free_ports(2)
+        self.key = secrets.token_hex(16)
+        (self.folder / "conf").mkdir()
+        (self.folder / "logs").mkdir()
+        (self.folder / "conf/config.yaml").write_text(f"""
+apisix:
+  node_listen:
+    - ip: 127.0.0.1
+      port: {self.port}
+  enable_ipv6: false
+  enable_control: false
+deployment:
+  role: traditional
+  role_traditional:
+    config_provider: local
+  admin:
+    admin_listen:
+      ip: 127.0.0.1
+      port: {self.admin_port}
+    admin_key:
+      - name: admin
+        key: {self.key}
+        role: admin
+nginx_config:
+  worker_processes: {workers}
+  error_log_level: warn
+  http:
+    enable_access_log: false
+    keepalive_timeout: 3600s
+plugin_attr:
+  prometheus:
+    enable_export_server: false
+""")
+        os.chmod(self.folder, 0o755)
+        self.launch([self.binary, "start", "--foreground", "-p", self.folder, "-c",
+                     self.folder / "conf/config.yaml"], self.port, cpu)
+        wait_for_port(self.admin_port, self.process)
+        self.put("upstreams/1", self.upstream_object(upstream.ports[0]))
+        if routes > 1:
+            self.put_many((f"routes/{i + 1}", {"uri": f"/r/{i}", "upstream_id": "1"}) for i in range(routes))
+        else:
+            self.put("routes/1", {"uri": "/*", "upstream_id": "1"})
+        self.wait_until_routed(f"/r/{routes - 1}")
+
+    @staticmethod
+    def upstream_object(port):
+        return {"type": "roundrobin", "nodes": {f"127.0.0.1:{port}": 1}}
+
+    def request_bytes(self, path, value):
+        body = json.dumps(value)
+        return (f"PUT /apisix/admin/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-KEY: {self.key}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    def put(self, path, value):
+        self.put_many([(path, value)])
+
+    def put_many(self, items, window=64):
+        """Pipelined PUTs on one connection; raises on an answer that is not 200 or 201."""
+        items = iter(items)
+        with socket.create_connection(("127.0.0.1", self.admin_port)) as connection:
+            answers = connection.makefile("rb")
+            while batch := [item for _, item in zip(range(window), items)]:
+                connection.sendall(b"".join(self.request_bytes(*item) for item in batch))
+                for path, _ in batch:
+                    status, body = read_answer(answers)[::2]
+                    if status not in (200, 201):
+                        raise RuntimeError(f"PUT {path}: {status} {body[:300]!r}")
+
+    def wait_until_routed(self, path):
+        """Every worker needs to know the last route: ask on new connections until many in a row say so."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        good = 0
+        while good < 20:
+            with socket.create_connection(("127.0.0.1", self.port)) as connection:
+                connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+                status = read_answer(connection.makefile("rb"))[0]
+            good = good + 1 if status == 200 else 0
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{path} is not routed: status {status}")
+            time.sleep(0 if good else 0.02)
+
+
+def read_answer(file):
+    """(status, headers with lower-case names, body) of one response with Content-Length or chunks."""
+    line = file.readline()
+    if not line:
+        raise RuntimeError("connection closed before the answer")
+    headers = {}
+    while (header := file.readline().strip()):
+        name, _, value = header.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    if headers.get("transfer-encoding") == "chunked":
+        body = b""
+        while (size := int(file.readline().split(b";")[0], 16)):
+            body += file.read(size)
+            file.readline()
+        file.readline()
+    else:
+        body = file.read(int(headers.get("content-length", "0")))
+    return int(line.split()[1]), headers, body
+
+
+KINDS = {kind.name: kind for kind in (Nginx, Haproxy, Apisix)}
