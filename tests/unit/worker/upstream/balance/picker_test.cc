@@ -1,0 +1,95 @@
+// Weighted random, priority levels, and what all balancers promise.
+#include "worker/upstream/balance/picker.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/worker/upstream/balance/fixtures.h"
+
+namespace apisix::upstream {
+namespace {
+
+constexpr Balancer kAll[] = {Balancer::kRoundRobin, Balancer::kChash, Balancer::kLeastConn, Balancer::kEwma,
+                             Balancer::kRandom};
+
+TEST(Picker, NamesOfBalancers) {
+  EXPECT_EQ(parse_balancer("roundrobin"), Balancer::kRoundRobin);
+  EXPECT_EQ(parse_balancer("chash"), Balancer::kChash);
+  EXPECT_EQ(parse_balancer("least_conn"), Balancer::kLeastConn);
+  EXPECT_EQ(parse_balancer("ewma"), Balancer::kEwma);
+  EXPECT_EQ(parse_balancer("random"), Balancer::kRandom);
+  EXPECT_EQ(parse_balancer("none"), std::nullopt);
+  EXPECT_EQ(parse_balancer("Roundrobin"), std::nullopt);
+}
+
+TEST(Picker, WeightedRandomFollowsTheWeights) {
+  Random random(4);
+  auto picker = make_picker(Balancer::kRandom, entries_of({1, 0, 3, 6}), random);
+  auto counts = count_picks(*picker, 20000);
+  EXPECT_NEAR(counts[0], 2000, 200);
+  EXPECT_NEAR(counts[2], 6000, 300);
+  EXPECT_NEAR(counts[3], 12000, 300);
+  EXPECT_EQ(counts.size(), 3u);
+  const TriedSet tried = tried_of({2});
+  counts = count_picks(*picker, 14000, {.tried = &tried});
+  EXPECT_NEAR(counts[0], 2000, 200);
+  EXPECT_NEAR(counts[3], 12000, 200);
+  EXPECT_EQ(counts.size(), 2u);
+}
+
+TEST(Picker, EveryBalancerTriesEveryNodeOnceLevelByLevel) {
+  for (const Balancer kind : kAll) {
+    Random random(6);
+    auto entries = entries_of({2, 1, 2, 1, 2, 1});
+    const std::int32_t priorities[] = {0, 1, -1, 1, 0, 1};
+    for (NodeIndex i = 0; i < entries.size(); ++i) entries[i].priority = priorities[i];
+    auto picker = make_picker(kind, entries, random);
+    TriedSet tried;
+    std::int32_t level = 1;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const NodeIndex index = picker->pick({.hash_key = "key", .tried = &tried});
+      ASSERT_NE(index, kNoNode);
+      ASSERT_FALSE(tried.contains(index));
+      EXPECT_LE(entries[index].priority, level);
+      level = entries[index].priority;
+      tried.mark(index);
+      picker->after(index, {.failed = true});
+    }
+    EXPECT_EQ(picker->pick({.hash_key = "key", .tried = &tried}), kNoNode);
+    for (const auto& entry : entries) EXPECT_EQ(entry.load->active, 0u);
+  }
+}
+
+TEST(Picker, ALowerLevelServesWhileTheHigherIsUnusable) {
+  for (const Balancer kind : kAll) {
+    Random random(6);
+    auto entries = entries_of({2000, 1});
+    entries[1].priority = -1;
+    auto picker = make_picker(kind, entries, random);
+    EXPECT_EQ(picker->pick({.hash_key = "key"}), 0u);
+    picker->set_usable(std::vector<std::uint8_t>{0, 1});
+    EXPECT_EQ(picker->pick({.hash_key = "key"}), 1u);
+    picker->set_usable({});
+    EXPECT_EQ(picker->pick({.hash_key = "key"}), 0u);
+  }
+}
+
+TEST(Picker, NoEntriesGiveNoNode) {
+  for (const Balancer kind : kAll) {
+    Random random(6);
+    EXPECT_EQ(make_picker(kind, {}, random)->pick({.hash_key = "key"}), kNoNode);
+  }
+}
+
+TEST(TriedSet, KeepsAtMostItsBound) {
+  TriedSet tried;
+  for (NodeIndex i = 0; i < 100; ++i) tried.mark(i / 2);
+  EXPECT_EQ(tried.size(), 50u);
+  for (NodeIndex i = 50; i < 100; ++i) tried.mark(i);
+  EXPECT_TRUE(tried.is_full());
+  EXPECT_EQ(tried.size(), TriedSet::kTriesMax);
+  EXPECT_TRUE(tried.contains(62));
+  EXPECT_FALSE(tried.contains(63));
+}
+
+}  // namespace
+}  // namespace apisix::upstream

@@ -1,0 +1,42 @@
+// RoundRobin: weighted, in the order that users of APISIX (lua-resty-balancer) see. A threshold starts at the
+// largest weight; one pass over the nodes gives each whose weight reaches it one turn; then the threshold
+// falls by the greatest common divisor of the weights, and starts over after the last. So any
+// sum(weight)/gcd picks in a row hold each node exactly weight/gcd times. The first pick starts after a
+// random node.
+//
+// The next node over the threshold is found in a tree of maxima: O(log n), and O(1) for equal weights.
+#pragma once
+
+#include <vector>
+
+#include "worker/upstream/balance/usable_items.h"
+
+namespace apisix::upstream {
+
+class RoundRobin final : public Picker {
+ public:
+  RoundRobin(std::vector<PickerEntry> entries, Random& random);
+
+  void set_usable(std::span<const std::uint8_t> usable) override;
+  NodeIndex pick(const PickInput& input) override;
+
+ private:
+  static constexpr std::uint32_t kEnd = ~std::uint32_t{0};
+
+  void start_over();
+  std::uint32_t next_turn();
+  // The first position >= `from` whose weight reaches the threshold, or kEnd.
+  std::uint32_t find_from(std::uint32_t from) const;
+  NodeIndex next_untried(std::span<const std::uint32_t> tried);
+
+  UsableItems set_;
+  Random& random_;
+  std::vector<std::uint32_t> maxima_;  // tree: node k covers 2k and 2k+1; the leaves start at leaves_
+  std::uint32_t leaves_ = 0;
+  std::uint32_t gcd_ = 1;
+  std::uint32_t largest_ = 0;
+  std::uint32_t threshold_ = 0;
+  std::uint32_t next_ = 0;  // where the current pass goes on
+};
+
+}  // namespace apisix::upstream
