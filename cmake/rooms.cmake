@@ -6,14 +6,17 @@ add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter -fno-
 add_link_options(-fuse-ld=lld)
 include_directories(${CMAKE_SOURCE_DIR})
 
-# apisix_room(<name> [DEPS rooms...] [LIBS libraries...]): every .cc of the current folder.
+# apisix_room(<name> [DEPS rooms...] [LIBS libraries...] [MAIN file]): every .cc of the current folder but MAIN.
 function(apisix_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS;SUBFOLDERS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "MAIN" "DEPS;LIBS;SUBFOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(folder ${ROOM_SUBFOLDERS})
     file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
     list(APPEND sources ${more})
   endforeach()
+  if(ROOM_MAIN)
+    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${ROOM_MAIN})
+  endif()
   if(sources)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ROOM_DEPS} ${ROOM_LIBS})

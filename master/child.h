@@ -1,0 +1,39 @@
+// One child process as the master sees it, and its birth.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "shared/base/result.h"
+#include "shared/channel/child_context.h"
+
+namespace apisix::master {
+
+struct Setup;
+
+// A living child. The owner reclaims the slot once the process is reaped.
+struct Child {
+  pid_t pid = 0;
+  channel::MasterEnd channel;
+  memory::StatusSlot* slot = nullptr;
+  std::uint64_t born_ms = 0;  // monotonic
+  std::string failure;        // what it said in kFailed
+};
+
+struct Birth {
+  const Setup& setup;
+  memory::StatusZone& status;
+  memory::ChildRole role = memory::ChildRole::kWorker;
+  int index = 0;
+  std::uint32_t generation = 1;
+  std::vector<channel::ListenSocket> sockets;
+};
+
+// Forks. The child drops what it must not have (descriptors, privileges), runs its role's main function and
+// never returns from here.
+base::Result<Child> give_birth(const Birth& birth);
+
+}  // namespace apisix::master

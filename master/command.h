@@ -1,0 +1,46 @@
+// The commands of the `apisix` program. A command is one file in commands/ and one row in
+// commands/commands.cc.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace apisix::master {
+
+// What scripts can rely on.
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;  // tried and failed; standard error says why
+inline constexpr int kExitUsage = 2;   // no such command or option
+
+// The command line, parsed.
+struct Invocation {
+  std::string prefix;  // absolute, no slash at the end
+  std::string config;  // -c as given; empty: none
+  bool in_foreground = false;
+  bool verbose = false;
+  std::vector<std::string> arguments;  // what follows the command's name
+  std::string command_line;            // the whole of it, for the title of the master process
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view help;
+  int (*run)(const Invocation&);
+};
+
+// In the order of the help text.
+std::span<const Command> commands();
+
+int run_help(const Invocation&);
+int run_init(const Invocation&);
+int run_start(const Invocation&);
+int run_stop(const Invocation&);
+int run_quit(const Invocation&);
+int run_restart(const Invocation&);
+int run_reload(const Invocation&);
+int run_test(const Invocation&);
+int run_version(const Invocation&);
+
+}  // namespace apisix::master

@@ -1,0 +1,26 @@
+#include <array>
+
+#include "master/command.h"
+
+namespace apisix::master {
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"help", "print the apisix cli help message", run_help},
+    Command{"init", "check the configuration and prepare the prefix", run_init},
+    Command{"start", "start the apisix server", run_start},
+    Command{"stop", "stop the apisix server", run_stop},
+    Command{"quit", "stop the apisix server gracefully", run_quit},
+    Command{"restart", "restart the apisix server", run_restart},
+    Command{"reload", "reload the apisix server", run_reload},
+    Command{"test", "test the configuration", run_test},
+    Command{"version", "print the version of apisix", run_version},
+};
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return kCommands;
+}
+
+}  // namespace apisix::master

@@ -1,0 +1,17 @@
+// apisix reload: checks the new config.yaml here, where somebody reads the answer, then tells the master.
+#include <csignal>
+
+#include "master/running.h"
+
+namespace apisix::master {
+
+int run_reload(const Invocation& in) {
+  const auto path = current_config(in);
+  const auto setup = path ? make_setup(in.prefix, *path) : std::unexpected(path.error());
+  if (!setup) return failed(setup.error());
+  print_remarks(**setup);
+  const auto sent = signal_master(in.prefix, SIGHUP);
+  return sent ? kExitDone : failed(sent.error());
+}
+
+}  // namespace apisix::master

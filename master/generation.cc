@@ -1,0 +1,233 @@
+#include "master/generation.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <sys/wait.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+namespace apisix::master {
+namespace {
+
+using channel::MessageKind;
+using memory::ChildRole;
+using memory::ChildState;
+
+std::string describe_exit(int wait_status) {
+  if (WIFSIGNALED(wait_status)) {
+    return fmt::format("exited on signal {}{}", WTERMSIG(wait_status),
+                       WCOREDUMP(wait_status) ? " (core dumped)" : "");
+  }
+  return fmt::format("exited with code {}", WEXITSTATUS(wait_status));
+}
+
+}  // namespace
+
+Generation::Member::Member(event::Loop& loop, Generation& owner, ChildRole role, int index)
+    : owner(owner),
+      role(role),
+      index(index),
+      respawn(
+          loop.timers(),
+          [](void* self) {
+            auto& member = *static_cast<Member*>(self);
+            member.owner.start_child(member);
+          },
+          this) {}
+
+std::string Generation::Member::title() const {
+  return role == ChildRole::kAgent ? "privileged agent process" : fmt::format("worker process {}", index);
+}
+
+Generation::Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup,
+                       Listeners listeners, std::uint32_t number, Callbacks callbacks)
+    : loop_(loop),
+      status_(status),
+      setup_(std::move(setup)),
+      listeners_(std::move(listeners)),
+      number_(number),
+      callbacks_(std::move(callbacks)),
+      deadline_(loop.timers(), [](void* self) { static_cast<Generation*>(self)->on_deadline(); }, this) {}
+
+Generation::Member& Generation::add_member(ChildRole role, int index) {
+  members_.push_back(std::make_unique<Member>(loop_, *this, role, index));
+  return *members_.back();
+}
+
+void Generation::start() {
+  for (int i = 0; i < setup_->workers; ++i) start_later(add_member(ChildRole::kWorker, i), 0);
+}
+
+// Always by the timer, so that no failure is told from inside a call of the owner.
+void Generation::start_later(Member& member, std::uint64_t delay_ms) {
+  member.respawn.set_after_ms(delay_ms);
+}
+
+void Generation::start_child(Member& member) {
+  const bool is_worker = member.role == ChildRole::kWorker;
+  auto child = give_birth({.setup = *setup_,
+                           .status = status_,
+                           .role = member.role,
+                           .index = member.index,
+                           .generation = number_,
+                           .sockets = is_worker ? listeners_.share_of(member.index, setup_->workers)
+                                                : std::vector<channel::ListenSocket>{}});
+  if (!child) {
+    on_death(member, child.error().what, 0);
+    return;
+  }
+  member.child = std::move(*child);
+  member.child->channel.start(
+      loop_, [this, &member](const channel::Message& message) { on_message(member, message); }, [] {});
+  base::log_notice("started {} {} of generation {}", member.title(), member.child->pid, number_);
+}
+
+void Generation::on_message(Member& member, const channel::Message& message) {
+  switch (message.kind) {
+    case MessageKind::kReady:
+      on_child_ready(member);
+      break;
+    case MessageKind::kFailed:
+      member.child->failure = message.text;
+      break;
+    case MessageKind::kQuit:
+    case MessageKind::kStop:
+    case MessageKind::kReopenLogs:
+      base::log_warn("{} {} sent what only the master may send", member.title(), member.child->pid);
+      break;
+  }
+}
+
+void Generation::on_child_ready(Member& member) {
+  memory::StatusSlot& slot = *member.child->slot;
+  if (slot.state.load() != ChildState::kStarting) return;
+  slot.ready_at_ms.store(loop_.clock().wall_ms());
+  slot.state.store(ChildState::kReady);
+  if (state_ != State::kStarting || !all_ready(ChildRole::kWorker)) return;
+  if (member.role == ChildRole::kWorker) {
+    start_later(add_member(ChildRole::kAgent, 0), 0);
+    return;
+  }
+  state_ = State::kServing;
+  callbacks_.on_ready(*this);
+}
+
+bool Generation::all_ready(ChildRole role) const {
+  return std::ranges::all_of(members_, [role](const auto& member) {
+    return member->role != role || (member->child && member->child->slot->state.load() == ChildState::kReady);
+  });
+}
+
+bool Generation::on_exit(pid_t pid, int wait_status) {
+  const auto found = std::ranges::find_if(
+      members_, [pid](const auto& member) { return member->child && member->child->pid == pid; });
+  if (found == members_.end()) return false;
+  Member& member = **found;
+  // Its last words may still be on their way: the death was noticed first.
+  while (const auto message = member.child->channel.receive()) {
+    if (message->kind == MessageKind::kFailed) member.child->failure = message->text;
+  }
+  std::string how = fmt::format("{} {} {}", member.title(), pid, describe_exit(wait_status));
+  if (!member.child->failure.empty()) how += ": " + member.child->failure;
+  const std::uint64_t lived_ms = base::monotonic_now_us() / 1000 - member.child->born_ms;
+  status_.reclaim(*member.child->slot);
+  member.child.reset();
+  on_death(member, how, lived_ms);
+  return true;
+}
+
+void Generation::on_death(Member& member, const std::string& how, std::uint64_t lived_ms) {
+  if (state_ == State::kStarting) {
+    base::log(base::LogLevel::kAlert, "{}", how);
+    fail(how);
+    return;
+  }
+  if (state_ != State::kServing || !member.wanted) {
+    base::log_notice("{}", how);
+    return;
+  }
+  const std::uint64_t delay_ms = member.backoff.next_delay_ms(lived_ms);
+  if (delay_ms == 0) {
+    base::log(base::LogLevel::kAlert, "{}; starting it again", how);
+  } else {
+    base::log(base::LogLevel::kAlert, "{}; it died {} times in a row, starting it again in {} ms", how,
+              member.backoff.deaths(), delay_ms);
+  }
+  start_later(member, delay_ms);
+}
+
+void Generation::fail(const std::string& why) {
+  stop();
+  callbacks_.on_failure(*this, why);
+}
+
+void Generation::mark_leaving(Member& member) {
+  member.wanted = false;
+  member.respawn.cancel();
+  if (member.child) member.child->slot->state.store(ChildState::kDraining);
+}
+
+// A full queue means that the child does not listen any more; the deadline takes care of it.
+void Generation::tell(Member& member, MessageKind kind) {
+  if (!member.child) return;
+  if (auto sent = member.child->channel.send(kind); !sent) {
+    base::log_info("{} {}: {}", member.title(), member.child->pid, sent.error().what);
+  }
+}
+
+void Generation::tell_all(MessageKind kind) {
+  for (const auto& member : members_) tell(*member, kind);
+}
+
+void Generation::reopen_logs() {
+  tell_all(MessageKind::kReopenLogs);
+}
+
+void Generation::quit_workers() {
+  for (const auto& member : members_) {
+    if (member->role != ChildRole::kWorker) continue;
+    mark_leaving(*member);
+    tell(*member, MessageKind::kQuit);
+  }
+}
+
+void Generation::quit() {
+  if (state_ >= State::kDraining) return;
+  state_ = State::kDraining;
+  for (const auto& member : members_) mark_leaving(*member);
+  listeners_.close();
+  tell_all(MessageKind::kQuit);
+  deadline_.set_after_ms(
+      static_cast<std::uint64_t>(setup_->settings.nginx_config.worker_shutdown_timeout_ms));
+}
+
+void Generation::stop() {
+  if (state_ >= State::kStopping) return;
+  state_ = State::kStopping;
+  for (const auto& member : members_) mark_leaving(*member);
+  listeners_.close();
+  tell_all(MessageKind::kStop);
+  deadline_.set_after_ms(kStopGraceMs);
+}
+
+void Generation::on_deadline() {
+  if (state_ == State::kDraining) {
+    base::log_warn("generation {} did not finish within worker_shutdown_timeout: stopping it", number_);
+    stop();
+    return;
+  }
+  state_ = State::kKilled;
+  for (const auto& member : members_) {
+    if (!member->child) continue;
+    base::log(base::LogLevel::kAlert, "{} {} does not stop: killing it", member->title(), member->child->pid);
+    ::kill(member->child->pid, SIGKILL);
+  }
+}
+
+bool Generation::is_empty() const {
+  return std::ranges::none_of(members_, [](const auto& member) { return member->child.has_value(); });
+}
+
+}  // namespace apisix::master

@@ -1,0 +1,101 @@
+// Generation: the workers and the agent that were started from one reading of config.yaml. A reload makes a
+// new one next to the old; the old leaves when the new is Ready.
+//
+//   kStarting --all Ready--> kServing --quit()--> kDraining --time is up, stop()--> kStopping --grace-->
+//   kKilled
+//
+// The workers are started first and the agent when they are Ready: what they create in data/ then belongs
+// to their user.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "master/backoff.h"
+#include "master/child.h"
+#include "master/listeners.h"
+#include "master/setup.h"
+#include "shared/event/loop.h"
+#include "shared/event/timer_wheel.h"
+
+namespace apisix::master {
+
+class Generation {
+ public:
+  enum class State : unsigned char { kStarting, kServing, kDraining, kStopping, kKilled };
+  static constexpr std::uint64_t kStopGraceMs = 3'000;
+
+  // Called from the loop. Neither may destroy the Generation.
+  struct Callbacks {
+    std::function<void(Generation&)> on_ready;                            // became kServing
+    std::function<void(Generation&, const std::string& why)> on_failure;  // cannot become kServing
+  };
+
+  Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup, Listeners listeners,
+             std::uint32_t number, Callbacks callbacks);
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  // Forks the workers. A failure is told by on_failure, never from inside this call.
+  void start();
+  // All workers but not the agent finish what they have and leave; none is started again (WINCH).
+  void quit_workers();
+  // Children finish what they have; those that are still there after worker_shutdown_timeout are stopped.
+  void quit();
+  // Children leave at once; those that do not are killed after kStopGraceMs.
+  void stop();
+  void reopen_logs();
+
+  // A process was reaped. False: it is none of this generation's.
+  bool on_exit(pid_t pid, int wait_status);
+
+  State state() const { return state_; }
+  bool is_empty() const;  // no living child
+  std::uint32_t number() const { return number_; }
+  const Setup& setup() const { return *setup_; }
+  Listeners& listeners() { return listeners_; }
+
+ private:
+  // A place that a child fills, again and again.
+  struct Member {
+    Member(event::Loop& loop, Generation& owner, memory::ChildRole role, int index);
+    std::string title() const;
+
+    Generation& owner;
+    memory::ChildRole role;
+    int index;
+    bool wanted = true;  // started again when it dies
+    std::optional<Child> child;
+    Backoff backoff;
+    event::Timer respawn;
+  };
+
+  Member& add_member(memory::ChildRole role, int index);
+  void start_child(Member& member);
+  void start_later(Member& member, std::uint64_t delay_ms);
+  void on_message(Member& member, const channel::Message& message);
+  void on_child_ready(Member& member);
+  void on_death(Member& member, const std::string& how, std::uint64_t lived_ms);
+  void fail(const std::string& why);
+  bool all_ready(memory::ChildRole role) const;
+  void tell_all(channel::MessageKind kind);
+  void tell(Member& member, channel::MessageKind kind);
+  void mark_leaving(Member& member);
+  void on_deadline();
+
+  event::Loop& loop_;
+  memory::StatusZone& status_;
+  std::unique_ptr<Setup> setup_;
+  Listeners listeners_;
+  std::uint32_t number_;
+  Callbacks callbacks_;
+  State state_ = State::kStarting;
+  std::vector<std::unique_ptr<Member>> members_;
+  event::Timer deadline_;
+};
+
+}  // namespace apisix::master

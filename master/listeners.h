@@ -1,0 +1,60 @@
+// The listening sockets. Per address there is one SO_REUSEPORT socket for each worker, as with nginx's
+// "reuseport": the kernel spreads new connections evenly and no worker wakes up for another's. The master
+// makes and keeps them, so that they outlive a worker that crashes (its queue waits for the successor)
+// and go on from one generation to the next without a moment in which a connection is refused.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/base/result.h"
+#include "shared/base/unique_fd.h"
+#include "shared/channel/child_context.h"
+#include "shared/settings/settings.h"
+
+namespace apisix::master {
+
+struct WantedListener {
+  settings::Listen listen;
+  channel::ListenSocket::Purpose purpose;
+  std::string_view key;  // the place in config.yaml, for error messages
+};
+
+// Every address that the workers serve.
+std::vector<WantedListener> wanted_listeners(const settings::Settings& settings);
+
+// "0.0.0.0:9080", "[::]:9080"
+std::string address_text(const settings::Listen& listen);
+
+class Listeners {
+ public:
+  Listeners() = default;
+
+  // Opens what `wanted` names, `per_address` sockets each. Sockets that `previous` has for the same address
+  // are shared, never opened anew, and never fewer than before. Errors name the address and the key.
+  static base::Result<Listeners> open(const std::vector<WantedListener>& wanted, int per_address,
+                                      const Listeners& previous);
+
+  // The sockets of worker `index` of `workers`. Every socket belongs to a worker; a worker without one of
+  // its own shares.
+  std::vector<channel::ListenSocket> share_of(int index, int workers) const;
+  // Addresses that could not be opened and may be left out ([::] without IPv6), one sentence each.
+  const std::vector<std::string>& notes() const { return notes_; }
+  void close() { addresses_.clear(); }
+
+ private:
+  using SharedFd = std::shared_ptr<base::UniqueFd>;
+  struct Address {
+    WantedListener wanted;
+    std::vector<SharedFd> sockets;
+  };
+  const Address* find(const settings::Listen& listen) const;
+  bool has_port(std::uint16_t port) const;
+
+  std::vector<Address> addresses_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace apisix::master

@@ -1,0 +1,22 @@
+#include <algorithm>
+#include <cstdio>
+
+#include "master/arguments.h"
+#include "master/command.h"
+#include "shared/base/process_title.h"
+
+int main(int argc, char** argv) {
+  using namespace apisix::master;
+  const Arguments arguments = parse_arguments(argc, argv);
+  apisix::base::keep_room_for_process_title(argc, argv);
+  if (arguments.exit_code) return *arguments.exit_code;
+  if (arguments.action.empty()) return run_help(arguments.invocation);
+  const auto known = commands();
+  const auto found = std::ranges::find(known, arguments.action, &Command::name);
+  if (found == known.end()) {
+    std::fprintf(stderr, "invalid argument: %s\n", arguments.action.c_str());
+    run_help(arguments.invocation);
+    return kExitUsage;
+  }
+  return found->run(arguments.invocation);
+}

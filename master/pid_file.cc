@@ -1,0 +1,98 @@
+#include "master/pid_file.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/text.h"
+
+namespace apisix::master {
+namespace {
+
+constexpr int kPollMs = 10;
+
+std::string read_text(int fd) {
+  std::array<char, 64> text;
+  const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
+  return std::string(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+}
+
+pid_t parse_pid(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  return base::parse_integer<pid_t>(text).value_or(0);
+}
+
+// An nginx-based APISIX holds no lock: it is known by what it calls itself.
+bool is_gateway(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
+  const std::string title{std::istreambuf_iterator<char>(file), {}};
+  return title.starts_with("nginx: master process") || title.starts_with("apisix: master process");
+}
+
+bool is_same_file(int fd, const std::string& path) {
+  struct stat held{};
+  struct stat named{};
+  return ::fstat(fd, &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
+         held.st_ino == named.st_ino;
+}
+
+}  // namespace
+
+PidFile::Holder PidFile::holder(const std::string& prefix) {
+  const base::UniqueFd fd(::open(path(prefix).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return {};
+  const pid_t pid = parse_pid(read_text(fd.get()));
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return {Holder::Kind::kRunning, pid};
+  }
+  if (pid <= 0) return {Holder::Kind::kInvalid, 0};
+  return {is_gateway(pid) ? Holder::Kind::kRunning : Holder::Kind::kStale, pid};
+}
+
+bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
+  const std::uint64_t start_us = base::monotonic_now_us();
+  while (holder(prefix).kind == Holder::Kind::kRunning) {
+    const std::uint64_t waited_ms = (base::monotonic_now_us() - start_us) / 1000;
+    if (timeout_ms >= 0 && waited_ms >= static_cast<std::uint64_t>(timeout_ms)) return false;
+    ::usleep(kPollMs * 1000);
+  }
+  return true;
+}
+
+base::Result<PidFile> PidFile::take(const std::string& prefix) {
+  const std::string file = path(prefix);
+  for (;;) {
+    base::UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!fd) return base::system_error("cannot open " + file, errno);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kGateway,
+                        file + " is locked: another master process runs");
+    }
+    // An old master may have deleted the file between our open and our lock.
+    if (is_same_file(fd.get(), file)) return PidFile(file, std::move(fd));
+  }
+}
+
+base::Status PidFile::write() {
+  const std::string text = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd_.get(), 0) != 0 ||
+      ::pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    return base::system_error("cannot write " + path_, errno);
+  }
+  return {};
+}
+
+void PidFile::remove() {
+  if (fd_) ::unlink(path_.c_str());
+  fd_.reset();
+}
+
+}  // namespace apisix::master

@@ -1,0 +1,47 @@
+// logs/nginx.pid, where APISIX and everybody's scripts keep it. The master holds a lock (flock) on it for as
+// long as it lives: the lock, not the number in the file, tells whether an instance of this prefix runs, so
+// that a file left over from a crash or an earlier container never blocks a start nor gets a stranger killed.
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+#include "shared/base/result.h"
+#include "shared/base/unique_fd.h"
+
+namespace apisix::master {
+
+class PidFile {
+ public:
+  // Who holds the file of this prefix.
+  struct Holder {
+    enum class Kind : unsigned char {
+      kNobody,   // no file
+      kStale,    // a file whose process is gone, or is some other program
+      kInvalid,  // a file without a pid in it
+      kRunning,
+    } kind = Kind::kNobody;
+    pid_t pid = 0;
+  };
+  static std::string path(const std::string& prefix) { return prefix + "/logs/nginx.pid"; }
+  static Holder holder(const std::string& prefix);
+  // True once nobody holds the file any more; false after `timeout_ms` (negative: waits for ever).
+  static bool wait_until_free(const std::string& prefix, int timeout_ms);
+
+  // Locks the file, creating it. kConflict when somebody runs. The lock goes over to a forked master and
+  // ends with the last process that has this object.
+  static base::Result<PidFile> take(const std::string& prefix);
+  // Writes this process's pid.
+  base::Status write();
+  // Deletes the file; the last thing that a master does.
+  void remove();
+
+ private:
+  PidFile(std::string path, base::UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  std::string path_;
+  base::UniqueFd fd_;
+};
+
+}  // namespace apisix::master

@@ -1,0 +1,42 @@
+// Who the children are. Workers, which parse what strangers send, become nginx_config.user and can never get
+// privileges back; the privileged agent stays who the master is and keeps a few capabilities.
+//
+// The agent's capabilities, each with its reason:
+//   CAP_NET_BIND_SERVICE  the metrics server may listen on a low port
+//   CAP_DAC_OVERRIDE      reads and replaces files below logs/ and data/ that belong to the workers' user
+//   CAP_CHOWN, CAP_FOWNER rotated logs and snapshots are handed to the workers' user
+//   CAP_KILL              ends the external plugin runners
+// No CAP_SETUID, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_*: nothing it does needs them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+#include "shared/base/result.h"
+
+namespace apisix::master {
+
+struct Identity {
+  std::string name;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+// What nginx's `user` directive means: "name" or "name group". kInvalid when either does not exist.
+base::Result<Identity> find_identity(const std::string& user);
+
+// Whether processes of `identity` can read and write inside `directory`. Asks the kernel, in a short-lived
+// child process, so that modes, groups and access lists of every parent folder count.
+bool can_use_directory(const Identity& identity, const std::string& directory);
+
+// Irrevocably becomes `identity`, with its groups and no capability.
+base::Status become(const Identity& identity);
+// Keeps the agent's capabilities only, in all sets. Does nothing when not root.
+base::Status keep_agent_capabilities();
+
+// Raises the limit of open files to `wanted`. The text says what could not be had; none: all well.
+std::optional<std::string> raise_open_files(std::int64_t wanted);
+
+}  // namespace apisix::master

@@ -1,0 +1,171 @@
+#include "master/setup.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/settings/admin_key.h"
+#include "shared/settings/cores.h"
+#include "shared/settings/instance_id.h"
+
+namespace apisix::master {
+namespace {
+
+constexpr rlim_t kFewOpenFiles = 1024;
+constexpr const char* kDefaultUser = "nobody";  // nginx's
+
+base::Status make_folder(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) return {};
+  if (errno != EEXIST) return base::system_error("cannot make the folder " + path, errno);
+  if (!std::filesystem::is_directory(path)) return base::invalid(path + " is not a folder");
+  return {};
+}
+
+base::Status check_writable(const std::string& path) {
+  if (::access(path.c_str(), W_OK | X_OK) == 0) return {};
+  return base::system_error("cannot write into the folder " + path, errno);
+}
+
+// Only what is root's own is given away: in a folder that belongs to somebody else that somebody could have
+// put a link to a file that is none of his.
+void give_away(const std::string& path, const Identity& identity) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != 0) return;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path, ignored)) {
+    [[maybe_unused]] const int done = ::lchown(entry.path().c_str(), identity.uid, identity.gid);
+  }
+  [[maybe_unused]] const int done = ::chown(path.c_str(), identity.uid, identity.gid);
+}
+
+base::Result<std::optional<Identity>> wanted_identity(const settings::Settings& settings) {
+  const std::string& user = settings.nginx_config.user;
+  if (::geteuid() != 0) return std::nullopt;
+  auto identity = find_identity(user.empty() ? kDefaultUser : user);
+  if (!identity) return std::unexpected(identity.error());
+  if (identity->uid == 0) return std::nullopt;
+  return *identity;
+}
+
+// An explicit user must work. The default one may be impossible in a folder that is root's alone.
+base::Status settle_identity(Setup& setup) {
+  const std::string data = setup.prefix + "/data";
+  if (!setup.identity) {
+    if (!setup.settings.nginx_config.user.empty() && ::geteuid() != 0) {
+      setup.notes.push_back("nginx_config.user is ignored: only root can change to another user");
+    }
+    return {};
+  }
+  give_away(data, *setup.identity);
+  if (can_use_directory(*setup.identity, data)) return {};
+  const std::string cannot = fmt::format("user \"{}\" cannot write into {}", setup.identity->name, data);
+  if (!setup.settings.nginx_config.user.empty()) return base::invalid("nginx_config.user: " + cannot);
+  setup.warnings.push_back(fmt::format(
+      "workers run as root, because {}; use a prefix that it can enter, or set nginx_config.user", cannot));
+  setup.identity.reset();
+  return {};
+}
+
+std::vector<std::string> log_paths(const settings::NginxConfig& config) {
+  std::vector<std::string> out = {config.error_log};
+  if (config.http.enable_access_log) out.push_back(config.http.access_log);
+  if (config.stream.enable_access_log) out.push_back(config.stream.access_log);
+  return out;
+}
+
+bool is_plain_path(const std::string& path) {
+  return !path.empty() && path != "stderr" && path != "off" && !path.starts_with("syslog:");
+}
+
+void note_open_files(Setup& setup) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max > kFewOpenFiles || ::geteuid() == 0) return;
+  setup.warnings.push_back(fmt::format(
+      "Warning! Current maximum number of open file descriptors [{}] is not greater than {}, please increase "
+      "user limits by execute 'ulimit -n <new user limits>' , otherwise the performance is low.",
+      limit.rlim_max, kFewOpenFiles));
+}
+
+}  // namespace
+
+std::string below_prefix(const std::string& prefix, const std::string& path) {
+  return path.starts_with('/') ? path : prefix + "/" + path;
+}
+
+base::Status open_error_log_of(const Setup& setup) {
+  const auto& config = setup.settings.nginx_config;
+  const std::string path =
+      is_plain_path(config.error_log) ? below_prefix(setup.prefix, config.error_log) : std::string();
+  return base::open_error_log(path, config.error_log_level);
+}
+
+base::Result<Setup> check_setup(const std::string& prefix, const std::string& config_path) {
+  auto loaded = settings::load_settings({.config_path = config_path, .prefix = prefix});
+  if (!loaded) return std::unexpected(loaded.error());
+  auto identity = wanted_identity(loaded->settings);
+  if (!identity) return std::unexpected(identity.error());
+  Setup out;
+  out.prefix = prefix;
+  out.config_path = config_path;
+  out.settings = std::move(loaded->settings);
+  out.workers = settings::worker_count(out.settings);
+  out.identity = *identity;
+  out.notes = std::move(loaded->notes);
+  out.warnings = std::move(loaded->warnings);
+  note_open_files(out);
+  return out;
+}
+
+base::Status create_log_files(const Setup& setup) {
+  for (const std::string& path : log_paths(setup.settings.nginx_config)) {
+    if (!is_plain_path(path)) continue;
+    const std::string file = below_prefix(setup.prefix, path);
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+    const int fd = ::open(file.c_str(), flags | O_NOFOLLOW, 0644);
+    if (fd < 0 && errno != ELOOP && errno != ENXIO)
+      return base::system_error("cannot open log file " + file, errno);
+    // A link (to /dev/stderr in containers) is followed by who writes, but what it names is never given away.
+    if (fd < 0) continue;
+    struct stat info{};
+    if (setup.identity && ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
+      [[maybe_unused]] const int done = ::fchown(fd, setup.identity->uid, setup.identity->gid);
+    }
+    ::close(fd);
+  }
+  return {};
+}
+
+base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const std::string& config_path) {
+  auto checked = check_setup(prefix, config_path);
+  if (!checked) return std::unexpected(checked.error());
+  auto setup = std::make_unique<Setup>(std::move(*checked));
+  const std::string logs = prefix + "/logs";
+  const std::string data = prefix + "/data";
+  if (auto made = make_folder(logs, 0755); !made) return std::unexpected(made.error());
+  if (auto made = make_folder(data, 0700); !made) return std::unexpected(made.error());
+  if (auto writable = check_writable(logs); !writable) return std::unexpected(writable.error());
+  auto keys = settings::fill_empty_admin_keys(setup->settings, config_path);
+  if (!keys) return std::unexpected(keys.error());
+  if (*keys > 0) {
+    setup->notes.push_back(
+        fmt::format("a random Admin API key was generated and written to {}", config_path));
+  }
+  auto id = settings::instance_id(setup->settings, prefix);
+  if (!id) return std::unexpected(id.error());
+  setup->instance_id = *id;
+  if (auto settled = settle_identity(*setup); !settled) return std::unexpected(settled.error());
+  if (!setup->identity) {
+    if (auto writable = check_writable(data); !writable) return std::unexpected(writable.error());
+  }
+  if (auto created = create_log_files(*setup); !created) return std::unexpected(created.error());
+  return setup;
+}
+
+}  // namespace apisix::master

@@ -1,0 +1,40 @@
+// What must be right before anything is started: config.yaml, folders, admin keys, the instance's id, the
+// workers' user. The same for `init`, `start`, `reload` and a HUP.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "master/privileges.h"
+#include "shared/base/result.h"
+#include "shared/settings/load.h"
+
+namespace apisix::master {
+
+struct Setup {
+  std::string prefix;  // absolute, no slash at the end
+  std::string config_path;
+  settings::Settings settings;
+  std::string instance_id;
+  int workers = 1;
+  std::optional<Identity> identity;   // the workers', when the master is root and they are not
+  std::vector<std::string> notes;     // for people, one line each
+  std::vector<std::string> warnings;  // the same, more serious
+};
+
+// Reads and checks config.yaml; changes nothing on the machine.
+base::Result<Setup> check_setup(const std::string& prefix, const std::string& config_path);
+// check_setup(), then makes logs/ and data/, writes missing admin keys and conf/apisix.uid, and creates the
+// log files for the workers' user.
+base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const std::string& config_path);
+
+// Creates the log files that do not exist and hands them to the workers' user: after a rotation as well.
+base::Status create_log_files(const Setup& setup);
+// Lines of this process go to nginx_config.error_log from now on.
+base::Status open_error_log_of(const Setup& setup);
+// A path of config.yaml: relative ones are below the prefix.
+std::string below_prefix(const std::string& prefix, const std::string& path);
+
+}  // namespace apisix::master

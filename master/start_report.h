@@ -1,0 +1,42 @@
+// How a start ends, as told to whoever typed `apisix start`: that command returns only when the gateway
+// serves, or says why it does not.
+#pragma once
+
+#include <string_view>
+
+#include "shared/base/unique_fd.h"
+
+namespace apisix::master {
+
+class StartReport {
+ public:
+  // In the foreground: failures go to standard error, success needs no word.
+  StartReport() = default;
+  explicit StartReport(base::UniqueFd pipe) : pipe_(std::move(pipe)) {}
+
+  void ready();
+  void failed(std::string_view why);
+
+ private:
+  void send(char verdict, std::string_view text);
+
+  base::UniqueFd pipe_;
+  bool told_ = false;
+};
+
+struct Daemon {
+  bool is_parent = false;
+  int exit_code = 0;        // parent: what the start command exits with
+  StartReport report = {};  // child
+};
+
+// Forks the process that becomes the master, away from the terminal. The parent comes back when the child has
+// reported (or died), having printed the failure, if any.
+Daemon become_daemon();
+
+// Standard input and output to /dev/null, standard error to the error log.
+void leave_terminal();
+// Standard error follows the error log after it was reopened.
+void point_stderr_to_error_log();
+
+}  // namespace apisix::master

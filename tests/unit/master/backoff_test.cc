@@ -1,0 +1,26 @@
+#include "master/backoff.h"
+
+#include <gtest/gtest.h>
+
+namespace apisix::master {
+namespace {
+
+TEST(Backoff, FirstDeathIsAnsweredAtOnceThenTheDelayDoublesUpToItsLimit) {
+  Backoff backoff;
+  for (const std::uint64_t expected : {0, 100, 200, 400, 800, 1600, 3200, 6400, 10'000, 10'000}) {
+    EXPECT_EQ(backoff.next_delay_ms(5), expected);
+  }
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(backoff.next_delay_ms(5), Backoff::kDelayMaxMs);
+  EXPECT_EQ(backoff.deaths(), 210);
+}
+
+TEST(Backoff, LongLifeIsTrustedAgain) {
+  Backoff backoff;
+  for (int i = 0; i < 5; ++i) backoff.next_delay_ms(0);
+  EXPECT_EQ(backoff.next_delay_ms(Backoff::kTrustedAfterMs), 0u);
+  EXPECT_EQ(backoff.deaths(), 1);
+  EXPECT_EQ(backoff.next_delay_ms(Backoff::kTrustedAfterMs - 1), 100u);
+}
+
+}  // namespace
+}  // namespace apisix::master
