@@ -12,9 +12,10 @@ namespace apisix::http {
 
 struct NormalizedPath {
   std::string_view path;  // decoded; begins with '/'. The raw view itself when nothing had to change
-  // Dot segments were resolved, slashes merged, or an encoded slash became one: the decoded path has
-  // other segments than the raw one.
+  // Dot segments were resolved or slashes merged: the path has other segments than the client wrote.
   bool changed_structure = false;
+  // A %2F became a separator.
+  bool decoded_slash = false;
 };
 
 // nginx's rules: %XX is decoded first, so %2F separates segments and %2e is a dot; "//" merges; "." and

@@ -50,13 +50,15 @@ struct ResponseWrite {
 // nominated by its message's Connection.
 bool is_hop_by_hop(const HeaderField& field);
 
-// Exact bytes of the head that write_* produces.
+// Exact bytes of the head that write_* produces; 0 when it cannot be written: the method or target is
+// empty or holds a space or a control character, the host, reason or protocol a control character, or the
+// status is not three digits. That is the last line of defence behind whoever computed them.
 std::size_t request_head_bytes(const RequestWrite& head);
 std::size_t response_head_bytes(const ResponseWrite& head);
-// Returns the bytes written; 0, and nothing written, when `out` is too small.
+// Returns the bytes written; 0, and nothing written, when it cannot be written or `out` is too small.
 std::size_t write_request_head(const RequestWrite& head, std::span<char> out);
 std::size_t write_response_head(const ResponseWrite& head, std::span<char> out);
-// The same into the arena.
+// The same into the arena; empty when it cannot be written.
 std::string_view write_request_head(const RequestWrite& head, base::Arena& arena);
 std::string_view write_response_head(const ResponseWrite& head, base::Arena& arena);
 

@@ -31,7 +31,4 @@ std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head
 // reg-name, IPv4, or "[" IPv6 "]". The port may be empty ("a:"), as RFC 3986 allows.
 bool is_valid_authority(std::string_view authority);
 
-// 1*DIGIT that fits in 63 bits; no sign, no white space, no list. False and `out` untouched otherwise.
-bool parse_content_length(std::string_view value, std::uint64_t& out);
-
 }  // namespace apisix::http

@@ -1,0 +1,291 @@
+#include "shared/http/h1/head_writer.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "shared/base/check.h"
+#include "shared/http/h1/scan.h"
+#include "shared/http/status.h"
+
+namespace apisix::http {
+namespace {
+
+constexpr std::uint64_t kOwnedOrHopByHop =
+    header_bit(KnownHeader::kConnection) | header_bit(KnownHeader::kContentLength) |
+    header_bit(KnownHeader::kTransferEncoding) | header_bit(KnownHeader::kExpect) |
+    header_bit(KnownHeader::kUpgrade) | header_bit(KnownHeader::kTe) | header_bit(KnownHeader::kTrailer) |
+    header_bit(KnownHeader::kKeepAlive) | header_bit(KnownHeader::kProxyConnection) |
+    header_bit(KnownHeader::kHttp2Settings);
+
+constexpr std::string_view kConnectionClose = "Connection: close\r\n";
+constexpr std::string_view kConnectionKeepAlive = "Connection: keep-alive\r\n";
+constexpr std::string_view kConnectionUpgrade = "Connection: upgrade\r\nUpgrade: ";
+constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
+constexpr std::string_view kContentLength = "Content-Length: ";
+constexpr std::string_view kHost = "Host: ";
+constexpr std::string_view kCrlf = "\r\n";
+
+// No control character, tab included, and no space: what may stand between the spaces of a request line.
+bool is_one_word(std::string_view text) {
+  const char* end = text.data() + text.size();
+  return !text.empty() && scan::find_first(text.data(), text.data(), end, scan::QueryEnd{}) == end;
+}
+
+unsigned decimal_digits(std::uint64_t number) {
+  unsigned digits = 1;
+  for (; number >= 10; number /= 10) ++digits;
+  return digits;
+}
+
+// What both kinds of head have behind their first line.
+struct Tail {
+  const HeaderMap* headers;
+  std::uint64_t skipped;  // header_bit() of fields that are left out
+  std::string_view host;  // written first when not empty
+  std::string_view upgrade_protocol;
+  std::uint64_t content_length;
+  ConnectionOption connection;
+  bool write_length;
+  bool write_chunked;
+};
+
+bool is_left_out(const HeaderField& field, std::uint64_t skipped) {
+  return (header_bit(field.id) & skipped) != 0 || field.nominated;
+}
+
+std::size_t connection_bytes(const Tail& tail) {
+  switch (tail.connection) {
+    case ConnectionOption::kNone:
+      return 0;
+    case ConnectionOption::kClose:
+      return kConnectionClose.size();
+    case ConnectionOption::kKeepAlive:
+      return kConnectionKeepAlive.size();
+    case ConnectionOption::kUpgrade:
+      return kConnectionUpgrade.size() + tail.upgrade_protocol.size() + kCrlf.size();
+  }
+  return 0;
+}
+
+std::size_t tail_bytes(const Tail& tail) {
+  std::size_t bytes = kCrlf.size() + connection_bytes(tail);
+  if (!tail.host.empty()) bytes += kHost.size() + tail.host.size() + kCrlf.size();
+  if (tail.write_length) bytes += kContentLength.size() + decimal_digits(tail.content_length) + kCrlf.size();
+  if (tail.write_chunked) bytes += kChunked.size();
+  if (tail.headers == nullptr) return bytes;
+  for (const HeaderField& field : *tail.headers) {
+    if (!is_left_out(field, tail.skipped)) bytes += field.name.size() + field.value.size() + 4;
+  }
+  return bytes;
+}
+
+// Runs of lines that follow each other in memory as they were received are copied at once.
+char* append_fields(char* at, const HeaderMap& headers, std::uint64_t skipped) {
+  const HeaderField* const end = headers.end();
+  for (const HeaderField* field = headers.begin(); field != end;) {
+    if (is_left_out(*field, skipped)) {
+      ++field;
+      continue;
+    }
+    if (!field->intact) {
+      at = append_field(at, field->name, field->value);
+      ++field;
+      continue;
+    }
+    const char* const run = field->name.data();
+    const char* run_end = nullptr;
+    do {
+      run_end = field->value.data() + field->value.size() + 2;
+      ++field;
+    } while (field != end && field->intact && field->name.data() == run_end && !is_left_out(*field, skipped));
+    at = append_text(at, {run, static_cast<std::size_t>(run_end - run)});
+  }
+  return at;
+}
+
+char* append_connection(char* at, const Tail& tail) {
+  switch (tail.connection) {
+    case ConnectionOption::kNone:
+      return at;
+    case ConnectionOption::kClose:
+      return append_text(at, kConnectionClose);
+    case ConnectionOption::kKeepAlive:
+      return append_text(at, kConnectionKeepAlive);
+    case ConnectionOption::kUpgrade:
+      at = append_text(at, kConnectionUpgrade);
+      at = append_text(at, tail.upgrade_protocol);
+      return append_text(at, kCrlf);
+  }
+  return at;
+}
+
+char* append_tail(char* at, const Tail& tail) {
+  if (!tail.host.empty()) at = append_field(at, "Host", tail.host);
+  if (tail.headers != nullptr) at = append_fields(at, *tail.headers, tail.skipped);
+  if (tail.write_length) {
+    at = append_text(at, kContentLength);
+    at = append_decimal(at, tail.content_length);
+    at = append_text(at, kCrlf);
+  }
+  if (tail.write_chunked) at = append_text(at, kChunked);
+  at = append_connection(at, tail);
+  return append_text(at, kCrlf);
+}
+
+Tail tail_of(const RequestWrite& head) {
+  CHECK(head.framing != Framing::kUntilClose);
+  CHECK(head.framing != Framing::kChunked || head.version == Version::k11);
+  const std::uint64_t host = head.host.empty() ? 0 : header_bit(KnownHeader::kHost);
+  return {.headers = head.headers,
+          .skipped = kOwnedOrHopByHop | host,
+          .host = head.host,
+          .upgrade_protocol = head.upgrade_protocol,
+          .content_length = head.content_length,
+          .connection = head.connection,
+          .write_length = head.framing == Framing::kLength,
+          .write_chunked = head.framing == Framing::kChunked};
+}
+
+Tail tail_of(const ResponseWrite& head) {
+  CHECK(head.framing != Framing::kChunked || head.version == Version::k11);
+  const bool no_framing = head.status < 200 || head.status == 204;  // RFC 9112 6.1, RFC 9110 8.6
+  const bool no_body = no_framing || head.status == 304;
+  const bool length = head.framing == Framing::kLength && !no_body;
+  Tail tail{
+      .headers = head.headers,
+      .skipped = kOwnedOrHopByHop,
+      .host = {},
+      .upgrade_protocol = head.upgrade_protocol,
+      .content_length = head.content_length,
+      .connection = head.connection,
+      .write_length = length || (head.has_content_length && !no_framing && head.framing != Framing::kChunked),
+      .write_chunked = head.framing == Framing::kChunked && !no_body};
+  if (head.framing == Framing::kUntilClose && !no_body) tail.connection = ConnectionOption::kClose;
+  if (tail.upgrade_protocol.empty() && head.headers != nullptr) {
+    tail.upgrade_protocol = head.headers->value(KnownHeader::kUpgrade);
+  }
+  return tail;
+}
+
+std::string_view reason_of(const ResponseWrite& head) {
+  return head.reason.empty() ? reason_phrase(head.status) : head.reason;
+}
+
+bool is_writable(const RequestWrite& head) {
+  return is_one_word(head.method) && is_one_word(head.target) && is_valid_header_value(head.host) &&
+         is_valid_header_value(head.upgrade_protocol);
+}
+
+bool is_writable(const ResponseWrite& head) {
+  return head.status >= 100 && head.status <= 999 && is_valid_header_value(head.reason) &&
+         is_valid_header_value(head.upgrade_protocol);
+}
+
+// " HTTP/1.1" CRLF, "HTTP/1.1 200 " CRLF
+constexpr std::size_t kRequestLineFixedBytes = 1 + 9 + 2;
+constexpr std::size_t kStatusLineFixedBytes = 13 + 2;
+
+std::string_view version_text(Version version) {
+  return version == Version::k11 ? "HTTP/1.1" : "HTTP/1.0";
+}
+
+char* append_head(char* at, const RequestWrite& head, const Tail& tail) {
+  at = append_text(at, head.method);
+  *at++ = ' ';
+  at = append_text(at, head.target);
+  *at++ = ' ';
+  at = append_text(at, version_text(head.version));
+  return append_tail(append_text(at, kCrlf), tail);
+}
+
+char* append_head(char* at, const ResponseWrite& head, const Tail& tail) {
+  at = append_text(at, version_text(head.version));
+  *at++ = ' ';
+  at = append_decimal(at, head.status);
+  *at++ = ' ';
+  at = append_text(at, reason_of(head));
+  return append_tail(append_text(at, kCrlf), tail);
+}
+
+std::size_t first_line_bytes(const RequestWrite& head) {
+  return head.method.size() + head.target.size() + kRequestLineFixedBytes;
+}
+std::size_t first_line_bytes(const ResponseWrite& head) {
+  return reason_of(head).size() + kStatusLineFixedBytes;
+}
+
+template <typename Head>
+std::size_t head_bytes(const Head& head) {
+  if (!is_writable(head)) return 0;
+  return first_line_bytes(head) + tail_bytes(tail_of(head));
+}
+
+template <typename Head>
+std::size_t write_head(const Head& head, std::span<char> out) {
+  if (!is_writable(head)) return 0;
+  const Tail tail = tail_of(head);
+  const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail);
+  if (bytes > out.size()) return 0;
+  append_head(out.data(), head, tail);
+  return bytes;
+}
+
+template <typename Head>
+std::string_view write_head(const Head& head, base::Arena& arena) {
+  if (!is_writable(head)) return {};
+  const Tail tail = tail_of(head);
+  const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail);
+  char* out = arena.text(bytes);
+  append_head(out, head, tail);
+  return {out, bytes};
+}
+
+}  // namespace
+
+bool is_hop_by_hop(const HeaderField& field) {
+  return is_left_out(field, kOwnedOrHopByHop);
+}
+
+std::size_t request_head_bytes(const RequestWrite& head) {
+  return head_bytes(head);
+}
+std::size_t response_head_bytes(const ResponseWrite& head) {
+  return head_bytes(head);
+}
+std::size_t write_request_head(const RequestWrite& head, std::span<char> out) {
+  return write_head(head, out);
+}
+std::size_t write_response_head(const ResponseWrite& head, std::span<char> out) {
+  return write_head(head, out);
+}
+std::string_view write_request_head(const RequestWrite& head, base::Arena& arena) {
+  return write_head(head, arena);
+}
+std::string_view write_response_head(const ResponseWrite& head, base::Arena& arena) {
+  return write_head(head, arena);
+}
+
+std::size_t write_chunk_line(std::uint64_t chunk_bytes, char* out) {
+  char* end = std::to_chars(out, out + kChunkLineBytesMax - 2, chunk_bytes, 16).ptr;
+  return static_cast<std::size_t>(append_text(end, kCrlf) - out);
+}
+
+char* append_text(char* at, std::string_view text) {
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+char* append_decimal(char* at, std::uint64_t number) {
+  constexpr std::size_t kDigitsMax = 20;
+  return std::to_chars(at, at + kDigitsMax, number).ptr;
+}
+
+char* append_field(char* at, std::string_view name, std::string_view value) {
+  at = append_text(at, name);
+  *at++ = ':';
+  *at++ = ' ';
+  at = append_text(at, value);
+  return append_text(at, kCrlf);
+}
+
+}  // namespace apisix::http

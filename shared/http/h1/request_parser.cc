@@ -1,0 +1,294 @@
+#include "shared/http/h1/request_parser.h"
+
+#include <array>
+#include <cstring>
+
+#include "shared/base/text.h"
+#include "shared/http/h1/field_lines.h"
+#include "shared/http/h1/head_scanner.h"
+#include "shared/http/h1/scan.h"
+
+namespace apisix::http {
+namespace {
+
+// "A / HTTP/1.0" CRLF CRLF. Nothing shorter can be a head, and the scanner may load 16 bytes at once.
+constexpr std::size_t kHeadBytesMin = 16;
+constexpr std::size_t kVersionBytes = 8;
+
+std::unexpected<ParseError> refuse(std::uint16_t status, const char* what) {
+  return std::unexpected(ParseError{status, what});
+}
+std::unexpected<ParseError> bad(const char* what) {
+  return refuse(400, what);
+}
+using Parsed = std::expected<void, ParseError>;
+
+std::string_view view(const char* begin, const char* end) {
+  return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+// nginx's rule, narrower than RFC 9110's token: nobody else would agree on what "get" or "G{T" mean.
+bool is_method_character(char c) {
+  return (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+}
+
+Method method_of(std::string_view text) {
+  if (text == "GET") return Method::kGet;
+  return parse_method(text);
+}
+
+// [at, at+8) and CRLF behind the second space.
+Parsed parse_version(const char* at, const char* end, RequestHead& head) {
+  if (static_cast<std::size_t>(end - at) < kVersionBytes + 2) return bad("the request line has no version");
+  const std::string_view text(at, kVersionBytes);
+  if (text == "HTTP/1.1") {
+    head.version = Version::k11;
+  } else if (text == "HTTP/1.0") {
+    head.version = Version::k10;
+  } else if (text.starts_with("HTTP/") && base::is_digit(text[5]) && text[6] == '.' &&
+             base::is_digit(text[7]) && at[8] == '\r') {
+    return refuse(505, "an HTTP version other than 1.0 and 1.1");
+  } else {
+    return bad("the request line does not end in an HTTP version after one space");
+  }
+  if (at[8] != '\r' || at[9] != '\n') return bad("bytes behind the HTTP version");
+  return {};
+}
+
+// The end of the target; sets path and query as if the target were in origin form.
+const char* scan_target(const char* begin, const char* at, const char* end, RequestHead& head) {
+  const char* stop = scan::find_first(begin, at, end, scan::PathEnd{});
+  head.path = view(at, stop);
+  if (stop != end && *stop == '?') {
+    const char* query = stop + 1;
+    stop = scan::find_first(begin, query, end, scan::QueryEnd{});
+    head.query = view(query, stop);
+    head.has_query = true;
+  }
+  head.target = view(at, stop);
+  return stop;
+}
+
+// "http://host:port/path?query": the authority replaces Host (RFC 9112 3.2.2).
+Parsed parse_absolute(RequestHead& head) {
+  std::string_view rest = head.path;
+  const std::size_t scheme_bytes =
+      rest.size() > 7 && base::equals_ignore_case(rest.substr(0, 7), "http://")    ? 7
+      : rest.size() > 8 && base::equals_ignore_case(rest.substr(0, 8), "https://") ? 8
+                                                                                   : 0;
+  if (scheme_bytes == 0) return bad("the request target is none of the four forms");
+  rest.remove_prefix(scheme_bytes);
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  head.form = TargetForm::kAbsolute;
+  head.authority = rest.substr(0, slash);
+  head.path = slash == rest.size() ? std::string_view("/") : rest.substr(slash);
+  if (!is_valid_authority(head.authority)) return bad("the authority in the request target is not valid");
+  return {};
+}
+
+Parsed parse_authority_form(RequestHead& head) {
+  head.form = TargetForm::kAuthority;
+  head.authority = head.target;
+  head.path = {};
+  const std::size_t colon = head.target.rfind(':');
+  // A bracket behind the last colon: it is inside an IPv6 address, and there is no port.
+  if (head.has_query || !is_valid_authority(head.target) || colon == std::string_view::npos ||
+      colon + 1 == head.target.size() || head.target.find(']', colon) != std::string_view::npos) {
+    return bad("CONNECT needs host:port");
+  }
+  return {};
+}
+
+Parsed classify_target(RequestHead& head) {
+  if (head.method == Method::kConnect) return parse_authority_form(head);
+  if (head.path.starts_with('/')) return {};
+  if (head.target == "*") {
+    if (head.method != Method::kOptions) return bad("the request target * is for OPTIONS only");
+    head.form = TargetForm::kAsterisk;
+    return {};
+  }
+  return parse_absolute(head);
+}
+
+// Returns where the field lines begin.
+std::expected<const char*, ParseError> parse_request_line(const char* begin, const char* end,
+                                                          const RequestLimits& limits, RequestHead& head) {
+  const char* at = begin;
+  while (at != end && is_method_character(*at)) ++at;
+  if (at == begin || at == end || *at != ' ')
+    return bad("the request line does not begin with a method and a space");
+  head.method_text = view(begin, at);
+  head.method = method_of(head.method_text);
+  const char* target = at + 1;
+  const char* stop = scan_target(begin, target, end, head);
+  if (stop == end || *stop != ' ') {
+    return bad(stop != end && *stop == '#' ? "a fragment in the request target"
+                                           : "a character in the request target that is not allowed");
+  }
+  if (stop == target) return bad("more than one space in the request line, or no target");
+  if (const Parsed version = parse_version(stop + 1, end, head); !version)
+    return std::unexpected(version.error());
+  head.request_line = view(begin, stop + 1 + kVersionBytes);
+  if (head.request_line.size() > limits.request_line_bytes_max)
+    return refuse(414, "the request line is too long");
+  if (const Parsed form = classify_target(head); !form) return std::unexpected(form.error());
+  return stop + 1 + kVersionBytes + 2;
+}
+
+Parsed apply_host(RequestHead& head, std::uint64_t repeated) {
+  if ((repeated & header_bit(KnownHeader::kHost)) != 0) return bad("more than one Host");
+  const HeaderField* host = head.headers.find(KnownHeader::kHost);
+  if (host == nullptr) {
+    if (head.version == Version::k11) return bad("an HTTP/1.1 request without Host");
+    return {};
+  }
+  if (!is_valid_authority(host->value)) return bad("the value of Host is not valid");
+  if (head.authority.empty()) {
+    head.authority = host->value;
+  } else if (head.authority != host->value) {
+    // What the target says wins, for everybody: nobody behind us may see another host.
+    HeaderField& field = head.headers.at(static_cast<std::size_t>(host - head.headers.begin()));
+    field.value = head.authority;
+    field.intact = false;
+  }
+  return {};
+}
+
+Parsed apply_transfer_encoding(RequestHead& head, std::uint64_t repeated) {
+  if (head.version == Version::k10) return bad("Transfer-Encoding in an HTTP/1.0 request");
+  if (head.headers.has(KnownHeader::kContentLength)) return bad("both Content-Length and Transfer-Encoding");
+  if ((repeated & header_bit(KnownHeader::kTransferEncoding)) != 0)
+    return bad("more than one Transfer-Encoding");
+  switch (read_transfer_encoding(head.headers.value(KnownHeader::kTransferEncoding))) {
+    case TransferCoding::kChunked:
+      head.framing = Framing::kChunked;
+      return {};
+    case TransferCoding::kUnsupported:
+      return refuse(501, "a transfer coding other than chunked");
+    case TransferCoding::kMalformed:
+      break;
+  }
+  return bad("Transfer-Encoding is not exactly one final chunked");
+}
+
+Parsed apply_framing(RequestHead& head, std::uint64_t repeated) {
+  if (head.headers.has(KnownHeader::kTransferEncoding)) return apply_transfer_encoding(head, repeated);
+  if (!head.headers.has(KnownHeader::kContentLength)) return {};
+  if ((repeated & header_bit(KnownHeader::kContentLength)) != 0) return bad("more than one Content-Length");
+  if (!parse_content_length(head.headers.value(KnownHeader::kContentLength), head.content_length)) {
+    return bad("the value of Content-Length is not one decimal number");
+  }
+  head.framing = Framing::kLength;
+  return {};
+}
+
+Parsed apply_expect(RequestHead& head, std::uint64_t repeated) {
+  const HeaderField* expect = head.headers.find(KnownHeader::kExpect);
+  if (expect == nullptr || head.version == Version::k10) return {};  // RFC 9110 10.1.1: ignored in 1.0
+  if ((repeated & header_bit(KnownHeader::kExpect)) != 0 ||
+      !base::equals_ignore_case(expect->value, "100-continue")) {
+    return refuse(417, "an expectation other than 100-continue");
+  }
+  head.expect_continue =
+      head.framing == Framing::kChunked || (head.framing == Framing::kLength && head.content_length > 0);
+  return {};
+}
+
+Parsed apply_connection(RequestHead& head) {
+  const ConnectionOptions options = read_connection(head.headers);
+  if (options.too_many) return bad("too many connection options");
+  head.keep_alive = !options.close && (head.version == Version::k11 || options.keep_alive);
+  if (!options.upgrade || head.version == Version::k10) return {};
+  head.upgrade_protocol = upgrade_protocol(head.headers);
+  head.upgrade = !head.upgrade_protocol.empty();
+  return {};
+}
+
+Parsed apply_fields(RequestHead& head, std::uint64_t repeated) {
+  if (const Parsed host = apply_host(head, repeated); !host) return host;
+  constexpr std::uint64_t kInterpreted =
+      header_bit(KnownHeader::kContentLength) | header_bit(KnownHeader::kTransferEncoding) |
+      header_bit(KnownHeader::kExpect) | header_bit(KnownHeader::kConnection);
+  if ((head.headers.mask() & kInterpreted) == 0) {
+    head.keep_alive = head.version == Version::k11;
+    return {};
+  }
+  if (const Parsed framing = apply_framing(head, repeated); !framing) return framing;
+  if (const Parsed expect = apply_expect(head, repeated); !expect) return expect;
+  return apply_connection(head);
+}
+
+constexpr std::array<bool, 256> host_characters() {
+  std::array<bool, 256> out{};
+  for (int c = '0'; c <= '9'; ++c) out[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) out[c] = out[c - 0x20] = true;
+  for (const char c : std::string_view("-._~!$&'()*+,;=%")) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}
+constexpr std::array<bool, 256> kHostCharacters = host_characters();
+
+bool is_hex_digit(char c) {
+  return base::is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// "[" 1*( HEXDIG / ":" / "." ) "]"; returns what is behind, or nothing.
+std::expected<std::string_view, bool> skip_ip_literal(std::string_view text) {
+  const std::size_t close = text.find(']');
+  if (close == std::string_view::npos || close < 3) return std::unexpected(false);
+  for (const char c : text.substr(1, close - 1)) {
+    if (!is_hex_digit(c) && c != ':' && c != '.') return std::unexpected(false);
+  }
+  return text.substr(close + 1);
+}
+
+bool is_valid_port_suffix(std::string_view suffix) {
+  if (suffix.empty()) return true;
+  if (suffix.front() != ':' || suffix.size() > 6) return false;
+  unsigned port = 0;
+  for (const char c : suffix.substr(1)) {
+    if (!base::is_digit(c)) return false;
+    port = port * 10 + static_cast<unsigned>(c - '0');
+  }
+  return port <= 65535;
+}
+
+}  // namespace
+
+bool is_valid_authority(std::string_view authority) {
+  if (authority.empty()) return false;
+  if (authority.front() == '[') {
+    const auto suffix = skip_ip_literal(authority);
+    return suffix && is_valid_port_suffix(*suffix);
+  }
+  std::size_t at = 0;
+  char previous = '\0';
+  for (; at < authority.size() && kHostCharacters[static_cast<unsigned char>(authority[at])]; ++at) {
+    if (authority[at] == '.' && previous == '.') return false;
+    previous = authority[at];
+  }
+  return at != 0 && is_valid_port_suffix(authority.substr(at));
+}
+
+std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head, base::Arena& arena,
+                                                           const RequestLimits& limits) {
+  for (unsigned i = 0; i < HeadScanner::kEmptyLinesMax && head.starts_with("\r\n"); ++i)
+    head.remove_prefix(2);
+  if (head.size() < kHeadBytesMin) return bad("the head is shorter than any request");
+  if (head.size() > limits.head_bytes_max) return refuse(431, "the head is too large");
+  const char* const begin = head.data();
+  const char* const end = begin + head.size();
+
+  RequestHead* out = arena.make<RequestHead>();
+  const auto lines = parse_request_line(begin, end, limits, *out);
+  if (!lines) return std::unexpected(lines.error());
+  const FieldLimits field_limits{.count_max = limits.header_count_max,
+                                 .line_bytes_max = limits.header_line_bytes_max,
+                                 .underscores = limits.underscores_in_headers};
+  const FieldLines fields = parse_field_lines(begin, *lines, end, arena, field_limits, out->headers);
+  if (fields.error != nullptr) return refuse(fields.too_large ? 431 : 400, fields.error);
+  if (const Parsed applied = apply_fields(*out, fields.repeated); !applied)
+    return std::unexpected(applied.error());
+  return out;
+}
+
+}  // namespace apisix::http

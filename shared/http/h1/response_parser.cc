@@ -1,0 +1,129 @@
+#include "shared/http/h1/response_parser.h"
+
+#include "shared/base/text.h"
+#include "shared/http/h1/field_lines.h"
+#include "shared/http/h1/scan.h"
+
+namespace apisix::http {
+namespace {
+
+// "HTTP/1.1 200" CRLF CRLF; the scanner may load 16 bytes at once.
+constexpr std::size_t kHeadBytesMin = 16;
+constexpr std::uint16_t kBadGateway = 502;
+
+std::unexpected<ParseError> bad(const char* what) {
+  return std::unexpected(ParseError{kBadGateway, what});
+}
+using Parsed = std::expected<void, ParseError>;
+
+// Returns where the field lines begin. The reason phrase and the space in front of it may be missing (RFC
+// 9112 4).
+std::expected<const char*, ParseError> parse_status_line(const char* begin, const char* end,
+                                                         ResponseHead& head) {
+  const std::string_view version(begin, 9);
+  if (version == "HTTP/1.1 ") {
+    head.version = Version::k11;
+  } else if (version == "HTTP/1.0 ") {
+    head.version = Version::k10;
+  } else {
+    return bad("the status line does not begin with HTTP/1.1 or HTTP/1.0 and one space");
+  }
+  const char* at = begin + 9;
+  if (!base::is_digit(at[0]) || !base::is_digit(at[1]) || !base::is_digit(at[2]) || at[0] == '0') {
+    return bad("the status code is not three digits from 100 to 999");
+  }
+  head.status = static_cast<std::uint16_t>((at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0'));
+  at += 3;
+  const char* stop = scan::find_first(begin, at, end, scan::Control{});
+  if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n')
+    return bad("a control character in the status line");
+  if (at != stop && *at != ' ') return bad("the status code is not followed by a space");
+  if (at != stop) head.reason = base::trim({at, static_cast<std::size_t>(stop - at)});
+  return stop + 2;
+}
+
+// RFC 9112 6.3 items 1 and 2: the body does not depend on the fields.
+bool has_fixed_framing(const ResponseHead& head, Method request_method) {
+  return request_method == Method::kHead || head.status < 200 || head.status == 204 || head.status == 304;
+}
+
+bool is_tunnel(const ResponseHead& head, Method request_method) {
+  return request_method == Method::kConnect && head.status / 100 == 2;
+}
+
+// Checks the fields even where they do not matter: what is contradictory is not passed on either.
+Parsed read_framing_fields(ResponseHead& head, std::uint64_t repeated) {
+  const bool coding = head.headers.has(KnownHeader::kTransferEncoding);
+  const bool length = head.headers.has(KnownHeader::kContentLength);
+  if (coding && length) return bad("both Content-Length and Transfer-Encoding");
+  if (coding) {
+    if (head.version == Version::k10) return bad("Transfer-Encoding in an HTTP/1.0 response");
+    if ((repeated & header_bit(KnownHeader::kTransferEncoding)) != 0)
+      return bad("more than one Transfer-Encoding");
+    const std::string_view value = head.headers.value(KnownHeader::kTransferEncoding);
+    if (read_transfer_encoding(value) != TransferCoding::kChunked)
+      return bad("a transfer coding other than chunked");
+    head.framing = Framing::kChunked;
+    return {};
+  }
+  if (!length) {
+    head.framing = Framing::kUntilClose;
+    return {};
+  }
+  if ((repeated & header_bit(KnownHeader::kContentLength)) != 0) return bad("more than one Content-Length");
+  if (!parse_content_length(head.headers.value(KnownHeader::kContentLength), head.content_length)) {
+    return bad("the value of Content-Length is not one decimal number");
+  }
+  head.has_content_length = true;
+  head.framing = Framing::kLength;
+  return {};
+}
+
+Parsed apply_fields(ResponseHead& head, Method request_method, std::uint64_t repeated) {
+  const ConnectionOptions options = read_connection(head.headers);
+  if (options.too_many) return bad("too many connection options");
+  head.keep_alive = !options.close && (head.version == Version::k11 || options.keep_alive);
+  if (is_tunnel(head, request_method)) {
+    head.framing = Framing::kUntilClose;
+    head.keep_alive = false;
+    return {};
+  }
+  if (const Parsed framing = read_framing_fields(head, repeated); !framing) return framing;
+  if (head.status == 101) head.upgrade = options.upgrade && !upgrade_protocol(head.headers).empty();
+  if (has_fixed_framing(head, request_method)) {
+    // A body announced where there cannot be one: the upstream may well send it, so never reuse.
+    const bool announced = head.framing == Framing::kChunked || head.content_length > 0;
+    const bool impossible = head.status < 200 || head.status == 204;
+    if (announced && impossible) head.keep_alive = false;
+    if (impossible) head.has_content_length = false;
+    head.framing = Framing::kNone;
+  }
+  if (head.framing == Framing::kUntilClose) head.keep_alive = false;
+  return {};
+}
+
+}  // namespace
+
+std::expected<ResponseHead*, ParseError> parse_response_head(std::string_view head, base::Arena& arena,
+                                                             Method request_method,
+                                                             const ResponseLimits& limits) {
+  if (head.size() < kHeadBytesMin) return bad("the head is shorter than any response");
+  if (head.size() > limits.head_bytes_max) return bad("the head is too large");
+  const char* const begin = head.data();
+  const char* const end = begin + head.size();
+
+  ResponseHead* out = arena.make<ResponseHead>();
+  const auto lines = parse_status_line(begin, end, *out);
+  if (!lines) return std::unexpected(lines.error());
+  const FieldLimits field_limits{.count_max = limits.header_count_max,
+                                 .line_bytes_max = limits.header_line_bytes_max,
+                                 .trim_name = true};
+  const FieldLines fields = parse_field_lines(begin, *lines, end, arena, field_limits, out->headers);
+  if (fields.error != nullptr) return bad(fields.error);
+  if (const Parsed applied = apply_fields(*out, request_method, fields.repeated); !applied) {
+    return std::unexpected(applied.error());
+  }
+  return out;
+}
+
+}  // namespace apisix::http

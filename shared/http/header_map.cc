@@ -1,0 +1,135 @@
+#include "shared/http/header_map.h"
+
+#include <array>
+#include <cstring>
+
+#include "shared/base/text.h"
+#include "shared/http/h1/scan.h"
+
+namespace apisix::http {
+namespace {
+
+constexpr std::array<bool, 256> token_characters() {
+  std::array<bool, 256> out{};
+  for (int c = '0'; c <= '9'; ++c) out[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) out[c] = out[c - 0x20] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}
+constexpr std::array<bool, 256> kTokenCharacters = token_characters();
+
+constexpr std::uint32_t kFirstCapacity = 16;
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  if (text.empty()) return false;
+  bool good = true;  // without a branch per character: names are short
+  for (const char c : text) good &= kTokenCharacters[static_cast<unsigned char>(c)];
+  return good;
+}
+
+bool is_valid_header_value(std::string_view value) {
+  const char* end = value.data() + value.size();
+  return scan::find_first(value.data(), value.data(), end, scan::Control{}) == end;
+}
+
+const HeaderField* HeaderMap::find_present(KnownHeader id) const {
+  for (const HeaderField& field : *this) {
+    if (field.id == id) return &field;
+  }
+  return nullptr;
+}
+
+const HeaderField* HeaderMap::find(std::string_view name) const {
+  const KnownHeader id = identify_header(name);
+  if (id != KnownHeader::kUnknown) return find(id);
+  if (!has(KnownHeader::kUnknown)) return nullptr;
+  for (const HeaderField& field : *this) {
+    if (field.id == KnownHeader::kUnknown && base::equals_ignore_case(field.name, name)) return &field;
+  }
+  return nullptr;
+}
+
+std::size_t HeaderMap::count(KnownHeader id) const {
+  if (!has(id)) return 0;
+  std::size_t out = 0;
+  for (const HeaderField& field : *this) out += field.id == id ? 1 : 0;
+  return out;
+}
+
+std::size_t HeaderMap::count(std::string_view name) const {
+  const KnownHeader id = identify_header(name);
+  if (id != KnownHeader::kUnknown) return count(id);
+  std::size_t out = 0;
+  for (const HeaderField& field : *this) out += base::equals_ignore_case(field.name, name) ? 1 : 0;
+  return out;
+}
+
+bool HeaderMap::add(base::Arena& arena, std::string_view name, std::string_view value) {
+  if (!is_token(name) || !is_valid_header_value(value)) return false;
+  push(arena, HeaderField{name, value, identify_header(name)});
+  return true;
+}
+
+bool HeaderMap::add(base::Arena& arena, KnownHeader id, std::string_view value) {
+  if (id == KnownHeader::kUnknown || !is_valid_header_value(value)) return false;
+  push(arena, HeaderField{header_name(id), value, id});
+  return true;
+}
+
+bool HeaderMap::set(base::Arena& arena, std::string_view name, std::string_view value) {
+  if (!is_token(name) || !is_valid_header_value(value)) return false;
+  return put(arena, HeaderField{name, value, identify_header(name)});
+}
+
+bool HeaderMap::set(base::Arena& arena, KnownHeader id, std::string_view value) {
+  if (id == KnownHeader::kUnknown || !is_valid_header_value(value)) return false;
+  return put(arena, HeaderField{header_name(id), value, id});
+}
+
+bool HeaderMap::put(base::Arena& arena, const HeaderField& field) {
+  if (!has(field.id)) {
+    push(arena, field);
+    return true;
+  }
+  bool placed = false;
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    const bool same =
+        field.id != KnownHeader::kUnknown
+            ? fields_[i].id == field.id
+            : fields_[i].id == KnownHeader::kUnknown && base::equals_ignore_case(fields_[i].name, field.name);
+    if (!same) {
+      fields_[kept++] = fields_[i];
+    } else if (!placed) {
+      fields_[kept++] = field;
+      placed = true;
+    }
+  }
+  size_ = kept;
+  if (!placed) push(arena, field);
+  return true;
+}
+
+std::size_t HeaderMap::remove(KnownHeader id) {
+  if (id == KnownHeader::kUnknown || !has(id)) return 0;
+  return remove_if([id](const HeaderField& field) { return field.id == id; });
+}
+
+std::size_t HeaderMap::remove(std::string_view name) {
+  const KnownHeader id = identify_header(name);
+  if (id != KnownHeader::kUnknown) return remove(id);
+  if (!has(KnownHeader::kUnknown)) return 0;
+  return remove_if([name](const HeaderField& field) { return base::equals_ignore_case(field.name, name); });
+}
+
+void HeaderMap::grow(base::Arena& arena) {
+  const std::uint32_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
+  void* memory = arena.allocate(capacity * sizeof(HeaderField), alignof(HeaderField));
+  if (size_ != 0) std::memcpy(memory, fields_, size_ * sizeof(HeaderField));
+  fields_ = static_cast<HeaderField*>(memory);
+  capacity_ = capacity;
+}
+
+}  // namespace apisix::http
