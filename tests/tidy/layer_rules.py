@@ -3,12 +3,15 @@ import os
 import re
 
 
-def room_of(path, rooms):
-    """The longest row of layers.toml that holds this path, or None.
+def room_of(path, layers):
+    """The row of layers.toml that holds this path, or None.
 
-    The row of a top-level folder holds only the files directly in it: a new folder needs a row of its own.
+    The row of a top-level folder holds only the files directly in it: a new folder needs a row of its own or
+    a line in [parts].
     """
-    own = folder = os.path.dirname(path)
+    rooms = layers["rooms"]
+    own = os.path.dirname(path)
+    folder = own = layers.get("parts", {}).get(own, own)
     while folder:
         if folder in rooms:
             return folder if "/" in folder or folder == own else None
@@ -33,18 +36,18 @@ def layer_table(tree, layers):
 
 def room_has_row(tree, layers):
     for file in tree.product():
-        if room_of(file.path, layers["rooms"]) is None:
+        if room_of(file.path, layers) is None:
             yield file.path, 1, f"folder {file.folder} has no row in tests/tidy/layers.toml"
 
 
 def layer(tree, layers):
     rooms = layers["rooms"]
     for file in tree.product():
-        room = room_of(file.path, rooms)
+        room = room_of(file.path, layers)
         for number, quote, what in file.includes():
             if quote != '"' or room is None:
                 continue
-            target = room_of(what, rooms)
+            target = room_of(what, layers)
             if target is None or target == room or _allows(rooms[room], target):
                 continue
             extra = layers.get("headers", {}).get(room, [])

@@ -27,8 +27,9 @@ def head_comment(tree, layers):
 def using_namespace(tree, layers):
     for file in tree.product():
         for number, line in enumerate(file.code.splitlines(), 1):
-            if re.match(r"\s*using\s+namespace\b", line) and "literals" not in line:
-                yield file.path, number, "no using namespace"
+            inside_a_function = line.startswith(" ") and file.path.endswith(".cc")
+            if re.match(r"\s*using\s+namespace\b", line) and "literals" not in line and not inside_a_function:
+                yield file.path, number, "no using namespace for a whole file"
 
 
 def leftover(tree, layers):

@@ -34,7 +34,7 @@ struct PickerEntry {
 };
 
 struct PickInput {
-  std::string_view hash_key = {};       // chash only
+  std::string_view hash_key = {};   // chash only
   const TriedSet* tried = nullptr;  // not chosen again
   std::uint64_t now_us = 0;         // monotonic; ewma only
 };
