@@ -1,0 +1,81 @@
+// LocalStore: the embedded store, one LMDB file that all processes of a machine share. Each opens its own
+// LocalStore after fork(); owned by the process, used on its loop's thread.
+//
+//   get, list       read the file on the loop: a memory map, no lock, no system call
+//   txn, leases     -> StoreWriter's thread -> commit -> eventfd -> the waiting Task
+//   any commit      -> ChangeNotice of every process -> the log -> watches
+//
+// A write that was answered is durable. One whose Task was destroyed before the answer may still happen.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "shared/event/io_watch.h"
+#include "shared/event/loop.h"
+#include "shared/store/local_store_options.h"
+#include "shared/store/store.h"
+#include "shared/store/watch_list.h"
+
+namespace apisix::store {
+
+class ChangeNotice;
+class LmdbFile;
+class StoreFd;
+class StoreWriter;
+struct LogPage;
+
+class LocalStore final : public Store {
+ public:
+  // Makes the store when it is not there. It may wait for the disk: call it before Ready, after fork(), and
+  // as root or as options.owner. Errors name the file and what is wrong with it: no permission, damaged,
+  // another format, no space, open already in this process.
+  static base::Result<std::unique_ptr<LocalStore>> open(event::Loop& loop, const LocalStoreOptions& options);
+  // For the command line, without a loop: what is under `prefix`. Makes nothing; kNotFound when there is no
+  // store. Other processes may have it open, this one may not.
+  static base::Result<ListReply> read_once(const std::string& path, const std::string& prefix);
+
+  // Waits for the commit under way. Tasks still waiting end with kClosed. Not from a watch's callback.
+  ~LocalStore() override;
+
+  async::Task<base::Result<Item>> get(std::string key) override;
+  async::Task<base::Result<ListReply>> list(std::string prefix) override;
+  // Refused: a key of more than kKeyBytesMax, a value or transaction that is too large (kTooLarge), a key
+  // written twice (kInvalid), a lease that does not exist (kNotFound). kIo when the disk is full: nothing is
+  // stored, and the store stays usable. Deleting what is not there makes no revision.
+  async::Task<base::Result<TxnReply>> txn(Txn txn) override;
+  async::Task<base::Result<LeaseId>> grant_lease(std::int64_t ttl_seconds) override;
+  async::Task<base::Result<std::int64_t>> keep_lease_alive(LeaseId lease) override;
+  // on_lost (kClosed) when `from_revision` is no longer in the log or the store has not come so far.
+  std::unique_ptr<Watch> watch(std::string prefix, Revision from_revision, WatchCallbacks callbacks) override;
+  std::string_view provider() const override { return "local"; }
+
+  // Made with the store's file: tells whether it is still the same one.
+  const std::string& uuid() const;
+
+ private:
+  struct Parts;
+  LocalStore(event::Loop& loop, std::unique_ptr<Parts> parts);
+
+  void on_wake();
+  void on_lease_timer();
+  void wake();
+  void settle_writes();
+  // Reads the log and tells the watches; again in the next turn when there is more than a turn's worth.
+  void look();
+  void plan_expiry(std::optional<std::uint64_t> next_expiry_ms);
+  base::Result<LogPage> read_log(Revision from);
+
+  event::Loop& loop_;
+  std::unique_ptr<Parts> parts_;
+  event::IoWatch wake_watch_;
+  event::Timer lease_timer_;
+  WatchList watches_;
+  std::optional<std::uint64_t> planned_expiry_ms_;  // what lease_timer_ is set for
+  bool expiring_ = false;                           // asked the writer to end leases
+  std::string last_trouble_;                        // logged once
+};
+
+}  // namespace apisix::store
