@@ -13,8 +13,8 @@
 namespace apisix::http {
 
 struct HeaderField {
-  std::string_view name;   // as received, case included
-  std::string_view value;  // without the white space around it
+  std::string_view name = {};   // as received, case included
+  std::string_view value = {};  // without the white space around it
   KnownHeader id = KnownHeader::kUnknown;
   // The message's Connection field names it: it ends at this hop (RFC 9110 7.6.1). Set by the parser,
   // never for a known end-to-end field, so that a client cannot make the gateway drop one.

@@ -40,14 +40,15 @@ struct RequestHead {
   // Connection names "upgrade" and there is an Upgrade field, in HTTP/1.1. Never for h2c, which the
   // gateway does not pass on.
   bool upgrade = false;
-  std::string_view method_text;
-  std::string_view request_line;  // without CRLF
-  std::string_view target;        // raw
-  std::string_view authority;     // raw "host[:port]": of the absolute form, else of Host; "" in 1.0 without
-  std::string_view path;          // raw, begins with '/'; "*" or "" for the other forms
-  std::string_view query;         // raw, without '?'
-  std::string_view upgrade_protocol;  // the first protocol of Upgrade, when upgrade
-  std::uint64_t content_length = 0;   // for kLength
+  std::string_view method_text = {};
+  std::string_view request_line = {};  // without CRLF
+  std::string_view target = {};        // raw
+  std::string_view authority =
+      {};                       // raw "host[:port]": of the absolute form, else of Host; "" in 1.0 without
+  std::string_view path = {};   // raw, begins with '/'; "*" or "" for the other forms
+  std::string_view query = {};  // raw, without '?'
+  std::string_view upgrade_protocol = {};  // the first protocol of Upgrade, when upgrade
+  std::uint64_t content_length = 0;        // for kLength
   HeaderMap headers;
 };
 
@@ -60,7 +61,7 @@ struct ResponseHead {
   // Content-Length was there and means something; with framing kNone (HEAD, 304) it is the length of
   // the body that was not sent, to be passed on.
   bool has_content_length = false;
-  std::string_view reason;  // may be empty
+  std::string_view reason = {};  // may be empty
   std::uint64_t content_length = 0;
   HeaderMap headers;
 };

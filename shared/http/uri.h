@@ -11,7 +11,7 @@
 namespace apisix::http {
 
 struct NormalizedPath {
-  std::string_view path;  // decoded; begins with '/'. The raw view itself when nothing had to change
+  std::string_view path = {};  // decoded; begins with '/'. The raw view itself when nothing had to change
   // Dot segments were resolved or slashes merged: the path has other segments than the client wrote.
   bool changed_structure = false;
   // A %2F became a separator.
@@ -51,9 +51,9 @@ std::optional<std::string_view> keep_encoded_slash(std::string_view raw_path, st
                                                    base::Arena& arena);
 
 struct QueryArg {
-  std::string_view name;   // raw
-  std::string_view value;  // raw; "" without '='
-  bool has_value = false;  // there was a '='
+  std::string_view name = {};   // raw
+  std::string_view value = {};  // raw; "" without '='
+  bool has_value = false;       // there was a '='
 };
 // Takes the next argument off the front of `query`; arguments without a name are skipped, as OpenResty does.
 std::optional<QueryArg> next_arg(std::string_view& query);

@@ -22,11 +22,11 @@ enum class ConnectionOption : std::uint8_t {
 };
 
 struct RequestWrite {
-  std::string_view method;  // text: RequestHead::method_text
-  std::string_view target;  // raw, escaped: written as it is
-  std::string_view host;    // replaces the map's Host when not empty
+  std::string_view method = {};  // text: RequestHead::method_text
+  std::string_view target = {};  // raw, escaped: written as it is
+  std::string_view host = {};    // replaces the map's Host when not empty
   const HeaderMap* headers = nullptr;
-  std::string_view upgrade_protocol;  // for kUpgrade
+  std::string_view upgrade_protocol = {};  // for kUpgrade
   std::uint64_t content_length = 0;
   Framing framing = Framing::kNone;  // kUntilClose is not for requests
   Version version = Version::k11;
@@ -40,9 +40,9 @@ struct ResponseWrite {
   ConnectionOption connection = ConnectionOption::kNone;
   // Writes Content-Length with framing kNone: HEAD and 304.
   bool has_content_length = false;
-  std::string_view reason;  // "": reason_phrase(status)
+  std::string_view reason = {};  // "": reason_phrase(status)
   const HeaderMap* headers = nullptr;
-  std::string_view upgrade_protocol;  // for kUpgrade; "": the map's Upgrade (a 101 passed on)
+  std::string_view upgrade_protocol = {};  // for kUpgrade; "": the map's Upgrade (a 101 passed on)
   std::uint64_t content_length = 0;
 };
 
