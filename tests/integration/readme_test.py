@@ -1,0 +1,137 @@
+"""Runs every example of README.md and docs/*.md and compares what it prints.
+
+An example is a fenced block marked `console`: a line that starts with "$ " is a command (it goes on in the lines
+after it while a quote or a backslash is open), the lines below are what it prints. In those, "..." stands for
+anything within a line, and alone in a line for any number of lines. The blocks of a page run in order in one shell, against a
+gateway started as ./dev run starts it, only on free ports and in a folder of its own.
+"""
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = ROOT / "build/release/apisix"
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+         if "```console\n" in page.read_text(encoding="utf-8")]
+MARK = "=-=-= example "
+
+
+def examples(text):
+    """[(command, expected output)] of a page."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.S | re.M):
+        command, output, is_open = None, "", False
+        for line in block.splitlines():
+            if line.startswith("$ ") and not is_open:
+                if command is not None:
+                    found.append((command, output))
+                command, output = line[2:], ""
+            elif is_open:
+                command += "\n" + line
+            else:
+                output += line + "\n"
+                continue
+            is_open = command.count("'") % 2 == 1 or command.count('"') % 2 == 1 or command.endswith("\\")
+        if command is not None:
+            found.append((command, output))
+    return found
+
+
+def matches(expected, printed):
+    pattern = ""
+    for line in expected.splitlines():
+        if line.strip() == "...":
+            pattern += r"(?:[^\n]*\n)*?"
+        else:
+            pattern += r"[^\n]*?".join(re.escape(part) for part in line.rstrip().split("...")) + r"[ \t\r]*\n"
+    return re.fullmatch(pattern, printed if printed.endswith("\n") or not printed else printed + "\n") is not None
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def ports():
+    """The documented ports and the ones that stand for them here."""
+    return {port: free_port() for port in (9080, 9180, 9090, 9443, 9091, 7085, 8001, 8002)}
+
+
+@pytest.fixture
+def gateway(tmp_path, ports):
+    """./run of ./dev run, with other ports; the folder."""
+    prefix = tmp_path / "run"
+    (prefix / "conf").mkdir(parents=True)
+    config = (ROOT / "conf/config.yaml").read_text(encoding="utf-8")
+    overlay = f"""
+apisix:
+  node_listen: {ports[9080]}
+  enable_control: false
+deployment:
+  admin:
+    admin_listen:
+      ip: 127.0.0.1
+      port: {ports[9180]}
+"""
+    (prefix / "conf/config.yaml").write_text(merged(config, overlay), encoding="utf-8")
+    command = [BINARY, "-p", prefix, "-c", prefix / "conf/config.yaml"]
+    subprocess.run([*command, "start"], check=True, timeout=60)
+    yield prefix
+    subprocess.run([*command, "stop"], check=False, timeout=60)
+
+
+def merged(config, overlay):
+    import yaml
+
+    def merge(into, other):
+        for name, value in other.items():
+            if isinstance(value, dict) and isinstance(into.get(name), dict):
+                merge(into[name], value)
+            else:
+                into[name] = value
+        return into
+
+    return yaml.safe_dump(merge(yaml.safe_load(config) or {}, yaml.safe_load(overlay)), sort_keys=False)
+
+
+def script_of(found, replace):
+    """One shell script: a mark before each command, and after a background command a wait for its port."""
+    lines = [f"cd {ROOT}"]
+    for number, (command, _) in enumerate(found):
+        command = replace(command)
+        lines += [f"echo '{MARK}{number}'", command]
+        if command.endswith("&"):
+            port = re.search(r"http\.server (\d+)", command)
+            if port:
+                lines.append(f"for _ in {{1..200}}; do (exec 3<>/dev/tcp/127.0.0.1/{port.group(1)}) 2>/dev/null && "
+                             "break; sleep 0.05; done")
+    lines.append("kill $(jobs -p) 2>/dev/null; wait")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_print_what_the_page_says(page, gateway, ports, tmp_path):
+    found = examples(page.read_text(encoding="utf-8"))
+    assert found
+
+    def replace(text):
+        for documented, here in ports.items():
+            text = re.sub(rf"\b{documented}\b", str(here), text)
+        return text.replace("/tmp/tour", str(tmp_path / "tour"))
+
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp_path), "APISIX_RUN": str(gateway),
+                   "LC_ALL": "C.UTF-8"}
+    script = tmp_path / "page.sh"
+    script.write_text(script_of(found, replace), encoding="utf-8")
+    done = subprocess.run(["bash", script], stdin=subprocess.DEVNULL, env=environment, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=120, check=False)
+    printed = re.split(rf"{MARK}\d+\n", done.stdout)[1:]
+    wrong = [f"$ {command}\n  the page says:\n{expected}  printed:\n{output}"
+             for (command, expected), output in zip(found, printed, strict=True)
+             if not matches(replace(expected), output)]
+    assert not wrong, f"{page.name}:\n" + "\n".join(wrong)
