@@ -5,18 +5,25 @@
 #include "master/command.h"
 #include "shared/base/process_title.h"
 
-int main(int argc, char** argv) {
-  using namespace apisix::master;
-  const Arguments arguments = parse_arguments(argc, argv);
-  apisix::base::keep_room_for_process_title(argc, argv);
+namespace apisix::master {
+namespace {
+
+int run_command(const Arguments& arguments) {
   if (arguments.exit_code) return *arguments.exit_code;
   if (arguments.action.empty()) return run_help(arguments.invocation);
   const auto known = commands();
   const auto found = std::ranges::find(known, arguments.action, &Command::name);
-  if (found == known.end()) {
-    std::fprintf(stderr, "invalid argument: %s\n", arguments.action.c_str());
-    run_help(arguments.invocation);
-    return kExitUsage;
-  }
-  return found->run(arguments.invocation);
+  if (found != known.end()) return found->run(arguments.invocation);
+  std::fprintf(stderr, "invalid argument: %s\n", arguments.action.c_str());
+  run_help(arguments.invocation);
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace apisix::master
+
+int main(int argc, char** argv) {
+  const auto arguments = apisix::master::parse_arguments(argc, argv);
+  apisix::base::keep_room_for_process_title(argc, argv);
+  return apisix::master::run_command(arguments);
 }

@@ -1,0 +1,75 @@
+"""Fixtures for tests that talk to a real gateway.
+
+    def test_something(gateway, upstream): ...
+
+    @pytest.mark.gateway(workers=2, config={"apisix": {"enable_ipv6": True}}, env={...}, admin_key="...")
+    def test_something_else(gateway): ...
+
+    def test_two_of_them(make_gateway):
+        first = make_gateway()                    # started
+        second = make_gateway(start=False, ...)   # only prepared: second.run("test")
+
+A gateway is stopped and its folder deleted at the end of the test. A crash or a sanitizer's finding fails the
+test, unless it is marked `expects_damage`. APISIX_BIN names another binary than build/dev/apisix.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gateway import BINARY, Gateway  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "gateway(config, workers, admin_key, env): how the gateway fixture is made")
+    config.addinivalue_line("markers", "expects_damage: the test makes processes crash")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call":
+        item.call_failed = report.failed
+
+
+@pytest.fixture
+def make_gateway(request):
+    assert BINARY.exists(), f"{BINARY} is missing: ./dev build dev apisix"
+    made = []
+
+    def make(start=True, **options):
+        gateway = Gateway(**options)
+        made.append(gateway)
+        if start:
+            gateway.start()
+        return gateway
+
+    yield make
+
+    damage = []
+    for gateway in made:
+        gateway.stop()
+        damage += gateway.damage()
+        if getattr(request.node, "call_failed", True):
+            print(f"---- error.log of {gateway.prefix}\n{gateway.log()[-20000:]}")
+        gateway.delete()
+    if not request.node.get_closest_marker("expects_damage"):
+        assert not damage, "\n".join(damage)
+
+
+@pytest.fixture
+def gateway(request, make_gateway):
+    marker = request.node.get_closest_marker("gateway")
+    return make_gateway(**(marker.kwargs if marker else {}))
+
+
+@pytest.fixture
+def upstream():
+    server = Upstream()
+    yield server
+    server.close()
