@@ -84,7 +84,7 @@ base::Status set_up(const Birth& birth, int channel_fd, pid_t master) {
   close_foreign_descriptors(birth, channel_fd);
   base::set_process_title(is_worker ? "worker process" : "privileged agent process");
   set_environment(config.envs);
-  if (const auto note = raise_open_files(config.worker_rlimit_nofile)) base::log_warn("{}", *note);
+  if (const auto note = raise_open_files(config.worker_rlimit_nofile)) base::log_info("{}", *note);
   if (is_worker && config.enable_cpu_affinity) pin_to_core(birth.index);
   if (auto dropped = drop_privileges(birth); !dropped) return dropped;
   // After the change of user, which clears it. The master may have died before.
@@ -96,7 +96,7 @@ base::Status set_up(const Birth& birth, int channel_fd, pid_t master) {
 int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& slot) {
   const Setup& setup = birth.setup;
   if (birth.role == memory::ChildRole::kAgent) {
-    return agent::agent_main({.settings = setup.settings,
+    return birth.roles.agent({.settings = setup.settings,
                               .sockets = birth.sockets,
                               .channel = std::move(channel),
                               .status = birth.status,
@@ -106,17 +106,17 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                               .config_path = setup.config_path,
                               .instance_id = setup.instance_id});
   }
-  return worker::worker_main({.settings = setup.settings,
-                              .sockets = birth.sockets,
-                              .channel = std::move(channel),
-                              .status = birth.status,
-                              .slot = slot,
-                              .worker_index = birth.index,
-                              .workers = setup.workers,
-                              .generation = birth.generation,
-                              .prefix = setup.prefix,
-                              .config_path = setup.config_path,
-                              .instance_id = setup.instance_id});
+  return birth.roles.worker({.settings = setup.settings,
+                             .sockets = birth.sockets,
+                             .channel = std::move(channel),
+                             .status = birth.status,
+                             .slot = slot,
+                             .worker_index = birth.index,
+                             .workers = setup.workers,
+                             .generation = birth.generation,
+                             .prefix = setup.prefix,
+                             .config_path = setup.config_path,
+                             .instance_id = setup.instance_id});
 }
 
 [[noreturn]] void live(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& slot,
@@ -137,6 +137,8 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
 }
 
 }  // namespace
+
+const Roles kRoles = {worker::worker_main, agent::agent_main};
 
 base::Result<Child> give_birth(const Birth& birth) {
   auto pair = channel::make_channel();

@@ -23,7 +23,15 @@ struct Child {
   std::string failure;        // what it said in kFailed
 };
 
+// What a child becomes: its main functions, for tests to replace.
+struct Roles {
+  int (*worker)(channel::WorkerContext&&);
+  int (*agent)(channel::AgentContext&&);
+};
+extern const Roles kRoles;
+
 struct Birth {
+  const Roles& roles;
   const Setup& setup;
   memory::StatusZone& status;
   memory::ChildRole role = memory::ChildRole::kWorker;

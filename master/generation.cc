@@ -37,18 +37,19 @@ Generation::Member::Member(event::Loop& loop, Generation& owner, ChildRole role,
           },
           this) {}
 
-std::string Generation::Member::title() const {
-  return role == ChildRole::kAgent ? "privileged agent process" : fmt::format("worker process {}", index);
+std::string_view Generation::Member::title() const {
+  return role == ChildRole::kAgent ? "privileged agent process" : "worker process";
 }
 
 Generation::Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup,
-                       Listeners listeners, std::uint32_t number, Callbacks callbacks)
+                       Listeners listeners, std::uint32_t number, Callbacks callbacks, const Roles& roles)
     : loop_(loop),
       status_(status),
       setup_(std::move(setup)),
       listeners_(std::move(listeners)),
       number_(number),
       callbacks_(std::move(callbacks)),
+      roles_(roles),
       deadline_(loop.timers(), [](void* self) { static_cast<Generation*>(self)->on_deadline(); }, this) {}
 
 Generation::Member& Generation::add_member(ChildRole role, int index) {
@@ -67,7 +68,8 @@ void Generation::start_later(Member& member, std::uint64_t delay_ms) {
 
 void Generation::start_child(Member& member) {
   const bool is_worker = member.role == ChildRole::kWorker;
-  auto child = give_birth({.setup = *setup_,
+  auto child = give_birth({.roles = roles_,
+                           .setup = *setup_,
                            .status = status_,
                            .role = member.role,
                            .index = member.index,
@@ -81,7 +83,8 @@ void Generation::start_child(Member& member) {
   member.child = std::move(*child);
   member.child->channel.start(
       loop_, [this, &member](const channel::Message& message) { on_message(member, message); }, [] {});
-  base::log_notice("started {} {} of generation {}", member.title(), member.child->pid, number_);
+  base::log_notice("started {} {} (index {}, generation {})", member.title(), member.child->pid, member.index,
+                   number_);
 }
 
 void Generation::on_message(Member& member, const channel::Message& message) {

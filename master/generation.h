@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "master/backoff.h"
@@ -36,7 +37,7 @@ class Generation {
   };
 
   Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup, Listeners listeners,
-             std::uint32_t number, Callbacks callbacks);
+             std::uint32_t number, Callbacks callbacks, const Roles& roles = kRoles);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
@@ -63,7 +64,7 @@ class Generation {
   // A place that a child fills, again and again.
   struct Member {
     Member(event::Loop& loop, Generation& owner, memory::ChildRole role, int index);
-    std::string title() const;
+    std::string_view title() const;
 
     Generation& owner;
     memory::ChildRole role;
@@ -93,6 +94,7 @@ class Generation {
   Listeners listeners_;
   std::uint32_t number_;
   Callbacks callbacks_;
+  const Roles& roles_;
   State state_ = State::kStarting;
   std::vector<std::unique_ptr<Member>> members_;
   event::Timer deadline_;

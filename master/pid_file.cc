@@ -7,8 +7,10 @@
 #include <iterator>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -65,6 +67,18 @@ bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
     ::usleep(kPollMs * 1000);
   }
   return true;
+}
+
+void PidFile::wait_until_gone(const std::string& prefix, pid_t pid) {
+  const base::UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process && errno == ESRCH) return;
+  if (!process) {
+    wait_until_free(prefix, -1);  // an old kernel, or a sandbox that forbids the call
+    return;
+  }
+  pollfd ended{process.get(), POLLIN, 0};
+  while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+  }
 }
 
 base::Result<PidFile> PidFile::take(const std::string& prefix) {

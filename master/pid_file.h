@@ -29,6 +29,9 @@ class PidFile {
   // True once nobody holds the file any more; false after `timeout_ms` (negative: waits for ever).
   static bool wait_until_free(const std::string& prefix, int timeout_ms);
 
+  // Returns when process `pid` has ended.
+  static void wait_until_gone(const std::string& prefix, pid_t pid);
+
   // Locks the file, creating it. kConflict when somebody runs. The lock goes over to a forked master and
   // ends with the last process that has this object.
   static base::Result<PidFile> take(const std::string& prefix);

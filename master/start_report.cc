@@ -81,17 +81,13 @@ Daemon become_daemon() {
   return {.report = StartReport(std::move(writer))};
 }
 
-void point_stderr_to_error_log() {
-  if (base::error_log_fd() != STDERR_FILENO) ::dup2(base::error_log_fd(), STDERR_FILENO);
-}
-
 void leave_terminal() {
   const base::UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (null) {
     ::dup2(null.get(), STDIN_FILENO);
     ::dup2(null.get(), STDOUT_FILENO);
   }
-  point_stderr_to_error_log();
+  base::send_stderr_to_error_log();
 }
 
 }  // namespace apisix::master

@@ -36,7 +36,5 @@ Daemon become_daemon();
 
 // Standard input and output to /dev/null, standard error to the error log.
 void leave_terminal();
-// Standard error follows the error log after it was reopened.
-void point_stderr_to_error_log();
 
 }  // namespace apisix::master

@@ -147,7 +147,6 @@ void Supervisor::reopen_logs() {
     base::log_error("{}", created.error().what);
   }
   if (auto reopened = base::reopen_error_log(); !reopened) base::log_error("{}", reopened.error().what);
-  if (!in_foreground_) point_stderr_to_error_log();
   for (const auto& each : generations_) each->reopen_logs();
 }
 

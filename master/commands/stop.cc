@@ -19,8 +19,11 @@ int leave(const Invocation& in, int signal_number) {
 }  // namespace
 
 int run_stop(const Invocation& in) {
+  const PidFile::Holder holder = PidFile::holder(in.prefix);
   const int exit_code = leave(in, SIGTERM);
-  if (exit_code == kExitDone) PidFile::wait_until_free(in.prefix, -1);
+  if (exit_code == kExitDone && holder.kind == PidFile::Holder::Kind::kRunning) {
+    PidFile::wait_until_gone(in.prefix, holder.pid);
+  }
   return exit_code;
 }
 

@@ -19,6 +19,7 @@ struct ErrorLog {
   int fd = STDERR_FILENO;
   LogLevel level = LogLevel::kWarn;
   std::string path;
+  bool takes_stderr = false;
 };
 
 ErrorLog& error_log() {
@@ -65,12 +66,19 @@ Status open_error_log(const std::string& path, LogLevel level) {
   if (state.fd != STDERR_FILENO) ::close(state.fd);
   state.fd = *fd;
   state.path = path;
+  if (state.takes_stderr) ::dup2(state.fd, STDERR_FILENO);
   return {};
 }
 
 Status reopen_error_log() {
   const std::string path = error_log().path;
   return path.empty() ? Status{} : open_error_log(path, error_log().level);
+}
+
+void send_stderr_to_error_log() {
+  ErrorLog& state = error_log();
+  state.takes_stderr = true;
+  if (state.fd != STDERR_FILENO) ::dup2(state.fd, STDERR_FILENO);
 }
 
 void set_log_level(LogLevel level) {

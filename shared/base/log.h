@@ -22,6 +22,9 @@ Result<LogLevel> parse_log_level(std::string_view name);
 Status open_error_log(const std::string& path, LogLevel level);
 // Opens the same path again, after a rotation (USR1). On failure the old file stays.
 Status reopen_error_log();
+// From now on standard error is the error log too, also after it is opened again: what libraries and
+// sanitizers print is not lost in a daemon.
+void send_stderr_to_error_log();
 void set_log_level(LogLevel level);
 LogLevel log_level();
 // The open file, for children and libraries that want a descriptor; owned here.

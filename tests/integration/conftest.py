@@ -2,7 +2,7 @@
 
     def test_something(gateway, upstream): ...
 
-    @pytest.mark.gateway(workers=2, config={"apisix": {"enable_ipv6": True}}, env={...}, admin_key="...")
+    @pytest.mark.gateway(workers=2, config={"apisix": {"enable_ipv6": True}}, env={...}, admin_key="...", user="nobody")
     def test_something_else(gateway): ...
 
     def test_two_of_them(make_gateway):
@@ -25,7 +25,7 @@ from upstream import Upstream  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "gateway(config, workers, admin_key, env): how the gateway fixture is made")
+    config.addinivalue_line("markers", "gateway(config, workers, admin_key, env, user): how the gateway fixture is made")
     config.addinivalue_line("markers", "expects_damage: the test makes processes crash")
 
 

@@ -148,14 +148,16 @@ def children_of(pid):
 class Gateway:
     """One instance: a prefix with conf/, logs/ and data/, its ports, and the commands of the program.
 
-    `config` is merged over default_config(). `env` is added to the environment of every command.
+    `config` is merged over default_config(). `env` is added to the environment of every command. `user` runs the
+    commands, and owns the prefix (only root can have another user than itself).
     """
 
-    def __init__(self, config=None, workers=1, admin_key=ADMIN_KEY, env=None):
+    def __init__(self, config=None, workers=1, admin_key=ADMIN_KEY, env=None, user=None):
         self.prefix = Path(tempfile.mkdtemp(prefix="apisix-test-"))
         self.prefix.chmod(0o755)  # the workers' user has to enter it
         self.admin_key = admin_key
         self.env = env or {}
+        self.user = user
         self.port = free_port()
         self.tls_port = free_port()
         self.admin_port = free_port()
@@ -165,6 +167,9 @@ class Gateway:
         (self.prefix / "conf").mkdir()
         self.config = merged(self.default_config(workers), config or {})
         self.write_config()
+        if user:
+            for path in (self.prefix, self.prefix / "conf", self.config_path):
+                shutil.chown(path, user)
 
     def default_config(self, workers):
         def listen(port):
@@ -220,7 +225,7 @@ class Gateway:
         # Not pipes: a daemon that keeps them open must not make us wait.
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             done = subprocess.run([BINARY, *arguments, "-p", self.prefix], stdin=subprocess.DEVNULL, stdout=out,
-                                  stderr=err, env=self.environment(), timeout=timeout_s, check=False)
+                                  stderr=err, env=self.environment(), timeout=timeout_s, check=False, user=self.user)
             out.seek(0)
             err.seek(0)
             done.stdout, done.stderr = out.read(), err.read()
