@@ -314,6 +314,18 @@ int Yaml::line_of(std::string_view path) const {
   }
 }
 
+void Yaml::rename_lines(std::string_view from, std::string_view to) {
+  std::vector<std::pair<std::string, int>> moved;
+  for (const auto& [path, line] : lines) {
+    if (!path.starts_with(from)) continue;
+    const std::string_view below = std::string_view(path).substr(from.size());
+    if (below.empty() || below.front() == '.' || below.front() == '[') {
+      moved.emplace_back(fmt::format("{}{}", to, below), line);
+    }
+  }
+  for (auto& [path, line] : moved) lines.insert_or_assign(std::move(path), line);
+}
+
 base::Result<Yaml> parse_yaml(std::string_view text, std::string_view name, YamlLines lines) {
   // yaml-cpp takes 0x04 for the end of the file.
   if (const auto fault = find_control_character(text)) {

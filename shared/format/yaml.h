@@ -25,6 +25,9 @@ struct Yaml {
 
   // The line of `path`, or of its nearest ancestor that has one; 0 when none has.
   int line_of(std::string_view path) const;
+  // After `from` was moved to `to` in `value`: its lines, and those below it, are known under the new
+  // path too.
+  void rename_lines(std::string_view from, std::string_view to);
 };
 
 enum class YamlLines : bool { kSkip, kKeep };

@@ -243,6 +243,7 @@ struct Deployment {
   struct Admin {
     Listen listen = {.ip = "0.0.0.0", .port = 9180};  // tls when https_admin
     bool admin_key_required = true;
+    bool allow_insecure_default_key = false;  // extension: permits the key that everybody knows
     std::vector<AdminKey> admin_key = {{"admin", "", AdminRole::kAdmin}};
     bool enable_admin_cors = true;
     bool enable_admin_ui = true;

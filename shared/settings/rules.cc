@@ -1,0 +1,144 @@
+#include "shared/settings/rules.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "shared/base/text.h"
+#include "shared/settings/admin_key.h"
+#include "shared/settings/defaults.h"
+#include "shared/settings/keys.h"
+#include "shared/settings/merge.h"
+
+namespace apisix::settings {
+namespace {
+
+bool contains(const std::vector<std::string>& list, std::string_view name) {
+  return std::ranges::find(list, name) != list.end();
+}
+
+// Only this machine may ask: then APISIX does not insist on a key.
+bool admin_is_loopback_only(const Settings& settings) {
+  return settings.deployment.admin.allow_admin == Deployment::Admin::default_allow_admin();
+}
+
+void check_known_key(const Settings& settings, Report& report) {
+  const Deployment::Admin& admin = settings.deployment.admin;
+  if (admin.allow_insecure_default_key) return;
+  for (std::size_t i = 0; i < admin.admin_key.size(); ++i) {
+    if (admin.admin_key[i].key != kKnownAdminKey) continue;
+    report.fault(
+        fmt::format("deployment.admin.admin_key[{}].key", i),
+        "this key stands in old examples of APISIX and everybody knows it (CVE-2020-13945): choose another "
+        "one, or leave it empty to have one generated; deployment.admin.allow_insecure_default_key: true "
+        "permits it");
+  }
+}
+
+void check_admin_key(const Settings& settings, Report& report) {
+  const Deployment::Admin& admin = settings.deployment.admin;
+  if (!settings.apisix.enable_admin) return;
+  if (!admin.admin_key_required) {
+    return report.warn(
+        "deployment.admin.admin_key_required",
+        "Warning! Admin key is bypassed! If you are deploying in a production environment, enable "
+        "`admin_key_required` and set a secure admin key!");
+  }
+  check_known_key(settings, report);
+  const bool any_empty =
+      std::ranges::any_of(admin.admin_key, [](const AdminKey& key) { return key.key.empty(); });
+  if (admin.admin_key.empty()) {
+    const std::string_view what = "missing valid Admin API token: nobody can use the Admin API";
+    if (!admin_is_loopback_only(settings)) return report.fault("deployment.admin.admin_key", what);
+    report.warn("deployment.admin.admin_key", what);
+  } else if (any_empty && !admin_is_loopback_only(settings)) {
+    report.warn("deployment.admin.admin_key",
+                "WARNING: using empty Admin API token, a random one will be generated");
+  }
+}
+
+void check_plugins(const Settings& settings, Report& report) {
+  if (contains(settings.plugins, "proxy-cache") && !settings.apisix.proxy_cache) {
+    report.fault("apisix.proxy_cache", "missing apisix.proxy_cache for plugin proxy-cache");
+  }
+  if (contains(settings.stream_plugins, "prometheus") && !settings.prometheus.listen) {
+    report.fault("plugin_attr.prometheus.enable_export_server",
+                 "L4 prometheus metric should be exposed via export server");
+  }
+}
+
+// Its inner requests come from this machine and carry the client's address in a header.
+void check_batch_requests(const Settings& settings, const Json& merged, Report& report) {
+  if (!contains(settings.plugins, "batch-requests")) return;
+  const Json& from = at_path(merged, "nginx_config.http.real_ip_from");
+  for (const Json& peer : from) {
+    const std::string text = peer.isString() ? peer.asString() : std::string();
+    const std::string_view address = std::string_view(text).substr(0, text.find('/'));
+    const auto ip = base::IpAddress::parse(address);
+    if (!ip) continue;
+    const std::string canonical = ip->to_string();
+    if (canonical.starts_with("127.") || canonical == "::1" || canonical == "0.0.0.0" || canonical == "::")
+      return;
+  }
+  report.fault(
+      "nginx_config.http.real_ip_from",
+      "missing loopback or unspecified in the nginx_config.http.real_ip_from for plugin batch-requests");
+}
+
+void check_wasm(const Json& merged, Report& report) {
+  const Json& plugins = at_path(merged, "wasm.plugins");
+  for (::Json::ArrayIndex i = 0; plugins.isArray() && i < plugins.size(); ++i) {
+    for (const char* required : {"name", "file", "priority"}) {
+      if (!format::find_member(plugins[i], required).isNull()) continue;
+      report.fault(fmt::format("wasm.plugins[{}]", i), fmt::format("expected a member \"{}\"", required));
+    }
+  }
+}
+
+void check_standalone(const Settings& settings, const EnvironmentLookup& environment, Report& report) {
+  if (environment("APISIX_STAND_ALONE") != "true") return;
+  const Provider provider = settings.deployment.provider;
+  if (provider == Provider::kYaml || provider == Provider::kJson) return;
+  report.fault("deployment",
+               "APISIX_STAND_ALONE is set to 'true', but config_provider is neither yaml nor json");
+}
+
+bool is_only_comments(const std::string& text) {
+  for (const std::string_view line : base::split(text, '\n')) {
+    const std::string_view content = base::trim(line);
+    if (!content.empty() && content != "\r" && !content.starts_with('#')) return false;
+  }
+  return true;
+}
+
+void check_local_etcd(const Json& merged, const Settings& settings, Report& report) {
+  if (settings.deployment.provider == Provider::kEtcd) return;
+  if (at_path(merged, "deployment.etcd") == at_path(default_config(), "deployment.etcd")) return;
+  report.note_at("deployment.etcd", "not used: the provider is another one");
+}
+
+}  // namespace
+
+void check_rules(const Json& merged, const Settings& settings, const EnvironmentLookup& environment,
+                 Report& report) {
+  check_admin_key(settings, report);
+  check_plugins(settings, report);
+  check_batch_requests(settings, merged, report);
+  check_wasm(merged, report);
+  check_standalone(settings, environment, report);
+  check_local_etcd(merged, settings, report);
+}
+
+void note_keys_without_effect(const Json& merged, Report& report) {
+  for (const auto& keys : {engine_keys(), plugin_keys(), discovery_keys()}) {
+    for (const Key& key : keys) {
+      if (key.effect != Effect::kNone) continue;
+      const Json& value = at_path(merged, key.path);
+      if (value.isNull() || value == at_path(default_config(), key.path)) continue;
+      if (value.isString() && is_only_comments(value.asString())) continue;
+      report.note_at(key.path, "has no effect in this gateway");
+    }
+  }
+}
+
+}  // namespace apisix::settings
