@@ -30,10 +30,10 @@ struct Control {
   Mask operator()(Bytes b) const { return mask_of(((b < 0x20) & (b != '\t')) | (b == 0x7f)); }
   bool operator()(unsigned char c) const { return (c < 0x20 && c != '\t') || c == 0x7f; }
 };
-// The end of a field name, good or bad.
+// The end of a field name, good or bad. A tab may stand in front of the colon of a response.
 struct NameEnd {
-  Mask operator()(Bytes b) const { return mask_of((b < 0x20) | (b == ':')); }
-  bool operator()(unsigned char c) const { return c < 0x20 || c == ':'; }
+  Mask operator()(Bytes b) const { return mask_of(((b < 0x20) & (b != '\t')) | (b == ':')); }
+  bool operator()(unsigned char c) const { return (c < 0x20 && c != '\t') || c == ':'; }
 };
 // What ends a path in a request line: the query, the space, and what may not be there.
 struct PathEnd {

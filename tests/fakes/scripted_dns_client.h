@@ -1,0 +1,61 @@
+// ScriptedDnsClient: answers when the test says so; counts what was asked.
+#pragma once
+
+#include <algorithm>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "worker/upstream/dns_client.h"
+
+namespace apisix::upstream {
+
+class ScriptedDnsClient final : public DnsClient {
+ public:
+  struct Question {
+    DnsQuery* query;
+    std::string name;
+    DnsType type;
+  };
+
+  void start(DnsQuery& query, const std::string& name, DnsType type) override {
+    asked.push_back((type == DnsType::kA ? "A " : type == DnsType::kAaaa ? "AAAA " : "SRV ") + name);
+    open_.push_back({&query, name, type});
+    query.set_owner(&open_.back().query);
+  }
+  void set_servers(std::span<const NameServer> list) override { servers.assign(list.begin(), list.end()); }
+
+  // Questions that somebody still waits for.
+  std::size_t open() {
+    open_.remove_if([](const Question& question) { return question.query == nullptr; });
+    return open_.size();
+  }
+  // Replies to the oldest open question.
+  void reply(const DnsReply& reply) {
+    if (open() == 0) return;
+    DnsQuery* query = open_.front().query;
+    open_.pop_front();
+    query->reply(reply);
+  }
+  void answer(const std::vector<std::string>& addresses, std::uint32_t ttl_seconds) {
+    DnsReply answer;
+    answer.kind = DnsReply::Kind::kAnswer;
+    answer.ttl_seconds = ttl_seconds;
+    for (const auto& text : addresses) answer.addresses.push_back(*base::IpAddress::parse(text));
+    reply(answer);
+  }
+  void fail(DnsReply::Kind kind) {
+    DnsReply answer;
+    answer.kind = kind;
+    answer.error = kind == DnsReply::Kind::kTimeout ? "timeout" : "failed";
+    reply(answer);
+  }
+
+  std::vector<std::string> asked;
+  std::vector<NameServer> servers;
+
+ private:
+  std::list<Question> open_;
+};
+
+}  // namespace apisix::upstream

@@ -1,0 +1,275 @@
+// What is accepted and how it is read; what is refused is in request_smuggling_test.cc.
+#include "shared/http/h1/request_parser.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "shared/http/h1/field_lines.h"
+
+namespace apisix::http {
+namespace {
+
+using namespace std::string_literals;
+
+class RequestParser : public ::testing::Test {
+ protected:
+  // Fails the test, and returns an empty head, when the bytes are refused.
+  const RequestHead& parse(const std::string& bytes) {
+    const auto parsed = parse_request_head(arena_.copy(bytes), arena_, limits_);
+    if (parsed) return **parsed;
+    ADD_FAILURE() << bytes << ": " << parsed.error().what;
+    return *arena_.make<RequestHead>();
+  }
+  const RequestHead& parse_fields(const std::string& fields) {
+    return parse("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+  }
+  int status(const std::string& bytes) {
+    const auto parsed = parse_request_head(arena_.copy(bytes), arena_, limits_);
+    return parsed ? 0 : parsed.error().status;
+  }
+
+  base::Arena arena_;
+  RequestLimits limits_;
+};
+
+TEST_F(RequestParser, TheParts) {
+  const RequestHead& head =
+      parse("GET /a/b?c=d&e HTTP/1.1\r\nHost: example.com:9080\r\nX-A:  b c \t\r\nX-E:\r\n\r\n");
+  EXPECT_EQ(head.method, Method::kGet);
+  EXPECT_EQ(head.method_text, "GET");
+  EXPECT_EQ(head.request_line, "GET /a/b?c=d&e HTTP/1.1");
+  EXPECT_EQ(head.target, "/a/b?c=d&e");
+  EXPECT_EQ(head.form, TargetForm::kOrigin);
+  EXPECT_EQ(head.path, "/a/b");
+  EXPECT_TRUE(head.has_query);
+  EXPECT_EQ(head.query, "c=d&e");
+  EXPECT_EQ(head.authority, "example.com:9080");
+  EXPECT_EQ(head.version, Version::k11);
+  EXPECT_EQ(head.framing, Framing::kNone);
+  EXPECT_TRUE(head.keep_alive);
+  EXPECT_FALSE(head.expect_continue);
+  EXPECT_FALSE(head.upgrade);
+  ASSERT_EQ(head.headers.size(), 3u);
+  EXPECT_EQ(head.headers.find(KnownHeader::kHost)->name, "Host");
+  EXPECT_EQ(head.headers.find("x-a")->value, "b c");
+  EXPECT_EQ(head.headers.find("x-e")->value, "");
+}
+
+TEST_F(RequestParser, TheQuery) {
+  EXPECT_FALSE(parse("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").has_query);
+  const RequestHead& empty = parse("GET /a? HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(empty.has_query);
+  EXPECT_EQ(empty.query, "");
+  EXPECT_EQ(empty.path, "/a");
+  EXPECT_EQ(parse("GET /a?b?c/d HTTP/1.1\r\nHost: a\r\n\r\n").query, "b?c/d");
+}
+
+TEST_F(RequestParser, RawBytesThatNginxTakesToo) {
+  EXPECT_EQ(parse("GET /\xc3\xa4\"<>\\^`{|}?\xff HTTP/1.1\r\nHost: a\r\n\r\n").path, "/\xc3\xa4\"<>\\^`{|}");
+  EXPECT_EQ(parse_fields("X: \xc3\xa4\t\xff\r\n").headers.find("x")->value, "\xc3\xa4\t\xff");
+}
+
+TEST_F(RequestParser, Methods) {
+  EXPECT_EQ(parse("PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n").method, Method::kPropfind);
+  const RequestHead& other = parse("VERSION-CONTROL / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(other.method, Method::kOther);
+  EXPECT_EQ(other.method_text, "VERSION-CONTROL");
+  EXPECT_EQ(parse("A / HTTP/1.0\r\n\r\n").method_text, "A");
+}
+
+TEST_F(RequestParser, EmptyLinesInFrontAreSkipped) {
+  EXPECT_EQ(parse("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").request_line, "GET / HTTP/1.1");
+}
+
+TEST_F(RequestParser, AbsoluteForm) {
+  const RequestHead& head = parse("GET http://b:8080/c?d HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(head.form, TargetForm::kAbsolute);
+  EXPECT_EQ(head.authority, "b:8080");
+  EXPECT_EQ(head.path, "/c");
+  EXPECT_EQ(head.query, "d");
+  EXPECT_EQ(head.target, "http://b:8080/c?d");
+  // RFC 9112 3.2.2: what Host said is replaced.
+  EXPECT_EQ(head.headers.value(KnownHeader::kHost), "b:8080");
+  EXPECT_EQ(head.headers.size(), 1u);
+
+  EXPECT_EQ(parse("GET HTTPS://b HTTP/1.1\r\nHost: b\r\n\r\n").path, "/");
+  const RequestHead& query = parse("GET http://b?c=/d HTTP/1.1\r\nHost: b\r\n\r\n");
+  EXPECT_EQ(query.path, "/");
+  EXPECT_EQ(query.query, "c=/d");
+  EXPECT_EQ(query.authority, "b");
+  EXPECT_EQ(parse("GET http://b/ HTTP/1.0\r\n\r\n").authority, "b");
+}
+
+TEST_F(RequestParser, OtherForms) {
+  const RequestHead& asterisk = parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(asterisk.form, TargetForm::kAsterisk);
+  EXPECT_EQ(asterisk.path, "*");
+  EXPECT_EQ(asterisk.authority, "a");
+  const RequestHead& connect = parse("CONNECT b:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(connect.form, TargetForm::kAuthority);
+  EXPECT_EQ(connect.authority, "b:443");
+  EXPECT_EQ(connect.path, "");
+  EXPECT_EQ(parse("CONNECT [::1]:443 HTTP/1.1\r\nHost: a\r\n\r\n").authority, "[::1]:443");
+}
+
+TEST_F(RequestParser, Http10) {
+  const RequestHead& head = parse("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(head.version, Version::k10);
+  EXPECT_FALSE(head.keep_alive);
+  EXPECT_EQ(head.authority, "");
+  EXPECT_TRUE(parse("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive);
+  EXPECT_FALSE(parse("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n").keep_alive);
+  const RequestHead& post = parse(
+      "POST / HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: upgrade\r\n"
+      "Upgrade: websocket\r\n\r\n");
+  EXPECT_EQ(post.framing, Framing::kLength);
+  EXPECT_FALSE(post.expect_continue);
+  EXPECT_FALSE(post.upgrade);
+}
+
+TEST_F(RequestParser, Hosts) {
+  for (const char* host : {"a", "a.", "A-b_c.d~", "127.0.0.1", "127.0.0.1:9080", "[::1]",
+                           "[::ffff:1.2.3.4]:80", "a:", "a:0", "a:65535", "a%20b", "!$&'()*+,;="}) {
+    EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: "s + host + "\r\n\r\n").authority, host);
+  }
+}
+
+TEST_F(RequestParser, ConnectionDecidesAboutTheNextRequest) {
+  EXPECT_TRUE(parse_fields("Connection: keep-alive\r\n").keep_alive);
+  EXPECT_FALSE(parse_fields("Connection: close\r\n").keep_alive);
+  EXPECT_FALSE(parse_fields("Connection: CLOSE\r\n").keep_alive);
+  EXPECT_FALSE(parse_fields("Connection: keep-alive ,\tclose\r\n").keep_alive);
+  EXPECT_FALSE(parse_fields("Connection: x\r\nConnection: close\r\n").keep_alive);
+  EXPECT_TRUE(parse_fields("Connection: closed\r\n").keep_alive);
+  EXPECT_TRUE(parse_fields("Connection:\r\n").keep_alive);
+  EXPECT_TRUE(parse_fields("Proxy-Connection: close\r\n").keep_alive);
+}
+
+TEST_F(RequestParser, Upgrade) {
+  const RequestHead& head = parse_fields("Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n");
+  EXPECT_TRUE(head.upgrade);
+  EXPECT_TRUE(head.keep_alive);
+  EXPECT_EQ(head.upgrade_protocol, "websocket");
+  EXPECT_FALSE(parse_fields("Upgrade: websocket\r\n").upgrade);
+  EXPECT_FALSE(parse_fields("Connection: upgrade\r\n").upgrade);
+  EXPECT_FALSE(parse_fields("Connection: upgrade\r\nUpgrade:\r\n").upgrade);
+}
+
+TEST_F(RequestParser, H2cIsNeverPassedOn) {
+  EXPECT_FALSE(
+      parse_fields("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n")
+          .upgrade);
+  EXPECT_FALSE(parse_fields("Connection: Upgrade\r\nUpgrade: H2C\r\nUpgrade: , h2c\r\n").upgrade);
+  EXPECT_EQ(parse_fields("Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n").upgrade_protocol, "websocket");
+}
+
+TEST_F(RequestParser, ExpectContinue) {
+  EXPECT_TRUE(parse_fields("Content-Length: 1\r\nExpect: 100-Continue\r\n").expect_continue);
+  EXPECT_TRUE(parse_fields("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n").expect_continue);
+  // There is nothing to wait for without a body.
+  EXPECT_FALSE(parse_fields("Content-Length: 0\r\nExpect: 100-continue\r\n").expect_continue);
+  EXPECT_FALSE(parse_fields("Expect: 100-continue\r\n").expect_continue);
+}
+
+TEST_F(RequestParser, NominatedFieldsAreMarked) {
+  const RequestHead& head = parse_fields(
+      "X-Hop: 1\r\nX-Stay: 2\r\nConnection: x-HOP, close, X-Other\r\nx-hop: 3\r\nX-Other: 4\r\n");
+  for (const HeaderField& field : head.headers) {
+    EXPECT_EQ(field.nominated, field.value == "1" || field.value == "3" || field.value == "4") << field.name;
+  }
+}
+
+TEST_F(RequestParser, EndToEndFieldsCannotBeNominated) {
+  const RequestHead& head = parse_fields(
+      "Connection: Host, X-Real-IP, X-Forwarded-For, Authorization, Cookie, Content-Length, Content-Type\r\n"
+      "X-Real-IP: 1.2.3.4\r\nX-Forwarded-For: 1.2.3.4\r\nAuthorization: b\r\nCookie: c=d\r\nContent-Length: "
+      "0\r\n"
+      "Content-Type: e\r\n");
+  for (const HeaderField& field : head.headers) EXPECT_FALSE(field.nominated) << field.name;
+}
+
+TEST_F(RequestParser, NominationsAreBounded) {
+  std::string options = "Connection: a";
+  for (int i = 0; i < 31; ++i) options += ",a";
+  parse_fields(options + "\r\n");
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\n" + options + ",a\r\n\r\n"), 400);
+}
+
+TEST_F(RequestParser, OnlyLinesAsTheWriterWritesThemAreIntact) {
+  const RequestHead& head = parse_fields("A: b\r\nC:d\r\nE:  f\r\nG: h \r\nI:\tj\r\nK:\r\nL: \r\n");
+  for (const HeaderField& field : head.headers) {
+    EXPECT_EQ(field.intact, field.name == "Host" || field.name == "A" || field.name == "L") << field.name;
+  }
+}
+
+TEST_F(RequestParser, Limits) {
+  limits_.header_count_max = 3;
+  limits_.header_line_bytes_max = 20;
+  limits_.request_line_bytes_max = 20;
+  limits_.head_bytes_max = 110;
+  const std::string host = "Host: a\r\n";
+  EXPECT_EQ(status("GET /67890 HTTP/1.1\r\n" + host + "\r\n"), 0);
+  EXPECT_EQ(status("GET /678901 HTTP/1.1\r\n" + host + "\r\n"), 0);
+  EXPECT_EQ(status("GET /6789012 HTTP/1.1\r\n" + host + "\r\n"), 414);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n" + host + "A: " + std::string(17, 'b') + "\r\n\r\n"), 0);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n" + host + "A: " + std::string(18, 'b') + "\r\n\r\n"), 431);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n" + host + "A: b\r\nC: d\r\n\r\n"), 0);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n" + host + "A: b\r\nC: d\r\nE: f\r\n\r\n"), 431);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\n" + host + "A: b\r\nC: d\r\n\r\n" + std::string(100, 'x')), 431);
+}
+
+TEST_F(RequestParser, UnderscoresInNames) {
+  EXPECT_EQ(parse_fields("X_A: b\r\n").headers.find("x_a")->value, "b");
+  limits_.underscores_in_headers = false;
+  const RequestHead& head = parse_fields("X_A: b\r\nX-C: d\r\n");
+  EXPECT_EQ(head.headers.find("x_a"), nullptr);
+  EXPECT_EQ(head.headers.find("x-c")->value, "d");
+}
+
+TEST_F(RequestParser, TheHeadMustBeWholeAndNothingMore) {
+  const std::string head = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
+  for (std::size_t size = 0; size < head.size(); ++size) EXPECT_EQ(status(head.substr(0, size)), 400) << size;
+  EXPECT_EQ(status(head), 0);
+  EXPECT_EQ(status(head + "x"), 400);
+  EXPECT_EQ(status(head + "GET /b HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+}
+
+// The lengths around the 16 bytes that are scanned at once.
+TEST_F(RequestParser, LinesOfEveryLength) {
+  for (std::size_t name = 1; name < 40; ++name) {
+    for (std::size_t value = 0; value < 40; ++value) {
+      const std::string n(name, 'n');
+      const std::string v(value, 'v');
+      const RequestHead& head = parse("GET / HTTP/1.1\r\n" + n + ": " + v + "\r\nHost: a\r\n\r\n");
+      ASSERT_EQ(head.headers.size(), 2u);
+      EXPECT_EQ(head.headers.begin()->name, n);
+      EXPECT_EQ(head.headers.begin()->value, v);
+      arena_.clear();
+    }
+  }
+}
+
+TEST(ContentLength, IsOneDecimalNumber) {
+  std::uint64_t number = 77;
+  for (const char* bad : {"", " ", " 5 ", "5 ", " 5", "+5", "-5", "5,5", "0x5", "5a", "9223372036854775808",
+                          "18446744073709551616", "99999999999999999999"}) {
+    EXPECT_FALSE(parse_content_length(bad, number)) << bad;
+    EXPECT_EQ(number, 77u);
+  }
+  EXPECT_TRUE(parse_content_length("0", number));
+  EXPECT_EQ(number, 0u);
+  EXPECT_TRUE(parse_content_length("9223372036854775807", number));
+  EXPECT_EQ(number, 9223372036854775807u);
+}
+
+TEST(ListElements, EmptyOnesAreSkipped) {
+  std::string_view list = " ,a , b\t,,c,";
+  EXPECT_EQ(next_list_element(list), "a");
+  EXPECT_EQ(next_list_element(list), "b");
+  EXPECT_EQ(next_list_element(list), "c");
+  EXPECT_EQ(next_list_element(list), "");
+}
+
+}  // namespace
+}  // namespace apisix::http

@@ -1,0 +1,25 @@
+#include "worker/route/host_match.h"
+
+#include <algorithm>
+
+namespace apisix::route {
+
+bool host_matches(std::string_view pattern, std::string_view host, std::string_view raw_host) {
+  if (!raw_host.empty() && pattern.find(':') != std::string_view::npos) host = raw_host;
+  if (pattern.starts_with('*')) return host.ends_with(pattern.substr(1));
+  return host == pattern;
+}
+
+const std::string* find_matching_host(std::span<const std::string> patterns, std::string_view host,
+                                      std::string_view raw_host) {
+  for (const std::string& pattern : patterns) {
+    if (host_matches(pattern, host, raw_host)) return &pattern;
+  }
+  return nullptr;
+}
+
+bool address_in(std::span<const base::Cidr> blocks, const base::IpAddress& address) {
+  return std::ranges::any_of(blocks, [&](const base::Cidr& block) { return block.contains(address); });
+}
+
+}  // namespace apisix::route

@@ -1,0 +1,23 @@
+// Does a request's host satisfy a route's host pattern? Patterns are in lower case: "foo.com", "*.foo.com",
+// "*foo.com" (the rest is a suffix, of any depth), "*", "foo.com:8080".
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "shared/base/ip.h"
+
+namespace apisix::route {
+
+// `host` is in lower case and without port; `raw_host` is the Host header as it was sent, which is what a
+// pattern with a ':' is compared with ("" = there is none, then `host`).
+bool host_matches(std::string_view pattern, std::string_view host, std::string_view raw_host);
+
+// nullptr when none matches; of several the first.
+const std::string* find_matching_host(std::span<const std::string> patterns, std::string_view host,
+                                      std::string_view raw_host);
+
+bool address_in(std::span<const base::Cidr> blocks, const base::IpAddress& address);
+
+}  // namespace apisix::route

@@ -1,0 +1,54 @@
+#include "worker/route/place_list.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "shared/base/check.h"
+
+namespace apisix::route {
+namespace {
+
+// Higher priority, longer uri, lower sequence; the rest only makes the order total.
+bool is_before(const Place& a, const Place& b) {
+  const auto key = [](const Place& place) {
+    return std::make_tuple(-place.entry->priority,
+                           -static_cast<std::int64_t>(place.entry->uris[place.uri_index].size()),
+                           place.entry->sequence, std::string_view(place.entry->id), place.uri_index);
+  };
+  return key(a) < key(b);
+}
+
+}  // namespace
+
+void PlaceList::insert(const Place& place) {
+  if (empty()) {
+    single_ = place;
+    return;
+  }
+  if (!is_many()) {
+    auto* list = new std::vector<Place>{single_};
+    single_ = {};
+    single_.entry = std::bit_cast<const RouteEntry*>(list);
+    single_.conditions = kMany;
+  }
+  std::vector<Place>& list = *many();
+  list.insert(std::ranges::lower_bound(list, place, is_before), place);
+}
+
+void PlaceList::erase(const Place& place) {
+  if (!is_many()) {
+    CHECK(single_.entry == place.entry && single_.uri_index == place.uri_index);
+    single_ = {};
+    return;
+  }
+  std::vector<Place>& list = *many();
+  const auto it = std::ranges::lower_bound(list, place, is_before);
+  CHECK(it != list.end() && it->entry == place.entry && it->uri_index == place.uri_index);
+  list.erase(it);
+  if (list.size() > 1) return;
+  const Place last = list.front();
+  delete &list;
+  single_ = last;
+}
+
+}  // namespace apisix::route

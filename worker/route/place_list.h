@@ -1,0 +1,68 @@
+// The routes that share one stored path, in the order in which they are tried. One is the common case and is
+// held without a list of its own; a PlaceList is 16 bytes.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "worker/route/route_entry.h"
+
+namespace apisix::route {
+
+// What is left to check at a place once its path is found; bits of Place::conditions.
+enum PlaceCondition : std::uint16_t {
+  kChecksRemoteAddr = 1,
+  kChecksHosts = 2,
+  kChecksVars = 4,
+  kChecksFilter = 8,
+  kCapturesRest = 16,  // PathCheck::kRest: holds always
+  kChecksSegments = 32,
+  kChecksPathRegex = 64,
+};
+
+// One uri of one entry. Holds what most decisions need, so that a miss does not touch the entry.
+struct Place {
+  const RouteEntry* entry = nullptr;
+  std::uint32_t uri_index = 0;
+  MethodMask methods = 0;
+  std::uint16_t conditions = 0;
+};
+
+class PlaceList {
+ public:
+  PlaceList() = default;
+  PlaceList(PlaceList&& other) noexcept : single_(std::exchange(other.single_, {})) {}
+  PlaceList& operator=(PlaceList&& other) noexcept {
+    std::swap(single_, other.single_);
+    return *this;
+  }
+  ~PlaceList() {
+    if (is_many()) delete many();
+  }
+
+  std::span<const Place> places() const {
+    if (is_many()) return *many();
+    return {&single_, single_.entry == nullptr ? 0U : 1U};
+  }
+  bool empty() const { return single_.entry == nullptr; }
+
+  void insert(const Place& place);
+  // There must be such a place.
+  void erase(const Place& place);
+  std::size_t memory_bytes() const { return is_many() ? many()->capacity() * sizeof(Place) + 48 : 0; }
+
+ private:
+  static constexpr std::uint16_t kMany = 0x8000;
+
+  bool is_many() const { return (single_.conditions & kMany) != 0; }
+  std::vector<Place>* many() const { return std::bit_cast<std::vector<Place>*>(single_.entry); }
+
+  Place single_;  // with kMany its `entry` is the address of the list instead
+};
+
+static_assert(sizeof(PlaceList) == 16);
+
+}  // namespace apisix::route

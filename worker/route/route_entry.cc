@@ -1,0 +1,61 @@
+#include "worker/route/route_entry.h"
+
+#include "shared/base/text.h"
+
+namespace apisix::route {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+// The strings of `many`, an array, or else the one of `one`.
+std::vector<std::string> texts_of(const Json& many, const Json& one) {
+  std::vector<std::string> out;
+  for (const Json& item : many) {
+    if (item.isString()) out.push_back(item.asString());
+  }
+  if (out.empty() && one.isString()) out.push_back(one.asString());
+  return out;
+}
+
+std::vector<std::string> hosts_of(const Json& route, const Json* service) {
+  auto hosts = texts_of(find_member(route, "hosts"), find_member(route, "host"));
+  if (hosts.empty() && service != nullptr) hosts = texts_of(find_member(*service, "hosts"), Json());
+  return hosts;
+}
+
+}  // namespace
+
+bool is_enabled(const Json& route) {
+  const Json& status = find_member(route, "status");
+  return !status.isNumeric() || status.asDouble() != 0;
+}
+
+base::Result<RouteEntry> RouteEntry::from_json(std::string id, const Json& route, const Json* service) {
+  RouteEntry entry;
+  entry.id = std::move(id);
+  entry.uris = texts_of(find_member(route, "uris"), find_member(route, "uri"));
+  entry.hosts = hosts_of(route, service);
+  const Json& priority = find_member(route, "priority");
+  if (priority.isInt64()) entry.priority = priority.asInt64();
+  for (const std::string& name : texts_of(find_member(route, "methods"), Json())) {
+    const MethodMask bit = method_bit(name);
+    if (bit == 0) return base::invalid("methods: unknown method \"" + name + "\"");
+    entry.methods |= bit;
+  }
+  for (const std::string& text :
+       texts_of(find_member(route, "remote_addrs"), find_member(route, "remote_addr"))) {
+    const auto block = base::Cidr::parse(text);
+    if (!block) return base::invalid("remote_addrs: " + block.error().what);
+    entry.remote_addrs.push_back(*block);
+  }
+  const Json& vars = find_member(route, "vars");
+  if (!vars.isNull()) {
+    auto rule = MatchRule::compile(vars);
+    if (!rule) return base::invalid("failed to validate the 'vars' expression: " + rule.error().what);
+    if (!rule->always_true()) entry.vars = std::make_shared<const MatchRule>(std::move(*rule));
+  }
+  return entry;
+}
+
+}  // namespace apisix::route

@@ -1,0 +1,180 @@
+#include "worker/route/route_index.h"
+
+#include <algorithm>
+
+#include "shared/base/check.h"
+
+namespace apisix::route {
+namespace {
+
+std::string reversed(std::string_view text) {
+  return {text.rbegin(), text.rend()};
+}
+
+std::size_t heap_bytes(const std::string& text) {
+  return text.capacity() > 15 ? text.capacity() + 17 : 0;
+}
+
+std::size_t heap_bytes(const std::vector<std::string>& texts) {
+  std::size_t total = texts.capacity() == 0 ? 0 : texts.capacity() * sizeof(std::string) + 16;
+  for (const std::string& text : texts) total += heap_bytes(text);
+  return total;
+}
+
+}  // namespace
+
+void RouteIndex::put(RouteEntry entry) {
+  erase(entry.id);
+  auto owned = std::make_unique<RouteEntry>(std::move(entry));
+  add_places(*owned);
+  entries_.insert(std::move(owned));
+}
+
+bool RouteIndex::erase(std::string_view id) {
+  const auto it = entries_.find(id);
+  if (it == entries_.end()) return false;
+  remove_places(**it);
+  path_regexes_.erase(it->get());
+  entries_.erase(it);
+  return true;
+}
+
+const RouteEntry* RouteIndex::find(std::string_view id) const {
+  const auto it = entries_.find(id);
+  return it == entries_.end() ? nullptr : it->get();
+}
+
+Place RouteIndex::place_of(const RouteEntry& entry, std::uint32_t uri_index, const PathShape& shape) const {
+  Place place{&entry, uri_index, entry.methods, 0};
+  if (!entry.remote_addrs.empty()) place.conditions |= kChecksRemoteAddr;
+  if (!entry.hosts.empty() && kind_ != RouterKind::kHostUri) place.conditions |= kChecksHosts;
+  if (entry.vars) place.conditions |= kChecksVars;
+  if (entry.filter) place.conditions |= kChecksFilter;
+  if (shape.check == PathCheck::kRest) place.conditions |= kCapturesRest;
+  if (shape.check == PathCheck::kSegments) place.conditions |= kChecksSegments;
+  if (shape.check == PathCheck::kRegex) place.conditions |= kChecksPathRegex;
+  return place;
+}
+
+void RouteIndex::add_places(const RouteEntry& entry) {
+  const bool by_host = kind_ == RouterKind::kHostUri && !entry.hosts.empty();
+  std::vector<std::uint32_t> spaces;
+  if (!by_host) spaces.push_back(0);
+  for (std::size_t i = 0; by_host && i < entry.hosts.size(); ++i) {
+    spaces.push_back(open_space(entry.hosts[i]));
+  }
+  for (std::uint32_t i = 0; i < entry.uris.size(); ++i) {
+    const PathShape shape = path_shape(entry.uris[i], kind_ == RouterKind::kUriWithParameter);
+    if (shape.check == PathCheck::kRegex) {
+      auto& regexes = path_regexes_[&entry];
+      regexes.resize(entry.uris.size());
+      regexes[i] = std::make_unique<const PathRegex>(entry.uris[i], shape.prefix.size());
+    }
+    const Place place = place_of(entry, i, shape);
+    for (const std::uint32_t space : spaces) add_place(space, place, shape);
+  }
+}
+
+void RouteIndex::remove_places(const RouteEntry& entry) {
+  const bool by_host = kind_ == RouterKind::kHostUri && !entry.hosts.empty();
+  std::vector<std::uint32_t> spaces;
+  if (!by_host) spaces.push_back(0);
+  for (std::size_t i = 0; by_host && i < entry.hosts.size(); ++i) {
+    spaces.push_back(find_space(entry.hosts[i]));
+  }
+  for (std::uint32_t i = 0; i < entry.uris.size(); ++i) {
+    const PathShape shape = path_shape(entry.uris[i], kind_ == RouterKind::kUriWithParameter);
+    const Place place = place_of(entry, i, shape);
+    for (const std::uint32_t space : spaces) remove_place(space, place, shape);
+  }
+  for (const std::uint32_t space : spaces) {
+    if (space != 0 && spaces_[space].places == 0) close_space(space);
+  }
+}
+
+void RouteIndex::add_place(std::uint32_t space, const Place& place, const PathShape& shape) {
+  ++spaces_[space].places;
+  if (shape.exact) {
+    exact_paths_.insert(space, shape.prefix).insert(place);
+    return;
+  }
+  std::uint32_t& list = spaces_[space].prefixes.insert(shape.prefix);
+  if (list == RadixTree::kNoValue) list = take_list();
+  lists_[list].insert(place);
+}
+
+void RouteIndex::remove_place(std::uint32_t space, const Place& place, const PathShape& shape) {
+  --spaces_[space].places;
+  if (shape.exact) {
+    PlaceList* list = exact_paths_.find(space, shape.prefix);
+    CHECK(list != nullptr);
+    list->erase(place);
+    if (list->empty()) exact_paths_.erase(space, shape.prefix);
+    return;
+  }
+  const std::uint32_t list = spaces_[space].prefixes.find(shape.prefix);
+  CHECK(list != RadixTree::kNoValue);
+  lists_[list].erase(place);
+  if (!lists_[list].empty()) return;
+  spaces_[space].prefixes.erase(shape.prefix);
+  free_lists_.push_back(list);
+}
+
+std::uint32_t RouteIndex::take_list() {
+  if (free_lists_.empty()) {
+    lists_.emplace_back();
+    return static_cast<std::uint32_t>(lists_.size() - 1);
+  }
+  const std::uint32_t list = free_lists_.back();
+  free_lists_.pop_back();
+  return list;
+}
+
+std::uint32_t RouteIndex::open_space(std::string_view pattern) {
+  std::uint32_t& number = pattern.starts_with('*') ? wildcard_hosts_.insert(reversed(pattern.substr(1)))
+                                                   : exact_hosts_.insert(0, pattern);
+  if (number != 0) return number;
+  if (free_spaces_.empty()) {
+    number = static_cast<std::uint32_t>(spaces_.size());
+    spaces_.emplace_back();
+  } else {
+    number = free_spaces_.back();
+    free_spaces_.pop_back();
+  }
+  spaces_[number].pattern = pattern;
+  return number;
+}
+
+std::uint32_t RouteIndex::find_space(std::string_view pattern) {
+  if (pattern.starts_with('*')) return wildcard_hosts_.find(reversed(pattern.substr(1)));
+  const std::uint32_t* number = exact_hosts_.find(0, pattern);
+  CHECK(number != nullptr);
+  return *number;
+}
+
+void RouteIndex::close_space(std::uint32_t number) {
+  const std::string_view pattern = spaces_[number].pattern;
+  if (pattern.starts_with('*')) {
+    wildcard_hosts_.erase(reversed(pattern.substr(1)));
+  } else {
+    exact_hosts_.erase(0, pattern);
+  }
+  spaces_[number] = Space();
+  free_spaces_.push_back(number);
+}
+
+std::size_t RouteIndex::memory_bytes() const {
+  std::size_t total = exact_paths_.memory_bytes() + exact_hosts_.memory_bytes() +
+                      wildcard_hosts_.memory_bytes() + lists_.capacity() * sizeof(PlaceList) +
+                      spaces_.capacity() * sizeof(Space) + entries_.bucket_count() * sizeof(void*);
+  for (const PlaceList& list : lists_) total += list.memory_bytes();
+  for (const Space& space : spaces_) total += space.prefixes.memory_bytes() + heap_bytes(space.pattern);
+  for (const auto& entry : entries_) {
+    constexpr std::size_t kSetNodeBytes = 32;
+    total += kSetNodeBytes + sizeof(RouteEntry) + 16 + heap_bytes(entry->id) + heap_bytes(entry->uris) +
+             heap_bytes(entry->hosts) + entry->remote_addrs.capacity() * sizeof(base::Cidr);
+  }
+  return total;
+}
+
+}  // namespace apisix::route

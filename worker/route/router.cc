@@ -1,0 +1,123 @@
+#include "worker/route/router.h"
+
+#include <algorithm>
+
+#include "shared/base/text.h"
+#include "worker/route/path_pattern.h"
+#include "worker/route/route_index.h"
+
+namespace apisix::route {
+namespace {
+
+base::Status check_entry(const RouteEntry& entry) {
+  const std::string where = "route " + entry.id + ": ";
+  if (entry.uris.empty()) return base::invalid(where + "no uri");
+  for (const std::string& uri : entry.uris) {
+    if (uri.size() > kUriBytesMax) {
+      return base::invalid(where + "uri longer than " + std::to_string(kUriBytesMax) + " bytes");
+    }
+    if (parameter_count(uri) > kParametersMax) {
+      return base::invalid(where + "uri with more than " + std::to_string(kParametersMax) + " parameters");
+    }
+  }
+  for (const std::string& host : entry.hosts) {
+    if (host.empty()) return base::invalid(where + "empty host");
+    if (host.size() > kHostBytesMax) {
+      return base::invalid(where + "host longer than " + std::to_string(kHostBytesMax) + " bytes");
+    }
+  }
+  return {};
+}
+
+// Lower case, each once, in the order given.
+void normalise_hosts(std::vector<std::string>& hosts) {
+  std::vector<std::string> out;
+  for (const std::string& host : hosts) {
+    std::string lowered = base::to_lower(host);
+    if (std::ranges::find(out, lowered) == out.end()) out.push_back(std::move(lowered));
+  }
+  out.shrink_to_fit();
+  hosts = std::move(out);
+}
+
+}  // namespace
+
+base::Result<RouterKind> router_kind_of(std::string_view name) {
+  if (name == "radixtree_host_uri") return RouterKind::kHostUri;
+  if (name == "radixtree_uri") return RouterKind::kUri;
+  if (name == "radixtree_uri_with_parameter") return RouterKind::kUriWithParameter;
+  return base::invalid("unknown router \"" + std::string(name) +
+                       "\", expected radixtree_host_uri, radixtree_uri or radixtree_uri_with_parameter");
+}
+
+std::string_view verdict_name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kMatched:
+      return "matched";
+    case Verdict::kMethod:
+      return "method";
+    case Verdict::kRemoteAddr:
+      return "remote_addr";
+    case Verdict::kHost:
+      return "host";
+    case Verdict::kVars:
+      return "vars";
+    case Verdict::kFilter:
+      return "filter_func";
+    case Verdict::kPath:
+      return "path";
+  }
+  return {};
+}
+
+Router::Router(RouterKind kind) : index_(std::make_unique<RouteIndex>(kind)) {}
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&&) noexcept = default;
+Router::~Router() = default;
+
+Router Router::make(RouterKind kind) {
+  return Router(kind);
+}
+
+base::Status Router::put(RouteEntry entry) {
+  if (auto checked = check_entry(entry); !checked) return checked;
+  normalise_hosts(entry.hosts);
+  index_->put(std::move(entry));
+  return {};
+}
+
+bool Router::erase(std::string_view id) {
+  return index_->erase(id);
+}
+
+const RouteEntry* Router::find(std::string_view id) const {
+  return index_->find(id);
+}
+
+std::size_t Router::size() const {
+  return index_->size();
+}
+
+RouterKind Router::kind() const {
+  return index_->kind();
+}
+
+const RouteEntry* Router::match(const MatchInput& input, MatchResult* out) const {
+  MatchResult own;
+  MatchResult& result = out != nullptr ? *out : own;
+  index_->match(input, result, nullptr);
+  return result.entry;
+}
+
+std::vector<Candidate> Router::explain(const MatchInput& input) const {
+  std::vector<Candidate> trail;
+  MatchResult result;
+  index_->match(input, result, &trail);
+  return trail;
+}
+
+std::size_t Router::memory_bytes() const {
+  return index_->memory_bytes();
+}
+
+}  // namespace apisix::route

@@ -1,0 +1,181 @@
+// Cluster: the run-time side of one version of an upstream object: its nodes, its balancer, and where their
+// names lead. Immutable but for what balancing learns. A request in flight keeps the Ref that it started
+// with.
+//
+//   PickContext context{...};                    // one per request
+//   auto pick = cluster->pick(context);          // kResolving: wait_resolved(), then pick again
+//   ... connect to pick.address:pick.port ...
+//   cluster->after(context, pick.node->index, {.failed = true, ...});   // exactly once per successful pick
+//   pick = cluster->pick(context);               // a retry: another node
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/base/counted.h"
+#include "shared/base/ip.h"
+#include "worker/upstream/balance/picker.h"
+#include "worker/upstream/hash_key.h"
+#include "worker/upstream/health_view.h"
+#include "worker/upstream/load_book.h"
+#include "worker/upstream/resolver.h"
+
+namespace apisix::upstream {
+
+struct ClusterNode {
+  std::string host;  // IPv4, IPv6 with or without brackets, or a name
+  std::uint16_t port = 0;
+  std::uint32_t weight = 1;
+  std::int32_t priority = 0;
+};
+
+struct ClusterConfig {
+  // Identifies the upstream over its versions ("/upstreams/1", "/routes/7"); "" = balancing starts afresh.
+  std::string id;
+  std::string type = "roundrobin";
+  HashOn hash_on = HashOn::kVars;
+  std::string key;  // chash
+  std::vector<ClusterNode> nodes;
+};
+
+// What a worker has one of. All outlive the clusters; `resolver` may be null where no node has a name.
+struct ClusterWorld {
+  Random& random;
+  LoadBook& loads;
+  Resolver* resolver = nullptr;
+};
+
+struct Node {
+  NodeIndex index = 0;
+  std::string host;       // as configured; IPv6 in brackets
+  std::string host_port;  // "host:port"
+  std::uint16_t port = 0;
+  std::uint32_t weight = 1;
+  std::int32_t priority = 0;
+  bool is_literal = false;       // `host` is an address
+  base::IpAddress address;       // of a literal
+  base::Ref<ResolvedHost> name;  // of the others; null when the resolver knows too many names
+
+  bool is_name() const { return static_cast<bool>(name); }
+};
+
+enum class PickError : unsigned char {
+  kNone,
+  kResolving,        // names are being looked up: wait_resolved()
+  kNoNodes,          // 503
+  kDnsFailed,        // no node has an address: 503
+  kUnknownBalancer,  // `type` is none that we know: 500
+  kAllTried,         // 502
+};
+
+// The status that APISIX answers with; 0 for kNone and kResolving.
+int status_of(PickError error);
+// For the error log, APISIX's wording.
+std::string_view text_of(PickError error);
+
+struct ClusterPick {
+  PickError error = PickError::kNone;
+  const Node* node = nullptr;  // as long as the cluster
+  base::IpAddress address;
+  std::uint16_t port = 0;
+
+  explicit operator bool() const { return error == PickError::kNone; }
+  socklen_t to_sockaddr(sockaddr_storage& out) const { return address.to_sockaddr(port, out); }
+};
+
+// One request's. Trivially destructible.
+struct PickContext {
+  std::string_view hash_key = {};  // where cluster.needs_hash_key()
+  std::uint64_t now_us = 0;        // monotonic, of this pick
+  TriedSet tried = {};
+  std::uint32_t picks = 0;         // so far
+  std::uint64_t address_seed = 0;  // which of several addresses of a name
+};
+
+class Cluster;
+
+// Someone who was told kResolving; a member of its owner. Destroying it gives up waiting.
+class ClusterWait : private Link {
+ public:
+  using Callback = void (*)(void* context);
+
+  ClusterWait(Callback callback, void* context) : callback_(callback), context_(context) {}
+  ~ClusterWait() = default;
+
+ private:
+  friend class Cluster;
+  Callback callback_;
+  void* context_;
+  event::ReadyNode ready_;
+};
+
+class Cluster : public base::Counted<Cluster> {
+ public:
+  // Never fails: what is wrong with the configuration shows when a node is picked, as in APISIX.
+  // `now_us` is monotonic. Lookups of names start at once.
+  static base::Ref<Cluster> make(const ClusterConfig& config, const ClusterWorld& world,
+                                 std::uint64_t now_us);
+  ~Cluster();
+
+  // Distinct (host, port, priority); the last of equal ones counts. `retries` defaults to this - 1.
+  std::size_t node_count() const { return nodes_.size(); }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::string& id() const { return id_; }
+
+  bool needs_hash_key() const { return needs_hash_key_; }
+  const HashKey& hash_key() const { return hash_key_; }
+  // Must outlive the cluster or be replaced; null = all are healthy.
+  void set_health(const HealthView* health);
+
+  // Skips what `context` has tried, unless there is only one node. Counts into least_conn: call after().
+  ClusterPick pick(PickContext& context);
+  // The exchange with a picked node is over; a failed one marks the node as tried.
+  void after(PickContext& context, NodeIndex index, const PickOutcome& outcome);
+  // Calls back from the ready queue when pick() has more to say than kResolving.
+  void wait_resolved(ClusterWait& wait);
+
+ private:
+  // Names that do not resolve hold up requests only this long when other nodes are there.
+  static constexpr std::uint64_t kPatienceMs = 500;
+  static constexpr std::uint64_t kTouchEveryMs = 1000;
+
+  Cluster(const ClusterConfig& config, const ClusterWorld& world, std::uint64_t now_us);
+  void add_nodes(const ClusterConfig& config);
+  void make_balancer(const ClusterConfig& config, std::uint64_t now_us);
+  bool is_current() const;
+  void refresh_usable();
+  void follow_health(std::vector<std::uint8_t>& usable) const;
+  void touch_names();
+  ClusterPick picked(PickContext& context, const Node& node);
+  void on_resolved();
+  void wake_all();
+
+  const std::string id_;
+  const ClusterWorld world_;
+  std::vector<Node> nodes_;
+  HashKey hash_key_;
+  bool needs_hash_key_ = false;
+  bool has_names_ = false;
+  bool is_least_conn_ = false;
+  std::unique_ptr<Picker> picker_;  // null: unknown type
+  const HealthView* health_ = nullptr;
+
+  // What the picker was last told.
+  bool told_ = true;
+  std::uint64_t told_health_ = 0;
+  std::uint64_t told_names_ = 0;
+  std::vector<std::uint8_t> usable_;
+  std::size_t undecided_ = 0;  // nodes whose name is not looked up yet
+  std::size_t reachable_ = 0;  // nodes with an address
+
+  bool out_of_patience_ = false;
+  std::uint64_t touched_ms_ = 0;
+  std::vector<std::unique_ptr<HostWaiter>> name_waiters_;  // one per node that is a name
+  std::unique_ptr<event::Timer> patience_;
+  Link waits_{Link::Head{}};
+};
+
+}  // namespace apisix::upstream
