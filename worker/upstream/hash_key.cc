@@ -93,7 +93,8 @@ void HashKey::add_variable(std::string_view text) {
   piece.text = base::trim(text.substr(0, mark));
   if (mark != std::string_view::npos) {
     piece.has_fallback = true;
-    piece.fallback = base::trim(text.substr(mark + 2));
+    text.remove_prefix(mark + 2);
+    piece.fallback = base::trim(text.substr(0, text.find("??")));
   }
   pieces_.push_back(std::move(piece));
 }
