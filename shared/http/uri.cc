@@ -70,7 +70,9 @@ std::string_view escape(std::string_view text, base::Arena& arena, Escape kind) 
 // True when normalising changes nothing: no escape, no end mark, no slash before a slash or a dot.
 bool is_plain(std::string_view path) {
   struct Special {
-    scan::Mask operator()(scan::Bytes b) const { return scan::mask_of((b == '%') | (b == '#') | (b == '?')); }
+    scan::Mask operator()(scan::Bytes b) const {
+      return scan::mask_of((b == '%') | (b == '#') | (b == '?') | (b == 0));
+    }
   };
   const char* const begin = path.data();
   const char* const end = begin + path.size();
@@ -82,7 +84,7 @@ bool is_plain(std::string_view path) {
     if ((Special{}(here) | segments) != 0) return false;
   }
   for (; at != end; ++at) {
-    if (*at == '%' || *at == '#' || *at == '?') return false;
+    if (*at == '%' || *at == '#' || *at == '?' || *at == '\0') return false;
     if (*at == '/' && at + 1 != end && (at[1] == '/' || at[1] == '.')) return false;
   }
   return true;
@@ -147,6 +149,7 @@ std::optional<NormalizedPath> normalize_slowly(std::string_view raw, base::Arena
       if (!builder.end_segment(true)) return std::nullopt;
       continue;
     }
+    if (c == '\0') return std::nullopt;
     if (c != '%') {
       builder.put(c);
       continue;

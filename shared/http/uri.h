@@ -20,7 +20,7 @@ struct NormalizedPath {
 
 // nginx's rules: %XX is decoded first, so %2F separates segments and %2e is a dot; "//" merges; "." and
 // ".." segments are resolved; '#' and what follows is dropped. `raw_path` begins with '/' and has no query.
-// Nothing for a malformed or truncated %XX, for %00, and for ".." above the root: answer 400.
+// Nothing for a malformed or truncated %XX, for NUL, escaped or not, and for ".." above the root: answer 400.
 std::optional<NormalizedPath> normalize_path(std::string_view raw_path, base::Arena& arena);
 
 // A normalised path for the wire, as nginx escapes it (NGX_ESCAPE_URI): space " # % ? < > \ ^ ` { | },
