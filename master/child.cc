@@ -138,7 +138,10 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
 
 }  // namespace
 
-const Roles kRoles = {worker::worker_main, agent::agent_main};
+const Roles& real_roles() {
+  static constexpr Roles kRoles = {worker::worker_main, agent::agent_main};
+  return kRoles;
+}
 
 base::Result<Child> give_birth(const Birth& birth) {
   auto pair = channel::make_channel();

@@ -28,7 +28,7 @@ struct Roles {
   int (*worker)(channel::WorkerContext&&);
   int (*agent)(channel::AgentContext&&);
 };
-extern const Roles kRoles;
+const Roles& real_roles();
 
 struct Birth {
   const Roles& roles;

@@ -37,7 +37,7 @@ class Generation {
   };
 
   Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup, Listeners listeners,
-             std::uint32_t number, Callbacks callbacks, const Roles& roles = kRoles);
+             std::uint32_t number, Callbacks callbacks, const Roles& roles = real_roles());
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 

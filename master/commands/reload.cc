@@ -10,6 +10,10 @@ int run_reload(const Invocation& in) {
   const auto setup = path ? make_setup(in.prefix, *path) : std::unexpected(path.error());
   if (!setup) return failed(setup.error());
   print_remarks(**setup);
+  // The master reads the remembered path.
+  if (!in.config.empty()) {
+    if (const auto chosen = choose_config(in); !chosen) return failed(chosen.error());
+  }
   const auto sent = signal_master(in.prefix, SIGHUP);
   return sent ? kExitDone : failed(sent.error());
 }
