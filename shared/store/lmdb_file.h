@@ -101,7 +101,10 @@ class LmdbFile {
   LmdbFile(LocalStoreOptions options, StoreFd notice, std::unique_ptr<LmdbEnv> env)
       : options_(std::move(options)), notice_(std::move(notice)), env_(std::move(env)) {}
   base::Status open_tables();
-  base::Status check_length();
+  base::Status lengthen();
+  void shorten(std::uint64_t bytes);
+  base::Status check_pages();
+  base::Status read_meta();
   base::Result<CommitReply> commit_once(std::span<const WriteRequest> requests, std::uint64_t now_ms);
   std::unexpected<base::Error> damaged(std::string_view where) const;
 

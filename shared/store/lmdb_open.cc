@@ -112,8 +112,14 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open(const LocalStoreOptions& 
   if (!env) return std::unexpected(env.error());
   std::unique_ptr<LmdbFile> file(new LmdbFile(options, std::move(*notice), std::move(*env)));
   file->clear_dead_readers();
-  if (auto status = file->open_tables(); !status) return std::unexpected(status.error());
-  if (auto status = file->check_length(); !status) return std::unexpected(status.error());
+  const std::uint64_t bytes = file->env_->file_bytes();
+  auto status = file->lengthen();
+  const bool longer = file->env_->file_bytes() > bytes;
+  if (status) status = file->open_tables();
+  if (status && longer) status = file->check_pages();
+  if (!status && longer && status.error().code == base::ErrorCode::kInvalid) file->shorten(bytes);
+  if (status) status = file->read_meta();
+  if (!status) return std::unexpected(status.error());
   return file;
 }
 
@@ -136,6 +142,7 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open_read_only(const std::stri
   options.path = path;
   std::unique_ptr<LmdbFile> file(new LmdbFile(std::move(options), std::move(*notice), std::move(*env)));
   if (auto status = file->open_tables(); !status) return std::unexpected(status.error());
+  if (auto status = file->read_meta(); !status) return std::unexpected(status.error());
   return file;
 }
 
@@ -148,6 +155,13 @@ base::Status LmdbFile::open_tables() {
     if (!table) return damaged(fmt::format("it has no table {}", each.name));
     tables_.*each.table = *table;
   }
+  if (txn->commit() != 0) return env_->error("cannot read the store", txn->code());
+  return {};
+}
+
+base::Status LmdbFile::read_meta() {
+  auto txn = env_->begin_read();
+  if (!txn) return std::unexpected(txn.error());
   const auto format = txn->find(tables_.meta, kFormatName);
   if (!format) return damaged("it has no format");
   if (*format != kFormat) {
@@ -159,19 +173,25 @@ base::Status LmdbFile::open_tables() {
   const auto state = txn->find(tables_.meta, kStateName);
   if (!uuid || !state || !decode_state(*state)) return damaged("it has no state");
   uuid_ = *uuid;
-  if (txn->commit() != 0) return env_->error("cannot read the store", txn->code());
   return {};
 }
 
 // A file that was cut short kills the process that reads behind its end (SIGBUS). LMDB may rightly leave the
 // last pages in use unwritten, when they are free: so the file is made long enough, and what had been cut
-// off shows as pages that make no sense.
-base::Status LmdbFile::check_length() {
+// off shows as pages that make no sense. fallocate() never cuts off what another process has just written.
+base::Status LmdbFile::lengthen() {
   const std::uint64_t used = env_->used_bytes();
   if (env_->file_bytes() >= used) return {};
-  if (fallocate(env_->file(), 0, 0, static_cast<off_t>(used)) != 0 && errno != EOPNOTSUPP) {
-    return env_->error("cannot lengthen the store", errno);
-  }
+  if (fallocate(env_->file(), 0, 0, static_cast<off_t>(used)) == 0 || errno == EOPNOTSUPP) return {};
+  return env_->error("cannot lengthen the store", errno);
+}
+
+// Leaves a damaged file as it was found, for the next one who opens it to see.
+void LmdbFile::shorten(std::uint64_t bytes) {
+  (void)!ftruncate(env_->file(), static_cast<off_t>(bytes));
+}
+
+base::Status LmdbFile::check_pages() {
   auto txn = env_->begin_read();
   if (!txn) return std::unexpected(txn.error());
   bool whole = reads_whole(*txn, kFreePagesTable, nullptr);

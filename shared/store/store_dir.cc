@@ -101,8 +101,9 @@ void announce_change(const StoreFd& notice_file) {
 }
 
 base::Result<OpeningLock> OpeningLock::take(int notice_file, const std::string& store_path) {
+  StoreFd file(fcntl(notice_file, F_DUPFD_CLOEXEC, 0));
   for (int tries = 0; tries < kOpeningLockTries; ++tries) {
-    if (flock(notice_file, LOCK_EX | LOCK_NB) == 0) return OpeningLock(notice_file);
+    if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return OpeningLock(std::move(file));
     if (errno != EWOULDBLOCK && errno != EINTR) {
       return base::system_error(notice_path(store_path) + ": cannot lock it", errno);
     }
@@ -114,7 +115,7 @@ base::Result<OpeningLock> OpeningLock::take(int notice_file, const std::string& 
 }
 
 OpeningLock::~OpeningLock() {
-  if (file_ >= 0) flock(file_, LOCK_UN);
+  if (file_) flock(file_.get(), LOCK_UN);
 }
 
 base::Status sync_dir_of(const std::string& path) {

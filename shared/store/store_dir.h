@@ -64,12 +64,12 @@ void announce_change(const StoreFd& notice_file);
 class OpeningLock {
  public:
   static base::Result<OpeningLock> take(int notice_file, const std::string& store_path);
-  OpeningLock(OpeningLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  OpeningLock(OpeningLock&&) = default;
   ~OpeningLock();
 
  private:
-  explicit OpeningLock(int file) : file_(file) {}
-  int file_;
+  explicit OpeningLock(StoreFd file) : file_(std::move(file)) {}
+  StoreFd file_;  // one of its own: the caller's may be closed first
 };
 
 // Makes the names in the directory of `path` survive a power loss.
