@@ -273,6 +273,7 @@ std::unexpected<base::Error> LmdbEnv::error(std::string_view doing, int code) co
   const char* why = explain(code);
   if (why == nullptr) why = mdb_strerror(code);
   std::string what = fmt::format("{}: {}: {}", path(), doing, why);
+  if (code == ENOMEM) what += fmt::format(" (its map takes {} bytes of address space)", options_.map_bytes);
   if (code == MDB_MAP_FULL) what += fmt::format(" ({} bytes)", options_.map_bytes);
   return base::fail(classify(code), base::ErrorSource::kStore, std::move(what), code == MDB_READERS_FULL);
 }

@@ -101,6 +101,7 @@ bool reads_whole(LmdbTxn& txn, LmdbTable table, bool (*is_good)(std::string_view
 base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open(const LocalStoreOptions& options) {
   if (auto made = make_store_dir(options.path, options.owner); !made) return std::unexpected(made.error());
   const OwnerScope scope(options.owner);
+  if (auto status = scope.status(); !status) return std::unexpected(status.error());
   auto notice = open_notice_file(options.path, true);
   if (!notice) return std::unexpected(notice.error());
   const auto lock = OpeningLock::take(notice->get(), options.path);
@@ -131,6 +132,7 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open_read_only(const std::stri
   }
   // LMDB makes its lock file even for a reader: it must belong to whom the store belongs.
   const OwnerScope scope(Owner{about.st_uid, about.st_gid});
+  if (auto status = scope.status(); !status) return std::unexpected(status.error());
   auto notice = open_notice_file(path, false);
   if (!notice) return std::unexpected(notice.error());
   std::optional<base::Result<OpeningLock>> lock;

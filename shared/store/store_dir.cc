@@ -43,7 +43,7 @@ void give_to(const Owner& owner, const std::string& path) {
 
 }  // namespace
 
-OwnerScope::OwnerScope(std::optional<Owner> owner) : active_(acts_for(owner)) {
+OwnerScope::OwnerScope(std::optional<Owner> owner) : owner_(owner), active_(acts_for(owner)) {
   if (!active_) return;
   group_before_ = static_cast<gid_t>(setfsgid(owner->group));
   user_before_ = static_cast<uid_t>(setfsuid(owner->user));
@@ -53,6 +53,15 @@ OwnerScope::~OwnerScope() {
   if (!active_) return;
   setfsuid(user_before_);
   setfsgid(group_before_);
+}
+
+base::Status OwnerScope::status() const {
+  if (!active_ || acting_user() == owner_->user) return {};
+  return base::fail(
+      base::ErrorCode::kIo, base::ErrorSource::kStore,
+      fmt::format("cannot act for user {}: the store must be opened before this process gives up "
+                  "CAP_SETUID and CAP_SETGID",
+                  owner_->user));
 }
 
 StoreFd::~StoreFd() {

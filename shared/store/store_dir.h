@@ -21,7 +21,11 @@ class OwnerScope {
   OwnerScope(const OwnerScope&) = delete;
   OwnerScope& operator=(const OwnerScope&) = delete;
 
+  // Fails for a root that gave up the capability to act for others.
+  base::Status status() const;
+
  private:
+  std::optional<Owner> owner_;
   bool active_;
   uid_t user_before_ = 0;
   gid_t group_before_ = 0;

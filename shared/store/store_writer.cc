@@ -61,6 +61,7 @@ void StoreWriter::stop() {
   queued_.notify_one();
   thread_.join();
   for (WriteJob& job : queue_) {
+    if (job.waiter == nullptr) continue;
     results_.push_back(
         {std::move(job.waiter), base::fail(base::ErrorCode::kClosed, base::ErrorSource::kStore,
                                            "the store was closed before it wrote this", true)});
