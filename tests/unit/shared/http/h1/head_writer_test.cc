@@ -78,6 +78,16 @@ TEST_F(HeadWriter, NominatingAnEndToEndFieldChangesNothing) {
   EXPECT_EQ(write(passed_on(head)), "GET / HTTP/1.1\r\nHost: c\r\nX-Real-IP: 1.2.3.4\r\n\r\n");
 }
 
+// The bytes of a removed line are still between its neighbours in memory: they must not be copied with them.
+TEST_F(HeadWriter, ARemovedFieldDoesNotComeBack) {
+  auto& head = const_cast<RequestHead&>(
+      parse("GET / HTTP/1.1\r\nHost: c\r\nA: 1\r\nX-Secret: s\r\nB: 2\r\nCookie: t\r\nC: 3\r\nD: 4\r\n\r\n"));
+  EXPECT_EQ(head.headers.remove("X-Secret"), 1u);
+  EXPECT_EQ(head.headers.remove(KnownHeader::kCookie), 1u);
+  ASSERT_TRUE(head.headers.set(arena_, "C", "5"));
+  EXPECT_EQ(write(passed_on(head)), "GET / HTTP/1.1\r\nHost: c\r\nA: 1\r\nB: 2\r\nC: 5\r\nD: 4\r\n\r\n");
+}
+
 // What the gateway sets goes out, whatever the client's Connection says about the name.
 TEST_F(HeadWriter, AFieldThatIsSetIsNotNominated) {
   auto& head = const_cast<RequestHead&>(
