@@ -1,25 +1,228 @@
-// Serves nothing yet: says Ready and waits to be told to leave.
 #include "worker/worker.h"
 
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "shared/async/scope.h"
 #include "shared/base/log.h"
 #include "shared/event/loop.h"
+#include "shared/settings/settings.h"
+#include "shared/store/local_store.h"
+#include "worker/config/registry.h"
+#include "worker/control/control_service.h"
+#include "worker/proxy/access_log.h"
+#include "worker/proxy/client_connection.h"
+#include "worker/proxy/listener.h"
+#include "worker/proxy/services.h"
+#include "worker/upstream/load_book.h"
+#include "worker/upstream/resolver.h"
 
 namespace apisix::worker {
+namespace {
+
+using Purpose = channel::ListenSocket::Purpose;
+
+constexpr std::uint64_t kDrainLookMs = 20;
+
+route::RouterKind router_kind(settings::RouterKind kind) {
+  switch (kind) {
+    case settings::RouterKind::kUri:
+      return route::RouterKind::kUri;
+    case settings::RouterKind::kUriWithParameter:
+      return route::RouterKind::kUriWithParameter;
+    case settings::RouterKind::kHostUri:
+      break;
+  }
+  return route::RouterKind::kHostUri;
+}
+
+proxy::Escape escape_of(settings::LogEscape escape) {
+  switch (escape) {
+    case settings::LogEscape::kJson:
+      return proxy::Escape::kJson;
+    case settings::LogEscape::kNone:
+      return proxy::Escape::kNone;
+    case settings::LogEscape::kDefault:
+      break;
+  }
+  return proxy::Escape::kDefault;
+}
+
+// Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
+class Worker {
+ public:
+  explicit Worker(channel::WorkerContext&& context)
+      : context_(std::move(context)),
+        options_(proxy::Options::from(context_.settings)),
+        services_(loop_, options_, context_.slot.connections),
+        drain_look_(
+            loop_.timers(), [](void* self) { static_cast<Worker*>(self)->look_whether_drained(); }, this),
+        drain_end_(
+            loop_.timers(), [](void* self) { static_cast<Worker*>(self)->loop_.stop(); }, this),
+        scope_(loop_) {}
+
+  int run() {
+    context_.channel.start(
+        loop_, [this](const channel::Message& message) { on_message(message); }, [this] { loop_.stop(); });
+    if (auto status = open(); !status) return fail(status.error());
+    scope_.spawn(load());
+    loop_.run();
+    return exit_code_;
+  }
+
+ private:
+  int fail(const base::Error& error) {
+    base::log(base::LogLevel::kEmerg, "{}", error.what);
+    static_cast<void>(context_.channel.send(channel::MessageKind::kFailed, error.what));
+    exit_code_ = 1;
+    loop_.stop();
+    return exit_code_;
+  }
+
+  base::Status open() {
+    if (auto status = open_access_log(); !status) return status;
+    if (auto status = open_store(); !status) return status;
+    upstream::ResolverConfig config;
+    if (auto status = fill_resolver_config(config); !status) return status;
+    auto resolver = upstream::make_resolver(loop_, random_, std::move(config));
+    if (!resolver) return std::unexpected(resolver.error());
+    resolver_ = std::move(*resolver);
+    resolver_->subscribe_all(vanished_);
+    registry_ = std::make_unique<config::Registry>(
+        loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get()},
+        config::RegistryOptions{context_.settings.deployment.etcd.prefix,
+                                router_kind(context_.settings.apisix.router_http)});
+    registry_->on_applied([this](store::Revision revision) {
+      context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
+    });
+    services_.registry = registry_.get();
+    return open_listeners();
+  }
+
+  base::Status open_access_log() {
+    const auto& http = context_.settings.nginx_config.http;
+    if (!http.enable_access_log) return {};
+    const std::string path =
+        http.access_log.starts_with('/') ? http.access_log : context_.prefix + "/" + http.access_log;
+    auto log = proxy::AccessLog::open(
+        loop_, path, proxy::LogFormat(http.access_log_format, escape_of(http.access_log_format_escape)),
+        static_cast<std::size_t>(http.access_log_buffer_bytes));
+    if (!log) return std::unexpected(log.error());
+    access_log_ = std::move(*log);
+    services_.access_log = access_log_.get();
+    return {};
+  }
+
+  base::Status open_store() {
+    if (context_.settings.deployment.provider != settings::Provider::kLocal) {
+      return base::invalid(
+          "deployment: only config_provider \"local\" is there in this version, the etcd, yaml and json "
+          "providers are not");
+    }
+    auto store = store::LocalStore::open(loop_, {.path = context_.prefix + "/data/store.mdb", .owner = {}});
+    if (!store) return std::unexpected(store.error());
+    store_ = std::move(*store);
+    return {};
+  }
+
+  base::Status fill_resolver_config(upstream::ResolverConfig& config) {
+    const auto& apisix = context_.settings.apisix;
+    for (const std::string& server : apisix.dns_resolver) {
+      auto parsed = upstream::parse_name_server(server);
+      if (!parsed) return base::invalid("apisix.dns_resolver: " + parsed.error().what);
+      config.nameservers.push_back(*parsed);
+    }
+    config.valid_ms = static_cast<std::uint64_t>(apisix.dns_resolver_valid_ms);
+    config.enable_ipv6 = apisix.enable_ipv6;
+    config.enable_search = apisix.enable_resolv_search_opt;
+    return {};
+  }
+
+  base::Status open_listeners() {
+    for (const channel::ListenSocket& socket : context_.sockets) {
+      proxy::LocalService* service = nullptr;
+      if (socket.purpose == Purpose::kControl || socket.purpose == Purpose::kStatus) service = &control_;
+      if (socket.purpose == Purpose::kProxyTls || socket.purpose == Purpose::kMetrics ||
+          socket.purpose == Purpose::kAdmin)
+        continue;
+      listeners_.push_back(std::make_unique<proxy::Listener>(services_, socket.fd, service));
+    }
+    return {};
+  }
+
+  async::Task<void> load() {
+    if (auto status = co_await registry_->load(); !status) {
+      fail(status.error());
+      co_return;
+    }
+    for (auto& listener : listeners_) listener->start();
+    if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
+  }
+
+  void on_message(const channel::Message& message) {
+    switch (message.kind) {
+      case channel::MessageKind::kReopenLogs:
+        return reopen_logs();
+      case channel::MessageKind::kQuit:
+        return drain();
+      case channel::MessageKind::kStop:
+        return loop_.stop();
+      default:
+        return;
+    }
+  }
+
+  void reopen_logs() {
+    if (auto done = base::reopen_error_log(); !done) base::log_error("{}", done.error().what);
+    if (access_log_ == nullptr) return;
+    if (auto done = access_log_->reopen(); !done) base::log_error("{}", done.error().what);
+  }
+
+  // No new clients; idle ones go now, busy ones after their response, what is left when the time is over.
+  void drain() {
+    if (services_.draining) return;
+    services_.draining = true;
+    for (auto& listener : listeners_) listener->stop();
+    services_.connections.drain();
+    const std::int64_t limit = context_.settings.nginx_config.worker_shutdown_timeout_ms;
+    if (limit > 0) drain_end_.set_after_ms(static_cast<std::uint64_t>(limit));
+    look_whether_drained();
+  }
+
+  void look_whether_drained() {
+    if (services_.connections.size() == 0) return loop_.stop();
+    drain_look_.set_after_ms(kDrainLookMs);
+  }
+
+  static void on_vanished(void* self, const upstream::ResolvedHost&,
+                          std::span<const base::IpAddress> vanished) {
+    for (const base::IpAddress& ip : vanished) static_cast<Worker*>(self)->services_.pool.drop_idle(ip);
+  }
+
+  event::Loop loop_;
+  channel::WorkerContext context_;
+  const proxy::Options options_;
+  upstream::Random random_{std::random_device{}()};
+  upstream::LoadBook loads_;
+  proxy::Services services_;
+  std::unique_ptr<proxy::AccessLog> access_log_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<upstream::Resolver> resolver_;
+  upstream::HostSubscription vanished_{&Worker::on_vanished, this};
+  std::unique_ptr<config::Registry> registry_;
+  control::ControlService control_;
+  std::vector<std::unique_ptr<proxy::Listener>> listeners_;
+  event::Timer drain_look_;
+  event::Timer drain_end_;
+  async::Scope scope_;
+  int exit_code_ = 0;
+};
+
+}  // namespace
 
 int worker_main(channel::WorkerContext&& context) {
-  event::Loop loop;
-  channel::ChildEnd channel = std::move(context.channel);
-  const auto on_message = [&loop](const channel::Message& message) {
-    if (message.kind == channel::MessageKind::kReopenLogs) {
-      if (auto done = base::reopen_error_log(); !done) base::log_error("{}", done.error().what);
-    } else {
-      loop.stop();
-    }
-  };
-  channel.start(loop, on_message, [&loop] { loop.stop(); });
-  if (!channel.send(channel::MessageKind::kReady)) return 1;
-  loop.run();
-  return 0;
+  return Worker(std::move(context)).run();
 }
 
 }  // namespace apisix::worker

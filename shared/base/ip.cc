@@ -49,10 +49,21 @@ bool IpAddress::is_v4() const {
 }
 
 std::string IpAddress::to_string() const {
-  std::array<char, INET6_ADDRSTRLEN> buffer{};
-  const bool v4 = is_v4();
-  ::inet_ntop(v4 ? AF_INET : AF_INET6, bytes_.data() + (v4 ? 12 : 0), buffer.data(), buffer.size());
-  return buffer.data();
+  std::array<char, kTextBytesMax> text;
+  return {text.data(), write_text(text.data())};
+}
+
+std::size_t IpAddress::write_text(char* out) const {
+  if (!is_v4()) {
+    ::inet_ntop(AF_INET6, bytes_.data(), out, kTextBytesMax);
+    return std::strlen(out);
+  }
+  char* at = out;
+  for (int i = 12; i < 16; ++i) {
+    if (i > 12) *at++ = '.';
+    at = std::to_chars(at, at + 3, static_cast<unsigned>(bytes_[static_cast<std::size_t>(i)])).ptr;
+  }
+  return static_cast<std::size_t>(at - out);
 }
 
 socklen_t IpAddress::to_sockaddr(std::uint16_t port, sockaddr_storage& out) const {

@@ -23,6 +23,9 @@ class IpAddress {
 
   bool is_v4() const;
   std::string to_string() const;
+  // The same into `out` (kTextBytesMax bytes), without a terminator; returns the length.
+  static constexpr std::size_t kTextBytesMax = 46;
+  std::size_t write_text(char* out) const;
   // As AF_INET or AF_INET6; returns the length used.
   socklen_t to_sockaddr(std::uint16_t port, sockaddr_storage& out) const;
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }

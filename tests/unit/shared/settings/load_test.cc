@@ -1,7 +1,5 @@
 #include "shared/settings/load.h"
 
-#include <span>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -73,17 +71,11 @@ TEST(Load, AllFaultsAreFoundAtOnceInTheOrderOfTheFile) {
       "\"everything\"");
 }
 
-struct FaultCase {
-  const char* text;
-  const char* fault;
-};
-
-void expect_faults(std::span<const FaultCase> cases) {
-  for (const auto& [text, fault] : cases) EXPECT_THAT(faults_of(text), HasSubstr(fault)) << text;
-}
-
-TEST(Load, TypesOfApisixAreChecked) {
-  const FaultCase kCases[] = {
+TEST(Load, TypesAreChecked) {
+  const struct {
+    const char* text;
+    const char* fault;
+  } kCases[] = {
       {"[1]", "c.yaml: expected a map of sections, got a list"},
       {"apisix: 1", "c.yaml:1: apisix: expected a map, got the number 1"},
       {"apisix: {ssl: [1]}", "apisix.ssl: expected a map, got a list"},
@@ -111,12 +103,6 @@ TEST(Load, TypesOfApisixAreChecked) {
       {"apisix: {proxy_cache: {zones: [{name: a, memory_size: 1m}, {name: a, memory_size: 1m}]}}",
        "zone \"a\" is there twice"},
       {"apisix: {proxy_cache: {zones: [{name: a, memory_size: 1m, disk_size: 1g}]}}", "(a disk zone)"},
-  };
-  expect_faults(kCases);
-}
-
-TEST(Load, TypesOfNginxConfigAreChecked) {
-  const FaultCase kCases[] = {
       {"nginx_config: {worker_processes: fast}",
        "nginx_config.worker_processes: expected auto or a whole number from 1 to 4096, got \"fast\""},
       {"nginx_config: {worker_processes: 0}", "expected auto or a whole number"},
@@ -130,12 +116,6 @@ TEST(Load, TypesOfNginxConfigAreChecked) {
       {"nginx_config: {envs: [\"A=\\n\"]}",
        "nginx_config.envs[0]: expected text (control characters are not allowed)"},
       {"nginx_config: {http: {access_log: 5}}", "expected text (quote it: \"5\"), got the number 5"},
-  };
-  expect_faults(kCases);
-}
-
-TEST(Load, TypesOfTheOtherSectionsAreChecked) {
-  const FaultCase kCases[] = {
       {"deployment: {role_traditional: {config_provider: zk}}",
        "expected one of etcd, yaml, local, got \"zk\""},
       {"deployment: {etcd: {host: [127.0.0.1:2379]}}",
@@ -168,7 +148,7 @@ TEST(Load, TypesOfTheOtherSectionsAreChecked) {
        "discovery.kubernetes[0].default_weight: expected"},
       {"graphql: {max_size: huge}", "graphql.max_size: expected a size"},
   };
-  expect_faults(kCases);
+  for (const auto& [text, fault] : kCases) EXPECT_THAT(faults_of(text), HasSubstr(fault)) << text;
 }
 
 TEST(Load, ValuesOfSecretsAreNotPrinted) {

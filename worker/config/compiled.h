@@ -1,0 +1,57 @@
+// What a request needs of the configuration, compiled: immutable, counted. A request in flight keeps the
+// objects it started with; a change of configuration makes new ones.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "shared/base/counted.h"
+#include "worker/limits.h"
+#include "worker/upstream/cluster.h"
+#include "worker/upstream/pool.h"
+
+namespace apisix::config {
+
+struct Timeouts {
+  std::uint64_t connect_ms = limits::kDefaultUpstreamTimeoutMs;
+  std::uint64_t send_ms = limits::kDefaultUpstreamTimeoutMs;
+  std::uint64_t read_ms = limits::kDefaultUpstreamTimeoutMs;
+};
+
+enum class PassHost : std::uint8_t { kPass, kNode, kRewrite };
+
+// One upstream object, or the upstream inside a route or service.
+struct CompiledUpstream : base::Counted<CompiledUpstream> {
+  base::Ref<upstream::Cluster> cluster;
+  std::string scheme = "http";
+  PassHost pass_host = PassHost::kPass;
+  std::string upstream_host;
+  std::optional<Timeouts> timeouts;
+  std::optional<std::uint32_t> retries;  // none: node count - 1
+  std::uint64_t retry_timeout_ms = 0;    // 0: no limit
+  std::optional<upstream::KeepaliveLimits> keepalive;
+};
+
+// Where routes find the current version of a shared upstream: a change of the upstream replaces one pointer,
+// however many routes use it. Lives as long as anybody refers to the id; `current` is null while there is no
+// such upstream.
+struct UpstreamSlot : base::Counted<UpstreamSlot> {
+  base::Ref<const CompiledUpstream> current;
+};
+
+// A route merged with its service, as the pipeline uses it.
+struct CompiledRoute : base::Counted<CompiledRoute> {
+  std::string id;
+  std::string name;
+  std::string service_id;
+  std::string service_name;
+  base::Ref<UpstreamSlot> upstream;
+  std::optional<Timeouts> timeouts;  // the route's own; else the upstream's, else the default
+  bool enable_websocket = false;
+  // Not 0: the route matches but cannot be served; the status to answer (its service is missing: 404, it has
+  // no upstream at all: 503).
+  std::uint16_t failure = 0;
+};
+
+}  // namespace apisix::config

@@ -1,0 +1,143 @@
+// Keeping up with the store: list, watch, apply. What the objects mean is in registry_objects.cc.
+#include "worker/config/registry.h"
+
+#include <array>
+#include <set>
+
+#include "shared/async/awaiters.h"
+#include "shared/base/log.h"
+#include "worker/config/registry_objects.h"
+
+namespace apisix::config {
+namespace {
+
+constexpr std::uint64_t kResyncDelayMs = 200;
+constexpr std::size_t kRejectionsListed = 1000;
+
+}  // namespace
+
+Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world,
+                   RegistryOptions options)
+    : loop_(loop),
+      store_(store),
+      world_(world),
+      options_(std::move(options)),
+      router_(route::Router::make(options_.router_kind)),
+      scope_(loop) {}
+
+Registry::~Registry() {
+  watch_.reset();
+}
+
+async::Task<base::Status> Registry::load() {
+  auto status = co_await read_all();
+  co_return status;
+}
+
+async::Task<base::Status> Registry::read_all() {
+  auto list = co_await store_.list(options_.prefix + "/");
+  if (!list) co_return std::unexpected(list.error());
+  apply_list(*list);
+  watch(list->revision + 1);
+  co_return base::Status{};
+}
+
+void Registry::watch(store::Revision from) {
+  watch_ = store_.watch(options_.prefix + "/", from,
+                        {[this](const store::EventBatch& batch) { apply_batch(batch); },
+                         [this](const base::Error& error) {
+                           base::log_warn("the watch on the {} store ended ({}), reading everything again",
+                                          store_.provider(), error.what);
+                           scope_.spawn(resync());
+                         }});
+}
+
+// Until it works: a store that is away must not empty what is in force.
+async::Task<void> Registry::resync() {
+  watch_.reset();
+  for (;;) {
+    const auto status = co_await read_all();
+    if (status) co_return;
+    base::log_error("cannot read the configuration: {}", status.error().what);
+    co_await async::Sleep(loop_, kResyncDelayMs);
+  }
+}
+
+// The whole state: only what differs from what is in force is applied.
+void Registry::apply_list(const store::ListReply& list) {
+  std::set<std::string_view> present;
+  // Routes last: they inherit hosts from services.
+  for (const bool routes : {false, true}) {
+    for (const store::Item& item : list.items) {
+      if ((split_key(item.key).first == "routes") != routes) continue;
+      present.insert(item.key);
+      const auto known = known_.find(item.key);
+      if (known == known_.end() || known->second != item.mod_revision) apply_put(item);
+    }
+  }
+  std::vector<std::string> gone;
+  for (const auto& [key, revision] : known_) {
+    if (!present.contains(key)) gone.push_back(key);
+  }
+  for (const std::string& key : gone) apply_delete(key);
+  applied_revision_ = list.revision;
+  if (on_applied_) on_applied_(applied_revision_);
+}
+
+void Registry::apply_batch(const store::EventBatch& batch) {
+  for (const store::Event& event : batch.events) {
+    if (event.type == store::Event::Type::kPut) {
+      apply_put(event.item);
+    } else {
+      apply_delete(event.item.key);
+    }
+  }
+  applied_revision_ = batch.revision;
+  if (on_applied_) on_applied_(applied_revision_);
+}
+
+void Registry::apply_put(const store::Item& item) {
+  known_[item.key] = item.mod_revision;
+  const auto [kind, id] = split_key(item.key);
+  base::Status status;
+  if (kind == "routes") {
+    status = put_route(item);
+  } else if (kind == "services") {
+    status = put_service(item);
+  } else if (kind == "upstreams") {
+    status = put_upstream(item);
+  } else {
+    return;  // a kind that no request of this build looks at
+  }
+  if (status) {
+    rejections_.erase(item.key);
+  } else {
+    reject(item, status.error().what);
+  }
+}
+
+void Registry::apply_delete(std::string_view key) {
+  const auto [kind, id] = split_key(key);
+  if (kind == "routes") erase_route(id);
+  if (kind == "services") erase_service(id);
+  if (kind == "upstreams") erase_upstream(id);
+  rejections_.erase(std::string(key));
+  if (const auto known = known_.find(key); known != known_.end()) known_.erase(known);
+}
+
+void Registry::reject(const store::Item& item, std::string reason) {
+  ++rejected_total_;
+  base::log_error("rejected {} at revision {}: {}", item.key, item.mod_revision, reason);
+  if (rejections_.size() < kRejectionsListed) {
+    rejections_[item.key] = {item.key, item.mod_revision, std::move(reason)};
+  }
+}
+
+std::pair<std::string_view, std::string_view> Registry::split_key(std::string_view key) const {
+  key.remove_prefix(std::min(key.size(), options_.prefix.size() + 1));
+  const auto slash = key.find('/');
+  if (slash == std::string_view::npos) return {key, {}};
+  return {key.substr(0, slash), key.substr(slash + 1)};
+}
+
+}  // namespace apisix::config

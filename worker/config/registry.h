@@ -1,0 +1,112 @@
+// Registry: this worker's copy of the configuration: what the store says, by kind and id, and what was
+// compiled of it. Changed in place between two events, in time that depends on the size of the change: the
+// router is edited, never rebuilt; a compiled route is dropped, and made again at its first use.
+//
+// A bad item is rejected alone: its last good value stays in force, the rejection is counted and listed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "shared/async/scope.h"
+#include "shared/async/task.h"
+#include "shared/base/text.h"
+#include "shared/event/loop.h"
+#include "shared/format/json.h"
+#include "shared/store/store.h"
+#include "worker/config/compiled.h"
+#include "worker/plugin/request.h"
+#include "worker/route/router.h"
+
+namespace apisix::config {
+
+// An item that was refused, for the Control API.
+struct Rejection {
+  std::string key;
+  store::Revision revision = 0;
+  std::string reason;
+};
+
+struct RegistryOptions {
+  std::string prefix = "/apisix";  // of the store's keys
+  route::RouterKind router_kind = route::RouterKind::kHostUri;
+};
+
+class Registry {
+ public:
+  Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world, RegistryOptions options);
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  // Reads everything and goes on watching. Done when the whole configuration is in force.
+  async::Task<base::Status> load();
+  // Called after each batch is applied, with the revision that is now in force.
+  void on_applied(std::function<void(store::Revision)> callback) { on_applied_ = std::move(callback); }
+
+  // The route that the request takes, compiled, and what matched in request.matched; null when none does.
+  base::Ref<const CompiledRoute> match(plugin::Request& request);
+
+  store::Revision applied_revision() const { return applied_revision_; }
+  std::size_t routes() const { return routes_.size(); }
+  const std::map<std::string, Rejection>& rejections() const { return rejections_; }
+  std::uint64_t rejected_total() const { return rejected_total_; }
+
+ private:
+  struct RouteObject;
+  struct ServiceObject;
+  template <typename T>
+  using ById = std::unordered_map<std::string, T, base::StringHash, std::equal_to<>>;
+
+  void watch(store::Revision from);
+  async::Task<void> resync();
+  async::Task<base::Status> read_all();
+  void apply_list(const store::ListReply& list);
+  void apply_batch(const store::EventBatch& batch);
+  void apply_put(const store::Item& item);
+  void apply_delete(std::string_view key);
+  void reject(const store::Item& item, std::string reason);
+  // "/apisix/routes/1" -> {"routes", "1"}
+  std::pair<std::string_view, std::string_view> split_key(std::string_view key) const;
+
+  base::Status put_route(const store::Item& item);
+  void erase_route(std::string_view id);
+  base::Status put_service(const store::Item& item);
+  void erase_service(std::string_view id);
+  base::Status put_upstream(const store::Item& item);
+  void erase_upstream(std::string_view id);
+  base::Status index_route(RouteObject& route, const format::Json& value);
+  // Routes of a service whose merge, or inherited hosts, changed.
+  void touch_routes_of(std::string_view service_id);
+
+  base::Ref<const CompiledRoute> compile(RouteObject& route);
+  base::Ref<UpstreamSlot> upstream_of(RouteObject& route, const format::Json& value,
+                                      const ServiceObject* service);
+  base::Ref<UpstreamSlot> slot_of(std::string_view upstream_id);
+
+  event::Loop& loop_;
+  store::Store& store_;
+  upstream::ClusterWorld world_;
+  RegistryOptions options_;
+  route::Router router_;
+  ById<std::unique_ptr<RouteObject>> routes_;
+  ById<std::unique_ptr<ServiceObject>> services_;
+  ById<base::Ref<UpstreamSlot>> upstreams_;
+  ById<std::unordered_set<RouteObject*>> routes_of_service_;  // by service id, the service may be missing
+  ById<store::Revision> known_;                               // key -> mod revision
+  std::map<std::string, Rejection> rejections_;
+  std::uint64_t rejected_total_ = 0;
+  store::Revision applied_revision_ = 0;
+  std::unique_ptr<store::Watch> watch_;
+  async::Scope scope_;
+  std::function<void(store::Revision)> on_applied_;
+};
+
+}  // namespace apisix::config

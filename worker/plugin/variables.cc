@@ -1,0 +1,309 @@
+#include "worker/plugin/variables.h"
+
+#include <array>
+#include <ctime>
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shared/base/text.h"
+#include "shared/http/cookie.h"
+#include "shared/http/h1/head_writer.h"
+#include "shared/http/uri.h"
+#include "worker/plugin/variable_text.h"
+
+namespace apisix::plugin {
+namespace {
+
+using route::VariableKind;
+using Value = std::optional<std::string_view>;
+using std::string_view_literals::operator""sv;
+
+Value unless_empty(std::string_view value) {
+  return value.empty() ? Value{} : Value{value};
+}
+
+// `name` is lower case with '-'; a field may be sent with '_' (nginx's variables do not tell them apart).
+bool is_field(const http::HeaderField& field, std::string_view name) {
+  if (field.name.size() != name.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = field.name[i] == '_' ? '-' : base::to_lower(field.name[i]);
+    if (c != name[i]) return false;
+  }
+  return true;
+}
+
+// Several fields of a name are joined with ", " as nginx does ("; " for cookies).
+Value read_header(const http::HeaderMap& headers, std::string_view name, base::Arena& arena) {
+  Value joined;
+  const std::string_view separator = name == "cookie" ? "; "sv : ", "sv;
+  for (const http::HeaderField& field : headers) {
+    if (!is_field(field, name)) continue;
+    joined = joined ? arena.concat(*joined, separator, field.value) : field.value;
+  }
+  return joined;
+}
+
+Value tcp_info(int fd, std::string_view what, base::Arena& arena) {
+  ::tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  if (what == "rtt") return decimal_text(arena, info.tcpi_rtt);
+  if (what == "rttvar") return decimal_text(arena, info.tcpi_rttvar);
+  if (what == "snd_cwnd") return decimal_text(arena, info.tcpi_snd_cwnd);
+  if (what == "rcv_space") return decimal_text(arena, info.tcpi_rcv_space);
+  return std::nullopt;
+}
+
+Value local_address(const Request& request) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(request.client->fd, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    return std::nullopt;
+  return request.arena.copy(base::IpAddress::of(address).to_string());
+}
+
+std::string_view host_name() {
+  static const std::string name = [] {
+    std::array<char, 256> text{};
+    ::gethostname(text.data(), text.size() - 1);
+    return std::string(text.data());
+  }();
+  return name;
+}
+
+// User name of Basic credentials, as nginx's $remote_user.
+Value remote_user(const Request& request) {
+  const std::string_view value = request.head->headers.value(http::KnownHeader::kAuthorization);
+  if (value.size() < 6 || !base::equals_ignore_case(value.substr(0, 6), "basic ")) return std::nullopt;
+  const auto decoded = decode_base64(base::trim(value.substr(6)), request.arena);
+  if (!decoded) return std::nullopt;
+  const auto colon = decoded->find(':');
+  return colon == std::string_view::npos ? Value{} : unless_empty(decoded->substr(0, colon));
+}
+
+}  // namespace
+
+Value Variables::read(const route::VariableName& name) {
+  if (name.kind == VariableKind::kUnknown) return std::nullopt;
+  if (name.kind <= VariableKind::kTcpinfo) return read_family(name);
+  if (Value value = read_request(name.kind)) return value;
+  if (Value value = read_connection(name.kind)) return value;
+  if (Value value = read_response(name.kind)) return value;
+  if (Value value = read_upstream(name.kind)) return value;
+  return read_matched(name.kind);
+}
+
+Value Variables::read_family(const route::VariableName& name) {
+  const http::RequestHead& head = *request_.head;
+  base::Arena& arena = request_.arena;
+  switch (name.kind) {
+    case VariableKind::kArg:
+      return http::find_arg(request_.args, name.detail);
+    case VariableKind::kCookie: {
+      const auto cookies = read_header(head.headers, "cookie", arena);
+      return cookies ? http::find_cookie(*cookies, name.detail) : Value{};
+    }
+    case VariableKind::kHttp:
+      // The upstream's Host is set later; a condition sees what the client sent.
+      if (name.detail == "host") return unless_empty(head.authority);
+      return read_header(head.headers, name.detail, arena);
+    case VariableKind::kUriParam:
+      for (std::size_t i = 0; i < request_.matched.parameter_count; ++i) {
+        if (request_.matched.parameters[i].name == name.detail) return request_.matched.parameters[i].value;
+      }
+      return std::nullopt;
+    case VariableKind::kSentHttp:
+      return read_header(request_.response.headers, name.detail, arena);
+    case VariableKind::kUpstreamHttp:
+      if (request_.response.upstream_head == nullptr) return std::nullopt;
+      return read_header(request_.response.upstream_head->headers, name.detail, arena);
+    case VariableKind::kTcpinfo:
+      return tcp_info(request_.client->fd, name.detail, arena);
+    default:
+      return std::nullopt;  // body fields: nobody has read the body
+  }
+}
+
+Value Variables::read_request(VariableKind kind) {
+  const http::RequestHead& head = *request_.head;
+  base::Arena& arena = request_.arena;
+  switch (kind) {
+    case VariableKind::kUri:
+      return request_.path;
+    case VariableKind::kArgs:
+      return request_.args;
+    case VariableKind::kIsArgs:
+      return head.has_query && !head.query.empty() ? "?"sv : ""sv;
+    case VariableKind::kHost:
+      return unless_empty(request_.host);
+    case VariableKind::kRequestMethod:
+      return head.method_text;
+    case VariableKind::kScheme:
+      return request_.scheme();
+    case VariableKind::kHttps:
+      return request_.client->is_tls ? Value{"on"} : Value{""};
+    case VariableKind::kServerProtocol:
+      return head.version == http::Version::k11 ? "HTTP/1.1"sv : "HTTP/1.0"sv;
+    case VariableKind::kRequest:
+    case VariableKind::kRequestLine:
+      return unless_empty(head.request_line);
+    case VariableKind::kRealRequestUri:
+      return unless_empty(head.target);
+    case VariableKind::kRequestUri:
+      return request_.args.empty() ? request_.path : arena.concat(request_.path, "?"sv, request_.args);
+    case VariableKind::kContentLength:
+      return read_header(head.headers, "content-length", arena);
+    case VariableKind::kContentType:
+      return unless_empty(head.headers.value(http::KnownHeader::kContentType));
+    case VariableKind::kRemoteUser:
+      return remote_user(request_);
+    case VariableKind::kRequestId:
+    case VariableKind::kApisixRequestId:
+      return request_.request_id();
+    case VariableKind::kRequestLength:
+      return decimal_text(arena, request_.request_bytes);
+    case VariableKind::kRequestTime:
+      return milliseconds_text(arena, request_.clock.monotonic_us() - request_.started_us);
+    case VariableKind::kRequestType:
+      return "traditional_http"sv;
+    case VariableKind::kMsec:
+      return milliseconds_text(arena, request_.clock.wall_us());
+    case VariableKind::kTimeLocal:
+      return time_local_text(request_.clock.wall_seconds());
+    case VariableKind::kTimeIso8601:
+      return time_iso8601_text(request_.clock.wall_seconds());
+    case VariableKind::kOriginalXForwardedFor:
+      return unless_empty(request_.original_x_forwarded_for);
+    case VariableKind::kOriginalXForwardedProto:
+      return unless_empty(request_.original_x_forwarded_proto);
+    case VariableKind::kOriginalXForwardedHost:
+      return unless_empty(request_.original_x_forwarded_host);
+    case VariableKind::kOriginalXForwardedPort:
+      return unless_empty(request_.original_x_forwarded_port);
+    case VariableKind::kOriginalForwarded:
+      return unless_empty(request_.original_forwarded);
+    default:
+      return std::nullopt;
+  }
+}
+
+Value Variables::read_connection(VariableKind kind) {
+  const ClientInfo& client = *request_.client;
+  base::Arena& arena = request_.arena;
+  switch (kind) {
+    case VariableKind::kRemoteAddr:
+      return request_.remote_addr();
+    case VariableKind::kRemotePort:
+      return decimal_text(arena, request_.remote_port);
+    case VariableKind::kRealipRemoteAddr:
+      return arena.copy(client.peer_ip.to_string());
+    case VariableKind::kRealipRemotePort:
+      return decimal_text(arena, client.peer_port);
+    case VariableKind::kBinaryRemoteAddr: {
+      const auto& bytes = request_.remote_ip.bytes();
+      const std::size_t skip = request_.remote_ip.is_v4() ? 12 : 0;
+      return arena.copy({reinterpret_cast<const char*>(bytes.data()) + skip, bytes.size() - skip});
+    }
+    case VariableKind::kServerAddr:
+      return local_address(request_);
+    case VariableKind::kServerPort:
+      return decimal_text(arena, client.local_port);
+    case VariableKind::kServerName:
+      return "_"sv;
+    case VariableKind::kHostname:
+      return host_name();
+    case VariableKind::kConnection:
+      return decimal_text(arena, client.connection_serial);
+    case VariableKind::kConnectionRequests:
+      return decimal_text(arena, client.requests);
+    case VariableKind::kProtocol:
+      return "TCP"sv;
+    case VariableKind::kPipe:
+      return "."sv;
+    case VariableKind::kPid:
+      return decimal_text(arena, static_cast<std::uint64_t>(::getpid()));
+    case VariableKind::kNginxVersion:
+      return "1.27.1"sv;
+    case VariableKind::kVarXForwardedHost:
+      return unless_empty(request_.head->headers.value(http::KnownHeader::kXForwardedHost));
+    case VariableKind::kVarXForwardedPort:
+      return unless_empty(request_.head->headers.value(http::KnownHeader::kXForwardedPort));
+    case VariableKind::kVarXForwardedProto:
+      return unless_empty(request_.head->headers.value(http::KnownHeader::kXForwardedProto));
+    case VariableKind::kProxyAddXForwardedFor: {
+      const auto sent = read_header(request_.head->headers, "x-forwarded-for", arena);
+      return sent ? arena.concat(*sent, ", "sv, request_.remote_addr()) : request_.remote_addr();
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+Value Variables::read_response(VariableKind kind) {
+  const ResponseState& response = request_.response;
+  switch (kind) {
+    case VariableKind::kStatus:
+      return status_text(request_.arena, response.status);
+    case VariableKind::kBodyBytesSent:
+      return decimal_text(request_.arena, response.body_bytes_sent);
+    case VariableKind::kBytesSent:
+      return decimal_text(request_.arena, response.bytes_sent);
+    case VariableKind::kRequestCompletion:
+      return response.complete ? "OK"sv : ""sv;
+    default:
+      return std::nullopt;
+  }
+}
+
+Value Variables::read_upstream(VariableKind kind) {
+  const Attempt* last = request_.last_attempt;
+  base::Arena& arena = request_.arena;
+  switch (kind) {
+    case VariableKind::kUpstreamScheme:
+      return request_.upstream.scheme;
+    case VariableKind::kUpstreamHost:
+      return request_.upstream.host.empty() ? request_.head->authority : request_.upstream.host;
+    case VariableKind::kUpstreamUri:
+      return request_.upstream.uri;
+    case VariableKind::kUpstreamUnresolvedHost:
+      return unless_empty(request_.upstream.unresolved_host);
+    case VariableKind::kBalancerIp:
+      return last != nullptr ? Value{arena.copy(last->ip.to_string())} : Value{};
+    case VariableKind::kBalancerPort:
+      return last != nullptr ? Value{decimal_text(arena, last->port)} : Value{};
+    case VariableKind::kUpstreamAddr:
+    case VariableKind::kUpstreamStatus:
+    case VariableKind::kUpstreamConnectTime:
+    case VariableKind::kUpstreamHeaderTime:
+    case VariableKind::kUpstreamResponseTime:
+    case VariableKind::kApisixUpstreamResponseTime:
+    case VariableKind::kUpstreamResponseLength:
+    case VariableKind::kUpstreamBytesSent:
+    case VariableKind::kUpstreamBytesReceived:
+      return attempts_text(request_, kind);
+    default:
+      return std::nullopt;
+  }
+}
+
+Value Variables::read_matched(VariableKind kind) {
+  const Matched& matched = request_.matched;
+  switch (kind) {
+    case VariableKind::kRouteId:
+      return unless_empty(matched.route_id);
+    case VariableKind::kRouteName:
+      return unless_empty(matched.route_name);
+    case VariableKind::kServiceId:
+      return unless_empty(matched.service_id);
+    case VariableKind::kServiceName:
+      return unless_empty(matched.service_name);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace apisix::plugin

@@ -1,0 +1,32 @@
+// Variables: the values of one request's variables, resolved when somebody asks. One registry serves the
+// router's conditions, the log format and templates. Values are views into the request; what has to be
+// made (numbers, joined lists) is made in the request's arena.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "worker/plugin/request.h"
+#include "worker/route/variable_name.h"
+
+namespace apisix::plugin {
+
+class Variables final : public route::VariableReader {
+ public:
+  explicit Variables(Request& request) : request_(request) {}
+
+  // nullopt: unset. Cheap to make: it holds a reference only.
+  std::optional<std::string_view> read(const route::VariableName& name) override;
+
+ private:
+  std::optional<std::string_view> read_family(const route::VariableName& name);
+  std::optional<std::string_view> read_request(route::VariableKind kind);
+  std::optional<std::string_view> read_connection(route::VariableKind kind);
+  std::optional<std::string_view> read_response(route::VariableKind kind);
+  std::optional<std::string_view> read_upstream(route::VariableKind kind);
+  std::optional<std::string_view> read_matched(route::VariableKind kind);
+
+  Request& request_;
+};
+
+}  // namespace apisix::plugin

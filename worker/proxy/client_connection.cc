@@ -1,0 +1,299 @@
+#include "worker/proxy/client_connection.h"
+
+#include <algorithm>
+
+#include <sys/socket.h>
+
+#include "shared/base/check.h"
+#include "shared/http/h1/head_scanner.h"
+#include "worker/proxy/stream.h"
+
+namespace apisix::proxy {
+
+ClientConnection::ClientConnection(Services& services, const Listener& listener, net::Socket socket,
+                                   const sockaddr_storage& peer)
+    : services_(services),
+      listener_(listener),
+      socket_(std::move(socket)),
+      watch_(services.loop, &ClientConnection::on_event, this),
+      timer_(services.loop.timers(), &ClientConnection::on_timer, this) {
+  info_.peer_ip = base::IpAddress::of(peer);
+  info_.peer_port = base::port_of(peer);
+  info_.local_port = listener.port();
+  info_.fd = socket_.fd();
+  info_.connection_serial = services.next_connection_serial++;
+}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::start() {
+  watch_.start(socket_.fd());
+  timer_.set_after_ms(services_.options.client_header_timeout_ms);
+  on_readable();
+}
+
+void ClientConnection::on_event(void* self, bool readable, bool writable) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  if (writable) connection.flush_output();
+  if (readable && connection.state_ != State::kClosed) connection.on_readable();
+}
+
+void ClientConnection::on_readable() {
+  const std::span<char> scratch(services_.client_scratch.get(), limits::kScratchBytes);
+  const net::IoResult got = net::read_some(socket_.fd(), scratch);
+  switch (got.kind) {
+    case net::IoResult::Kind::kAgain:
+      return;
+    case net::IoResult::Kind::kClosed:
+      return on_peer_closed();
+    case net::IoResult::Kind::kError:
+      if (stream_ != nullptr) {
+        stream_->on_client_gone();
+      } else {
+        close();
+      }
+      return;
+    case net::IoResult::Kind::kDone:
+      break;
+  }
+  const std::string_view bytes(scratch.data(), got.bytes);
+  if (input_ != nullptr) {
+    input_->append(bytes);
+    unread_ = *input_;
+  } else {
+    unread_ = bytes;
+  }
+  advance();
+}
+
+// FIN. A request in flight is aborted, as nginx does: a client that only half-closed cannot be told from
+// one that is gone. A tunnel passes the half-close on.
+void ClientConnection::on_peer_closed() {
+  peer_closed_ = true;
+  if (stream_ != nullptr) {
+    stream_->on_client_gone();
+    return;
+  }
+  close();
+}
+
+// Works through what is unread until somebody has to wait.
+void ClientConnection::advance() {
+  if (advancing_) return;
+  advancing_ = true;
+  for (bool more = true; more;) {
+    switch (state_) {
+      case State::kIdle:
+      case State::kHead:
+        more = try_head();
+        break;
+      case State::kStream:
+      case State::kTunnel: {
+        const State before = state_;
+        stream_->on_request_bytes();
+        more = state_ != before;
+        break;
+      }
+      case State::kLinger:
+        lingered_bytes_ += static_cast<std::uint32_t>(unread_.size());
+        unread_ = {};
+        if (lingered_bytes_ > limits::kLingerBytesMax) close();
+        more = false;
+        break;
+      case State::kClosed:
+        more = false;
+        break;
+    }
+  }
+  advancing_ = false;
+  if (state_ != State::kClosed) keep_unread();
+}
+
+// True when a stream began, or the connection ended: there may be more to do.
+bool ClientConnection::try_head() {
+  if (unread_.empty()) return false;
+  http::HeadScanner scanner(http::HeadKind::kRequest);
+  switch (scanner.scan(unread_)) {
+    case http::HeadScanner::Result::kFound: {
+      const std::string_view head =
+          unread_.substr(scanner.skipped_bytes(), scanner.head_bytes() - scanner.skipped_bytes());
+      consume_unread(scanner.head_bytes());
+      begin_stream(head);
+      return true;
+    }
+    case http::HeadScanner::Result::kNeedMore:
+      if (unread_.size() > limits::kRequestHeadBytesMax ||
+          (scanner.in_first_line() && unread_.size() > limits::kRequestLineBytesMax)) {
+        stream_ = std::make_unique<Stream>(services_, *this);
+        state_ = State::kStream;
+        stream_->refuse(scanner.in_first_line() ? 414 : 431, "request head too large");
+        return true;
+      }
+      if (state_ == State::kIdle) timer_.set_after_ms(services_.options.client_header_timeout_ms);
+      state_ = State::kHead;
+      return false;
+    case http::HeadScanner::Result::kBad:
+      break;
+  }
+  stream_ = std::make_unique<Stream>(services_, *this);
+  state_ = State::kStream;
+  unread_ = {};
+  stream_->refuse(400, "malformed request head");
+  return true;
+}
+
+void ClientConnection::begin_stream(std::string_view head) {
+  timer_.cancel();
+  state_ = State::kStream;
+  ++info_.requests;
+  services_.tallies.requests.add();
+  stream_ = std::make_unique<Stream>(services_, *this);
+  stream_->start(head);
+}
+
+// Bytes that nobody took: the scratch will be overwritten, so they move into a buffer of our own. Reading
+// stops when it is full, and so does the peer.
+void ClientConnection::keep_unread() {
+  if (unread_.empty()) {
+    input_.reset();
+  } else if (input_ == nullptr) {
+    input_ = std::make_unique<std::string>(unread_);
+    unread_ = *input_;
+  } else if (unread_.size() != input_->size()) {
+    input_->erase(0, input_->size() - unread_.size());
+    unread_ = *input_;
+  }
+  const bool full = unread_.size() >= limits::kInputPendingBytesMax;
+  if (watch_.wants_read() == full && !peer_closed_) watch_.want_read(!full);
+  if (stream_ != nullptr && output_.empty()) {
+    if (stream_->waits_for_body()) {
+      timer_.set_after_ms(services_.options.client_body_timeout_ms);
+    } else {
+      timer_.cancel();
+    }
+  }
+}
+
+void ClientConnection::want_request_bytes() {
+  if (!advancing_) advance();
+}
+
+bool ClientConnection::write(std::span<const iovec> pieces) {
+  if (state_ == State::kClosed) return false;
+  std::size_t sent = 0;
+  if (output_.empty()) {
+    const net::IoResult result = net::write_some(socket_.fd(), pieces);
+    if (result.kind == net::IoResult::Kind::kError) return false;
+    sent = result.bytes;
+  }
+  output_.append_rest(pieces, sent);
+  if (!output_.empty() && !watch_.wants_write()) {
+    watch_.want_write(true);
+    timer_.set_after_ms(services_.options.send_timeout_ms);
+  }
+  return true;
+}
+
+void ClientConnection::flush_output() {
+  std::array<iovec, 16> pieces;
+  while (!output_.empty()) {
+    const std::size_t count = output_.front(pieces);
+    const net::IoResult result = net::write_some(socket_.fd(), {pieces.data(), count});
+    if (result.kind == net::IoResult::Kind::kError) {
+      if (stream_ != nullptr) {
+        stream_->on_client_gone();
+      } else {
+        close();
+      }
+      return;
+    }
+    if (!result.done()) return;
+    output_.consume(result.bytes);
+    timer_.set_after_ms(services_.options.send_timeout_ms);
+  }
+  watch_.want_write(false);
+  timer_.cancel();
+  if (shutdown_when_drained_) ::shutdown(socket_.fd(), SHUT_WR);
+  if (stream_ != nullptr) {
+    stream_->on_client_drained();
+  } else if (state_ == State::kLinger) {
+    start_linger();
+  } else if (state_ == State::kIdle) {
+    arm_idle_timer();
+  }
+}
+
+void ClientConnection::end_stream(ClientFate fate) {
+  services_.connections.bury(std::move(stream_));
+  if (fate == ClientFate::kKeep && peer_closed_) fate = ClientFate::kClose;
+  switch (fate) {
+    case ClientFate::kClose:
+      return close();
+    case ClientFate::kLinger:
+      return start_linger();
+    case ClientFate::kKeep:
+      break;
+  }
+  state_ = State::kIdle;
+  arm_idle_timer();
+  if (!unread_.empty()) advance();
+}
+
+void ClientConnection::arm_idle_timer() {
+  if (services_.options.keepalive_timeout_ms > 0) timer_.set_after_ms(services_.options.keepalive_timeout_ms);
+}
+
+// The answer is out and refused bytes may still come: closing now would reset the connection and could
+// destroy the answer on its way.
+void ClientConnection::start_linger() {
+  state_ = State::kLinger;
+  if (peer_closed_) return close();
+  ::shutdown(socket_.fd(), SHUT_WR);
+  unread_ = {};
+  input_.reset();
+  watch_.want_read(true);
+  timer_.set_after_ms(limits::kLingerMs);
+}
+
+void ClientConnection::become_tunnel() {
+  state_ = State::kTunnel;
+  timer_.cancel();
+}
+
+void ClientConnection::stop_reading() {
+  watch_.want_read(false);
+}
+
+void ClientConnection::shutdown_write() {
+  if (output_.empty()) {
+    ::shutdown(socket_.fd(), SHUT_WR);
+  } else {
+    shutdown_when_drained_ = true;
+  }
+}
+
+void ClientConnection::on_timer(void* self) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  if (connection.stream_ != nullptr) {
+    connection.stream_->on_client_timeout();
+    return;
+  }
+  connection.close();
+}
+
+void ClientConnection::drain() {
+  if (state_ == State::kIdle) close();
+}
+
+void ClientConnection::close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  timer_.cancel();
+  watch_.stop();
+  socket_.close();
+  unread_ = {};
+  services_.tallies.active.subtract();
+  services_.connections.bury(*this);
+}
+
+}  // namespace apisix::proxy

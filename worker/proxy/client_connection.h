@@ -1,0 +1,100 @@
+// ClientConnection: one HTTP/1.1 client. It reads heads, hands each request to a Stream, keeps what the
+// client sent ahead (pipelining) and what it has not taken yet (output), and decides nothing about the
+// request itself. An idle one holds no buffer.
+//
+//   Idle --bytes--> Head --complete--> Stream --done--> Idle | Linger | Closed
+//                                        `--101--> Tunnel --> Closed
+//
+// Owned by ConnectionList; closed connections are deleted when the turn ends.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "shared/event/io_watch.h"
+#include "shared/event/timer_wheel.h"
+#include "shared/net/buffer_chain.h"
+#include "shared/net/socket.h"
+#include "worker/proxy/close_rules.h"
+#include "worker/proxy/listener.h"
+#include "worker/proxy/services.h"
+
+namespace apisix::proxy {
+
+class Stream;
+
+class ClientConnection {
+ public:
+  enum class State : std::uint8_t { kIdle, kHead, kStream, kTunnel, kLinger, kClosed };
+
+  ClientConnection(Services& services, const Listener& listener, net::Socket socket,
+                   const sockaddr_storage& peer);
+  ~ClientConnection();
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
+
+  // Watches the socket and reads at once: the first request usually is there already.
+  void start();
+
+  // --- for the Stream in flight
+  // Bytes the client sent that nobody consumed yet. Valid until consume_unread() or the turn's end.
+  std::string_view unread() const { return unread_; }
+  void consume_unread(std::size_t bytes) { unread_.remove_prefix(bytes); }
+  // The Stream wants more body: reads again if reading had stopped.
+  void want_request_bytes();
+  // Sends now what the socket takes and keeps the rest. False: the client is gone.
+  bool write(std::span<const iovec> pieces);
+  std::size_t output_pending() const { return output_.bytes(); }
+  // The Stream's last byte is written (or nothing more can be).
+  void end_stream(ClientFate fate);
+  void become_tunnel();
+  // Our side of the connection ends, once everything written is out.
+  void shutdown_write();
+  void stop_reading();
+
+  const Listener& listener() const { return listener_; }
+  const plugin::ClientInfo& info() const { return info_; }
+  bool peer_closed() const { return peer_closed_; }
+  // Drain: closes it when idle; a busy one closes after its response.
+  void drain();
+  // Ends it without ceremony.
+  void close();
+
+ private:
+  friend class ConnectionList;
+  static void on_event(void* self, bool readable, bool writable);
+  static void on_timer(void* self);
+  void on_readable();
+  void on_peer_closed();
+  void flush_output();
+  void advance();
+  bool try_head();
+  void begin_stream(std::string_view head);
+  void keep_unread();
+  void arm_idle_timer();
+  void start_linger();
+
+  Services& services_;
+  const Listener& listener_;
+  net::Socket socket_;
+  event::IoWatch watch_;
+  event::Timer timer_;
+  net::BufferChain output_;
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<std::string> input_;  // what could not be consumed in the turn it arrived
+  std::string_view unread_;             // into the scratch, or into input_
+  plugin::ClientInfo info_;
+  ClientConnection* previous_ = nullptr;  // in ConnectionList
+  ClientConnection* next_ = nullptr;
+  std::uint32_t lingered_bytes_ = 0;
+  std::uint32_t scanned_ = 0;  // of unread_, by the head scanner
+  State state_ = State::kIdle;
+  bool peer_closed_ = false;
+  bool advancing_ = false;
+  bool shutdown_when_drained_ = false;
+};
+
+}  // namespace apisix::proxy

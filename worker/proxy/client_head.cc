@@ -1,0 +1,80 @@
+#include "worker/proxy/client_head.h"
+
+#include <array>
+#include <string_view>
+
+#include "shared/base/text.h"
+#include "shared/http/h1/head_writer.h"
+
+namespace apisix::proxy {
+namespace {
+
+using std::string_view_literals::operator""sv;
+using http::KnownHeader;
+
+// nginx's charset_types.
+constexpr std::array kTextTypes = {
+    "text/html"sv,          "text/plain"sv, "text/xml"sv, "text/vnd.wap.wml"sv, "application/javascript"sv,
+    "application/rss+xml"sv};
+
+void add_charset(plugin::Request& request, std::string_view charset) {
+  http::HeaderMap& headers = request.response.headers;
+  const http::HeaderField* field = headers.find(KnownHeader::kContentType);
+  if (field == nullptr || headers.has(KnownHeader::kContentEncoding)) return;
+  const std::string_view value = field->value;
+  if (value.find("charset") != std::string_view::npos) return;
+  const std::string_view type = base::trim(value.substr(0, value.find(';')));
+  for (const std::string_view text : kTextTypes) {
+    if (!base::equals_ignore_case(type, text)) continue;
+    headers.set(request.arena, KnownHeader::kContentType,
+                request.arena.concat(value, "; charset="sv, charset));
+    return;
+  }
+}
+
+// X-Accel-*: orders to an nginx in front.
+bool speaks_to_proxy(const http::HeaderField& field) {
+  return (field.id == KnownHeader::kUnknown || field.id == KnownHeader::kXAccelBuffering) &&
+         field.name.size() > 8 && (field.name[0] | 0x20) == 'x' &&
+         base::equals_ignore_case(field.name.substr(0, 8), "x-accel-");
+}
+
+// Every try's status, "502, 200", as $upstream_status has it.
+std::string_view upstream_statuses(plugin::Request& request) {
+  std::string_view out;
+  for (const plugin::Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
+    char digits[8];
+    const char* end = http::append_decimal(digits, attempt->status);
+    const std::string_view status(digits, static_cast<std::size_t>(end - digits));
+    out = out.empty() ? request.arena.copy(status) : request.arena.concat(out, ", "sv, status);
+  }
+  return out;
+}
+
+void add_upstream_status(plugin::Request& request, bool always) {
+  if (request.last_attempt == nullptr || request.last_attempt->status == 0) return;
+  if (!always && request.last_attempt->status < 500) return;
+  request.response.headers.set(request.arena, "X-APISIX-Upstream-Status"sv, upstream_statuses(request));
+}
+
+}  // namespace
+
+void take_upstream_headers(plugin::Request& request, const http::ResponseHead& head) {
+  for (const http::HeaderField& field : head.headers) {
+    if (http::is_hop_by_hop(field) || speaks_to_proxy(field)) continue;
+    request.response.headers.push(request.arena, field);
+  }
+}
+
+void complete_response_headers(plugin::Request& request, Services& services) {
+  http::HeaderMap& headers = request.response.headers;
+  headers.set(request.arena, KnownHeader::kServer, services.options.server_header);
+  if (!headers.has(KnownHeader::kDate)) {
+    headers.add(request.arena, KnownHeader::kDate,
+                request.arena.copy(services.date.at(services.loop.clock().wall_seconds())));
+  }
+  if (!services.options.charset.empty()) add_charset(request, services.options.charset);
+  add_upstream_status(request, services.options.show_upstream_status);
+}
+
+}  // namespace apisix::proxy

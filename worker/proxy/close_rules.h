@@ -1,0 +1,38 @@
+// When a connection may carry another exchange, and when it has to go: one truth table for each side,
+// in one place (RFC 9112 section 9.3 and 9.6).
+#pragma once
+
+#include <cstdint>
+
+namespace apisix::proxy {
+
+// What happens to the client's connection after an exchange.
+enum class ClientFate : std::uint8_t {
+  kKeep,    // read the next request
+  kClose,   // everything was read: close now
+  kLinger,  // the client may still be sending: close our side, discard the rest for a while
+};
+
+struct ClientExchange {
+  bool wants_keep_alive;    // by version and Connection
+  bool request_read;        // the whole request, body included
+  bool response_complete;   // we sent all that its framing promised
+  bool response_delimited;  // its end is visible without closing (length, chunked or no body)
+  bool draining;            // the worker is shutting down
+};
+
+ClientFate decide_client(const ClientExchange& exchange);
+// Whether the response's head may promise to keep the connection.
+bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool request_readable, bool draining);
+
+struct UpstreamExchange {
+  bool response_keep_alive;  // by version and Connection
+  bool response_complete;    // by length or chunks; an answer until close never is reusable
+  bool request_sent;         // all of it
+  bool bytes_left_over;      // more than the answer arrived
+};
+
+// Whether the upstream's connection goes back into the pool.
+bool may_pool_upstream(const UpstreamExchange& exchange);
+
+}  // namespace apisix::proxy

@@ -1,0 +1,352 @@
+// The exchange with one node: the request goes out, the answer comes back. Choosing nodes and retrying is
+// in forward_attempts.cc.
+#include "worker/proxy/forward.h"
+
+#include "shared/base/check.h"
+#include "shared/base/log.h"
+#include "worker/proxy/client_head.h"
+#include "worker/proxy/stream.h"
+
+namespace apisix::proxy {
+namespace {
+
+using State = Forward::State;
+
+struct Move {
+  State from;
+  State to;
+};
+
+constexpr Move kLegalMoves[] = {
+    {State::kIdle, State::kResolving},       {State::kIdle, State::kConnecting},
+    {State::kIdle, State::kAwaitHead},       {State::kResolving, State::kConnecting},
+    {State::kResolving, State::kAwaitHead},  {State::kConnecting, State::kAwaitHead},
+    {State::kConnecting, State::kResolving}, {State::kAwaitHead, State::kConnecting},
+    {State::kAwaitHead, State::kResolving},  {State::kAwaitHead, State::kBody},
+    {State::kAwaitHead, State::kTunnel},     {State::kIdle, State::kDone},
+    {State::kResolving, State::kDone},       {State::kConnecting, State::kDone},
+    {State::kAwaitHead, State::kDone},       {State::kBody, State::kDone},
+    {State::kTunnel, State::kDone},
+};
+
+}  // namespace
+
+const char* to_string(Forward::State state) {
+  switch (state) {
+    case State::kIdle:
+      return "Idle";
+    case State::kResolving:
+      return "Resolving";
+    case State::kConnecting:
+      return "Connecting";
+    case State::kAwaitHead:
+      return "AwaitHead";
+    case State::kBody:
+      return "Body";
+    case State::kTunnel:
+      return "Tunnel";
+    case State::kDone:
+      return "Done";
+  }
+  return "?";
+}
+
+void Forward::set_state(State state) {
+  if (state == state_) return;
+  bool legal = false;
+  for (const Move& move : kLegalMoves) legal |= move.from == state_ && move.to == state;
+  CHECK(legal);
+  state_ = state;
+}
+
+// --- request side
+
+void Forward::begin_exchange() {
+  set_state(State::kAwaitHead);
+  scanner_.reset();
+  partial_head_.reset();
+  request_sent_ = false;
+  Pieces pieces;
+  pieces.add(head_);
+  pieces.add(replay_);
+  if (!stream_.request_body().done()) stream_.send_continue_if_expected();
+  if (!pump_request(pieces)) return;
+  arm_timer();
+}
+
+void Forward::on_request_bytes() {
+  if (state_ == State::kTunnel) return pump_tunnel_to_upstream();
+  if (state_ != State::kAwaitHead && state_ != State::kBody) return;
+  Pieces pieces;
+  if (!stream_.request_body().done() && pump_request(pieces)) arm_timer();
+}
+
+// Sends `pieces` and as much of the request's body as there is behind them. False: the attempt ended.
+bool Forward::pump_request(Pieces& pieces) {
+  BodyPump& body = stream_.request_body();
+  ClientConnection& client = stream_.client();
+  while (to_upstream_.empty()) {
+    const std::size_t first_body_piece = pieces.span().size();
+    BodyPump::Step step{BodyPump::Result::kMore, 0, 0};
+    if (!body.done() && !client.unread().empty()) {
+      step = body.take(client.unread(), pieces);
+      if (step.result == BodyPump::Result::kBad) {
+        abort();
+        stream_.refuse(400, "malformed chunked body");
+        return false;
+      }
+      remember_for_replay(pieces.span().subspan(first_body_piece));
+    }
+    if (pieces.empty()) break;
+    client.consume_unread(step.consumed);  // the bytes stay where they are until this turn ends
+    if (!send(pieces)) return false;
+    if (step.body_bytes > 0 && !stream_.count_body_bytes(step.body_bytes)) return false;
+    pieces = Pieces();
+    if (step.consumed == 0) break;
+  }
+  request_sent_ = body.done() && to_upstream_.empty();
+  return true;
+}
+
+bool Forward::send(Pieces& pieces) {
+  const net::IoResult result = connection_->write(pieces.span());
+  if (result.kind == net::IoResult::Kind::kError) {
+    // The node may have answered before it closed (413 to a long body): that answer counts.
+    if (any_bytes_sent_ && !connection_->is_reused()) {
+      connection_->want_write(false);
+      request_sent_ = false;
+      replayable_ = false;
+      to_upstream_.clear();
+      send_failed_ = true;
+      return true;
+    }
+    on_attempt_failed(Failure::kSend);
+    return false;
+  }
+  any_bytes_sent_ = true;
+  attempt_->bytes_sent += pieces.bytes();
+  to_upstream_.append_rest(pieces.span(), result.bytes);
+  if (!to_upstream_.empty()) connection_->want_write(true);
+  return true;
+}
+
+void Forward::remember_for_replay(std::span<const iovec> pieces) {
+  if (!replayable_) return;
+  for (const iovec& piece : pieces) {
+    if (replay_.size() + piece.iov_len > limits::kReplayBytesMax) {
+      replayable_ = false;
+      replay_ = {};
+      return;
+    }
+    replay_ = stream_.request().arena.concat(
+        replay_, std::string_view(static_cast<const char*>(piece.iov_base), piece.iov_len));
+  }
+}
+
+void Forward::on_upstream_writable() {
+  std::array<iovec, 16> pieces;
+  while (!to_upstream_.empty()) {
+    const std::size_t count = to_upstream_.front(pieces);
+    const net::IoResult result = connection_->write({pieces.data(), count});
+    if (result.kind == net::IoResult::Kind::kError) {
+      if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kSend);
+      return fail_response("cannot send to upstream");
+    }
+    if (!result.done()) return arm_timer();
+    to_upstream_.consume(result.bytes);
+  }
+  connection_->want_write(false);
+  if (state_ == State::kTunnel) {
+    if (client_half_closed_) connection_->shutdown_write();
+  } else {
+    request_sent_ = stream_.request_body().done();
+    arm_timer();
+  }
+  stream_.client().want_request_bytes();
+}
+
+bool Forward::wants_request_bytes() const {
+  return (state_ == State::kAwaitHead || state_ == State::kBody) && !stream_.request_body().done() &&
+         to_upstream_.empty();
+}
+
+// One timer for the node's side: what it has to do next decides how long it may take.
+void Forward::arm_timer() {
+  if (connection_ == nullptr || state_ == State::kTunnel) return;
+  if (!to_upstream_.empty()) {
+    connection_->timer().set_after_ms(timeouts_.send_ms);
+  } else if (request_sent_ && !reading_paused_) {
+    connection_->timer().set_after_ms(timeouts_.read_ms);
+  } else {
+    connection_->timer().cancel();  // the client is at turn; its own timeout runs
+  }
+}
+
+// --- response side
+
+void Forward::on_upstream_readable() {
+  const std::span<char> scratch(services_.upstream_scratch.get(), limits::kScratchBytes);
+  const net::IoResult got = connection_->read(scratch);
+  switch (got.kind) {
+    case net::IoResult::Kind::kAgain:
+      return;
+    case net::IoResult::Kind::kClosed:
+      return on_upstream_closed();
+    case net::IoResult::Kind::kError:
+      if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kReceive);
+      return fail_response("connection to upstream broke");
+    case net::IoResult::Kind::kDone:
+      break;
+  }
+  attempt_->bytes_received += got.bytes;
+  on_response_bytes({scratch.data(), got.bytes});
+}
+
+void Forward::on_response_bytes(std::string_view bytes) {
+  if (state_ == State::kTunnel) {
+    Pieces pieces;
+    pieces.add(bytes);
+    stream_.request().response.body_bytes_sent += bytes.size();
+    if (stream_.write(pieces)) pause_if_client_is_slow();
+    return;
+  }
+  if (state_ == State::kAwaitHead) {
+    if (partial_head_ != nullptr) {
+      partial_head_->append(bytes);
+      const std::string whole = std::move(*partial_head_);
+      partial_head_.reset();
+      read_heads(whole);
+    } else {
+      read_heads(bytes);
+    }
+    return;
+  }
+  Pieces pieces;
+  pump_response(bytes, pieces);
+}
+
+// Heads until the final one; what is behind it is the body.
+void Forward::read_heads(std::string_view bytes) {
+  for (;;) {
+    const auto found = scanner_.scan(bytes);
+    if (found == http::HeadScanner::Result::kBad) return on_attempt_failed(Failure::kBadResponse);
+    if (found == http::HeadScanner::Result::kNeedMore) {
+      if (bytes.size() > limits::kResponseHeadBytesMax) return on_attempt_failed(Failure::kBadResponse);
+      if (!bytes.empty()) partial_head_ = std::make_unique<std::string>(bytes);
+      return arm_timer();
+    }
+    const std::size_t head_bytes = scanner_.head_bytes();
+    scanner_.reset();
+    plugin::Request& request = stream_.request();
+    const auto head =
+        http::parse_response_head(request.arena.copy(bytes.substr(0, head_bytes)), request.arena,
+                                  request.head->method, services_.response_limits);
+    if (!head) {
+      base::log_error("upstream {} sent an invalid response: {}", node_text(), head.error().what);
+      return on_attempt_failed(Failure::kBadResponse);
+    }
+    bytes.remove_prefix(head_bytes);
+    if ((*head)->status >= 200) return begin_response(**head, bytes);
+    if ((*head)->status == 101) return begin_upgrade(**head, bytes);
+    if (++informational_ > limits::kInformationalResponsesMax)
+      return on_attempt_failed(Failure::kBadResponse);
+    if (!pass_informational(**head)) return;
+  }
+}
+
+// 100 answers an Expect that ended at this hop; the others are for the client, if it is new enough.
+bool Forward::pass_informational(http::ResponseHead& head) {
+  const plugin::Request& request = stream_.request();
+  if (head.status == 100 || request.head->version == http::Version::k10) return true;
+  http::ResponseWrite write;
+  write.status = head.status;
+  write.reason = head.reason;
+  write.framing = http::Framing::kNone;
+  write.headers = &head.headers;
+  Pieces pieces;
+  pieces.add(http::write_response_head(write, request.arena));
+  return stream_.write(pieces);
+}
+
+void Forward::note_header_received(http::ResponseHead& head) {
+  plugin::Request& request = stream_.request();
+  attempt_->status = head.status;
+  attempt_->header_us = elapsed_us();
+  plugin::ResponseState& response = request.response;
+  response.status = head.status;
+  response.reason = head.reason;
+  response.from_upstream = true;
+  response.upstream_head = &head;
+  response_keep_alive_ = head.keep_alive;
+}
+
+void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
+  set_state(State::kBody);
+  note_header_received(head);
+  const http::Framing to_client =
+      head.framing == http::Framing::kUntilClose ? http::Framing::kChunked : head.framing;
+  Pieces pieces;
+  take_upstream_headers(stream_.request(), head);
+  pieces.add(stream_.make_response_head(to_client, head.content_length, head.has_content_length,
+                                        http::ConnectionOption::kNone));
+  const bool old_client = stream_.request().head->version == http::Version::k10;
+  response_body_.start(
+      head.framing, head.content_length,
+      to_client == http::Framing::kChunked && old_client ? http::Framing::kUntilClose : to_client);
+  pump_response(body, pieces);
+}
+
+// `pieces` may hold the head already: it goes out in the same write.
+void Forward::pump_response(std::string_view bytes, Pieces& pieces) {
+  for (;;) {
+    const BodyPump::Step step = response_body_.take(bytes, pieces);
+    bytes.remove_prefix(step.consumed);
+    stream_.request().response.body_bytes_sent += step.body_bytes;
+    attempt_->body_bytes_received += step.body_bytes;
+    if (step.result == BodyPump::Result::kBad) return fail_response("malformed chunked body");
+    const bool done = step.result == BodyPump::Result::kDone;
+    // Release first: the client's next request, which this write may allow, finds the connection pooled.
+    if (done)
+      release(
+          may_pool_upstream({response_keep_alive_, true, request_sent_ && !send_failed_, !bytes.empty()}));
+    if (!stream_.write(pieces)) return;
+    if (done) return stream_.on_response_complete();
+    if (bytes.empty() || step.consumed == 0) break;
+    pieces = Pieces();
+  }
+  pause_if_client_is_slow();
+  arm_timer();
+}
+
+void Forward::pause_if_client_is_slow() {
+  if (reading_paused_ || stream_.client().output_pending() <= limits::kOutputPendingBytesMax) return;
+  reading_paused_ = true;
+  connection_->want_read(false);
+}
+
+void Forward::on_client_drained() {
+  if (!reading_paused_ || connection_ == nullptr) return;
+  reading_paused_ = false;
+  connection_->want_read(true);
+  arm_timer();
+}
+
+void Forward::on_upstream_closed() {
+  if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kReceive);
+  if (state_ == State::kTunnel) return on_tunnel_upstream_closed();
+  Pieces pieces;
+  if (response_body_.on_sender_closed(pieces) == BodyPump::Result::kBad) {
+    return fail_response("upstream prematurely closed connection");
+  }
+  release(false);
+  if (stream_.write(pieces)) stream_.on_response_complete();
+}
+
+// The head is out: all that is left is to make sure that the client notices.
+void Forward::fail_response(const char* what) {
+  base::log_error("{} while reading the response of {}", what, node_text());
+  release(false);
+  stream_.abort_response();
+}
+
+}  // namespace apisix::proxy

@@ -1,0 +1,144 @@
+// Forward: the upstream side of one request: pick a node, lease a connection, send, receive, try the next
+// node when that is allowed. A state machine; every input is an on_<event>().
+//
+//   Idle -> Resolving? -> Connecting? -> AwaitHead -> Body -> Done
+//             ^-------- retry ----------'              `-101-> Tunnel -> Done
+//
+// A member of its Stream, which owns the arena and the client's side.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "shared/http/h1/head_scanner.h"
+#include "shared/http/h1/response_parser.h"
+#include "shared/net/buffer_chain.h"
+#include "worker/config/compiled.h"
+#include "worker/plugin/request.h"
+#include "worker/proxy/body_pump.h"
+#include "worker/proxy/services.h"
+#include "worker/upstream/connection.h"
+
+namespace apisix::proxy {
+
+class Stream;
+
+class Forward final : public upstream::Connection::User {
+ public:
+  enum class State : std::uint8_t { kIdle, kResolving, kConnecting, kAwaitHead, kBody, kTunnel, kDone };
+
+  Forward(Stream& stream, base::Arena& arena);
+  ~Forward();
+  Forward(const Forward&) = delete;
+  Forward& operator=(const Forward&) = delete;
+
+  enum class Pick : std::uint8_t { kPicked, kWait, kFailed };
+  // Chooses the first node, so that headers may depend on it. kWait: names are being looked up, the Stream
+  // hears of it in on_resolved(). kFailed: `failure` is the status to answer.
+  Pick pick_first(const config::CompiledRoute& route, std::uint16_t& failure);
+  // Sends the request; everything after that comes by events.
+  void start();
+
+  // --- inputs from the Stream
+  void on_request_bytes();
+  void on_client_drained();
+  // Nobody wants the answer any more: the node hears of it at once.
+  void abort();
+  // A tunnel's client closed its side: passes that on. False when there is no other side any more.
+  bool on_tunnel_client_closed();
+  // Body bytes are awaited from the client, and nothing else is.
+  bool wants_request_bytes() const;
+
+  State state() const { return state_; }
+
+ private:
+  // Why an attempt ended without an answer.
+  enum class Failure : std::uint8_t {
+    kConnect,
+    kConnectTimeout,
+    kSend,
+    kReceive,
+    kReceiveTimeout,
+    kBadResponse
+  };
+
+  // upstream::Connection::User
+  void on_upstream_connected(int error_number) override;
+  void on_upstream_readable() override;
+  void on_upstream_writable() override;
+  void on_upstream_timeout() override;
+
+  void set_state(State state);
+  std::int64_t elapsed_us() const;
+  std::string node_text() const;
+
+  // --- attempts (forward_attempts.cc)
+  Pick pick_next(std::uint16_t& failure);
+  void write_head();
+  void connect_node();
+  void on_attempt_failed(Failure failure);
+  bool may_retry(Failure failure) const;
+  bool was_stale(Failure failure) const;
+  void release(bool reusable);
+  void drop_connection();
+  void tell_balancer(bool failed);
+
+  // --- request side
+  void begin_exchange();
+  bool pump_request(Pieces& pieces);
+  bool send(Pieces& pieces);
+  void remember_for_replay(std::span<const iovec> pieces);
+  void arm_timer();
+
+  // --- response side
+  void on_response_bytes(std::string_view bytes);
+  void read_heads(std::string_view bytes);
+  bool pass_informational(http::ResponseHead& head);
+  void note_header_received(http::ResponseHead& head);
+  void begin_response(http::ResponseHead& head, std::string_view body);
+  void pump_response(std::string_view bytes, Pieces& pieces);
+  void pause_if_client_is_slow();
+  void on_upstream_closed();
+  void fail_response(const char* what);
+
+  // --- upgraded (forward_tunnel.cc)
+  void begin_upgrade(http::ResponseHead& head, std::string_view bytes);
+  void pump_tunnel_to_upstream();
+  void on_tunnel_upstream_closed();
+
+  Stream& stream_;
+  Services& services_;
+  const config::CompiledRoute* route_ = nullptr;  // kept by the Stream
+  base::Ref<const config::CompiledUpstream> upstream_;
+  upstream::PickContext picks_;
+  upstream::ClusterWait resolved_;
+  const upstream::Node* node_ = nullptr;  // picked and not told after() yet
+  config::Timeouts timeouts_;
+  upstream::Connection* connection_ = nullptr;
+  upstream::Endpoint endpoint_;
+  plugin::Attempt* attempt_ = nullptr;
+  std::string_view head_;         // of the request, for this node
+  std::string_view replay_;       // body bytes sent so far, framed, for a retry
+  net::BufferChain to_upstream_;  // what a short write left
+  BodyPump response_body_;
+  http::HeadScanner scanner_{http::HeadKind::kResponse};
+  std::unique_ptr<std::string> partial_head_;
+  std::uint64_t retry_deadline_ms_ = 0;  // 0: none
+  std::uint32_t retries_left_ = 0;
+  std::uint32_t informational_ = 0;
+  State state_ = State::kIdle;
+  bool request_sent_ = false;    // all of it is in the socket
+  bool any_bytes_sent_ = false;  // of this request, to any node
+  bool replayable_ = true;
+  bool send_failed_ = false;  // the node stopped reading; its answer may still come
+  bool response_keep_alive_ = false;
+  bool reading_paused_ = false;
+  bool client_half_closed_ = false;
+  bool upstream_half_closed_ = false;
+};
+
+const char* to_string(Forward::State state);
+
+}  // namespace apisix::proxy

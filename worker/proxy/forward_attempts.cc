@@ -1,0 +1,232 @@
+// Choosing nodes, and what happens when one fails. A retry never repeats what a node may have acted on:
+// only before anything was sent, or for an idempotent method (RFC 9110 9.2.2), as nginx does.
+#include <algorithm>
+
+#include "shared/base/log.h"
+#include "worker/plugin/variables.h"
+#include "worker/proxy/forward.h"
+#include "worker/proxy/stream.h"
+#include "worker/proxy/upstream_head.h"
+
+namespace apisix::proxy {
+namespace {
+
+constexpr std::uint16_t kBadGateway = 502;
+constexpr std::uint16_t kGatewayTimeout = 504;
+
+bool is_idempotent(http::Method method) {
+  switch (method) {
+    case http::Method::kPost:
+    case http::Method::kPatch:
+    case http::Method::kLock:
+    case http::Method::kOther:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::optional<std::string_view> find_variable(void* variables, std::string_view name) {
+  return static_cast<plugin::Variables*>(variables)->read(route::VariableName::parse(name));
+}
+
+}  // namespace
+
+Forward::Forward(Stream& stream, base::Arena& arena)
+    : stream_(stream),
+      services_(stream.services()),
+      resolved_([](void* self) { static_cast<Forward*>(self)->stream_.on_resolved(); }, this),
+      response_body_(arena) {}
+
+Forward::~Forward() {
+  abort();
+}
+
+void Forward::abort() {
+  if (connection_ != nullptr) release(false);
+  tell_balancer(/*failed=*/false);  // the client's doing, not the node's
+  set_state(State::kDone);
+}
+
+std::int64_t Forward::elapsed_us() const {
+  return static_cast<std::int64_t>(services_.loop.clock().monotonic_us() - attempt_->started_us);
+}
+
+std::string Forward::node_text() const {
+  sockaddr_storage address{};
+  endpoint_.ip.to_sockaddr(endpoint_.port, address);
+  return net::to_text(address);
+}
+
+Forward::Pick Forward::pick_first(const config::CompiledRoute& route, std::uint16_t& failure) {
+  if (!upstream_) {
+    route_ = &route;
+    upstream_ = route.upstream->current;
+    if (!upstream_) {
+      base::log_error("failed to find upstream by id of route {}", route.id);
+      failure = kBadGateway;
+      return Pick::kFailed;
+    }
+    timeouts_ = route.timeouts ? *route.timeouts : upstream_->timeouts.value_or(config::Timeouts{});
+    const std::size_t nodes = upstream_->cluster->node_count();
+    retries_left_ = upstream_->retries.value_or(nodes > 0 ? static_cast<std::uint32_t>(nodes - 1) : 0);
+    if (upstream_->retry_timeout_ms > 0) {
+      retry_deadline_ms_ = services_.loop.clock().monotonic_ms() + upstream_->retry_timeout_ms;
+    }
+    plugin::Request& request = stream_.request();
+    if (upstream_->cluster->needs_hash_key()) {
+      plugin::Variables variables(request);
+      picks_.hash_key = upstream_->cluster->hash_key().of({&find_variable, &variables}, request.arena);
+    }
+  }
+  const Pick pick = pick_next(failure);
+  if (pick == Pick::kWait) upstream_->cluster->wait_resolved(resolved_);
+  return pick;
+}
+
+// Chooses the next node; what depends on the node is set for it.
+Forward::Pick Forward::pick_next(std::uint16_t& failure) {
+  picks_.now_us = services_.loop.clock().monotonic_us();
+  const upstream::ClusterPick pick = upstream_->cluster->pick(picks_);
+  if (pick.error == upstream::PickError::kResolving) return Pick::kWait;
+  if (!pick) {
+    base::log_error("failed to pick server of route {}: {}", route_->id, upstream::text_of(pick.error));
+    failure = static_cast<std::uint16_t>(upstream::status_of(pick.error));
+    return Pick::kFailed;
+  }
+  node_ = pick.node;
+  endpoint_ = {pick.address, pick.port, 0};
+  set_upstream_target(stream_.request(), *upstream_, node_->host, node_->port);
+  return Pick::kPicked;
+}
+
+void Forward::start() {
+  write_head();
+  connect_node();
+}
+
+void Forward::write_head() {
+  plugin::Request& request = stream_.request();
+  http::RequestWrite write;
+  write.method = request.head->method_text;
+  write.target = request.upstream.uri;
+  write.host = request.upstream.host;
+  write.headers = &request.head->headers;
+  write.framing = request.head->framing;
+  write.content_length = request.head->content_length;
+  if (request.head->upgrade && route_->enable_websocket) {
+    write.connection = http::ConnectionOption::kUpgrade;
+    write.upgrade_protocol = request.head->upgrade_protocol;
+  }
+  head_ = http::write_request_head(write, request.arena);
+}
+
+void Forward::connect_node() {
+  attempt_ = &stream_.request().add_attempt();
+  attempt_->ip = endpoint_.ip;
+  attempt_->port = endpoint_.port;
+  connection_ = services_.pool.take_idle(endpoint_, *this);
+  if (connection_ != nullptr) {
+    attempt_->connect_us = 0;
+    return begin_exchange();
+  }
+  set_state(State::kConnecting);
+  auto connecting = services_.pool.connect(endpoint_, *this);
+  if (!connecting) {
+    base::log_error("{}, client: {}", connecting.error().what, stream_.request().remote_addr());
+    return on_attempt_failed(Failure::kConnect);
+  }
+  connection_ = *connecting;
+  connection_->timer().set_after_ms(timeouts_.connect_ms);
+}
+
+void Forward::on_upstream_connected(int error_number) {
+  if (error_number != 0) {
+    base::log_error("connect() to {} failed: {}", node_text(),
+                    base::system_error("", error_number).error().what);
+    return on_attempt_failed(Failure::kConnect);
+  }
+  attempt_->connect_us = elapsed_us();
+  begin_exchange();
+  if (wants_request_bytes()) stream_.client().want_request_bytes();
+}
+
+void Forward::on_upstream_timeout() {
+  switch (state_) {
+    case State::kConnecting:
+      base::log_error("connecting to {} timed out", node_text());
+      return on_attempt_failed(Failure::kConnectTimeout);
+    case State::kAwaitHead:
+      base::log_error("upstream {} timed out while {}", node_text(),
+                      to_upstream_.empty() ? "reading the response head" : "sending the request");
+      return on_attempt_failed(Failure::kReceiveTimeout);
+    case State::kBody:
+      return fail_response("upstream timed out");
+    case State::kTunnel:
+      return stream_.on_client_gone();
+    default:
+      return;
+  }
+}
+
+// Whether the request may go to another node (or to the same one, by a fresh connection).
+bool Forward::may_retry(Failure failure) const {
+  if (stream_.response_started() || failure == Failure::kBadResponse) return false;
+  if (retry_deadline_ms_ > 0 && services_.loop.clock().monotonic_ms() >= retry_deadline_ms_) return false;
+  if (!any_bytes_sent_) return true;
+  return replayable_ && is_idempotent(stream_.request().head->method);
+}
+
+// The node closed a pooled connection while the request was on its way: nobody has read it.
+bool Forward::was_stale(Failure failure) const {
+  return connection_ != nullptr && connection_->is_reused() && attempt_->bytes_received == 0 &&
+         (failure == Failure::kSend || failure == Failure::kReceive);
+}
+
+void Forward::on_attempt_failed(Failure failure) {
+  const bool timed_out = failure == Failure::kConnectTimeout || failure == Failure::kReceiveTimeout;
+  const std::uint16_t status = timed_out ? kGatewayTimeout : kBadGateway;
+  const bool stale = was_stale(failure);
+  attempt_->status = status;
+  attempt_->response_us = elapsed_us();
+  if (connection_ != nullptr) drop_connection();
+  to_upstream_.clear();
+  const bool again = may_retry(failure);
+  if (again && stale) return connect_node();  // does not count as a try, as in nginx
+  tell_balancer(/*failed=*/true);
+  std::uint16_t no_node = 0;
+  if (again && retries_left_ > 0) {
+    --retries_left_;
+    if (pick_next(no_node) == Pick::kPicked) return start();
+  }
+  stream_.reply_error_page(status);
+}
+
+// The balancer hears of each node it gave exactly once.
+void Forward::tell_balancer(bool failed) {
+  if (node_ == nullptr) return;
+  upstream::PickOutcome outcome;
+  outcome.failed = failed;
+  outcome.now_us = services_.loop.clock().monotonic_us();
+  if (attempt_ != nullptr && attempt_->response_us >= 0)
+    outcome.latency_us = static_cast<std::uint64_t>(attempt_->response_us);
+  upstream_->cluster->after(picks_, node_->index, outcome);
+  node_ = nullptr;
+}
+
+void Forward::drop_connection() {
+  upstream::Connection& connection = *std::exchange(connection_, nullptr);
+  services_.pool.drop(connection, /*reset=*/state_ != State::kConnecting);
+}
+
+void Forward::release(bool reusable) {
+  if (connection_ == nullptr) return;
+  upstream::Connection& connection = *connection_;
+  connection_ = nullptr;
+  if (attempt_ != nullptr && attempt_->response_us < 0) attempt_->response_us = elapsed_us();
+  tell_balancer(/*failed=*/false);
+  if (!reusable) return services_.pool.drop(connection, /*reset=*/true);
+  services_.pool.put(connection, upstream_->keepalive.value_or(services_.options.upstream_keepalive));
+}
+
+}  // namespace apisix::proxy

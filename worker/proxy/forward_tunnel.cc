@@ -1,0 +1,60 @@
+// An upgraded exchange (WebSocket): bytes both ways, and each side's end passed on. No byte passes before the
+// upstream's 101.
+#include "worker/proxy/client_head.h"
+#include "worker/proxy/forward.h"
+#include "worker/proxy/stream.h"
+
+namespace apisix::proxy {
+
+void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
+  if (!stream_.request().head->upgrade || !route_->enable_websocket) {
+    return on_attempt_failed(Failure::kBadResponse);
+  }
+  set_state(State::kTunnel);
+  note_header_received(head);
+  take_upstream_headers(stream_.request(), head);
+  Pieces pieces;
+  pieces.add(stream_.make_response_head(http::Framing::kNone, 0, false, http::ConnectionOption::kUpgrade));
+  pieces.add(bytes);
+  stream_.start_tunnel();
+  connection_->timer().set_after_ms(timeouts_.read_ms);
+  if (!stream_.write(pieces)) return;
+  stream_.client().want_request_bytes();
+}
+
+void Forward::pump_tunnel_to_upstream() {
+  ClientConnection& client = stream_.client();
+  if (connection_ == nullptr || !to_upstream_.empty() || client.unread().empty()) return;
+  Pieces pieces;
+  pieces.add(client.unread());
+  stream_.request().request_bytes += client.unread().size();
+  const std::size_t bytes = client.unread().size();
+  const net::IoResult result = connection_->write(pieces.span());
+  if (result.kind == net::IoResult::Kind::kError) return stream_.on_client_gone();
+  attempt_->bytes_sent += bytes;
+  to_upstream_.append_rest(pieces.span(), result.bytes);
+  if (!to_upstream_.empty()) connection_->want_write(true);
+  client.consume_unread(bytes);
+  connection_->timer().set_after_ms(timeouts_.read_ms);
+}
+
+bool Forward::on_tunnel_client_closed() {
+  if (connection_ == nullptr || client_half_closed_ || upstream_half_closed_) return false;
+  client_half_closed_ = true;
+  stream_.client().stop_reading();
+  if (to_upstream_.empty()) connection_->shutdown_write();
+  return true;
+}
+
+void Forward::on_tunnel_upstream_closed() {
+  if (client_half_closed_) {
+    release(false);
+    stream_.end_tunnel();
+    return;
+  }
+  connection_->want_read(false);
+  upstream_half_closed_ = true;
+  stream_.client().shutdown_write();
+}
+
+}  // namespace apisix::proxy

@@ -1,0 +1,81 @@
+#include "worker/proxy/listener.h"
+
+#include <cerrno>
+#include <memory>
+
+#include <netinet/in.h>
+
+#include "shared/base/ip.h"
+#include "shared/base/log.h"
+#include "worker/proxy/client_connection.h"
+
+namespace apisix::proxy {
+namespace {
+
+constexpr std::uint64_t kRetryAcceptMs = 100;
+
+std::uint16_t bound_port(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
+  return base::port_of(address);
+}
+
+// Errors of one connection, not of the listener: take the next.
+bool is_transient(int error_number) {
+  return error_number == EINTR || error_number == ECONNABORTED || error_number == EPROTO ||
+         error_number == EPERM || error_number == ENETDOWN || error_number == EHOSTUNREACH;
+}
+
+}  // namespace
+
+Listener::Listener(Services& services, int fd, LocalService* service)
+    : services_(services),
+      fd_(fd),
+      watch_(services.loop, &Listener::on_event, this),
+      retry_(
+          services.loop.timers(), [](void* self) { static_cast<Listener*>(self)->start(); }, this),
+      service_(service),
+      port_(bound_port(fd)) {}
+
+void Listener::start() {
+  if (!watch_.wants_read()) watch_.start(fd_);
+}
+
+void Listener::stop() {
+  retry_.cancel();
+  watch_.stop();
+}
+
+void Listener::on_event(void* self, bool, bool) {
+  static_cast<Listener*>(self)->accept_some();
+}
+
+void Listener::accept_some() {
+  for (int i = 0; i < limits::kAcceptsPerTurn; ++i) {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EAGAIN) return;
+      if (is_transient(errno)) continue;
+      pause();
+      return;
+    }
+    services_.tallies.accepted.add();
+    services_.tallies.active.add();
+    auto* connection = new ClientConnection(services_, *this, net::Socket(fd), peer);
+    services_.connections.add(*connection);
+    connection->start();
+  }
+}
+
+// EMFILE and its kin: the backlog keeps the clients until descriptors are free again.
+void Listener::pause() {
+  base::log(base::LogLevel::kCrit, "accept4() failed ({}), no new connections for {} ms",
+            base::system_error("", errno).error().what, kRetryAcceptMs);
+  watch_.stop();
+  retry_.set_after_ms(kRetryAcceptMs);
+}
+
+}  // namespace apisix::proxy

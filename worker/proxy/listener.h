@@ -1,0 +1,38 @@
+// Listener: accepts the clients of one listening socket. The socket belongs to the master, which keeps it
+// open over workers' lives; the worker only stops accepting.
+#pragma once
+
+#include <cstdint>
+
+#include "shared/event/io_watch.h"
+#include "worker/proxy/services.h"
+
+namespace apisix::proxy {
+
+class LocalService;
+
+class Listener {
+ public:
+  // `service`: null for the proxy's own listeners.
+  Listener(Services& services, int fd, LocalService* service);
+
+  void start();
+  void stop();
+
+  LocalService* service() const { return service_; }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  static void on_event(void* self, bool readable, bool writable);
+  void accept_some();
+  void pause();
+
+  Services& services_;
+  int fd_;
+  event::IoWatch watch_;
+  event::Timer retry_;  // out of descriptors: try again soon, without spinning
+  LocalService* service_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace apisix::proxy

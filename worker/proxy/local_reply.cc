@@ -1,0 +1,34 @@
+#include "worker/proxy/local_reply.h"
+
+#include <string_view>
+
+#include "shared/http/h1/head_writer.h"
+#include "shared/http/status.h"
+
+namespace apisix::proxy {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+constexpr std::string_view kPageTail =
+    "</h1></center>\r\n<hr><center>openresty</center>\r\n"
+    "<p><em>Powered by <a href=\"https://apisix.apache.org/\">APISIX</a>.</em></p></body>\r\n</html>\r\n";
+
+}  // namespace
+
+plugin::LocalReply route_not_found() {
+  return {404, "{\"error_msg\":\"404 Route Not Found\"}\n", "text/plain"};
+}
+
+plugin::LocalReply make_error_page(std::uint16_t status, base::Arena& arena) {
+  char digits[8];
+  const char* end = http::append_decimal(digits, status);
+  std::string_view title = arena.concat(std::string_view(digits, static_cast<std::size_t>(end - digits)),
+                                        " "sv, http::reason_phrase(status));
+  return {status,
+          arena.concat("<html>\r\n<head><title>"sv, title, "</title></head>\r\n<body>\r\n<center><h1>"sv,
+                       title, kPageTail),
+          "text/html"};
+}
+
+}  // namespace apisix::proxy

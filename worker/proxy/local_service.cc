@@ -1,0 +1,9 @@
+#include "worker/proxy/local_service.h"
+
+namespace apisix::proxy {
+
+LocalAnswer LocalService::too_large() const {
+  return {413, "application/json", "{\"error_msg\":\"request body is too large\"}\n", {}};
+}
+
+}  // namespace apisix::proxy

@@ -1,0 +1,53 @@
+// LocalService: what answers on a listener instead of the proxy: Admin API, Control API, status. It gets
+// the whole request, bounded, and may wait; it never sees a socket.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "shared/async/task.h"
+#include "shared/base/ip.h"
+#include "shared/event/ready_queue.h"
+#include "shared/http/message.h"
+
+namespace apisix::proxy {
+
+struct LocalRequest {
+  std::string_view method;
+  std::string_view path;      // decoded and normalised
+  std::string_view raw_path;  // as sent, without query: sub-paths with encoded slashes
+  std::string_view query;     // raw
+  const http::HeaderMap* headers = nullptr;
+  std::string body;
+  base::IpAddress peer_ip;  // of the socket: never from a header
+};
+
+struct LocalAnswer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+class LocalService {
+ public:
+  virtual ~LocalService() = default;
+  // `request` outlives the Task. The Task is destroyed when the client goes away: what must not stop in
+  // the middle belongs into a Scope.
+  virtual async::Task<LocalAnswer> serve(const LocalRequest& request) = 0;
+  // A longer body is answered with too_large() without being read.
+  virtual std::size_t body_bytes_max() const = 0;
+  virtual LocalAnswer too_large() const;
+};
+
+// One exchange with a LocalService, held by its Stream.
+struct LocalExchange {
+  LocalRequest request;
+  LocalAnswer answer;
+  async::Task<void> task;
+  event::ReadyNode served;
+};
+
+}  // namespace apisix::proxy

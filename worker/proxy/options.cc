@@ -1,0 +1,49 @@
+#include "worker/proxy/options.h"
+
+#include "shared/base/text.h"
+#include "shared/settings/settings.h"
+
+namespace apisix::proxy {
+namespace {
+
+constexpr std::string_view kServerToken = "APISIX";
+constexpr std::string_view kServerTokens =
+    "APISIX/3.18.0";  // the version that this gateway is compatible with
+
+std::uint64_t unsigned_of(std::int64_t value) {
+  return value > 0 ? static_cast<std::uint64_t>(value) : 0;
+}
+
+}  // namespace
+
+Options Options::from(const settings::Settings& settings) {
+  const auto& http = settings.nginx_config.http;
+  const auto& apisix = settings.apisix;
+  Options options;
+  options.keepalive_timeout_ms = unsigned_of(http.keepalive_timeout_ms);
+  options.client_header_timeout_ms = unsigned_of(http.client_header_timeout_ms);
+  options.client_body_timeout_ms = unsigned_of(http.client_body_timeout_ms);
+  options.send_timeout_ms = unsigned_of(http.send_timeout_ms);
+  options.client_max_body_bytes = unsigned_of(http.client_max_body_bytes);
+  options.client_body_min_rate_bytes_per_s = unsigned_of(http.client_body_min_rate_bytes_per_s);
+  options.upstream_keepalive.idle_connections_max =
+      static_cast<std::uint32_t>(unsigned_of(http.upstream.keepalive));
+  options.upstream_keepalive.requests_max =
+      static_cast<std::uint32_t>(unsigned_of(http.upstream.keepalive_requests));
+  options.upstream_keepalive.idle_timeout_ms = unsigned_of(http.upstream.keepalive_timeout_ms);
+  options.server_header = apisix.enable_server_tokens ? kServerTokens : kServerToken;
+  if (http.charset != "off") options.charset = http.charset;
+  options.delete_uri_tail_slash = apisix.delete_uri_tail_slash;
+  options.normalize_uri_like_servlet = apisix.normalize_uri_like_servlet;
+  options.match_uri_encoded_slash = apisix.match_uri_encoded_slash;
+  options.show_upstream_status = apisix.show_upstream_status_in_response_header;
+  options.underscores_in_headers = http.underscores_in_headers;
+  options.trusted_addresses = apisix.trusted_addresses;
+  options.real_ip_header = base::to_lower(http.real_ip_header);
+  if (options.real_ip_header == "x-forwarded-for") options.real_ip_source = RealIpSource::kXForwardedFor;
+  options.real_ip_recursive = http.real_ip_recursive;
+  options.real_ip_from = http.real_ip_from.networks;
+  return options;
+}
+
+}  // namespace apisix::proxy

@@ -1,0 +1,46 @@
+// Options: the part of config.yaml that the request path reads, in the form it reads it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/base/ip.h"
+#include "worker/upstream/pool.h"
+
+namespace apisix::settings {
+struct Settings;
+}
+
+namespace apisix::proxy {
+
+enum class RealIpSource : std::uint8_t { kHeader, kXForwardedFor };
+
+struct Options {
+  std::uint64_t keepalive_timeout_ms = 60'000;  // 0 = no keepalive
+  std::uint64_t client_header_timeout_ms = 60'000;
+  std::uint64_t client_body_timeout_ms = 60'000;
+  std::uint64_t send_timeout_ms = 10'000;
+  std::uint64_t client_max_body_bytes = 0;  // 0 = no limit
+  std::uint64_t client_body_min_rate_bytes_per_s = 0;
+  upstream::KeepaliveLimits upstream_keepalive;
+
+  std::string server_header;  // "APISIX/3.18.0", or "APISIX" without server tokens
+  std::string charset;        // added to textual types; empty = none
+  bool delete_uri_tail_slash = false;
+  bool normalize_uri_like_servlet = false;
+  bool match_uri_encoded_slash = false;
+  bool show_upstream_status = false;
+  bool underscores_in_headers = true;
+
+  std::optional<std::vector<base::Cidr>> trusted_addresses;  // none: not configured
+  RealIpSource real_ip_source = RealIpSource::kHeader;
+  std::string real_ip_header;  // lower case
+  bool real_ip_recursive = false;
+  std::vector<base::Cidr> real_ip_from;
+
+  static Options from(const settings::Settings& settings);
+};
+
+}  // namespace apisix::proxy

@@ -1,0 +1,354 @@
+#include "worker/proxy/stream.h"
+
+#include <array>
+
+#include "shared/base/check.h"
+#include "shared/base/log.h"
+#include "shared/http/h1/request_parser.h"
+#include "shared/http/uri.h"
+#include "worker/proxy/access_log.h"
+#include "worker/proxy/client_head.h"
+#include "worker/proxy/local_reply.h"
+#include "worker/proxy/pipeline.h"
+
+namespace apisix::proxy {
+namespace {
+
+using State = Stream::State;
+
+struct Move {
+  State from;
+  State to;
+};
+
+constexpr Move kLegalMoves[] = {
+    {State::kPipeline, State::kCollecting}, {State::kPipeline, State::kWaiting},
+    {State::kPipeline, State::kForwarding}, {State::kPipeline, State::kReplying},
+    {State::kCollecting, State::kWaiting},  {State::kCollecting, State::kReplying},
+    {State::kWaiting, State::kPipeline},    {State::kWaiting, State::kReplying},
+    {State::kForwarding, State::kReplying}, {State::kForwarding, State::kTunnel},
+    {State::kPipeline, State::kDone},       {State::kCollecting, State::kDone},
+    {State::kWaiting, State::kDone},        {State::kForwarding, State::kDone},
+    {State::kReplying, State::kDone},       {State::kTunnel, State::kDone},
+};
+
+// nginx's code for a client that went away before the answer; only ever logged.
+constexpr std::uint16_t kClientClosedRequest = 499;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+const char* to_string(State state) {
+  switch (state) {
+    case State::kPipeline:
+      return "Pipeline";
+    case State::kCollecting:
+      return "Collecting";
+    case State::kWaiting:
+      return "Waiting";
+    case State::kForwarding:
+      return "Forwarding";
+    case State::kReplying:
+      return "Replying";
+    case State::kTunnel:
+      return "Tunnel";
+    case State::kDone:
+      return "Done";
+  }
+  return "?";
+}
+
+Stream::Stream(Services& services, ClientConnection& client)
+    : services_(services),
+      client_(client),
+      request_(arena_, services.loop.clock()),
+      request_body_(arena_),
+      forward_(*this, arena_) {
+  request_.client = &client.info();
+  request_.started_us = services.loop.clock().monotonic_us();
+  request_.started_wall_us = services.loop.clock().wall_us();
+  request_.remote_ip = client.info().peer_ip;
+  request_.remote_port = client.info().peer_port;
+}
+
+Stream::~Stream() = default;
+
+void Stream::set_state(State state) {
+  if (state == state_) return;
+  bool legal = false;
+  for (const Move& move : kLegalMoves) legal |= move.from == state_ && move.to == state;
+  CHECK(legal);
+  state_ = state;
+}
+
+void Stream::start(std::string_view head) {
+  request_.request_bytes = head.size();
+  auto parsed = http::parse_request_head(arena_.copy(head), arena_, services_.request_limits);
+  if (!parsed) {
+    refuse(parsed.error().status, parsed.error().what);
+    return;
+  }
+  request_.head = *parsed;
+  keep_alive_ = request_.head->keep_alive && services_.options.keepalive_timeout_ms > 0;
+  request_body_.start(
+      request_.head->framing, request_.head->content_length,
+      request_.head->framing == http::Framing::kLength ? http::Framing::kLength : http::Framing::kChunked);
+  const std::uint64_t most = services_.options.client_max_body_bytes;
+  if (client_.listener().service() != nullptr) {
+    collect_body();
+  } else if (most > 0 && request_.head->content_length > most) {
+    keep_alive_ = false;
+    reply_error_page(413);
+  } else {
+    run_pipeline(*this);
+  }
+}
+
+void Stream::refuse(std::uint16_t status, const char* what) {
+  base::log_info("client sent an invalid request ({}), client: {}", what, client_.info().peer_ip.to_string());
+  keep_alive_ = false;
+  request_body_.start(http::Framing::kUntilClose, 0, http::Framing::kNone);  // what follows is not to be read
+  if (request_.head == nullptr) request_.head = arena_.make<http::RequestHead>();
+  reply_error_page(status);
+}
+
+void Stream::wait_in_phase(std::size_t phase) {
+  phase_ = phase;
+  set_state(State::kWaiting);
+}
+
+void Stream::on_resolved() {
+  if (state_ != State::kWaiting) return;
+  set_state(State::kPipeline);
+  run_pipeline(*this);
+}
+
+// --- client side inputs
+
+void Stream::on_request_bytes() {
+  switch (state_) {
+    case State::kForwarding:
+    case State::kTunnel:
+      return forward_.on_request_bytes();
+    case State::kCollecting:
+      return collect_body();
+    default:
+      return;  // not now: the connection keeps them
+  }
+}
+
+bool Stream::waits_for_body() const {
+  return (state_ == State::kForwarding && forward_.wants_request_bytes()) || state_ == State::kCollecting;
+}
+
+void Stream::on_client_drained() {
+  if (response_complete_) {
+    end(decide_client({keep_alive_, request_read(), true, response_delimited_, services_.draining}));
+    return;
+  }
+  forward_.on_client_drained();
+}
+
+void Stream::on_client_gone() {
+  if (state_ == State::kDone) return;
+  if (state_ == State::kTunnel && forward_.on_tunnel_client_closed()) return;
+  if (!response_started_) request_.response.status = kClientClosedRequest;
+  end(ClientFate::kClose);
+}
+
+void Stream::on_client_timeout() {
+  if (client_.output_pending() > 0 || response_started_) {
+    on_client_gone();
+    return;
+  }
+  forward_.abort();
+  keep_alive_ = false;
+  reply_error_page(408);
+}
+
+void Stream::send_continue_if_expected() {
+  if (continue_sent_ || response_started_ || !request_.head->expect_continue) return;
+  if (request_body_.done() || !client_.unread().empty()) return;  // it did not wait
+  continue_sent_ = true;
+  const iovec piece = net::piece(kContinue);
+  client_.write({&piece, 1});
+}
+
+bool Stream::count_body_bytes(std::size_t bytes) {
+  body_bytes_ += bytes;
+  request_.request_bytes += bytes;
+  const std::uint64_t most = services_.options.client_max_body_bytes;
+  if (most == 0 || body_bytes_ <= most) return true;
+  keep_alive_ = false;
+  forward_.abort();
+  if (response_started_) {
+    abort_response();
+  } else {
+    reply_error_page(413);
+  }
+  return false;
+}
+
+// --- answering
+
+void Stream::begin_forward() {
+  set_state(State::kForwarding);
+  forward_.start();
+}
+
+void Stream::reply(std::uint16_t status) {
+  request_.reply.status = status;
+  reply(request_.reply);
+}
+
+void Stream::reply(const plugin::LocalReply& reply) {
+  set_state(State::kReplying);
+  plugin::ResponseState& response = request_.response;
+  response.status = reply.status;
+  response.from_upstream = false;
+  if (!reply.content_type.empty()) {
+    response.headers.set(arena_, http::KnownHeader::kContentType, reply.content_type);
+  }
+  const bool has_body =
+      request_.head->method != http::Method::kHead && reply.status != 204 && reply.status != 304;
+  Pieces pieces;
+  pieces.add(make_response_head(http::Framing::kLength, reply.body.size(), reply.status != 204,
+                                http::ConnectionOption::kNone));
+  if (has_body) {
+    pieces.add(reply.body);
+    response.body_bytes_sent += reply.body.size();
+  }
+  if (write(pieces)) on_response_complete();
+}
+
+void Stream::reply_error_page(std::uint16_t status) {
+  request_.reply = make_error_page(status, arena_);
+  reply(request_.reply);
+}
+
+std::string_view Stream::make_response_head(http::Framing framing, std::uint64_t content_length,
+                                            bool has_content_length, http::ConnectionOption connection) {
+  const http::RequestHead& head = *request_.head;
+  plugin::ResponseState& response = request_.response;
+  const bool no_body = head.method == http::Method::kHead || response.status == 204 ||
+                       response.status == 304 || response.status < 200;
+  http::ResponseWrite write;
+  write.status = response.status;
+  write.reason = response.reason;
+  write.framing = no_body ? http::Framing::kNone : framing;
+  write.content_length = content_length;
+  write.has_content_length = has_content_length;
+  if (write.framing == http::Framing::kChunked && head.version == http::Version::k10) {
+    write.framing = http::Framing::kUntilClose;
+  }
+  response_delimited_ = write.framing != http::Framing::kUntilClose;
+  // A body that is still on its way will be read, unless it has been refused (keep_alive_ is off then).
+  keep_alive_ = may_keep_client(keep_alive_, response_delimited_, true, services_.draining);
+  if (connection != http::ConnectionOption::kNone) {
+    write.connection = connection;
+  } else if (!keep_alive_) {
+    write.connection = http::ConnectionOption::kClose;
+  } else {
+    write.connection = http::ConnectionOption::kKeepAlive;
+  }
+  complete_response_headers(request_, services_);
+  write.headers = &response.headers;
+  response_started_ = true;
+  const std::string_view text = http::write_response_head(write, arena_);
+  response.bytes_sent += text.size();
+  return text;
+}
+
+bool Stream::write(Pieces& pieces) {
+  if (pieces.empty() || client_.write(pieces.span())) return true;
+  on_client_gone();
+  return false;
+}
+
+void Stream::on_response_complete() {
+  response_complete_ = true;
+  request_.response.bytes_sent += request_.response.body_bytes_sent;
+  if (client_.output_pending() > 0) return;  // on_client_drained() ends it
+  end(decide_client({keep_alive_, request_read(), true, response_delimited_, services_.draining}));
+}
+
+void Stream::abort_response() {
+  end(ClientFate::kClose);
+}
+
+void Stream::start_tunnel() {
+  set_state(State::kTunnel);
+  client_.become_tunnel();
+}
+
+void Stream::end(ClientFate fate) {
+  set_state(State::kDone);
+  forward_.abort();
+  request_.response.complete = response_complete_;
+  if (services_.access_log != nullptr && client_.listener().service() == nullptr) {
+    services_.access_log->write(request_);
+  }
+  client_.end_stream(fate);
+}
+
+// --- local services
+
+void Stream::collect_body() {
+  if (local_ == nullptr) {
+    local_ = std::make_unique<LocalExchange>();
+    set_state(State::kCollecting);
+    request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
+  }
+  LocalService& service = *client_.listener().service();
+  bool too_large = request_.head->content_length > service.body_bytes_max();
+  while (!too_large && !request_body_.done() && !client_.unread().empty()) {
+    Pieces pieces;
+    const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
+    for (const iovec& piece : pieces.span()) {
+      local_->request.body.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    }
+    client_.consume_unread(step.consumed);
+    if (step.result == BodyPump::Result::kBad) return refuse(400, "malformed chunked body");
+    too_large = local_->request.body.size() > service.body_bytes_max();
+  }
+  if (too_large) {
+    keep_alive_ = false;
+    local_->answer = service.too_large();
+    return send_local_answer();
+  }
+  if (request_body_.done()) return serve_local();
+  send_continue_if_expected();
+}
+
+void Stream::serve_local() {
+  set_state(State::kWaiting);
+  const http::RequestHead& head = *request_.head;
+  LocalRequest& request = local_->request;
+  const auto normal = http::normalize_path(head.path, arena_);
+  if (!normal) return reply_error_page(400);
+  request.method = head.method_text;
+  request.path = normal->path;
+  request.raw_path = head.path;
+  request.query = head.query;
+  request.headers = &head.headers;
+  request.peer_ip = client_.info().peer_ip;
+  local_->task = run_local_service();
+  local_->task.start();
+}
+
+async::Task<void> Stream::run_local_service() {
+  local_->answer = co_await client_.listener().service()->serve(local_->request);
+  // The coroutine cannot end its own Stream: the loop does, when it has come to rest.
+  services_.loop.ready().push(
+      local_->served, [](void* self) { static_cast<Stream*>(self)->send_local_answer(); }, this);
+}
+
+void Stream::send_local_answer() {
+  const LocalAnswer& answer = local_->answer;
+  for (const auto& [name, value] : answer.headers) {
+    request_.response.headers.add(arena_, arena_.copy(name), arena_.copy(value));
+  }
+  reply({static_cast<std::uint16_t>(answer.status), answer.body, answer.content_type});
+}
+
+}  // namespace apisix::proxy

@@ -1,0 +1,127 @@
+// Stream: one request in flight on a client connection, from its head to its log line. It owns the
+// request's arena; its Forward holds the upstream side. Born in ClientConnection, ended by end().
+//
+//   Pipeline --hook waits--> Waiting --resumed--> Pipeline
+//      |--local reply--> Replying --flushed--> Done
+//      `--forward------> Forwarding --flushed--> Done;  --101--> Tunnel --> Done
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "shared/async/task.h"
+#include "shared/base/arena.h"
+#include "shared/base/counted.h"
+#include "worker/plugin/request.h"
+#include "worker/proxy/body_pump.h"
+#include "worker/proxy/client_connection.h"
+#include "worker/proxy/forward.h"
+#include "worker/proxy/local_service.h"
+
+namespace apisix::proxy {
+
+class Stream {
+ public:
+  enum class State : std::uint8_t {
+    kPipeline,
+    kCollecting,
+    kWaiting,
+    kForwarding,
+    kReplying,
+    kTunnel,
+    kDone
+  };
+
+  Stream(Services& services, ClientConnection& client);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // `head`: complete, in the connection's bytes; copied.
+  void start(std::string_view head);
+  // Answers a head that cannot be parsed, and closes.
+  void refuse(std::uint16_t status, const char* what);
+
+  // --- inputs from the connection
+  void on_request_bytes();
+  void on_client_drained();
+  // The client closed its side, or the connection broke.
+  void on_client_gone();
+  // The client was silent for client_body_timeout or send_timeout.
+  void on_client_timeout();
+  bool waits_for_body() const;
+
+  // --- for the pipeline and Forward
+  plugin::Request& request() { return request_; }
+  Services& services() { return services_; }
+  ClientConnection& client() { return client_; }
+  Forward& forward() { return forward_; }
+  State state() const { return state_; }
+  // The matched route, kept for the life of the request.
+  void set_route(base::Ref<const config::CompiledRoute> route) { route_ = std::move(route); }
+  const config::CompiledRoute& route() const { return *route_; }
+  void set_state(State state);
+  // Where the pipeline stands: it goes on with this phase.
+  std::size_t phase() const { return phase_; }
+  void wait_in_phase(std::size_t phase);
+  // What the pipeline waited for (names of nodes) is there.
+  void on_resolved();
+  // The pipeline's last word: the request goes to the upstream.
+  void begin_forward();
+  // Sends request().reply (or the given one) instead of an upstream's answer.
+  void reply(std::uint16_t status);
+  void reply(const plugin::LocalReply& reply);
+  // An nginx-style error page: failures below the pipeline.
+  void reply_error_page(std::uint16_t status);
+  // Head of the answer, written once; body pieces may ride behind it.
+  std::string_view make_response_head(http::Framing framing, std::uint64_t content_length,
+                                      bool has_content_length, http::ConnectionOption connection);
+  bool write(Pieces& pieces);
+  // Everything of the answer is in the connection's hands.
+  void on_response_complete();
+  // The answer broke off: the client must see that it is not whole.
+  void abort_response();
+  bool response_started() const { return response_started_; }
+
+  // Request body: decodes what the client sent, for Forward. See BodyPump::take.
+  BodyPump& request_body() { return request_body_; }
+  bool request_read() const { return request_body_.done(); }
+  void send_continue_if_expected();
+  // False, answered with 413, when the body is longer than client_max_body_size.
+  bool count_body_bytes(std::size_t bytes);
+  void start_tunnel();
+  void end_tunnel() { end(ClientFate::kClose); }
+
+ private:
+  void end(ClientFate fate);
+  void collect_body();
+  void serve_local();
+  async::Task<void> run_local_service();
+  void send_local_answer();
+
+  Services& services_;
+  ClientConnection& client_;
+  base::Arena arena_;
+  plugin::Request request_;
+  BodyPump request_body_;
+  base::Ref<const config::CompiledRoute> route_;
+  Forward forward_;
+
+  // A local service (Admin, Control): the collected body and the answer it is making.
+  std::unique_ptr<LocalExchange> local_;
+
+  std::uint64_t body_bytes_ = 0;
+  std::size_t phase_ = 0;
+  State state_ = State::kPipeline;
+  bool response_started_ = false;
+  bool response_complete_ = false;
+  bool response_delimited_ = true;
+  bool keep_alive_ = false;
+  bool continue_sent_ = false;
+};
+
+const char* to_string(Stream::State state);
+
+}  // namespace apisix::proxy

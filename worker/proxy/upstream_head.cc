@@ -1,0 +1,172 @@
+#include "worker/proxy/upstream_head.h"
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "shared/base/text.h"
+#include "shared/http/h1/head_writer.h"
+#include "shared/http/uri.h"
+
+namespace apisix::proxy {
+namespace {
+
+using std::string_view_literals::operator""sv;
+using http::KnownHeader;
+
+bool is_in(const std::vector<base::Cidr>& networks, const base::IpAddress& ip) {
+  for (const base::Cidr& network : networks) {
+    if (network.contains(ip)) return true;
+  }
+  return false;
+}
+
+struct IpPort {
+  base::IpAddress ip;
+  std::uint16_t port = 0;
+};
+
+// "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80"
+std::optional<IpPort> parse_ip_port(std::string_view text) {
+  text = base::trim(text);
+  std::string_view port;
+  const auto bracket = text.rfind(']');
+  const auto colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos &&
+                        (bracket != std::string_view::npos ? colon > bracket : text.find(':') == colon);
+  if (has_port) {
+    port = text.substr(colon + 1);
+    text = text.substr(0, colon);
+  }
+  const auto ip = base::IpAddress::parse(text);
+  if (!ip) return std::nullopt;
+  return IpPort{*ip, base::parse_integer<std::uint16_t>(port).value_or(0)};
+}
+
+std::string_view decimal(base::Arena& arena, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const char* end = http::append_decimal(digits.data(), number);
+  return arena.copy({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+// The address that `value`, a list, ends with; with `recursive`, the last one that is not trusted.
+void take_real_ip(plugin::Request& request, const Options& options, std::string_view value) {
+  for (;;) {
+    const auto comma = value.rfind(',');
+    const auto last = comma == std::string_view::npos ? value : value.substr(comma + 1);
+    const auto parsed = parse_ip_port(last);
+    if (!parsed) return;
+    request.remote_ip = parsed->ip;
+    request.remote_port = parsed->port;
+    if (!options.real_ip_recursive || comma == std::string_view::npos ||
+        !is_in(options.real_ip_from, parsed->ip)) {
+      return;
+    }
+    value = value.substr(0, comma);
+  }
+}
+
+std::string_view join_values(plugin::Request& request, KnownHeader id) {
+  std::string_view joined;
+  for (const http::HeaderField& field : request.head->headers) {
+    if (field.id != id) continue;
+    joined = joined.empty() ? field.value : request.arena.concat(joined, ", "sv, field.value);
+  }
+  return joined;
+}
+
+std::string_view host_port_of(std::string_view authority) {
+  const auto colon = authority.rfind(':');
+  if (colon == std::string_view::npos || authority.find(']', colon) != std::string_view::npos) return {};
+  return authority.substr(colon + 1);
+}
+
+void set_or_remove(plugin::Request& request, KnownHeader id, std::string_view value) {
+  if (value.empty()) {
+    request.head->headers.remove(id);
+  } else {
+    request.head->headers.set(request.arena, id, value);
+  }
+}
+
+bool is_default_port(std::string_view scheme, std::uint16_t port) {
+  return (scheme == "http" && port == 80) || (scheme == "https" && port == 443) ||
+         (scheme == "grpc" && port == 80) || (scheme == "grpcs" && port == 443);
+}
+
+}  // namespace
+
+void apply_real_ip(plugin::Request& request, const Options& options) {
+  if (options.real_ip_header.empty() || !is_in(options.real_ip_from, request.client->peer_ip)) return;
+  const http::HeaderMap& headers = request.head->headers;
+  if (options.real_ip_source == RealIpSource::kXForwardedFor) {
+    const std::string_view value = join_values(request, KnownHeader::kXForwardedFor);
+    if (!value.empty()) take_real_ip(request, options, value);
+    return;
+  }
+  const http::HeaderField* field = headers.find(options.real_ip_header);
+  if (field != nullptr) take_real_ip(request, options, field->value);
+}
+
+void apply_forwarded_headers(plugin::Request& request, const Options& options) {
+  http::HeaderMap& headers = request.head->headers;
+  constexpr std::uint64_t kAny =
+      http::header_bit(KnownHeader::kXForwardedFor) | http::header_bit(KnownHeader::kXForwardedProto) |
+      http::header_bit(KnownHeader::kXForwardedHost) | http::header_bit(KnownHeader::kXForwardedPort) |
+      http::header_bit(KnownHeader::kForwarded);
+  const bool any = (headers.mask() & kAny) != 0;
+  if (any) {
+    request.original_x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
+    request.original_x_forwarded_proto = headers.value(KnownHeader::kXForwardedProto);
+    request.original_x_forwarded_host = headers.value(KnownHeader::kXForwardedHost);
+    request.original_x_forwarded_port = headers.value(KnownHeader::kXForwardedPort);
+    request.original_forwarded = headers.value(KnownHeader::kForwarded);
+  }
+  const bool boundary = options.trusted_addresses.has_value();
+  const bool trusted = boundary && is_in(*options.trusted_addresses, request.client->peer_ip);
+  const auto choose = [&](std::string_view sent, std::string_view observed) {
+    return trusted && !sent.empty() ? sent : observed;
+  };
+  std::string_view port = host_port_of(request.head->authority);
+  if (port.empty()) port = decimal(request.arena, request.client->local_port);
+  set_or_remove(request, KnownHeader::kXForwardedProto,
+                choose(request.original_x_forwarded_proto, request.scheme()));
+  set_or_remove(request, KnownHeader::kXForwardedHost,
+                choose(request.original_x_forwarded_host, request.head->authority));
+  set_or_remove(request, KnownHeader::kXForwardedPort, choose(request.original_x_forwarded_port, port));
+  if (!any) return;
+  if (!trusted) headers.remove(KnownHeader::kForwarded);
+  if (boundary && !trusted) headers.remove(KnownHeader::kXForwardedFor);
+}
+
+void add_client_address(plugin::Request& request) {
+  http::HeaderMap& headers = request.head->headers;
+  const std::string_view address = request.remote_addr();
+  headers.set(request.arena, KnownHeader::kXRealIp, address);
+  const std::string_view sent = join_values(request, KnownHeader::kXForwardedFor);
+  headers.set(request.arena, KnownHeader::kXForwardedFor,
+              sent.empty() ? address : request.arena.concat(sent, ", "sv, address));
+}
+
+void set_upstream_target(plugin::Request& request, const config::CompiledUpstream& upstream,
+                         std::string_view node_host, std::uint16_t node_port) {
+  plugin::UpstreamTarget& target = request.upstream;
+  target.scheme = upstream.scheme;
+  target.unresolved_host = node_host;
+  switch (upstream.pass_host) {
+    case config::PassHost::kPass:
+      target.host = request.head->authority;
+      break;
+    case config::PassHost::kRewrite:
+      target.host = upstream.upstream_host;
+      break;
+    case config::PassHost::kNode:
+      target.host = is_default_port(upstream.scheme, node_port)
+                        ? node_host
+                        : request.arena.concat(node_host, ":"sv, decimal(request.arena, node_port));
+      break;
+  }
+  if (target.uri.empty()) target.uri = request.forward_target();
+}
+
+}  // namespace apisix::proxy

@@ -1,0 +1,72 @@
+#include "worker/upstream/connection.h"
+
+#include "worker/upstream/pool.h"
+
+namespace apisix::upstream {
+
+Connection::Connection(event::Loop& loop, Pool& pool, HostPool& home, net::Socket socket)
+    : pool_(pool),
+      home_(home),
+      socket_(std::move(socket)),
+      watch_(loop, &Connection::on_event, this),
+      timer_(loop.timers(), &Connection::on_timer, this) {}
+
+const Endpoint& Connection::endpoint() const {
+  return home_.endpoint();
+}
+
+void Connection::start_watch() {
+  watch_.start(socket_.fd(), /*read=*/false, /*write=*/true);
+}
+
+void Connection::shutdown_write() {
+  ::shutdown(socket_.fd(), SHUT_WR);
+}
+
+void Connection::close(bool reset) {
+  state_ = State::kClosed;
+  user_ = nullptr;
+  timer_.cancel();
+  watch_.stop();
+  if (reset) {
+    socket_.reset();
+  } else {
+    socket_.close();
+  }
+}
+
+void Connection::on_event(void* self, bool readable, bool writable) {
+  auto& connection = *static_cast<Connection*>(self);
+  switch (connection.state_) {
+    case State::kConnecting: {
+      const int error_number = net::connect_error(connection.socket_.fd());
+      if (error_number == 0) {
+        connection.state_ = State::kLeased;
+        connection.watch_.want_read(true);
+        connection.watch_.want_write(false);
+      }
+      connection.user_->on_upstream_connected(error_number);
+      return;
+    }
+    case State::kLeased:
+      if (writable) connection.user_->on_upstream_writable();
+      if (readable && connection.state_ == State::kLeased) connection.user_->on_upstream_readable();
+      return;
+    case State::kIdle:  // the node closed it, or says something nobody asked for
+      connection.pool_.drop(connection);
+      return;
+    case State::kClosed:
+      return;
+  }
+}
+
+void Connection::on_timer(void* self) {
+  auto& connection = *static_cast<Connection*>(self);
+  if (connection.state_ == State::kIdle) {
+    connection.pool_.drop(connection);
+  } else if (connection.user_ != nullptr) {
+    connection.user_->on_upstream_timeout();
+  }
+}
+
+}  // namespace apisix::upstream

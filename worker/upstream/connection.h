@@ -1,0 +1,86 @@
+// Connection: one TCP connection to an upstream node. Either leased by the exchange that uses it, or idle
+// in its pool. Its descriptor stays registered for reading all its life, so that an idle one that the node
+// closes is noticed at once, without a probe.
+//
+//   Connecting --writable--> Leased <--take/put--> Idle --readable/timeout--> (buried)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "shared/base/ip.h"
+#include "shared/event/io_watch.h"
+#include "shared/event/timer_wheel.h"
+#include "shared/net/socket.h"
+
+namespace apisix::upstream {
+
+// Where a connection goes. Equal endpoints share pooled connections.
+struct Endpoint {
+  base::IpAddress ip;
+  std::uint16_t port = 0;
+  std::uint64_t tls_identity = 0;  // 0 = plain; else of scheme, SNI and client certificate
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+class Pool;
+class HostPool;
+
+class Connection {
+ public:
+  enum class State : std::uint8_t { kConnecting, kLeased, kIdle, kClosed };
+
+  // Who leases it. Called from the loop; may release or drop the connection inside.
+  class User {
+   public:
+    virtual void on_upstream_connected(int error_number) = 0;  // 0 or an errno
+    virtual void on_upstream_readable() = 0;
+    virtual void on_upstream_writable() = 0;
+    virtual void on_upstream_timeout() = 0;
+
+   protected:
+    ~User() = default;
+  };
+
+  Connection(event::Loop& loop, Pool& pool, HostPool& home, net::Socket socket);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  net::IoResult read(std::span<char> into) { return net::read_some(socket_.fd(), into); }
+  net::IoResult write(std::span<const iovec> pieces) { return net::write_some(socket_.fd(), pieces); }
+
+  // Our side of the connection ends; the node's may go on.
+  void shutdown_write();
+
+  void want_read(bool on) { watch_.want_read(on); }
+  void want_write(bool on) { watch_.want_write(on); }
+  event::Timer& timer() { return timer_; }
+  State state() const { return state_; }
+  const Endpoint& endpoint() const;
+  // Times it was leased; 1 = not reused yet.
+  std::uint32_t leases() const { return leases_; }
+  bool is_reused() const { return leases_ > 1; }
+
+ private:
+  friend class Pool;
+  friend class HostPool;
+  void start_watch();
+  void close(bool reset);
+  static void on_event(void* self, bool readable, bool writable);
+  static void on_timer(void* self);
+
+  Pool& pool_;
+  HostPool& home_;
+  net::Socket socket_;
+  event::IoWatch watch_;
+  event::Timer timer_;
+  User* user_ = nullptr;
+  Connection* newer_ = nullptr;  // neighbours in the idle list
+  Connection* older_ = nullptr;
+  std::uint32_t leases_ = 1;
+  State state_ = State::kConnecting;
+};
+
+}  // namespace apisix::upstream

@@ -1,0 +1,136 @@
+#include "worker/upstream/pool.h"
+
+#include <cstring>
+
+#include <xxhash.h>
+
+#include "shared/base/check.h"
+
+namespace apisix::upstream {
+namespace {
+
+// Endpoints remembered without any connection before they are swept.
+constexpr std::size_t kEmptyHostsMax = 4096;
+
+}  // namespace
+
+void HostPool::push_newest(Connection& connection) {
+  connection.older_ = newest_;
+  connection.newer_ = nullptr;
+  (newest_ != nullptr ? newest_->newer_ : oldest_) = &connection;
+  newest_ = &connection;
+  ++idle_;
+}
+
+void HostPool::remove(Connection& connection) {
+  (connection.newer_ != nullptr ? connection.newer_->older_ : newest_) = connection.older_;
+  (connection.older_ != nullptr ? connection.older_->newer_ : oldest_) = connection.newer_;
+  connection.newer_ = connection.older_ = nullptr;
+  --idle_;
+}
+
+std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::memcpy(&high, endpoint.ip.bytes().data(), 8);
+  std::memcpy(&low, endpoint.ip.bytes().data() + 8, 8);
+  const std::uint64_t words[4] = {high, low, endpoint.port, endpoint.tls_identity};
+  return XXH3_64bits(words, sizeof words);
+}
+
+Pool::~Pool() {
+  for (auto& [endpoint, host] : hosts_) {
+    while (host.newest_ != nullptr) drop(*host.newest_);
+  }
+}
+
+HostPool& Pool::home_of(const Endpoint& endpoint) {
+  if (last_used_ != nullptr && last_used_->endpoint() == endpoint) return *last_used_;
+  if (hosts_.size() >= kEmptyHostsMax) forget_empty_hosts();
+  last_used_ = &hosts_.try_emplace(endpoint, endpoint).first->second;
+  return *last_used_;
+}
+
+void Pool::forget_empty_hosts() {
+  std::erase_if(hosts_, [](const auto& entry) { return entry.second.connections_ == 0; });
+  last_used_ = nullptr;
+}
+
+Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
+  HostPool& home = home_of(endpoint);
+  Connection* connection = home.newest_;
+  if (connection == nullptr) return nullptr;
+  home.remove(*connection);
+  connection->state_ = Connection::State::kLeased;
+  connection->user_ = &user;
+  ++connection->leases_;
+  connection->timer_.cancel();
+  return connection;
+}
+
+base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user) {
+  sockaddr_storage address{};
+  const socklen_t length = endpoint.ip.to_sockaddr(endpoint.port, address);
+  auto socket = net::start_connect(address, length);
+  if (!socket) return std::unexpected(socket.error());
+  HostPool& home = home_of(endpoint);
+  auto* connection = new Connection(loop_, *this, home, std::move(*socket));
+  ++home.connections_;
+  ++open_;
+  connection->user_ = &user;
+  connection->start_watch();
+  return connection;
+}
+
+void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
+  CHECK(connection.state_ == Connection::State::kLeased);
+  if (connection.leases_ >= limits.requests_max || limits.idle_timeout_ms == 0 ||
+      limits.idle_connections_max == 0) {
+    drop(connection);
+    return;
+  }
+  HostPool& home = connection.home_;
+  while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest_);
+  connection.state_ = Connection::State::kIdle;
+  connection.user_ = nullptr;
+  connection.watch_.want_read(true);
+  connection.watch_.want_write(false);
+  connection.timer_.set_after_ms(limits.idle_timeout_ms);
+  home.push_newest(connection);
+}
+
+void Pool::drop(Connection& connection, bool reset) {
+  if (connection.state_ == Connection::State::kClosed) return;
+  if (connection.state_ == Connection::State::kIdle) connection.home_.remove(connection);
+  --connection.home_.connections_;
+  --open_;
+  connection.close(reset);
+  bury(connection);
+}
+
+// A callback of the connection may be on the stack: it is deleted when the turn ends.
+void Pool::bury(Connection& connection) {
+  if (graveyard_.empty()) loop_.at_end_of_turn([this] { graveyard_.clear(); });
+  graveyard_.emplace_back(&connection);
+}
+
+void Pool::drop_idle(const base::IpAddress& ip) {
+  for (auto& [endpoint, host] : hosts_) {
+    if (!(endpoint.ip == ip)) continue;
+    while (host.newest_ != nullptr) drop(*host.newest_);
+  }
+}
+
+void Pool::drop_all_idle() {
+  for (auto& [endpoint, host] : hosts_) {
+    while (host.newest_ != nullptr) drop(*host.newest_);
+  }
+}
+
+std::uint64_t Pool::idle() const {
+  std::uint64_t total = 0;
+  for (const auto& [endpoint, host] : hosts_) total += host.idle_;
+  return total;
+}
+
+}  // namespace apisix::upstream
