@@ -1,5 +1,6 @@
 #include "shared/format/schema.h"
 
+#include "shared/base/text.h"
 #include "shared/format/schema_check.h"
 #include "shared/format/schema_faults.h"
 #include "shared/format/schema_node.h"
@@ -34,6 +35,11 @@ void Schema::apply_defaults(Json& value) const {
 
 std::vector<Fault> Schema::faults(const Json& value) const {
   return find_schema_faults(*compiled_->root, value);
+}
+
+bool is_secret_ref(std::string_view text) {
+  static constexpr std::string_view kEnv = "$ENV://";
+  return text.starts_with("$secret://") || base::equals_ignore_case(text.substr(0, kEnv.size()), kEnv);
 }
 
 }  // namespace apisix::format

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shared/base/result.h"
@@ -58,6 +59,9 @@ class Schema {
 
   std::unique_ptr<const CompiledSchema> compiled_;
 };
+
+// "$secret://..." or, in any case of letters, "$ENV://...".
+bool is_secret_ref(std::string_view text);
 
 inline constexpr std::size_t kFaultsMax = 100;
 

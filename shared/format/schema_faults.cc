@@ -155,7 +155,7 @@ void FaultWalk::walk(const SchemaNode& node, Json& value, const std::string& at)
     return;
   }
   if (budget_.depth >= kDepthMax || ++budget_.steps > kStepsMax) return;
-  if (node.passes_secret_refs && is_secret_ref(value)) return;
+  if (node.passes_secret_refs && value.isString() && is_secret_ref(text_of(value))) return;
   if (BrokenRule broken = check_type(node, value)) {
     return add(at, broken.rule, std::move(broken.message), value, type_hint(node, value));
   }

@@ -237,14 +237,6 @@ std::string_view text_of(const Json& string) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-bool is_secret_ref(const Json& value) {
-  if (!value.isString()) return false;
-  const std::string_view text = text_of(value);
-  if (text.empty() || text[0] != '$') return false;
-  static constexpr std::string_view kEnv = "$ENV://";
-  return text.starts_with("$secret://") || base::equals_ignore_case(text.substr(0, kEnv.size()), kEnv);
-}
-
 BrokenRule check_type(const SchemaNode& node, const Json& value) {
   if (node.types == 0 || has_types(node.types, value)) return {};
   return broken("type", node.types_fault + std::string(lua_type(value)));

@@ -43,8 +43,6 @@ int compare_as_lua(const Json& a, const Json& b);
 // A whole number, also when written as 1.0.
 bool is_whole(const Json& value);
 std::string_view text_of(const Json& string);
-// "$secret://..." or "$ENV://..." (the latter in any case).
-bool is_secret_ref(const Json& value);
 
 BrokenRule check_type(const SchemaNode& node, const Json& value);
 BrokenRule check_property_count(const ObjectRules& rules, const Json& object);

@@ -1,0 +1,64 @@
+// The kinds of objects that APISIX stores, one row for each: its names, where it lives in the store, and what
+// the Admin API does with it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace apisix::resource {
+
+enum class Kind : std::uint8_t {
+  kRoute,
+  kService,
+  kUpstream,
+  kConsumer,
+  kCredential,
+  kConsumerGroup,
+  kSsl,
+  kGlobalRule,
+  kPluginConfig,
+  kPluginMetadata,
+  kProto,
+  kStreamRoute,
+  kSecret,
+  kGraphqlCostDecoration,
+};
+inline constexpr std::size_t kKindCount = 14;
+
+struct KindInfo {
+  Kind kind;
+  std::string_view name;    // "consumer_group": of GET /apisix/admin/schema/{name}
+  std::string_view plural;  // "consumer_groups": of the Admin path and of apisix.yaml
+  std::string_view words;   // "consumer group": in messages
+  std::string_view folder;  // of the store; sub-resources live in their parent's
+  std::string_view schema;  // of schemas.h; empty: chosen by the id (secret)
+  bool has_timestamps;      // create_time and update_time are written by the server
+  bool has_body_id;         // the id is also the member "id", and settled by settle_id()
+  bool can_post;            // an id may be made by the server
+  bool can_patch;
+};
+
+const KindInfo& info_of(Kind kind);
+const std::array<KindInfo, kKindCount>& all_kinds();
+// By `name` or `plural`; nullopt when there is none.
+std::optional<Kind> find_kind(std::string_view name);
+std::optional<Kind> find_kind_by_plural(std::string_view plural);
+
+// An object's place in the store, below the prefix. Ids of sub-resources and secrets have several parts:
+// credential "jack/credentials/c1", secret "vault/1", graphql_cost_decoration
+// "1/graphql_cost_decorations/d1".
+struct ItemKey {
+  Kind kind;
+  std::string id;
+  bool operator==(const ItemKey&) const = default;
+};
+
+// "/consumers/jack/credentials/c1".
+std::string store_key(Kind kind, std::string_view id);
+// Of a key without the store's prefix; nullopt for keys that are no object's (/plugins, /data_plane/...).
+std::optional<ItemKey> parse_store_key(std::string_view key);
+
+}  // namespace apisix::resource
