@@ -10,12 +10,12 @@ bool host_matches(std::string_view pattern, std::string_view host, std::string_v
   return host == pattern;
 }
 
-const std::string* find_matching_host(std::span<const std::string> patterns, std::string_view host,
-                                      std::string_view raw_host) {
-  for (const std::string& pattern : patterns) {
-    if (host_matches(pattern, host, raw_host)) return &pattern;
+std::optional<std::string_view> find_matching_host(const TextList& patterns, std::string_view host,
+                                                   std::string_view raw_host) {
+  for (const std::string_view pattern : patterns) {
+    if (host_matches(pattern, host, raw_host)) return pattern;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 bool address_in(std::span<const base::Cidr> blocks, const base::IpAddress& address) {

@@ -2,11 +2,12 @@
 // "*foo.com" (the rest is a suffix, of any depth), "*", "foo.com:8080".
 #pragma once
 
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "shared/base/ip.h"
+#include "worker/route/text_list.h"
 
 namespace apisix::route {
 
@@ -14,9 +15,9 @@ namespace apisix::route {
 // pattern with a ':' is compared with ("" = there is none, then `host`).
 bool host_matches(std::string_view pattern, std::string_view host, std::string_view raw_host);
 
-// nullptr when none matches; of several the first.
-const std::string* find_matching_host(std::span<const std::string> patterns, std::string_view host,
-                                      std::string_view raw_host);
+// nullopt when none matches; of several the first. A view of `patterns`.
+std::optional<std::string_view> find_matching_host(const TextList& patterns, std::string_view host,
+                                                   std::string_view raw_host);
 
 bool address_in(std::span<const base::Cidr> blocks, const base::IpAddress& address);
 

@@ -29,7 +29,7 @@ void for_each_segment(std::string_view uri, Visit visit) {
 }
 
 std::string_view name_of(std::string_view segment) {
-  if (segment.size() == 1 && segment.front() == '*') return ":ext";
+  if (segment.size() == 1 && segment.front() == '*') return kUnnamedRest;
   return segment.substr(1);
 }
 

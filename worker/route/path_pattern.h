@@ -33,7 +33,10 @@ PathShape path_shape(std::string_view uri, bool with_parameters);
 // How many ":name" and "*name" segments.
 std::size_t parameter_count(std::string_view uri);
 
-// The rest's name: ":ext" when it has none. `uri` has check kRest and `prefix_size` bytes before its '*'.
+inline constexpr std::string_view kUnnamedRest = ":ext";
+
+// The rest's name: kUnnamedRest when it has none. `uri` has check kRest and `prefix_size` bytes before its
+// '*'.
 std::string_view rest_name(std::string_view uri, std::size_t prefix_size);
 
 // kSegments: does the path satisfy the pattern? Captures into `out` from out.parameter_count on; nothing is

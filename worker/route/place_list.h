@@ -18,9 +18,10 @@ enum PlaceCondition : std::uint16_t {
   kChecksHosts = 2,
   kChecksVars = 4,
   kChecksFilter = 8,
-  kCapturesRest = 16,  // PathCheck::kRest: holds always
-  kChecksSegments = 32,
-  kChecksPathRegex = 64,
+  kCapturesRest = 16,         // PathCheck::kRest: holds always
+  kCapturesUnnamedRest = 32,  // the same, of "/*"; its name is known without looking at the entry
+  kChecksSegments = 64,
+  kChecksPathRegex = 128,
 };
 
 // One uri of one entry. Holds what most decisions need, so that a miss does not touch the entry.

@@ -9,8 +9,8 @@ using format::find_member;
 using format::Json;
 
 // The strings of `many`, an array, or else the one of `one`.
-std::vector<std::string> texts_of(const Json& many, const Json& one) {
-  std::vector<std::string> out;
+TextList texts_of(const Json& many, const Json& one) {
+  TextList out;
   for (const Json& item : many) {
     if (item.isString()) out.push_back(item.asString());
   }
@@ -18,7 +18,7 @@ std::vector<std::string> texts_of(const Json& many, const Json& one) {
   return out;
 }
 
-std::vector<std::string> hosts_of(const Json& route, const Json* service) {
+TextList hosts_of(const Json& route, const Json* service) {
   auto hosts = texts_of(find_member(route, "hosts"), find_member(route, "host"));
   if (hosts.empty() && service != nullptr) hosts = texts_of(find_member(*service, "hosts"), Json());
   return hosts;
@@ -38,12 +38,12 @@ base::Result<RouteEntry> RouteEntry::from_json(std::string id, const Json& route
   entry.hosts = hosts_of(route, service);
   const Json& priority = find_member(route, "priority");
   if (priority.isInt64()) entry.priority = priority.asInt64();
-  for (const std::string& name : texts_of(find_member(route, "methods"), Json())) {
+  for (const std::string_view name : texts_of(find_member(route, "methods"), Json())) {
     const MethodMask bit = method_bit(name);
-    if (bit == 0) return base::invalid("methods: unknown method \"" + name + "\"");
+    if (bit == 0) return base::invalid("methods: unknown method \"" + std::string(name) + "\"");
     entry.methods |= bit;
   }
-  for (const std::string& text :
+  for (const std::string_view text :
        texts_of(find_member(route, "remote_addrs"), find_member(route, "remote_addr"))) {
     const auto block = base::Cidr::parse(text);
     if (!block) return base::invalid("remote_addrs: " + block.error().what);

@@ -13,6 +13,7 @@
 #include "shared/format/json.h"
 #include "worker/route/match_rule.h"
 #include "worker/route/methods.h"
+#include "worker/route/text_list.h"
 #include "worker/route/variable_name.h"
 
 namespace apisix::route {
@@ -24,8 +25,8 @@ struct RouteEntry {
   MethodMask methods = 0;                // 0 = all
   std::vector<base::Cidr> remote_addrs;  // empty = all
   std::shared_ptr<const MatchRule> vars;  // nullptr = none
-  std::vector<std::string> uris;          // at least one
-  std::vector<std::string> hosts;         // empty = all; its own or, without any, those of its service
+  TextList uris;                          // at least one
+  TextList hosts;                         // empty = all; its own or, without any, those of its service
   std::string id;
   std::function<bool(VariableReader&)> filter;  // of filter_func; empty = none
 

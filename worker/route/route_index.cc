@@ -15,10 +15,9 @@ std::size_t heap_bytes(const std::string& text) {
   return text.capacity() > 15 ? text.capacity() + 17 : 0;
 }
 
-std::size_t heap_bytes(const std::vector<std::string>& texts) {
-  std::size_t total = texts.capacity() == 0 ? 0 : texts.capacity() * sizeof(std::string) + 16;
-  for (const std::string& text : texts) total += heap_bytes(text);
-  return total;
+// As malloc rounds it.
+std::size_t heap_bytes(const TextList& texts) {
+  return texts.empty() ? 0 : (texts.memory_bytes() + 8 + 15) / 16 * 16;
 }
 
 }  // namespace
@@ -50,7 +49,10 @@ Place RouteIndex::place_of(const RouteEntry& entry, std::uint32_t uri_index, con
   if (!entry.hosts.empty() && kind_ != RouterKind::kHostUri) place.conditions |= kChecksHosts;
   if (entry.vars) place.conditions |= kChecksVars;
   if (entry.filter) place.conditions |= kChecksFilter;
-  if (shape.check == PathCheck::kRest) place.conditions |= kCapturesRest;
+  if (shape.check == PathCheck::kRest) {
+    const bool unnamed = rest_name(entry.uris[uri_index], shape.prefix.size()) == kUnnamedRest;
+    place.conditions |= unnamed ? kCapturesUnnamedRest : kCapturesRest;
+  }
   if (shape.check == PathCheck::kSegments) place.conditions |= kChecksSegments;
   if (shape.check == PathCheck::kRegex) place.conditions |= kChecksPathRegex;
   return place;
@@ -87,8 +89,8 @@ void RouteIndex::remove_places(const RouteEntry& entry) {
     const Place place = place_of(entry, i, shape);
     for (const std::uint32_t space : spaces) remove_place(space, place, shape);
   }
-  for (const std::uint32_t space : spaces) {
-    if (space != 0 && spaces_[space].places == 0) close_space(space);
+  for (std::size_t i = 0; by_host && i < spaces.size(); ++i) {
+    if (spaces_[spaces[i]].places == 0) close_space(spaces[i], entry.hosts[i]);
   }
 }
 
@@ -98,7 +100,7 @@ void RouteIndex::add_place(std::uint32_t space, const Place& place, const PathSh
     exact_paths_.insert(space, shape.prefix).insert(place);
     return;
   }
-  std::uint32_t& list = spaces_[space].prefixes.insert(shape.prefix);
+  std::uint32_t& list = forest_.insert(spaces_[space].prefixes, shape.prefix);
   if (list == RadixTree::kNoValue) list = take_list();
   lists_[list].insert(place);
 }
@@ -116,7 +118,7 @@ void RouteIndex::remove_place(std::uint32_t space, const Place& place, const Pat
   CHECK(list != RadixTree::kNoValue);
   lists_[list].erase(place);
   if (!lists_[list].empty()) return;
-  spaces_[space].prefixes.erase(shape.prefix);
+  forest_.erase(spaces_[space].prefixes, shape.prefix);
   free_lists_.push_back(list);
 }
 
@@ -131,8 +133,9 @@ std::uint32_t RouteIndex::take_list() {
 }
 
 std::uint32_t RouteIndex::open_space(std::string_view pattern) {
-  std::uint32_t& number = pattern.starts_with('*') ? wildcard_hosts_.insert(reversed(pattern.substr(1)))
-                                                   : exact_hosts_.insert(0, pattern);
+  std::uint32_t& number = pattern.starts_with('*')
+                              ? forest_.insert(wildcard_hosts_, reversed(pattern.substr(1)))
+                              : exact_hosts_.insert(0, pattern);
   if (number != 0) return number;
   if (free_spaces_.empty()) {
     number = static_cast<std::uint32_t>(spaces_.size());
@@ -141,7 +144,6 @@ std::uint32_t RouteIndex::open_space(std::string_view pattern) {
     number = free_spaces_.back();
     free_spaces_.pop_back();
   }
-  spaces_[number].pattern = pattern;
   return number;
 }
 
@@ -152,10 +154,9 @@ std::uint32_t RouteIndex::find_space(std::string_view pattern) {
   return *number;
 }
 
-void RouteIndex::close_space(std::uint32_t number) {
-  const std::string_view pattern = spaces_[number].pattern;
+void RouteIndex::close_space(std::uint32_t number, std::string_view pattern) {
   if (pattern.starts_with('*')) {
-    wildcard_hosts_.erase(reversed(pattern.substr(1)));
+    forest_.erase(wildcard_hosts_, reversed(pattern.substr(1)));
   } else {
     exact_hosts_.erase(0, pattern);
   }
@@ -164,11 +165,10 @@ void RouteIndex::close_space(std::uint32_t number) {
 }
 
 std::size_t RouteIndex::memory_bytes() const {
-  std::size_t total = exact_paths_.memory_bytes() + exact_hosts_.memory_bytes() +
-                      wildcard_hosts_.memory_bytes() + lists_.capacity() * sizeof(PlaceList) +
-                      spaces_.capacity() * sizeof(Space) + entries_.bucket_count() * sizeof(void*);
+  std::size_t total = exact_paths_.memory_bytes() + exact_hosts_.memory_bytes() + forest_.memory_bytes() +
+                      lists_.capacity() * sizeof(PlaceList) + spaces_.capacity() * sizeof(Space) +
+                      entries_.bucket_count() * sizeof(void*);
   for (const PlaceList& list : lists_) total += list.memory_bytes();
-  for (const Space& space : spaces_) total += space.prefixes.memory_bytes() + heap_bytes(space.pattern);
   for (const auto& entry : entries_) {
     constexpr std::size_t kSetNodeBytes = 32;
     total += kSetNodeBytes + sizeof(RouteEntry) + 16 + heap_bytes(entry->id) + heap_bytes(entry->uris) +

@@ -46,7 +46,6 @@ class RouteIndex {
   };
   struct Space {
     RadixTree prefixes;        // -> number in lists_
-    std::string pattern;       // the host pattern; "" for space 0
     std::uint32_t places = 0;  // a space without any, but 0, is given back
   };
   // One lookup's arguments, handed down.
@@ -55,12 +54,15 @@ class RouteIndex {
     MatchResult& out;
     std::vector<Candidate>* trail;
     std::uint64_t uri_hash;
+    // Of the host pattern that is looked at: how much of the host the wildcard's text takes.
+    std::size_t host_suffix_size = kWholeHost;
   };
+  static constexpr std::size_t kWholeHost = SIZE_MAX;  // no wildcard
 
   // Edits.
   std::uint32_t open_space(std::string_view pattern);
   std::uint32_t find_space(std::string_view pattern);
-  void close_space(std::uint32_t number);
+  void close_space(std::uint32_t number, std::string_view pattern);
   void add_places(const RouteEntry& entry);
   void remove_places(const RouteEntry& entry);
   void add_place(std::uint32_t space, const Place& place, const PathShape& shape);
@@ -69,15 +71,17 @@ class RouteIndex {
   std::uint32_t take_list();
 
   // Lookups.
-  bool match_hosts(const Query& query) const;
+  bool match_hosts(Query& query) const;
   bool match_space(std::uint32_t number, const Query& query) const;
   bool try_places(const PlaceList& list, std::size_t prefix_size, std::uint32_t space,
                   const Query& query) const;
   Verdict check(const Place& place, std::size_t prefix_size, const Query& query) const;
   Verdict check_conditions(const Place& place, std::size_t prefix_size, const Query& query) const;
+  static std::string_view host_pattern_of(const RouteEntry& entry, std::uint32_t space, const Query& query);
   bool check_path(const Place& place, std::size_t prefix_size, const Query& query) const;
 
   const RouterKind kind_;
+  RadixForest forest_;  // the nodes of all trees
   std::unordered_set<std::unique_ptr<RouteEntry>, ById, ById> entries_;
   KeyTable<PlaceList> exact_paths_;
   KeyTable<std::uint32_t> exact_hosts_;  // -> space

@@ -23,13 +23,13 @@ bool RouteIndex::match(const MatchInput& input, MatchResult& out, std::vector<Ca
   out.entry = nullptr;
   out.parameter_count = 0;
   out.host_pattern = {};
-  const Query query{input, out, trail, exact_paths_.size() == 0 ? 0 : hash_of_key(input.uri)};
+  Query query{input, out, trail, exact_paths_.size() == 0 ? 0 : hash_of_key(input.uri)};
   if (spaces_.size() > 1 && match_hosts(query)) return true;
   return match_space(0, query);
 }
 
 // radixtree_host_uri: the exact host, then wildcards, longest first.
-bool RouteIndex::match_hosts(const Query& query) const {
+bool RouteIndex::match_hosts(Query& query) const {
   const std::string_view host = query.input.host;
   if (exact_hosts_.size() != 0) {
     const std::uint32_t* space = exact_hosts_.find(0, host, hash_of_key(host));
@@ -41,8 +41,7 @@ bool RouteIndex::match_hosts(const Query& query) const {
   std::reverse_copy(host.end() - static_cast<std::ptrdiff_t>(size), host.end(), backwards.begin());
   PrefixWalk walk(wildcard_hosts_, {backwards.data(), size});
   std::uint32_t space = 0;
-  std::size_t suffix_size = 0;
-  while (walk.next(space, suffix_size)) {
+  while (walk.next(space, query.host_suffix_size)) {
     if (match_space(space, query)) return true;
   }
   return false;
@@ -70,16 +69,31 @@ bool RouteIndex::try_places(const PlaceList& list, std::size_t prefix_size, std:
   for (const Place& place : list.places()) {
     const Verdict verdict = check(place, prefix_size, query);
     if (query.trail != nullptr) {
-      query.trail->push_back(
-          {place.entry, place.entry->uris[place.uri_index], spaces_[space].pattern, verdict});
+      query.trail->push_back({place.entry, std::string(place.entry->uris[place.uri_index]),
+                              std::string(host_pattern_of(*place.entry, space, query)), verdict});
     }
     if (verdict != Verdict::kMatched) continue;
     query.out.entry = place.entry;
     query.out.uri_index = place.uri_index;
-    if (space != 0) query.out.host_pattern = spaces_[space].pattern;
+    if (space != 0) query.out.host_pattern = host_pattern_of(*place.entry, space, query);
     return true;
   }
   return false;
+}
+
+// The pattern under which radixtree_host_uri looks at the space.
+std::string_view RouteIndex::host_pattern_of(const RouteEntry& entry, std::uint32_t space,
+                                             const Query& query) {
+  if (space == 0) return {};
+  if (query.host_suffix_size == kWholeHost) return query.input.host;
+  for (const std::string_view pattern : entry.hosts) {
+    // All wildcards that end as the host does and are of one length are the same text.
+    if (pattern.starts_with('*') && pattern.size() == query.host_suffix_size + 1 &&
+        query.input.host.ends_with(pattern.substr(1))) {
+      return pattern;
+    }
+  }
+  return {};
 }
 
 Verdict RouteIndex::check(const Place& place, std::size_t prefix_size, const Query& query) const {
@@ -96,9 +110,9 @@ Verdict RouteIndex::check_conditions(const Place& place, std::size_t prefix_size
     return Verdict::kRemoteAddr;
   }
   if ((place.conditions & kChecksHosts) != 0) {
-    const std::string* found = find_matching_host(entry.hosts, input.host, input.raw_host);
-    if (found == nullptr) return Verdict::kHost;
-    host_pattern = found->starts_with('*') ? std::string_view(*found) : input.host;
+    const auto found = find_matching_host(entry.hosts, input.host, input.raw_host);
+    if (!found) return Verdict::kHost;
+    host_pattern = found->starts_with('*') ? *found : input.host;
   }
   if ((place.conditions & kChecksVars) != 0 && !entry.vars->evaluate(variables_of(input))) {
     return Verdict::kVars;
@@ -112,6 +126,11 @@ Verdict RouteIndex::check_conditions(const Place& place, std::size_t prefix_size
 // Captures into query.out only when the path satisfies the pattern.
 bool RouteIndex::check_path(const Place& place, std::size_t prefix_size, const Query& query) const {
   const std::string_view path = query.input.uri;
+  if ((place.conditions & kCapturesUnnamedRest) != 0) {
+    query.out.parameters[0] = {kUnnamedRest, path.substr(prefix_size)};
+    query.out.parameter_count = 1;
+    return true;
+  }
   if ((place.conditions & (kCapturesRest | kChecksSegments | kChecksPathRegex)) == 0) return true;
   const std::string_view uri = place.entry->uris[place.uri_index];
   if ((place.conditions & kCapturesRest) != 0) {

@@ -1,7 +1,5 @@
 #include "worker/route/router.h"
 
-#include <algorithm>
-
 #include "shared/base/text.h"
 #include "worker/route/path_pattern.h"
 #include "worker/route/route_index.h"
@@ -12,7 +10,7 @@ namespace {
 base::Status check_entry(const RouteEntry& entry) {
   const std::string where = "route " + entry.id + ": ";
   if (entry.uris.empty()) return base::invalid(where + "no uri");
-  for (const std::string& uri : entry.uris) {
+  for (const std::string_view uri : entry.uris) {
     if (uri.size() > kUriBytesMax) {
       return base::invalid(where + "uri longer than " + std::to_string(kUriBytesMax) + " bytes");
     }
@@ -20,7 +18,7 @@ base::Status check_entry(const RouteEntry& entry) {
       return base::invalid(where + "uri with more than " + std::to_string(kParametersMax) + " parameters");
     }
   }
-  for (const std::string& host : entry.hosts) {
+  for (const std::string_view host : entry.hosts) {
     if (host.empty()) return base::invalid(where + "empty host");
     if (host.size() > kHostBytesMax) {
       return base::invalid(where + "host longer than " + std::to_string(kHostBytesMax) + " bytes");
@@ -30,14 +28,13 @@ base::Status check_entry(const RouteEntry& entry) {
 }
 
 // Lower case, each once, in the order given.
-void normalise_hosts(std::vector<std::string>& hosts) {
-  std::vector<std::string> out;
-  for (const std::string& host : hosts) {
-    std::string lowered = base::to_lower(host);
-    if (std::ranges::find(out, lowered) == out.end()) out.push_back(std::move(lowered));
+TextList normalised_hosts(const TextList& hosts) {
+  TextList out;
+  for (const std::string_view host : hosts) {
+    const std::string lowered = base::to_lower(host);
+    if (!out.contains(lowered)) out.push_back(lowered);
   }
-  out.shrink_to_fit();
-  hosts = std::move(out);
+  return out;
 }
 
 }  // namespace
@@ -81,7 +78,7 @@ Router Router::make(RouterKind kind) {
 
 base::Status Router::put(RouteEntry entry) {
   if (auto checked = check_entry(entry); !checked) return checked;
-  normalise_hosts(entry.hosts);
+  entry.hosts = normalised_hosts(entry.hosts);
   index_->put(std::move(entry));
   return {};
 }

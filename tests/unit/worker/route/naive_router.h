@@ -52,14 +52,15 @@ class NaiveRouter {
     std::size_t uri_index;
     std::string stored;  // the text before the mark
     bool exact;
-    const std::string& uri() const { return entry->uris[uri_index]; }
+    std::string uri() const { return std::string(entry->uris[uri_index]); }
   };
 
   // Host patterns of all routes that this host satisfies, in the order in which they are tried.
   std::vector<std::string> patterns_for(std::string_view host) const {
     std::vector<std::string> out;
     for (const auto& [id, entry] : entries_) {
-      for (const std::string& pattern : entry.hosts) {
+      for (const std::string_view text : entry.hosts) {
+        const std::string pattern(text);
         const bool fits = pattern[0] == '*' ? host.ends_with(pattern.substr(1)) : host == pattern;
         if (fits && std::ranges::find(out, pattern) == out.end()) out.push_back(pattern);
       }
@@ -74,8 +75,7 @@ class NaiveRouter {
   std::vector<Place> places_of_host(const std::string& pattern) const {
     std::vector<Place> out;
     for (const auto& [id, entry] : entries_) {
-      const bool mine = pattern.empty() ? entry.hosts.empty()
-                                        : std::ranges::find(entry.hosts, pattern) != entry.hosts.end();
+      const bool mine = pattern.empty() ? entry.hosts.empty() : entry.hosts.contains(pattern);
       if (mine) add_places(entry, out);
     }
     return out;
@@ -83,7 +83,7 @@ class NaiveRouter {
 
   void add_places(const RouteEntry& entry, std::vector<Place>& out) const {
     for (std::size_t i = 0; i < entry.uris.size(); ++i) {
-      const std::string& uri = entry.uris[i];
+      const std::string uri(entry.uris[i]);
       std::size_t mark = kind_ == RouterKind::kUriWithParameter ? uri.find(':') : std::string::npos;
       if (mark == std::string::npos) mark = uri.find('*');
       out.push_back({&entry, i, uri.substr(0, mark), mark == std::string::npos});
@@ -124,7 +124,7 @@ class NaiveRouter {
   }
 
   static bool host_fits(const RouteEntry& entry, const MatchInput& input, NaiveMatch& found) {
-    for (const std::string& pattern : entry.hosts) {
+    for (const std::string_view pattern : entry.hosts) {
       const bool with_port = pattern.find(':') != std::string::npos && !input.raw_host.empty();
       const std::string_view host = with_port ? input.raw_host : input.host;
       if (pattern[0] == '*' && host.ends_with(pattern.substr(1))) {

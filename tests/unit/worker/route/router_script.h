@@ -115,7 +115,7 @@ class RouterScript {
     if (choose_(2) == 0) {
       for (unsigned left = choose_(3) + 1; left > 0; --left) {
         std::string host = pick({"a.b", "b", "c.a.b", "*.b", "*b", "*", "*.a.b", "a.b:80", "*:80"});
-        if (std::ranges::find(entry.hosts, host) == entry.hosts.end()) entry.hosts.push_back(host);
+        if (!entry.hosts.contains(host)) entry.hosts.push_back(host);
       }
     }
     if (choose_(3) == 0) entry.methods = method_bit(pick({"GET", "POST", "PURGE"}));
@@ -148,8 +148,8 @@ class RouterScript {
     for (const auto& [id, entry] : naive_.entries()) {
       out += "\n  " + id + " priority " + std::to_string(entry.priority) + " sequence " +
              std::to_string(entry.sequence);
-      for (const auto& uri : entry.uris) out += " " + uri;
-      for (const auto& host : entry.hosts) out += " @" + host;
+      for (const auto uri : entry.uris) out += " " + std::string(uri);
+      for (const auto host : entry.hosts) out += " @" + std::string(host);
     }
     return out;
   }
