@@ -49,6 +49,7 @@ base::Status check_sizes(const Txn& txn) {
 base::Status check_unique(const Txn& txn) {
   if (txn.writes.size() < 2) return {};
   std::vector<std::string_view> keys;
+  keys.reserve(txn.writes.size());
   for (const Write& write : txn.writes) keys.push_back(key_of(write));
   std::ranges::sort(keys);
   const auto twice = std::ranges::adjacent_find(keys);

@@ -271,7 +271,7 @@ std::vector<std::int64_t> let_run_and_kill(Child& child, std::mt19937& random) {
 }
 
 TEST_F(StoreProcesses, KilledAtAnyMomentLoseNoAcknowledgedWrite) {
-  constexpr int kRounds = 120;
+  constexpr int kRounds = 100;
   std::mt19937 random(20'261'120);
   options_.log_revisions_max = 40;  // trimmed all the time
   std::size_t acknowledged = 0;
@@ -322,7 +322,7 @@ TEST_F(StoreProcesses, SurvivorsGoOnWhenAWriterIsKilled) {
 
 TEST_F(StoreProcesses, KilledWhileTheyMakeTheStoreLeaveAWholeOneOrNone) {
   std::mt19937 random(11);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 25; ++round) {
     std::filesystem::remove_all(root_ + "/data");
     Child child([&](const Child::Tell& tell) {
       tell(0);
