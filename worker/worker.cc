@@ -9,6 +9,7 @@
 #include "shared/event/loop.h"
 #include "shared/settings/settings.h"
 #include "shared/store/local_store.h"
+#include "worker/admin/admin_service.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
 #include "worker/proxy/access_log.h"
@@ -97,6 +98,7 @@ class Worker {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });
     services_.registry = registry_.get();
+    admin_ = std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings);
     return open_listeners();
   }
 
@@ -141,11 +143,11 @@ class Worker {
 
   base::Status open_listeners() {
     for (const channel::ListenSocket& socket : context_.sockets) {
+      // TLS needs certificates, metrics the agent: neither is served by this version's workers.
+      if (socket.purpose == Purpose::kProxyTls || socket.purpose == Purpose::kMetrics) continue;
       proxy::LocalService* service = nullptr;
+      if (socket.purpose == Purpose::kAdmin) service = admin_.get();
       if (socket.purpose == Purpose::kControl || socket.purpose == Purpose::kStatus) service = &control_;
-      if (socket.purpose == Purpose::kProxyTls || socket.purpose == Purpose::kMetrics ||
-          socket.purpose == Purpose::kAdmin)
-        continue;
       listeners_.push_back(std::make_unique<proxy::Listener>(services_, socket.fd, service));
     }
     return {};
@@ -211,6 +213,7 @@ class Worker {
   std::unique_ptr<upstream::Resolver> resolver_;
   upstream::HostSubscription vanished_{&Worker::on_vanished, this};
   std::unique_ptr<config::Registry> registry_;
+  std::unique_ptr<admin::AdminService> admin_;
   control::ControlService control_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   event::Timer drain_look_;

@@ -54,6 +54,11 @@ class Registry {
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
   base::Ref<const CompiledRoute> match(plugin::Request& request);
 
+  // Ids of users of an object, "" when there is none: what may not be deleted.
+  std::string route_of_service(std::string_view service_id) const;
+  std::string route_of_upstream(std::string_view upstream_id) const;
+  std::string service_of_upstream(std::string_view upstream_id) const;
+
   store::Revision applied_revision() const { return applied_revision_; }
   std::size_t routes() const { return routes_.size(); }
   const std::map<std::string, Rejection>& rejections() const { return rejections_; }

@@ -53,6 +53,7 @@ base::Status Registry::put_route(const store::Item& item) {
   route->id = id;
   route->value = item.value;
   route->service_id = text_of(find_member(*value, "service_id"));
+  route->upstream_id = text_of(find_member(*value, "upstream_id"));
   route->create_revision = item.create_revision;
   route->has_hosts = !find_member(*value, "host").isNull() || !find_member(*value, "hosts").isNull();
   if (auto status = index_route(*route, *value); !status) return status;
@@ -96,6 +97,7 @@ base::Status Registry::put_service(const store::Item& item) {
   auto service = std::make_unique<ServiceObject>();
   service->id = split_key(item.key).second;
   service->value = std::move(*value);
+  service->upstream_id = text_of(find_member(service->value, "upstream_id"));
   if (const Json& own = find_member(service->value, "upstream"); own.isObject()) {
     auto compiled = compile_upstream(item.key, own, world_, loop_.clock().monotonic_us());
     if (!compiled) return std::unexpected(compiled.error());
@@ -150,6 +152,27 @@ void Registry::erase_upstream(std::string_view id) {
   if (slot == upstreams_.end()) return;
   slot->second->current = nullptr;
   if (slot->second->references() == 1) upstreams_.erase(slot);
+}
+
+// --- who uses what
+
+std::string Registry::route_of_service(std::string_view service_id) const {
+  const auto users = routes_of_service_.find(service_id);
+  return users == routes_of_service_.end() || users->second.empty() ? "" : (*users->second.begin())->id;
+}
+
+std::string Registry::route_of_upstream(std::string_view upstream_id) const {
+  for (const auto& [id, route] : routes_) {
+    if (route->upstream_id == upstream_id) return id;
+  }
+  return "";
+}
+
+std::string Registry::service_of_upstream(std::string_view upstream_id) const {
+  for (const auto& [id, service] : services_) {
+    if (service->upstream_id == upstream_id) return id;
+  }
+  return "";
 }
 
 // --- requests

@@ -15,6 +15,7 @@ struct Registry::RouteObject {
   std::string id;
   std::string value;       // the stored JSON, read again when the route is compiled
   std::string service_id;  // empty: none
+  std::string upstream_id;
   store::Revision create_revision = 0;
   bool has_hosts = false;                   // of its own; else it inherits its service's
   base::Ref<const CompiledRoute> compiled;  // null until its first use
@@ -24,6 +25,7 @@ struct Registry::RouteObject {
 struct Registry::ServiceObject {
   std::string id;
   format::Json value;
+  std::string upstream_id;
   base::Ref<UpstreamSlot> own_upstream;
 };
 

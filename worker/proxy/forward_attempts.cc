@@ -102,6 +102,10 @@ Forward::Pick Forward::pick_next(std::uint16_t& failure) {
 
 void Forward::start() {
   write_head();
+  if (head_.empty()) {  // a host or target that would not be one line: never sent
+    base::log_error("route {}: the request for the upstream cannot be written", route_->id);
+    return stream_.reply_error_page(kBadGateway);
+  }
   connect_node();
 }
 

@@ -37,9 +37,9 @@ class LocalService {
   // `request` outlives the Task. The Task is destroyed when the client goes away: what must not stop in
   // the middle belongs into a Scope.
   virtual async::Task<LocalAnswer> serve(const LocalRequest& request) = 0;
-  // A longer body is answered with too_large() without being read.
+  // A longer body is answered with too_large() and not read to its end.
   virtual std::size_t body_bytes_max() const = 0;
-  virtual LocalAnswer too_large() const;
+  virtual LocalAnswer too_large(std::uint64_t body_bytes) const;
 };
 
 // One exchange with a LocalService, held by its Stream.

@@ -1,5 +1,6 @@
 #include "worker/proxy/stream.h"
 
+#include <algorithm>
 #include <array>
 
 #include "shared/base/check.h"
@@ -313,7 +314,8 @@ void Stream::collect_body() {
   }
   if (too_large) {
     keep_alive_ = false;
-    local_->answer = service.too_large();
+    local_->answer = service.too_large(
+        std::max<std::uint64_t>(request_.head->content_length, local_->request.body.size()));
     return send_local_answer();
   }
   if (request_body_.done()) return serve_local();

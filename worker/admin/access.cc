@@ -1,0 +1,70 @@
+#include "worker/admin/access.h"
+
+#include "shared/base/arena.h"
+#include "shared/base/log.h"
+#include "shared/http/cookie.h"
+#include "shared/http/uri.h"
+#include "worker/admin/reply.h"
+
+namespace apisix::admin {
+namespace {
+
+bool equals_in_constant_time(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned different = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) different |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return different == 0;
+}
+
+std::optional<std::string> key_of(const proxy::LocalRequest& request) {
+  base::Arena arena;
+  if (const auto arg = http::find_arg(request.query, "api_key"))
+    return std::string(http::unescape(*arg, arena));
+  if (const auto* field = request.headers->find("x-api-key")) return std::string(field->value);
+  if (const auto* field = request.headers->find(http::KnownHeader::kCookie)) {
+    if (const auto cookie = http::find_cookie(field->value, "x_api_key")) return std::string(*cookie);
+  }
+  return std::nullopt;
+}
+
+proxy::LocalAnswer refuse(const char* why) {
+  base::log_warn("failed to check token: {}", why);
+  format::Json body(::Json::objectValue);
+  body["error_msg"] = "failed to check token";
+  body["description"] = why;
+  return json_answer(401, body);
+}
+
+}  // namespace
+
+std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admin& admin,
+                                                const proxy::LocalRequest& request) {
+  if (!admin.allow_admin) return std::nullopt;
+  for (const base::Cidr& network : *admin.allow_admin) {
+    if (network.contains(request.peer_ip)) return std::nullopt;
+  }
+  base::log_error("access to the Admin API forbidden by allow_admin, client: {}",
+                  request.peer_ip.to_string());
+  return proxy::LocalAnswer{403,
+                            "text/html",
+                            "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n"
+                            "<center><h1>403 Forbidden</h1></center>\r\n</body>\r\n</html>\r\n",
+                            {}};
+}
+
+std::optional<proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
+                                            const proxy::LocalRequest& request) {
+  if (!admin.admin_key_required) return std::nullopt;
+  const auto key = key_of(request);
+  if (!key) return refuse("missing apikey");
+  for (const settings::AdminKey& row : admin.admin_key) {
+    if (row.key.empty() || !equals_in_constant_time(*key, row.key)) continue;
+    if (row.role == settings::AdminRole::kViewer && request.method != "GET") {
+      return refuse("invalid method for role viewer");
+    }
+    return std::nullopt;
+  }
+  return refuse("wrong apikey");
+}
+
+}  // namespace apisix::admin

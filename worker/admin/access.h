@@ -1,0 +1,21 @@
+// Who may use the Admin API: the socket's address must be in allow_admin, and the key must be one of
+// admin_key. No header can change the address that is looked at.
+#pragma once
+
+#include <optional>
+
+#include "shared/settings/settings.h"
+#include "worker/proxy/local_service.h"
+
+namespace apisix::admin {
+
+// Nothing: go on. Else the 403 of an address that is not allowed.
+std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admin& admin,
+                                                const proxy::LocalRequest& request);
+
+// Nothing: go on. Else the 401. The key is in ?api_key=, X-API-KEY or the cookie x_api_key, looked at in this
+// order; the comparison takes the same time for every wrong key of the right length.
+std::optional<proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
+                                            const proxy::LocalRequest& request);
+
+}  // namespace apisix::admin

@@ -1,0 +1,114 @@
+#include "worker/admin/admin_service.h"
+
+#include <fmt/format.h>
+
+#include "shared/base/text.h"
+#include "shared/http/uri.h"
+#include "worker/admin/access.h"
+#include "worker/admin/reply.h"
+
+namespace apisix::admin {
+namespace {
+
+using proxy::LocalAnswer;
+
+constexpr std::string_view kBase = "/apisix/admin";
+
+LocalAnswer page_not_found() {
+  return {404,
+          "text/html",
+          "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
+          "<center><h1>404 Not Found</h1></center>\r\n</body>\r\n</html>\r\n",
+          {}};
+}
+
+// The kinds whose objects requests of this build use; the others come with the control plane.
+bool is_served(resource::Kind kind) {
+  return kind == resource::Kind::kRoute || kind == resource::Kind::kService ||
+         kind == resource::Kind::kUpstream;
+}
+
+}  // namespace
+
+AdminService::AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
+                           const settings::Settings& settings)
+    : settings_(settings), handler_(loop, store, registry, settings.deployment.etcd.prefix) {}
+
+LocalAnswer AdminService::too_large(std::uint64_t body_bytes) const {
+  return error_answer(
+      400, fmt::format("invalid request body: request size {} is greater than the maximum size {} allowed",
+                       body_bytes, limits::kAdminBodyBytesMax));
+}
+
+async::Task<LocalAnswer> AdminService::serve(const proxy::LocalRequest& request) {
+  if (auto refused = check_address(settings_.deployment.admin, request)) co_return std::move(*refused);
+  LocalAnswer answer;
+  if (request.method == "OPTIONS" && settings_.deployment.admin.enable_admin_cors) {
+    answer = {200,
+              "text/plain",
+              "",
+              {{"Access-Control-Allow-Methods", "POST, GET, PUT, OPTIONS, DELETE, PATCH"},
+               {"Access-Control-Allow-Headers", "*"}}};
+  } else {
+    answer = co_await dispatch(request);
+    answer.headers.emplace_back("Access-Control-Expose-Headers", "*");
+    if (!settings_.deployment.admin.enable_admin_cors) answer.headers.pop_back();
+  }
+  if (settings_.deployment.admin.enable_admin_cors) add_cors(answer);
+  co_return answer;
+}
+
+void AdminService::add_cors(LocalAnswer& answer) const {
+  answer.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  answer.headers.emplace_back("Access-Control-Allow-Credentials", "true");
+  answer.headers.emplace_back("Access-Control-Max-Age", "3600");
+}
+
+// Authenticated here, before anything of the path is looked at: there is no path without a key but HEAD of
+// the base, which says nothing.
+async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& request) {
+  if (!request.path.starts_with(kBase)) co_return page_not_found();
+  std::string_view rest = request.path.substr(kBase.size());
+  if (rest.empty() && request.method == "HEAD") co_return LocalAnswer{200, "application/json", "", {}};
+  if (!rest.starts_with('/')) co_return page_not_found();
+  if (auto refused = check_key(settings_.deployment.admin, request)) co_return std::move(*refused);
+  rest.remove_prefix(1);
+  const auto next_segment = [&rest] {
+    const auto slash = rest.find('/');
+    const std::string_view segment = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
+    return segment;
+  };
+  const std::string_view plural = next_segment();
+  const std::string_view id = next_segment();
+  auto answer = co_await serve_resource(request, plural, id, rest);
+  answer.headers.emplace_back("X-API-VERSION",
+                              settings_.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
+  co_return answer;
+}
+
+async::Task<LocalAnswer> AdminService::serve_resource(const proxy::LocalRequest& request,
+                                                      std::string_view plural, std::string_view id,
+                                                      std::string_view sub_path) {
+  const auto kind = resource::find_kind_by_plural(plural);
+  if (!kind || !is_served(*kind))
+    co_return error_answer(404, "Unsupported resource type: " + std::string(plural));
+  ResourceCall call{*kind,         request.method, std::string(id), std::string(sub_path),
+                    request.query, std::nullopt};
+  if (!request.body.empty()) {
+    auto body = format::parse_json(request.body);
+    if (!body) {
+      format::Json out(::Json::objectValue);
+      out["error_msg"] = "invalid request body: " + body.error().what;
+      out["req_body"] = request.body;
+      co_return json_answer(400, out);
+    }
+    call.body = std::move(*body);
+  }
+  if (const auto ttl = http::find_arg(request.query, "ttl"); ttl && !base::parse_double(*ttl)) {
+    co_return error_answer(400, "invalid argument ttl: should be a number");
+  }
+  co_return co_await handler_.serve(std::move(call));
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,34 @@
+// AdminService: the Admin API's listener: CORS, who may use it, the path taken apart, the body parsed; then
+// a ResourceHandler answers.
+#pragma once
+
+#include <memory>
+
+#include "shared/async/scope.h"
+#include "shared/settings/settings.h"
+#include "worker/admin/resource_handler.h"
+#include "worker/limits.h"
+#include "worker/proxy/local_service.h"
+
+namespace apisix::admin {
+
+class AdminService final : public proxy::LocalService {
+ public:
+  AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
+               const settings::Settings& settings);
+
+  async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
+  std::size_t body_bytes_max() const override { return limits::kAdminBodyBytesMax; }
+  proxy::LocalAnswer too_large(std::uint64_t body_bytes) const override;
+
+ private:
+  async::Task<proxy::LocalAnswer> dispatch(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view plural,
+                                                 std::string_view id, std::string_view sub_path);
+  void add_cors(proxy::LocalAnswer& answer) const;
+
+  const settings::Settings& settings_;
+  ResourceHandler handler_;
+};
+
+}  // namespace apisix::admin
