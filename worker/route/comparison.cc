@@ -33,20 +33,19 @@ struct Left {
   std::optional<std::string_view> text;
 };
 
-Left read_left(const VariableName& name, VariableReader& variables) {
-  Left left;
-  if (name.may_be_structured()) left.json = variables.read_value(name);
-  if (left.json == nullptr) {
-    left.text = variables.read(name);
-    return left;
-  }
+Left left_of(const Json& value) {
   const char* first = nullptr;
   const char* last = nullptr;
-  if (left.json->isString() && left.json->getString(&first, &last)) {
-    left.text = std::string_view(first, static_cast<std::size_t>(last - first));
-    left.json = nullptr;
+  if (value.isString() && value.getString(&first, &last)) {
+    return {nullptr, std::string_view(first, static_cast<std::size_t>(last - first))};
   }
-  return left;
+  return {&value, std::nullopt};
+}
+
+Left read_left(const VariableName& name, VariableReader& variables) {
+  const Json* structured = name.may_be_structured() ? variables.read_value(name) : nullptr;
+  if (structured != nullptr) return left_of(*structured);
+  return {nullptr, variables.read(name)};
 }
 
 std::optional<double> number_of(const Left& left) {
@@ -121,11 +120,7 @@ bool is_element(const Left& left, const Comparison::Right& right) {
 bool has_element(const Left& left, const Comparison::Right& right) {
   const auto* value = std::get_if<Scalar>(&right);
   if (value == nullptr || left.json == nullptr || !left.json->isArray()) return false;
-  return std::ranges::any_of(*left.json, [&](const Json& element) {
-    const auto candidate = scalar_or_never(element);
-    const auto* scalar = std::get_if<Scalar>(&candidate);
-    return scalar != nullptr && !element.isNull() && *scalar == *value;
-  });
+  return std::ranges::any_of(*left.json, [&](const Json& element) { return same(left_of(element), *value); });
 }
 
 bool in_blocks(const Left& left, const Comparison::Right& right) {

@@ -7,6 +7,10 @@
 namespace apisix::route {
 namespace {
 
+std::uint32_t hash_of_id(std::string_view id) {
+  return mixed_with_space(hash_of_key(id), 0);
+}
+
 std::string reversed(std::string_view text) {
   return {text.rbegin(), text.rend()};
 }
@@ -26,21 +30,34 @@ void RouteIndex::put(RouteEntry entry) {
   erase(entry.id);
   auto owned = std::make_unique<RouteEntry>(std::move(entry));
   add_places(*owned);
-  entries_.insert(std::move(owned));
+  if (free_entries_.empty()) {
+    free_entries_.push_back(static_cast<std::uint32_t>(entries_.size()));
+    entries_.emplace_back();
+  }
+  const std::uint32_t number = free_entries_.back();
+  free_entries_.pop_back();
+  ids_.insert(hash_of_id(owned->id), number);
+  entries_[number] = std::move(owned);
 }
 
 bool RouteIndex::erase(std::string_view id) {
-  const auto it = entries_.find(id);
-  if (it == entries_.end()) return false;
-  remove_places(**it);
-  path_regexes_.erase(it->get());
-  entries_.erase(it);
+  const std::uint32_t number = number_of(id);
+  if (number == 0) return false;
+  remove_places(*entries_[number]);
+  path_regexes_.erase(entries_[number].get());
+  ids_.erase(hash_of_id(id), number);
+  entries_[number].reset();
+  free_entries_.push_back(number);
   return true;
 }
 
 const RouteEntry* RouteIndex::find(std::string_view id) const {
-  const auto it = entries_.find(id);
-  return it == entries_.end() ? nullptr : it->get();
+  return entries_[number_of(id)].get();
+}
+
+// 0 when there is none; entries_[0] is nullptr.
+std::uint32_t RouteIndex::number_of(std::string_view id) const {
+  return ids_.find(hash_of_id(id), [&](std::uint32_t number) { return entries_[number]->id == id; });
 }
 
 Place RouteIndex::place_of(const RouteEntry& entry, std::uint32_t uri_index, const PathShape& shape) const {
@@ -167,11 +184,11 @@ void RouteIndex::close_space(std::uint32_t number, std::string_view pattern) {
 std::size_t RouteIndex::memory_bytes() const {
   std::size_t total = exact_paths_.memory_bytes() + exact_hosts_.memory_bytes() + forest_.memory_bytes() +
                       lists_.capacity() * sizeof(PlaceList) + spaces_.capacity() * sizeof(Space) +
-                      entries_.bucket_count() * sizeof(void*);
+                      ids_.memory_bytes() + entries_.capacity() * sizeof(void*);
   for (const PlaceList& list : lists_) total += list.memory_bytes();
   for (const auto& entry : entries_) {
-    constexpr std::size_t kSetNodeBytes = 32;
-    total += kSetNodeBytes + sizeof(RouteEntry) + 16 + heap_bytes(entry->id) + heap_bytes(entry->uris) +
+    if (entry == nullptr) continue;
+    total += sizeof(RouteEntry) + 16 + heap_bytes(entry->id) + heap_bytes(entry->uris) +
              heap_bytes(entry->hosts) + entry->remote_addrs.capacity() * sizeof(base::Cidr);
   }
   return total;

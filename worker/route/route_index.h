@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "worker/route/key_table.h"
@@ -16,6 +15,7 @@
 #include "worker/route/place_list.h"
 #include "worker/route/radix_tree.h"
 #include "worker/route/router.h"
+#include "worker/route/slot_table.h"
 
 namespace apisix::route {
 
@@ -26,7 +26,7 @@ class RouteIndex {
   void put(RouteEntry entry);
   bool erase(std::string_view id);
   const RouteEntry* find(std::string_view id) const;
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return ids_.size(); }
   RouterKind kind() const { return kind_; }
   std::size_t memory_bytes() const;
 
@@ -34,16 +34,6 @@ class RouteIndex {
   bool match(const MatchInput& input, MatchResult& out, std::vector<Candidate>* trail) const;
 
  private:
-  struct ById {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view id) const { return hash_of_key(id); }
-    std::size_t operator()(const std::unique_ptr<RouteEntry>& entry) const { return hash_of_key(entry->id); }
-    bool operator()(const std::unique_ptr<RouteEntry>& a, std::string_view b) const { return a->id == b; }
-    bool operator()(std::string_view a, const std::unique_ptr<RouteEntry>& b) const { return a == b->id; }
-    bool operator()(const std::unique_ptr<RouteEntry>& a, const std::unique_ptr<RouteEntry>& b) const {
-      return a->id == b->id;
-    }
-  };
   struct Space {
     RadixTree prefixes;        // -> number in lists_
     std::uint32_t places = 0;  // a space without any, but 0, is given back
@@ -58,6 +48,8 @@ class RouteIndex {
     std::size_t host_suffix_size = kWholeHost;
   };
   static constexpr std::size_t kWholeHost = SIZE_MAX;  // no wildcard
+
+  std::uint32_t number_of(std::string_view id) const;
 
   // Edits.
   std::uint32_t open_space(std::string_view pattern);
@@ -81,8 +73,10 @@ class RouteIndex {
   bool check_path(const Place& place, std::size_t prefix_size, const Query& query) const;
 
   const RouterKind kind_;
-  RadixForest forest_;  // the nodes of all trees
-  std::unordered_set<std::unique_ptr<RouteEntry>, ById, ById> entries_;
+  RadixForest forest_;                                   // the nodes of all trees
+  SlotTable ids_;                                        // -> number in entries_
+  std::vector<std::unique_ptr<RouteEntry>> entries_{1};  // [0] is unused
+  std::vector<std::uint32_t> free_entries_;
   KeyTable<PlaceList> exact_paths_;
   KeyTable<std::uint32_t> exact_hosts_;  // -> space
   RadixTree wildcard_hosts_;             // what follows '*', reversed -> space
