@@ -55,11 +55,11 @@ base::Status become(const Identity& identity) {
   return {};
 }
 
-bool can_use_directory(const Identity& identity, const std::string& directory) {
+bool can_access(const Identity& identity, const std::string& path, int mode) {
   const pid_t pid = ::fork();
   if (pid < 0) return false;
   if (pid == 0) {
-    ::_exit(become(identity) && ::access(directory.c_str(), R_OK | W_OK | X_OK) == 0 ? 0 : 1);
+    ::_exit(become(identity) && ::access(path.c_str(), mode) == 0 ? 0 : 1);
   }
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {

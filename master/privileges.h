@@ -27,9 +27,9 @@ struct Identity {
 // What nginx's `user` directive means: "name" or "name group". kInvalid when either does not exist.
 base::Result<Identity> find_identity(const std::string& user);
 
-// Whether processes of `identity` can read and write inside `directory`. Asks the kernel, in a short-lived
-// child process, so that modes, groups and access lists of every parent folder count.
-bool can_use_directory(const Identity& identity, const std::string& directory);
+// access(2) as `identity` would see it, with the same `mode`. Asks the kernel, in a short-lived child
+// process, so that modes, groups and access lists of every parent folder count.
+bool can_access(const Identity& identity, const std::string& path, int mode);
 
 // Irrevocably becomes `identity`, with its groups and no capability.
 base::Status become(const Identity& identity);

@@ -62,8 +62,11 @@ base::Status settle_identity(Setup& setup) {
     }
     return {};
   }
-  give_away(data, *setup.identity);
-  if (can_use_directory(*setup.identity, data)) return {};
+  // Nothing is given away to a user that cannot get there anyway.
+  if (can_access(*setup.identity, setup.prefix, X_OK)) {
+    give_away(data, *setup.identity);
+    if (can_access(*setup.identity, data, R_OK | W_OK | X_OK)) return {};
+  }
   const std::string cannot = fmt::format("user \"{}\" cannot write into {}", setup.identity->name, data);
   if (!setup.settings.nginx_config.user.empty()) return base::invalid("nginx_config.user: " + cannot);
   setup.warnings.push_back(fmt::format(

@@ -214,7 +214,7 @@ struct NginxConfig {
     bool operator==(const Stream&) const = default;
   };
 
-  std::string user;  // empty: stay who we are
+  std::string user;  // "name" or "name group"; empty: the workers of a root master become nobody, as in nginx
   std::string error_log = "logs/error.log";
   base::LogLevel error_log_level = base::LogLevel::kWarn;
   std::int64_t worker_processes = 0;  // 0: auto; ask worker_count() (cores.h)

@@ -177,6 +177,7 @@ def test_prefix_that_nobody_can_enter(make_gateway):
     gateway.prefix.chmod(0o700)
     done = gateway.start()
     assert 'workers run as root, because user "nobody" cannot write into' in done.stderr
+    assert (gateway.prefix / "data").stat().st_uid == 0
     gateway.run("stop")
     gateway.write_config({"nginx_config": {"user": "nobody"}})
     done = gateway.run("start")
