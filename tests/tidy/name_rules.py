@@ -2,8 +2,9 @@
 import re
 
 BANNED_IN_TYPES = re.compile(r"Manager|Helper|Util(?:s|ity|ities)?(?![a-z])|Base(?![a-z])")
-BANNED_FUNCTION = re.compile(r"(?<![\w:.>])(?:\w+::)*((?:handle|process)_\w+)\s*\([^;]*$|"
-                             r"(?<![\w.>])(?:void|bool|int|auto|[A-Z]\w*(?:<[^;()]*>)?)[&*\s]+(?:\w+::)*((?:handle|process)_\w+)\s*\(")
+NOUN = r"(?!title|environment|id\b|name)"  # process_title() is a noun
+BANNED_FUNCTION = re.compile(rf"(?<![\w:.>])(?:\w+::)*((?:handle|process)_{NOUN}\w+)\s*\([^;]*$|"
+                             rf"(?<![\w.>])(?:void|bool|int|auto|[A-Z]\w*(?:<[^;()]*>)?)[&*\s]+(?:\w+::)*((?:handle|process)_{NOUN}\w+)\s*\(")
 TYPE = re.compile(r"^\s*(?:template\s*<[^;{}]*>\s*)?(?:class|struct|union|enum(?:\s+(?:class|struct))?)\s+"
                   r"(?:\[\[[^\]]*\]\]\s*)?(?:alignas\([^)]*\)\s*)?([A-Za-z_]\w*)(?=\s*(?:final\b|:(?!:)|\{|<|$))")
 
