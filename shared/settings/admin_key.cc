@@ -105,7 +105,6 @@ std::optional<std::string> with_block(const std::string& text, int number, std::
 std::optional<std::string> with_key_member(const std::string& text, const format::Yaml& yaml,
                                            const std::string& entry, const Json& members,
                                            const std::string& key, const Json& wanted) {
-  if (!members.isObject()) return std::nullopt;
   for (const std::string& name : members.getMemberNames()) {
     const int line = yaml.line_of(entry + "." + name);
     const std::vector<std::string> lines = lines_of(text);
@@ -159,12 +158,13 @@ base::Result<std::string> with_entry_filled(const std::string& text, const forma
   if (!list.isArray() || index >= list.size()) return cannot_edit("the file has no such entry");
   const auto position = static_cast<::Json::ArrayIndex>(index);
   const Json& entry = list[position];
+  if (!entry.isObject()) return cannot_edit("the entry is not a map");
   if (!is_empty_key(format::find_member(entry, "key")))
     return cannot_edit("its value is not written as an empty text");
   Json wanted = yaml.value;
   (*make_path(wanted, section))[position]["key"] = key;
   const std::string path = fmt::format("{}[{}]", section, index);
-  const bool has_member = entry.isObject() && entry.isMember("key");
+  const bool has_member = entry.isMember("key");
   auto edited = has_member ? with_filled_value(text, yaml.line_of(path + ".key"), key, wanted)
                            : with_key_member(text, yaml, path, entry, key, wanted);
   if (!edited) return cannot_edit("the file is written in an unusual way");

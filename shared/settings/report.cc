@@ -43,6 +43,7 @@ std::string Report::located(std::string_view path, std::string_view what) const 
 }
 
 void Report::fault(std::string_view path, std::string_view what) {
+  if (!path.empty() && !faulty_paths_.emplace(path).second) return;
   faults_.emplace(user_.line_of(path), located(path, what));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ class Report {
  public:
   Report(std::string file, const format::Yaml& user) : file_(std::move(file)), user_(user) {}
 
-  // "FILE:LINE: PATH: WHAT"; the line is that of PATH or its nearest ancestor in the user's file.
+  // "FILE:LINE: PATH: WHAT"; the line is that of PATH or its nearest ancestor in the user's file. Only the
+  // first fault of a path is kept: the others follow from it.
   void fault(std::string_view path, std::string_view what);
   // The same with "expected EXPECTED, got VALUE"; values of secrets are not printed.
   void expected(std::string_view path, std::string_view expected, const Json& got);
@@ -39,6 +41,7 @@ class Report {
   const std::string file_;
   const format::Yaml& user_;
   std::multimap<int, std::string> faults_;  // by line
+  std::set<std::string, std::less<>> faulty_paths_;
   std::vector<std::string> warnings_;
   std::vector<std::string> notes_;
 };

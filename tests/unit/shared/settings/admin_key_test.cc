@@ -134,6 +134,7 @@ TEST(AdminKey, WhatCannotBeEditedIsLeftAndSaid) {
            "deployment: {admin: {enable_admin_ui: true}}\n",  // where to put a block?
            "deployment: 5\n",
            "deployment: {admin: {admin_key: []}}\n",
+           "deployment: {admin: {admin_key: [text]}}\n",
        }) {
     const auto edited = with_admin_key(text, 0, "K");
     ASSERT_FALSE(edited) << *edited;

@@ -208,6 +208,11 @@ TEST(Listeners, Faults) {
   for (const auto& [text, fault] : kCases) EXPECT_THAT(faults_of(text), HasSubstr(fault)) << text;
 }
 
+TEST(Listeners, AConflictIsReportedOnce) {
+  EXPECT_EQ(faults_of("apisix: {node_listen: 9443}"),
+            "c.yaml:1: apisix.ssl.listen[0]: https listen port 9443 conflicts with http listen port");
+}
+
 TEST(Listeners, DifferentAddressesMayShareAPort) {
   EXPECT_EQ(faults_of("apisix: {node_listen: [{ip: 127.0.0.5, port: 9090}]}"), "");
   EXPECT_EQ(faults_of("apisix: {proxy_mode: http&stream, stream_proxy: {udp: [9080]}}"), "")

@@ -1,9 +1,12 @@
 #include "shared/settings/load.h"
 
+#include <filesystem>
+#include <span>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "shared/settings/defaults.h"
+#include "shared/base/file.h"
 #include "tests/unit/shared/settings/loading.h"
 
 namespace apisix::settings {
@@ -71,11 +74,17 @@ TEST(Load, AllFaultsAreFoundAtOnceInTheOrderOfTheFile) {
       "\"everything\"");
 }
 
-TEST(Load, TypesAreChecked) {
-  const struct {
-    const char* text;
-    const char* fault;
-  } kCases[] = {
+struct FaultCase {
+  const char* text;
+  const char* fault;
+};
+
+void expect_faults(std::span<const FaultCase> cases) {
+  for (const auto& [text, fault] : cases) EXPECT_THAT(faults_of(text), HasSubstr(fault)) << text;
+}
+
+TEST(Load, TypesOfApisixAreChecked) {
+  const FaultCase kCases[] = {
       {"[1]", "c.yaml: expected a map of sections, got a list"},
       {"apisix: 1", "c.yaml:1: apisix: expected a map, got the number 1"},
       {"apisix: {ssl: [1]}", "apisix.ssl: expected a map, got a list"},
@@ -103,6 +112,12 @@ TEST(Load, TypesAreChecked) {
       {"apisix: {proxy_cache: {zones: [{name: a, memory_size: 1m}, {name: a, memory_size: 1m}]}}",
        "zone \"a\" is there twice"},
       {"apisix: {proxy_cache: {zones: [{name: a, memory_size: 1m, disk_size: 1g}]}}", "(a disk zone)"},
+  };
+  expect_faults(kCases);
+}
+
+TEST(Load, TypesOfNginxConfigAreChecked) {
+  const FaultCase kCases[] = {
       {"nginx_config: {worker_processes: fast}",
        "nginx_config.worker_processes: expected auto or a whole number from 1 to 4096, got \"fast\""},
       {"nginx_config: {worker_processes: 0}", "expected auto or a whole number"},
@@ -116,6 +131,12 @@ TEST(Load, TypesAreChecked) {
       {"nginx_config: {envs: [\"A=\\n\"]}",
        "nginx_config.envs[0]: expected text (control characters are not allowed)"},
       {"nginx_config: {http: {access_log: 5}}", "expected text (quote it: \"5\"), got the number 5"},
+  };
+  expect_faults(kCases);
+}
+
+TEST(Load, TypesOfTheOtherSectionsAreChecked) {
+  const FaultCase kCases[] = {
       {"deployment: {role_traditional: {config_provider: zk}}",
        "expected one of etcd, yaml, local, got \"zk\""},
       {"deployment: {etcd: {host: [127.0.0.1:2379]}}",
@@ -148,7 +169,7 @@ TEST(Load, TypesAreChecked) {
        "discovery.kubernetes[0].default_weight: expected"},
       {"graphql: {max_size: huge}", "graphql.max_size: expected a size"},
   };
-  for (const auto& [text, fault] : kCases) EXPECT_THAT(faults_of(text), HasSubstr(fault)) << text;
+  expect_faults(kCases);
 }
 
 TEST(Load, ValuesOfSecretsAreNotPrinted) {
@@ -432,6 +453,33 @@ TEST(Load, TheNewPlaceWins) {
   EXPECT_EQ(loaded->settings.deployment.etcd.prefix, "/new");
   EXPECT_THAT(loaded->warnings,
               ElementsAre(HasSubstr("deprecated and ignored, since deployment.etcd is set")));
+}
+
+TEST(Load, TrustedCertificatesAreFoundBelowThePrefix) {
+  std::string prefix = ::testing::TempDir() + "prefix_XXXXXX";
+  ASSERT_NE(::mkdtemp(prefix.data()), nullptr);
+  std::filesystem::create_directory(prefix + "/conf");
+  ASSERT_TRUE(base::replace_file(prefix + "/conf/ca.pem", "a certificate"));
+  LoadOptions options;
+  options.config_path = "c.yaml";
+  options.prefix = prefix;
+  for (const std::string& written :
+       {std::string("ca.pem"), prefix + "/conf/ca.pem", std::string("conf/ca.pem")}) {
+    const auto loaded =
+        load_settings_text("apisix: {ssl: {ssl_trusted_certificate: " + written + "}}", options);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    EXPECT_EQ(*trusted_certificate_path(loaded->settings), prefix + "/conf/ca.pem");
+  }
+  std::filesystem::remove_all(prefix);
+}
+
+TEST(Load, SystemCertificatesAreAFileOrAnError) {
+  const auto path = trusted_certificate_path(Settings{});
+  if (path) {
+    EXPECT_TRUE(std::filesystem::exists(*path));
+  } else {
+    EXPECT_THAT(path.error().what, HasSubstr("ssl_trusted_certificate"));
+  }
 }
 
 TEST(Load, AMissingFileIsNamed) {

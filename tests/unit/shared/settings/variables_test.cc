@@ -91,6 +91,13 @@ TEST(Variables, MissingOnesAreAllNamedWithTheirLines) {
       "(${{B:=default}})");
 }
 
+TEST(Variables, AMissingOneIsNotReportedAsAWrongTypeToo) {
+  EXPECT_EQ(
+      faults_of("nginx_config: {worker_processes: \"${{N}}\"}\n"),
+      "c.yaml:1: nginx_config.worker_processes: can't find environment variable N, and no default is given "
+      "(${{N:=default}})");
+}
+
 TEST(Variables, InText) {
   Variables used;
   const EnvironmentLookup environment = [](std::string_view name) -> std::optional<std::string> {
