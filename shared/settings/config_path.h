@@ -20,6 +20,6 @@ std::string customized_config_index(const std::string& prefix);
 // conf/.customized_config_path; else profile_path(prefix, "config", "yaml"). Absolute. Does not check that
 // it exists.
 base::Result<std::string> resolve_config_path(const std::string& prefix, const std::string& given,
-                                              const EnvironmentLookup& environment = process_environment);
+                                              const EnvironmentLookup& environment = own_environment);
 
 }  // namespace apisix::settings

@@ -16,12 +16,12 @@ namespace apisix::settings {
 
 // The value of an environment variable, or none.
 using EnvironmentLookup = std::function<std::optional<std::string>(std::string_view name)>;
-std::optional<std::string> process_environment(std::string_view name);
+std::optional<std::string> own_environment(std::string_view name);
 
 struct LoadOptions {
   std::string config_path;  // as opened; faults name it
   std::string prefix;       // relative paths (certificates) are tried below it
-  EnvironmentLookup environment = process_environment;
+  EnvironmentLookup environment = own_environment;
 };
 
 struct Loaded {

@@ -156,7 +156,7 @@ base::Result<std::string> replace_variables_in_text(std::string_view text,
   return std::move(replaced.text);
 }
 
-std::optional<std::string> process_environment(std::string_view name) {
+std::optional<std::string> own_environment(std::string_view name) {
   const char* const value = std::getenv(std::string(name).c_str());
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
