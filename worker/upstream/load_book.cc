@@ -11,7 +11,7 @@ base::Ref<NodeLoad> LoadTable::load_of(std::string_view node) {
 void LoadTable::sweep(std::uint64_t before_us) {
   std::erase_if(loads_, [before_us](const auto& row) {
     const NodeLoad& load = *row.second;
-    return load.references() == 1 && load.active == 0 && load.touched_us < before_us;
+    return load.references() == 1 && load.touched_us < before_us;
   });
 }
 

@@ -16,7 +16,7 @@ class LoadTable : public base::Counted<LoadTable> {
  public:
   // The load of a node; `node` names it within the upstream, priority included.
   base::Ref<NodeLoad> load_of(std::string_view node);
-  // Drops what no picker holds and has neither active exchanges nor a measurement since `before_us`.
+  // Drops what no picker holds (so nothing is active) and was not measured since `before_us`.
   void sweep(std::uint64_t before_us);
   bool empty() const { return loads_.empty(); }
 

@@ -15,6 +15,8 @@ std::vector<LookupStep> plan_lookup(const std::string& name, const SearchRule& s
   }
   const auto dots = static_cast<std::uint32_t>(std::ranges::count(bare, '.'));
   names.insert(dots >= search.ndots ? names.begin() : names.end(), bare);
+  constexpr std::size_t kNameBytesMax = 253;
+  std::erase_if(names, [](const std::string& candidate) { return candidate.size() > kNameBytesMax; });
   std::vector<LookupStep> steps;
   for (auto& candidate : names) {
     for (const DnsType type : order) steps.push_back({candidate, type});

@@ -207,10 +207,16 @@ TEST_F(ClusterTest, ANameThatDoesNotAnswerHoldsUpOthersOnlyForAWhile) {
   world.advance_ms(200);
   EXPECT_EQ(waited.calls, 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pick_text(*cluster, context), "10.0.0.1:80");
-  world.dns->answer({"10.0.0.2"}, 300);
+  world.dns->answer({"10.0.0.2"}, 10);
   world.run();
   std::set<std::string> seen = {pick_text(*cluster, context), pick_text(*cluster, context)};
   EXPECT_EQ(seen.size(), 2u);
+  // The next time that nobody knows, requests wait again.
+  for (int second = 0; second < 200; ++second) {
+    world.advance_ms(1000);
+    while (world.dns->open() > 0) world.dns->answer({"10.0.0.2"}, 10);
+  }
+  EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
 }
 
 TEST_F(ClusterTest, NamesThatDoNotExistAreLeftOutAndAloneAre503) {
@@ -242,13 +248,15 @@ TEST_F(ClusterTest, AddressesOfANameAreSharedAndRetriesMoveOn) {
   }
   ASSERT_EQ(counts.size(), 3u);
   for (const auto& [address, count] : counts) EXPECT_NEAR(count, 1000, 150) << address;
-  PickContext context;
-  std::set<std::string> tries;
-  for (int i = 0; i < 3; ++i) {
-    tries.insert(pick_text(*cluster, context));
-    cluster->after(context, 0, {.failed = true});
+  for (int request = 0; request < 20; ++request) {
+    PickContext context;
+    std::set<std::string> tries;
+    for (int i = 0; i < 3; ++i) {
+      tries.insert(pick_text(*cluster, context));
+      cluster->after(context, 0, {.failed = true});
+    }
+    EXPECT_EQ(tries.size(), 3u);
   }
-  EXPECT_EQ(tries.size(), 3u);
 }
 
 TEST_F(ClusterTest, AKeyKeepsItsAddressOfAName) {
@@ -287,6 +295,34 @@ TEST_F(ClusterTest, AnIdleClusterAsksAgainBeforeItServes) {
   world.run();
   EXPECT_EQ(waited.calls, 1);
   EXPECT_EQ(pick_text(*cluster, context), "10.0.0.7:80");
+}
+
+TEST_F(ClusterTest, AClusterInUseNeverWaitsAgainNotEvenForNodesThatGetNothing) {
+  const auto cluster = make("roundrobin", {{"a.test", 80}, {"spare.test", 80, 1, -1}});
+  for (int second = 0; second < 300; ++second) {
+    while (world.dns->open() > 0) world.dns->answer({"10.0.0.1"}, 10);
+    PickContext context;
+    ASSERT_EQ(pick_text(*cluster, context), "10.0.0.1:80") << second;
+    world.advance_ms(1000);
+  }
+  EXPECT_EQ(world.status_of("spare.test").state, "fresh");
+}
+
+TEST_F(ClusterTest, LoadsAreForgottenAMinuteAfterTheirLastUse) {
+  const std::vector<ClusterNode> nodes = {{"10.0.0.1", 80}, {"10.0.0.2", 80}};
+  const auto measured = [&](std::uint64_t now_us) {
+    const auto table = loads.table_of("/upstreams/1", now_us);
+    return table->load_of("0#10.0.0.1:80")->touched_us;
+  };
+  auto cluster = make("ewma", nodes, "/upstreams/1");
+  PickContext context;
+  cluster->after(context, 0, {.latency_us = 1000, .now_us = 100'000'000});
+  loads.table_of("other", 200'000'000);            // sweeps
+  EXPECT_EQ(measured(200'000'000), 100'000'000u);  // the cluster holds it
+  cluster = nullptr;
+  EXPECT_EQ(measured(201'000'000), 100'000'000u);  // swept a second ago
+  loads.table_of("other", 300'000'000);
+  EXPECT_EQ(measured(300'000'000), 0u);
 }
 
 TEST_F(ClusterTest, WithoutAResolverANameIsADeadNode) {

@@ -29,6 +29,9 @@ TEST(PlanLookup, NdotsDecidesWhatComesFirst) {
   EXPECT_EQ(plan("db.east", search), (Texts{"A db.east.svc.local", "A db.east.local", "A db.east"}));
   EXPECT_EQ(plan("a.b.c", search), (Texts{"A a.b.c", "A a.b.c.svc.local", "A a.b.c.local"}));
   EXPECT_EQ(plan("db.", search), (Texts{"A db"}));
+  const std::string longest = std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') +
+                              "." + std::string(61, 'd');
+  EXPECT_EQ(plan(longest, search), (Texts{"A " + longest, "A " + longest + ".local"}));
   EXPECT_EQ(plan("db", {}, {DnsType::kA, DnsType::kAaaa}), (Texts{"A db", "AAAA db"}));
 }
 

@@ -49,6 +49,16 @@ TEST(ConsistentHash, MapsKeysAsApisixDoes) {
   EXPECT_EQ(picks(v6, "k", 0, 40), "1111011011111010101010001110110111110001");
 }
 
+TEST(ConsistentHash, AKeyOnAPointBelongsToThatPoint) {
+  ConsistentHash picker(entries_of(std::vector<std::uint32_t>(50, 1)));
+  for (NodeIndex i = 0; i < 50; ++i) {
+    // The text that the first point of the node is made of.
+    const std::string key =
+        "10.0.0." + std::to_string(i) + std::string(1, '\0') + "80" + std::string(4, '\0');
+    EXPECT_EQ(picker.pick({.hash_key = key}), i);
+  }
+}
+
 TEST(ConsistentHash, EachNodeGetsAboutItsShare) {
   ConsistentHash picker(entries_of({1, 2, 3, 4, 0}));
   std::map<NodeIndex, int> counts;

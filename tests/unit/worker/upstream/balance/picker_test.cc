@@ -2,6 +2,7 @@
 #include "worker/upstream/balance/picker.h"
 
 #include <gtest/gtest.h>
+#include <sanitizer/allocator_interface.h>
 
 #include "tests/unit/worker/upstream/balance/fixtures.h"
 
@@ -78,6 +79,33 @@ TEST(Picker, NoEntriesGiveNoNode) {
     Random random(6);
     EXPECT_EQ(make_picker(kind, {}, random)->pick({.hash_key = "key"}), kNoNode);
   }
+}
+
+std::size_t g_allocations = 0;
+
+// Counted by the sanitizer that the unit tests run with.
+TEST(Picker, PicksAllocateNothing) {
+#if __has_feature(address_sanitizer)
+  ASSERT_NE(__sanitizer_install_malloc_and_free_hooks(
+                [](const volatile void*, std::size_t) { ++g_allocations; }, [](const volatile void*) {}),
+            0);
+  for (const Balancer kind : kAll) {
+    Random random(6);
+    auto entries = entries_of(std::vector<std::uint32_t>(300, 3));
+    for (NodeIndex i = 0; i < entries.size(); ++i) entries[i].priority = i % 2 == 0 ? 0 : 1;
+    const auto picker = make_picker(kind, entries, random);
+    const std::size_t before = g_allocations;
+    TriedSet tried;
+    for (int i = 0; i < 60; ++i) {
+      const NodeIndex index = picker->pick({.hash_key = "key", .tried = &tried});
+      picker->after(index, {.latency_us = 10, .now_us = 1'000'000});
+      tried.mark(index);
+    }
+    EXPECT_EQ(g_allocations, before);
+  }
+#else
+  GTEST_SKIP() << "needs AddressSanitizer";
+#endif
 }
 
 TEST(TriedSet, KeepsAtMostItsBound) {
