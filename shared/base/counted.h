@@ -12,8 +12,6 @@ namespace apisix::base {
 template <typename T>
 class Counted {
  public:
-  Counted() = default;
-  Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
 
   void add_reference() const { ++references_; }
@@ -22,10 +20,12 @@ class Counted {
   }
   std::uint32_t references() const { return references_; }
 
- protected:
+ private:
+  friend T;
+  Counted() = default;
+  Counted(const Counted&) = delete;
   ~Counted() = default;
 
- private:
   mutable std::uint32_t references_ = 0;
 };
 

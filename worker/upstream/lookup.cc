@@ -11,7 +11,7 @@ std::vector<LookupStep> plan_lookup(const std::string& name, const SearchRule& s
   const bool absolute = name.ends_with('.');
   const std::string bare = absolute ? name.substr(0, name.size() - 1) : name;
   if (!absolute) {
-    for (const auto& domain : search.domains) names.push_back(bare + '.' + domain);
+    for (const auto& domain : search.domains) names.emplace_back(bare).append(1, '.').append(domain);
   }
   const auto dots = static_cast<std::uint32_t>(std::ranges::count(bare, '.'));
   names.insert(dots >= search.ndots ? names.begin() : names.end(), bare);

@@ -166,9 +166,9 @@ base::Ref<ResolvedHost> Resolver::follow(std::string_view host) {
   return entry;
 }
 
-const ResolvedHost* Resolver::find_cached(std::string_view host) {
-  const auto entry = follow(host);
-  return entry && entry->is_usable() ? entry.get() : nullptr;
+base::Ref<ResolvedHost> Resolver::find_cached(std::string_view host) {
+  auto entry = follow(host);
+  return entry && entry->is_usable() ? entry : nullptr;
 }
 
 bool Resolver::resolve(std::string_view host, HostWaiter& waiter) {

@@ -80,7 +80,7 @@ class Resolver {
   void touch(ResolvedHost& host) { host.last_used_ms_ = timers_.now_ms(); }
 
   // What can be used right now, without waiting; null = call resolve(). Counts as a use.
-  const ResolvedHost* find_cached(std::string_view host);
+  base::Ref<ResolvedHost> find_cached(std::string_view host);
   // Calls the waiter back (from the ready queue) once the host is usable or has failed; at once when it is
   // known already. False, and no call, when hosts_max names are known.
   bool resolve(std::string_view host, HostWaiter& waiter);

@@ -68,7 +68,7 @@ class ResolverDnsTest : public testing::Test {
   }
   Texts cached(const std::string& name) {
     Texts out;
-    if (const auto* host = resolver->find_cached(name)) {
+    if (const auto host = resolver->find_cached(name)) {
       for (const auto& address : host->addresses()) out.push_back(address.to_string());
     }
     return out;

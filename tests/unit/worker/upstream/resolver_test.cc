@@ -46,8 +46,8 @@ struct Watching {
 };
 
 Texts cached(ResolverWorld& world, const std::string& name) {
-  const auto* host = world.resolver->find_cached(name);
-  return host == nullptr ? Texts{} : texts(host->addresses());
+  const auto host = world.resolver->find_cached(name);
+  return host ? texts(host->addresses()) : Texts{};
 }
 
 TEST(Resolver, AddressesNeedNoLookup) {
