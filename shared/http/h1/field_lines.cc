@@ -123,6 +123,10 @@ ConnectionOptions read_connection(HeaderMap& headers) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     if (headers.at(i).id != KnownHeader::kConnection) continue;
     std::string_view list = headers.at(i).value;
+    if (list == "keep-alive") {  // what nearly everybody sends
+      out.keep_alive = true;
+      continue;
+    }
     for (std::string_view option = next_list_element(list); !option.empty();
          option = next_list_element(list)) {
       if (base::equals_ignore_case(option, "keep-alive")) {

@@ -203,6 +203,13 @@ const Row kLines[] = {
     {"slash in a name", "GET / HTTP/1.1\r\nHost: a\r\nX/Y: b\r\n\r\n", 400},
     {"high byte in a name", "GET / HTTP/1.1\r\nHost: a\r\nX\xe4: b\r\n\r\n", 400},
     {"quote in a name", "GET / HTTP/1.1\r\nHost: a\r\n\"X\": b\r\n\r\n", 400},
+    {"a field without name and value", "GET / HTTP/1.1\r\n:\r\nHost: a\r\n\r\n", 400},
+    {"a name continued on the next line", post("Transfer-\r\nEncoding: chunked\r\nContent-Length: 5\r\n"),
+     400},
+    {"a space instead of the colon", post("Content-Length 10\r\n"), 400},
+    {"an end of CR LF CR and another byte", "GET / HTTP/1.1\r\nHost: a\r\n\rZGET /evil: HTTP/1.1\r\n\r\n",
+     400},
+    {"LF LF in front of a value", "GET / HTTP/1.1\r\nHost: a\r\nX:\n\nGET / HTTP/1.1\r\n\r\n", 400},
     {"a second request line as a field", "GET / HTTP/1.1\r\nHost: a\r\nGET /b HTTP/1.1\r\n\r\n", 400},
 };
 INSTANTIATE_TEST_SUITE_P(Lines, Refused, ::testing::ValuesIn(kLines));
@@ -227,6 +234,12 @@ const Row kRequestLines[] = {
     {"version with two digits", "GET / HTTP/1.10\r\nHost: a\r\n\r\n", 400},
     {"version with a leading zero", "GET / HTTP/01.1\r\nHost: a\r\n\r\n", 400},
     {"version with a comma", "GET / HTTP/1,1\r\nHost: a\r\n\r\n", 400},
+    {"version above 255", "GET / HTTP/4294967297.257\r\nHost: a\r\n\r\n", 400},
+    {"version with line ends", "GET / HTTP/\r\r1.1\r\nHost: a\r\n\r\n", 400},
+    {"LF instead of the second space", "GET /\nHTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"method with quotes", "G=\":<>(e),[T];?\" /get HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"target of other characters", "GET ! HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"RTSP", "PUT /music HTTP/1.1 RTSP/1.0\r\nHost: a\r\n\r\n", 400},
     {"version of letters", "GET / HTTP/x.y\r\nHost: a\r\n\r\n", 400},
     {"version with a plus", "GET / HTTP/+1.1\r\nHost: a\r\n\r\n", 400},
     {"another protocol", "GET / HTTQ/1.1\r\nHost: a\r\n\r\n", 400},
@@ -418,6 +431,14 @@ const ChunkRow kChunks[] = {
     {"bare CR in an extension", "5;a\rb\r\nhello\r\n0\r\n\r\n"},
     {"bare LF in a quoted extension", "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n"},
     {"NUL in an extension", "5;\0\r\nhello\r\n0\r\n\r\n"s},
+    {"CR CR in front of an extension", "2\r\r;a\r\n02\r\n41\r\n0\r\n\r\n"},
+    {"CR and a byte behind the size", "2\rXab\r\n0\r\n\r\n"},
+    {"CR CR in an extension", "41;a=b\r\rXX\r\n0\r\n\r\n"},
+    {"CR and a byte in an extension", "2;a\rXab\r\n0\r\n\r\n"},
+    {"two bytes instead of the last CRLF", "0\r\nX:POST / HTTP/1.1\r\n\r \r\n"},
+    {"an empty line in front of a size", "5\r\nhello\r\n\r\n0\r\n\r\n"},
+    {"a size and text", "1these-bytes\r\nZ\r\n0\r\n\r\n"},
+    {"negative hexadecimal zero", "-0x0\r\n\r\n"},
     {"extension of 257 bytes", "5;" + std::string(257, 'a') + "\r\nhello\r\n0\r\n\r\n"},
     {"bare LF behind the last size", "0\n\r\n"},
     {"bare LF as the end", "0\r\n\n"},
@@ -432,6 +453,57 @@ const ChunkRow kChunks[] = {
     {"trailers over the limit", "0\r\nA: " + std::string(8192, 'b') + "\r\n\r\n"},
 };
 INSTANTIATE_TEST_SUITE_P(Chunks, BadChunks, ::testing::ValuesIn(kChunks));
+
+// Every byte at every place around a field that frames: either the head is refused, or the byte made the name
+// another token, or it is the white space that RFC 9112 allows around a value. Nothing in between.
+TEST(EveryByteAround, TransferEncoding) {
+  for (int c = 0; c < 256; ++c) {
+    const std::string byte(1, static_cast<char>(c));
+    for (const bool with_length : {false, true}) {
+      const std::string length = with_length ? "Content-Length: 5\r\n" : "";
+      const int another_field = is_token(byte) ? 0 : 400;
+      EXPECT_EQ(verdict(post(byte + "Transfer-Encoding: chunked\r\n" + length)), another_field) << c;
+      EXPECT_EQ(verdict(post("Transfer-Encoding" + byte + ": chunked\r\n" + length)),
+                c == ':' ? 400 : another_field)
+          << c;
+      EXPECT_EQ(verdict(post("Transfer" + byte + "Encoding: chunked\r\n" + length)),
+                c == '-' && with_length ? 400
+                : c == ':'              ? 0  // a field named Transfer
+                                        : another_field)
+          << c;
+      const int around = !with_length && (c == ' ' || c == '\t') ? 0 : 400;
+      EXPECT_EQ(verdict(post("Transfer-Encoding:" + byte + "chunked\r\n" + length)), around) << c;
+      EXPECT_EQ(verdict(post("Transfer-Encoding: chunked" + byte + "\r\n" + length)), around) << c;
+      EXPECT_EQ(verdict(post("Transfer-Encoding: chun" + byte + "ked\r\n" + length)), 400) << c;
+    }
+  }
+}
+
+TEST(EveryByteAround, ContentLength) {
+  for (int c = 0; c < 256; ++c) {
+    const std::string byte(1, static_cast<char>(c));
+    const int another_field = is_token(byte) ? 0 : 400;
+    EXPECT_EQ(verdict(post(byte + "Content-Length: 5\r\n")), another_field) << c;
+    EXPECT_EQ(verdict(post("Content-Length" + byte + ": 5\r\n")), another_field) << c;
+    const int around = c == ' ' || c == '\t' || (c >= '0' && c <= '9') ? 0 : 400;
+    EXPECT_EQ(verdict(post("Content-Length:" + byte + "5\r\n")), around) << c;
+    EXPECT_EQ(verdict(post("Content-Length: 5" + byte + "\r\n")), around) << c;
+    EXPECT_EQ(verdict(post("Content-Length: 5" + byte + "5\r\n")), c >= '0' && c <= '9' ? 0 : 400) << c;
+  }
+}
+
+TEST(EveryByteAround, ChunkSize) {
+  for (int c = 0; c < 256; ++c) {
+    const std::string byte(1, static_cast<char>(c));
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    ChunkedDecoder before;
+    before.feed(byte + "5\r\nhello");
+    EXPECT_EQ(before.bad(), !hex) << c;
+    ChunkedDecoder behind;
+    behind.feed("5" + byte + "\r\nhello");
+    EXPECT_EQ(behind.bad(), !hex && c != ';') << c;
+  }
+}
 
 TEST(ChunkExtensions, AreBoundedOverTheWholeBody) {
   const std::string chunk = "1;" + std::string(200, 'a') + "\r\nx\r\n";
