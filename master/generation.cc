@@ -202,8 +202,8 @@ void Generation::quit() {
   for (const auto& member : members_) mark_leaving(*member);
   listeners_.close();
   tell_all(MessageKind::kQuit);
-  deadline_.set_after_ms(
-      static_cast<std::uint64_t>(setup_->settings.nginx_config.worker_shutdown_timeout_ms));
+  const std::int64_t limit_ms = setup_->settings.nginx_config.worker_shutdown_timeout_ms;
+  if (limit_ms > 0) deadline_.set_after_ms(static_cast<std::uint64_t>(limit_ms));  // 0: no limit, as in nginx
 }
 
 void Generation::stop() {

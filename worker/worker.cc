@@ -6,6 +6,7 @@
 
 #include "shared/async/scope.h"
 #include "shared/base/log.h"
+#include "shared/base/process_title.h"
 #include "shared/event/loop.h"
 #include "shared/settings/settings.h"
 #include "shared/store/local_store.h"
@@ -185,6 +186,7 @@ class Worker {
   void drain() {
     if (services_.draining) return;
     services_.draining = true;
+    base::set_process_title("worker process is shutting down");
     for (auto& listener : listeners_) listener->stop();
     services_.connections.drain();
     const std::int64_t limit = context_.settings.nginx_config.worker_shutdown_timeout_ms;

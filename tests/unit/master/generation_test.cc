@@ -182,5 +182,16 @@ TEST_F(GenerationTest, WorkerThatDrainsTooLongIsStopped) {
   EXPECT_EQ(generation->state(), State::kStopping);
 }
 
+TEST_F(GenerationTest, NoShutdownTimeoutMeansNoLimit) {
+  auto generation = make(drains_for_ever, 1, 0);
+  generation->start();
+  run_until(*generation, [&] { return ready > 0; });
+  generation->quit();
+  for (int i = 0; i < 20; ++i) loop.run_once(10);
+  EXPECT_EQ(generation->state(), State::kDraining);
+  EXPECT_FALSE(generation->is_empty());
+  end(*generation);
+}
+
 }  // namespace
 }  // namespace apisix::master
