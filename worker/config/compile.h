@@ -1,22 +1,23 @@
-// JSON objects that passed their schema -> what requests use (compiled.h).
+// Stored objects -> what requests use (compiled.h).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "shared/base/result.h"
-#include "shared/format/json.h"
+#include "shared/resource/upstream.h"
 #include "worker/config/compiled.h"
 
 namespace apisix::config {
 
-// `id` names the upstream over its versions: its balancing state survives edits.
+// `id` names the upstream over its versions: its balancing state survives edits. The error says what this
+// gateway cannot do with it.
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::string& id,
-                                                                 const format::Json& upstream,
+                                                                 const resource::Upstream& upstream,
                                                                  const upstream::ClusterWorld& world,
                                                                  std::uint64_t now_us);
 
-// {connect, send, read} in seconds, fractions allowed; none when it is absent.
-std::optional<Timeouts> compile_timeouts(const format::Json& timeout);
+std::optional<Timeouts> compile_timeouts(const std::optional<resource::Timeouts>& timeouts);
 
 }  // namespace apisix::config

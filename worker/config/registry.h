@@ -95,6 +95,9 @@ class Registry {
   base::Ref<UpstreamSlot> upstream_of(RouteObject& route, const format::Json& value,
                                       const ServiceObject* service);
   base::Ref<UpstreamSlot> slot_of(std::string_view upstream_id);
+  // `key` names the upstream over its versions.
+  base::Result<base::Ref<const CompiledUpstream>> compile_json(const std::string& key,
+                                                               const format::Json& upstream);
 
   event::Loop& loop_;
   store::Store& store_;

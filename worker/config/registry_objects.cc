@@ -99,10 +99,13 @@ base::Status Registry::put_service(const store::Item& item) {
   service->value = std::move(*value);
   service->upstream_id = text_of(find_member(service->value, "upstream_id"));
   if (const Json& own = find_member(service->value, "upstream"); own.isObject()) {
-    auto compiled = compile_upstream(item.key, own, world_, loop_.clock().monotonic_us());
-    if (!compiled) return std::unexpected(compiled.error());
+    // What cannot be used (an unsupported scheme) leaves the slot empty: 502, as for a missing upstream.
     service->own_upstream = base::make_counted<UpstreamSlot>();
-    service->own_upstream->current = std::move(*compiled);
+    if (auto compiled = compile_json(item.key, own)) {
+      service->own_upstream->current = std::move(*compiled);
+    } else {
+      reject(item, compiled.error().what);
+    }
   }
   const std::string id = service->id;
   services_[id] = std::move(service);
@@ -132,6 +135,13 @@ void Registry::touch_routes_of(std::string_view service_id) {
 
 // --- upstreams
 
+base::Result<base::Ref<const CompiledUpstream>> Registry::compile_json(const std::string& key,
+                                                                       const Json& upstream) {
+  const auto parsed = resource::parse_upstream(upstream);
+  if (!parsed) return std::unexpected(parsed.error());
+  return compile_upstream(key, *parsed, world_, loop_.clock().monotonic_us());
+}
+
 base::Ref<UpstreamSlot> Registry::slot_of(std::string_view upstream_id) {
   const auto found = upstreams_.find(upstream_id);
   if (found != upstreams_.end()) return found->second;
@@ -141,7 +151,7 @@ base::Ref<UpstreamSlot> Registry::slot_of(std::string_view upstream_id) {
 base::Status Registry::put_upstream(const store::Item& item) {
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
-  auto compiled = compile_upstream(item.key, *value, world_, loop_.clock().monotonic_us());
+  auto compiled = compile_json(item.key, *value);
   if (!compiled) return std::unexpected(compiled.error());
   slot_of(split_key(item.key).second)->current = std::move(*compiled);
   return {};
@@ -217,7 +227,7 @@ base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
   const auto value = format::parse_json(route.value);  // it was parsed before
   compiled->id = route.id;
   compiled->name = text_of(find_member(*value, "name"));
-  compiled->timeouts = compile_timeouts(find_member(*value, "timeout"));
+  compiled->timeouts = compile_timeouts(resource::parse_timeouts(find_member(*value, "timeout")));
   const auto found = services_.find(route.service_id);
   const ServiceObject* service = found != services_.end() ? found->second.get() : nullptr;
   if (!route.service_id.empty() && service == nullptr) {
@@ -253,8 +263,7 @@ base::Ref<UpstreamSlot> Registry::upstream_of(RouteObject& route, const Json& va
   const Json& own = find_member(value, "upstream");
   if (own.isObject()) {
     if (route.own_upstream) return route.own_upstream;
-    auto compiled =
-        compile_upstream(options_.prefix + "/routes/" + route.id, own, world_, loop_.clock().monotonic_us());
+    auto compiled = compile_json(options_.prefix + "/routes/" + route.id, own);
     if (!compiled) {
       base::log_error("route {}: {}", route.id, compiled.error().what);
       return nullptr;
