@@ -35,7 +35,7 @@ class SchemaCheck {
   bool run_branch(const SchemaNode& node, Json& value);  // its fault is not told
   bool fail(Words words);
   bool fail_within(Words words);  // put before the fault of a nested run
-  bool pass(BrokenRule broken) { return broken ? fail({broken.message}) : true; }
+  bool pass(const BrokenRule& broken) { return broken ? fail({broken.message}) : true; }
 
   std::string fault_;
   int depth_ = 0;

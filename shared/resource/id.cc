@@ -44,7 +44,7 @@ base::Result<std::string> settle_id(Kind kind, std::string_view path_id, bool ne
   const std::string words(info.words);
   const format::Json& written = format::find_member(body, "id");
   const std::string written_id = id_text(written);
-  const std::string id = path_id.empty() ? written_id : std::string(path_id);
+  std::string id = path_id.empty() ? written_id : std::string(path_id);
   const bool has_id = !path_id.empty() || !written.isNull();
   if (needs_id && !has_id) return base::invalid("missing " + words + " id");
   if (!needs_id && has_id) return base::invalid("wrong " + words + " id, do not need it");

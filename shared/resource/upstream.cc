@@ -28,7 +28,7 @@ base::Status read_name(const Json& object, std::string_view member,
   return {};
 }
 
-std::string bracketed(std::string host) {
+std::string bracketed(const std::string& host) {
   return is_bare_ipv6(host) ? '[' + host + ']' : host;
 }
 

@@ -219,6 +219,7 @@ TEST(Validate, ListsAllFaultsOfTheSchema) {
       Kind::kRoute, R"({"url":"/","upsteam":{},"status":"1","methods":["get"],"host":"a","hosts":["b"]})");
   EXPECT_EQ(validation.error_msg, "only one of host or hosts is allowed");
   std::vector<std::string> told;
+  told.reserve(validation.faults.size());
   for (const auto& fault : validation.faults) told.push_back(fault.pointer + ": " + fault.hint);
   EXPECT_EQ(told, (std::vector<std::string>{
                       "/methods/0: did you mean \"GET\"?", "/status: write 1 without quotes",
@@ -269,8 +270,23 @@ TEST(ValidateHooks, AreAskedInOrderAndAllListed) {
       refusing_hooks());
   EXPECT_EQ(validation.error_msg, "unknown plugin [x]");
   std::vector<std::string> pointers;
+  pointers.reserve(validation.faults.size());
   for (const auto& fault : validation.faults) pointers.push_back(fault.pointer);
   EXPECT_EQ(pointers, (std::vector<std::string>{"/plugins/x", "/plugins/y", "/vars", "/filter_func"}));
+}
+
+// @pair, @good and @bad stand for texts that are long enough for a certificate and its key.
+std::string with_certificates(std::string object) {
+  const std::string good(128, 'g');
+  const auto replace = [&](const std::string& mark, const std::string& text) {
+    for (auto at = object.find(mark); at != std::string::npos; at = object.find(mark)) {
+      object.replace(at, mark.size(), text);
+    }
+  };
+  replace("@pair", R"("cert":"@good","key":"@good")");
+  replace("@good", good);
+  replace("@bad", "bad" + good);
+  return object;
 }
 
 TEST(ValidateHooks, TextsOfEachKind) {
@@ -279,9 +295,6 @@ TEST(ValidateHooks, TextsOfEachKind) {
     Kind kind;
     std::string object, path_id, error_msg;
   };
-  const std::string good(128, 'g');
-  const std::string bad = "bad" + good;
-  const std::string pair = R"("cert":")" + good + R"(","key":")" + good + '"';
   for (const auto& [kind, object, path_id, error_msg] : std::initializer_list<Row>{
            {Kind::kRoute, R"({"uri":"/","upstream_id":1,"vars":[[]]})", "",
             "failed to validate the 'vars' expression: invalid operator '='"},
@@ -306,19 +319,17 @@ TEST(ValidateHooks, TextsOfEachKind) {
            {Kind::kPluginMetadata, "{}", "", "missing plugin name"},
            {Kind::kPluginMetadata, "{}", "x", "invalid plugin name"},
            {Kind::kCredential, R"({"id":"jack/credentials/c1","name":"c"})", "", ""},
-           {Kind::kSsl, R"({"sni":"a.com",)" + pair + "}", "", ""},
-           {Kind::kSsl, "{" + pair + "}", "", "invalid configuration: then clause did not match"},
-           {Kind::kSsl, R"({"type":"client",)" + pair + "}", "", ""},
+           {Kind::kSsl, R"({"sni":"a.com",@pair})", "", ""},
+           {Kind::kSsl, "{@pair}", "", "invalid configuration: then clause did not match"},
+           {Kind::kSsl, R"({"type":"client",@pair})", "", ""},
            {Kind::kSsl, R"({"type":"client"})", "", "invalid configuration: else clause did not match"},
-           {Kind::kSsl, R"({"sni":"a.com","cert":")" + bad + R"(","key":")" + good + "\"}", "",
-            "failed to parse cert: no"},
-           {Kind::kSsl, R"({"sni":"a.com","cert":"$secret://v/1/c","key":")" + bad + "\"}", "", ""},
-           {Kind::kSsl, R"({"sni":"a.com",)" + pair + R"(,"certs":[")" + good + "\"]}", "",
+           {Kind::kSsl, R"({"sni":"a.com","cert":"@bad","key":"@good"})", "", "failed to parse cert: no"},
+           {Kind::kSsl, R"({"sni":"a.com","cert":"$secret://v/1/c","key":"@bad"})", "", ""},
+           {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good"]})", "",
             "mismatched number of certs and keys"},
-           {Kind::kSsl,
-            R"({"sni":"a.com",)" + pair + R"(,"certs":[")" + good + R"("],"keys":[")" + bad + "\"]}", "",
+           {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good"],"keys":["@bad"]})", "",
             "failed to handle cert-key pair[1]: failed to parse key: no"},
-           {Kind::kSsl, R"({"sni":"a.com",)" + pair + R"(,"client":{"ca":")" + bad + "\"}}", "",
+           {Kind::kSsl, R"({"sni":"a.com",@pair,"client":{"ca":"@bad"}})", "",
             "failed to validate client_cert: failed to parse cert: no"},
            {Kind::kStreamRoute, R"({"remote_addr":"10.0.0.0/8","server_port":9100})", "", ""},
            {Kind::kStreamRoute, R"({"plugins":{"x":{}}})", "", "stream: unknown plugin [x]"},
@@ -329,7 +340,7 @@ TEST(ValidateHooks, TextsOfEachKind) {
            {Kind::kGraphqlCostDecoration, "{}", "",
             "invalid configuration: property \"field_path\" is required"},
        }) {
-    EXPECT_EQ(checked(kind, object, hooks, path_id).error_msg, error_msg) << object;
+    EXPECT_EQ(checked(kind, with_certificates(object), hooks, path_id).error_msg, error_msg) << object;
   }
 }
 
