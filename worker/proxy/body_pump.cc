@@ -23,7 +23,7 @@ void BodyPump::start(http::Framing in, std::uint64_t content_length, http::Frami
   left_ = in == http::Framing::kLength ? content_length : 0;
   done_ = in == http::Framing::kNone || (in == http::Framing::kLength && content_length == 0);
   decoder_ = http::ChunkedDecoder();
-  trailers_ = {};
+  trailers_.clear();
 }
 
 BodyPump::Step BodyPump::take(std::string_view raw, Pieces& out) {
@@ -56,7 +56,7 @@ void BodyPump::add_content(std::string_view content, Pieces& out) {
 void BodyPump::add_end(Pieces& out) {
   if (out_ != http::Framing::kChunked) return;
   http::HeaderMap fields;
-  if (!trailers_.empty() && http::parse_trailers(trailers_, arena_, kTrailersMax, fields) &&
+  if (!trailers_.empty() && http::parse_trailers(trailers_.view(), arena_, kTrailersMax, fields) &&
       !fields.empty()) {
     std::string_view lines;
     for (const http::HeaderField& field : fields) {
@@ -82,7 +82,7 @@ BodyPump::Step BodyPump::take_chunked(std::string_view raw, Pieces& out) {
       out.add(step.bytes);
       content += step.bytes.size();
     } else if (step.result == http::ChunkedDecoder::Result::kTrailers) {
-      if (reframe) trailers_ = arena_.concat(trailers_, step.bytes);
+      if (reframe) trailers_.append(arena_, step.bytes);
     } else if (step.result != http::ChunkedDecoder::Result::kNeedMore) {
       result = step.result == http::ChunkedDecoder::Result::kDone ? Result::kDone : Result::kBad;
       break;

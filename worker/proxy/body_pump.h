@@ -11,7 +11,7 @@
 
 #include <sys/uio.h>
 
-#include "shared/base/arena.h"
+#include "shared/base/arena_text.h"
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/message.h"
@@ -73,7 +73,7 @@ class BodyPump {
 
   base::Arena& arena_;
   http::ChunkedDecoder decoder_;
-  std::string_view trailers_;  // section so far, in the arena
+  base::ArenaText trailers_;  // section so far
   std::uint64_t left_ = 0;
   http::Framing in_ = http::Framing::kNone;
   http::Framing out_ = http::Framing::kNone;

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "shared/base/check.h"
-#include "shared/http/h1/head_scanner.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
@@ -57,9 +56,10 @@ void ClientConnection::on_readable() {
       break;
   }
   const std::string_view bytes(scratch.data(), got.bytes);
+  drop_consumed_input();
   if (input_ != nullptr) {
-    input_->append(bytes);
-    unread_ = *input_;
+    input_->bytes.append(bytes);
+    unread_ = input_->bytes;
   } else {
     unread_ = bytes;
   }
@@ -71,7 +71,7 @@ void ClientConnection::on_readable() {
 void ClientConnection::on_peer_closed() {
   peer_closed_ = true;
   if (stream_ != nullptr) {
-    stream_->on_client_gone();
+    stream_->on_client_closed();
     return;
   }
   close();
@@ -112,12 +112,14 @@ void ClientConnection::advance() {
 // True when a stream began, or the connection ended: there may be more to do.
 bool ClientConnection::try_head() {
   if (unread_.empty()) return false;
-  http::HeadScanner scanner(http::HeadKind::kRequest);
+  http::HeadScanner fresh(http::HeadKind::kRequest);
+  http::HeadScanner& scanner = input_ != nullptr ? input_->scanner : fresh;
   switch (scanner.scan(unread_)) {
     case http::HeadScanner::Result::kFound: {
       const std::string_view head =
           unread_.substr(scanner.skipped_bytes(), scanner.head_bytes() - scanner.skipped_bytes());
       consume_unread(scanner.head_bytes());
+      scanner.reset();
       begin_stream(head);
       return true;
     }
@@ -154,23 +156,31 @@ void ClientConnection::begin_stream(std::string_view head) {
 // Bytes that nobody took: the scratch will be overwritten, so they move into a buffer of our own. Reading
 // stops when it is full, and so does the peer.
 void ClientConnection::keep_unread() {
-  if (unread_.empty()) {
-    input_.reset();
-  } else if (input_ == nullptr) {
-    input_ = std::make_unique<std::string>(unread_);
-    unread_ = *input_;
-  } else if (unread_.size() != input_->size()) {
-    input_->erase(0, input_->size() - unread_.size());
-    unread_ = *input_;
+  if (input_ == nullptr && !unread_.empty()) {
+    input_ = std::make_unique<Input>(Input{std::string(unread_)});
+    unread_ = input_->bytes;
+  } else {
+    drop_consumed_input();
   }
   const bool full = unread_.size() >= limits::kInputPendingBytesMax;
   if (watch_.wants_read() == full && !peer_closed_) watch_.want_read(!full);
   if (stream_ != nullptr && output_.empty()) {
     if (stream_->waits_for_body()) {
-      timer_.set_after_ms(services_.options.client_body_timeout_ms);
+      timer_.set_after_ms(stream_->begin_body_wait());
     } else {
       timer_.cancel();
     }
+  }
+}
+
+// What was consumed must be gone before anything is read behind it, or it would be read twice.
+void ClientConnection::drop_consumed_input() {
+  if (input_ == nullptr) return;
+  if (unread_.empty()) {
+    input_.reset();
+  } else if (unread_.size() != input_->bytes.size()) {
+    input_->bytes.erase(0, input_->bytes.size() - unread_.size());
+    unread_ = input_->bytes;
   }
 }
 
@@ -231,12 +241,19 @@ void ClientConnection::end_stream(ClientFate fate) {
       return close();
     case ClientFate::kLinger:
       return start_linger();
+    case ClientFate::kReset:
+      return close(/*by_reset=*/true);
     case ClientFate::kKeep:
       break;
   }
   state_ = State::kIdle;
   arm_idle_timer();
-  if (!unread_.empty()) advance();
+  if (unread_.empty()) {
+    input_.reset();
+    watch_.want_read(true);
+  } else {
+    advance();
+  }
 }
 
 void ClientConnection::arm_idle_timer() {
@@ -281,16 +298,22 @@ void ClientConnection::on_timer(void* self) {
   connection.close();
 }
 
+// A request that is in the socket already, sent before the client could know, is served.
 void ClientConnection::drain() {
+  if (state_ == State::kIdle) on_readable();
   if (state_ == State::kIdle) close();
 }
 
-void ClientConnection::close() {
+void ClientConnection::close(bool by_reset) {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
   timer_.cancel();
   watch_.stop();
-  socket_.close();
+  if (by_reset) {
+    socket_.reset();
+  } else {
+    socket_.close();
+  }
   unread_ = {};
   services_.tallies.active.subtract();
   services_.connections.bury(*this);

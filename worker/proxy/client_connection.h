@@ -16,6 +16,7 @@
 
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
+#include "shared/http/h1/head_scanner.h"
 #include "shared/net/buffer_chain.h"
 #include "shared/net/socket.h"
 #include "worker/proxy/close_rules.h"
@@ -60,10 +61,17 @@ class ClientConnection {
   bool peer_closed() const { return peer_closed_; }
   // Drain: closes it when idle; a busy one closes after its response.
   void drain();
-  // Ends it without ceremony.
-  void close();
+  // Ends it without ceremony. By a reset the client reads an error instead of an end.
+  void close(bool by_reset = false);
 
  private:
+  // What could not be consumed in the turn it arrived. The scanner remembers how far a head that comes in
+  // pieces was looked at; it is fresh in every state but kHead.
+  struct Input {
+    std::string bytes;
+    http::HeadScanner scanner{http::HeadKind::kRequest};
+  };
+
   friend class ConnectionList;
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
@@ -74,6 +82,7 @@ class ClientConnection {
   bool try_head();
   void begin_stream(std::string_view head);
   void keep_unread();
+  void drop_consumed_input();
   void arm_idle_timer();
   void start_linger();
 
@@ -84,13 +93,12 @@ class ClientConnection {
   event::Timer timer_;
   net::BufferChain output_;
   std::unique_ptr<Stream> stream_;
-  std::unique_ptr<std::string> input_;  // what could not be consumed in the turn it arrived
-  std::string_view unread_;             // into the scratch, or into input_
+  std::unique_ptr<Input> input_;
+  std::string_view unread_;  // into the scratch, or the end of input_
   plugin::ClientInfo info_;
   ClientConnection* previous_ = nullptr;  // in ConnectionList
   ClientConnection* next_ = nullptr;
   std::uint32_t lingered_bytes_ = 0;
-  std::uint32_t scanned_ = 0;  // of unread_, by the head scanner
   State state_ = State::kIdle;
   bool peer_closed_ = false;
   bool advancing_ = false;

@@ -3,10 +3,12 @@
 namespace apisix::proxy {
 
 ClientFate decide_client(const ClientExchange& exchange) {
-  if (!exchange.response_complete) return ClientFate::kClose;
+  if (!exchange.response_complete) {
+    return exchange.response_delimited ? ClientFate::kClose : ClientFate::kReset;
+  }
   if (!exchange.request_read) return ClientFate::kLinger;
   if (!exchange.response_delimited || !exchange.wants_keep_alive || exchange.draining) {
-    return ClientFate::kClose;
+    return exchange.more_received ? ClientFate::kLinger : ClientFate::kClose;
   }
   return ClientFate::kKeep;
 }

@@ -11,6 +11,7 @@ enum class ClientFate : std::uint8_t {
   kKeep,    // read the next request
   kClose,   // everything was read: close now
   kLinger,  // the client may still be sending: close our side, discard the rest for a while
+  kReset,   // the end of the connection would be taken for the end of the body: close by a reset
 };
 
 struct ClientExchange {
@@ -19,6 +20,7 @@ struct ClientExchange {
   bool response_complete;   // we sent all that its framing promised
   bool response_delimited;  // its end is visible without closing (length, chunked or no body)
   bool draining;            // the worker is shutting down
+  bool more_received;       // bytes behind this request: closing on them would reset the connection
 };
 
 ClientFate decide_client(const ClientExchange& exchange);

@@ -66,9 +66,10 @@ void Forward::begin_exchange() {
   scanner_.reset();
   partial_head_.reset();
   request_sent_ = false;
+  send_failed_ = false;
   Pieces pieces;
   pieces.add(head_);
-  pieces.add(replay_);
+  pieces.add(replay_.view());
   if (!stream_.request_body().done()) stream_.send_continue_if_expected();
   if (!pump_request(pieces)) return;
   arm_timer();
@@ -77,6 +78,7 @@ void Forward::begin_exchange() {
 void Forward::on_request_bytes() {
   if (state_ == State::kTunnel) return pump_tunnel_to_upstream();
   if (state_ != State::kAwaitHead && state_ != State::kBody) return;
+  if (connection_ == nullptr) return;  // answered already, the client is still taking it
   Pieces pieces;
   if (!stream_.request_body().done() && pump_request(pieces)) arm_timer();
 }
@@ -111,17 +113,8 @@ bool Forward::pump_request(Pieces& pieces) {
 bool Forward::send(Pieces& pieces) {
   const net::IoResult result = connection_->write(pieces.span());
   if (result.kind == net::IoResult::Kind::kError) {
-    // The node may have answered before it closed (413 to a long body): that answer counts.
-    if (any_bytes_sent_ && !connection_->is_reused()) {
-      connection_->want_write(false);
-      request_sent_ = false;
-      replayable_ = false;
-      to_upstream_.clear();
-      send_failed_ = true;
-      return true;
-    }
-    on_attempt_failed(Failure::kSend);
-    return false;
+    on_send_failed(pieces);
+    return send_failed_;
   }
   any_bytes_sent_ = true;
   attempt_->bytes_sent += pieces.bytes();
@@ -130,16 +123,34 @@ bool Forward::send(Pieces& pieces) {
   return true;
 }
 
+// The node takes no more. It may have answered before it closed (413 to a long body): when it has seen some
+// of the request, reading decides what happened; the rest of the body is read and dropped until then.
+void Forward::on_send_failed(const Pieces& pieces) {
+  if (attempt_->bytes_sent > 0) {
+    connection_->want_write(false);
+    to_upstream_.clear();
+    send_failed_ = true;
+    return;
+  }
+  if (!any_bytes_sent_) {  // all of the body that was taken is in `pieces`, behind the head
+    replayable_ = true;
+    replay_.clear();
+    for (const iovec& piece : pieces.span().subspan(1)) {
+      replay_.append(stream_.request().arena, {static_cast<const char*>(piece.iov_base), piece.iov_len});
+    }
+  }
+  on_attempt_failed(Failure::kSend);
+}
+
 void Forward::remember_for_replay(std::span<const iovec> pieces) {
   if (!replayable_) return;
   for (const iovec& piece : pieces) {
     if (replay_.size() + piece.iov_len > limits::kReplayBytesMax) {
       replayable_ = false;
-      replay_ = {};
+      replay_.clear();
       return;
     }
-    replay_ = stream_.request().arena.concat(
-        replay_, std::string_view(static_cast<const char*>(piece.iov_base), piece.iov_len));
+    replay_.append(stream_.request().arena, {static_cast<const char*>(piece.iov_base), piece.iov_len});
   }
 }
 
@@ -149,25 +160,26 @@ void Forward::on_upstream_writable() {
     const std::size_t count = to_upstream_.front(pieces);
     const net::IoResult result = connection_->write({pieces.data(), count});
     if (result.kind == net::IoResult::Kind::kError) {
-      if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kSend);
-      return fail_response("cannot send to upstream");
+      if (state_ == State::kTunnel) return stream_.end_tunnel();
+      on_send_failed({});
+      if (!send_failed_) return;
+      break;
     }
     if (!result.done()) return arm_timer();
     to_upstream_.consume(result.bytes);
   }
   connection_->want_write(false);
-  if (state_ == State::kTunnel) {
-    if (client_half_closed_) connection_->shutdown_write();
-  } else {
+  if (state_ != State::kTunnel) {
     request_sent_ = stream_.request_body().done();
     arm_timer();
   }
   stream_.client().want_request_bytes();
+  if (state_ == State::kTunnel) settle_tunnel();
 }
 
 bool Forward::wants_request_bytes() const {
-  return (state_ == State::kAwaitHead || state_ == State::kBody) && !stream_.request_body().done() &&
-         to_upstream_.empty();
+  return (state_ == State::kAwaitHead || state_ == State::kBody) && connection_ != nullptr &&
+         !stream_.request_body().done() && to_upstream_.empty();
 }
 
 // One timer for the node's side: what it has to do next decides how long it may take.
@@ -207,6 +219,7 @@ void Forward::on_response_bytes(std::string_view bytes) {
     Pieces pieces;
     pieces.add(bytes);
     stream_.request().response.body_bytes_sent += bytes.size();
+    connection_->timer().set_after_ms(timeouts_.read_ms);
     if (stream_.write(pieces)) pause_if_client_is_slow();
     return;
   }
@@ -306,9 +319,11 @@ void Forward::pump_response(std::string_view bytes, Pieces& pieces) {
     if (step.result == BodyPump::Result::kBad) return fail_response("malformed chunked body");
     const bool done = step.result == BodyPump::Result::kDone;
     // Release first: the client's next request, which this write may allow, finds the connection pooled.
-    if (done)
-      release(
-          may_pool_upstream({response_keep_alive_, true, request_sent_ && !send_failed_, !bytes.empty()}));
+    if (done) {
+      const bool pool =
+          may_pool_upstream({response_keep_alive_, true, request_sent_ && !send_failed_, !bytes.empty()});
+      release(pool ? Parting::kPool : Parting::kClose);
+    }
     if (!stream_.write(pieces)) return;
     if (done) return stream_.on_response_complete();
     if (bytes.empty() || step.consumed == 0) break;
@@ -325,6 +340,7 @@ void Forward::pause_if_client_is_slow() {
 }
 
 void Forward::on_client_drained() {
+  if (state_ == State::kTunnel && upstream_half_closed_) return settle_tunnel();
   if (!reading_paused_ || connection_ == nullptr) return;
   reading_paused_ = false;
   connection_->want_read(true);
@@ -338,14 +354,14 @@ void Forward::on_upstream_closed() {
   if (response_body_.on_sender_closed(pieces) == BodyPump::Result::kBad) {
     return fail_response("upstream prematurely closed connection");
   }
-  release(false);
+  release(Parting::kClose);
   if (stream_.write(pieces)) stream_.on_response_complete();
 }
 
 // The head is out: all that is left is to make sure that the client notices.
 void Forward::fail_response(const char* what) {
   base::log_error("{} while reading the response of {}", what, node_text());
-  release(false);
+  release(Parting::kReset);
   stream_.abort_response();
 }
 

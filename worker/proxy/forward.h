@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/arena_text.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
 #include "shared/net/buffer_chain.h"
@@ -46,8 +47,8 @@ class Forward final : public upstream::Connection::User {
   void on_client_drained();
   // Nobody wants the answer any more: the node hears of it at once.
   void abort();
-  // A tunnel's client closed its side: passes that on. False when there is no other side any more.
-  bool on_tunnel_client_closed();
+  // A tunnel's client closed its side: passes that on, behind what it had sent.
+  void on_tunnel_client_closed();
   // Body bytes are awaited from the client, and nothing else is.
   bool wants_request_bytes() const;
 
@@ -81,7 +82,9 @@ class Forward final : public upstream::Connection::User {
   void on_attempt_failed(Failure failure);
   bool may_retry(Failure failure) const;
   bool was_stale(Failure failure) const;
-  void release(bool reusable);
+  // What becomes of the node's connection: kept for the next request, closed, or broken off.
+  enum class Parting : std::uint8_t { kPool, kClose, kReset };
+  void release(Parting parting);
   void drop_connection();
   void tell_balancer(bool failed);
 
@@ -89,6 +92,7 @@ class Forward final : public upstream::Connection::User {
   void begin_exchange();
   bool pump_request(Pieces& pieces);
   bool send(Pieces& pieces);
+  void on_send_failed(const Pieces& pieces);
   void remember_for_replay(std::span<const iovec> pieces);
   void arm_timer();
 
@@ -107,6 +111,7 @@ class Forward final : public upstream::Connection::User {
   void begin_upgrade(http::ResponseHead& head, std::string_view bytes);
   void pump_tunnel_to_upstream();
   void on_tunnel_upstream_closed();
+  void settle_tunnel();
 
   Stream& stream_;
   Services& services_;
@@ -120,7 +125,7 @@ class Forward final : public upstream::Connection::User {
   upstream::Endpoint endpoint_;
   plugin::Attempt* attempt_ = nullptr;
   std::string_view head_;         // of the request, for this node
-  std::string_view replay_;       // body bytes sent so far, framed, for a retry
+  base::ArenaText replay_;        // body bytes sent so far, framed, for a retry
   net::BufferChain to_upstream_;  // what a short write left
   BodyPump response_body_;
   http::HeadScanner scanner_{http::HeadKind::kResponse};
@@ -137,6 +142,7 @@ class Forward final : public upstream::Connection::User {
   bool reading_paused_ = false;
   bool client_half_closed_ = false;
   bool upstream_half_closed_ = false;
+  bool upstream_told_ = false;  // that the client half-closed
 };
 
 const char* to_string(Forward::State state);

@@ -43,7 +43,8 @@ Forward::~Forward() {
 }
 
 void Forward::abort() {
-  if (connection_ != nullptr) release(false);
+  // After a tunnel both sides said all they had to: what is on its way may still arrive.
+  if (connection_ != nullptr) release(state_ == State::kTunnel ? Parting::kClose : Parting::kReset);
   tell_balancer(/*failed=*/false);  // the client's doing, not the node's
   set_state(State::kDone);
 }
@@ -152,7 +153,7 @@ void Forward::on_upstream_connected(int error_number) {
   }
   attempt_->connect_us = elapsed_us();
   begin_exchange();
-  if (wants_request_bytes()) stream_.client().want_request_bytes();
+  stream_.client().want_request_bytes();  // reading may have stopped while there was nobody to take it
 }
 
 void Forward::on_upstream_timeout() {
@@ -167,7 +168,7 @@ void Forward::on_upstream_timeout() {
     case State::kBody:
       return fail_response("upstream timed out");
     case State::kTunnel:
-      return stream_.on_client_gone();
+      return stream_.end_tunnel();
     default:
       return;
   }
@@ -175,10 +176,10 @@ void Forward::on_upstream_timeout() {
 
 // Whether the request may go to another node (or to the same one, by a fresh connection).
 bool Forward::may_retry(Failure failure) const {
-  if (stream_.response_started() || failure == Failure::kBadResponse) return false;
+  if (stream_.response_started() || failure == Failure::kBadResponse || !replayable_) return false;
   if (retry_deadline_ms_ > 0 && services_.loop.clock().monotonic_ms() >= retry_deadline_ms_) return false;
   if (!any_bytes_sent_) return true;
-  return replayable_ && is_idempotent(stream_.request().head->method);
+  return is_idempotent(stream_.request().head->method);
 }
 
 // The node closed a pooled connection while the request was on its way: nobody has read it.
@@ -223,13 +224,14 @@ void Forward::drop_connection() {
   services_.pool.drop(connection, /*reset=*/state_ != State::kConnecting);
 }
 
-void Forward::release(bool reusable) {
+void Forward::release(Parting parting) {
   if (connection_ == nullptr) return;
   upstream::Connection& connection = *connection_;
   connection_ = nullptr;
   if (attempt_ != nullptr && attempt_->response_us < 0) attempt_->response_us = elapsed_us();
   tell_balancer(/*failed=*/false);
-  if (!reusable) return services_.pool.drop(connection, /*reset=*/true);
+  to_upstream_.clear();
+  if (parting != Parting::kPool) return services_.pool.drop(connection, parting == Parting::kReset);
   services_.pool.put(connection, upstream_->keepalive.value_or(services_.options.upstream_keepalive));
 }
 

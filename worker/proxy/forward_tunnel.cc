@@ -30,7 +30,7 @@ void Forward::pump_tunnel_to_upstream() {
   stream_.request().request_bytes += client.unread().size();
   const std::size_t bytes = client.unread().size();
   const net::IoResult result = connection_->write(pieces.span());
-  if (result.kind == net::IoResult::Kind::kError) return stream_.on_client_gone();
+  if (result.kind == net::IoResult::Kind::kError) return stream_.end_tunnel();
   attempt_->bytes_sent += bytes;
   to_upstream_.append_rest(pieces.span(), result.bytes);
   if (!to_upstream_.empty()) connection_->want_write(true);
@@ -38,23 +38,27 @@ void Forward::pump_tunnel_to_upstream() {
   connection_->timer().set_after_ms(timeouts_.read_ms);
 }
 
-bool Forward::on_tunnel_client_closed() {
-  if (connection_ == nullptr || client_half_closed_ || upstream_half_closed_) return false;
+void Forward::on_tunnel_client_closed() {
   client_half_closed_ = true;
   stream_.client().stop_reading();
-  if (to_upstream_.empty()) connection_->shutdown_write();
-  return true;
+  settle_tunnel();
 }
 
 void Forward::on_tunnel_upstream_closed() {
-  if (client_half_closed_) {
-    release(false);
-    stream_.end_tunnel();
-    return;
-  }
-  connection_->want_read(false);
   upstream_half_closed_ = true;
+  connection_->want_read(false);
   stream_.client().shutdown_write();
+  settle_tunnel();
+}
+
+// Passes the client's end on once all that it sent is out, and ends the tunnel when both sides have ended.
+void Forward::settle_tunnel() {
+  const bool sent = to_upstream_.empty() && stream_.client().unread().empty();
+  if (client_half_closed_ && sent && !upstream_told_) {
+    upstream_told_ = true;
+    connection_->shutdown_write();
+  }
+  if (upstream_told_ && upstream_half_closed_ && stream_.client().output_pending() == 0) stream_.end_tunnel();
 }
 
 }  // namespace apisix::proxy

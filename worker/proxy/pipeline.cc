@@ -22,6 +22,12 @@ Next answer_page(Stream& stream, std::uint16_t status) {
   return Next::kAnswered;
 }
 
+// As nginx, a target that makes no sense ends the connection.
+Next refuse(Stream& stream, const char* what) {
+  stream.refuse(400, what);
+  return Next::kAnswered;
+}
+
 // $uri: decoded, dot segments resolved, slashes merged. What is matched here is what is forwarded.
 Next normalize(Stream& stream) {
   plugin::Request& request = stream.request();
@@ -35,7 +41,7 @@ Next normalize(Stream& stream) {
     return Next::kGoOn;
   }
   const auto normal = http::normalize_path(head.path, request.arena);
-  if (!normal) return answer_page(stream, 400);
+  if (!normal) return refuse(stream, "path leaves the root or holds %00 or a bad escape");
   request.path = normal->path;
   request.path_changed = normal->changed_structure;
   if (options.delete_uri_tail_slash && request.path.ends_with('/')) {
@@ -43,7 +49,7 @@ Next normalize(Stream& stream) {
   }
   if (options.normalize_uri_like_servlet) {
     const auto servlet = http::normalize_like_servlet(request.path, request.arena);
-    if (!servlet) return answer_page(stream, 400);
+    if (!servlet) return refuse(stream, "path parameters hide dot segments");
     // The upstream is a servlet container, which does the same: it gets the parameters.
     request.upstream.uri = http::escape_path(request.path, request.arena);
     if (head.has_query)

@@ -35,6 +35,11 @@ constexpr Move kLegalMoves[] = {
 
 // nginx's code for a client that went away before the answer; only ever logged.
 constexpr std::uint16_t kClientClosedRequest = 499;
+// Its streams may be silent for as long as they like.
+bool is_grpc(const http::RequestHead& head) {
+  return head.headers.value(http::KnownHeader::kContentType).starts_with("application/grpc");
+}
+
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -106,6 +111,7 @@ void Stream::start(std::string_view head) {
 }
 
 void Stream::refuse(std::uint16_t status, const char* what) {
+  if (response_started_) return abort_response();
   base::log_info("client sent an invalid request ({}), client: {}", what, client_.info().peer_ip.to_string());
   keep_alive_ = false;
   request_body_.start(http::Framing::kUntilClose, 0, http::Framing::kNone);  // what follows is not to be read
@@ -127,6 +133,7 @@ void Stream::on_resolved() {
 // --- client side inputs
 
 void Stream::on_request_bytes() {
+  end_body_wait();
   switch (state_) {
     case State::kForwarding:
     case State::kTunnel:
@@ -143,25 +150,56 @@ bool Stream::waits_for_body() const {
 }
 
 void Stream::on_client_drained() {
-  if (response_complete_) {
-    end(decide_client({keep_alive_, request_read(), true, response_delimited_, services_.draining}));
-    return;
-  }
+  if (response_complete_) return end(fate());
   forward_.on_client_drained();
+}
+
+// The fields of Services are read again: a drain may have begun since the head.
+ClientFate Stream::fate() const {
+  return decide_client({.wants_keep_alive = keep_alive_,
+                        .request_read = request_read(),
+                        .response_complete = response_complete_,
+                        .response_delimited = response_delimited_,
+                        .draining = services_.draining,
+                        .more_received = !client_.unread().empty()});
+}
+
+// The rate is an average over the time spent waiting for this client only: a slow upstream is not its fault.
+// Every byte buys time, and one client_body_timeout is free: who pauses once is not refused for the rate.
+std::uint64_t Stream::begin_body_wait() {
+  const Options& options = services_.options;
+  if (options.client_body_min_rate_bytes_per_s == 0 || is_grpc(*request_.head)) {
+    return options.client_body_timeout_ms;
+  }
+  if (body_wait_started_ms_ == 0) body_wait_started_ms_ = services_.loop.clock().monotonic_ms();
+  const std::uint64_t bought_ms =
+      options.client_body_timeout_ms + body_bytes_ * 1000 / options.client_body_min_rate_bytes_per_s;
+  const std::uint64_t left_ms = bought_ms > body_waited_ms_ ? bought_ms - body_waited_ms_ : 1;
+  return std::min(options.client_body_timeout_ms, left_ms);
+}
+
+void Stream::end_body_wait() {
+  if (body_wait_started_ms_ == 0) return;
+  body_waited_ms_ += services_.loop.clock().monotonic_ms() - body_wait_started_ms_;
+  body_wait_started_ms_ = 0;
+}
+
+void Stream::on_client_closed() {
+  if (state_ == State::kTunnel) return forward_.on_tunnel_client_closed();
+  on_client_gone();
 }
 
 void Stream::on_client_gone() {
   if (state_ == State::kDone) return;
-  if (state_ == State::kTunnel && forward_.on_tunnel_client_closed()) return;
   if (!response_started_) request_.response.status = kClientClosedRequest;
   end(ClientFate::kClose);
 }
 
 void Stream::on_client_timeout() {
   if (client_.output_pending() > 0 || response_started_) {
-    on_client_gone();
-    return;
+    return end(response_delimited_ ? ClientFate::kClose : ClientFate::kReset);
   }
+  base::log_info("client {} is too slow with its request body", request_.remote_addr());
   forward_.abort();
   keep_alive_ = false;
   reply_error_page(408);
@@ -270,11 +308,11 @@ void Stream::on_response_complete() {
   response_complete_ = true;
   request_.response.bytes_sent += request_.response.body_bytes_sent;
   if (client_.output_pending() > 0) return;  // on_client_drained() ends it
-  end(decide_client({keep_alive_, request_read(), true, response_delimited_, services_.draining}));
+  end(fate());
 }
 
 void Stream::abort_response() {
-  end(ClientFate::kClose);
+  end(fate());
 }
 
 void Stream::start_tunnel() {
@@ -309,6 +347,7 @@ void Stream::collect_body() {
       local_->request.body.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
     }
     client_.consume_unread(step.consumed);
+    body_bytes_ += step.body_bytes;
     if (step.result == BodyPump::Result::kBad) return refuse(400, "malformed chunked body");
     too_large = local_->request.body.size() > service.body_bytes_max();
   }

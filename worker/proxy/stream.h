@@ -50,8 +50,12 @@ class Stream {
   // The client closed its side, or the connection broke.
   void on_client_gone();
   // The client was silent for client_body_timeout or send_timeout.
+  // The client closed its side. Only a tunnel has a use for the other one.
+  void on_client_closed();
   void on_client_timeout();
   bool waits_for_body() const;
+  // It waits from now on; returns how many milliseconds at most, by client_body_timeout and the lowest rate.
+  std::uint64_t begin_body_wait();
 
   // --- for the pipeline and Forward
   plugin::Request& request() { return request_; }
@@ -96,6 +100,8 @@ class Stream {
 
  private:
   void end(ClientFate fate);
+  ClientFate fate() const;
+  void end_body_wait();
   void collect_body();
   void serve_local();
   async::Task<void> run_local_service();
@@ -113,6 +119,8 @@ class Stream {
   std::unique_ptr<LocalExchange> local_;
 
   std::uint64_t body_bytes_ = 0;
+  std::uint64_t body_waited_ms_ = 0;        // for the client's bytes, until now
+  std::uint64_t body_wait_started_ms_ = 0;  // 0: not waiting
   std::size_t phase_ = 0;
   State state_ = State::kPipeline;
   bool response_started_ = false;
