@@ -21,6 +21,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from gateway import BINARY, Gateway  # noqa: E402
+from proxy import Proxy  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 
@@ -73,3 +74,19 @@ def upstream():
     server = Upstream()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def shared_proxy(request):
+    """One gateway for the file; GATEWAY of the file is how it is made."""
+    proxy = Proxy(**getattr(request.module, "GATEWAY", {}))
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def proxy(request, shared_proxy):
+    yield shared_proxy
+    if getattr(request.node, "call_failed", True):
+        print(f"---- error.log\n{shared_proxy.gateway.log()[-8000:]}")
+    shared_proxy.end_test()
