@@ -1,6 +1,7 @@
 """An HTTP/1.1 server for tests to proxy to. It answers with what it received, as JSON, unless told otherwise."""
 
 import json
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,14 +26,22 @@ def echo(request):
     return 200, {"Content-Type": "application/json"}, json.dumps(body).encode()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A gateway that resets its idle connections, or is killed by the test, is no error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Upstream:
     """`answer` is called with a Request, in a thread of the connection, and returns (status, headers, body)."""
 
     def __init__(self, answer=echo):
         self.answer = answer
         self.requests = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
