@@ -45,11 +45,7 @@ std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admi
   }
   base::log_error("access to the Admin API forbidden by allow_admin, client: {}",
                   request.peer_ip.to_string());
-  return proxy::LocalAnswer{403,
-                            "text/html",
-                            "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n"
-                            "<center><h1>403 Forbidden</h1></center>\r\n</body>\r\n</html>\r\n",
-                            {}};
+  return proxy::page_answer(403);
 }
 
 std::optional<proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,

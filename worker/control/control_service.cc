@@ -3,7 +3,7 @@
 namespace apisix::control {
 
 async::Task<proxy::LocalAnswer> ControlService::serve(const proxy::LocalRequest&) {
-  co_return proxy::LocalAnswer{404, "application/json", "{\"error_msg\":\"not found\"}\n", {}};
+  co_return proxy::page_answer(404);
 }
 
 }  // namespace apisix::control

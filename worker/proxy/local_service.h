@@ -42,6 +42,9 @@ class LocalService {
   virtual LocalAnswer too_large(std::uint64_t body_bytes) const;
 };
 
+// nginx's error page, as the data plane answers it.
+LocalAnswer page_answer(std::uint16_t status);
+
 // One exchange with a LocalService, held by its Stream.
 struct LocalExchange {
   LocalRequest request;
