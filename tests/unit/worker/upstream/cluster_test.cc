@@ -19,7 +19,7 @@ class ClusterTest : public testing::Test {
     config.id = id;
     config.type = type;
     config.nodes = std::move(nodes);
-    return Cluster::make(config, {world.random, loads, world.resolver.get()}, 1'000'000);
+    return Cluster::make(config, {world_.random, loads_, world_.resolver.get()}, 1'000'000);
   }
   static std::string pick_text(Cluster& cluster, PickContext& context) {
     const auto pick = cluster.pick(context);
@@ -27,8 +27,8 @@ class ClusterTest : public testing::Test {
                 : std::string(text_of(pick.error));
   }
 
-  LoadBook loads;
-  ResolverWorld world;
+  LoadBook loads_;
+  ResolverWorld world_;
 };
 
 TEST_F(ClusterTest, NoNodes) {
@@ -180,16 +180,16 @@ struct Waited {
 
 TEST_F(ClusterTest, TheFirstRequestWaitsForTheNames) {
   const auto cluster = make("roundrobin", {{"a.test", 80}, {"b.test", 80}});
-  EXPECT_EQ(world.dns->asked, (std::vector<std::string>{"A a.test", "A b.test"}));
+  EXPECT_EQ(world_.dns->asked, (std::vector<std::string>{"A a.test", "A b.test"}));
   PickContext context;
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
   Waited waited;
   cluster->wait_resolved(waited.wait);
-  world.dns->answer({"10.0.0.1"}, 300);
-  world.run();
+  world_.dns->answer({"10.0.0.1"}, 300);
+  world_.run();
   EXPECT_EQ(waited.calls, 0);
-  world.dns->answer({"10.0.0.2"}, 300);
-  world.run();
+  world_.dns->answer({"10.0.0.2"}, 300);
+  world_.run();
   EXPECT_EQ(waited.calls, 1);
   std::set<std::string> seen = {pick_text(*cluster, context), pick_text(*cluster, context)};
   EXPECT_EQ(seen, (std::set<std::string>{"10.0.0.1:80", "10.0.0.2:80"}));
@@ -202,19 +202,19 @@ TEST_F(ClusterTest, ANameThatDoesNotAnswerHoldsUpOthersOnlyForAWhile) {
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
   Waited waited;
   cluster->wait_resolved(waited.wait);
-  world.advance_ms(400);
+  world_.advance_ms(400);
   EXPECT_EQ(waited.calls, 0);
-  world.advance_ms(200);
+  world_.advance_ms(200);
   EXPECT_EQ(waited.calls, 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pick_text(*cluster, context), "10.0.0.1:80");
-  world.dns->answer({"10.0.0.2"}, 10);
-  world.run();
+  world_.dns->answer({"10.0.0.2"}, 10);
+  world_.run();
   std::set<std::string> seen = {pick_text(*cluster, context), pick_text(*cluster, context)};
   EXPECT_EQ(seen.size(), 2u);
   // The next time that nobody knows, requests wait again.
   for (int second = 0; second < 200; ++second) {
-    world.advance_ms(1000);
-    while (world.dns->open() > 0) world.dns->answer({"10.0.0.2"}, 10);
+    world_.advance_ms(1000);
+    while (world_.dns->open() > 0) world_.dns->answer({"10.0.0.2"}, 10);
   }
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
 }
@@ -226,21 +226,21 @@ TEST_F(ClusterTest, NamesThatDoNotExistAreLeftOutAndAloneAre503) {
   EXPECT_EQ(alone->pick(context).error, PickError::kResolving);
   Waited waited;
   alone->wait_resolved(waited.wait);
-  world.dns->fail(DnsReply::Kind::kNoName);
-  world.run();
+  world_.dns->fail(DnsReply::Kind::kNoName);
+  world_.run();
   EXPECT_EQ(waited.calls, 1);
   EXPECT_EQ(alone->pick(context).error, PickError::kDnsFailed);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pick_text(*mixed, context), "10.0.0.1:80");
   // It comes into being: no restart needed.
-  world.advance_ms(6500);
-  world.dns->answer({"10.0.0.9"}, 60);
-  world.run();
+  world_.advance_ms(6500);
+  world_.dns->answer({"10.0.0.9"}, 60);
+  world_.run();
   EXPECT_EQ(pick_text(*alone, context), "10.0.0.9:80");
 }
 
 TEST_F(ClusterTest, AddressesOfANameAreSharedAndRetriesMoveOn) {
   const auto cluster = make("roundrobin", {{"a.test", 80}});
-  world.dns->answer({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
+  world_.dns->answer({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
   std::map<std::string, int> counts;
   for (int i = 0; i < 3000; ++i) {
     PickContext context;
@@ -261,7 +261,7 @@ TEST_F(ClusterTest, AddressesOfANameAreSharedAndRetriesMoveOn) {
 
 TEST_F(ClusterTest, AKeyKeepsItsAddressOfAName) {
   const auto cluster = make("chash", {{"a.test", 80}});
-  world.dns->answer({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
+  world_.dns->answer({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
   std::set<std::string> all;
   for (int key = 0; key < 20; ++key) {
     std::set<std::string> seen;
@@ -278,21 +278,21 @@ TEST_F(ClusterTest, AKeyKeepsItsAddressOfAName) {
 
 TEST_F(ClusterTest, AnIdleClusterAsksAgainBeforeItServes) {
   const auto cluster = make("roundrobin", {{"a.test", 80}});
-  world.dns->answer({"10.0.0.1"}, 10);
+  world_.dns->answer({"10.0.0.1"}, 10);
   PickContext context;
   EXPECT_EQ(pick_text(*cluster, context), "10.0.0.1:80");
-  while (world.timers.now_ms() < 1'000'000 + 400'000) {
-    world.advance_ms(1000);
-    if (world.dns->open() > 0) world.dns->answer({"10.0.0.1"}, 10);
+  while (world_.timers.now_ms() < 1'000'000 + 400'000) {
+    world_.advance_ms(1000);
+    if (world_.dns->open() > 0) world_.dns->answer({"10.0.0.1"}, 10);
   }
-  const auto asked = world.dns->asked.size();
+  const auto asked = world_.dns->asked.size();
   EXPECT_LT(asked, 20u);  // refreshed for the first minute only
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
   Waited waited;
   cluster->wait_resolved(waited.wait);
-  EXPECT_EQ(world.dns->asked.size(), asked + 1);
-  world.dns->answer({"10.0.0.7"}, 10);
-  world.run();
+  EXPECT_EQ(world_.dns->asked.size(), asked + 1);
+  world_.dns->answer({"10.0.0.7"}, 10);
+  world_.run();
   EXPECT_EQ(waited.calls, 1);
   EXPECT_EQ(pick_text(*cluster, context), "10.0.0.7:80");
 }
@@ -300,35 +300,35 @@ TEST_F(ClusterTest, AnIdleClusterAsksAgainBeforeItServes) {
 TEST_F(ClusterTest, AClusterInUseNeverWaitsAgainNotEvenForNodesThatGetNothing) {
   const auto cluster = make("roundrobin", {{"a.test", 80}, {"spare.test", 80, 1, -1}});
   for (int second = 0; second < 300; ++second) {
-    while (world.dns->open() > 0) world.dns->answer({"10.0.0.1"}, 10);
+    while (world_.dns->open() > 0) world_.dns->answer({"10.0.0.1"}, 10);
     PickContext context;
     ASSERT_EQ(pick_text(*cluster, context), "10.0.0.1:80") << second;
-    world.advance_ms(1000);
+    world_.advance_ms(1000);
   }
-  EXPECT_EQ(world.status_of("spare.test").state, "fresh");
+  EXPECT_EQ(world_.status_of("spare.test").state, "fresh");
 }
 
 TEST_F(ClusterTest, LoadsAreForgottenAMinuteAfterTheirLastUse) {
   const std::vector<ClusterNode> nodes = {{"10.0.0.1", 80}, {"10.0.0.2", 80}};
   const auto measured = [&](std::uint64_t now_us) {
-    const auto table = loads.table_of("/upstreams/1", now_us);
+    const auto table = loads_.table_of("/upstreams/1", now_us);
     return table->load_of("0#10.0.0.1:80")->touched_us;
   };
   auto cluster = make("ewma", nodes, "/upstreams/1");
   PickContext context;
   cluster->after(context, 0, {.latency_us = 1000, .now_us = 100'000'000});
-  loads.table_of("other", 200'000'000);            // sweeps
+  loads_.table_of("other", 200'000'000);           // sweeps
   EXPECT_EQ(measured(200'000'000), 100'000'000u);  // the cluster holds it
   cluster = nullptr;
   EXPECT_EQ(measured(201'000'000), 100'000'000u);  // swept a second ago
-  loads.table_of("other", 300'000'000);
+  loads_.table_of("other", 300'000'000);
   EXPECT_EQ(measured(300'000'000), 0u);
 }
 
 TEST_F(ClusterTest, WithoutAResolverANameIsADeadNode) {
   ClusterConfig config;
   config.nodes = {{"a.test", 80}};
-  const auto cluster = Cluster::make(config, {world.random, loads, nullptr}, 0);
+  const auto cluster = Cluster::make(config, {world_.random, loads_, nullptr}, 0);
   PickContext context;
   EXPECT_EQ(cluster->pick(context).error, PickError::kDnsFailed);
 }
@@ -344,8 +344,8 @@ TEST_F(ClusterTest, AClusterThatGoesAwayWhileWaitingIsNotCalled) {
   Waited waited;
   cluster->wait_resolved(waited.wait);
   cluster = nullptr;
-  world.dns->answer({"10.0.0.1"}, 10);
-  world.advance_ms(1000);
+  world_.dns->answer({"10.0.0.1"}, 10);
+  world_.advance_ms(1000);
   EXPECT_EQ(waited.calls, 0);
 }
 

@@ -7,7 +7,7 @@
 namespace apisix::upstream {
 namespace {
 
-const std::map<std::string, std::string, std::less<>> kVariables = {
+const std::map<std::string, std::string, std::less<>> g_variables = {
     {"remote_addr", "192.0.2.1"},
     {"uri", "/hello"},
     {"arg_device_id", "7"},
@@ -20,8 +20,8 @@ const std::map<std::string, std::string, std::less<>> kVariables = {
 std::string key(HashOn on, const std::string& configured) {
   base::Arena arena;
   const VariableLookup lookup{[](void*, std::string_view name) -> std::optional<std::string_view> {
-    const auto found = kVariables.find(name);
-    return found == kVariables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+    const auto found = g_variables.find(name);
+    return found == g_variables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
   }};
   return std::string(HashKey(on, configured).of(lookup, arena));
 }

@@ -38,49 +38,49 @@ class ResolverDnsTest : public testing::Test {
   };
 
   void make(std::vector<NameServer> servers) {
-    config.nameservers = std::move(servers);
-    config.hosts_path = folder.write("hosts", "");
-    config.resolv_conf_path = folder.write("resolv.conf", resolv_conf);
-    auto made = make_resolver(loop, random, config);
+    config_.nameservers = std::move(servers);
+    config_.hosts_path = folder_.write("hosts", "");
+    config_.resolv_conf_path = folder_.write("resolv.conf", resolv_conf_);
+    auto made = make_resolver(loop_, random_, config_);
     ASSERT_TRUE(made) << made.error().what;
-    resolver = std::move(*made);
+    resolver_ = std::move(*made);
   }
   void serve(ScriptedDnsServer::Script script) {
-    server = std::make_unique<ScriptedDnsServer>(loop, std::move(script));
-    make({loopback(server->port())});
+    server_ = std::make_unique<ScriptedDnsServer>(loop_, std::move(script));
+    make({loopback(server_->port())});
   }
   // Turns the loop until `done`, at most ten seconds.
   template <typename Done>
   bool run_until(Done done) {
     const std::uint64_t end = base::monotonic_now_us() + 10'000'000;
-    while (!done() && base::monotonic_now_us() < end) loop.run_once(20);
+    while (!done() && base::monotonic_now_us() < end) loop_.run_once(20);
     return done();
   }
   void run_for_ms(std::uint64_t delay_ms) {
     const std::uint64_t end = base::monotonic_now_us() + delay_ms * 1000;
-    while (base::monotonic_now_us() < end) loop.run_once(5);
+    while (base::monotonic_now_us() < end) loop_.run_once(5);
   }
   Outcome resolve(const std::string& name) {
     Waiting waiting;
-    EXPECT_TRUE(resolver->resolve(name, waiting.waiter));
+    EXPECT_TRUE(resolver_->resolve(name, waiting.waiter));
     EXPECT_TRUE(run_until([&] { return waiting.done; })) << name;
     return waiting;
   }
   Texts cached(const std::string& name) {
     Texts out;
-    if (const auto host = resolver->find_cached(name)) {
+    if (const auto host = resolver_->find_cached(name)) {
       for (const auto& address : host->addresses()) out.push_back(address.to_string());
     }
     return out;
   }
 
-  event::Loop loop;
-  Random random{3};
-  ScratchFolder folder;
-  ResolverConfig config;
-  std::string resolv_conf;
-  std::unique_ptr<ScriptedDnsServer> server;
-  std::unique_ptr<Resolver> resolver;
+  event::Loop loop_;
+  Random random_{3};
+  ScratchFolder folder_;
+  ResolverConfig config_;
+  std::string resolv_conf_;
+  std::unique_ptr<ScriptedDnsServer> server_;
+  std::unique_ptr<Resolver> resolver_;
 };
 
 TEST_F(ResolverDnsTest, AddressesOfBothFamilies) {
@@ -92,7 +92,7 @@ TEST_F(ResolverDnsTest, AddressesOfBothFamilies) {
   });
   EXPECT_EQ(resolve("A.test").addresses, (Texts{"10.0.0.1", "10.0.0.2"}));
   EXPECT_EQ(resolve("six.test").addresses, Texts{"2001:db8::6"});
-  const auto rows = resolver->status();
+  const auto rows = resolver_->status();
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_NEAR(static_cast<double>(*rows[0].ttl_left_ms), 77'000, 2000);
   EXPECT_EQ(resolve("none.test").error, "no such name, or no address of it");
@@ -112,7 +112,7 @@ TEST_F(ResolverDnsTest, ChainsOfAliases) {
     return {{.rcode = 3}};
   });
   EXPECT_EQ(resolve("www.test").addresses, Texts{"10.0.0.1"});
-  EXPECT_NEAR(static_cast<double>(*resolver->status()[0].ttl_left_ms), 5000, 1000);
+  EXPECT_NEAR(static_cast<double>(*resolver_->status()[0].ttl_left_ms), 5000, 1000);
   EXPECT_EQ(resolve("partial.test").addresses, Texts{"10.0.0.2"});
   EXPECT_TRUE(resolve("loop.test").addresses.empty());
 }
@@ -122,7 +122,7 @@ TEST_F(ResolverDnsTest, TruncatedAnswersAreAskedForOverTcp) {
   for (int i = 1; i <= 100; ++i) many.push_back(dns_address("big.test", "10.0.0." + std::to_string(i)));
   serve([&many](const std::string&, bool) -> Replies { return {{.records = many, .truncated = true}}; });
   EXPECT_EQ(resolve("big.test").addresses.size(), 100u);
-  EXPECT_EQ(server->questions, (Texts{"A big.test", "A big.test tcp"}));
+  EXPECT_EQ(server_->questions, (Texts{"A big.test", "A big.test tcp"}));
 }
 
 TEST_F(ResolverDnsTest, ForgedAnswersAreIgnored) {
@@ -143,8 +143,8 @@ TEST_F(ResolverDnsTest, ForgedAnswersAreIgnored) {
 TEST_F(ResolverDnsTest, NonsenseIsAFailureNotAnAnswer) {
   std::string raw = "nonsense";
   serve([&raw](const std::string&, bool) -> Replies { return {{.raw = raw}}; });
-  config.query_timeout_ms = 100;
-  make({loopback(server->port())});
+  config_.query_timeout_ms = 100;
+  make({loopback(server_->port())});
   EXPECT_TRUE(resolve("a.test").addresses.empty());
   // A proper header and question, then records that end in the middle.
   raw = dns_message(0, "b.test", 1, {.records = {dns_address("b.test", "10.0.0.1")}}).substr(2);
@@ -156,18 +156,18 @@ TEST_F(ResolverDnsTest, NonsenseIsAFailureNotAnAnswer) {
 
 TEST_F(ResolverDnsTest, SilenceIsRetriedAndASecondServerHelps) {
   int asked = 0;
-  server = std::make_unique<ScriptedDnsServer>(loop, [&asked](const std::string&, bool) -> Replies {
+  server_ = std::make_unique<ScriptedDnsServer>(loop_, [&asked](const std::string&, bool) -> Replies {
     if (++asked == 1) return {};
     return {{.records = {dns_address("a.test", "10.0.0.1")}}};
   });
-  config.query_timeout_ms = 100;
-  make({loopback(server->port())});
+  config_.query_timeout_ms = 100;
+  make({loopback(server_->port())});
   EXPECT_EQ(resolve("a.test").addresses, Texts{"10.0.0.1"});
   EXPECT_EQ(asked, 2);
 
-  ScriptedDnsServer silent(loop, [](const std::string&, bool) -> Replies { return {}; });
-  ScriptedDnsServer refusing(loop, [](const std::string&, bool) -> Replies { return {{.rcode = 5}}; });
-  make({loopback(silent.port()), loopback(refusing.port()), loopback(server->port())});
+  ScriptedDnsServer silent(loop_, [](const std::string&, bool) -> Replies { return {}; });
+  ScriptedDnsServer refusing(loop_, [](const std::string&, bool) -> Replies { return {{.rcode = 5}}; });
+  make({loopback(silent.port()), loopback(refusing.port()), loopback(server_->port())});
   EXPECT_EQ(resolve("a.test").addresses, Texts{"10.0.0.1"});
   EXPECT_EQ(silent.questions.size(), 1u);
   EXPECT_EQ(refusing.questions.size(), 1u);
@@ -175,16 +175,16 @@ TEST_F(ResolverDnsTest, SilenceIsRetriedAndASecondServerHelps) {
 
 TEST_F(ResolverDnsTest, TimeoutsAreReported) {
   serve([](const std::string&, bool) -> Replies { return {}; });
-  config.query_timeout_ms = 50;
-  make({loopback(server->port())});
+  config_.query_timeout_ms = 50;
+  make({loopback(server_->port())});
   EXPECT_EQ(resolve("a.test").error, "Timeout while contacting DNS servers");
-  EXPECT_EQ(server->questions.size(), 2u);  // tries
+  EXPECT_EQ(server_->questions.size(), 2u);  // tries
 }
 
 TEST_F(ResolverDnsTest, TtlRunsOutAndTheNewAddressIsUsed) {
   std::string address = "10.0.0.1";
-  config.ttl_min_ms = 100;
-  config.valid_ms = 200;
+  config_.ttl_min_ms = 100;
+  config_.valid_ms = 200;
   serve([&address](const std::string&, bool) -> Replies {
     return {{.records = {dns_address("a.test", address)}}};
   });
@@ -196,7 +196,7 @@ TEST_F(ResolverDnsTest, TtlRunsOutAndTheNewAddressIsUsed) {
                                   this};
     Texts vanished;
   } watching;
-  resolver->subscribe_all(watching.subscription);
+  resolver_->subscribe_all(watching.subscription);
   EXPECT_EQ(resolve("a.test").addresses, Texts{"10.0.0.1"});
   address = "10.0.0.2";
   EXPECT_EQ(cached("a.test"), Texts{"10.0.0.1"});
@@ -205,25 +205,25 @@ TEST_F(ResolverDnsTest, TtlRunsOutAndTheNewAddressIsUsed) {
 }
 
 TEST_F(ResolverDnsTest, AnOutageOfTheServerIsSurvivedAndItsReturnIsNoticed) {
-  config.valid_ms = 150;
-  config.failure_retry_ms = 50;
-  config.failure_retry_max_ms = 100;
+  config_.valid_ms = 150;
+  config_.failure_retry_ms = 50;
+  config_.failure_retry_max_ms = 100;
   const ScriptedDnsServer::Script script = [](const std::string&, bool) -> Replies {
     return {{.records = {dns_address("a.test", "10.0.0.1")}}};
   };
   serve(script);
-  const std::uint16_t port = server->port();
+  const std::uint16_t port = server_->port();
   EXPECT_EQ(resolve("a.test").addresses, Texts{"10.0.0.1"});
-  const auto host = resolver->follow("a.test");
-  server.reset();  // the port is closed: "connection refused"
-  EXPECT_TRUE(run_until([&] { return host->state() == HostState::kStale && host->error() != ""; }));
+  const auto host = resolver_->follow("a.test");
+  server_.reset();  // the port is closed: "connection refused"
+  EXPECT_TRUE(run_until([&] { return host->state() == HostState::kStale && !host->error().empty(); }));
   EXPECT_EQ(cached("a.test"), Texts{"10.0.0.1"});
   Waiting down;
-  resolver->resolve("b.test", down.waiter);
+  resolver_->resolve("b.test", down.waiter);
   EXPECT_TRUE(run_until([&] { return down.done; }));
   EXPECT_NE(down.error, "");
-  server = std::make_unique<ScriptedDnsServer>(
-      loop,
+  server_ = std::make_unique<ScriptedDnsServer>(
+      loop_,
       [](const std::string& question, bool) -> Replies {
         return {{.records = {dns_address(question.substr(2), "10.0.0.9")}}};
       },
@@ -235,16 +235,16 @@ TEST_F(ResolverDnsTest, AnOutageOfTheServerIsSurvivedAndItsReturnIsNoticed) {
 
 TEST_F(ResolverDnsTest, ServfailServesStale) {
   bool broken = false;
-  config.valid_ms = 150;
-  config.failure_retry_ms = 50;
+  config_.valid_ms = 150;
+  config_.failure_retry_ms = 50;
   serve([&broken](const std::string&, bool) -> Replies {
     if (broken) return {{.rcode = 2}};
     return {{.records = {dns_address("a.test", "10.0.0.1")}}};
   });
   resolve("a.test");
-  const auto host = resolver->follow("a.test");
+  const auto host = resolver_->follow("a.test");
   broken = true;
-  EXPECT_TRUE(run_until([&] { return host->state() == HostState::kStale && host->error() != ""; }));
+  EXPECT_TRUE(run_until([&] { return host->state() == HostState::kStale && !host->error().empty(); }));
   EXPECT_EQ(cached("a.test"), Texts{"10.0.0.1"});
   broken = false;
   EXPECT_TRUE(run_until([&] { return host->state() == HostState::kFresh; }));
@@ -257,21 +257,21 @@ TEST_F(ResolverDnsTest, ASlowAnswerIsSharedByAllWhoWait) {
   std::vector<std::unique_ptr<Waiting>> all;
   for (int i = 0; i < 300; ++i) {
     all.push_back(std::make_unique<Waiting>());
-    resolver->resolve("n" + std::to_string(i % 100) + ".test", all.back()->waiter);
+    resolver_->resolve("n" + std::to_string(i % 100) + ".test", all.back()->waiter);
   }
   EXPECT_TRUE(run_until([&] { return std::ranges::all_of(all, [](const auto& one) { return one->done; }); }));
   for (const auto& one : all) EXPECT_EQ(one->addresses, Texts{"10.0.0.1"});
-  EXPECT_EQ(server->questions.size(), 100u);
+  EXPECT_EQ(server_->questions.size(), 100u);
 }
 
 TEST_F(ResolverDnsTest, SearchDomains) {
-  resolv_conf = "search svc.test test\noptions ndots:2\n";
+  resolv_conf_ = "search svc.test test\noptions ndots:2\n";
   serve([](const std::string& question, bool) -> Replies {
     if (question == "A db.prod.test") return {{.records = {dns_address("db.prod.test", "10.0.0.1")}}};
     return {{.rcode = 3}};
   });
   EXPECT_EQ(resolve("db.prod").addresses, Texts{"10.0.0.1"});
-  EXPECT_EQ(server->questions, (Texts{"A db.prod.svc.test", "A db.prod.test"}));
+  EXPECT_EQ(server_->questions, (Texts{"A db.prod.svc.test", "A db.prod.test"}));
 }
 
 TEST_F(ResolverDnsTest, ServiceRecords) {
@@ -279,9 +279,9 @@ TEST_F(ResolverDnsTest, ServiceRecords) {
     return {{.records = {dns_srv("_http._tcp.test", 10, 60, 1980, "a.test", 30),
                          dns_srv("_http._tcp.test", 20, 0, 1981, "b.test", 90)}}};
   });
-  const auto client = make_ares_client(loop, {});
+  const auto client = make_ares_client(loop_, {});
   ASSERT_TRUE(client);
-  const NameServer servers[] = {loopback(server->port())};
+  const NameServer servers[] = {loopback(server_->port())};
   (*client)->set_servers(servers);
   DnsReply got;
   DnsQuery query([](void* out, const DnsReply& reply) { *static_cast<DnsReply*>(out) = reply; }, &got);
@@ -299,25 +299,25 @@ TEST_F(ResolverDnsTest, QueriesMayBeDroppedAndServersChangedAtAnyTime) {
   serve([](const std::string&, bool) -> Replies {
     return {{.records = {dns_address("a.test", "10.0.0.1")}, .delay_ms = 50}};
   });
-  auto client = make_ares_client(loop, {});
-  const NameServer servers[] = {loopback(server->port())};
+  auto client = make_ares_client(loop_, {});
+  const NameServer servers[] = {loopback(server_->port())};
   (*client)->set_servers(servers);
   int calls = 0;
   const auto count = [](void* out, const DnsReply&) { ++*static_cast<int*>(out); };
   auto dropped = std::make_unique<DnsQuery>(count, &calls);
   (*client)->start(*dropped, "a.test", DnsType::kA);
-  loop.run_once(10);
+  loop_.run_once(10);
   dropped.reset();
   run_for_ms(120);
   EXPECT_EQ(calls, 0);
   DnsQuery moved(count, &calls);
   (*client)->start(moved, "a.test", DnsType::kA);
-  loop.run_once(10);
+  loop_.run_once(10);
   (*client)->set_servers(servers);
   EXPECT_EQ(calls, 1);  // it failed: the old servers are gone
   DnsQuery last(count, &calls);
   (*client)->start(last, "a.test", DnsType::kA);
-  loop.run_once(10);
+  loop_.run_once(10);
   last.cancel();
   client->reset();
   EXPECT_EQ(calls, 1);
@@ -326,9 +326,9 @@ TEST_F(ResolverDnsTest, QueriesMayBeDroppedAndServersChangedAtAnyTime) {
 TEST_F(ResolverDnsTest, TheResolverMayGoAwayWithLookupsUnderWay) {
   serve([](const std::string&, bool) -> Replies { return {}; });
   Waiting waiting;
-  resolver->resolve("a.test", waiting.waiter);
-  loop.run_once(10);
-  resolver.reset();
+  resolver_->resolve("a.test", waiting.waiter);
+  loop_.run_once(10);
+  resolver_.reset();
   run_for_ms(50);
   EXPECT_FALSE(waiting.done);
 }

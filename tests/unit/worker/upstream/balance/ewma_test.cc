@@ -11,7 +11,7 @@ constexpr std::uint64_t kSecondUs = 1'000'000;
 
 class EwmaTest : public testing::Test {
  protected:
-  Random random{9};
+  Random random_{9};
 };
 
 // after() of count_picks() has now_us 0 and would be a measurement: use failed ones instead.
@@ -23,20 +23,20 @@ std::map<NodeIndex, int> choices(Ewma& picker, std::uint64_t now_us, int picks,
 }
 
 TEST_F(EwmaTest, TheFasterOfTwoIsChosen) {
-  Ewma picker(entries_of({1, 1}), random);
+  Ewma picker(entries_of({1, 1}), random_);
   picker.after(0, {.latency_us = 5000, .now_us = kSecondUs});
   picker.after(1, {.latency_us = 1000, .now_us = kSecondUs});
   EXPECT_EQ(choices(picker, 2 * kSecondUs, 50), (std::map<NodeIndex, int>{{1, 50}}));
 }
 
 TEST_F(EwmaTest, AnUnmeasuredNodeComesBeforeAMeasuredOne) {
-  Ewma picker(entries_of({1, 1}), random);
+  Ewma picker(entries_of({1, 1}), random_);
   picker.after(0, {.latency_us = 1, .now_us = kSecondUs});
   EXPECT_EQ(choices(picker, 2 * kSecondUs, 20), (std::map<NodeIndex, int>{{1, 20}}));
 }
 
 TEST_F(EwmaTest, LatencyDecaysWithoutTraffic) {
-  Ewma picker(entries_of({1, 1}), random);
+  Ewma picker(entries_of({1, 1}), random_);
   picker.after(0, {.latency_us = 5000, .now_us = kSecondUs});
   // Kept warm: the other one is ten times as fast, but measured just now.
   picker.after(1, {.latency_us = 500, .now_us = 40 * kSecondUs});
@@ -45,7 +45,7 @@ TEST_F(EwmaTest, LatencyDecaysWithoutTraffic) {
 
 TEST_F(EwmaTest, AverageOfMeasurements) {
   auto entries = entries_of({1});
-  Ewma picker(entries, random);
+  Ewma picker(entries, random_);
   picker.after(0, {.latency_us = 1000, .now_us = 100 * kSecondUs});
   EXPECT_DOUBLE_EQ(entries[0].load->ewma_us, 1000);
   picker.after(0, {.latency_us = 2000, .now_us = 110 * kSecondUs});  // one decay time: e^-1
@@ -57,7 +57,7 @@ TEST_F(EwmaTest, AverageOfMeasurements) {
 }
 
 TEST_F(EwmaTest, OfManyTheSlowestIsNeverChosenAndAllOthersAre) {
-  Ewma picker(entries_of({1, 1, 1, 1, 0}), random);
+  Ewma picker(entries_of({1, 1, 1, 1, 0}), random_);
   for (NodeIndex i = 0; i < 4; ++i) picker.after(i, {.latency_us = 1000 * (i + 1), .now_us = kSecondUs});
   const auto counts = choices(picker, kSecondUs, 6000);
   // Pairs of four: the fastest is in 3 of 6, the second wins 2 of 6, the third 1 of 6.
@@ -69,7 +69,7 @@ TEST_F(EwmaTest, OfManyTheSlowestIsNeverChosenAndAllOthersAre) {
 }
 
 TEST_F(EwmaTest, TriedNodesAreLeftOut) {
-  Ewma picker(entries_of({1, 1, 1, 1}), random);
+  Ewma picker(entries_of({1, 1, 1, 1}), random_);
   TriedSet tried = tried_of({1, 0});
   const auto counts = choices(picker, kSecondUs, 2000, &tried);
   EXPECT_EQ(counts.size(), 2u);
@@ -82,9 +82,9 @@ TEST_F(EwmaTest, TriedNodesAreLeftOut) {
 
 TEST_F(EwmaTest, StateSurvivesANewPicker) {
   auto entries = entries_of({1, 1, 1});
-  Ewma old_picker({entries[0], entries[1]}, random);
+  Ewma old_picker({entries[0], entries[1]}, random_);
   old_picker.after(0, {.latency_us = 9000, .now_us = kSecondUs});
-  Ewma picker({entries[0], entries[2]}, random);
+  Ewma picker({entries[0], entries[2]}, random_);
   picker.after(2, {.latency_us = 100, .now_us = kSecondUs});
   EXPECT_EQ(choices(picker, kSecondUs, 20), (std::map<NodeIndex, int>{{2, 20}}));
 }

@@ -105,6 +105,7 @@ TEST(RoundRobin, WeightZeroIsUsedWhenNothingElseIsUsable) {
 TEST(RoundRobin, ManyNodesOfManyWeights) {
   Random random(11);
   std::vector<std::uint32_t> weights;
+  weights.reserve(500);
   int total = 0;
   for (int i = 0; i < 500; ++i) weights.push_back(static_cast<std::uint32_t>(random.below(20)));
   for (const auto weight : weights) total += static_cast<int>(weight);
