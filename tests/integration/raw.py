@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from gateway import PATIENCE_S, wait_until
 
+RECEIVED_BYTES_MAX = 1 << 20
+
 
 @dataclass
 class Message:
@@ -44,8 +46,8 @@ class Peer:
         self.socket = sock
         self.socket.settimeout(PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.received = b""  # everything, ever
-        self._buffer = b""
+        self.received = b""  # from the beginning on, up to RECEIVED_BYTES_MAX
+        self._buffer = bytearray()
         self.end = None  # "closed" or "reset" once it was seen
 
     def send(self, data):
@@ -70,40 +72,33 @@ class Peer:
         if not got:
             self.end = "closed"
             return False
-        self.received += got
+        if len(self.received) < RECEIVED_BYTES_MAX:
+            self.received += got
         self._buffer += got
         return True
 
     def read_until(self, mark):
         while mark not in self._buffer:
             if not self._more():
-                raise EOFError(f"{self.end} before {mark!r}: {self._buffer[-200:]!r}")
+                raise EOFError(f"{self.end} before {mark!r}: {bytes(self._buffer[-200:])!r}")
         at = self._buffer.index(mark) + len(mark)
-        out, self._buffer = self._buffer[:at], self._buffer[at:]
-        return out
+        return self._take(at)
 
     def read_exactly(self, size):
         while len(self._buffer) < size:
             if not self._more():
                 raise EOFError(f"{self.end} after {len(self._buffer)} of {size} bytes")
-        out, self._buffer = self._buffer[:size], self._buffer[size:]
-        return out
+        return self._take(size)
 
     def read_to_end(self):
         while self._more():
             pass
-        out, self._buffer = self._buffer, b""
-        return out
+        return self._take(len(self._buffer))
 
-    def is_silent(self, seconds=0.1):
-        """Nothing comes within that time (for what must not happen)."""
-        self.socket.settimeout(seconds)
-        try:
-            return not self._buffer and not self._more() and False
-        except TimeoutError:
-            return True
-        finally:
-            self.socket.settimeout(PATIENCE_S)
+    def _take(self, size):
+        out = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        return out
 
     def read_head(self):
         head = self.read_until(b"\r\n\r\n")
