@@ -33,6 +33,19 @@ constexpr Move kLegalMoves[] = {
     {State::kReplying, State::kDone},       {State::kTunnel, State::kDone},
 };
 
+struct FreeStreams {
+  std::array<void*, 64> memory;
+  std::size_t count = 0;
+  ~FreeStreams() {
+    while (count > 0) ::operator delete(memory[--count]);
+  }
+};
+
+FreeStreams& free_streams() {
+  static thread_local FreeStreams free;
+  return free;
+}
+
 // nginx's code for a client that went away before the answer; only ever logged.
 constexpr std::uint16_t kClientClosedRequest = 499;
 // Its streams may be silent for as long as they like.
@@ -78,6 +91,20 @@ Stream::Stream(Services& services, ClientConnection& client)
 }
 
 Stream::~Stream() = default;
+
+void* Stream::operator new(std::size_t bytes) {
+  FreeStreams& free = free_streams();
+  return free.count > 0 ? free.memory[--free.count] : ::operator new(bytes);
+}
+
+void Stream::operator delete(void* memory) {
+  FreeStreams& free = free_streams();
+  if (free.count < free.memory.size()) {
+    free.memory[free.count++] = memory;
+  } else {
+    ::operator delete(memory);
+  }
+}
 
 void Stream::set_state(State state) {
   if (state == state_) return;
