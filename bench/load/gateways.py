@@ -10,11 +10,13 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 START_TIMEOUT_S = 30
+WRITERS = 16
 
 
 def free_ports(count):
@@ -201,15 +203,26 @@ plugin_attr:
     enable_export_server: false
 """)
         os.chmod(self.folder, 0o755)
-        self.launch([self.binary, "start", "--foreground", "-p", self.folder, "-c",
-                     self.folder / "conf/config.yaml"], self.port, cpu)
-        wait_for_port(self.admin_port, self.process)
+        self.launch_with_store(cpu)
         self.put("upstreams/1", self.upstream_object(upstream.ports[0]))
         if routes > 1:
-            self.put_many((f"routes/{i + 1}", {"uri": f"/r/{i}", "upstream_id": "1"}) for i in range(routes))
+            self.put_routes(routes)
         else:
             self.put("routes/1", {"uri": "/*", "upstream_id": "1"})
         self.wait_until_routed(f"/r/{routes - 1}")
+
+    def launch_with_store(self, cpu):
+        self.launch([self.binary, "start", "--foreground", "-p", self.folder, "-c",
+                     self.folder / "conf/config.yaml"], self.port, cpu)
+        wait_for_port(self.admin_port, self.process)
+
+    def restart_seconds(self, routes, cpu):
+        """Stops, starts again with what the store holds; seconds until the last route is served."""
+        self.stop()
+        began = time.monotonic()
+        self.launch_with_store(cpu)
+        self.wait_until_routed(f"/r/{routes - 1}")
+        return time.monotonic() - began
 
     @staticmethod
     def upstream_object(port):
@@ -222,6 +235,14 @@ plugin_attr:
 
     def put(self, path, value):
         self.put_many([(path, value)])
+
+    def put_routes(self, count):
+        """Several connections: the store writes to disk before it answers, for all who wait at once."""
+        def put_some(first):
+            self.put_many((f"routes/{i + 1}", {"uri": f"/r/{i}", "upstream_id": "1"})
+                          for i in range(first, count, WRITERS))
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(put_some, range(WRITERS)))
 
     def put_many(self, items, window=64):
         """Pipelined PUTs on one connection; raises on an answer that is not 200 or 201."""
