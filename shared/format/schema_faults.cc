@@ -86,7 +86,9 @@ std::string enumeration_hint(const SchemaNode& node, const Json& value) {
 std::string unknown_property_hint(const ObjectRules& rules, const std::string& name, const Json& object) {
   std::vector<std::string_view> names;
   for (const PropertyRule& property : rules.properties) {
-    if (!object.isMember(property.name)) names.push_back(property.name);
+    const Json& member = find_member(object, property.name);
+    const bool is_default = property.default_value && *property.default_value == member;
+    if (is_default || !object.isMember(property.name)) names.push_back(property.name);
   }
   return did_you_mean(name, names);
 }
