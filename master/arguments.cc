@@ -42,6 +42,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   app.add_option("-p,--prefix", in.prefix);
   app.add_flag("--foreground", in.in_foreground);
   app.add_flag("-v,--verbose", in.verbose);
+  app.add_flag("--json", in.as_json);
   app.add_flag("-h,--help", help);
   try {
     app.parse(argc, argv);

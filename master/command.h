@@ -20,6 +20,7 @@ struct Invocation {
   std::string config;  // -c as given; empty: none
   bool in_foreground = false;
   bool verbose = false;
+  bool as_json = false;  // --json
   std::vector<std::string> arguments;  // what follows the command's name
   std::string command_line;            // the whole of it, for the title of the master process
 };
@@ -40,7 +41,10 @@ int run_stop(const Invocation&);
 int run_quit(const Invocation&);
 int run_restart(const Invocation&);
 int run_reload(const Invocation&);
+int run_routes(const Invocation&);
+int run_services(const Invocation&);
 int run_test(const Invocation&);
+int run_upstreams(const Invocation&);
 int run_version(const Invocation&);
 
 }  // namespace apisix::master

@@ -14,6 +14,9 @@ constexpr std::array kCommands = {
     Command{"restart", "restart the apisix server", run_restart},
     Command{"reload", "reload the apisix server", run_reload},
     Command{"test", "test the configuration", run_test},
+    Command{"routes", "list the routes of the store, or one: routes [ID] [--json]", run_routes},
+    Command{"services", "list the services of the store, or one: services [ID] [--json]", run_services},
+    Command{"upstreams", "list the upstreams of the store, or one: upstreams [ID] [--json]", run_upstreams},
     Command{"version", "print the version of apisix", run_version},
 };
 
