@@ -20,7 +20,7 @@ struct Invocation {
   std::string config;  // -c as given; empty: none
   bool in_foreground = false;
   bool verbose = false;
-  bool as_json = false;  // --json
+  bool as_json = false;                // --json
   std::vector<std::string> arguments;  // what follows the command's name
   std::string command_line;            // the whole of it, for the title of the master process
 };

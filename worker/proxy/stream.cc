@@ -312,6 +312,7 @@ std::string_view Stream::make_response_head(http::Framing framing, std::uint64_t
   keep_alive_ = may_keep_client(keep_alive_, response_delimited_, true, services_.draining);
   if (connection != http::ConnectionOption::kNone) {
     write.connection = connection;
+    write.upgrade_protocol = response.upstream_head->headers.value(http::KnownHeader::kUpgrade);
   } else if (!keep_alive_) {
     write.connection = http::ConnectionOption::kClose;
   } else {
