@@ -1,0 +1,182 @@
+"""Upgraded connections: WebSocket through a route that allows it, and the ends of both directions of the tunnel."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+import websockets
+
+from gateway import PATIENCE_S, wait_until
+
+SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
+
+
+def upgrade(path, more=""):
+    return (f"GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n")
+
+
+@pytest.fixture
+def websocket_port():
+    """An echo server of another implementation."""
+    started, stop, port = threading.Event(), [], []
+
+    async def echo(socket, *_):
+        async for message in socket:
+            await socket.send(message)
+
+    async def serve():
+        stop.append(asyncio.get_running_loop().create_future())
+        async with websockets.serve(echo, "127.0.0.1", 0) as server:
+            port.append(server.sockets[0].getsockname()[1])
+            stop.append(asyncio.get_running_loop())
+            started.set()
+            await stop[0]
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert started.wait(PATIENCE_S)
+    yield port[0]
+    stop[1].call_soon_threadsafe(stop[0].set_result, None)
+    thread.join()
+
+
+def test_websocket_echo(proxy, websocket_port):
+    path = proxy.route(websocket_port, enable_websocket=True)
+
+    async def talk():
+        async with websockets.connect(f"ws://127.0.0.1:{proxy.port}{path}", max_size=None) as socket:
+            for message in ("hello", b"\0" * 10, "x" * 100_000, b"y" * 3_000_000):
+                await socket.send(message)
+                assert await asyncio.wait_for(socket.recv(), PATIENCE_S) == message
+
+    asyncio.run(talk())
+
+
+def test_route_without_websocket_strips_the_upgrade(proxy):
+    upstream = proxy.upstream()
+    answer = proxy.client().ask(upgrade(proxy.route(upstream)))
+    assert answer.status == 200
+    head = upstream.received.lower()
+    assert b"\r\nupgrade:" not in head and b"\r\nconnection:" not in head
+
+
+def tunnel(proxy, serve, **route):
+    """A client and its upstream peer behind a 101."""
+    ready = []
+
+    def accept(peer):
+        head = peer.read_head()
+        assert (head.header("Connection") or "").lower() == "upgrade" and head.header("Upgrade") == "websocket"
+        ready.append(peer)
+        serve(peer)
+
+    upstream = proxy.upstream(accept)
+    client = proxy.client()
+    return client, upstream, proxy.route(upstream, enable_websocket=True, **route)
+
+
+def test_bytes_in_front_of_the_101_wait_for_it(proxy):
+    go = threading.Event()
+
+    def serve(peer):
+        assert go.wait(PATIENCE_S)
+        peer.send(SWITCH)
+        assert peer.read_exactly(5) == b"early"
+        peer.send("late")
+
+    client, upstream, path = tunnel(proxy, serve)
+    client.send(upgrade(path) + "early")
+    peer = upstream.wait_for_peer()
+    wait_until(lambda: b"\r\n\r\n" in peer.received, "the request")
+    assert proxy.get("/nowhere").status == 404  # the gateway had its turns to do it wrong
+    assert b"early" not in peer.received
+    go.set()
+    answer = client.read_head()
+    assert answer.status == 101 and answer.header("Upgrade") == "websocket" and answer.header("Connection").lower() == "upgrade"
+    assert client.read_to_end() == b"late"
+
+
+def test_refused_upgrade_is_an_ordinary_answer(proxy):
+    def serve(peer):
+        peer.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno")
+        peer.read_request()
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    client, _, path = tunnel(proxy, serve)
+    assert client.ask(upgrade(path)).status == 403
+    assert client.ask(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").body == b"ok"
+
+
+def test_client_half_close_passes_behind_its_bytes(proxy):
+    go = threading.Event()
+
+    def serve(peer):
+        peer.send(SWITCH)
+        assert go.wait(PATIENCE_S)
+        assert peer.read_to_end() == b"x" * 3_000_000
+        peer.send("bye" * 1_000_000)
+
+    client, _, path = tunnel(proxy, serve)
+    client.ask(upgrade(path))
+    sender = threading.Thread(target=lambda: (client.send(b"x" * 3_000_000), client.half_close()))
+    sender.start()
+    go.set()
+    assert client.read_to_end() == b"bye" * 1_000_000
+    sender.join()
+
+
+def test_upstream_half_close_passes_behind_its_bytes(proxy):
+    got = []
+
+    def serve(peer):
+        peer.send(SWITCH + "hello" * 1_000_000)
+        peer.half_close()
+        got.append(peer.read_to_end())
+
+    client, _, path = tunnel(proxy, serve)
+    client.ask(upgrade(path))
+    assert client.read_to_end() == b"hello" * 1_000_000
+    client.send(b"z" * 3_000_000)
+    client.half_close()
+    wait_until(lambda: got, "what the client sent after the upstream's end")
+    assert got == [b"z" * 3_000_000]
+
+
+def test_broken_sides_end_the_tunnel(proxy):
+    for breaks in ("client", "upstream"):
+        go = threading.Event()
+
+        def serve(peer, breaks=breaks, go=go):
+            peer.send(SWITCH)
+            if breaks == "upstream":
+                assert go.wait(PATIENCE_S)
+                peer.reset()
+            else:
+                peer.read_to_end()
+
+        client, upstream, path = tunnel(proxy, serve)
+        client.ask(upgrade(path))
+        if breaks == "client":
+            client.reset()
+            peer = upstream.wait_for_peer()
+            wait_until(lambda peer=peer: peer.end, "the end at the upstream")
+        else:
+            go.set()
+            client.read_to_end()
+
+
+def test_silence_ends_the_tunnel_and_either_side_s_bytes_keep_it(proxy):
+    def serve(peer):
+        peer.send(SWITCH)
+        for _ in range(8):  # longer than the timeout, never silent for as long as it
+            time.sleep(0.1)
+            peer.send("x")
+        peer.read_to_end()
+
+    client, _, path = tunnel(proxy, serve, timeout={"connect": 5, "send": 5, "read": 0.5})
+    client.ask(upgrade(path))
+    begin = time.monotonic()
+    assert client.read_to_end() == b"x" * 8
+    assert 1.2 < time.monotonic() - begin < 5
