@@ -90,3 +90,18 @@ def proxy(request, shared_proxy):
     if getattr(request.node, "call_failed", True):
         print(f"---- error.log\n{shared_proxy.gateway.log()[-8000:]}")
     shared_proxy.end_test()
+
+
+@pytest.fixture
+def make_proxy():
+    """A gateway of the test's own, with the same conveniences."""
+    made = []
+
+    def make(**options):
+        made.append(Proxy(**options))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy.end_test()
+        proxy.stop()

@@ -28,7 +28,7 @@ def websocket_port():
 
     async def serve():
         stop.append(asyncio.get_running_loop().create_future())
-        async with websockets.serve(echo, "127.0.0.1", 0) as server:
+        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None) as server:
             port.append(server.sockets[0].getsockname()[1])
             stop.append(asyncio.get_running_loop())
             started.set()

@@ -7,7 +7,7 @@
 namespace apisix::proxy {
 
 void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
-  if (!stream_.request().head->upgrade || !route_->enable_websocket) {
+  if (!head.upgrade || !stream_.request().head->upgrade || !route_->enable_websocket) {
     return on_attempt_failed(Failure::kBadResponse);
   }
   set_state(State::kTunnel);
