@@ -71,6 +71,8 @@ BROKEN = [
     ("machine-path", {"docs/a.md": "see /home" + "/jane/notes\n"}, "somebody's machine"),
     ("clang-format", {"shared/base/a.cc": "int  x ;\n"}, "clang-format"),
     ("link", {"docs/a.md": "[plan](PLAN.md)\n"}, "PLAN.md"),
+    ("named-in-docs", {"docs/ARCHITECTURE.md": "`Loop::gone()`\n"}, "no gone()"),
+    ("named-in-docs", {"docs/LIFE_OF_A_REQUEST.md": "see `worker/proxy/gone.cc`\n"}, "worker/proxy/gone.cc"),
     ("plugin-is-documented", {"worker/plugins/real_ip.cc": ""}, "tests/compat/plugins/real_ip"),
     ("plugin-is-documented", {"worker/plugins/real_ip.cc": ""}, "docs/PLUGINS.md"),
 ]
@@ -107,6 +109,7 @@ GOOD = {
     "tests/unit/shared/base/text_test.cc": "#include <gtest/gtest.h>\n",
     "worker/plugins/cors.cc": "",
     "tests/compat/plugins/cors.yaml": "",
+    "docs/ARCHITECTURE.md": "`starts()` in `shared/base/text.cc`\n",
     "docs/PLUGINS.md": "| `cors` | all |\n\n[the tests](../tests/compat/plugins/cors.yaml)\n",
 }
 

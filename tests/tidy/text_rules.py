@@ -73,6 +73,23 @@ def link(tree, layers):
                     yield file.path, number, f"link to {target}, which does not exist"
 
 
+def named_in_docs(tree, layers):
+    """In pages about the code, `f()` and `path/file.h` exist."""
+    code = None
+    for file in tree.files:
+        if file.path not in ("docs/LIFE_OF_A_REQUEST.md", "docs/ARCHITECTURE.md"):
+            continue
+        if code is None:
+            code = "\n".join(product.code for product in tree.product())
+        for number, line in enumerate(file.lines, 1):
+            for name in re.findall(r"`(?:\w+::)*(\w+)\(\)`", line):
+                if not re.search(rf"\b{name}\s*\(", code):
+                    yield file.path, number, f"there is no {name}() in the code"
+            for path in re.findall(r"`([a-z][\w./-]*/[\w./-]*\.(?:h|cc|py|toml|txt|cmake))`", line):
+                if path not in tree.paths:
+                    yield file.path, number, f"there is no {path}"
+
+
 def plugin_is_documented(tree, layers):
     """Each plugin has a behaviour table in tests/compat/plugins and a row in docs/PLUGINS.md."""
     doc = next((file.text for file in tree.files if file.path == "docs/PLUGINS.md"), "")
@@ -87,4 +104,4 @@ def plugin_is_documented(tree, layers):
             yield file.path, 1, f"plugin {plugin} has no row in docs/PLUGINS.md"
 
 
-RULES = [head_comment, using_namespace, leftover, machine_path, clang_format, link, plugin_is_documented]
+RULES = [head_comment, using_namespace, leftover, machine_path, clang_format, link, named_in_docs, plugin_is_documented]
