@@ -16,13 +16,13 @@ namespace apisix::plugin {
 
 // The client's connection, as far as a request may know it.
 struct ClientInfo {
-  base::IpAddress peer_ip;  // of the socket
-  std::uint16_t peer_port = 0;
-  std::uint16_t local_port = 0;
-  int fd = -1;  // for what costs a system call: the local address
-  bool is_tls = false;
+  base::IpAddress peer_ip;              // of the socket
   std::uint64_t connection_serial = 0;  // $connection
   std::uint32_t requests = 0;           // $connection_requests
+  int fd = -1;                          // for what costs a system call: the local address
+  std::uint16_t peer_port = 0;
+  std::uint16_t local_port = 0;
+  bool is_tls = false;
 };
 
 // One try of an upstream node; times in microseconds, -1 = did not get that far.

@@ -9,25 +9,23 @@
 
 namespace apisix::proxy {
 
-ClientConnection::ClientConnection(Services& services, const Listener& listener, net::Socket socket,
-                                   const sockaddr_storage& peer)
-    : services_(services),
-      listener_(listener),
+ClientConnection::ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer)
+    : listener_(listener),
       socket_(std::move(socket)),
-      watch_(services.loop, &ClientConnection::on_event, this),
-      timer_(services.loop.timers(), &ClientConnection::on_timer, this) {
+      watch_(listener.services().loop, &ClientConnection::on_event, this),
+      timer_(listener.services().loop.timers(), &ClientConnection::on_timer, this) {
   info_.peer_ip = base::IpAddress::of(peer);
   info_.peer_port = base::port_of(peer);
   info_.local_port = listener.port();
   info_.fd = socket_.fd();
-  info_.connection_serial = services.next_connection_serial++;
+  info_.connection_serial = services().next_connection_serial++;
 }
 
 ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::start() {
   watch_.start(socket_.fd());
-  timer_.set_after_ms(services_.options.client_header_timeout_ms);
+  timer_.set_after_ms(services().options.client_header_timeout_ms);
   on_readable();
 }
 
@@ -38,7 +36,7 @@ void ClientConnection::on_event(void* self, bool readable, bool writable) {
 }
 
 void ClientConnection::on_readable() {
-  const std::span<char> scratch(services_.client_scratch.get(), limits::kScratchBytes);
+  const std::span<char> scratch(services().client_scratch.get(), limits::kScratchBytes);
   const net::IoResult got = net::read_some(socket_.fd(), scratch);
   switch (got.kind) {
     case net::IoResult::Kind::kAgain:
@@ -126,18 +124,18 @@ bool ClientConnection::try_head() {
     case http::HeadScanner::Result::kNeedMore:
       if (unread_.size() > limits::kRequestHeadBytesMax ||
           (scanner.in_first_line() && unread_.size() > limits::kRequestLineBytesMax)) {
-        stream_ = std::make_unique<Stream>(services_, *this);
+        stream_ = std::make_unique<Stream>(services(), *this);
         state_ = State::kStream;
         stream_->refuse(scanner.in_first_line() ? 414 : 431, "request head too large");
         return true;
       }
-      if (state_ == State::kIdle) timer_.set_after_ms(services_.options.client_header_timeout_ms);
+      if (state_ == State::kIdle) timer_.set_after_ms(services().options.client_header_timeout_ms);
       state_ = State::kHead;
       return false;
     case http::HeadScanner::Result::kBad:
       break;
   }
-  stream_ = std::make_unique<Stream>(services_, *this);
+  stream_ = std::make_unique<Stream>(services(), *this);
   state_ = State::kStream;
   unread_ = {};
   stream_->refuse(400, "malformed request head");
@@ -148,8 +146,8 @@ void ClientConnection::begin_stream(std::string_view head) {
   timer_.cancel();
   state_ = State::kStream;
   ++info_.requests;
-  services_.tallies.requests.add();
-  stream_ = std::make_unique<Stream>(services_, *this);
+  services().tallies.requests.add();
+  stream_ = std::make_unique<Stream>(services(), *this);
   stream_->start(head);
 }
 
@@ -199,7 +197,7 @@ bool ClientConnection::write(std::span<const iovec> pieces) {
   output_.append_rest(pieces, sent);
   if (!output_.empty() && !watch_.wants_write()) {
     watch_.want_write(true);
-    timer_.set_after_ms(services_.options.send_timeout_ms);
+    timer_.set_after_ms(services().options.send_timeout_ms);
   }
   return true;
 }
@@ -219,7 +217,7 @@ void ClientConnection::flush_output() {
     }
     if (!result.done()) return;
     output_.consume(result.bytes);
-    timer_.set_after_ms(services_.options.send_timeout_ms);
+    timer_.set_after_ms(services().options.send_timeout_ms);
   }
   watch_.want_write(false);
   timer_.cancel();
@@ -234,7 +232,7 @@ void ClientConnection::flush_output() {
 }
 
 void ClientConnection::end_stream(ClientFate fate) {
-  services_.connections.bury(std::move(stream_));
+  services().connections.bury(std::move(stream_));
   if (fate == ClientFate::kKeep && peer_closed_) fate = ClientFate::kClose;
   switch (fate) {
     case ClientFate::kClose:
@@ -257,7 +255,8 @@ void ClientConnection::end_stream(ClientFate fate) {
 }
 
 void ClientConnection::arm_idle_timer() {
-  if (services_.options.keepalive_timeout_ms > 0) timer_.set_after_ms(services_.options.keepalive_timeout_ms);
+  if (services().options.keepalive_timeout_ms > 0)
+    timer_.set_after_ms(services().options.keepalive_timeout_ms);
 }
 
 // The answer is out and refused bytes may still come: closing now would reset the connection and could
@@ -315,8 +314,8 @@ void ClientConnection::close(bool by_reset) {
     socket_.close();
   }
   unread_ = {};
-  services_.tallies.active.subtract();
-  services_.connections.bury(*this);
+  services().tallies.active.subtract();
+  services().connections.bury(*this);
 }
 
 }  // namespace apisix::proxy

@@ -31,8 +31,7 @@ class ClientConnection {
  public:
   enum class State : std::uint8_t { kIdle, kHead, kStream, kTunnel, kLinger, kClosed };
 
-  ClientConnection(Services& services, const Listener& listener, net::Socket socket,
-                   const sockaddr_storage& peer);
+  ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer);
   ~ClientConnection();
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
@@ -73,6 +72,7 @@ class ClientConnection {
   };
 
   friend class ConnectionList;
+  Services& services() const { return listener_.services(); }
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
   void on_readable();
@@ -86,7 +86,6 @@ class ClientConnection {
   void arm_idle_timer();
   void start_linger();
 
-  Services& services_;
   const Listener& listener_;
   net::Socket socket_;
   event::IoWatch watch_;

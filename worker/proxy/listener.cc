@@ -64,7 +64,7 @@ void Listener::accept_some() {
     }
     services_.tallies.accepted.add();
     services_.tallies.active.add();
-    auto* connection = new ClientConnection(services_, *this, net::Socket(fd), peer);
+    auto* connection = new ClientConnection(*this, net::Socket(fd), peer);
     services_.connections.add(*connection);
     connection->start();
   }

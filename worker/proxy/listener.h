@@ -19,6 +19,7 @@ class Listener {
   void start();
   void stop();
 
+  Services& services() const { return services_; }
   LocalService* service() const { return service_; }
   std::uint16_t port() const { return port_; }
 
