@@ -70,6 +70,7 @@ class Worker {
     if (auto status = open(); !status) return fail(status.error());
     scope_.spawn(load());
     loop_.run();
+    services_.connections.close_all();
     return exit_code_;
   }
 

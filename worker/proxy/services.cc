@@ -21,6 +21,10 @@ Services::~Services() = default;
 ConnectionList::ConnectionList(event::Loop& loop) : loop_(loop) {}
 
 ConnectionList::~ConnectionList() {
+  close_all();
+}
+
+void ConnectionList::close_all() {
   while (first_ != nullptr) first_->close();
   streams_.clear();
   connections_.clear();

@@ -39,6 +39,8 @@ class ConnectionList {
   void bury(std::unique_ptr<Stream> stream);
   // Closes the idle ones.
   void drain();
+  // Closes and deletes all of them: before the listeners that they refer to go.
+  void close_all();
   std::uint64_t size() const { return size_; }
 
  private:
