@@ -113,8 +113,11 @@ def test_draining_ends_after_worker_shutdown_timeout(gateway, upstream):
 @pytest.mark.gateway(workers=2)
 def test_configuration_survives_the_death_of_everybody(gateway, upstream):
     route_to(gateway, upstream)
-    for pid in gateway.worker_pids():
+    killed = gateway.worker_pids()
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
+    # One that was not dead yet could still accept a connection, and take it along.
+    wait_until(lambda: not any(is_alive(pid) for pid in killed), "the workers' death")
     assert gateway.request("/").status == 200, "a connection waits in the socket until the new worker is there"
     os.kill(gateway.pid, signal.SIGKILL)
     wait_until(lambda: gateway.pid is None, "the master's death")
