@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gateway import wait_until
+from gateway import is_listening, wait_until
 from raw import Client
 
 GATEWAY = {"config": {"nginx_config": {"http": {
@@ -159,6 +159,21 @@ def waits(peer):
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
+def test_worker_connections(make_proxy):
+    """Clients over the limit wait in the kernel's queue until there is room; operators do not."""
+    proxy = make_proxy(config={"nginx_config": {"event": {"worker_connections": 10}}})
+    clients = [proxy.client() for _ in range(10)]
+    for client in clients:
+        assert client.ask(request("/nowhere")).status == 404
+    late = proxy.client()
+    late.send(request("/nowhere"))
+    proxy.gateway.wait_for_log("10 worker_connections are not enough")
+    assert proxy.gateway.admin("GET", "/routes").status == 200
+    assert late.received == b""
+    clients[0].close()
+    assert late.read_response().status == 404
+
+
 @pytest.mark.parametrize("how", ["reload", "quit"])
 def test_requests_in_flight_survive_the_end_of_their_worker(make_proxy, how):
     proxy = make_proxy()
@@ -176,6 +191,7 @@ def test_requests_in_flight_survive_the_end_of_their_worker(make_proxy, how):
         wait_until(lambda: set(gateway.worker_pids()) - old, "new workers")
     else:
         gateway.signal(signal.SIGQUIT)
+        wait_until(lambda: not is_listening(proxy.port), "no new connections")
     assert idle.read_to_end() == b""  # closed at once
     half.send("st: a\r\n\r\n")
     answer = half.read_response()

@@ -147,8 +147,8 @@ void Forward::connect_node() {
 
 void Forward::on_upstream_connected(int error_number) {
   if (error_number != 0) {
-    base::log_error("connect() to {} failed: {}", node_text(),
-                    base::system_error("", error_number).error().what);
+    base::log_error("{}",
+                    base::system_error("connect() to " + node_text() + " failed", error_number).error().what);
     return on_attempt_failed(Failure::kConnect);
   }
   attempt_->connect_us = elapsed_us();

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include <netinet/in.h>
 
@@ -42,9 +43,11 @@ void Listener::start() {
   if (!watch_.wants_read()) watch_.start(fd_);
 }
 
+// The descriptor is this process's copy: while it is open, the kernel queues clients that nobody would take.
 void Listener::stop() {
   retry_.cancel();
   watch_.stop();
+  net::Socket(std::exchange(fd_, -1)).close();
 }
 
 void Listener::on_event(void* self, bool, bool) {
@@ -53,14 +56,22 @@ void Listener::on_event(void* self, bool, bool) {
 
 void Listener::accept_some() {
   for (int i = 0; i < limits::kAcceptsPerTurn; ++i) {
+    // Operators get in even then.
+    if (service_ == nullptr &&
+        services_.connections.size() + services_.pool.open() >= services_.options.connections_max) {
+      base::log(base::LogLevel::kAlert, "{} worker_connections are not enough, no new ones for {} ms",
+                services_.options.connections_max, kRetryAcceptMs);
+      return pause();
+    }
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EAGAIN) return;
       if (is_transient(errno)) continue;
-      pause();
-      return;
+      base::log(base::LogLevel::kCrit, "{}, no new connections for {} ms",
+                base::system_error("accept4() failed", errno).error().what, kRetryAcceptMs);
+      return pause();
     }
     services_.tallies.accepted.add();
     services_.tallies.active.add();
@@ -70,10 +81,8 @@ void Listener::accept_some() {
   }
 }
 
-// EMFILE and its kin: the backlog keeps the clients until descriptors are free again.
+// No descriptors or connections left: the backlog keeps the clients until descriptors are free again.
 void Listener::pause() {
-  base::log(base::LogLevel::kCrit, "accept4() failed ({}), no new connections for {} ms",
-            base::system_error("", errno).error().what, kRetryAcceptMs);
   watch_.stop();
   retry_.set_after_ms(kRetryAcceptMs);
 }

@@ -17,6 +17,7 @@ class Listener {
   Listener(Services& services, int fd, LocalService* service);
 
   void start();
+  // For good: closes this process's copy of the socket.
   void stop();
 
   Services& services() const { return services_; }

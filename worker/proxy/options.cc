@@ -20,6 +20,7 @@ Options Options::from(const settings::Settings& settings) {
   const auto& http = settings.nginx_config.http;
   const auto& apisix = settings.apisix;
   Options options;
+  options.connections_max = unsigned_of(settings.nginx_config.event.worker_connections);
   options.keepalive_timeout_ms = unsigned_of(http.keepalive_timeout_ms);
   options.client_header_timeout_ms = unsigned_of(http.client_header_timeout_ms);
   options.client_body_timeout_ms = unsigned_of(http.client_body_timeout_ms);

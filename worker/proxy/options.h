@@ -18,6 +18,7 @@ namespace apisix::proxy {
 enum class RealIpSource : std::uint8_t { kHeader, kXForwardedFor };
 
 struct Options {
+  std::uint64_t connections_max = 10620;        // of one worker, to clients and to upstreams
   std::uint64_t keepalive_timeout_ms = 60'000;  // 0 = no keepalive
   std::uint64_t client_header_timeout_ms = 60'000;
   std::uint64_t client_body_timeout_ms = 60'000;
