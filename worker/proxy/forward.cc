@@ -99,8 +99,11 @@ bool Forward::pump_request(Pieces& pieces) {
       }
       remember_for_replay(pieces.span().subspan(first_body_piece));
     }
-    if (pieces.empty()) break;
     client.consume_unread(step.consumed);  // the bytes stay where they are until this turn ends
+    if (pieces.empty()) {  // nothing to send: no more bytes, or only a part of a chunk's size line
+      if (step.consumed == 0) break;
+      continue;
+    }
     if (!send(pieces)) return false;
     if (step.body_bytes > 0 && !stream_.count_body_bytes(step.body_bytes)) return false;
     pieces = Pieces();
