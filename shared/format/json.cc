@@ -6,6 +6,8 @@
 #include <json/reader.h>
 #include <json/writer.h>
 
+#include "shared/base/json_escape.h"
+
 namespace apisix::format {
 namespace {
 
@@ -33,44 +35,21 @@ std::string one_line(std::string errors) {
   return out.starts_with("* ") ? out.substr(2) : out;
 }
 
-void append_string(std::string& out, const std::string& text) {
-  static constexpr char kHex[] = "0123456789abcdef";
+// cjson escapes DEL too.
+bool is_plain(char c) {
+  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
+
+void append_string(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      default: {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-          out += c;
-        } else {
-          out += "\\u00";
-          out += kHex[byte >> 4];
-          out += kHex[byte & 15];
-        }
-      }
-    }
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_plain(text[i])) continue;
+    out.append(text.substr(done, i - done));
+    base::append_json_escape(out, text[i]);
+    done = i + 1;
   }
+  out.append(text.substr(done));
   out += '"';
 }
 

@@ -1,6 +1,7 @@
 #include "worker/admin/access.h"
 
 #include "shared/base/arena.h"
+#include "shared/base/crypto.h"
 #include "shared/base/log.h"
 #include "shared/http/cookie.h"
 #include "shared/http/uri.h"
@@ -8,13 +9,6 @@
 
 namespace apisix::admin {
 namespace {
-
-bool equals_in_constant_time(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned different = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) different |= static_cast<unsigned char>(a[i] ^ b[i]);
-  return different == 0;
-}
 
 std::optional<std::string> key_of(const proxy::LocalRequest& request) {
   base::Arena arena;
@@ -54,7 +48,7 @@ std::optional<proxy::LocalAnswer> check_key(const settings::Deployment::Admin& a
   const auto key = key_of(request);
   if (!key) return refuse("missing apikey");
   for (const settings::AdminKey& row : admin.admin_key) {
-    if (row.key.empty() || !equals_in_constant_time(*key, row.key)) continue;
+    if (row.key.empty() || !base::equals_in_constant_time(*key, row.key)) continue;
     if (row.role == settings::AdminRole::kViewer && request.method != "GET") {
       return refuse("invalid method for role viewer");
     }

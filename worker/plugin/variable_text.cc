@@ -64,16 +64,6 @@ std::string_view attempt_text(base::Arena& arena, const Attempt& attempt, Variab
   }
 }
 
-// The value of one of the 64 characters, or 64.
-unsigned base64_value(char c) {
-  if (c >= 'A' && c <= 'Z') return static_cast<unsigned>(c - 'A');
-  if (c >= 'a' && c <= 'z') return static_cast<unsigned>(c - 'a') + 26;
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0') + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return 64;
-}
-
 }  // namespace
 
 std::string_view decimal_text(base::Arena& arena, std::uint64_t number) {
@@ -124,25 +114,6 @@ std::optional<std::string_view> attempts_text(Request& request, VariableKind kin
     out = request.arena.concat(out, ", "sv, attempt_text(request.arena, *attempt, kind));
   }
   return out;
-}
-
-std::optional<std::string_view> decode_base64(std::string_view text, base::Arena& arena) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  char* out = arena.text(text.size());
-  std::size_t size = 0;
-  unsigned bits = 0;
-  int held = 0;
-  for (const char c : text) {
-    const unsigned value = base64_value(c);
-    if (value > 63) return std::nullopt;
-    bits = bits << 6 | value;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out[size++] = static_cast<char>(bits >> held);
-    }
-  }
-  return std::string_view(out, size);
 }
 
 }  // namespace apisix::plugin

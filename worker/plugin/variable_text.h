@@ -21,6 +21,5 @@ std::string_view time_local_text(std::int64_t unix_seconds);
 std::string_view time_iso8601_text(std::int64_t unix_seconds);
 // $upstream_addr and its kin: one value for each try, joined with ", "; "-" where a try did not get that far.
 std::optional<std::string_view> attempts_text(Request& request, route::VariableKind kind);
-std::optional<std::string_view> decode_base64(std::string_view text, base::Arena& arena);
 
 }  // namespace apisix::plugin

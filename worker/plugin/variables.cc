@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shared/base/base64.h"
 #include "shared/base/text.h"
 #include "shared/http/cookie.h"
 #include "shared/http/h1/head_writer.h"
@@ -79,10 +80,13 @@ std::string_view host_name() {
 Value remote_user(const Request& request) {
   const std::string_view value = request.head->headers.value(http::KnownHeader::kAuthorization);
   if (value.size() < 6 || !base::equals_ignore_case(value.substr(0, 6), "basic ")) return std::nullopt;
-  const auto decoded = decode_base64(base::trim(value.substr(6)), request.arena);
-  if (!decoded) return std::nullopt;
-  const auto colon = decoded->find(':');
-  return colon == std::string_view::npos ? Value{} : unless_empty(decoded->substr(0, colon));
+  const std::string_view credentials = base::trim(value.substr(6));
+  char* text = request.arena.text(base::decoded_size_max(credentials.size()));
+  const auto size = base::decode_base64_to(credentials, text);
+  if (!size) return std::nullopt;
+  const std::string_view decoded(text, *size);
+  const auto colon = decoded.find(':');
+  return colon == std::string_view::npos ? Value{} : unless_empty(decoded.substr(0, colon));
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 
 #include <array>
 
+#include "shared/base/json_escape.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::proxy {
 namespace {
 
 constexpr char kHexUpper[] = "0123456789ABCDEF";
-constexpr char kHexLower[] = "0123456789abcdef";
 
 bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -24,38 +24,6 @@ constexpr std::array<bool, 256> make_plain(bool json) {
 
 constexpr std::array<bool, 256> kPlainDefault = make_plain(false);
 constexpr std::array<bool, 256> kPlainJson = make_plain(true);
-
-void append_json_escape(std::string& out, char c) {
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    case '\b':
-      out += "\\b";
-      return;
-    case '\f':
-      out += "\\f";
-      return;
-    default:
-      break;
-  }
-  const auto byte = static_cast<unsigned char>(c);
-  out += "\\u00";
-  out += kHexLower[byte >> 4];
-  out += kHexLower[byte & 15];
-}
 
 }  // namespace
 
@@ -107,7 +75,7 @@ void LogFormat::append_value(std::string& out, std::string_view value) const {
     out.append(value.substr(done, i - done));
     done = i + 1;
     if (escape_ == Escape::kJson) {
-      append_json_escape(out, value[i]);
+      base::append_json_escape(out, value[i]);
     } else {
       const auto byte = static_cast<unsigned char>(value[i]);
       out += "\\x";
