@@ -57,6 +57,10 @@ std::string_view Request::request_id() {
 }
 
 std::string_view Request::forward_target() {
+  if (args_set_) {
+    const std::string_view target_path = path_changed ? http::escape_path(path, arena) : head->path;
+    return args.empty() ? target_path : arena.concat(target_path, std::string_view("?"), args);
+  }
   if (!path_changed) {
     if (head->form == http::TargetForm::kAbsolute) {
       return head->has_query ? arena.concat(head->path, std::string_view("?"), head->query) : head->path;

@@ -5,12 +5,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <type_traits>
 
+#include "shared/async/awaiters.h"
+#include "shared/async/step.h"
+#include "shared/async/task.h"
 #include "shared/base/arena.h"
 #include "shared/base/clock.h"
+#include "shared/base/counted.h"
 #include "shared/base/ip.h"
+#include "shared/format/json.h"
 #include "shared/http/message.h"
+#include "worker/plugin/consumer.h"
+#include "worker/plugin/world.h"
 
 namespace apisix::plugin {
 
@@ -44,7 +53,8 @@ struct Attempt {
 struct LocalReply {
   std::uint16_t status = 500;
   std::string_view body;
-  std::string_view content_type = "text/plain";
+  std::string_view content_type = "text/plain";  // unless a Content-Type is set in response.headers
+  bool is_error_page = false;                    // the body is nginx's page of the status
 };
 
 // What the URI parameters of a matched route captured.
@@ -71,6 +81,39 @@ struct UpstreamTarget {
   std::string_view host;             // Host header
   std::string_view uri;              // request target, path and query
   std::string_view unresolved_host;  // the node's configured host
+  // What plugins asked for; empty: as the client sent it, or as the upstream's configuration says.
+  std::string_view method;
+  std::string_view wanted_host;
+  std::string_view wanted_scheme;
+};
+
+// What a plugin left in the request for others under a name: $name.
+struct CustomVariable {
+  std::string_view name;
+  std::string_view value;
+  CustomVariable* next = nullptr;
+};
+
+// State of one request that belongs to one plugin.
+struct PluginState {
+  const void* owner = nullptr;
+  void* data = nullptr;
+  PluginState* next = nullptr;
+};
+
+// What the request's owner does for plugins that wait.
+class RequestIo {
+ public:
+  struct BodyRead {
+    std::string_view data;  // all of it, decoded; lives as long as the request
+    bool too_large =
+        false;  // more than was asked for: `data` is empty, the request should be answered with 413
+  };
+
+  virtual ~RequestIo() = default;
+  // The whole request body, which is kept and sent to the upstream afterwards. May be asked more than once.
+  virtual async::Task<BodyRead> read_body(std::size_t bytes_max) = 0;
+  virtual event::Loop& loop() = 0;
 };
 
 struct ResponseState {
@@ -82,6 +125,8 @@ struct ResponseState {
   std::uint64_t body_bytes_sent = 0;
   std::uint64_t bytes_sent = 0;  // head included
   const http::ResponseHead* upstream_head = nullptr;
+  // A body filter will replace pieces: no length is announced. See Request::will_change_body().
+  bool body_changes = false;
 };
 
 class Request {
@@ -119,6 +164,81 @@ class Request {
   Attempt* last_attempt = nullptr;
   ResponseState response;
   LocalReply reply;
+  RequestIo* io = nullptr;
+
+  // --- for plugins: answering. `return request.reject(403, "...")` ends the request there.
+  async::Outcome reject(std::uint16_t status, std::string_view body,
+                        std::string_view content_type = "text/plain");
+  // {"message":"..."} and a line feed, as APISIX's plugins answer.
+  async::Outcome reject_message(std::uint16_t status, std::string_view message);
+  // The JSON and a line feed.
+  async::Outcome reject_json(std::uint16_t status, const format::Json& body);
+  // With nginx's page of the status as body.
+  async::Outcome reject_page(std::uint16_t status);
+
+  // --- for plugins: the request as the upstream will get it. Framing fields (Content-Length,
+  // Transfer-Encoding, Connection ...) and Host are not a plugin's: they are ignored here.
+  void set_header(std::string_view name, std::string_view value);
+  void add_header(std::string_view name, std::string_view value);
+  void remove_header(std::string_view name);
+  // A field that the upstream trusts to be the gateway's (X-Consumer-Username): whatever the client sent
+  // under that name, in any case and with '_' for '-', is removed first. An empty value only removes.
+  void set_identity_header(std::string_view name, std::string_view value);
+  // The first field of that name, joined with ", " when there are several; "" when missing.
+  std::string_view header(std::string_view name);
+  // Of the answer; framing fields are ignored as above.
+  void set_response_header(std::string_view name, std::string_view value);
+  void add_response_header(std::string_view name, std::string_view value);
+  void remove_response_header(std::string_view name);
+  // Said in header_filter by a plugin whose body filter replaces pieces: Content-Length, ETag, Last-Modified,
+  // Accept-Ranges and Content-MD5 of the upstream do not hold any more.
+  void will_change_body();
+  // Raw query without '?': replaces what goes to the upstream and what $args and $arg_ read.
+  void set_args(std::string_view new_args);
+  bool args_were_set() const { return args_set_; }
+  // The first query argument of that name, decoded.
+  std::optional<std::string_view> arg(std::string_view name) const;
+  // Takes every query argument of that name out; the others stay as the client wrote them.
+  void remove_arg(std::string_view name);
+
+  // --- for plugins: identity
+  void attach_consumer(const base::Ref<const ConsumerAuth>& auth);
+  // The anonymous consumer, without a credential.
+  void attach_consumer(const base::Ref<const Consumer>& anonymous);
+  base::Ref<const Consumer> consumer;           // null: none found
+  base::Ref<const ConsumerAuth> consumer_auth;  // null: anonymous, or none
+  // The node is picked from this upstream instead of the route's.
+  base::Ref<UpstreamHandle> upstream_override;
+
+  // --- for plugins: waiting
+  auto sleep_ms(std::uint64_t delay_ms) { return async::Sleep(io->loop(), delay_ms); }
+  async::Task<RequestIo::BodyRead> read_body(std::size_t bytes_max) { return io->read_body(bytes_max); }
+
+  // --- for plugins: notes
+  // $name; nothing there: an empty optional.
+  void set_variable(std::string_view name, std::string_view value);
+  const CustomVariable* find_variable(std::string_view name) const;
+  // `owner`'s own T in this request, zero at first. Trivially destructible: nobody destroys it.
+  template <typename T>
+  T& state(const void* owner) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    for (PluginState* s = plugin_states_; s != nullptr; s = s->next) {
+      if (s->owner == owner) return *static_cast<T*>(s->data);
+    }
+    auto* added = arena.make<PluginState>();
+    added->owner = owner;
+    added->data = arena.make<T>();
+    added->next = plugin_states_;
+    plugin_states_ = added;
+    return *static_cast<T*>(added->data);
+  }
+  template <typename T>
+  T* find_state(const void* owner) const {
+    for (PluginState* s = plugin_states_; s != nullptr; s = s->next) {
+      if (s->owner == owner) return static_cast<T*>(s->data);
+    }
+    return nullptr;
+  }
 
   std::string_view method() const { return head->method_text; }
   // $remote_addr as text, made at first use.
@@ -143,6 +263,9 @@ class Request {
  private:
   std::string_view remote_addr_text_;
   std::string_view request_id_;
+  CustomVariable* variables_ = nullptr;
+  PluginState* plugin_states_ = nullptr;
+  bool args_set_ = false;
 };
 
 }  // namespace apisix::plugin

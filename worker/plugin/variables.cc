@@ -92,13 +92,18 @@ Value remote_user(const Request& request) {
 }  // namespace
 
 Value Variables::read(const route::VariableName& name) {
-  if (name.kind == VariableKind::kUnknown) return std::nullopt;
+  if (name.kind == VariableKind::kUnknown) return read_custom(name.detail);
   if (name.kind <= VariableKind::kTcpinfo) return read_family(name);
   if (Value value = read_request(name.kind)) return value;
   if (Value value = read_connection(name.kind)) return value;
   if (Value value = read_response(name.kind)) return value;
   if (Value value = read_upstream(name.kind)) return value;
   return read_matched(name.kind);
+}
+
+Value Variables::read_custom(std::string_view name) {
+  const CustomVariable* variable = request_.find_variable(name);
+  return variable != nullptr ? Value{variable->value} : Value{};
 }
 
 Value Variables::read_family(const route::VariableName& name) {
@@ -141,7 +146,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kArgs:
       return request_.args;
     case VariableKind::kIsArgs:
-      return head.has_query && !head.query.empty() ? "?"sv : ""sv;
+      return request_.args.empty() ? ""sv : "?"sv;
     case VariableKind::kHost:
       return unless_empty(request_.host);
     case VariableKind::kRequestMethod:
@@ -305,6 +310,14 @@ Value Variables::read_matched(VariableKind kind) {
       return unless_empty(matched.service_id);
     case VariableKind::kServiceName:
       return unless_empty(matched.service_name);
+    case VariableKind::kConsumerName:
+      return request_.consumer ? unless_empty(request_.consumer->username) : Value{};
+    case VariableKind::kConsumerGroupId:
+      return request_.consumer ? unless_empty(request_.consumer->group_id) : Value{};
+    case VariableKind::kRateLimitingInfo:
+      return read_custom("rate_limiting_info");
+    case VariableKind::kProxyRewriteRegexUriCaptures:
+      return read_custom("proxy_rewrite_regex_uri_captures");
     default:
       return std::nullopt;
   }

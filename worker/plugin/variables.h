@@ -19,6 +19,7 @@ class Variables final : public route::VariableReader {
   std::optional<std::string_view> read(const route::VariableName& name) override;
 
  private:
+  std::optional<std::string_view> read_custom(std::string_view name);
   std::optional<std::string_view> read_family(const route::VariableName& name);
   std::optional<std::string_view> read_request(route::VariableKind kind);
   std::optional<std::string_view> read_connection(route::VariableKind kind);

@@ -1,0 +1,169 @@
+#include "worker/plugin/chain.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "shared/base/log.h"
+#include "worker/plugin/variables.h"
+
+namespace apisix::plugin {
+namespace {
+
+constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
+    "rewrite", "access", "before_proxy", "header_filter", "body_filter", "delayed_body_filter", "log"};
+
+enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
+
+}  // namespace
+
+std::string_view name_of(Phase phase) {
+  return kPhaseNames[static_cast<std::size_t>(phase)];
+}
+
+// --- Chain
+
+base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs& confs,
+                                                 const PluginConfs* without_consumer) {
+  auto chain = base::make_counted<Chain>();
+  for (const auto& [name, conf] : confs) {
+    auto plugin = conf->plugin(world);
+    if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
+    const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
+    chain->links_.push_back({conf, *plugin, 0, is_consumers});
+  }
+  // Highest priority first; by name where they are equal, so that the order does not change between workers.
+  std::ranges::sort(chain->links_, [](const Link& a, const Link& b) {
+    if (a.conf->priority() != b.conf->priority()) return a.conf->priority() > b.conf->priority();
+    return a.conf->def().info.name < b.conf->def().info.name;
+  });
+  for (std::size_t i = 0; i < chain->links_.size(); ++i) {
+    Link& link = chain->links_[i];
+    link.index = static_cast<std::uint16_t>(i);
+    for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
+      if (link.conf->def().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
+    }
+  }
+  return base::Ref<const Chain>(chain.get());
+}
+
+bool Chain::contains(const PluginDef& def) const {
+  return std::ranges::any_of(links_, [&def](const Link& link) { return &link.conf->def() == &def; });
+}
+
+// --- ChainRun
+
+void ChainRun::set_route(base::Ref<const Chain> chain) {
+  route_ = std::move(chain);
+  route_filters_ = nullptr;
+}
+
+ChainRun::Result ChainRun::run_global(Phase phase, Request& request, void (*on_done)(void*), void* context) {
+  if (!global_) return Result::kPass;
+  return run(*global_, phase, false, request, on_done, context);
+}
+
+ChainRun::Result ChainRun::run_route(Phase phase, Request& request, void (*on_done)(void*), void* context) {
+  if (!route_) return Result::kPass;
+  return run(*route_, phase, false, request, on_done, context);
+}
+
+ChainRun::Result ChainRun::run_consumers_rewrite(Request& request, void (*on_done)(void*), void* context) {
+  return run(*route_, Phase::kRewrite, true, request, on_done, context);
+}
+
+ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consumers, Request& request,
+                               void (*on_done)(void*), void* context) {
+  const auto& hooks = chain.hooks(phase);
+  while (at_ < hooks.size()) {
+    const Chain::Link& link = *hooks[at_];
+    if (waiting_) {
+      waiting_ = false;
+    } else {
+      if ((only_consumers && !link.is_consumers) || is_filtered_out(chain, link, request)) {
+        ++at_;
+        continue;
+      }
+      Plugin& plugin = *link.plugin;
+      step_ = phase == Phase::kRewrite  ? plugin.rewrite(request)
+              : phase == Phase::kAccess ? plugin.access(request)
+                                        : plugin.before_proxy(request);
+      if (!step_.done()) {
+        step_.notify(on_done, context);
+        waiting_ = true;
+        return Result::kWait;
+      }
+    }
+    ++at_;
+    if (settle(link, step_.outcome(), request) == Result::kReply) {
+      at_ = 0;
+      return Result::kReply;
+    }
+  }
+  at_ = 0;
+  return Result::kPass;
+}
+
+// What the configuration says to answer instead, so that a caller cannot guess what went wrong.
+ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Request& request) {
+  if (outcome == Outcome::kPass) return Result::kPass;
+  if (request.reply.status >= 400) {
+    base::log_warn("{} exits with http status code {}", link.conf->def().info.name, request.reply.status);
+    if (!link.conf->error_response().empty()) {
+      request.reply.body = request.arena.copy(link.conf->error_response());
+      request.reply.is_error_page = false;
+      request.reply.content_type = link.conf->error_response_is_json() ? "application/json" : "text/plain";
+    }
+  }
+  return Result::kReply;
+}
+
+bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request) {
+  const bool is_global = &chain == global_.get();
+  if (is_global && link.conf->def().info.prefers_route && route_ && route_->contains(link.conf->def()))
+    return true;
+  const route::MatchRule* filter = link.conf->filter();
+  if (filter == nullptr) return false;
+  std::uint8_t*& results = is_global ? global_filters_ : route_filters_;
+  if (results == nullptr) {
+    results = static_cast<std::uint8_t*>(request.arena.allocate(chain.size(), 1));
+    std::memset(results, kUnknown, chain.size());
+  }
+  std::uint8_t& result = results[link.index];
+  if (result == kUnknown) {
+    Variables variables(request);
+    result = filter->evaluate(variables) ? kRuns : kSkipped;
+  }
+  return result == kSkipped;
+}
+
+template <typename Call>
+void ChainRun::run_plain(Phase phase, Request& request, Call&& call) {
+  for (const base::Ref<const Chain>* of : {&global_, &route_}) {
+    const base::Ref<const Chain>& chain = *of;
+    if (!chain) continue;
+    for (const Chain::Link* link : chain->hooks(phase)) {
+      if (!is_filtered_out(*chain, *link, request)) call(*link->plugin);
+    }
+  }
+}
+
+void ChainRun::filter_header(Request& request) {
+  run_plain(Phase::kHeaderFilter, request, [&request](Plugin& plugin) { plugin.header_filter(request); });
+}
+
+void ChainRun::filter_body(Request& request, Body& body) {
+  run_plain(Phase::kBodyFilter, request, [&](Plugin& plugin) {
+    plugin.body_filter(request, body);
+    body.end_filter(request.response.body_changes);
+  });
+  run_plain(Phase::kDelayedBodyFilter, request, [&](Plugin& plugin) {
+    plugin.delayed_body_filter(request, body);
+    body.end_filter(request.response.body_changes);
+  });
+}
+
+void ChainRun::log(Request& request) {
+  run_plain(Phase::kLog, request, [&request](Plugin& plugin) { plugin.log(request); });
+}
+
+}  // namespace apisix::plugin

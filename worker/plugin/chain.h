@@ -1,0 +1,92 @@
+// Chain: the plugins that a request runs, merged, in order, as one flat list per phase that holds only hooks
+// that exist. Immutable and counted: a request in flight keeps the chain it started with. ChainRun: how far
+// one request is in its chains.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "shared/async/step.h"
+#include "shared/base/counted.h"
+#include "worker/plugin/body.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/plugin_conf.h"
+
+namespace apisix::plugin {
+
+class Chain : public base::Counted<Chain> {
+ public:
+  struct Link {
+    base::Ref<PluginConf> conf;
+    Plugin* plugin;  // owned by conf
+    std::uint16_t index;
+    // Came with the consumer and not with the route: its rewrite has not run yet.
+    bool is_consumers;
+  };
+
+  // `without_consumer`: the configurations before the consumer was merged in; null: none was. The error names
+  // the plugin that cannot be built: the route must then fail closed.
+  static base::Result<base::Ref<const Chain>> make(World& world, const PluginConfs& confs,
+                                                   const PluginConfs* without_consumer = nullptr);
+
+  const std::vector<const Link*>& hooks(Phase phase) const {
+    return phases_[static_cast<std::size_t>(phase)];
+  }
+  bool has(Phase phase) const { return !hooks(phase).empty(); }
+  std::size_t size() const { return links_.size(); }
+  const std::vector<Link>& links() const { return links_; }
+  bool contains(const PluginDef& def) const;
+  // Sum over its plugins: no hook at all means that the chain need not be looked at.
+  bool empty() const { return links_.empty(); }
+
+ private:
+  std::vector<Link> links_;  // in run order
+  std::array<std::vector<const Link*>, kPhaseCount> phases_;
+};
+
+// The two chains of one request: the global rules', then the route's.
+class ChainRun {
+ public:
+  enum class Result : std::uint8_t { kPass, kReply, kWait };
+
+  void set_global(base::Ref<const Chain> chain) { global_ = std::move(chain); }
+  void set_route(base::Ref<const Chain> chain);
+  const Chain* global() const { return global_.get(); }
+  const Chain* route() const { return route_.get(); }
+  bool has(Phase phase) const { return (global_ && global_->has(phase)) || (route_ && route_->has(phase)); }
+
+  // Runs hooks until one waits or answers. After kWait call the same again: `on_done` was called meanwhile.
+  // kReply: request.reply is what the plugin answers.
+  Result run_global(Phase phase, Request& request, void (*on_done)(void*), void* context);
+  Result run_route(Phase phase, Request& request, void (*on_done)(void*), void* context);
+  // The rewrite hooks of plugins that the consumer brought.
+  Result run_consumers_rewrite(Request& request, void (*on_done)(void*), void* context);
+
+  // Both chains, global rules first.
+  void filter_header(Request& request);
+  void filter_body(Request& request, Body& body);
+  void log(Request& request);
+
+  // Drops the hook that waits.
+  void cancel() { step_ = Step(Outcome::kPass); }
+
+ private:
+  Result run(const Chain& chain, Phase phase, bool only_consumers, Request& request, void (*on_done)(void*),
+             void* context);
+  bool is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request);
+  Result settle(const Chain::Link& link, Outcome outcome, Request& request);
+  template <typename Call>
+  void run_plain(Phase phase, Request& request, Call&& call);
+
+  base::Ref<const Chain> global_;
+  base::Ref<const Chain> route_;
+  Step step_{Outcome::kPass};
+  // Results of _meta.filter, once per request and plugin: 0 unknown, 1 runs, 2 does not. In the arena.
+  std::uint8_t* global_filters_ = nullptr;
+  std::uint8_t* route_filters_ = nullptr;
+  std::uint16_t at_ = 0;
+  bool waiting_ = false;
+};
+
+}  // namespace apisix::plugin

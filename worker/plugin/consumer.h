@@ -1,0 +1,43 @@
+// Consumers as requests know them. A consumer is found by an auth plugin through the value of that plugin's
+// consumer_key (key-auth: "key"); its plugins are then merged over the route's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "shared/base/counted.h"
+#include "shared/format/json.h"
+#include "worker/plugin/plugin_conf.h"
+
+namespace apisix::plugin {
+
+// One version of a consumer object; a change makes another.
+struct Consumer : base::Counted<Consumer> {
+  std::string username;
+  std::string group_id;   // empty: none
+  std::string custom_id;  // labels.custom_id; empty: none
+  format::Json labels;
+  PluginConfs plugins;  // without those of auth plugins
+};
+
+// What an auth plugin matched: a consumer's own configuration of that plugin, or a credential's.
+struct ConsumerAuth : base::Counted<ConsumerAuth> {
+  base::Ref<const Consumer> consumer;
+  std::string credential_id;  // empty: the consumer's own
+  format::Json conf;          // of the auth plugin, decrypted, references resolved
+};
+
+class ConsumerBook {
+ public:
+  virtual ~ConsumerBook() = default;
+  // Null when nobody has that key. O(1).
+  virtual base::Ref<const ConsumerAuth> find(std::string_view plugin, std::string_view key) = 0;
+  // Whether any consumer configures the plugin: APISIX tells "Missing related consumer" otherwise.
+  virtual bool has_any(std::string_view plugin) const = 0;
+  // By username, for anonymous_consumer; null when there is none.
+  virtual base::Ref<const Consumer> find_by_name(std::string_view username) = 0;
+};
+
+}  // namespace apisix::plugin

@@ -1,0 +1,80 @@
+#include "worker/plugin/plugin_conf.h"
+
+#include "shared/base/log.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::plugin {
+
+using format::find_member;
+
+PluginConf::PluginConf(const PluginDef& def, format::Json conf, std::string resource, std::uint64_t version)
+    : def_(def),
+      conf_(std::move(conf)),
+      resource_(std::move(resource)),
+      version_(version),
+      priority_(def.info.priority) {
+  read_meta();
+}
+
+PluginConf::~PluginConf() = default;
+
+void PluginConf::read_meta() {
+  const format::Json& meta = find_member(conf_, "_meta");
+  if (const auto& priority = find_member(meta, "priority"); priority.isInt()) priority_ = priority.asInt();
+  if (const auto& filter = find_member(meta, "filter"); filter.isArray() && !filter.empty()) {
+    auto rule = route::MatchRule::compile(filter);
+    if (rule) {
+      filter_ = std::move(*rule);
+    } else {
+      base::log_warn("{}: failed to get the 'vars' expression: {} plugin_name: {}", resource_,
+                     rule.error().what, def_.info.name);
+    }
+  }
+  const auto& response = find_member(meta, "error_response");
+  if (response.isString()) {
+    error_response_ = response.asString();
+  } else if (response.isObject()) {
+    error_response_ = format::to_json(response) + "\n";
+    error_response_is_json_ = true;
+  }
+}
+
+base::Result<Plugin*> PluginConf::plugin(World& world) {
+  if (plugin_) return plugin_.get();
+  if (failure_) return std::unexpected(*failure_);
+  auto built = def_.build(conf_, BuildContext{world, resource_, version_, def_.info.name});
+  if (!built) {
+    failure_ = built.error();
+    base::log_error("{}: plugin {} cannot be built: {}", resource_, def_.info.name, built.error().what);
+    return std::unexpected(*failure_);
+  }
+  plugin_ = std::move(*built);
+  return plugin_.get();
+}
+
+PluginConfs make_confs(const PluginSet& set, const format::Json& plugins, const std::string& resource,
+                       std::uint64_t version) {
+  PluginConfs confs;
+  if (!plugins.isObject()) return confs;
+  for (auto entry = plugins.begin(); entry != plugins.end(); ++entry) {
+    const std::string name = entry.name();
+    const PluginDef* def = set.find(name);
+    if (def == nullptr) {
+      base::log_warn("{}: plugin [{}] is unknown or not enabled, it does not run", resource, name);
+    } else if (entry->isObject() && !is_disabled(*entry)) {
+      confs[name] = base::make_counted<PluginConf>(*def, *entry, resource, version);
+    }
+  }
+  return confs;
+}
+
+void merge_confs(PluginConfs& base, const PluginConfs& over) {
+  for (const auto& [name, conf] : over) base[name] = conf;
+}
+
+std::string BuildContext::conf_key() const {
+  return std::string(resource) + "#" + std::string(plugin) + "#" + std::to_string(version);
+}
+
+}  // namespace apisix::plugin

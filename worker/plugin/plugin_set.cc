@@ -1,0 +1,173 @@
+#include "worker/plugin/plugin_set.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "shared/base/check.h"
+#include "shared/base/log.h"
+#include "worker/plugin/plugin_schemas.h"
+#include "worker/route/match_rule.h"
+
+namespace apisix::plugin {
+namespace {
+
+using format::find_member;
+
+// What APISIX adds to the schema of every plugin.
+constexpr std::string_view kMetaSchema = R"({
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "disable": {"type": "boolean"},
+    "error_response": {"oneOf": [{"type": "string"}, {"type": "object"}]},
+    "filter": {"type": "array",
+               "description": "filter determines whether the plugin needs to be executed at runtime"},
+    "pre_function": {"type": "string",
+                     "description": "function to be executed in each phase before execution of plugins. The pre_function will have access to two arguments: `conf` and `ctx`."},
+    "priority": {"type": "integer", "description": "priority of plugins by customized order"}
+  }
+})";
+constexpr const char* kMetaComment = "this is a mark for our injected plugin schema";
+
+struct Compiled {
+  Json json;
+  format::Schema schema;
+};
+
+struct Schemas {
+  std::optional<Compiled> resource;
+  std::optional<Compiled> consumer;
+  std::optional<Compiled> metadata;
+};
+
+std::optional<Compiled> compile(const Json& json) {
+  if (!json.isObject()) return std::nullopt;
+  auto schema = format::Schema::compile(json);
+  CHECK(schema.has_value());
+  return Compiled{json, std::move(*schema)};
+}
+
+Schemas compile_all(std::string_view name) {
+  auto all = format::parse_json(find_plugin_schema(name));
+  CHECK(all.has_value());
+  Json& resource = (*all)["schema"];
+  resource["$comment"] = kMetaComment;
+  resource["properties"]["_meta"] = *format::parse_json(kMetaSchema);
+  return {compile(resource), compile(find_member(*all, "consumer_schema")),
+          compile(find_member(*all, "metadata_schema"))};
+}
+
+// Per thread: a compiled schema holds regular expressions, which belong to one thread.
+const Schemas& schemas_of(const PluginDef& def) {
+  thread_local std::map<std::string_view, Schemas> compiled;
+  const auto known = compiled.find(def.info.name);
+  if (known != compiled.end()) return known->second;
+  return compiled.emplace(def.info.name, compile_all(def.info.name)).first->second;
+}
+
+// A plugin without a schema of its own for consumers is configured there as anywhere else.
+const Compiled* find_schema(const PluginDef& def, ConfScope scope) {
+  const Schemas& schemas = schemas_of(def);
+  if (scope == ConfScope::kMetadata) return schemas.metadata ? &*schemas.metadata : nullptr;
+  if (scope == ConfScope::kConsumer && schemas.consumer) return &*schemas.consumer;
+  return schemas.resource ? &*schemas.resource : nullptr;
+}
+
+base::Status check_filter(const Json& conf) {
+  const Json& filter = find_member(find_member(conf, "_meta"), "filter");
+  if (!filter.isArray()) return {};
+  const auto rule = route::MatchRule::compile(filter);
+  if (!rule) return base::invalid("failed to validate the 'vars' expression: " + rule.error().what);
+  return {};
+}
+
+}  // namespace
+
+bool is_disabled(const Json& conf) {
+  const Json& disable = find_member(find_member(conf, "_meta"), "disable");
+  return disable.isBool() && disable.asBool();
+}
+
+PluginSet::PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled) {
+  for (const PluginDef* def : catalog) {
+    if (std::ranges::find(enabled, def->info.name) == enabled.end()) continue;
+    enabled_.push_back(def);
+    by_name_.emplace(def->info.name, def);
+  }
+  for (const std::string& name : enabled) {
+    if (!by_name_.contains(name)) missing_.insert(name);
+  }
+  std::ranges::sort(enabled_, [](const PluginDef* a, const PluginDef* b) {
+    if (a->info.priority != b->info.priority) return a->info.priority > b->info.priority;
+    return a->info.name < b->info.name;
+  });
+}
+
+const PluginDef* PluginSet::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found != by_name_.end() ? found->second : nullptr;
+}
+
+bool PluginSet::is_missing(std::string_view name) const {
+  return missing_.contains(name);
+}
+
+const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
+  const Compiled* schema = find_schema(def, scope);
+  return schema != nullptr ? &schema->json : nullptr;
+}
+
+resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, ConfScope scope) const {
+  resource::Validation out;
+  const std::string prefix =
+      "failed to check the configuration of plugin " + std::string(def.info.name) + " err: ";
+  if (const Compiled* compiled = find_schema(def, scope)) {
+    if (auto status = compiled->schema.check(conf); !status) {
+      out.add_within("", prefix, {status.error().what, compiled->schema.faults(conf)});
+    }
+  }
+  if (out.ok() && def.check != nullptr) {
+    if (auto status = def.check(conf, scope); !status) {
+      out.add(prefix + status.error().what, {"", "plugin", status.error().what, {}, ""});
+    }
+  }
+  if (!out.ok() && is_disabled(conf)) {
+    base::log_warn("{}, accepting it because the plugin is disabled there", out.error_msg);
+    return {};
+  }
+  if (out.ok() && scope != ConfScope::kMetadata) {
+    if (auto status = check_filter(conf); !status) {
+      out.add(status.error().what, {"/_meta/filter", "filter", status.error().what, {}, ""});
+    }
+  }
+  return out;
+}
+
+resource::Validation PluginSet::check_all(Json& plugins, resource::PluginScope scope,
+                                          bool skip_unknown) const {
+  resource::Validation out;
+  if (!plugins.isObject()) return out;
+  const ConfScope conf_scope =
+      scope == resource::PluginScope::kConsumer ? ConfScope::kConsumer : ConfScope::kResource;
+  for (const std::string& name : plugins.getMemberNames()) {
+    Json& conf = plugins[name];
+    const PluginDef* def = find(name);
+    if (!conf.isObject() && !(conf.isArray() && conf.empty())) {
+      const std::string text = "invalid plugin conf " + format::to_json(conf) + " for plugin [" + name + "]";
+      out.add(text, {"/" + name, "type", text, {}, "a plugin's configuration is an object"});
+    } else if (def != nullptr) {
+      out.add_within("/" + name, "", check_one(*def, conf, conf_scope));
+    } else if (!skip_unknown) {
+      const std::string text = "unknown plugin [" + name + "]";
+      out.add(text, {"/" + name,
+                     "plugin",
+                     text,
+                     {},
+                     "it is not built in, or not in the list `plugins` of config.yaml"});
+    }
+  }
+  return out;
+}
+
+}  // namespace apisix::plugin

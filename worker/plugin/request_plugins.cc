@@ -1,0 +1,178 @@
+// What Request offers to plugins: answers, header edits, identity, notes.
+#include <string>
+
+#include "shared/base/arena_text.h"
+#include "shared/base/text.h"
+#include "shared/http/h1/head_writer.h"
+#include "shared/http/uri.h"
+#include "worker/plugin/consumer.h"
+#include "worker/plugin/request.h"
+
+namespace apisix::plugin {
+namespace {
+
+using http::KnownHeader;
+using std::string_view_literals::operator""sv;
+
+// Fields that the codec owns: where a body ends is not a plugin's to say.
+bool is_framing(std::string_view name) {
+  http::HeaderField field;
+  field.id = http::identify_header(name);
+  return field.id != KnownHeader::kHost && field.id != KnownHeader::kUnknown && http::is_hop_by_hop(field);
+}
+
+bool is_host(std::string_view name) {
+  return http::identify_header(name) == KnownHeader::kHost;
+}
+
+// X_Consumer_Username reads as X-Consumer-Username to many servers (CGI variables).
+bool is_same_identity(std::string_view sent, std::string_view name) {
+  if (sent.size() != name.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char a = sent[i] == '_' ? '-' : base::to_lower(sent[i]);
+    const char b = name[i] == '_' ? '-' : base::to_lower(name[i]);
+    if (a != b) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+// --- answering
+
+async::Outcome Request::reject(std::uint16_t status, std::string_view body, std::string_view content_type) {
+  reply = {status, arena.copy(body), content_type, false};
+  return async::Outcome::kReply;
+}
+
+async::Outcome Request::reject_message(std::uint16_t status, std::string_view message) {
+  format::Json body(::Json::objectValue);
+  body["message"] = std::string(message);
+  return reject_json(status, body);
+}
+
+async::Outcome Request::reject_json(std::uint16_t status, const format::Json& body) {
+  return reject(status, format::to_json(body) + "\n");
+}
+
+async::Outcome Request::reject_page(std::uint16_t status) {
+  reply = {status, {}, {}, true};
+  return async::Outcome::kReply;
+}
+
+// --- header fields
+
+void Request::set_header(std::string_view name, std::string_view value) {
+  if (is_host(name)) {
+    upstream.wanted_host = arena.copy(value);
+  } else if (!is_framing(name)) {
+    head->headers.set(arena, arena.copy(name), arena.copy(value));
+  }
+}
+
+void Request::add_header(std::string_view name, std::string_view value) {
+  if (is_host(name)) return set_header(name, value);
+  if (!is_framing(name)) head->headers.add(arena, arena.copy(name), arena.copy(value));
+}
+
+void Request::remove_header(std::string_view name) {
+  if (!is_host(name) && !is_framing(name)) head->headers.remove(name);
+}
+
+void Request::set_identity_header(std::string_view name, std::string_view value) {
+  head->headers.remove_if(
+      [name](const http::HeaderField& field) { return is_same_identity(field.name, name); });
+  if (!value.empty()) head->headers.add(arena, arena.copy(name), arena.copy(value));
+}
+
+std::string_view Request::header(std::string_view name) {
+  std::string_view joined;
+  bool any = false;
+  for (const http::HeaderField& field : head->headers) {
+    if (!base::equals_ignore_case(field.name, name)) continue;
+    joined = any ? arena.concat(joined, ", "sv, field.value) : field.value;
+    any = true;
+  }
+  return joined;
+}
+
+void Request::set_response_header(std::string_view name, std::string_view value) {
+  if (!is_framing(name)) response.headers.set(arena, arena.copy(name), arena.copy(value));
+}
+
+void Request::add_response_header(std::string_view name, std::string_view value) {
+  if (!is_framing(name)) response.headers.add(arena, arena.copy(name), arena.copy(value));
+}
+
+void Request::remove_response_header(std::string_view name) {
+  if (!is_framing(name)) response.headers.remove(name);
+}
+
+void Request::will_change_body() {
+  response.body_changes = true;
+  response.headers.remove(KnownHeader::kEtag);
+  response.headers.remove(KnownHeader::kLastModified);
+  response.headers.remove(KnownHeader::kAcceptRanges);
+  response.headers.remove("Content-MD5");
+}
+
+void Request::set_args(std::string_view new_args) {
+  args = arena.copy(new_args);
+  args_set_ = true;
+}
+
+std::optional<std::string_view> Request::arg(std::string_view name) const {
+  return http::find_arg(args, name);
+}
+
+void Request::remove_arg(std::string_view name) {
+  base::ArenaText kept;
+  bool removed = false;
+  for (const std::string_view pair : base::split(args, '&')) {
+    if (http::find_arg(pair, name)) {
+      removed = true;
+      continue;
+    }
+    if (!kept.empty()) kept.append(arena, "&");
+    kept.append(arena, pair);
+  }
+  if (removed) set_args(kept.view());
+}
+
+// --- identity
+
+void Request::attach_consumer(const base::Ref<const ConsumerAuth>& auth) {
+  attach_consumer(auth->consumer);
+  consumer_auth = auth;
+  set_identity_header("X-Credential-Identifier", auth->credential_id);
+}
+
+void Request::attach_consumer(const base::Ref<const Consumer>& found) {
+  consumer = found;
+  consumer_auth = nullptr;
+  set_identity_header("X-Consumer-Username", found->username);
+  set_identity_header("X-Credential-Identifier", {});
+  set_identity_header("X-Consumer-Custom-ID", found->custom_id);
+}
+
+// --- notes
+
+void Request::set_variable(std::string_view name, std::string_view value) {
+  for (CustomVariable* v = variables_; v != nullptr; v = v->next) {
+    if (v->name != name) continue;
+    v->value = arena.copy(value);
+    return;
+  }
+  auto* added = arena.make<CustomVariable>();
+  *added = {arena.copy(name), arena.copy(value), variables_};
+  variables_ = added;
+}
+
+const CustomVariable* Request::find_variable(std::string_view name) const {
+  for (const CustomVariable* v = variables_; v != nullptr; v = v->next) {
+    if (v->name == name) return v;
+  }
+  return nullptr;
+}
+
+}  // namespace apisix::plugin

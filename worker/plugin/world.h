@@ -1,0 +1,75 @@
+// World: what the plugins of one worker share: the loop, shared memory, consumers, metadata, the settings
+// that concern plugins. BuildContext: where one configuration comes from, handed to the plugin that is built
+// of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "shared/base/counted.h"
+#include "shared/base/result.h"
+#include "shared/format/json.h"
+
+namespace apisix::event {
+class Loop;
+}
+namespace apisix::memory {
+struct Zones;
+}
+
+namespace apisix::plugin {
+
+class ConsumerBook;
+struct PluginInfo;
+
+// An upstream as plugins know it: something that Request::upstream_override can name. Kept current by the
+// configuration: a stored upstream that changes changes behind the handle.
+class UpstreamHandle : public base::Counted<UpstreamHandle> {
+ public:
+  virtual ~UpstreamHandle() = default;
+};
+
+// Plugin metadata, one version of it.
+struct Metadata : base::Counted<Metadata> {
+  format::Json value;
+  std::uint64_t version = 0;
+};
+
+// What the configuration offers to plugins.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+  // Null when there is none for the plugin.
+  virtual base::Ref<const Metadata> metadata(std::string_view plugin) = 0;
+  // Never null: an id that is not there (yet) gives a handle that picks no node.
+  virtual base::Ref<UpstreamHandle> upstream_by_id(std::string_view id) = 0;
+  // Of an upstream object inside a plugin's configuration. `key` names it among all (for health and
+  // balancers).
+  virtual base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string& key,
+                                                                const format::Json& upstream) = 0;
+  // The definition of a stored object, for plugins that show or inherit it; null when missing.
+  virtual const format::Json* proto(std::string_view id) = 0;
+};
+
+struct World {
+  event::Loop& loop;
+  ConsumerBook& consumers;
+  Directory& directory;
+  const format::Json& plugin_attr;  // of config.yaml
+  memory::Zones* zones = nullptr;   // null only in tests that need none
+  std::string prefix;               // runtime home: relative paths of files are below it
+  unsigned worker_index = 0;
+};
+
+struct BuildContext {
+  World& world;
+  std::string_view resource;  // "/routes/1": the object that the configuration stands in
+  std::uint64_t version = 0;  // of that object: its modification revision
+  std::string_view plugin;    // name
+
+  // A key that two configurations share exactly when they are the same one: "/routes/1#limit-count#17".
+  std::string conf_key() const;
+};
+
+}  // namespace apisix::plugin
