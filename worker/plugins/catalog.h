@@ -1,0 +1,12 @@
+// Every plugin of this build, in the order of APISIX's list.
+#pragma once
+
+#include <span>
+
+#include "worker/plugin/plugin.h"
+
+namespace apisix::plugins {
+
+std::span<const plugin::PluginDef* const> catalog();
+
+}  // namespace apisix::plugins

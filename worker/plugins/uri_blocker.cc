@@ -1,0 +1,61 @@
+// uri-blocker: rejects a request whose target (path and query, normalised) matches one of the configured
+// patterns.
+#include <string>
+
+#include "shared/format/regex.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/variables.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+class UriBlocker final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "uri-blocker", .priority = 2900};
+
+  static base::Status check(Json& conf, plugin::ConfScope) {
+    for (const Json& rule : find_member(conf, "block_rules")) {
+      if (auto regex = format::Regex::compile(rule.asString()); !regex) return std::unexpected(regex.error());
+    }
+    return {};
+  }
+
+  explicit UriBlocker(const Json& conf)
+      : rules_(join(conf), {.caseless = find_member(conf, "case_insensitive").asBool()}),
+        rejected_code_(static_cast<std::uint16_t>(find_member(conf, "rejected_code").asUInt())) {
+    if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
+      rejected_body_ = Json(::Json::objectValue);
+      rejected_body_["error_msg"] = message;
+    }
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    plugin::Variables variables(request);
+    static const auto kRequestUri = route::VariableName::parse("request_uri");
+    const format::Regex* rules = rules_.get();
+    if (rules == nullptr || !rules->matches(variables.read(kRequestUri).value_or(""))) return plugin::pass();
+    if (rejected_body_.isNull()) return request.reject_page(rejected_code_);
+    return request.reject_json(rejected_code_, rejected_body_);
+  }
+
+ private:
+  static std::string join(const Json& conf) {
+    std::string all;
+    for (const Json& rule : find_member(conf, "block_rules"))
+      all += (all.empty() ? "" : "|") + rule.asString();
+    return all;
+  }
+
+  const format::LazyRegex rules_;
+  const std::uint16_t rejected_code_;
+  Json rejected_body_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef uri_blocker = plugin::define<UriBlocker>();
+
+}  // namespace apisix::plugins
