@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "shared/base/counted.h"
 #include "worker/limits.h"
+#include "worker/plugin/chain.h"
+#include "worker/plugin/world.h"
 #include "worker/upstream/cluster.h"
 #include "worker/upstream/pool.h"
 
@@ -36,8 +39,14 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
 // Where routes find the current version of a shared upstream: a change of the upstream replaces one pointer,
 // however many routes use it. Lives as long as anybody refers to the id; `current` is null while there is no
 // such upstream.
-struct UpstreamSlot : base::Counted<UpstreamSlot> {
+struct UpstreamSlot final : plugin::UpstreamHandle {
   base::Ref<const CompiledUpstream> current;
+};
+
+// The plugins of one plugin config, consumer group or global rule.
+struct SharedPlugins : base::Counted<SharedPlugins> {
+  plugin::PluginConfs confs;
+  std::string missing;  // a plugin that is enabled and not built in: whoever uses this fails closed
 };
 
 // A route merged with its service, as the pipeline uses it.
@@ -49,8 +58,18 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   base::Ref<UpstreamSlot> upstream;
   std::optional<Timeouts> timeouts;  // the route's own; else the upstream's, else the default
   bool enable_websocket = false;
-  // Not 0: the route matches but cannot be served; the status to answer (its service is missing: 404, it has
-  // no upstream at all: 503).
+  // Of the route, its plugin config and its service, merged.
+  plugin::PluginConfs plugins;
+  base::Ref<const plugin::Chain> chain;  // null: no plugins
+  // With a consumer's plugins over them, by consumer; made at the consumer's first request on this route.
+  struct Merged {
+    base::Ref<const plugin::Consumer> consumer;
+    base::Ref<const SharedPlugins> group;
+    base::Ref<const plugin::Chain> chain;
+  };
+  mutable std::unordered_multimap<const plugin::Consumer*, Merged> merged_chains;
+  // Not 0: the route matches but cannot be served; the status to answer (its service is missing: 404; its
+  // plugin config is missing or a plugin cannot be built: 503).
   std::uint16_t failure = 0;
 };
 

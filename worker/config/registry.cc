@@ -22,8 +22,18 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
       store_(store),
       world_(world),
       options_(std::move(options)),
+      plugins_(options_.plugins, options_.plugin_attr),
+      plugin_world_{loop,
+                    plugins_.consumers(),
+                    *this,
+                    options_.plugin_attr,
+                    options_.zones,
+                    options_.runtime_prefix,
+                    options_.worker_index},
       router_(route::Router::make(options_.router_kind)),
-      scope_(loop) {}
+      scope_(loop) {
+  plugins_.set_world(plugin_world_);
+}
 
 Registry::~Registry() {
   watch_.reset();
@@ -52,6 +62,12 @@ void Registry::watch(store::Revision from) {
                          }});
 }
 
+// Every object counts as changed.
+void Registry::read_again() {
+  for (auto& [key, revision] : known_) revision = 0;
+  scope_.spawn(resync());
+}
+
 // Until it works: a store that is away must not empty what is in force.
 async::Task<void> Registry::resync() {
   watch_.reset();
@@ -66,10 +82,15 @@ async::Task<void> Registry::resync() {
 // The whole state: only what differs from what is in force is applied.
 void Registry::apply_list(const store::ListReply& list) {
   std::set<std::string_view> present;
-  // Routes last: they inherit hosts from services.
-  for (const bool routes : {false, true}) {
+  // The list of plugins first: it decides what the others mean. Routes last: they inherit hosts from
+  // services.
+  const auto turn_of = [this](const store::Item& item) {
+    const auto kind = split_key(item.key).first;
+    return kind == "plugins" ? 0 : kind == "routes" ? 2 : 1;
+  };
+  for (const int turn : {0, 1, 2}) {
     for (const store::Item& item : list.items) {
-      if ((split_key(item.key).first == "routes") != routes) continue;
+      if (turn_of(item) != turn) continue;
       present.insert(item.key);
       const auto known = known_.find(item.key);
       if (known == known_.end() || known->second != item.mod_revision) apply_put(item);
@@ -100,7 +121,19 @@ void Registry::apply_put(const store::Item& item) {
   known_[item.key] = item.mod_revision;
   const auto [kind, id] = split_key(item.key);
   base::Status status;
-  if (kind == "routes") {
+  if (kind == "plugins") {
+    const auto changed = plugins_.put_plugin_list(item);
+    if (!changed) {
+      status = std::unexpected(changed.error());
+    } else if (*changed && watch_) {
+      read_again();
+    }
+  } else if (kind == "consumers") {
+    status = plugins_.consumers().put(id, item);
+  } else if (PluginBook::keeps(kind)) {
+    status = plugins_.put(kind, id, item);
+    if (kind == "plugin_configs") touch_routes_of_plugin_config(id);
+  } else if (kind == "routes") {
     status = put_route(item);
   } else if (kind == "services") {
     status = put_service(item);
@@ -121,6 +154,9 @@ void Registry::apply_delete(std::string_view key) {
   if (kind == "routes") erase_route(id);
   if (kind == "services") erase_service(id);
   if (kind == "upstreams") erase_upstream(id);
+  if (kind == "consumers") plugins_.consumers().erase(id);
+  if (PluginBook::keeps(kind)) plugins_.erase(kind, id);
+  if (kind == "plugin_configs") touch_routes_of_plugin_config(id);
   rejections_.erase(std::string(key));
   if (const auto known = known_.find(key); known != known_.end()) known_.erase(known);
 }

@@ -22,6 +22,7 @@
 #include "shared/format/json.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
+#include "worker/config/plugin_book.h"
 #include "worker/plugin/request.h"
 #include "worker/route/router.h"
 
@@ -37,12 +38,17 @@ struct Rejection {
 struct RegistryOptions {
   std::string prefix = "/apisix";  // of the store's keys
   route::RouterKind router_kind = route::RouterKind::kHostUri;
+  std::vector<std::string> plugins;  // enabled in config.yaml
+  format::Json plugin_attr = format::Json(::Json::objectValue);
+  std::string runtime_prefix;  // for plugins that open files
+  memory::Zones* zones = nullptr;
+  unsigned worker_index = 0;
 };
 
-class Registry {
+class Registry final : private plugin::Directory {
  public:
   Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world, RegistryOptions options);
-  ~Registry();
+  ~Registry() override;
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
@@ -53,6 +59,16 @@ class Registry {
 
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
   base::Ref<const CompiledRoute> match(plugin::Request& request);
+
+  // The chain of all global rules; null when there is none.
+  const base::Ref<const plugin::Chain>& global_chain() { return plugins_.global_chain(); }
+  // See PluginBook::chain_with().
+  base::Result<base::Ref<const plugin::Chain>> chain_with(const CompiledRoute& route,
+                                                          const base::Ref<const plugin::Consumer>& consumer) {
+    return plugins_.chain_with(route, consumer);
+  }
+  const plugin::PluginSet& plugins() const { return plugins_.plugins(); }
+  PluginBook& plugin_book() { return plugins_; }
 
   // Ids of users of an object, "" when there is none: what may not be deleted.
   std::string route_of_service(std::string_view service_id) const;
@@ -72,6 +88,7 @@ class Registry {
 
   void watch(store::Revision from);
   async::Task<void> resync();
+  void read_again();
   async::Task<base::Status> read_all();
   void apply_list(const store::ListReply& list);
   void apply_batch(const store::EventBatch& batch);
@@ -90,6 +107,19 @@ class Registry {
   base::Status index_route(RouteObject& route, const format::Json& value);
   // Routes of a service whose merge, or inherited hosts, changed.
   void touch_routes_of(std::string_view service_id);
+  void touch_routes_of_plugin_config(std::string_view id);
+  void keep_users_of(RouteObject& route);
+  void forget_users_of(RouteObject& route);
+  // The route's, its plugin config's and its service's plugins, merged; not 0: the status to answer instead.
+  std::uint16_t merge_plugins(const RouteObject& route, const format::Json& value,
+                              const ServiceObject* service, CompiledRoute& compiled);
+
+  // plugin::Directory
+  base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;
+  base::Ref<plugin::UpstreamHandle> upstream_by_id(std::string_view id) override;
+  base::Result<base::Ref<plugin::UpstreamHandle>> make_upstream(const std::string& key,
+                                                                const format::Json& upstream) override;
+  const format::Json* proto(std::string_view id) override;
 
   base::Ref<const CompiledRoute> compile(RouteObject& route);
   base::Ref<UpstreamSlot> upstream_of(RouteObject& route, const format::Json& value,
@@ -103,12 +133,16 @@ class Registry {
   store::Store& store_;
   upstream::ClusterWorld world_;
   RegistryOptions options_;
+  PluginBook plugins_;
+  plugin::World plugin_world_;
   route::Router router_;
   ById<std::unique_ptr<RouteObject>> routes_;
   ById<std::unique_ptr<ServiceObject>> services_;
   ById<base::Ref<UpstreamSlot>> upstreams_;
   ById<std::unordered_set<RouteObject*>> routes_of_service_;  // by service id, the service may be missing
-  ById<store::Revision> known_;                               // key -> mod revision
+  ById<std::unordered_set<RouteObject*>> routes_of_plugin_config_;
+  ById<format::Json> protos_;
+  ById<store::Revision> known_;  // key -> mod revision
   std::map<std::string, Rejection> rejections_;
   std::uint64_t rejected_total_ = 0;
   store::Revision applied_revision_ = 0;

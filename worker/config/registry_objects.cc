@@ -28,17 +28,6 @@ base::Result<Json> parse_object(const store::Item& item) {
   return value;
 }
 
-bool has_plugins(const Json& object) {
-  const Json& plugins = find_member(object, "plugins");
-  return plugins.isObject() && !plugins.empty();
-}
-
-// What this build cannot run must not be skipped: the route fails closed.
-bool needs_engine(const Json& route, const Json* service) {
-  return has_plugins(route) || !find_member(route, "plugin_config_id").isNull() ||
-         !find_member(route, "script").isNull() || (service != nullptr && has_plugins(*service));
-}
-
 }  // namespace
 
 // --- routes
@@ -48,17 +37,24 @@ base::Status Registry::put_route(const store::Item& item) {
   if (!value) return std::unexpected(value.error());
   const std::string id(split_key(item.key).second);
   if (!find_member(*value, "filter_func").isNull()) return base::invalid("filter_func is not supported yet");
+  if (!find_member(*value, "script").isNull()) return base::invalid("script is not supported yet");
+  // What plugins it has is looked at again when it is compiled; now only whether they are valid.
+  if (const auto plugins = plugins_.read_plugins(find_member(*value, "plugins"), item.key, 0); !plugins) {
+    return std::unexpected(plugins.error());
+  }
   const auto known = routes_.find(id);
   auto route = std::make_unique<RouteObject>();
   route->id = id;
   route->value = item.value;
   route->service_id = text_of(find_member(*value, "service_id"));
   route->upstream_id = text_of(find_member(*value, "upstream_id"));
+  route->plugin_config_id = text_of(find_member(*value, "plugin_config_id"));
+  route->mod_revision = item.mod_revision;
   route->create_revision = item.create_revision;
   route->has_hosts = !find_member(*value, "host").isNull() || !find_member(*value, "hosts").isNull();
   if (auto status = index_route(*route, *value); !status) return status;
-  if (known != routes_.end()) routes_of_service_[known->second->service_id].erase(known->second.get());
-  if (!route->service_id.empty()) routes_of_service_[route->service_id].insert(route.get());
+  if (known != routes_.end()) forget_users_of(*known->second);
+  keep_users_of(*route);
   routes_[id] = std::move(route);
   return {};
 }
@@ -81,12 +77,24 @@ void Registry::erase_route(std::string_view id) {
   const auto route = routes_.find(id);
   if (route == routes_.end()) return;
   router_.erase(id);
-  if (const auto users = routes_of_service_.find(route->second->service_id);
-      users != routes_of_service_.end()) {
-    users->second.erase(route->second.get());
-    if (users->second.empty()) routes_of_service_.erase(users);
-  }
+  forget_users_of(*route->second);
   routes_.erase(route);
+}
+
+void Registry::keep_users_of(RouteObject& route) {
+  if (!route.service_id.empty()) routes_of_service_[route.service_id].insert(&route);
+  if (!route.plugin_config_id.empty()) routes_of_plugin_config_[route.plugin_config_id].insert(&route);
+}
+
+void Registry::forget_users_of(RouteObject& route) {
+  const auto forget = [&route](auto& index, const std::string& id) {
+    const auto users = index.find(id);
+    if (users == index.end()) return;
+    users->second.erase(&route);
+    if (users->second.empty()) index.erase(users);
+  };
+  forget(routes_of_service_, route.service_id);
+  forget(routes_of_plugin_config_, route.plugin_config_id);
 }
 
 // --- services
@@ -98,6 +106,10 @@ base::Status Registry::put_service(const store::Item& item) {
   service->id = split_key(item.key).second;
   service->value = std::move(*value);
   service->upstream_id = text_of(find_member(service->value, "upstream_id"));
+  auto plugins = plugins_.read_plugins(find_member(service->value, "plugins"), "/services/" + service->id,
+                                       static_cast<std::uint64_t>(item.mod_revision));
+  if (!plugins) return std::unexpected(plugins.error());
+  service->plugins = std::move(*plugins);
   if (const Json& own = find_member(service->value, "upstream"); own.isObject()) {
     // What cannot be used (an unsupported scheme) leaves the slot empty: 502, as for a missing upstream.
     service->own_upstream = base::make_counted<UpstreamSlot>();
@@ -246,14 +258,76 @@ base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
                          : inherited != nullptr && find_member(*inherited, "enable_websocket").isBool() &&
                                find_member(*inherited, "enable_websocket").asBool();
   compiled->upstream = upstream_of(route, *value, service);
-  if (needs_engine(*value, inherited)) {
-    base::log_error("route {} names plugins that this gateway cannot run: it answers 503", route.id);
-    compiled->failure = kServiceUnavailable;
-  } else if (!compiled->upstream) {
-    base::log_error("route {} has no upstream", route.id);
-    compiled->failure = kServiceUnavailable;
-  }
+  compiled->failure = merge_plugins(route, *value, service, *compiled);
   return base::Ref<const CompiledRoute>(compiled.get());
+}
+
+// What cannot run must not be skipped: the route fails closed.
+std::uint16_t Registry::merge_plugins(const RouteObject& route, const Json& value,
+                                      const ServiceObject* service, CompiledRoute& compiled) {
+  std::string missing;
+  const auto merge = [&](const base::Ref<const SharedPlugins>& from) {
+    plugin::merge_confs(compiled.plugins, from->confs);
+    if (!from->missing.empty()) missing = from->missing;
+  };
+  if (service != nullptr) merge(service->plugins);
+  if (!route.plugin_config_id.empty()) {
+    const auto config = plugins_.plugin_config(route.plugin_config_id);
+    if (!config) {
+      base::log_error("failed to fetch plugin config by id: {}", route.plugin_config_id);
+      return kServiceUnavailable;
+    }
+    merge(config);
+  }
+  const auto own = plugins_.read_plugins(find_member(value, "plugins"), "/routes/" + route.id,
+                                         static_cast<std::uint64_t>(route.mod_revision));
+  if (!own) {
+    base::log_error("route {}: {}", route.id, own.error().what);
+    return kServiceUnavailable;
+  }
+  merge(*own);
+  if (!missing.empty()) {
+    base::log_error("route {} names plugin {}, which this gateway does not have: it answers 503", route.id,
+                    missing);
+    return kServiceUnavailable;
+  }
+  auto chain = plugins_.make_chain(compiled.plugins);
+  if (!chain) {
+    base::log_error("route {} answers 503: {}", route.id, chain.error().what);
+    return kServiceUnavailable;
+  }
+  compiled.chain = std::move(*chain);
+  return 0;
+}
+
+void Registry::touch_routes_of_plugin_config(std::string_view id) {
+  const auto users = routes_of_plugin_config_.find(id);
+  if (users == routes_of_plugin_config_.end()) return;
+  for (RouteObject* route : users->second) route->compiled = nullptr;
+}
+
+// --- for plugins
+
+base::Ref<const plugin::Metadata> Registry::metadata(std::string_view plugin) {
+  return plugins_.metadata(plugin);
+}
+
+base::Ref<plugin::UpstreamHandle> Registry::upstream_by_id(std::string_view id) {
+  return base::Ref<plugin::UpstreamHandle>(slot_of(id).get());
+}
+
+base::Result<base::Ref<plugin::UpstreamHandle>> Registry::make_upstream(const std::string& key,
+                                                                        const Json& upstream) {
+  auto compiled = compile_json(key, upstream);
+  if (!compiled) return std::unexpected(compiled.error());
+  auto slot = base::make_counted<UpstreamSlot>();
+  slot->current = std::move(*compiled);
+  return base::Ref<plugin::UpstreamHandle>(slot.get());
+}
+
+const Json* Registry::proto(std::string_view id) {
+  const auto found = protos_.find(id);
+  return found != protos_.end() ? &found->second : nullptr;
 }
 
 base::Ref<UpstreamSlot> Registry::upstream_of(RouteObject& route, const Json& value,

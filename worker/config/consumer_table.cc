@@ -1,0 +1,206 @@
+#include "worker/config/consumer_table.h"
+
+#include "shared/base/log.h"
+#include "shared/format/json.h"
+#include "shared/format/schema.h"
+
+namespace apisix::config {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+constexpr std::string_view kCredentials = "/credentials/";
+
+std::string text_member(const Json& object, std::string_view name) {
+  const Json& value = find_member(object, name);
+  if (value.isString()) return value.asString();
+  return value.isNumeric() ? format::to_json(value) : std::string();
+}
+
+}  // namespace
+
+// What the consumer and its credentials share.
+struct ConsumerTable::Person {
+  std::string username;
+  Object* object = nullptr;  // null: only credentials are there, nobody is recognised by them
+  base::Ref<const plugin::Consumer> current;  // made at first use
+  std::size_t objects = 0;
+};
+
+// A consumer or a credential.
+struct ConsumerTable::Object {
+  struct Key {
+    std::string plugin;
+    std::string value;
+  };
+
+  std::string id;
+  std::string credential_id;  // empty: the consumer itself
+  std::string value;          // as stored
+  store::Revision revision = 0;
+  Person* person = nullptr;
+  std::vector<Key> keys;
+  std::vector<std::pair<std::string, base::Ref<const plugin::ConsumerAuth>>> compiled;  // by plugin
+};
+
+ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins) : plugins_(&plugins) {}
+ConsumerTable::~ConsumerTable() = default;
+
+ConsumerTable::Person& ConsumerTable::person_of(std::string_view username) {
+  auto& person = persons_[std::string(username)];
+  if (!person) {
+    person = std::make_unique<Person>();
+    person->username = username;
+  }
+  return *person;
+}
+
+base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
+  auto value = format::parse_json(item.value);
+  if (!value) return std::unexpected(value.error());
+  if (!value->isObject()) return base::invalid("not a JSON object");
+  Json& plugins = (*value)["plugins"];
+  const auto validation =
+      plugins_->check_all(plugins, resource::PluginScope::kConsumer, /*skip_unknown=*/true);
+  if (!validation.ok()) return base::invalid(validation.error_msg);
+  const auto split = id.find(kCredentials);
+  const std::string_view username = id.substr(0, split);
+
+  erase(id);
+  auto object = std::make_unique<Object>();
+  object->id = id;
+  object->value = item.value;
+  object->revision = item.mod_revision;
+  object->person = &person_of(username);
+  ++object->person->objects;
+  if (split != std::string_view::npos) {
+    object->credential_id = id.substr(split + kCredentials.size());
+  } else {
+    object->person->object = object.get();
+    object->person->current = nullptr;
+  }
+  index(*object, plugins);
+  objects_[std::string(id)] = std::move(object);
+  return {};
+}
+
+void ConsumerTable::erase(std::string_view id) {
+  const auto found = objects_.find(id);
+  if (found == objects_.end()) return;
+  Object& object = *found->second;
+  unindex(object);
+  Person& person = *object.person;
+  if (person.object == &object) {
+    person.object = nullptr;
+    person.current = nullptr;
+  }
+  if (--person.objects == 0) persons_.erase(persons_.find(person.username));
+  objects_.erase(found);
+}
+
+void ConsumerTable::index(Object& object, const Json& plugins) {
+  if (!plugins.isObject()) return;
+  for (const std::string& name : plugins.getMemberNames()) {
+    const plugin::PluginDef* def = plugins_->find(name);
+    if (def == nullptr || !def->info.is_auth || def->info.consumer_key.empty()) continue;
+    const std::string key = text_member(plugins[name], def->info.consumer_key);
+    // Fail closed: nobody may come in with the text of a reference.
+    if (key.empty() || format::is_secret_ref(key)) {
+      base::log_error(
+          "consumers/{}: the {} of {} is missing or an unresolved reference, nobody is recognised by it",
+          object.id, def->info.consumer_key, name);
+      continue;
+    }
+    object.keys.push_back({name, key});
+    by_plugin_[name].emplace(key, &object);
+  }
+}
+
+void ConsumerTable::unindex(Object& object) {
+  for (const Object::Key& key : object.keys) {
+    const auto plugin = by_plugin_.find(key.plugin);
+    if (plugin == by_plugin_.end()) continue;
+    Keys& keys = plugin->second;
+    const auto [first, last] = keys.equal_range(key.value);
+    for (auto at = first; at != last; ++at) {
+      if (at->second != &object) continue;
+      keys.erase(at);
+      break;
+    }
+    if (keys.empty()) by_plugin_.erase(plugin);
+  }
+  object.keys.clear();
+}
+
+void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
+  plugins_ = &plugins;
+  by_plugin_.clear();
+  for (auto& [name, person] : persons_) person->current = nullptr;
+  for (auto& [id, object] : objects_) {
+    object->keys.clear();
+    object->compiled.clear();
+    if (const auto value = format::parse_json(object->value)) index(*object, find_member(*value, "plugins"));
+  }
+}
+
+base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
+  if (person.current || person.object == nullptr) return person.current;
+  auto value = format::parse_json(person.object->value);  // it was parsed before
+  Json plugins = find_member(*value, "plugins");
+  static_cast<void>(plugins_->check_all(plugins, resource::PluginScope::kConsumer, true));  // fills defaults
+  if (plugins.isObject()) {
+    for (const std::string& name : plugins.getMemberNames()) {
+      const plugin::PluginDef* def = plugins_->find(name);
+      if (def != nullptr && def->info.is_auth) plugins.removeMember(name);
+    }
+  }
+  auto consumer = base::make_counted<plugin::Consumer>();
+  consumer->username = text_member(*value, "username");
+  consumer->group_id = text_member(*value, "group_id");
+  consumer->labels = find_member(*value, "labels");
+  consumer->custom_id = text_member(consumer->labels, "custom_id");
+  consumer->plugins = plugin::make_confs(*plugins_, plugins, "/consumers/" + person.username,
+                                         static_cast<std::uint64_t>(person.object->revision));
+  person.current = base::Ref<const plugin::Consumer>(consumer.get());
+  return person.current;
+}
+
+base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugin, std::string_view key) {
+  const auto keys = by_plugin_.find(plugin);
+  if (keys == by_plugin_.end()) return nullptr;
+  const auto [first, last] = keys->second.equal_range(key);
+  Object* object = nullptr;
+  for (auto at = first; at != last; ++at) {
+    if (object == nullptr || at->second->revision > object->revision) object = at->second;
+  }
+  if (object == nullptr) return nullptr;
+  const auto consumer = current(*object->person);
+  if (!consumer) return nullptr;  // a credential whose consumer is gone
+  for (auto& [name, auth] : object->compiled) {
+    if (name != plugin) continue;
+    if (auth->consumer == consumer) return auth;
+    std::erase_if(object->compiled, [plugin](const auto& entry) { return entry.first == plugin; });
+    break;
+  }
+  auto value = format::parse_json(object->value);
+  Json plugins = find_member(*value, "plugins");
+  static_cast<void>(plugins_->check_all(plugins, resource::PluginScope::kConsumer, true));  // fills defaults
+  auto auth = base::make_counted<plugin::ConsumerAuth>();
+  auth->consumer = consumer;
+  auth->credential_id = object->credential_id;
+  auth->conf = find_member(plugins, plugin);
+  object->compiled.emplace_back(plugin, base::Ref<const plugin::ConsumerAuth>(auth.get()));
+  return object->compiled.back().second;
+}
+
+bool ConsumerTable::has_any(std::string_view plugin) const {
+  return by_plugin_.contains(plugin);
+}
+
+base::Ref<const plugin::Consumer> ConsumerTable::find_by_name(std::string_view username) {
+  const auto person = persons_.find(username);
+  return person != persons_.end() ? current(*person->second) : nullptr;
+}
+
+}  // namespace apisix::config

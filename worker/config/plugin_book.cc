@@ -1,0 +1,182 @@
+#include "worker/config/plugin_book.h"
+
+#include <set>
+
+#include "shared/base/log.h"
+#include "shared/format/json.h"
+#include "worker/plugins/catalog.h"
+
+namespace apisix::config {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+// A route remembers this many consumers' chains; a consumer of which there are more is merged again.
+constexpr std::size_t kMergedChainsMax = 1024;
+
+base::Result<Json> parse_object(const store::Item& item) {
+  auto value = format::parse_json(item.value);
+  if (!value) return value;
+  if (!value->isObject()) return base::invalid("not a JSON object");
+  return value;
+}
+
+}  // namespace
+
+PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, const Json& plugin_attr)
+    : enabled_(enabled_plugins),
+      plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_)),
+      consumers_(*plugins_) {}
+
+bool PluginBook::keeps(std::string_view kind) {
+  return kind == "plugin_configs" || kind == "consumer_groups" || kind == "global_rules" ||
+         kind == "plugin_metadata";
+}
+
+PluginBook::Objects* PluginBook::objects_of(std::string_view kind) {
+  if (kind == "plugin_configs") return &plugin_configs_;
+  if (kind == "consumer_groups") return &consumer_groups_;
+  if (kind == "global_rules") return &global_rules_;
+  return nullptr;
+}
+
+base::Status PluginBook::put(std::string_view kind, std::string_view id, const store::Item& item) {
+  if (kind == "plugin_metadata") return put_metadata(id, item);
+  auto value = parse_object(item);
+  if (!value) return std::unexpected(value.error());
+  auto shared = read_plugins(find_member(*value, "plugins"), "/" + std::string(kind) + "/" + std::string(id),
+                             static_cast<std::uint64_t>(item.mod_revision));
+  if (!shared) return std::unexpected(shared.error());
+  (*objects_of(kind))[std::string(id)] = *shared;
+  if (kind == "global_rules") global_chain_is_current_ = false;
+  return {};
+}
+
+void PluginBook::erase(std::string_view kind, std::string_view id) {
+  if (kind == "plugin_metadata") {
+    if (const auto found = metadata_.find(id); found != metadata_.end()) metadata_.erase(found);
+    return;
+  }
+  Objects& objects = *objects_of(kind);
+  if (const auto found = objects.find(id); found != objects.end()) objects.erase(found);
+  if (kind == "global_rules") global_chain_is_current_ = false;
+}
+
+// Metadata of a plugin that is not enabled takes no effect and is no fault.
+base::Status PluginBook::put_metadata(std::string_view id, const store::Item& item) {
+  auto value = parse_object(item);
+  if (!value) return std::unexpected(value.error());
+  if (const plugin::PluginDef* def = plugins_->find(id)) {
+    const auto validation = plugins_->check_one(*def, *value, plugin::ConfScope::kMetadata);
+    if (!validation.ok()) return base::invalid(validation.error_msg);
+  }
+  auto metadata = base::make_counted<plugin::Metadata>();
+  metadata->value = std::move(*value);
+  metadata->version = static_cast<std::uint64_t>(item.mod_revision);
+  metadata_[std::string(id)] = base::Ref<const plugin::Metadata>(metadata.get());
+  return {};
+}
+
+base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
+  const auto value = format::parse_json(item.value);
+  if (!value) return std::unexpected(value.error());
+  if (!value->isArray()) return base::invalid("not an array of plugins");
+  std::vector<std::string> enabled;
+  for (const Json& entry : *value) {
+    const Json& stream = find_member(entry, "stream");
+    if (stream.isBool() && stream.asBool()) continue;
+    if (const Json& name = find_member(entry, "name"); name.isString()) enabled.push_back(name.asString());
+  }
+  if (enabled == enabled_) return false;
+  enabled_ = std::move(enabled);
+  plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_);
+  consumers_.set_plugins(*plugins_);
+  global_chain_is_current_ = false;
+  return true;
+}
+
+base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugins,
+                                                                      const std::string& resource,
+                                                                      std::uint64_t version) const {
+  auto shared = base::make_counted<SharedPlugins>();
+  if (plugins.isObject() && !plugins.empty()) {
+    const auto validation = plugins_->check_all(plugins, resource::PluginScope::kHttp, /*skip_unknown=*/true);
+    if (!validation.ok()) return base::invalid(validation.error_msg);
+    shared->confs = plugin::make_confs(*plugins_, plugins, resource, version);
+    for (const std::string& name : plugins.getMemberNames()) {
+      if (plugins_->is_missing(name) && !plugin::is_disabled(plugins[name])) shared->missing = name;
+    }
+  }
+  return base::Ref<const SharedPlugins>(shared.get());
+}
+
+base::Ref<const SharedPlugins> PluginBook::plugin_config(std::string_view id) const {
+  const auto found = plugin_configs_.find(id);
+  return found != plugin_configs_.end() ? found->second : nullptr;
+}
+
+base::Ref<const plugin::Metadata> PluginBook::metadata(std::string_view plugin) const {
+  const auto found = metadata_.find(plugin);
+  return found != metadata_.end() ? found->second : nullptr;
+}
+
+// A plugin that several global rules configure runs for none of them, as in APISIX.
+const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
+  if (global_chain_is_current_) return global_chain_;
+  global_chain_is_current_ = true;
+  plugin::PluginConfs merged;
+  std::set<std::string> seen;
+  for (const auto& [id, rule] : global_rules_) {
+    if (!rule->missing.empty()) {
+      base::log_error("global rule {} names {}, which this gateway does not have: it does not run", id,
+                      rule->missing);
+    }
+    for (const auto& [name, conf] : rule->confs) {
+      if (seen.insert(name).second) {
+        merged[name] = conf;
+      } else {
+        base::log_error("Found {} configured across different global rules. Removing it from execution list",
+                        name);
+        merged.erase(name);
+      }
+    }
+  }
+  auto chain = make_chain(merged);
+  if (!chain) base::log_error("global rules: {}", chain.error().what);
+  global_chain_ = chain ? std::move(*chain) : nullptr;
+  return global_chain_;
+}
+
+base::Result<base::Ref<const plugin::Chain>> PluginBook::make_chain(const plugin::PluginConfs& confs) {
+  if (confs.empty()) return base::Ref<const plugin::Chain>();
+  return plugin::Chain::make(*world_, confs);
+}
+
+base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
+    const CompiledRoute& route, const base::Ref<const plugin::Consumer>& consumer) {
+  base::Ref<const SharedPlugins> group;
+  if (!consumer->group_id.empty()) {
+    const auto found = consumer_groups_.find(consumer->group_id);
+    if (found == consumer_groups_.end()) {
+      return base::invalid("failed to fetch consumer group config by id: " + consumer->group_id);
+    }
+    group = found->second;
+  }
+  if (consumer->plugins.empty() && (!group || group->confs.empty())) return route.chain;
+  auto& merged = route.merged_chains;
+  const auto [first, last] = merged.equal_range(consumer.get());
+  for (auto at = first; at != last; ++at) {
+    if (at->second.group == group) return at->second.chain;
+  }
+  plugin::PluginConfs confs = route.plugins;
+  if (group) plugin::merge_confs(confs, group->confs);
+  plugin::merge_confs(confs, consumer->plugins);
+  auto chain = plugin::Chain::make(*world_, confs, &route.plugins);
+  if (!chain) return chain;
+  if (merged.size() >= kMergedChainsMax) merged.clear();
+  merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});
+  return chain;
+}
+
+}  // namespace apisix::config

@@ -1,0 +1,73 @@
+// PluginBook: everything that decides which plugins a request runs, apart from routes and services
+// themselves: the enabled plugins, plugin configs, consumer groups, global rules, plugin metadata, consumers;
+// and the merge of them. Precedence, highest first: consumer, consumer group, route, plugin config, service.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "shared/base/text.h"
+#include "shared/store/store.h"
+#include "worker/config/compiled.h"
+#include "worker/config/consumer_table.h"
+#include "worker/plugin/chain.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::config {
+
+class PluginBook {
+ public:
+  PluginBook(const std::vector<std::string>& enabled_plugins, const format::Json& plugin_attr);
+
+  // Before the first chain is built; `world` outlives the book.
+  void set_world(plugin::World& world) { world_ = &world; }
+  const plugin::PluginSet& plugins() const { return *plugins_; }
+  ConsumerTable& consumers() { return consumers_; }
+
+  // Kinds are folders of the store: "plugin_configs", "consumer_groups", "global_rules", "plugin_metadata".
+  static bool keeps(std::string_view kind);
+  base::Status put(std::string_view kind, std::string_view id, const store::Item& item);
+  void erase(std::string_view kind, std::string_view id);
+  // The stored list of enabled plugins, which replaces that of config.yaml: [{"name": ..., "stream": bool}].
+  // True when that is a change: every object must be put again then.
+  base::Result<bool> put_plugin_list(const store::Item& item);
+
+  // Of an object's `plugins` as stored: checked, defaults filled. An error names the first fault.
+  base::Result<base::Ref<const SharedPlugins>> read_plugins(format::Json plugins, const std::string& resource,
+                                                            std::uint64_t version) const;
+  base::Ref<const SharedPlugins> plugin_config(std::string_view id) const;
+  base::Ref<const plugin::Metadata> metadata(std::string_view plugin) const;
+
+  // All global rules as one chain; null when there is none.
+  const base::Ref<const plugin::Chain>& global_chain();
+  // Null when no plugin is configured.
+  base::Result<base::Ref<const plugin::Chain>> make_chain(const plugin::PluginConfs& confs);
+  // The route's chain with the consumer's and its group's plugins over it; null without any plugin.
+  // Remembered in the route. Error: the group is missing, or a plugin cannot be built.
+  base::Result<base::Ref<const plugin::Chain>> chain_with(const CompiledRoute& route,
+                                                          const base::Ref<const plugin::Consumer>& consumer);
+
+ private:
+  using Objects = std::map<std::string, base::Ref<const SharedPlugins>, std::less<>>;
+
+  base::Status put_metadata(std::string_view id, const store::Item& item);
+  Objects* objects_of(std::string_view kind);
+
+  std::vector<std::string> enabled_;
+  std::unique_ptr<plugin::PluginSet> plugins_;
+  plugin::World* world_ = nullptr;
+  ConsumerTable consumers_;
+  Objects plugin_configs_;
+  Objects consumer_groups_;
+  Objects global_rules_;
+  std::map<std::string, base::Ref<const plugin::Metadata>, std::less<>> metadata_;
+  base::Ref<const plugin::Chain> global_chain_;
+  bool global_chain_is_current_ = true;
+};
+
+}  // namespace apisix::config
