@@ -94,8 +94,12 @@ class Worker {
     resolver_->subscribe_all(vanished_);
     registry_ = std::make_unique<config::Registry>(
         loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get()},
-        config::RegistryOptions{context_.settings.deployment.etcd.prefix,
-                                router_kind(context_.settings.apisix.router_http)});
+        config::RegistryOptions{.prefix = context_.settings.deployment.etcd.prefix,
+                                .router_kind = router_kind(context_.settings.apisix.router_http),
+                                .plugins = context_.settings.plugins,
+                                .plugin_attr = context_.settings.plugin_attr,
+                                .runtime_prefix = context_.prefix,
+                                .worker_index = context_.slot.index});
     registry_->on_applied([this](store::Revision revision) {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });

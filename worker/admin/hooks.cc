@@ -1,5 +1,6 @@
 #include "worker/admin/hooks.h"
 
+#include "worker/plugin/plugin_set.h"
 #include "worker/route/match_rule.h"
 
 namespace apisix::admin {
@@ -13,28 +14,31 @@ base::Status check_vars(const Json& vars) {
   return {};
 }
 
-// This build has no plugins: each that is named is unknown. Accepting one that cannot run would open routes
-// that it was meant to guard.
-resource::Validation check_plugins(Json& plugins, resource::PluginScope) {
-  resource::Validation out;
-  if (!plugins.isObject()) return out;
-  for (const std::string& name : plugins.getMemberNames()) {
-    const std::string text = "unknown plugin [" + name + "]";
-    out.add(text, {.pointer = "/" + name,
-                   .rule = "plugin",
-                   .message = text,
-                   .value = {},
-                   .hint = "this version of the gateway does not have this plugin"});
-  }
-  return out;
-}
-
 }  // namespace
 
-resource::ValidateHooks make_hooks() {
+resource::ValidateHooks make_hooks(config::Registry& registry) {
   resource::ValidateHooks hooks;
   hooks.check_vars = check_vars;
-  hooks.check_plugins = check_plugins;
+  hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
+    return registry.plugins().check_all(plugins, scope, /*skip_unknown=*/false);
+  };
+  hooks.check_credential_plugin = [&registry](std::string_view name) -> base::Status {
+    const plugin::PluginDef* def = registry.plugins().find(name);
+    if (def == nullptr) return base::invalid("unknown plugin " + std::string(name));
+    if (!def->info.is_auth) return base::invalid("only supports auth type plugins in consumer credential");
+    return {};
+  };
+  hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) -> resource::Validation {
+    resource::Validation out;
+    const plugin::PluginDef* def = registry.plugins().find(name);
+    if (def == nullptr) {
+      out.add("invalid plugin name", {"", "plugin", "invalid plugin name", {}, ""});
+    } else if (auto found = registry.plugins().check_one(*def, metadata, plugin::ConfScope::kMetadata);
+               !found.ok()) {
+      out.add_within("", "invalid configuration: ", std::move(found));
+    }
+    return out;
+  };
   hooks.check_filter_func = [](std::string_view) -> base::Status {
     return base::invalid("filter_func is not supported by this version of the gateway");
   };

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "shared/resource/validate.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 
-resource::ValidateHooks make_hooks();
+resource::ValidateHooks make_hooks(config::Registry& registry);
 
 }  // namespace apisix::admin

@@ -69,6 +69,7 @@ void Forward::begin_exchange() {
   send_failed_ = false;
   Pieces pieces;
   pieces.add(head_);
+  pieces.add(stream_.stored_body());
   pieces.add(replay_.view());
   if (!stream_.request_body().done()) stream_.send_continue_if_expected();
   if (!pump_request(pieces)) return;
@@ -238,6 +239,7 @@ void Forward::on_response_bytes(std::string_view bytes) {
     return;
   }
   Pieces pieces;
+  if (stream_.filters_response_body()) return pump_filtered(bytes, pieces);
   pump_response(bytes, pieces);
 }
 
@@ -299,16 +301,24 @@ void Forward::note_header_received(http::ResponseHead& head) {
 void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   set_state(State::kBody);
   note_header_received(head);
-  const http::Framing to_client =
-      head.framing == http::Framing::kUntilClose ? http::Framing::kChunked : head.framing;
+  plugin::Request& request = stream_.request();
+  take_upstream_headers(request, head);
+  stream_.filter_response_head();
+  const bool changes = request.response.body_changes && head.framing != http::Framing::kNone;
+  http::Framing to_client =
+      changes || head.framing == http::Framing::kUntilClose ? http::Framing::kChunked : head.framing;
   Pieces pieces;
-  take_upstream_headers(stream_.request(), head);
-  pieces.add(stream_.make_response_head(to_client, head.content_length, head.has_content_length,
+  pieces.add(stream_.make_response_head(to_client, head.content_length,
+                                        head.has_content_length && !request.response.body_changes,
                                         http::ConnectionOption::kNone));
-  const bool old_client = stream_.request().head->version == http::Version::k10;
-  response_body_.start(
-      head.framing, head.content_length,
-      to_client == http::Framing::kChunked && old_client ? http::Framing::kUntilClose : to_client);
+  const bool old_client = request.head->version == http::Version::k10;
+  if (to_client == http::Framing::kChunked && old_client) to_client = http::Framing::kUntilClose;
+  if (stream_.filters_response_body()) {
+    filtered_framing_ = to_client;
+    response_body_.start(head.framing, head.content_length, http::Framing::kLength);
+    return pump_filtered(body, pieces);
+  }
+  response_body_.start(head.framing, head.content_length, to_client);
   pump_response(body, pieces);
 }
 
@@ -322,11 +332,7 @@ void Forward::pump_response(std::string_view bytes, Pieces& pieces) {
     if (step.result == BodyPump::Result::kBad) return fail_response("malformed chunked body");
     const bool done = step.result == BodyPump::Result::kDone;
     // Release first: the client's next request, which this write may allow, finds the connection pooled.
-    if (done) {
-      const bool pool =
-          may_pool_upstream({response_keep_alive_, true, request_sent_ && !send_failed_, !bytes.empty()});
-      release(pool ? Parting::kPool : Parting::kClose);
-    }
+    if (done) finish_exchange(!bytes.empty());
     if (!stream_.write(pieces)) return;
     if (done) return stream_.on_response_complete();
     if (bytes.empty() || step.consumed == 0) break;
@@ -334,6 +340,12 @@ void Forward::pump_response(std::string_view bytes, Pieces& pieces) {
   }
   pause_if_client_is_slow();
   arm_timer();
+}
+
+void Forward::finish_exchange(bool more_received) {
+  const bool pool =
+      may_pool_upstream({response_keep_alive_, true, request_sent_ && !send_failed_, more_received});
+  release(pool ? Parting::kPool : Parting::kClose);
 }
 
 void Forward::pause_if_client_is_slow() {
@@ -358,6 +370,10 @@ void Forward::on_upstream_closed() {
     return fail_response("upstream prematurely closed connection");
   }
   release(Parting::kClose);
+  if (stream_.filters_response_body()) {
+    if (send_filtered({}, true, pieces)) stream_.on_response_complete();
+    return;
+  }
   if (stream_.write(pieces)) stream_.on_response_complete();
 }
 

@@ -37,7 +37,7 @@ class Forward final : public upstream::Connection::User {
 
   enum class Pick : std::uint8_t { kPicked, kWait, kFailed };
   // Chooses the first node, so that headers may depend on it. kWait: names are being looked up, the Stream
-  // hears of it in on_resolved(). kFailed: `failure` is the status to answer.
+  // hears of it in resume_pipeline(). kFailed: `failure` is the status to answer.
   Pick pick_first(const config::CompiledRoute& route, std::uint16_t& failure);
   // Sends the request; everything after that comes by events.
   void start();
@@ -103,6 +103,10 @@ class Forward final : public upstream::Connection::User {
   void note_header_received(http::ResponseHead& head);
   void begin_response(http::ResponseHead& head, std::string_view body);
   void pump_response(std::string_view bytes, Pieces& pieces);
+  // The same through the body filters of plugins (forward_filtered.cc).
+  void pump_filtered(std::string_view bytes, Pieces& pieces);
+  bool send_filtered(std::string_view content, bool last, Pieces& pieces);
+  void finish_exchange(bool more_received);
   void pause_if_client_is_slow();
   void on_upstream_closed();
   void fail_response(const char* what);
@@ -128,6 +132,7 @@ class Forward final : public upstream::Connection::User {
   base::ArenaText replay_;        // body bytes sent so far, framed, for a retry
   net::BufferChain to_upstream_;  // what a short write left
   BodyPump response_body_;
+  http::Framing filtered_framing_ = http::Framing::kNone;  // to the client, of a body that plugins filter
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none

@@ -12,6 +12,7 @@ namespace apisix::proxy {
 namespace {
 
 constexpr std::uint16_t kBadGateway = 502;
+constexpr std::uint16_t kServiceUnavailable = 503;
 constexpr std::uint16_t kGatewayTimeout = 504;
 
 bool is_idempotent(http::Method method) {
@@ -35,7 +36,7 @@ std::optional<std::string_view> find_variable(void* variables, std::string_view 
 Forward::Forward(Stream& stream, base::Arena& arena)
     : stream_(stream),
       services_(stream.services()),
-      resolved_([](void* self) { static_cast<Forward*>(self)->stream_.on_resolved(); }, this),
+      resolved_([](void* self) { static_cast<Forward*>(self)->stream_.resume_pipeline(); }, this),
       response_body_(arena) {}
 
 Forward::~Forward() {
@@ -62,7 +63,14 @@ std::string Forward::node_text() const {
 Forward::Pick Forward::pick_first(const config::CompiledRoute& route, std::uint16_t& failure) {
   if (!upstream_) {
     route_ = &route;
-    upstream_ = route.upstream->current;
+    const auto* chosen = static_cast<const config::UpstreamSlot*>(stream_.request().upstream_override.get());
+    if (chosen == nullptr) chosen = route.upstream.get();
+    if (chosen == nullptr) {
+      base::log_error("missing upstream configuration in Route or Service of route {}", route.id);
+      failure = kServiceUnavailable;
+      return Pick::kFailed;
+    }
+    upstream_ = chosen->current;
     if (!upstream_) {
       base::log_error("failed to find upstream by id of route {}", route.id);
       failure = kBadGateway;
@@ -113,7 +121,7 @@ void Forward::start() {
 void Forward::write_head() {
   plugin::Request& request = stream_.request();
   http::RequestWrite write;
-  write.method = request.head->method_text;
+  write.method = request.upstream.method.empty() ? request.head->method_text : request.upstream.method;
   write.target = request.upstream.uri;
   write.host = request.upstream.host;
   write.headers = &request.head->headers;

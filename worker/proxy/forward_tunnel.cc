@@ -13,6 +13,7 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
   set_state(State::kTunnel);
   note_header_received(head);
   take_upstream_headers(stream_.request(), head);
+  stream_.filter_response_head();
   Pieces pieces;
   pieces.add(stream_.make_response_head(http::Framing::kNone, 0, false, http::ConnectionOption::kUpgrade));
   pieces.add(bytes);

@@ -12,7 +12,22 @@
 namespace apisix::proxy {
 namespace {
 
-enum class Phase : std::uint8_t { kNormalize, kClientAddress, kMatch, kPickNode, kPrepare, kForward };
+enum class Phase : std::uint8_t {
+  kNormalize,
+  kClientAddress,
+  kMatch,
+  kGlobalRewrite,
+  kRewrite,
+  kMergeConsumer,
+  kConsumerRewrite,
+  kGlobalAccess,
+  kAccess,
+  kPickNode,
+  kGlobalBeforeProxy,
+  kBeforeProxy,
+  kPrepare,
+  kForward
+};
 
 // kWait: the phase runs again when what it waits for is there.
 enum class Next : std::uint8_t { kGoOn, kWait, kAnswered };
@@ -71,15 +86,67 @@ Next find_client_address(Stream& stream) {
 }
 
 Next match(Stream& stream) {
-  auto route = stream.services().registry->match(stream.request());
+  config::Registry& registry = *stream.services().registry;
+  if (const auto& global = registry.global_chain()) stream.chains().set_global(global);
+  auto route = registry.match(stream.request());
   if (!route) {
-    stream.reply(route_not_found());
-    return Next::kAnswered;
+    stream.set_unmatched();
+    return Next::kGoOn;
   }
   if (route->failure != 0) return answer_page(stream, route->failure);
+  if (route->chain) stream.chains().set_route(route->chain);
   stream.set_route(std::move(route));
   return Next::kGoOn;
 }
+
+// --- plugins
+
+Next settle(Stream& stream, plugin::ChainRun::Result result) {
+  if (result == plugin::ChainRun::Result::kWait) return Next::kWait;
+  if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
+  if (result == plugin::ChainRun::Result::kPass) return Next::kGoOn;
+  const plugin::LocalReply& reply = stream.request().reply;
+  if (reply.is_error_page && reply.status >= 300) return answer_page(stream, reply.status);
+  stream.reply(reply);
+  return Next::kAnswered;
+}
+
+template <plugin::Phase phase>
+Next run_global(Stream& stream) {
+  return settle(stream, stream.chains().run_global(phase, stream.request(), &Stream::on_hook_done, &stream));
+}
+
+template <plugin::Phase phase>
+Next run_route(Stream& stream) {
+  return settle(stream, stream.chains().run_route(phase, stream.request(), &Stream::on_hook_done, &stream));
+}
+
+// An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
+Next merge_consumer(Stream& stream) {
+  plugin::Request& request = stream.request();
+  if (!request.consumer) return Next::kGoOn;
+  auto merged = stream.services().registry->chain_with(stream.route(), request.consumer);
+  if (!merged) {
+    base::log_error("route {}: {}", stream.route().id, merged.error().what);
+    return answer_page(stream, 503);
+  }
+  if (merged->get() != stream.chains().route()) stream.chains().set_route(std::move(*merged));
+  return Next::kGoOn;
+}
+
+Next run_consumers_rewrite(Stream& stream) {
+  if (!stream.request().consumer || stream.chains().route() == nullptr) return Next::kGoOn;
+  return settle(stream,
+                stream.chains().run_consumers_rewrite(stream.request(), &Stream::on_hook_done, &stream));
+}
+
+Next finish_access(Stream& stream) {
+  if (!stream.is_unmatched()) return run_route<plugin::Phase::kAccess>(stream);
+  stream.reply(route_not_found());
+  return Next::kAnswered;
+}
+
+// --- forwarding
 
 Next pick_node(Stream& stream) {
   std::uint16_t failure = 0;
@@ -110,9 +177,20 @@ struct Row {
 };
 
 constexpr std::array kPhases = {
-    Row{Phase::kNormalize, normalize}, Row{Phase::kClientAddress, find_client_address},
-    Row{Phase::kMatch, match},         Row{Phase::kPickNode, pick_node},
-    Row{Phase::kPrepare, prepare},     Row{Phase::kForward, forward},
+    Row{Phase::kNormalize, normalize},
+    Row{Phase::kClientAddress, find_client_address},
+    Row{Phase::kMatch, match},
+    Row{Phase::kGlobalRewrite, run_global<plugin::Phase::kRewrite>},
+    Row{Phase::kRewrite, run_route<plugin::Phase::kRewrite>},
+    Row{Phase::kMergeConsumer, merge_consumer},
+    Row{Phase::kConsumerRewrite, run_consumers_rewrite},
+    Row{Phase::kGlobalAccess, run_global<plugin::Phase::kAccess>},
+    Row{Phase::kAccess, finish_access},
+    Row{Phase::kPickNode, pick_node},
+    Row{Phase::kGlobalBeforeProxy, run_global<plugin::Phase::kBeforeProxy>},
+    Row{Phase::kBeforeProxy, run_route<plugin::Phase::kBeforeProxy>},
+    Row{Phase::kPrepare, prepare},
+    Row{Phase::kForward, forward},
 };
 
 }  // namespace

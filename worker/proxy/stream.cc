@@ -84,6 +84,7 @@ Stream::Stream(Services& services, ClientConnection& client)
       request_body_(arena_),
       forward_(*this, arena_) {
   request_.client = &client.info();
+  request_.io = this;
   request_.started_us = services.loop.clock().monotonic_us();
   request_.started_wall_us = services.loop.clock().wall_us();
   request_.remote_ip = client.info().peer_ip;
@@ -151,7 +152,11 @@ void Stream::wait_in_phase(std::size_t phase) {
   set_state(State::kWaiting);
 }
 
-void Stream::on_resolved() {
+event::Loop& Stream::loop() {
+  return services_.loop;
+}
+
+void Stream::resume_pipeline() {
   if (state_ != State::kWaiting) return;
   set_state(State::kPipeline);
   run_pipeline(*this);
@@ -167,13 +172,23 @@ void Stream::on_request_bytes() {
       return forward_.on_request_bytes();
     case State::kCollecting:
       return collect_body();
+    case State::kWaiting:
+      if (stored_body_ && !stored_body_->is_complete()) store_body();
+      return;
     default:
       return;  // not now: the connection keeps them
   }
 }
 
 bool Stream::waits_for_body() const {
-  return (state_ == State::kForwarding && forward_.wants_request_bytes()) || state_ == State::kCollecting;
+  switch (state_) {
+    case State::kForwarding:
+      return forward_.wants_request_bytes();
+    case State::kWaiting:
+      return stored_body_ && !stored_body_->is_complete();
+    default:
+      return state_ == State::kCollecting;
+  }
 }
 
 void Stream::on_client_drained() {
@@ -268,27 +283,32 @@ void Stream::reply(std::uint16_t status) {
 }
 
 void Stream::reply(const plugin::LocalReply& reply) {
+  chains_.cancel();
   set_state(State::kReplying);
   plugin::ResponseState& response = request_.response;
   response.status = reply.status;
   response.from_upstream = false;
-  if (!reply.content_type.empty()) {
+  if (!reply.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
     response.headers.set(arena_, http::KnownHeader::kContentType, reply.content_type);
   }
+  filter_response_head();
   const bool has_body =
-      request_.head->method != http::Method::kHead && reply.status != 204 && reply.status != 304;
+      request_.head->method != http::Method::kHead && response.status != 204 && response.status != 304;
+  std::string_view body = reply.body;
+  if (filters_response_body()) body = filter_response_body(body, true);
   Pieces pieces;
-  pieces.add(make_response_head(http::Framing::kLength, reply.body.size(), reply.status != 204,
+  pieces.add(make_response_head(http::Framing::kLength, body.size(), response.status != 204,
                                 http::ConnectionOption::kNone));
   if (has_body) {
-    pieces.add(reply.body);
-    response.body_bytes_sent += reply.body.size();
+    pieces.add(body);
+    response.body_bytes_sent += body.size();
   }
   if (write(pieces)) on_response_complete();
 }
 
 void Stream::reply_error_page(std::uint16_t status) {
   request_.reply = make_error_page(status, arena_);
+  request_.response.headers.remove(http::KnownHeader::kContentType);  // a plugin's, for another body
   reply(request_.reply);
 }
 
@@ -301,6 +321,7 @@ std::string_view Stream::make_response_head(http::Framing framing, std::uint64_t
   http::ResponseWrite write;
   write.status = response.status;
   write.reason = response.reason;
+  response_without_body_ = no_body;
   write.framing = no_body ? http::Framing::kNone : framing;
   write.content_length = content_length;
   write.has_content_length = has_content_length;
@@ -350,8 +371,10 @@ void Stream::start_tunnel() {
 
 void Stream::end(ClientFate fate) {
   set_state(State::kDone);
+  chains_.cancel();
   forward_.abort();
   request_.response.complete = response_complete_;
+  if (chains_.has(plugin::Phase::kLog)) chains_.log(request_);
   if (services_.access_log != nullptr && client_.listener().service() == nullptr) {
     services_.access_log->write(request_);
   }

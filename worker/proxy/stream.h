@@ -14,15 +14,17 @@
 #include "shared/async/task.h"
 #include "shared/base/arena.h"
 #include "shared/base/counted.h"
+#include "worker/plugin/chain.h"
 #include "worker/plugin/request.h"
 #include "worker/proxy/body_pump.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/forward.h"
 #include "worker/proxy/local_service.h"
+#include "worker/proxy/stored_body.h"
 
 namespace apisix::proxy {
 
-class Stream {
+class Stream final : private plugin::RequestIo {
  public:
   enum class State : std::uint8_t {
     kPipeline,
@@ -35,7 +37,7 @@ class Stream {
   };
 
   Stream(Services& services, ClientConnection& client);
-  ~Stream();
+  ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -74,8 +76,16 @@ class Stream {
   // Where the pipeline stands: it goes on with this phase.
   std::size_t phase() const { return phase_; }
   void wait_in_phase(std::size_t phase);
-  // What the pipeline waited for (names of nodes) is there.
-  void on_resolved();
+  // What the pipeline waited for (names of nodes, a plugin's hook) is there.
+  void resume_pipeline();
+  plugin::ChainRun& chains() { return chains_; }
+  // For ChainRun: a hook that waited has ended.
+  static void on_hook_done(void* self);
+  // Not 0: reading the body for a plugin failed; the status to answer, whatever the plugin says.
+  std::uint16_t body_failure() const { return body_failure_; }
+  // Nobody matched; answered once the global rules have run.
+  void set_unmatched() { unmatched_ = true; }
+  bool is_unmatched() const { return unmatched_; }
   // The pipeline's last word: the request goes to the upstream.
   void begin_forward();
   // Sends request().reply (or the given one) instead of an upstream's answer.
@@ -86,6 +96,13 @@ class Stream {
   // Head of the answer, written once; body pieces may ride behind it.
   std::string_view make_response_head(http::Framing framing, std::uint64_t content_length,
                                       bool has_content_length, http::ConnectionOption connection);
+  // Header filters of plugins, once, before make_response_head().
+  void filter_response_head();
+  // Some plugin filters the body: each piece goes through filter_response_body(). After
+  // filter_response_head().
+  bool filters_response_body() const { return body_filter_ != nullptr; }
+  // What is to be sent in the place of `data`; valid until the next call.
+  std::string_view filter_response_body(std::string_view data, bool last);
   bool write(Pieces& pieces);
   // Everything of the answer is in the connection's hands.
   void on_response_complete();
@@ -96,6 +113,8 @@ class Stream {
   // Request body: decodes what the client sent, for Forward. See BodyPump::take.
   BodyPump& request_body() { return request_body_; }
   bool request_read() const { return request_body_.done(); }
+  // The body, when it was read before forwarding; goes out behind the head.
+  std::string_view stored_body() const { return stored_body_ ? stored_body_->view() : std::string_view{}; }
   void send_continue_if_expected();
   // False, answered with 413, when the body is longer than client_max_body_size.
   bool count_body_bytes(std::size_t bytes);
@@ -106,6 +125,11 @@ class Stream {
   void end(ClientFate fate);
   ClientFate fate() const;
   void end_body_wait();
+  // plugin::RequestIo
+  async::Task<BodyRead> read_body(std::size_t bytes_max) override;
+  event::Loop& loop() override;
+  void store_body();
+
   void collect_body();
   void serve_local();
   async::Task<void> run_local_service();
@@ -118,6 +142,10 @@ class Stream {
   BodyPump request_body_;
   base::Ref<const config::CompiledRoute> route_;
   Forward forward_;
+  plugin::ChainRun chains_;
+  std::unique_ptr<plugin::Body> body_filter_;
+  std::unique_ptr<StoredBody> stored_body_;
+  event::ReadyNode hook_done_;
 
   // A local service (Admin, Control): the collected body and the answer it is making.
   std::unique_ptr<LocalExchange> local_;
@@ -126,12 +154,16 @@ class Stream {
   std::uint64_t body_waited_ms_ = 0;        // for the client's bytes, until now
   std::uint64_t body_wait_started_ms_ = 0;  // 0: not waiting
   std::size_t phase_ = 0;
+  std::uint16_t body_failure_ = 0;
   State state_ = State::kPipeline;
   bool response_started_ = false;
   bool response_complete_ = false;
   bool response_delimited_ = true;
   bool keep_alive_ = false;
   bool continue_sent_ = false;
+  bool unmatched_ = false;
+  bool head_filtered_ = false;
+  bool response_without_body_ = false;
 };
 
 const char* to_string(Stream::State state);

@@ -151,11 +151,11 @@ void add_client_address(plugin::Request& request) {
 void set_upstream_target(plugin::Request& request, const config::CompiledUpstream& upstream,
                          std::string_view node_host, std::uint16_t node_port) {
   plugin::UpstreamTarget& target = request.upstream;
-  target.scheme = upstream.scheme;
+  target.scheme = target.wanted_scheme.empty() ? std::string_view(upstream.scheme) : target.wanted_scheme;
   target.unresolved_host = node_host;
   switch (upstream.pass_host) {
     case config::PassHost::kPass:
-      target.host = request.head->authority;
+      target.host = target.wanted_host.empty() ? request.head->authority : target.wanted_host;
       break;
     case config::PassHost::kRewrite:
       target.host = upstream.upstream_host;

@@ -1,0 +1,36 @@
+// StoredBody: a request body that was read before the request is forwarded, because a plugin or a condition
+// of the router wants to see it. Decoded and whole; it then goes to the upstream with a Content-Length.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "shared/async/awaiters.h"
+
+namespace apisix::proxy {
+
+class StoredBody {
+ public:
+  explicit StoredBody(event::Loop& loop, std::size_t bytes_max) : complete_(loop), bytes_max_(bytes_max) {}
+
+  std::size_t bytes_max() const { return bytes_max_; }
+  std::string_view view() const { return bytes_; }
+  bool fits(std::size_t more) const { return bytes_.size() + more <= bytes_max_; }
+  void append(std::string_view bytes) { bytes_.append(bytes); }
+  bool is_complete() const { return complete_.is_set(); }
+  void set_complete() {
+    if (!complete_.is_set()) complete_.set(true);
+  }
+  // Whoever waits for it; one at a time.
+  async::Completion<bool>& completion() { return complete_; }
+
+ private:
+  std::string bytes_;
+  async::Completion<bool> complete_;
+  std::size_t bytes_max_;
+};
+
+}  // namespace apisix::proxy

@@ -1,0 +1,80 @@
+// The Stream's side of plugins: waiting for their hooks, reading the body for them, and running their filters
+// over what goes to the client.
+#include <algorithm>
+
+#include "shared/base/log.h"
+#include "worker/proxy/stream.h"
+
+namespace apisix::proxy {
+
+void Stream::on_hook_done(void* self) {
+  auto* stream = static_cast<Stream*>(self);
+  // The hook's frame is still on the stack: the loop goes on with the request when it has come to rest.
+  stream->services_.loop.ready().push(
+      stream->hook_done_, [](void* context) { static_cast<Stream*>(context)->resume_pipeline(); }, stream);
+}
+
+// --- the request's body
+
+async::Task<plugin::RequestIo::BodyRead> Stream::read_body(std::size_t bytes_max) {
+  const std::uint64_t server_max = services_.options.client_max_body_bytes;
+  if (server_max > 0) bytes_max = static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, server_max));
+  if (!stored_body_) {
+    if (request_.head->content_length > bytes_max) co_return BodyRead{{}, true};
+    stored_body_ = std::make_unique<StoredBody>(services_.loop, bytes_max);
+    // Nothing of it was taken yet: it is decoded from now on, not passed on.
+    request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
+    store_body();
+  }
+  if (!stored_body_->is_complete()) {
+    send_continue_if_expected();
+    client_.want_request_bytes();
+    co_await stored_body_->completion();
+  }
+  if (body_failure_ != 0) co_return BodyRead{{}, true};
+  co_return BodyRead{stored_body_->view(), false};
+}
+
+void Stream::store_body() {
+  while (body_failure_ == 0 && !request_body_.done() && !client_.unread().empty()) {
+    Pieces pieces;
+    const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
+    if (step.result == BodyPump::Result::kBad) body_failure_ = 400;
+    if (!stored_body_->fits(step.body_bytes)) body_failure_ = 413;
+    for (const iovec& piece : pieces.span()) {
+      if (body_failure_ == 0) stored_body_->append({static_cast<const char*>(piece.iov_base), piece.iov_len});
+    }
+    client_.consume_unread(step.consumed);
+    body_bytes_ += step.body_bytes;
+    request_.request_bytes += step.body_bytes;
+    if (step.consumed == 0) break;
+  }
+  if (body_failure_ != 0) {
+    keep_alive_ = false;
+  } else if (!request_body_.done()) {
+    return;
+  } else if (request_.head->framing != http::Framing::kNone) {
+    request_.head->framing = http::Framing::kLength;
+    request_.head->content_length = stored_body_->view().size();
+  }
+  stored_body_->set_complete();
+}
+
+// --- filters
+
+void Stream::filter_response_head() {
+  if (head_filtered_) return;
+  head_filtered_ = true;
+  if (chains_.has(plugin::Phase::kHeaderFilter)) chains_.filter_header(request_);
+  if (chains_.has(plugin::Phase::kBodyFilter) || chains_.has(plugin::Phase::kDelayedBodyFilter)) {
+    body_filter_ = std::make_unique<plugin::Body>();
+  }
+}
+
+std::string_view Stream::filter_response_body(std::string_view data, bool last) {
+  body_filter_->begin(data, last);
+  chains_.filter_body(request_, *body_filter_);
+  return response_without_body_ ? std::string_view{} : body_filter_->data();
+}
+
+}  // namespace apisix::proxy
