@@ -1,0 +1,31 @@
+"""The tables use the integration tests' gateway and upstream."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+
+from gateway import Gateway  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def shared_gateway():
+    gateway = Gateway()
+    gateway.start()
+    yield gateway
+    gateway.stop()
+    damage = gateway.damage()
+    log = gateway.log()[-8000:]
+    gateway.delete()
+    assert not damage, "\n".join(damage) + log
+
+
+@pytest.fixture
+def upstream():
+    server = Upstream()
+    yield server
+    server.close()

@@ -1,0 +1,66 @@
+"""The plugin engine: which plugins run, in which order, for whom; and what happens when one answers or waits."""
+import json
+
+from gateway import http_request
+
+
+def route(gateway, upstream, plugins, **members):
+    gateway.put("/routes/1", {"uri": "/*", "plugins": plugins,
+                              "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}} | members)
+
+
+def test_a_plugin_answers_instead_of_the_upstream(gateway, upstream):
+    route(gateway, upstream, {"uri-blocker": {"block_rules": ["root.exe", "x=1"], "rejected_msg": "no"}})
+    refused = gateway.request("/a?x=1")
+    assert refused.status == 403 and refused.body == b'{"error_msg":"no"}\n'
+    assert gateway.request("/a?x=2").status == 200
+    assert len(upstream.requests) == 1
+
+
+def test_body_filters_see_every_answer(gateway, upstream):
+    echo = {"before_body": "<", "after_body": ">", "headers": {"X-Echo": "1"}}
+    route(gateway, upstream, {"echo": echo, "uri-blocker": {"block_rules": ["blocked"], "rejected_msg": "no"}})
+    passed = gateway.request("/a")
+    assert passed.body.startswith(b"<{") and passed.body.endswith(b"}>")
+    assert passed.header("Content-Length") is None and passed.header("Transfer-Encoding") == "chunked"
+    own = gateway.request("/blocked")
+    assert own.body == b'<{"error_msg":"no"}\n>' and own.header("X-Echo") == "1"
+
+
+def test_unknown_and_invalid_plugins_are_refused(gateway):
+    unknown = gateway.admin("PUT", "/routes/1", {"uri": "/a", "plugins": {"nope": {}}})
+    assert unknown.status == 400 and unknown.json()["error_msg"] == "unknown plugin [nope]"
+    invalid = gateway.admin("PUT", "/routes/1", {"uri": "/a", "plugins": {"uri-blocker": {}}})
+    assert invalid.json()["error_msg"] == ("failed to check the configuration of plugin uri-blocker err: "
+                                           'property "block_rules" is required')
+    broken = gateway.admin("PUT", "/routes/1", {"uri": "/a", "plugins": {"uri-blocker": {"block_rules": ["("]}}})
+    assert broken.status == 400
+
+
+def test_a_route_that_only_answers_needs_no_upstream(gateway):
+    gateway.put("/routes/1", {"uri": "/*", "plugins": {"uri-blocker": {"block_rules": ["blocked"]}}})
+    assert gateway.request("/blocked").status == 403
+    assert gateway.request("/other").status == 503
+
+
+def test_meta_of_a_plugin(gateway, upstream):
+    blocker = {"block_rules": ["/"], "rejected_msg": "no"}
+    route(gateway, upstream, {"uri-blocker": blocker | {"_meta": {"disable": True}}})
+    assert gateway.request("/a").status == 200
+    route(gateway, upstream, {"uri-blocker": blocker | {"_meta": {"filter": [["arg_block", "==", "yes"]]}}})
+    assert gateway.request("/a").status == 200
+    assert gateway.request("/a?block=yes").status == 403
+    route(gateway, upstream, {"uri-blocker": blocker | {"_meta": {"error_response": {"why": "because"}}}})
+    refused = gateway.request("/a")
+    assert refused.status == 403 and refused.json() == {"why": "because"}
+
+
+def test_precedence_of_service_and_route(gateway, upstream):
+    nodes = {"type": "roundrobin", "nodes": {upstream.node: 1}}
+    gateway.put("/services/1", {"upstream": nodes, "plugins": {"echo": {"body": "service"},
+                                                               "uri-blocker": {"block_rules": ["blocked"]}}})
+    gateway.put("/routes/1", {"uri": "/a*", "service_id": "1", "plugins": {"echo": {"body": "route"}}})
+    gateway.put("/routes/2", {"uri": "/b*", "service_id": "1"})
+    assert gateway.request("/a").body == b"route"
+    assert gateway.request("/b").body == b"service"
+    assert gateway.request("/a/blocked").status == 403
