@@ -64,3 +64,52 @@ def test_precedence_of_service_and_route(gateway, upstream):
     assert gateway.request("/a").body == b"route"
     assert gateway.request("/b").body == b"service"
     assert gateway.request("/a/blocked").status == 403
+
+
+def test_conditions_on_the_body_match_routes(gateway, upstream):
+    nodes = {"type": "roundrobin", "nodes": {upstream.node: 1}}
+    gateway.put("/routes/1", {"uri": "/*", "vars": [["post_arg.user.name", "==", "jack"]], "upstream": nodes,
+                              "plugins": {"echo": {"body": "json"}}})
+    gateway.put("/routes/2", {"uri": "/*", "vars": [["post_arg_kind", "==", "a b"]], "upstream": nodes})
+    as_json = {"Content-Type": "application/json"}
+    assert gateway.request("/x", "POST", headers=as_json, body='{"user":{"name":"jack"}}').body == b"json"
+    assert gateway.request("/x", "POST", headers=as_json, body='{"user":{"name":"tom"}}').status == 404
+    assert gateway.request("/x", "POST", headers=as_json, body="{").status == 404
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    passed = gateway.request("/x", "POST", headers=form, body="q=1&kind=a+b")
+    assert passed.status == 200 and passed.json()["body"] == "q=1&kind=a+b"
+    assert gateway.request("/x").status == 404
+    chunked = gateway.request("/x", "POST", headers=form, body=iter([b"kind=", b"a%20b"]))
+    assert chunked.status == 200
+    assert upstream.requests[-1].body == b"kind=a%20b" and upstream.requests[-1].header("Content-Length") == "10"
+
+
+def test_global_rules_run_for_every_request(gateway, upstream):
+    route(gateway, upstream, {})
+    gateway.put("/global_rules/1", {"plugins": {"echo": {"after_body": "!"}, "uri-blocker": {"block_rules": ["blocked"]}}})
+    assert gateway.request("/a").body.endswith(b"}!")
+    assert gateway.request("/blocked").status == 403
+    gateway.admin("DELETE", "/routes/1")
+    unmatched = gateway.request("/a")
+    assert unmatched.status == 404 and unmatched.body.endswith(b'"404 Route Not Found"}\n!')
+    gateway.put("/global_rules/2", {"plugins": {"echo": {"after_body": "?"}}})
+    assert not gateway.request("/a").body.endswith((b"!", b"?"))  # configured twice: runs for neither
+
+
+def test_plugins_of_consumers_groups_and_plugin_configs(gateway, upstream):
+    gateway.put("/consumer_groups/g", {"plugins": {"echo": {"body": "group"}, "uri-blocker": {"block_rules": ["blocked"]}}})
+    gateway.put("/consumers/jack", {"username": "jack", "group_id": "g", "plugins": {"key-auth": {"key": "j"}}})
+    gateway.put("/consumers/rose", {"username": "rose", "group_id": "g",
+                                    "plugins": {"key-auth": {"key": "r"}, "echo": {"body": "rose"}}})
+    gateway.put("/plugin_configs/p", {"plugins": {"key-auth": {}, "echo": {"body": "config"}}})
+    route(gateway, upstream, {}, plugin_config_id="p")
+    ask = lambda path, key: gateway.request(path, headers={"apikey": key})  # noqa: E731
+    assert gateway.request("/a").body == b"config" and gateway.request("/a").status == 401
+    assert ask("/a", "j").body == b"group"
+    assert ask("/a", "r").body == b"rose"
+    assert ask("/blocked", "j").status == 403  # the rewrite hook that came with the consumer
+    gateway.put("/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": "j2"}}})
+    assert ask("/a", "j").status == 401
+    assert ask("/a", "j2").body == b"config"
+    gateway.put("/plugin_configs/p", {"plugins": {"key-auth": {}, "echo": {"body": "changed"}}})
+    assert ask("/a", "j2").body == b"changed"

@@ -52,7 +52,11 @@ void stamp(Json& value, std::int64_t now, const Json* previous) {
 
 ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
                                  std::string prefix)
-    : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)), hooks_(make_hooks(registry)) {}
+    : loop_(loop),
+      store_(store),
+      registry_(registry),
+      prefix_(std::move(prefix)),
+      hooks_(make_hooks(registry)) {}
 
 std::string ResourceHandler::key_of(resource::Kind kind, std::string_view id) const {
   return prefix_ + resource::store_key(kind, id);

@@ -19,6 +19,7 @@
 #include "shared/format/json.h"
 #include "shared/http/message.h"
 #include "worker/plugin/consumer.h"
+#include "worker/plugin/request_body.h"
 #include "worker/plugin/world.h"
 
 namespace apisix::plugin {
@@ -158,6 +159,7 @@ class Request {
   std::string_view original_x_forwarded_port;
   std::string_view original_forwarded;
 
+  RequestBody body;
   Matched matched;
   UpstreamTarget upstream;
   Attempt* attempts = nullptr;  // in order

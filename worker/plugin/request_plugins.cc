@@ -122,7 +122,9 @@ void Request::set_args(std::string_view new_args) {
 }
 
 std::optional<std::string_view> Request::arg(std::string_view name) const {
-  return http::find_arg(args, name);
+  const auto raw = http::find_arg(args, name);
+  if (!raw) return std::nullopt;
+  return http::unescape(*raw, arena);
 }
 
 void Request::remove_arg(std::string_view name) {

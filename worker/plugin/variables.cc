@@ -133,8 +133,32 @@ Value Variables::read_family(const route::VariableName& name) {
     case VariableKind::kTcpinfo:
       return tcp_info(request_.client->fd, name.detail, arena);
     default:
-      return std::nullopt;  // body fields: nobody has read the body
+      return read_post_arg(name);
   }
+}
+
+// Nobody reads a body that no condition asks about: unset until it was read.
+Value Variables::read_post_arg(const route::VariableName& name) {
+  if (name.kind != VariableKind::kPostArg && name.kind != VariableKind::kPostArgPath) return std::nullopt;
+  if (!request_.body.is_read()) {
+    request_.body.ask_for();
+    return std::nullopt;
+  }
+  if (name.kind == VariableKind::kPostArg) return request_.body.form_field(name.detail, request_.arena);
+  const format::Json* field = request_.body.field(name.detail);
+  if (field == nullptr || field->isNull()) return std::nullopt;
+  return request_.arena.copy(field->isString() ? field->asString() : format::to_json(*field));
+}
+
+// Numbers, lists and objects inside a body keep their type in comparisons; text is read().
+const format::Json* Variables::read_value(const route::VariableName& name) {
+  if (name.kind != VariableKind::kPostArgPath) return nullptr;
+  if (!request_.body.is_read()) {
+    request_.body.ask_for();
+    return nullptr;
+  }
+  const format::Json* field = request_.body.field(name.detail);
+  return field == nullptr || field->isString() || field->isNull() ? nullptr : field;
 }
 
 Value Variables::read_request(VariableKind kind) {

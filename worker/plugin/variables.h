@@ -17,8 +17,10 @@ class Variables final : public route::VariableReader {
 
   // nullopt: unset. Cheap to make: it holds a reference only.
   std::optional<std::string_view> read(const route::VariableName& name) override;
+  const format::Json* read_value(const route::VariableName& name) override;
 
  private:
+  std::optional<std::string_view> read_post_arg(const route::VariableName& name);
   std::optional<std::string_view> read_custom(std::string_view name);
   std::optional<std::string_view> read_family(const route::VariableName& name);
   std::optional<std::string_view> read_request(route::VariableKind kind);

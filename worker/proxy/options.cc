@@ -1,5 +1,7 @@
 #include "worker/proxy/options.h"
 
+#include <limits>
+
 #include "shared/base/text.h"
 #include "shared/settings/settings.h"
 
@@ -26,6 +28,8 @@ Options Options::from(const settings::Settings& settings) {
   options.client_body_timeout_ms = unsigned_of(http.client_body_timeout_ms);
   options.send_timeout_ms = unsigned_of(http.send_timeout_ms);
   options.client_max_body_bytes = unsigned_of(http.client_max_body_bytes);
+  const auto post_args = unsigned_of(settings.apisix.max_post_args_readable_bytes);
+  options.max_post_args_readable_bytes = post_args > 0 ? post_args : std::numeric_limits<std::size_t>::max();
   options.client_body_min_rate_bytes_per_s = unsigned_of(http.client_body_min_rate_bytes_per_s);
   options.upstream_keepalive.idle_connections_max =
       static_cast<std::uint32_t>(unsigned_of(http.upstream.keepalive));

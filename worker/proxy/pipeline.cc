@@ -86,9 +86,16 @@ Next find_client_address(Stream& stream) {
 }
 
 Next match(Stream& stream) {
+  if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
   config::Registry& registry = *stream.services().registry;
   if (const auto& global = registry.global_chain()) stream.chains().set_global(global);
   auto route = registry.match(stream.request());
+  const plugin::RequestBody& body = stream.request().body;
+  if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
+    if (!stream.read_body_for_match()) return Next::kWait;
+    if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
+    route = registry.match(stream.request());
+  }
   if (!route) {
     stream.set_unmatched();
     return Next::kGoOn;

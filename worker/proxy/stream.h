@@ -83,6 +83,9 @@ class Stream final : private plugin::RequestIo {
   static void on_hook_done(void* self);
   // Not 0: reading the body for a plugin failed; the status to answer, whatever the plugin says.
   std::uint16_t body_failure() const { return body_failure_; }
+  // Reads the body because a condition of the router asks about it; request().body has it afterwards. False:
+  // it waits for the client, resume_pipeline() follows.
+  bool read_body_for_match();
   // Nobody matched; answered once the global rules have run.
   void set_unmatched() { unmatched_ = true; }
   bool is_unmatched() const { return unmatched_; }
@@ -129,6 +132,7 @@ class Stream final : private plugin::RequestIo {
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
   event::Loop& loop() override;
   void store_body();
+  async::Step read_matched_body();
 
   void collect_body();
   void serve_local();
@@ -146,6 +150,7 @@ class Stream final : private plugin::RequestIo {
   std::unique_ptr<plugin::Body> body_filter_;
   std::unique_ptr<StoredBody> stored_body_;
   event::ReadyNode hook_done_;
+  async::Step match_step_{async::Outcome::kPass};
 
   // A local service (Admin, Control): the collected body and the answer it is making.
   std::unique_ptr<LocalExchange> local_;

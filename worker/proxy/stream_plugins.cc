@@ -60,6 +60,25 @@ void Stream::store_body() {
   stored_body_->set_complete();
 }
 
+bool Stream::read_body_for_match() {
+  match_step_ = read_matched_body();
+  if (match_step_.done()) return true;
+  match_step_.notify(&Stream::on_hook_done, this);
+  return false;
+}
+
+// A body over the limit is not read, and its fields are unset, as in APISIX.
+async::Step Stream::read_matched_body() {
+  const std::size_t bytes_max = services_.options.max_post_args_readable_bytes;
+  const auto read = co_await read_body(bytes_max);
+  if (read.too_large && body_failure_ == 0) {
+    request_.body.give_up();
+  } else {
+    request_.body.set(read.data, request_.head->headers.value(http::KnownHeader::kContentType));
+  }
+  co_return async::pass();
+}
+
 // --- filters
 
 void Stream::filter_response_head() {

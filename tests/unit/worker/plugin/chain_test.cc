@@ -1,0 +1,217 @@
+// Chains and their runs, with plugins that write down what happens to them.
+#include "worker/plugin/chain.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "shared/async/awaiters.h"
+#include "shared/event/loop.h"
+#include "worker/plugin/consumer.h"
+
+namespace apisix::plugin {
+namespace {
+
+std::vector<std::string>& diary() {
+  static std::vector<std::string> lines;
+  return lines;
+}
+
+// conf: {"tag": name in the diary, "answer": status of its answer in rewrite, "sleep": waits first}
+class Witness : public Plugin {
+ public:
+  explicit Witness(const Json& conf)
+      : tag_(conf["tag"].asString()), answer_(conf["answer"].asInt()), sleeps_(conf["sleep"].asBool()) {}
+
+  Step rewrite(Request& request) override {
+    if (sleeps_) return wait(request);
+    return finish(request);
+  }
+  void log(Request&) override { diary().push_back(tag_ + " log"); }
+
+ private:
+  Step wait(Request& request) {
+    co_await request.sleep_ms(1);
+    co_return finish(request);
+  }
+  Outcome finish(Request& request) {
+    diary().push_back(tag_);
+    if (answer_ == 0) return pass();
+    return request.reject(static_cast<std::uint16_t>(answer_), "its own words");
+  }
+
+  std::string tag_;
+  int answer_;
+  bool sleeps_;
+};
+
+class High final : public Witness {
+ public:
+  static constexpr PluginInfo kInfo{.name = "high", .priority = 100};
+  using Witness::Witness;
+};
+class Low final : public Witness {
+ public:
+  static constexpr PluginInfo kInfo{.name = "low", .priority = 1, .prefers_route = true};
+  using Witness::Witness;
+};
+class Doubler final : public Plugin {
+ public:
+  static constexpr PluginInfo kInfo{.name = "doubler", .priority = 5};
+  explicit Doubler(const Json&) {}
+  void header_filter(Request& request) override { request.will_change_body(); }
+  void body_filter(Request&, Body& body) override {
+    const std::string_view data = body.data();
+    std::string& out = body.output();
+    out.append(data).append(data);
+  }
+};
+
+constexpr PluginDef kHigh = define<High>();
+constexpr PluginDef kLow = define<Low>();
+constexpr PluginDef kDoubler = define<Doubler>();
+
+class NoConsumers final : public ConsumerBook {
+ public:
+  base::Ref<const ConsumerAuth> find(std::string_view, std::string_view) override { return nullptr; }
+  bool has_any(std::string_view) const override { return false; }
+  base::Ref<const Consumer> find_by_name(std::string_view) override { return nullptr; }
+};
+class NoDirectory final : public Directory {
+ public:
+  base::Ref<const Metadata> metadata(std::string_view) override { return nullptr; }
+  base::Ref<UpstreamHandle> upstream_by_id(std::string_view) override { return nullptr; }
+  base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const Json&) override {
+    return base::invalid("none here");
+  }
+  const Json* proto(std::string_view) override { return nullptr; }
+};
+
+class ChainTest : public ::testing::Test, public RequestIo {
+ protected:
+  ChainTest() : request_(arena_, loop_.clock()) {
+    diary().clear();
+    request_.head = arena_.make<http::RequestHead>();
+    request_.io = this;
+  }
+
+  async::Task<BodyRead> read_body(std::size_t) override { co_return BodyRead{}; }
+  event::Loop& loop() override { return loop_; }
+
+  base::Ref<PluginConf> conf(const PluginDef& def, const std::string& json) {
+    return base::make_counted<PluginConf>(def, *format::parse_json(json), "/routes/1", 1);
+  }
+  base::Ref<const Chain> chain(PluginConfs confs, const PluginConfs* without_consumer = nullptr) {
+    return *Chain::make(world_, confs, without_consumer);
+  }
+  ChainRun::Result rewrite() {
+    return run_.run_route(
+        Phase::kRewrite, request_, [](void* self) { ++static_cast<ChainTest*>(self)->woken_; }, this);
+  }
+
+  event::Loop loop_;
+  base::Arena arena_;
+  NoConsumers consumers_;
+  NoDirectory directory_;
+  Json attr_;
+  World world_{
+      .loop = loop_, .consumers = consumers_, .directory = directory_, .plugin_attr = attr_, .prefix = {}};
+  Request request_;
+  ChainRun run_;
+  int woken_ = 0;
+};
+
+using Diary = std::vector<std::string>;
+
+TEST_F(ChainTest, HoldsOnlyHooksThatExist) {
+  const auto made = chain({{"high", conf(kHigh, "{}")}, {"doubler", conf(kDoubler, "{}")}});
+  EXPECT_EQ(made->hooks(Phase::kRewrite).size(), 1u);
+  EXPECT_EQ(made->hooks(Phase::kBodyFilter).size(), 1u);
+  EXPECT_EQ(made->hooks(Phase::kLog).size(), 1u);
+  EXPECT_FALSE(made->has(Phase::kAccess));
+}
+
+TEST_F(ChainTest, RunsByPriorityAndByMetaPriority) {
+  run_.set_route(
+      chain({{"high", conf(kHigh, R"({"tag":"high"})")}, {"low", conf(kLow, R"({"tag":"low"})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(diary(), (Diary{"high", "low"}));
+  diary().clear();
+  run_.set_route(chain({{"high", conf(kHigh, R"({"tag":"high"})")},
+                        {"low", conf(kLow, R"({"tag":"low","_meta":{"priority":1000}})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(diary(), (Diary{"low", "high"}));
+}
+
+TEST_F(ChainTest, AnAnswerEndsThePhase) {
+  run_.set_route(chain(
+      {{"high", conf(kHigh, R"({"tag":"high","answer":403})")}, {"low", conf(kLow, R"({"tag":"low"})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kReply);
+  EXPECT_EQ(request_.reply.status, 403);
+  EXPECT_EQ(request_.reply.body, "its own words");
+  EXPECT_EQ(diary(), (Diary{"high"}));
+}
+
+TEST_F(ChainTest, MetaErrorResponseHidesTheWords) {
+  run_.set_route(
+      chain({{"high", conf(kHigh, R"({"tag":"h","answer":403,"_meta":{"error_response":{"a":1}}})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kReply);
+  EXPECT_EQ(request_.reply.body, "{\"a\":1}\n");
+}
+
+TEST_F(ChainTest, AHookThatWaitsIsResumed) {
+  run_.set_route(chain(
+      {{"high", conf(kHigh, R"({"tag":"high","sleep":true})")}, {"low", conf(kLow, R"({"tag":"low"})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kWait);
+  EXPECT_TRUE(diary().empty());
+  while (woken_ == 0) loop_.run_once(100);
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(diary(), (Diary{"high", "low"}));
+}
+
+TEST_F(ChainTest, CancellingAWaitingHookForgetsIt) {
+  run_.set_route(chain({{"high", conf(kHigh, R"({"tag":"high","sleep":true})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kWait);
+  run_.cancel();
+  EXPECT_EQ(woken_, 0);
+  EXPECT_TRUE(diary().empty());
+}
+
+TEST_F(ChainTest, OnlyWhatTheConsumerBroughtIsRewrittenAgain) {
+  const PluginConfs before{{"high", conf(kHigh, R"({"tag":"high"})")}};
+  PluginConfs merged = before;
+  merged["low"] = conf(kLow, R"({"tag":"low"})");
+  run_.set_route(chain(merged, &before));
+  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(diary(), (Diary{"low"}));
+}
+
+TEST_F(ChainTest, AGlobalPluginThatPrefersTheRouteStepsBack) {
+  run_.set_global(chain({{"low", conf(kLow, R"({"tag":"global"})")}}));
+  run_.set_route(chain({{"low", conf(kLow, R"({"tag":"route"})")}}));
+  run_.log(request_);
+  EXPECT_EQ(diary(), (Diary{"route log"}));
+}
+
+TEST_F(ChainTest, BodyFiltersFollowEachOther) {
+  run_.set_global(chain({{"doubler", conf(kDoubler, "{}")}}));
+  run_.set_route(chain({{"doubler", conf(kDoubler, "{}")}}));
+  run_.filter_header(request_);
+  EXPECT_TRUE(request_.response.body_changes);
+  Body body;
+  body.begin("ab", true);
+  run_.filter_body(request_, body);
+  EXPECT_EQ(body.data(), "abababab");
+}
+
+TEST_F(ChainTest, ABodyThatWasNotAnnouncedToChangeDoesNot) {
+  run_.set_route(chain({{"doubler", conf(kDoubler, "{}")}}));
+  Body body;
+  body.begin("ab", true);
+  run_.filter_body(request_, body);
+  EXPECT_EQ(body.data(), "ab");
+}
+
+}  // namespace
+}  // namespace apisix::plugin
