@@ -2,21 +2,19 @@
 // go, so that an operator needs one attempt, each with file, line and key path.
 #pragma once
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shared/base/result.h"
+#include "shared/format/variables.h"
 #include "shared/settings/settings.h"
 
 namespace apisix::settings {
 
-// The value of an environment variable, or none.
-using EnvironmentLookup = std::function<std::optional<std::string>(std::string_view name)>;
-std::optional<std::string> own_environment(std::string_view name);
+using format::EnvironmentLookup;
+using format::own_environment;
 
 struct LoadOptions {
   std::string config_path;  // as opened; faults name it

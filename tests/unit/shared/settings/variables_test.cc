@@ -98,17 +98,5 @@ TEST(Variables, AMissingOneIsNotReportedAsAWrongTypeToo) {
       "(${{N:=default}})");
 }
 
-TEST(Variables, InText) {
-  Variables used;
-  const EnvironmentLookup environment = [](std::string_view name) -> std::optional<std::string> {
-    return name == "A" ? std::optional<std::string>("1") : std::nullopt;
-  };
-  EXPECT_EQ(replace_variables_in_text("a: ${{A}}\nb: \"${{B:=2}}\"\n", environment, used),
-            "a: 1\nb: \"2\"\n");
-  const auto missing = replace_variables_in_text("${{C}}", environment, used);
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().what, "can't find environment variable C");
-}
-
 }  // namespace
 }  // namespace apisix::settings
