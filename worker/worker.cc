@@ -9,10 +9,11 @@
 #include "shared/base/process_title.h"
 #include "shared/event/loop.h"
 #include "shared/settings/settings.h"
-#include "shared/store/local_store.h"
 #include "worker/admin/admin_service.h"
+#include "worker/admin/item_check.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
+#include "worker/open_store.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
@@ -85,7 +86,9 @@ class Worker {
 
   base::Status open() {
     if (auto status = open_access_log(); !status) return status;
-    if (auto status = open_store(); !status) return status;
+    auto store = open_store(loop_, context_);
+    if (!store) return std::unexpected(store.error());
+    store_ = std::move(*store);
     upstream::ResolverConfig config;
     if (auto status = fill_resolver_config(config); !status) return status;
     auto resolver = upstream::make_resolver(loop_, random_, std::move(config));
@@ -100,6 +103,9 @@ class Worker {
                                 .plugin_attr = context_.settings.plugin_attr,
                                 .runtime_prefix = context_.prefix,
                                 .worker_index = context_.slot.index});
+    if (settings::reads_configuration_file(context_.settings)) {
+      registry_->set_check(admin::make_item_check(*registry_, context_.settings.deployment.etcd.prefix));
+    }
     registry_->on_applied([this](store::Revision revision) {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });
@@ -119,18 +125,6 @@ class Worker {
     if (!log) return std::unexpected(log.error());
     access_log_ = std::move(*log);
     services_.access_log = access_log_.get();
-    return {};
-  }
-
-  base::Status open_store() {
-    if (context_.settings.deployment.provider != settings::Provider::kLocal) {
-      return base::invalid(
-          "deployment: only config_provider \"local\" is there in this version, the etcd, yaml and json "
-          "providers are not");
-    }
-    auto store = store::LocalStore::open(loop_, {.path = context_.prefix + "/data/store.mdb", .owner = {}});
-    if (!store) return std::unexpected(store.error());
-    store_ = std::move(*store);
     return {};
   }
 

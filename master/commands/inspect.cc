@@ -5,8 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "master/document.h"
 #include "master/running.h"
 #include "shared/format/json.h"
+#include "shared/settings/config_path.h"
+#include "shared/store/file_store.h"
 #include "shared/store/local_store.h"
 
 namespace apisix::master {
@@ -103,13 +106,21 @@ void print_table(const Columns& columns, const std::vector<Json>& objects) {
   }
 }
 
+base::Result<store::ListReply> read_store(const Setup& setup, const std::string& prefix) {
+  if (const auto document = document_of(setup)) return store::FileStore::read_once(*document, prefix);
+  if (settings::takes_pushed_configuration(setup.settings)) {
+    return store::LocalStore::read_once(settings::pushed_store_path(setup.prefix), prefix);
+  }
+  if (setup.settings.deployment.provider == settings::Provider::kLocal) {
+    return store::LocalStore::read_once(setup.prefix + "/data/store.mdb", prefix);
+  }
+  return base::invalid("an etcd store cannot be inspected in this version");
+}
+
 base::Result<std::vector<Json>> read_objects(const Setup& setup, const std::string& folder,
                                              const std::string& id) {
-  if (setup.settings.deployment.provider != settings::Provider::kLocal) {
-    return base::invalid("only the local store can be inspected in this version");
-  }
   const std::string prefix = setup.settings.deployment.etcd.prefix + "/" + folder + "/";
-  auto list = store::LocalStore::read_once(setup.prefix + "/data/store.mdb", prefix);
+  auto list = read_store(setup, prefix);
   if (!list) return std::unexpected(list.error());
   std::vector<Json> objects;
   for (const store::Item& item : list->items) {

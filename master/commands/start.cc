@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "master/document.h"
 #include "master/pid_file.h"
 #include "master/running.h"
 #include "master/start_report.h"
@@ -38,8 +39,10 @@ bool make_way(const std::string& prefix) {
 base::Result<Supervisor::Start> prepare(const Invocation& in, const std::string& config_path) {
   auto setup = make_setup(in.prefix, config_path);
   if (!setup) return std::unexpected(setup.error());
+  if (auto readable = check_document(**setup); !readable) return std::unexpected(readable.error());
   auto pid_file = PidFile::take(in.prefix);
   if (!pid_file) return std::unexpected(pid_file.error());
+  forget_kept_configuration(in.prefix);
   if (auto opened = open_error_log_of(**setup); !opened) return std::unexpected(opened.error());
   if (const auto limited = raise_open_files((*setup)->settings.nginx_config.worker_rlimit_nofile)) {
     (*setup)->warnings.push_back(*limited);

@@ -21,15 +21,10 @@ std::string shown(const Json& value) {
   return text;
 }
 
-bool ends_with_flag(std::string_view text) {
-  const auto last = text.find_last_not_of(" \t\r\n\v\f");
-  return last != text.npos && text.substr(0, last + 1).ends_with(kDocumentEnd);
-}
-
 base::Result<format::Yaml> parse_yaml_document(std::string_view text, const std::string& name,
                                                const format::EnvironmentLookup& environment,
                                                format::YamlLines lines) {
-  if (!ends_with_flag(text)) return base::invalid("missing valid end flag in file " + name);
+  if (!has_document_end(text)) return base::invalid("missing valid end flag in file " + name);
   format::Variables used;
   const auto resolved = format::replace_variables_in_text(text, environment, used);
   if (!resolved) return base::invalid(name + ": failed to handle configuration: " + resolved.error().what);
@@ -115,6 +110,11 @@ class Reader {
 };
 
 }  // namespace
+
+bool has_document_end(std::string_view text) {
+  const auto last = text.find_last_not_of(" \t\r\n\v\f");
+  return last != text.npos && text.substr(0, last + 1).ends_with(kDocumentEnd);
+}
 
 base::Result<format::Yaml> parse_document(std::string_view text, const std::string& name,
                                           DocumentFormat format, const format::EnvironmentLookup& environment,

@@ -20,14 +20,16 @@ namespace apisix::resource {
 
 enum class DocumentFormat : std::uint8_t { kYaml, kJson };
 
-// The lists of a document, in the order in which they are read. What others of the same name as an Admin
-// path hold (credentials) are items of their parent's list.
+// The lists of a document, in the order in which they are read: what others need before them. What others of
+// the same name as an Admin path hold (credentials) are items of their parent's list.
 inline constexpr std::array<std::string_view, 13> kDocumentLists = {
-    "upstreams", "services", "plugin_configs",  "consumer_groups", "consumers", "global_rules", "ssls",
-    "secrets",   "protos",   "plugin_metadata", "stream_routes",   "routes",    "plugins"};
+    "plugins", "upstreams", "services", "plugin_configs",  "consumer_groups", "consumers", "global_rules",
+    "ssls",    "secrets",   "protos",   "plugin_metadata", "stream_routes",   "routes"};
 
 // "#" and a word: whoever writes the file in place must write it last, so that half a file is not read.
 inline constexpr std::string_view kDocumentEnd = "#END";
+// Is it the last of the text but for white space?
+bool has_document_end(std::string_view text);
 
 struct DocumentItem {
   std::string path;          // its place: "routes[0]"; "plugins"

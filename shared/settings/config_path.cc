@@ -30,6 +30,14 @@ std::string profile_path(const std::string& prefix, std::string_view name, std::
   return path;
 }
 
+std::string last_good_path(const std::string& prefix, std::string_view extension) {
+  return prefix + "/data/apisix.last_good." + std::string(extension);
+}
+
+std::string pushed_store_path(const std::string& prefix) {
+  return prefix + "/data/pushed.mdb";
+}
+
 std::string customized_config_index(const std::string& prefix) {
   return prefix + "/conf/.customized_config_path";
 }

@@ -13,6 +13,12 @@ namespace apisix::settings {
 std::string profile_path(const std::string& prefix, std::string_view name, std::string_view extension,
                          const EnvironmentLookup& environment);
 
+// Below data/, for as long as one master runs: a new start begins without them.
+// The last good apisix.<extension>, for workers that start while the file is faulty.
+std::string last_good_path(const std::string& prefix, std::string_view extension);
+// What was pushed by PUT /apisix/admin/configs, as a local store.
+std::string pushed_store_path(const std::string& prefix);
+
 // <prefix>/conf/.customized_config_path, which `apisix start -c` writes.
 std::string customized_config_index(const std::string& prefix);
 

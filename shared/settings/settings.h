@@ -324,4 +324,14 @@ inline bool serves_admin_api(const Settings& settings) {
   return settings.apisix.enable_admin;
 }
 
+// Standalone, and the configuration comes as a whole by PUT /apisix/admin/configs instead of from a file.
+inline bool takes_pushed_configuration(const Settings& settings) {
+  return settings.deployment.provider == Provider::kYaml && serves_admin_api(settings);
+}
+// Standalone, from conf/apisix.yaml or apisix.json.
+inline bool reads_configuration_file(const Settings& settings) {
+  return settings.deployment.provider == Provider::kJson ||
+         (settings.deployment.provider == Provider::kYaml && !serves_admin_api(settings));
+}
+
 }  // namespace apisix::settings

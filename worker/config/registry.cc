@@ -121,6 +121,8 @@ void Registry::apply_put(const store::Item& item) {
   known_[item.key] = item.mod_revision;
   const auto [kind, id] = split_key(item.key);
   base::Status status;
+  if (check_) status = check_(item);
+  if (!status) return reject(item, status.error().what);
   if (kind == "plugins") {
     const auto changed = plugins_.put_plugin_list(item);
     if (!changed) {

@@ -54,6 +54,8 @@ class Registry final : private plugin::Directory {
 
   // Reads everything and goes on watching. Done when the whole configuration is in force.
   async::Task<base::Status> load();
+  // Is an item acceptable? For stores whose writers did not ask the Admin API: files. Not set: all are.
+  void set_check(std::function<base::Status(const store::Item& item)> check) { check_ = std::move(check); }
   // Called after each batch is applied, with the revision that is now in force.
   void on_applied(std::function<void(store::Revision)> callback) { on_applied_ = std::move(callback); }
 
@@ -149,6 +151,7 @@ class Registry final : private plugin::Directory {
   std::unique_ptr<store::Watch> watch_;
   async::Scope scope_;
   std::function<void(store::Revision)> on_applied_;
+  std::function<base::Status(const store::Item& item)> check_;
 };
 
 }  // namespace apisix::config

@@ -91,9 +91,9 @@ TEST(Document, OtherKeys) {
                       "secrets: [{id: vault/1, uri: x}]\n"
                       "plugins: [{name: key-auth}, {name: mqtt-proxy, stream: true}]\n"
                       "#END"),
-              ElementsAre(R"(/secrets/vault/1 {"id":"vault/1","uri":"x"})",
-                          R"(/plugin_metadata/syslog {"log_format":{"a":"b"}})",
-                          R"(/plugins [{"name":"key-auth"},{"name":"mqtt-proxy","stream":true}])"));
+              ElementsAre(R"(/plugins [{"name":"key-auth"},{"name":"mqtt-proxy","stream":true}])",
+                          R"(/secrets/vault/1 {"id":"vault/1","uri":"x"})",
+                          R"(/plugin_metadata/syslog {"log_format":{"a":"b"}})"));
   EXPECT_THAT(keys_of("plugins:\nroutes:\nunknown: [1]\n#END"), ElementsAre("/plugins []"))
       << "an empty list of plugins is one; an empty list of routes is none";
 }

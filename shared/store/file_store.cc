@@ -1,0 +1,207 @@
+#include "shared/store/file_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "shared/base/check.h"
+#include "shared/base/log.h"
+
+namespace apisix::store {
+namespace {
+
+// A file that is written in place grows within this time, or is complete.
+constexpr std::uint64_t kSettleMs = 50;
+constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+constexpr std::size_t kFaultsLogged = 20;
+
+// APISIX's revision of a file is its time in seconds; so is ours at first, and it grows over restarts.
+Revision base_revision(const event::Loop& loop, const std::string& path) {
+  const auto identity = identify_file(path);
+  const Revision seconds =
+      identity ? identity->modified_ns / kNanosecondsPerSecond : loop.clock().wall_seconds();
+  return std::max<Revision>(seconds, 1);
+}
+
+std::unexpected<base::Error> read_only(const FileStoreOptions& options) {
+  return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore,
+                    "the configuration is read from " + options.path + ", it cannot be written here");
+}
+
+}  // namespace
+
+FileStore::FileStore(event::Loop& loop, FileStoreOptions options)
+    : options_(std::move(options)),
+      table_(base_revision(loop, options_.path)),
+      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      wake_watch_(
+          loop, [](void* self, bool, bool) { static_cast<FileStore*>(self)->on_wake(); }, this),
+      settle_timer_(loop.timers(), [](void* self) { static_cast<FileStore*>(self)->on_settled(); }, this) {
+  CHECK(wake_);
+  wake_watch_.start(wake_.get());
+  // Before it is read, so that no change in between is missed.
+  file_watch_ =
+      std::make_unique<FileWatch>(loop, options_.path, [this](FileWatch::News news) { on_news(news); });
+  read_first();
+}
+
+FileStore::~FileStore() {
+  file_watch_.reset();
+  wake_watch_.stop();
+  if (reader_.joinable()) reader_.join();
+}
+
+base::Result<ListReply> FileStore::read_once(const FileStoreOptions& options, const std::string& prefix) {
+  auto snapshot = read_snapshot(options);
+  if (!snapshot) return std::unexpected(snapshot.error());
+  FileTable table(snapshot->identity.modified_ns / kNanosecondsPerSecond);
+  table.replace(std::move(snapshot->entries));
+  return table.list(prefix);
+}
+
+// --- what the store is asked
+
+async::Task<base::Result<Item>> FileStore::get(std::string key) {
+  const Item* item = table_.find(key);
+  if (item != nullptr) co_return *item;
+  co_return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kStore, "no such key: " + key);
+}
+
+async::Task<base::Result<ListReply>> FileStore::list(std::string prefix) {
+  co_return table_.list(prefix);
+}
+
+async::Task<base::Result<TxnReply>> FileStore::txn(Txn) {
+  co_return read_only(options_);
+}
+
+async::Task<base::Result<LeaseId>> FileStore::grant_lease(std::int64_t) {
+  co_return read_only(options_);
+}
+
+async::Task<base::Result<std::int64_t>> FileStore::keep_lease_alive(LeaseId) {
+  co_return read_only(options_);
+}
+
+std::unique_ptr<Watch> FileStore::watch(std::string prefix, Revision from_revision,
+                                        WatchCallbacks callbacks) {
+  wake();  // may be late already
+  return watches_.add(std::move(prefix), from_revision, std::move(callbacks));
+}
+
+std::string_view FileStore::provider() const {
+  return options_.format == resource::DocumentFormat::kYaml ? "yaml" : "json";
+}
+
+// --- keeping up with the file
+
+void FileStore::read_first() {
+  tried_ = identify_file(options_.path);
+  auto snapshot = read_snapshot(options_);
+  if (snapshot || options_.last_good_path.empty()) return apply(std::move(snapshot));
+  auto last_good = read_last_good(options_);
+  if (last_good) was_read_ = true;
+  complain(snapshot.error().what);
+  if (last_good) apply(std::move(last_good));
+}
+
+void FileStore::on_news(FileWatch::News news) {
+  if (news == FileWatch::News::kSurely) {
+    settling_ = identify_file(options_.path);
+    on_settled();
+    return;
+  }
+  const auto now = identify_file(options_.path);
+  if (now == tried_ || settle_timer_.is_set()) return;
+  settling_ = now;
+  settle_timer_.set_after_ms(kSettleMs);
+}
+
+void FileStore::on_settled() {
+  const auto now = identify_file(options_.path);
+  if (now != settling_) {
+    settling_ = now;
+    settle_timer_.set_after_ms(kSettleMs);
+    return;
+  }
+  settle_timer_.cancel();
+  tried_ = now;
+  if (reader_.joinable()) {
+    reads_again_ = true;
+  } else {
+    read_in_background();
+  }
+}
+
+void FileStore::read_in_background() {
+  // Signals are the loop thread's.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  reader_ = std::thread([this] {
+    auto snapshot = read_snapshot(options_);
+    {
+      const std::lock_guard lock(mutex_);
+      read_ = std::move(snapshot);
+    }
+    wake();
+  });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void FileStore::wake() {
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+void FileStore::on_wake() {
+  std::uint64_t count;
+  (void)!::read(wake_.get(), &count, sizeof count);
+  watches_.lose_outside(table_.revision(), table_.revision());
+  std::optional<base::Result<FileSnapshot>> read;
+  {
+    const std::lock_guard lock(mutex_);
+    read = std::exchange(read_, std::nullopt);
+  }
+  if (!read) return;
+  reader_.join();
+  const bool torn = !*read && read->error().retryable;
+  if (!torn) apply(std::move(*read));
+  if (torn) {
+    settling_ = identify_file(options_.path);
+    settle_timer_.set_after_ms(kSettleMs);
+  }
+  if (std::exchange(reads_again_, false)) read_in_background();
+}
+
+void FileStore::apply(base::Result<FileSnapshot> snapshot) {
+  if (!snapshot) return complain(snapshot.error().what);
+  last_trouble_.clear();
+  if (!snapshot->keep_trouble.empty() && !std::exchange(cannot_keep_, true)) {
+    base::log_warn("the last good configuration cannot be kept: {}", snapshot->keep_trouble);
+  }
+  if (was_read_ && snapshot->text_hash == text_hash_) return;
+  text_hash_ = snapshot->text_hash;
+  for (std::size_t i = 0; i < std::min(snapshot->faults.size(), kFaultsLogged); ++i) {
+    base::log_error("{}", snapshot->faults[i]);
+  }
+  const EventBatch batch = table_.replace(std::move(snapshot->entries));
+  const bool is_first = !std::exchange(was_read_, true);
+  if (!batch.events.empty()) watches_.deliver(batch);
+  base::log(is_first ? base::LogLevel::kNotice : base::LogLevel::kWarn,
+            "config file {} reloaded. {} of its items changed, revision {}", options_.path,
+            batch.events.size(), table_.revision());
+}
+
+// Said once: the file is looked at each second.
+void FileStore::complain(const std::string& trouble) {
+  if (trouble == last_trouble_) return;
+  last_trouble_ = trouble;
+  base::log_error("the configuration cannot be read{}: {}",
+                  was_read_ ? ", the last good one stays in force" : "", trouble);
+}
+
+}  // namespace apisix::store

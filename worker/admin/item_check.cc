@@ -1,0 +1,49 @@
+#include "worker/admin/item_check.h"
+
+#include "shared/resource/kind.h"
+#include "shared/resource/schemas.h"
+#include "worker/admin/hooks.h"
+
+namespace apisix::admin {
+namespace {
+
+constexpr std::string_view kPluginsKey = "/plugins";
+
+base::Status check_object(const resource::ItemKey& key, format::Json& value,
+                          const resource::ValidateHooks& hooks) {
+  // The name of a consumer is checked against a path that a client wrote; here there is none.
+  const std::string_view id = key.kind == resource::Kind::kConsumer ? std::string_view() : key.id;
+  const auto validation =
+      resource::validate(key.kind, value, {.hooks = hooks, .is_stored = true, .path_id = id});
+  if (validation.ok()) return {};
+  return base::invalid(validation.error_msg);
+}
+
+// Of a key in the folder of a kind, but with an id that none of it can have: "/routes/a/b".
+std::optional<resource::ItemKey> misplaced(std::string_view place) {
+  if (!place.starts_with('/')) return std::nullopt;
+  const auto slash = place.find('/', 1);
+  if (slash == place.npos || slash + 1 == place.size()) return std::nullopt;
+  const auto kind = resource::find_kind_by_plural(place.substr(1, slash - 1));
+  if (!kind) return std::nullopt;
+  return resource::ItemKey{*kind, std::string(place.substr(slash + 1))};
+}
+
+}  // namespace
+
+std::function<base::Status(const store::Item&)> make_item_check(config::Registry& registry,
+                                                                std::string prefix) {
+  return [prefix = std::move(prefix), hooks = make_hooks(registry)](const store::Item& item) -> base::Status {
+    const std::string_view place =
+        std::string_view(item.key).substr(std::min(item.key.size(), prefix.size()));
+    auto key = resource::parse_store_key(place);
+    if (!key) key = misplaced(place);
+    if (!key && place != kPluginsKey) return {};
+    auto value = format::parse_json(item.value);
+    if (!value) return std::unexpected(value.error());
+    if (!key) return resource::get_schema("plugins").validate(*value);
+    return check_object(*key, *value, hooks);
+  };
+}
+
+}  // namespace apisix::admin
