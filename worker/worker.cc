@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "shared/async/scope.h"
+#include "shared/base/keyring.h"
 #include "shared/base/log.h"
 #include "shared/base/process_title.h"
 #include "shared/event/loop.h"
@@ -50,6 +51,14 @@ proxy::Escape escape_of(settings::LogEscape escape) {
       break;
   }
   return proxy::Escape::kDefault;
+}
+
+// Files hold plain text: whoever writes them has no keyring.
+base::Keyring plugin_keyring(const settings::Settings& settings) {
+  const auto& encryption = settings.apisix.data_encryption;
+  const bool has_files = settings.deployment.provider == settings::Provider::kYaml ||
+                         settings.deployment.provider == settings::Provider::kJson;
+  return encryption.enable_encrypt_fields && !has_files ? base::Keyring(encryption.keyring) : base::Keyring();
 }
 
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
@@ -100,11 +109,14 @@ class Worker {
         config::RegistryOptions{.prefix = context_.settings.deployment.etcd.prefix,
                                 .router_kind = router_kind(context_.settings.apisix.router_http),
                                 .plugins = context_.settings.plugins,
+                                .keyring = plugin_keyring(context_.settings),
                                 .plugin_attr = context_.settings.plugin_attr,
                                 .runtime_prefix = context_.prefix,
                                 .worker_index = context_.slot.index});
     if (settings::reads_configuration_file(context_.settings)) {
-      registry_->set_check(admin::make_item_check(*registry_, context_.settings.deployment.etcd.prefix));
+      registry_->set_check(
+          admin::make_item_check(*registry_, context_.settings.deployment.etcd.prefix,
+                                 base::Keyring(context_.settings.apisix.data_encryption.keyring)));
     }
     registry_->on_applied([this](store::Revision revision) {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));

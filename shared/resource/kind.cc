@@ -70,6 +70,24 @@ std::optional<Kind> find_kind_by_plural(std::string_view plural) {
   return found != kKinds.end() ? std::optional(found->kind) : std::nullopt;
 }
 
+std::string item_id(Kind kind, std::string_view parent, std::string_view id) {
+  const std::string_view middle = kind == Kind::kSecret ? "/" : middle_of(kind);
+  if (middle.empty()) return std::string(id);
+  std::string out(parent);
+  out += middle;
+  out += id;
+  return out;
+}
+
+std::optional<Kind> parent_of(Kind kind) {
+  if (kind == Kind::kCredential) return Kind::kConsumer;
+  return kind == Kind::kGraphqlCostDecoration ? std::optional(Kind::kService) : std::nullopt;
+}
+
+std::string collection_key(Kind kind, std::string_view parent) {
+  return store_key(kind, middle_of(kind).empty() ? "" : item_id(kind, parent, ""));
+}
+
 std::string store_key(Kind kind, std::string_view id) {
   std::string key = "/";
   key += info_of(kind).folder;

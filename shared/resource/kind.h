@@ -56,8 +56,16 @@ struct ItemKey {
   bool operator==(const ItemKey&) const = default;
 };
 
+// The id of a kind whose objects belong to others: item_id(kCredential, "jack", "c1") is
+// "jack/credentials/c1", item_id(kSecret, "vault", "1") is "vault/1". Of the other kinds: `id`.
+std::string item_id(Kind kind, std::string_view parent, std::string_view id);
+// Credentials and cost decorations are kept below an object of another kind; nullopt for the rest.
+std::optional<Kind> parent_of(Kind kind);
 // "/consumers/jack/credentials/c1".
 std::string store_key(Kind kind, std::string_view id);
+// What the keys of a collection start with: "/consumers/jack/credentials/", "/routes/". May also find keys of
+// sub-resources, which parse_store_key() tells apart.
+std::string collection_key(Kind kind, std::string_view parent = "");
 // Of a key without the store's prefix; nullopt for keys that are no object's (/plugins, /data_plane/...).
 std::optional<ItemKey> parse_store_key(std::string_view key);
 

@@ -14,27 +14,11 @@ using proxy::LocalAnswer;
 
 constexpr std::string_view kBase = "/apisix/admin";
 
-// A client that says nothing of what it accepts gets APISIX's bytes: scripts compare whole bodies. All that
-// send Accept (curl, browsers, every HTTP library's default) also get "errors".
-std::string without_details(std::string body, int status) {
-  if (status != 400) return body;
-  auto parsed = format::parse_json(body);
-  if (!parsed || !parsed->isObject() || !parsed->isMember("errors")) return body;
-  parsed->removeMember("errors");
-  return format::to_json(*parsed) + "\n";
-}
-
-// The kinds whose objects requests of this build use; the others come with the control plane.
-bool is_served(resource::Kind kind) {
-  return kind == resource::Kind::kRoute || kind == resource::Kind::kService ||
-         kind == resource::Kind::kUpstream;
-}
-
 }  // namespace
 
 AdminService::AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
                            const settings::Settings& settings)
-    : settings_(settings), handler_(loop, store, registry, settings.deployment.etcd.prefix) {}
+    : settings_(settings), handler_(loop, store, registry, settings) {}
 
 LocalAnswer AdminService::too_large(std::uint64_t body_bytes) const {
   return error_answer(
@@ -75,30 +59,20 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   if (!rest.starts_with('/')) co_return proxy::page_answer(404);
   if (auto refused = check_key(settings_.deployment.admin, request)) co_return std::move(*refused);
   rest.remove_prefix(1);
-  const auto next_segment = [&rest] {
-    const auto slash = rest.find('/');
-    const std::string_view segment = rest.substr(0, slash);
-    rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
-    return segment;
-  };
-  const std::string_view plural = next_segment();
-  const std::string_view id = next_segment();
-  auto answer = co_await serve_resource(request, plural, id, rest);
-  if (!request.headers->has(http::KnownHeader::kAccept))
-    answer.body = without_details(std::move(answer.body), answer.status);
+  auto answer = co_await serve_resource(request, rest);
   answer.headers.emplace_back("X-API-VERSION",
                               settings_.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
   co_return answer;
 }
 
 async::Task<LocalAnswer> AdminService::serve_resource(const proxy::LocalRequest& request,
-                                                      std::string_view plural, std::string_view id,
-                                                      std::string_view sub_path) {
-  const auto kind = resource::find_kind_by_plural(plural);
-  if (!kind || !is_served(*kind))
-    co_return error_answer(404, "Unsupported resource type: " + std::string(plural));
-  ResourceCall call{*kind,         request.method, std::string(id), std::string(sub_path),
-                    request.query, std::nullopt};
+                                                      std::string_view path) {
+  auto resource = parse_resource_path(path);
+  if (!resource) {
+    co_return error_answer(404, fmt::format("Unsupported resource type: {}", path.substr(0, path.find('/'))));
+  }
+  ResourceCall call{std::move(*resource), request.method, request.query, std::nullopt};
+  call.lists_faults = request.headers->has(http::KnownHeader::kAccept);
   if (!request.body.empty()) {
     auto body = format::parse_json(request.body);
     if (!body) {

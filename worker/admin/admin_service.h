@@ -23,8 +23,8 @@ class AdminService final : public proxy::LocalService {
 
  private:
   async::Task<proxy::LocalAnswer> dispatch(const proxy::LocalRequest& request);
-  async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view plural,
-                                                 std::string_view id, std::string_view sub_path);
+  // `path` behind "/apisix/admin/".
+  async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view path);
   void add_cors(proxy::LocalAnswer& answer) const;
 
   const settings::Settings& settings_;

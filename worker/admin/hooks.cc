@@ -1,5 +1,7 @@
 #include "worker/admin/hooks.h"
 
+#include "shared/base/crypto.h"
+#include "shared/format/proto.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/route/match_rule.h"
 
@@ -14,13 +16,31 @@ base::Status check_vars(const Json& vars) {
   return {};
 }
 
+base::Status check_certificate(std::string_view cert_pem, std::string_view key_pem,
+                               const base::Keyring& keyring) {
+  if (auto status = base::check_certificate_pem(cert_pem); !status) {
+    return base::invalid("failed to parse cert: " + status.error().what);
+  }
+  if (key_pem.empty()) return {};
+  const auto plain = keyring.decrypt_pem(key_pem);
+  if (!plain) return base::invalid("failed to decrypt previous encrypted key");
+  if (auto status = base::check_private_key_pem(*plain); !status) {
+    return base::invalid("failed to parse key: " + status.error().what);
+  }
+  return {};
+}
+
 }  // namespace
 
-resource::ValidateHooks make_hooks(config::Registry& registry) {
+resource::ValidateHooks make_hooks(config::Registry& registry, base::Keyring keyring) {
   resource::ValidateHooks hooks;
+  hooks.check_certificate = [keyring = std::move(keyring)](std::string_view cert_pem,
+                                                           std::string_view key_pem) {
+    return check_certificate(cert_pem, key_pem, keyring);
+  };
   hooks.check_vars = check_vars;
   hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
-    return registry.plugins().check_all(plugins, scope, /*skip_unknown=*/false);
+    return registry.plugins().check_all(plugins, scope);
   };
   hooks.check_credential_plugin = [&registry](std::string_view name) -> base::Status {
     const plugin::PluginDef* def = registry.plugins().find(name);
@@ -28,17 +48,10 @@ resource::ValidateHooks make_hooks(config::Registry& registry) {
     if (!def->info.is_auth) return base::invalid("only supports auth type plugins in consumer credential");
     return {};
   };
-  hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) -> resource::Validation {
-    resource::Validation out;
-    const plugin::PluginDef* def = registry.plugins().find(name);
-    if (def == nullptr) {
-      out.add("invalid plugin name", {"", "plugin", "invalid plugin name", {}, ""});
-    } else if (auto found = registry.plugins().check_one(*def, metadata, plugin::ConfScope::kMetadata);
-               !found.ok()) {
-      out.add_within("", "invalid configuration: ", std::move(found));
-    }
-    return out;
+  hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) {
+    return registry.plugins().check_metadata(name, metadata);
   };
+  hooks.check_proto = format::check_proto;
   hooks.check_filter_func = [](std::string_view) -> base::Status {
     return base::invalid("filter_func is not supported by this version of the gateway");
   };

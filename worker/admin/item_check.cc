@@ -32,8 +32,9 @@ std::optional<resource::ItemKey> misplaced(std::string_view place) {
 }  // namespace
 
 std::function<base::Status(const store::Item&)> make_item_check(config::Registry& registry,
-                                                                std::string prefix) {
-  return [prefix = std::move(prefix), hooks = make_hooks(registry)](const store::Item& item) -> base::Status {
+                                                                std::string prefix, base::Keyring keyring) {
+  return [prefix = std::move(prefix),
+          hooks = make_hooks(registry, std::move(keyring))](const store::Item& item) -> base::Status {
     const std::string_view place =
         std::string_view(item.key).substr(std::min(item.key.size(), prefix.size()));
     auto key = resource::parse_store_key(place);

@@ -13,6 +13,6 @@ namespace apisix::admin {
 // `prefix` of the store's keys: "/apisix". The error says what is wrong, in the Admin API's words. Keys that
 // are no object's pass, but for the list of plugins. Lives no longer than `registry`.
 std::function<base::Status(const store::Item&)> make_item_check(config::Registry& registry,
-                                                                std::string prefix);
+                                                                std::string prefix, base::Keyring keyring);
 
 }  // namespace apisix::admin

@@ -27,12 +27,18 @@ proxy::LocalAnswer error_answer(int status, std::string_view error_msg) {
   return json_answer(status, body);
 }
 
-proxy::LocalAnswer invalid_answer(const resource::Validation& validation) {
+Refusal refuse(int status, std::string error_msg) {
+  return {status, {std::move(error_msg), {}}};
+}
+
+proxy::LocalAnswer refusal_answer(const Refusal& refusal, bool lists_faults) {
+  if (!lists_faults || refusal.what.faults.empty())
+    return error_answer(refusal.status, refusal.what.error_msg);
   Json body(::Json::objectValue);
-  body["error_msg"] = validation.error_msg;
+  body["error_msg"] = refusal.what.error_msg;
   Json& errors = body["errors"] = Json(::Json::arrayValue);
-  for (const format::Fault& fault : validation.faults) errors.append(fault_json(fault));
-  return json_answer(400, body);
+  for (const format::Fault& fault : refusal.what.faults) errors.append(fault_json(fault));
+  return json_answer(refusal.status, body);
 }
 
 proxy::LocalAnswer key_not_found() {
@@ -41,9 +47,13 @@ proxy::LocalAnswer key_not_found() {
   return json_answer(404, body);
 }
 
-proxy::LocalAnswer store_answer(const base::Error& error) {
+Refusal store_refusal(const base::Error& error) {
   const bool refused = error.code == base::ErrorCode::kTooLarge || error.code == base::ErrorCode::kInvalid;
-  return error_answer(refused ? 400 : 503, error.what);
+  return refuse(refused ? 400 : 503, error.what);
+}
+
+proxy::LocalAnswer store_answer(const base::Error& error) {
+  return refusal_answer(store_refusal(error), false);
 }
 
 }  // namespace apisix::admin

@@ -11,14 +11,25 @@
 
 namespace apisix::admin {
 
+// Why a call is not done: the status and the faults to answer with.
+struct Refusal {
+  int status = 400;
+  resource::Validation what;
+};
+
+// One fault that is no member's.
+Refusal refuse(int status, std::string error_msg);
+
 proxy::LocalAnswer json_answer(int status, const format::Json& body);
 // {"error_msg": "..."}
 proxy::LocalAnswer error_answer(int status, std::string_view error_msg);
-// The same, and every fault in "errors": JSON pointer, rule, value, hint.
-proxy::LocalAnswer invalid_answer(const resource::Validation& validation);
+// The same; with `lists_faults` and where there are any, each fault in "errors": JSON pointer, rule, value,
+// hint.
+proxy::LocalAnswer refusal_answer(const Refusal& refusal, bool lists_faults);
 // {"message": "Key not found"}
 proxy::LocalAnswer key_not_found();
 // The store did not do what was asked: 503, or 400 for what it refused.
 proxy::LocalAnswer store_answer(const base::Error& error);
+Refusal store_refusal(const base::Error& error);
 
 }  // namespace apisix::admin

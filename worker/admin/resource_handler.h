@@ -1,8 +1,8 @@
 // ResourceHandler: GET, PUT, POST, PATCH and DELETE of any kind of object. What differs between kinds is in
-// their rows (shared/resource/kind.h), their schemas, and the hooks; there is no handler per kind.
+// their rows (shared/resource/kind.h), their schemas, the hooks, and WriteRules; there is no handler per
+// kind.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,28 +11,28 @@
 #include "shared/event/loop.h"
 #include "shared/resource/kind.h"
 #include "shared/resource/validate.h"
+#include "shared/settings/settings.h"
 #include "shared/store/store.h"
+#include "worker/admin/resource_call.h"
+#include "worker/admin/secret_fields.h"
+#include "worker/admin/usage.h"
+#include "worker/admin/write_rules.h"
 #include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
 
 namespace apisix::admin {
 
-// One call, taken apart: /apisix/admin/{plural}/{id}/{sub_path}?{query}
-struct ResourceCall {
-  resource::Kind kind;
-  std::string_view method;
-  std::string id;        // "" = the collection
-  std::string sub_path;  // of PATCH
-  std::string_view query;
-  std::optional<format::Json> body;  // none: the request had none
-};
-
 class ResourceHandler {
  public:
-  // `prefix` of the store's keys: "/apisix".
-  ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix);
+  ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
+                  const settings::Settings& settings);
+  ResourceHandler(const ResourceHandler&) = delete;
+  ResourceHandler& operator=(const ResourceHandler&) = delete;
 
   async::Task<proxy::LocalAnswer> serve(ResourceCall call);
+
+  const WriteRules& rules() const { return rules_; }
+  const resource::ValidateHooks& hooks() const { return hooks_; }
 
  private:
   async::Task<proxy::LocalAnswer> get(ResourceCall& call);
@@ -42,25 +42,35 @@ class ResourceHandler {
   async::Task<proxy::LocalAnswer> patch(ResourceCall& call);
   async::Task<proxy::LocalAnswer> remove(ResourceCall& call);
 
-  // Schema, rules and references; an answer when something is wrong.
-  async::Task<std::optional<proxy::LocalAnswer>> check(resource::Kind kind, const format::Json& body,
-                                                       const std::string& id);
-  async::Task<std::optional<proxy::LocalAnswer>> check_references(resource::Kind kind,
-                                                                  const format::Json& body);
-  // "" = nobody uses it; else the error_msg of a 400.
-  async::Task<std::string> find_user(resource::Kind kind, const std::string& id);
-  // Writes the object; `expected` is the mod revision it must still have (0: it must not exist), if any.
-  async::Task<proxy::LocalAnswer> write(const ResourceCall& call, const std::string& id,
-                                        const format::Json& value, std::optional<store::Revision> expected,
-                                        bool is_patch);
+  // The stored object as GET shows it.
+  format::Json item_json(const ResourceCall& call, const store::Item& item) const;
+  proxy::LocalAnswer node_answer(int status, std::string_view action, format::Json node) const;
+  proxy::LocalAnswer list_answer(const ResourceCall& call, std::vector<format::Json> items) const;
+
+  // What a patch makes of the stored object.
+  static base::Status apply_patch(const ResourceCall& call, format::Json& value);
+  // Writes the object. `expected` is the mod revision that it must still have, if any; `also` happens with
+  // it.
+  struct WritePlan {
+    std::string_view action;
+    std::optional<store::Revision> expected = std::nullopt;
+    std::vector<store::Write> also = {};
+  };
+  async::Task<proxy::LocalAnswer> write(const ResourceCall& call, const format::Json& value, WritePlan plan);
   async::Task<base::Result<store::LeaseId>> lease_of(std::string_view query);
-  std::string key_of(resource::Kind kind, std::string_view id) const;
+  // Deletes of the sub-resources that live below the object.
+  async::Task<base::Result<std::vector<store::Write>>> removal_of_children(const ResourceCall& call);
+  std::string key_of(const ResourceCall& call) const;
 
   event::Loop& loop_;
   store::Store& store_;
-  config::Registry& registry_;
   std::string prefix_;
+  bool is_v3_;
+  bool has_stream_routes_;
+  SecretFields secrets_;
   resource::ValidateHooks hooks_;
+  WriteRules rules_;
+  Usage usage_;
 };
 
 }  // namespace apisix::admin

@@ -61,8 +61,7 @@ base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
   if (!value) return std::unexpected(value.error());
   if (!value->isObject()) return base::invalid("not a JSON object");
   Json& plugins = (*value)["plugins"];
-  const auto validation =
-      plugins_->check_all(plugins, resource::PluginScope::kConsumer, /*skip_unknown=*/true);
+  const auto validation = plugins_->open_stored(plugins, resource::PluginScope::kConsumer);
   if (!validation.ok()) return base::invalid(validation.error_msg);
   const auto split = id.find(kCredentials);
   const std::string_view username = id.substr(0, split);
@@ -140,7 +139,11 @@ void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
   for (auto& [id, object] : objects_) {
     object->keys.clear();
     object->compiled.clear();
-    if (const auto value = format::parse_json(object->value)) index(*object, find_member(*value, "plugins"));
+    auto value = format::parse_json(object->value);
+    if (!value) continue;
+    Json& plugins = (*value)["plugins"];
+    plugins_->decrypt(plugins, resource::PluginScope::kConsumer);
+    index(*object, plugins);
   }
 }
 
@@ -148,7 +151,7 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   if (person.current || person.object == nullptr) return person.current;
   auto value = format::parse_json(person.object->value);  // it was parsed before
   Json plugins = find_member(*value, "plugins");
-  static_cast<void>(plugins_->check_all(plugins, resource::PluginScope::kConsumer, true));  // fills defaults
+  static_cast<void>(plugins_->open_stored(plugins, resource::PluginScope::kConsumer));  // it passed before
   if (plugins.isObject()) {
     for (const std::string& name : plugins.getMemberNames()) {
       const plugin::PluginDef* def = plugins_->find(name);
@@ -185,7 +188,7 @@ base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugi
   }
   auto value = format::parse_json(object->value);
   Json plugins = find_member(*value, "plugins");
-  static_cast<void>(plugins_->check_all(plugins, resource::PluginScope::kConsumer, true));  // fills defaults
+  static_cast<void>(plugins_->open_stored(plugins, resource::PluginScope::kConsumer));  // it passed before
   auto auth = base::make_counted<plugin::ConsumerAuth>();
   auth->consumer = consumer;
   auth->credential_id = object->credential_id;

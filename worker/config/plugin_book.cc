@@ -24,9 +24,10 @@ base::Result<Json> parse_object(const store::Item& item) {
 
 }  // namespace
 
-PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, const Json& plugin_attr)
+PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring)
     : enabled_(enabled_plugins),
-      plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_)),
+      keyring_(std::move(keyring)),
+      plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
       consumers_(*plugins_) {}
 
 bool PluginBook::keeps(std::string_view kind) {
@@ -67,8 +68,9 @@ void PluginBook::erase(std::string_view kind, std::string_view id) {
 base::Status PluginBook::put_metadata(std::string_view id, const store::Item& item) {
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
-  if (const plugin::PluginDef* def = plugins_->find(id)) {
-    const auto validation = plugins_->check_one(*def, *value, plugin::ConfScope::kMetadata);
+  if (plugins_->find(id) != nullptr) {
+    plugins_->decrypt_metadata(id, *value);
+    const auto validation = plugins_->check_metadata(id, *value);
     if (!validation.ok()) return base::invalid(validation.error_msg);
   }
   auto metadata = base::make_counted<plugin::Metadata>();
@@ -90,7 +92,7 @@ base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
   }
   if (enabled == enabled_) return false;
   enabled_ = std::move(enabled);
-  plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_);
+  plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_);
   consumers_.set_plugins(*plugins_);
   global_chain_is_current_ = false;
   return true;
@@ -101,7 +103,7 @@ base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugi
                                                                       std::uint64_t version) const {
   auto shared = base::make_counted<SharedPlugins>();
   if (plugins.isObject() && !plugins.empty()) {
-    const auto validation = plugins_->check_all(plugins, resource::PluginScope::kHttp, /*skip_unknown=*/true);
+    const auto validation = plugins_->open_stored(plugins, resource::PluginScope::kHttp);
     if (!validation.ok()) return base::invalid(validation.error_msg);
     shared->confs = plugin::make_confs(*plugins_, plugins, resource, version);
     for (const std::string& name : plugins.getMemberNames()) {

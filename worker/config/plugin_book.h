@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shared/base/keyring.h"
 #include "shared/base/text.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
@@ -22,7 +23,8 @@ namespace apisix::config {
 
 class PluginBook {
  public:
-  PluginBook(const std::vector<std::string>& enabled_plugins, const format::Json& plugin_attr);
+  // `keyring`: of plugins' fields that are encrypted in the store; empty: none are.
+  PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring);
 
   // Before the first chain is built; `world` outlives the book.
   void set_world(plugin::World& world) { world_ = &world; }
@@ -59,6 +61,7 @@ class PluginBook {
   Objects* objects_of(std::string_view kind);
 
   std::vector<std::string> enabled_;
+  base::Keyring keyring_;
   std::unique_ptr<plugin::PluginSet> plugins_;
   plugin::World* world_ = nullptr;
   ConsumerTable consumers_;

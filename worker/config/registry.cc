@@ -22,7 +22,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
       store_(store),
       world_(world),
       options_(std::move(options)),
-      plugins_(options_.plugins, options_.plugin_attr),
+      plugins_(options_.plugins, options_.keyring),
       plugin_world_{loop,
                     plugins_.consumers(),
                     *this,

@@ -17,6 +17,7 @@
 
 #include "shared/async/scope.h"
 #include "shared/async/task.h"
+#include "shared/base/keyring.h"
 #include "shared/base/text.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
@@ -39,6 +40,7 @@ struct RegistryOptions {
   std::string prefix = "/apisix";  // of the store's keys
   route::RouterKind router_kind = route::RouterKind::kHostUri;
   std::vector<std::string> plugins;  // enabled in config.yaml
+  base::Keyring keyring;             // of plugins' fields that are encrypted in the store; empty: none are
   format::Json plugin_attr = format::Json(::Json::objectValue);
   std::string runtime_prefix;  // for plugins that open files
   memory::Zones* zones = nullptr;
@@ -76,6 +78,11 @@ class Registry final : private plugin::Directory {
   std::string route_of_service(std::string_view service_id) const;
   std::string route_of_upstream(std::string_view upstream_id) const;
   std::string service_of_upstream(std::string_view upstream_id) const;
+  std::string route_of_plugin_config(std::string_view id) const;
+  // The id of the first whose JSON has the text `mentions` in it and `matches`; "" when there is none.
+  std::string find_route(std::string_view mentions,
+                         const std::function<bool(const format::Json&)>& matches) const;
+  std::string find_service(const std::function<bool(const format::Json&)>& matches) const;
 
   store::Revision applied_revision() const { return applied_revision_; }
   std::size_t routes() const { return routes_.size(); }

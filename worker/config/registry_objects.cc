@@ -197,6 +197,28 @@ std::string Registry::service_of_upstream(std::string_view upstream_id) const {
   return "";
 }
 
+std::string Registry::route_of_plugin_config(std::string_view id) const {
+  const auto users = routes_of_plugin_config_.find(id);
+  return users == routes_of_plugin_config_.end() || users->second.empty() ? "" : (*users->second.begin())->id;
+}
+
+std::string Registry::find_route(std::string_view mentions,
+                                 const std::function<bool(const Json&)>& matches) const {
+  for (const auto& [id, route] : routes_) {
+    if (!route->value.contains(mentions)) continue;
+    const auto value = format::parse_json(route->value);
+    if (value && matches(*value)) return id;
+  }
+  return "";
+}
+
+std::string Registry::find_service(const std::function<bool(const Json&)>& matches) const {
+  for (const auto& [id, service] : services_) {
+    if (matches(service->value)) return id;
+  }
+  return "";
+}
+
 // --- requests
 
 base::Ref<const CompiledRoute> Registry::match(plugin::Request& request) {

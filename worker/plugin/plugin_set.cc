@@ -6,6 +6,7 @@
 
 #include "shared/base/check.h"
 #include "shared/base/log.h"
+#include "shared/resource/encrypted_fields.h"
 #include "worker/plugin/plugin_schemas.h"
 #include "worker/route/match_rule.h"
 
@@ -82,6 +83,34 @@ base::Status check_filter(const Json& conf) {
   return {};
 }
 
+resource::Validation check_schema(const format::Schema& schema, Json& conf) {
+  const auto status = schema.check(conf);
+  if (status) return {};
+  return {status.error().what, schema.faults(conf)};
+}
+
+// Of the metadata of a plugin that has no schema for it.
+const format::Schema& any_object() {
+  thread_local const Compiled schema =
+      *compile(*format::parse_json(R"({"type": "object", "properties": {}})"));
+  return schema.schema;
+}
+
+// Schema, then the plugin's own rules.
+resource::Validation check_conf(const PluginDef& def, Json& conf, ConfScope scope) {
+  resource::Validation out;
+  if (const Compiled* compiled = find_schema(def, scope)) out = check_schema(compiled->schema, conf);
+  if (!out.ok() || def.check == nullptr) return out;
+  if (auto status = def.check(conf, scope); !status) {
+    out.add(status.error().what, {"", "plugin", status.error().what, {}, ""});
+  }
+  return out;
+}
+
+ConfScope conf_scope_of(resource::PluginScope scope) {
+  return scope == resource::PluginScope::kConsumer ? ConfScope::kConsumer : ConfScope::kResource;
+}
+
 }  // namespace
 
 bool is_disabled(const Json& conf) {
@@ -89,7 +118,9 @@ bool is_disabled(const Json& conf) {
   return disable.isBool() && disable.asBool();
 }
 
-PluginSet::PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled) {
+PluginSet::PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled,
+                     base::Keyring keyring)
+    : catalog_(catalog), keyring_(std::move(keyring)) {
   for (const PluginDef* def : catalog) {
     if (std::ranges::find(enabled, def->info.name) == enabled.end()) continue;
     enabled_.push_back(def);
@@ -109,6 +140,12 @@ const PluginDef* PluginSet::find(std::string_view name) const {
   return found != by_name_.end() ? found->second : nullptr;
 }
 
+const PluginDef* PluginSet::find_in_catalog(std::string_view name) const {
+  const auto found =
+      std::ranges::find_if(catalog_, [&](const PluginDef* def) { return def->info.name == name; });
+  return found != catalog_.end() ? *found : nullptr;
+}
+
 bool PluginSet::is_missing(std::string_view name) const {
   return missing_.contains(name);
 }
@@ -120,23 +157,13 @@ const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
 
 resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, ConfScope scope) const {
   resource::Validation out;
-  const std::string prefix =
-      "failed to check the configuration of plugin " + std::string(def.info.name) + " err: ";
-  if (const Compiled* compiled = find_schema(def, scope)) {
-    if (auto status = compiled->schema.check(conf); !status) {
-      out.add_within("", prefix, {status.error().what, compiled->schema.faults(conf)});
-    }
-  }
-  if (out.ok() && def.check != nullptr) {
-    if (auto status = def.check(conf, scope); !status) {
-      out.add(prefix + status.error().what, {"", "plugin", status.error().what, {}, ""});
-    }
-  }
+  out.add_within("", "failed to check the configuration of plugin " + std::string(def.info.name) + " err: ",
+                 check_conf(def, conf, scope));
   if (!out.ok() && is_disabled(conf)) {
     base::log_warn("{}, accepting it because the plugin is disabled there", out.error_msg);
     return {};
   }
-  if (out.ok() && scope != ConfScope::kMetadata) {
+  if (out.ok()) {
     if (auto status = check_filter(conf); !status) {
       out.add(status.error().what, {"/_meta/filter", "filter", status.error().what, {}, ""});
     }
@@ -144,12 +171,19 @@ resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, Conf
   return out;
 }
 
-resource::Validation PluginSet::check_all(Json& plugins, resource::PluginScope scope,
-                                          bool skip_unknown) const {
+resource::Validation PluginSet::check_all(Json& plugins, resource::PluginScope scope) const {
+  return check(plugins, scope, /*skip_unknown=*/false);
+}
+
+resource::Validation PluginSet::open_stored(Json& plugins, resource::PluginScope scope) const {
+  decrypt(plugins, scope);
+  return check(plugins, scope, /*skip_unknown=*/true);
+}
+
+resource::Validation PluginSet::check(Json& plugins, resource::PluginScope scope, bool skip_unknown) const {
   resource::Validation out;
   if (!plugins.isObject()) return out;
-  const ConfScope conf_scope =
-      scope == resource::PluginScope::kConsumer ? ConfScope::kConsumer : ConfScope::kResource;
+  const ConfScope conf_scope = conf_scope_of(scope);
   for (const std::string& name : plugins.getMemberNames()) {
     Json& conf = plugins[name];
     const PluginDef* def = find(name);
@@ -168,6 +202,52 @@ resource::Validation PluginSet::check_all(Json& plugins, resource::PluginScope s
     }
   }
   return out;
+}
+
+resource::Validation PluginSet::check_metadata(std::string_view name, Json& metadata) const {
+  resource::Validation out;
+  const PluginDef* def = find_in_catalog(name);
+  if (def == nullptr) {
+    out.add("invalid plugin name", {"", "plugin", "invalid plugin name", {}, "it is not built in"});
+  } else {
+    const Schemas& schemas = schemas_of(*def);
+    out.add_within("", "invalid configuration: ",
+                   schemas.metadata ? check_conf(*def, metadata, ConfScope::kMetadata)
+                                    : check_schema(any_object(), metadata));
+  }
+  return out;
+}
+
+// --- fields that are encrypted in the store
+
+void PluginSet::encrypt(Json& plugins, resource::PluginScope scope) const {
+  if (keyring_.empty() || !plugins.isObject()) return;
+  for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
+    const PluginDef* def = find(plugin.name());
+    const Compiled* schema = def != nullptr ? find_schema(*def, conf_scope_of(scope)) : nullptr;
+    if (schema != nullptr) resource::encrypt_fields(*plugin, schema->json, keyring_);
+  }
+}
+
+void PluginSet::decrypt(Json& plugins, resource::PluginScope scope) const {
+  if (keyring_.empty() || !plugins.isObject()) return;
+  for (auto plugin = plugins.begin(); plugin != plugins.end(); ++plugin) {
+    const PluginDef* def = find(plugin.name());
+    const Compiled* schema = def != nullptr ? find_schema(*def, conf_scope_of(scope)) : nullptr;
+    if (schema != nullptr) resource::decrypt_fields(*plugin, schema->json, keyring_);
+  }
+}
+
+void PluginSet::encrypt_metadata(std::string_view name, Json& metadata) const {
+  const PluginDef* def = find(name);
+  const Compiled* schema = def != nullptr ? find_schema(*def, ConfScope::kMetadata) : nullptr;
+  if (schema != nullptr) resource::encrypt_fields(metadata, schema->json, keyring_);
+}
+
+void PluginSet::decrypt_metadata(std::string_view name, Json& metadata) const {
+  const PluginDef* def = find(name);
+  const Compiled* schema = def != nullptr ? find_schema(*def, ConfScope::kMetadata) : nullptr;
+  if (schema != nullptr) resource::decrypt_fields(metadata, schema->json, keyring_);
 }
 
 }  // namespace apisix::plugin

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shared/base/keyring.h"
 #include "shared/format/json.h"
 #include "shared/resource/validate.h"
 #include "worker/plugin/plugin.h"
@@ -18,8 +19,9 @@ namespace apisix::plugin {
 
 class PluginSet {
  public:
-  // `catalog` outlives the set.
-  PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled);
+  // `catalog` outlives the set. `keyring`: of the fields that are encrypted in the store; empty: none are.
+  PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled,
+            base::Keyring keyring = {});
 
   // Null: not enabled, or not there.
   const PluginDef* find(std::string_view name) const;
@@ -28,16 +30,32 @@ class PluginSet {
   // By priority, highest first.
   std::span<const PluginDef* const> enabled() const { return enabled_; }
 
-  // All of an object's plugins. Fills defaults. Pointers of faults start at `plugins`.
-  // skip_unknown: as APISIX does for what it reads from the store; the Admin API does not.
-  resource::Validation check_all(format::Json& plugins, resource::PluginScope scope, bool skip_unknown) const;
-  // One configuration; the text is complete ("failed to check the configuration of plugin x err: ...").
-  resource::Validation check_one(const PluginDef& def, format::Json& conf, ConfScope scope) const;
+  // All of an object's plugins, for the Admin API. Fills defaults. Pointers of faults start at `plugins`.
+  resource::Validation check_all(format::Json& plugins, resource::PluginScope scope) const;
+  // The same of what was read from the store: decrypts fields first, and skips unknown plugins, as APISIX
+  // does.
+  resource::Validation open_stored(format::Json& plugins, resource::PluginScope scope) const;
+  // A plugin's metadata, of any plugin of the catalog: it may be enabled later. The error's text is APISIX's
+  // ("invalid plugin name", "invalid configuration: ...").
+  resource::Validation check_metadata(std::string_view name, format::Json& metadata) const;
+
+  // The fields that the plugins' schemas list as encrypted, as they are stored and back.
+  void encrypt(format::Json& plugins, resource::PluginScope scope) const;
+  void decrypt(format::Json& plugins, resource::PluginScope scope) const;
+  void encrypt_metadata(std::string_view name, format::Json& metadata) const;
+  void decrypt_metadata(std::string_view name, format::Json& metadata) const;
   // Its schema as the Admin API shows it, with what is common to all plugins; null when it has none for the
   // scope.
   static const format::Json* schema_json(const PluginDef& def, ConfScope scope);
 
  private:
+  const PluginDef* find_in_catalog(std::string_view name) const;
+  resource::Validation check(format::Json& plugins, resource::PluginScope scope, bool skip_unknown) const;
+  // The text is complete ("failed to check the configuration of plugin x err: ...").
+  resource::Validation check_one(const PluginDef& def, format::Json& conf, ConfScope scope) const;
+
+  std::span<const PluginDef* const> catalog_;
+  base::Keyring keyring_;
   std::vector<const PluginDef*> enabled_;
   std::unordered_map<std::string_view, const PluginDef*> by_name_;
   std::set<std::string, std::less<>> missing_;

@@ -1,0 +1,137 @@
+"""The Admin API against its behaviour tables: admin/<kind>.yaml, one test for each.
+
+A table is a list of rows, done one after the other on an empty gateway:
+
+    - do: PUT /consumers/jack          # method and path below /apisix/admin
+      body: {username: jack}           # sent as JSON; a text is sent as it is
+      gives: 201                       # the status
+      error: "wrong username"          # the whole answer is {"error_msg": ...}
+      json: {...}                      # the whole answer
+      has: {value: {username: jack}}   # these members, however deep; lists element by element
+      lacks: [value.key]               # no such members
+      text: "done"                     # the whole answer, byte for byte
+
+`=~ text` is a regular expression that the text must match. ${cert}, ${key}, ${other_cert}, ${other_key} are PEM.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+
+from gateway import BINARY, Gateway, free_port  # noqa: E402
+
+TABLES = sorted((HERE / "admin").glob("*.yaml"))
+# In an order in which nothing is used any more when its turn comes.
+COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", "consumer_groups", "plugin_configs",
+               "global_rules", "plugin_metadata", "protos", "ssls", "secrets"]
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    assert BINARY.exists(), f"{BINARY} is missing: ./dev build dev apisix"
+    made = Gateway(config={
+        "apisix": {"proxy_mode": "http&stream", "stream_proxy": {"tcp": [f"127.0.0.1:{free_port()}"]},
+                   "data_encryption": {"enable_encrypt_fields": True, "keyring": ["edd1c9f0985e76a2"]}},
+    })
+    made.start()
+    yield made
+    made.stop()
+    damage = made.damage()
+    made.delete()
+    assert not damage, "\n".join(damage)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pem")
+    out = {}
+    for name in ("", "other_"):
+        key, cert = folder / f"{name}key.pem", folder / f"{name}cert.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", key,
+                        "-out", cert, "-subj", "/CN=test.com"], check=True, capture_output=True)
+        out |= {f"${{{name}key}}": key.read_text(), f"${{{name}cert}}": cert.read_text()}
+    return out
+
+
+def filled_in(value, texts):
+    if isinstance(value, dict):
+        return {key: filled_in(member, texts) for key, member in value.items()}
+    if isinstance(value, list):
+        return [filled_in(element, texts) for element in value]
+    return texts.get(value, value) if isinstance(value, str) else value
+
+
+def difference(got, wanted, at="$"):
+    """What is missing in `got` of `wanted`; "" when nothing is."""
+    if isinstance(wanted, str) and wanted.startswith("=~ "):
+        return "" if isinstance(got, str) and re.search(wanted[3:], got) else f"{at}: {got!r} is not {wanted}"
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        for key, member in wanted.items():
+            if key not in got:
+                return f"{at}.{key} is missing"
+            if found := difference(got[key], member, f"{at}.{key}"):
+                return found
+        return ""
+    if isinstance(wanted, list) and isinstance(got, list):
+        if len(wanted) != len(got):
+            return f"{at} has {len(got)} elements instead of {len(wanted)}"
+        return next(filter(None, (difference(a, b, f"{at}[{i}]") for i, (a, b) in enumerate(zip(got, wanted)))), "")
+    return "" if got == wanted and type(got) is type(wanted) else f"{at} is {got!r} instead of {wanted!r}"
+
+
+def has_member(value, path):
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return False
+        value = value[name]
+    return True
+
+
+def faults_of(answer, row):
+    if answer.status != row["gives"]:
+        yield f"status {answer.status} instead of {row['gives']}"
+    if "text" in row and answer.text != row["text"]:
+        yield f"not the text {row['text']!r}"
+    if "error" in row:
+        yield difference(answer.json(), {"error_msg": row["error"]}) or (
+            "" if len(answer.json()) == 1 else "more than error_msg")
+    if "json" in row and answer.json() != row["json"]:
+        yield f"not {json.dumps(row['json'])}"
+    if "has" in row:
+        yield difference(answer.json(), row["has"])
+    for path in row.get("lacks", []):
+        if has_member(answer.json(), path):
+            yield f"{path} is there"
+
+
+def empty(gateway):
+    for plural in COLLECTIONS:
+        for item in gateway.admin("GET", f"/{plural}").json().get("list", []):
+            path = item["key"].removeprefix("/apisix/")
+            assert gateway.admin("DELETE", f"/{path}?force=true").status == 200, path
+
+
+KNOWN = {"do", "body", "gives", "error", "json", "has", "lacks", "text"}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
+def test_table(gateway, certificates, table):
+    for number, row in enumerate(yaml.safe_load(table.read_text()), 1):
+        assert row.keys() <= KNOWN and "gives" in row, f"row {number} of {table.name} has unknown words: {row}"
+        row = filled_in(row, certificates)
+        method, path = row["do"].split(" ", 1)
+        body = row.get("body")
+        if body is not None and not isinstance(body, str):
+            body = json.dumps(body)
+        answer = gateway.admin(method, path, body)
+        faults = [fault for fault in faults_of(answer, row) if fault]
+        assert not faults, f"row {number}, {row['do']}: {'; '.join(faults)}\n{answer.text[:2000]}"
+    empty(gateway)

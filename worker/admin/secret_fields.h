@@ -1,0 +1,34 @@
+// SecretFields: what of an object is encrypted in the store and what GET shows of it. Private keys of
+// certificates and of upstreams' client certificates always are (when there is a keyring); fields of plugins
+// are when apisix.data_encryption.enable_encrypt_fields says so. The writes' answers show what was stored.
+#pragma once
+
+#include <string_view>
+
+#include "shared/base/keyring.h"
+#include "shared/format/json.h"
+#include "shared/resource/kind.h"
+#include "shared/settings/settings.h"
+#include "worker/config/registry.h"
+
+namespace apisix::admin {
+
+class SecretFields {
+ public:
+  SecretFields(const settings::Settings& settings, const config::Registry& registry);
+
+  const base::Keyring& keyring() const { return keyring_; }
+
+  // Of a valid object, before it is stored. `id` is that of the Admin path.
+  void encrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
+  // The plugins' fields of a stored object.
+  void decrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
+  // For GET: decrypted, without the private keys of certificates.
+  void show(resource::Kind kind, std::string_view id, format::Json& value) const;
+
+ private:
+  base::Keyring keyring_;
+  const config::Registry& registry_;
+};
+
+}  // namespace apisix::admin

@@ -1,0 +1,151 @@
+#include "worker/admin/usage.h"
+
+#include <fmt/format.h>
+
+#include "shared/async/awaiters.h"
+#include "shared/resource/fields.h"
+
+namespace apisix::admin {
+namespace {
+
+using format::find_member;
+using format::Json;
+using resource::id_field;
+using resource::Kind;
+
+constexpr std::uint64_t kCatchUpMs = 1000;
+
+// traffic-split's rules name upstreams.
+bool splits_to(const Json& object, const std::string& upstream_id) {
+  const Json& split = find_member(find_member(object, "plugins"), "traffic-split");
+  for (const Json& rule : find_member(split, "rules")) {
+    for (const Json& target : find_member(rule, "weighted_upstreams")) {
+      if (id_field(target, "upstream_id") == upstream_id) return true;
+    }
+  }
+  return false;
+}
+
+bool transcodes_with(const Json& object, const std::string& proto_id) {
+  return id_field(find_member(find_member(object, "plugins"), "grpc-transcode"), "proto_id") == proto_id;
+}
+
+std::string in_use(std::string_view what, std::string_view user, std::string_view id) {
+  return fmt::format("can not delete this {}, {} [{}] is still using it now", what, user, id);
+}
+
+std::string plugin_in_use(std::string_view user, std::string_view id) {
+  return fmt::format("can not delete this upstream, plugin in {} [{}] is still using it now", user, id);
+}
+
+}  // namespace
+
+async::Task<base::Result<std::string>> Usage::find(Kind kind, const std::string& id) const {
+  switch (kind) {
+    case Kind::kService:
+      co_return co_await users_of_service(id);
+    case Kind::kUpstream:
+      co_return co_await users_of_upstream(id);
+    case Kind::kPluginConfig:
+      co_return co_await users_of_plugin_config(id);
+    case Kind::kProto:
+      co_return co_await users_of_proto(id);
+    case Kind::kConsumerGroup: {
+      const auto user = co_await find_stored(
+          Kind::kConsumer, [&](const Json& consumer) { return id_field(consumer, "group_id") == id; });
+      if (!user || user->empty()) co_return user;
+      co_return in_use("consumer group", "consumer", *user);
+    }
+    case Kind::kStreamRoute: {
+      const auto user = co_await find_stored(Kind::kStreamRoute, [&](const Json& route) {
+        return id_field(find_member(route, "protocol"), "superior_id") == id;
+      });
+      if (!user || user->empty()) co_return user;
+      co_return fmt::format(
+          "can not delete this stream route directly, stream route [{}] is still using it as superior_id",
+          *user);
+    }
+    default:
+      co_return "";
+  }
+}
+
+async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::string& id) const {
+  co_await catch_up();
+  const std::string route = registry_.route_of_plugin_config(id);
+  co_return route.empty() ? "" : in_use("plugin config", "route", route);
+}
+
+async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& id) const {
+  const auto uses = [&](const Json& object) { return transcodes_with(object, id); };
+  co_await catch_up();
+  if (const auto route = registry_.find_route("grpc-transcode", uses); !route.empty()) {
+    co_return in_use("proto", "route", route);
+  }
+  const std::string service = registry_.find_service(uses);
+  co_return service.empty() ? "" : in_use("proto", "service", service);
+}
+
+async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id) const {
+  co_await catch_up();
+  if (const auto route = registry_.route_of_service(id); !route.empty()) {
+    co_return in_use("service directly", "route", route);
+  }
+  const auto user = co_await find_stored(
+      Kind::kStreamRoute, [&](const Json& route) { return id_field(route, "service_id") == id; });
+  if (!user || user->empty()) co_return user;
+  co_return in_use("service directly", "stream_route", *user);
+}
+
+async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::string& id) const {
+  const auto splits = [&](const Json& object) { return splits_to(object, id); };
+  co_await catch_up();
+  if (const auto route = registry_.find_route("traffic-split", splits); !route.empty()) {
+    co_return plugin_in_use("route", route);
+  }
+  if (const auto route = registry_.route_of_upstream(id); !route.empty()) {
+    co_return in_use("upstream", "route", route);
+  }
+  if (const auto service = registry_.find_service(splits); !service.empty()) {
+    co_return plugin_in_use("service", service);
+  }
+  if (const auto service = registry_.service_of_upstream(id); !service.empty()) {
+    co_return in_use("upstream", "service", service);
+  }
+  struct Place {
+    Kind kind;
+    std::string_view words;
+  };
+  for (const Place& place :
+       {Place{Kind::kPluginConfig, "plugin_config"}, Place{Kind::kConsumer, "consumer"},
+        Place{Kind::kConsumerGroup, "consumer_group"}, Place{Kind::kGlobalRule, "global_rules"}}) {
+    const auto user = co_await find_stored(place.kind, splits);
+    if (!user) co_return user;
+    if (!user->empty()) co_return plugin_in_use(place.words, *user);
+  }
+  co_return "";
+}
+
+// This worker's own copy is asked: let it see first what was acknowledged before this call.
+async::Task<void> Usage::catch_up() const {
+  const auto now = co_await store_.list(prefix_ + "/gen_id");
+  if (!now) co_return;
+  const std::uint64_t until = loop_.clock().monotonic_ms() + kCatchUpMs;
+  while (registry_.applied_revision() < now->revision && loop_.clock().monotonic_ms() < until) {
+    co_await async::Sleep(loop_, 1);
+  }
+}
+
+async::Task<base::Result<std::string>> Usage::find_stored(Kind kind, Matches matches) const {
+  const auto found = co_await store_.list(prefix_ + resource::collection_key(kind));
+  if (!found) co_return std::unexpected(found.error());
+  for (const store::Item& item : found->items) {
+    const auto key = resource::parse_store_key(std::string_view(item.key).substr(prefix_.size()));
+    if (!key || key->kind != kind) continue;
+    const auto value = format::parse_json(item.value);
+    if (value && matches(*value)) co_return key->id;
+  }
+  co_return "";
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,43 @@
+// Usage: who still uses an object that shall be deleted. APISIX's checks and texts.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "shared/async/task.h"
+#include "shared/base/result.h"
+#include "shared/event/loop.h"
+#include "shared/format/json.h"
+#include "shared/resource/kind.h"
+#include "shared/store/store.h"
+#include "worker/config/registry.h"
+
+namespace apisix::admin {
+
+class Usage {
+ public:
+  Usage(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix)
+      : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)) {}
+
+  // "" = nobody does; else the error_msg of a 400. The error is the store's.
+  async::Task<base::Result<std::string>> find(resource::Kind kind, const std::string& id) const;
+
+ private:
+  using Matches = std::function<bool(const format::Json& value)>;
+
+  async::Task<void> catch_up() const;
+  async::Task<base::Result<std::string>> users_of_service(const std::string& id) const;
+  async::Task<base::Result<std::string>> users_of_upstream(const std::string& id) const;
+  async::Task<base::Result<std::string>> users_of_plugin_config(const std::string& id) const;
+  async::Task<base::Result<std::string>> users_of_proto(const std::string& id) const;
+  // The id of the first object of `kind` that `matches`; "" = none does. For kinds with few objects: it reads
+  // all.
+  async::Task<base::Result<std::string>> find_stored(resource::Kind kind, Matches matches) const;
+
+  event::Loop& loop_;
+  store::Store& store_;
+  config::Registry& registry_;
+  std::string prefix_;
+};
+
+}  // namespace apisix::admin

@@ -1,0 +1,136 @@
+#include "worker/admin/write_rules.h"
+
+#include <fmt/format.h>
+
+#include "shared/resource/fields.h"
+
+namespace apisix::admin {
+namespace {
+
+using format::find_member;
+using format::Json;
+using resource::Kind;
+
+Refusal bad_reference(const resource::Reference& reference, const std::string& text) {
+  Refusal out;
+  out.what.add(text, {.pointer = reference.pointer,
+                      .rule = "reference",
+                      .message = text,
+                      .value = reference.id,
+                      .hint = "create the object it names first"});
+  return out;
+}
+
+// What the named object must be besides existing; "" = it is.
+std::string misfit_text(const resource::Reference& reference, const Json& value, const Json& named) {
+  if (reference.kind == Kind::kSsl) {
+    return resource::text_field(named, "type") == "client" ? "" : reference.wrong_ssl_type_text();
+  }
+  if (reference.kind != Kind::kStreamRoute) return "";
+  const std::string protocol = resource::text_field(find_member(value, "protocol"), "name");
+  const Json& superior = find_member(named, "protocol");
+  if (superior.isNull() || resource::text_field(superior, "name") == protocol) return "";
+  return fmt::format("protocol mismatch: subordinate protocol [{}] does not match superior protocol [{}]",
+                     protocol, resource::text_field(superior, "name"));
+}
+
+}  // namespace
+
+async::Task<std::optional<Refusal>> WriteRules::check(const ResourcePath& path, const Json& value) const {
+  Json copy = value;  // validation fills in defaults, which are not stored
+  const std::string path_id = path.kind == Kind::kSecret ? path.item_id() : path.id;
+  resource::Validation validation =
+      resource::validate(path.kind, copy, {.hooks = hooks_, .is_stored = false, .path_id = path_id});
+  if (!validation.ok()) co_return Refusal{400, std::move(validation)};
+  if (path.kind == Kind::kGlobalRule) co_return co_await check_global_rules(path, value);
+  co_return co_await check_references(path.kind, value);
+}
+
+async::Task<std::optional<Refusal>> WriteRules::check_references(Kind kind, const Json& value) const {
+  for (const resource::Reference& reference : resource::references_of(kind, value)) {
+    const auto item = co_await store_.get(prefix_ + resource::store_key(reference.kind, reference.id));
+    if (!item) {
+      const bool is_missing = item.error().code == base::ErrorCode::kNotFound;
+      co_return bad_reference(
+          reference, is_missing ? reference.missing_text() : reference.unknown_text(item.error().what));
+    }
+    const auto named = format::parse_json(item->value);
+    const std::string misfit = misfit_text(reference, value, named ? *named : Json());
+    if (!misfit.empty()) co_return bad_reference(reference, misfit);
+  }
+  co_return std::nullopt;
+}
+
+// Two global rules with one plugin have no order.
+async::Task<std::optional<Refusal>> WriteRules::check_global_rules(const ResourcePath& path,
+                                                                   const Json& value) const {
+  const auto rules = co_await store_.list(prefix_ + resource::collection_key(Kind::kGlobalRule));
+  if (!rules) co_return store_refusal(rules.error());
+  for (const store::Item& item : rules->items) {
+    const auto rule = format::parse_json(item.value);
+    if (!rule || resource::id_field(*rule, "id") == path.id) continue;
+    const Json& taken = find_member(*rule, "plugins");
+    for (const std::string& plugin : find_member(value, "plugins").getMemberNames()) {
+      if (!taken.isObject() || !taken.isMember(plugin)) continue;
+      const std::string text = fmt::format("plugin '{}' already exists in global rule with id '{}'", plugin,
+                                           resource::id_field(*rule, "id"));
+      Refusal refusal;
+      refusal.what.add(text, {"/plugins/" + plugin, "unique", text, {}, "change that global rule instead"});
+      co_return refusal;
+    }
+  }
+  co_return std::nullopt;
+}
+
+async::Task<std::optional<Refusal>> WriteRules::check_consumer(const ResourcePath& path) const {
+  const auto consumer = co_await store_.get(prefix_ + resource::store_key(Kind::kConsumer, path.parent));
+  if (consumer) co_return std::nullopt;
+  if (consumer.error().code == base::ErrorCode::kNotFound) co_return refuse(404, "consumer not found");
+  co_return store_refusal(consumer.error());
+}
+
+async::Task<std::optional<Refusal>> WriteRules::bind_to_service(ResourceCall& call) const {
+  if (call.parent.empty()) co_return refuse(400, "missing service id");
+  if (!call.body || !call.body->isObject()) co_return refuse(400, "invalid configuration");
+  Json& body = *call.body;
+  const std::string written = resource::id_field(body, "service_id");
+  if (!written.empty() && written != call.parent) {
+    co_return refuse(400, "wrong service_id, it is taken from the path");
+  }
+  const auto service = co_await store_.get(prefix_ + resource::store_key(Kind::kService, call.parent));
+  if (!service) {
+    if (service.error().code == base::ErrorCode::kNotFound) co_return refuse(404, "service not found");
+    co_return store_refusal(service.error());
+  }
+  if (auto taken = co_await check_field_path(call, resource::text_field(body, "field_path"))) {
+    co_return std::move(taken);
+  }
+  body["service_id"] = call.parent;
+  co_return std::nullopt;
+}
+
+async::Task<std::optional<Refusal>> WriteRules::check_decoration_patch(const ResourceCall& call) const {
+  if (!call.body || !call.body->isObject()) co_return refuse(400, "invalid configuration");
+  if (call.parent.empty()) co_return refuse(400, "missing service id");
+  if (!find_member(*call.body, "service_id").isNull()) co_return refuse(400, "service_id can not be patched");
+  co_return co_await check_field_path(call, resource::text_field(*call.body, "field_path"));
+}
+
+async::Task<std::optional<Refusal>> WriteRules::check_field_path(const ResourceCall& call,
+                                                                 const std::string& field_path) const {
+  if (field_path.empty()) co_return std::nullopt;
+  const auto found =
+      co_await store_.list(prefix_ + resource::collection_key(Kind::kGraphqlCostDecoration, call.parent));
+  if (!found) co_return store_refusal(found.error());
+  for (const store::Item& item : found->items) {
+    const auto other = format::parse_json(item.value);
+    if (!other || resource::text_field(*other, "field_path") != field_path) continue;
+    const std::string other_id = resource::id_field(*other, "id");
+    if (other_id == call.id) continue;
+    co_return refuse(
+        400, fmt::format("field_path {} is already decorated on this service by [{}]", field_path, other_id));
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,44 @@
+// WriteRules: may this object be stored? What it must look like is shared/resource's; here is what depends on
+// other stored objects: those that it names, those that it belongs to, those that it must differ from.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "shared/async/task.h"
+#include "shared/resource/reference.h"
+#include "shared/resource/validate.h"
+#include "shared/store/store.h"
+#include "worker/admin/reply.h"
+#include "worker/admin/resource_call.h"
+
+namespace apisix::admin {
+
+class WriteRules {
+ public:
+  WriteRules(store::Store& store, std::string prefix, const resource::ValidateHooks& hooks)
+      : store_(store), prefix_(std::move(prefix)), hooks_(hooks) {}
+
+  // Nothing: `value` may be stored as the object of `path`, whose id is settled.
+  async::Task<std::optional<Refusal>> check(const ResourcePath& path, const format::Json& value) const;
+  // Cost decorations: the service must exist, and decorates each field once. Sets service_id. Asked before
+  // anything else.
+  async::Task<std::optional<Refusal>> bind_to_service(ResourceCall& call) const;
+  // The same for PATCH, which cannot move a decoration.
+  async::Task<std::optional<Refusal>> check_decoration_patch(const ResourceCall& call) const;
+  // Credentials: the consumer must exist.
+  async::Task<std::optional<Refusal>> check_consumer(const ResourcePath& path) const;
+
+ private:
+  async::Task<std::optional<Refusal>> check_references(resource::Kind kind, const format::Json& value) const;
+  async::Task<std::optional<Refusal>> check_global_rules(const ResourcePath& path,
+                                                         const format::Json& value) const;
+  async::Task<std::optional<Refusal>> check_field_path(const ResourceCall& call,
+                                                       const std::string& field_path) const;
+
+  store::Store& store_;
+  std::string prefix_;
+  const resource::ValidateHooks& hooks_;
+};
+
+}  // namespace apisix::admin
