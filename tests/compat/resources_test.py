@@ -1,33 +1,16 @@
-"""The Admin API against its behaviour tables: admin/<kind>.yaml, one test for each.
-
-A table is a list of rows, done one after the other on an empty gateway:
-
-    - do: PUT /consumers/jack          # method and path below /apisix/admin
-      body: {username: jack}           # sent as JSON; a text is sent as it is
-      gives: 201                       # the status
-      error: "wrong username"          # the whole answer is {"error_msg": ...}
-      json: {...}                      # the whole answer
-      has: {value: {username: jack}}   # these members, however deep; lists element by element
-      lacks: [value.key]               # no such members
-      text: "done"                     # the whole answer, byte for byte
-
-`=~ text` is a regular expression that the text must match. ${cert}, ${key}, ${other_cert}, ${other_key} are PEM.
-"""
+"""Runs the tables of admin/: the Admin API of each kind of object. README.md says what rows look like."""
 
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from gateway import BINARY, Gateway, free_port
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "integration"))
-
-from gateway import BINARY, Gateway, free_port  # noqa: E402
-
 TABLES = sorted((HERE / "admin").glob("*.yaml"))
 # In an order in which nothing is used any more when its turn comes.
 COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", "consumer_groups", "plugin_configs",
