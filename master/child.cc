@@ -99,7 +99,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
     return birth.roles.agent({.settings = setup.settings,
                               .sockets = birth.sockets,
                               .channel = std::move(channel),
-                              .status = birth.status,
+                              .zones = birth.zones,
                               .slot = slot,
                               .generation = birth.generation,
                               .prefix = setup.prefix,
@@ -109,7 +109,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
   return birth.roles.worker({.settings = setup.settings,
                              .sockets = birth.sockets,
                              .channel = std::move(channel),
-                             .status = birth.status,
+                             .zones = birth.zones,
                              .slot = slot,
                              .worker_index = birth.index,
                              .workers = setup.workers,
@@ -147,7 +147,7 @@ base::Result<Child> give_birth(const Birth& birth) {
   auto pair = channel::make_channel();
   if (!pair) return std::unexpected(pair.error());
   memory::StatusSlot* slot =
-      birth.status.claim(birth.role, static_cast<std::uint16_t>(birth.index), birth.generation);
+      birth.zones.status.claim(birth.role, static_cast<std::uint16_t>(birth.index), birth.generation);
   if (slot == nullptr) {
     return base::fail(base::ErrorCode::kTooLarge, base::ErrorSource::kGateway,
                       "no free slot in the status zone: too many processes are draining");
@@ -157,7 +157,7 @@ base::Result<Child> give_birth(const Birth& birth) {
   if (pid == 0) live(birth, std::move(pair->child), *slot, master);
   if (pid < 0) {
     const int error_number = errno;
-    birth.status.reclaim(*slot);
+    birth.zones.reclaim(*slot);
     return base::system_error("cannot fork", error_number);
   }
   slot->pid.store(pid);

@@ -33,7 +33,7 @@ const Roles& real_roles();
 struct Birth {
   const Roles& roles;
   const Setup& setup;
-  memory::StatusZone& status;
+  memory::Zones& zones;
   memory::ChildRole role = memory::ChildRole::kWorker;
   int index = 0;
   std::uint32_t generation = 1;

@@ -41,10 +41,10 @@ std::string_view Generation::Member::title() const {
   return role == ChildRole::kAgent ? "privileged agent process" : "worker process";
 }
 
-Generation::Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup,
+Generation::Generation(event::Loop& loop, memory::Zones& zones, std::unique_ptr<Setup> setup,
                        Listeners listeners, std::uint32_t number, Callbacks callbacks, const Roles& roles)
     : loop_(loop),
-      status_(status),
+      zones_(zones),
       setup_(std::move(setup)),
       listeners_(std::move(listeners)),
       number_(number),
@@ -70,7 +70,7 @@ void Generation::start_child(Member& member) {
   const bool is_worker = member.role == ChildRole::kWorker;
   auto child = give_birth({.roles = roles_,
                            .setup = *setup_,
-                           .status = status_,
+                           .zones = zones_,
                            .role = member.role,
                            .index = member.index,
                            .generation = number_,
@@ -135,7 +135,7 @@ bool Generation::on_exit(pid_t pid, int wait_status) {
   std::string how = fmt::format("{} {} {}", member.title(), pid, describe_exit(wait_status));
   if (!member.child->failure.empty()) how += ": " + member.child->failure;
   const std::uint64_t lived_ms = base::monotonic_now_us() / 1000 - member.child->born_ms;
-  status_.reclaim(*member.child->slot);
+  zones_.reclaim(*member.child->slot);
   member.child.reset();
   on_death(member, how, lived_ms);
   return true;

@@ -36,7 +36,7 @@ class Generation {
     std::function<void(Generation&, const std::string& why)> on_failure;  // cannot become kServing
   };
 
-  Generation(event::Loop& loop, memory::StatusZone& status, std::unique_ptr<Setup> setup, Listeners listeners,
+  Generation(event::Loop& loop, memory::Zones& zones, std::unique_ptr<Setup> setup, Listeners listeners,
              std::uint32_t number, Callbacks callbacks, const Roles& roles = real_roles());
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
@@ -89,7 +89,7 @@ class Generation {
   void on_deadline();
 
   event::Loop& loop_;
-  memory::StatusZone& status_;
+  memory::Zones& zones_;
   std::unique_ptr<Setup> setup_;
   Listeners listeners_;
   std::uint32_t number_;

@@ -126,6 +126,18 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
   return out;
 }
 
+memory::ZonePlan zone_plan(const Setup& setup) {
+  const auto& nginx = setup.settings.nginx_config;
+  memory::ZonePlan plan;
+  plan.workers = static_cast<std::size_t>(setup.workers);
+  // A name that is in several sections is one zone for all of them; the first section counts.
+  for (const auto* section : {&nginx.meta_lua_shared_dict_bytes, &nginx.http.lua_shared_dict_bytes,
+                              &nginx.stream.lua_shared_dict_bytes}) {
+    plan.bytes.insert(section->begin(), section->end());
+  }
+  return plan;
+}
+
 base::Status create_log_files(const Setup& setup) {
   for (const std::string& path : log_paths(setup.settings.nginx_config)) {
     if (!is_plain_path(path)) continue;

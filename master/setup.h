@@ -9,6 +9,7 @@
 
 #include "master/privileges.h"
 #include "shared/base/result.h"
+#include "shared/memory/zones.h"
 #include "shared/settings/load.h"
 
 namespace apisix::master {
@@ -30,6 +31,8 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
 // log files for the workers' user.
 base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const std::string& config_path);
 
+// How large the shared memory is to be. It is made once: a reload does not change it.
+memory::ZonePlan zone_plan(const Setup& setup);
 // Creates the log files that do not exist and hands them to the workers' user: after a rotation as well.
 base::Status create_log_files(const Setup& setup);
 // Lines of this process go to nginx_config.error_log from now on.

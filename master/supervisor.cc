@@ -17,7 +17,7 @@ int sockets_per_address(const Setup& setup) {
 }  // namespace
 
 Supervisor::Supervisor(Start start)
-    : status_(std::move(start.status)),
+    : zones_(std::move(start.zones)),
       pid_file_(std::move(start.pid_file)),
       report_(std::move(start.report)),
       in_foreground_(start.in_foreground),
@@ -38,7 +38,7 @@ int Supervisor::run() {
 
 Generation& Supervisor::add_generation(std::unique_ptr<Setup> setup, Listeners listeners) {
   generations_.push_back(std::make_unique<Generation>(
-      loop_, status_, std::move(setup), std::move(listeners), next_number_++,
+      loop_, zones_, std::move(setup), std::move(listeners), next_number_++,
       Generation::Callbacks{
           .on_ready = [this](Generation& generation) { on_ready(generation); },
           .on_failure = [this](Generation& generation,

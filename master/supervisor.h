@@ -17,7 +17,7 @@
 #include "master/signals.h"
 #include "master/start_report.h"
 #include "shared/event/loop.h"
-#include "shared/memory/status_zone.h"
+#include "shared/memory/zones.h"
 
 namespace apisix::master {
 
@@ -26,7 +26,7 @@ class Supervisor {
   struct Start {
     std::unique_ptr<Setup> setup;
     Listeners listeners;
-    memory::StatusZone status;
+    memory::Zones zones;
     PidFile pid_file;
     StartReport report;
     bool in_foreground = false;
@@ -50,7 +50,7 @@ class Supervisor {
   void bury_empty_generations();
 
   event::Loop loop_;
-  memory::StatusZone status_;
+  memory::Zones zones_;
   PidFile pid_file_;
   StartReport report_;
   bool in_foreground_;

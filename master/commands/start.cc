@@ -51,11 +51,11 @@ base::Result<Supervisor::Start> prepare(const Invocation& in, const std::string&
   auto listeners = Listeners::open(wanted_listeners((*setup)->settings), per_address, {});
   if (!listeners) return std::unexpected(listeners.error());
   for (const std::string& note : listeners->notes()) (*setup)->notes.push_back(note);
-  auto status = memory::StatusZone::create();
-  if (!status) return std::unexpected(status.error());
+  auto zones = memory::Zones::create(zone_plan(**setup));
+  if (!zones) return std::unexpected(zones.error());
   return Supervisor::Start{.setup = std::move(*setup),
                            .listeners = std::move(*listeners),
-                           .status = std::move(*status),
+                           .zones = std::move(*zones),
                            .pid_file = std::move(*pid_file),
                            .report = {},
                            .in_foreground = in.in_foreground};

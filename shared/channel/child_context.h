@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "shared/channel/channel.h"
-#include "shared/memory/status_zone.h"
+#include "shared/memory/zones.h"
 #include "shared/settings/settings.h"
 
 namespace apisix::channel {
@@ -27,9 +27,9 @@ struct WorkerContext {
   const settings::Settings& settings;
   std::vector<ListenSocket> sockets;
   ChildEnd channel;
-  memory::StatusZone& status;  // all children, for the status and control APIs
-  memory::StatusSlot& slot;    // this worker's own
-  int worker_index = 0;        // 0 .. workers - 1
+  memory::Zones& zones;      // all shared memory
+  memory::StatusSlot& slot;  // this worker's own
+  int worker_index = 0;      // 0 .. workers - 1
   int workers = 1;
   std::uint32_t generation = 1;  // grows with each reload
   std::string prefix;            // absolute, no slash at the end
@@ -41,7 +41,7 @@ struct AgentContext {
   const settings::Settings& settings;
   std::vector<ListenSocket> sockets;  // Purpose::kMetrics only
   ChildEnd channel;
-  memory::StatusZone& status;
+  memory::Zones& zones;
   memory::StatusSlot& slot;
   std::uint32_t generation = 1;
   std::string prefix;

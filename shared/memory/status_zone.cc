@@ -6,6 +6,9 @@
 namespace apisix::memory {
 namespace {
 
+constexpr std::uint32_t kKind = 6;
+constexpr std::uint32_t kLayoutVersion = 1;
+
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
@@ -31,17 +34,26 @@ base::Result<StatusZone> StatusZone::create() {
   auto zone = Zone::create("status", sizeof(Layout));
   if (!zone) return std::unexpected(zone.error());
   new (zone->data()) Layout{};
+  zone->seal(ZoneHeader::fingerprint(kKind, kLayoutVersion, sizeof(Layout)));
   return StatusZone(std::move(*zone));
+}
+
+base::Result<StatusZone> StatusZone::open(Zone zone) {
+  if (auto checked = zone.check(ZoneHeader::fingerprint(kKind, kLayoutVersion, sizeof(Layout))); !checked) {
+    return std::unexpected(checked.error());
+  }
+  return StatusZone(std::move(zone));
 }
 
 StatusSlot* StatusZone::claim(ChildRole role, std::uint16_t index, std::uint32_t generation) {
   for (StatusSlot& slot : layout().slots) {
-    if (slot.state.load() != ChildState::kFree) continue;
+    // During an upgrade two masters claim.
+    ChildState expected = ChildState::kFree;
+    if (!slot.state.compare_exchange_strong(expected, ChildState::kStarting)) continue;
     slot.role.store(role);
     slot.index.store(index);
     slot.generation.store(generation);
     slot.started_at_ms.store(wall_now_ms());
-    slot.state.store(ChildState::kStarting);
     return &slot;
   }
   return nullptr;

@@ -70,6 +70,7 @@ class StatusZone {
   static constexpr std::size_t kSlots = 1024;
 
   static base::Result<StatusZone> create();
+  static base::Result<StatusZone> open(Zone zone);
 
   // Master only. Null when all slots are taken.
   StatusSlot* claim(ChildRole role, std::uint16_t index, std::uint32_t generation);
@@ -78,11 +79,17 @@ class StatusZone {
 
   // All slots; skip those whose state is kFree.
   std::span<const StatusSlot> slots() const { return layout().slots; }
+  // A slot's number: what a process is called in the other zones.
+  std::size_t index_of(const StatusSlot& slot) const {
+    return static_cast<std::size_t>(&slot - layout().slots);
+  }
+  const Zone& zone() const { return zone_; }
   // Of all workers that live or lived, exact at one point in time with respect to reclaim().
   Totals totals() const;
 
  private:
   struct Layout {
+    ZoneHeader zone;
     std::atomic<std::uint32_t> sequence;  // odd while reclaim() moves totals
     std::atomic<std::uint64_t> accepted;  // of the dead
     std::atomic<std::uint64_t> handled;

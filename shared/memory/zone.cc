@@ -1,27 +1,69 @@
 #include "shared/memory/zone.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 namespace apisix::memory {
+
+base::Result<Zone> Zone::map(const std::string& name, base::UniqueFd fd, std::size_t bytes) {
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
+  if (data == MAP_FAILED) {
+    return base::system_error("cannot map the shared memory zone \"" + name + "\"", errno);
+  }
+  return Zone(name, std::move(fd), data, bytes);
+}
 
 base::Result<Zone> Zone::create(const std::string& name, std::size_t bytes) {
   const std::string doing = "cannot make the shared memory zone \"" + name + "\"";
   base::UniqueFd fd(::memfd_create(("apisix-" + name).c_str(), MFD_CLOEXEC));
   if (!fd) return base::system_error(doing, errno);
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return base::system_error(doing, errno);
-  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (data == MAP_FAILED) return base::system_error(doing, errno);
-  return Zone(std::move(fd), data, bytes);
+  return map(name, std::move(fd), bytes);
+}
+
+base::Result<Zone> Zone::open(const std::string& name, base::UniqueFd fd) {
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0 || info.st_size < static_cast<off_t>(sizeof(ZoneHeader))) {
+    return base::invalid("the inherited descriptor of the shared memory zone \"" + name + "\" is none");
+  }
+  return map(name, std::move(fd), static_cast<std::size_t>(info.st_size));
 }
 
 Zone::Zone(Zone&& other) noexcept
-    : fd_(std::move(other.fd_)), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+    : name_(std::move(other.name_)),
+      fd_(std::move(other.fd_)),
+      data_(std::exchange(other.data_, nullptr)),
+      bytes_(other.bytes_) {}
 
 Zone::~Zone() {
   if (data_ != nullptr) ::munmap(data_, bytes_);
+}
+
+void Zone::seal(std::uint64_t layout) {
+  header().bytes.store(bytes_);
+  header().layout.store(layout);
+}
+
+base::Status Zone::check(std::uint64_t layout) const {
+  if (header().layout.load() == layout && header().bytes.load() == bytes_) return {};
+  return base::invalid("the shared memory zone \"" + name_ + "\" was made by a version with another layout");
+}
+
+std::size_t Zone::find_touched(std::size_t offset, std::size_t end) const {
+  const off_t found = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
+  if (found >= 0) return std::min(static_cast<std::size_t>(found), end);
+  // ENXIO: nothing but a hole up to the end. Any other error: look at all of it.
+  return errno == ENXIO ? end : offset;
+}
+
+void Zone::forget(std::size_t offset, std::size_t bytes) const {
+  ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+              static_cast<off_t>(bytes));
 }
 
 }  // namespace apisix::memory

@@ -64,7 +64,7 @@ class GenerationTest : public ::testing::Test {
     setup->workers = workers;
     setup->settings.nginx_config.worker_shutdown_timeout_ms = drain_ms;
     return std::make_unique<Generation>(
-        loop, status, std::move(setup), Listeners{}, 1,
+        loop, zones, std::move(setup), Listeners{}, 1,
         Generation::Callbacks{[this](Generation&) { ++ready; },
                               [this](Generation&, const std::string& why) { failures.push_back(why); }},
         roles);
@@ -89,7 +89,7 @@ class GenerationTest : public ::testing::Test {
   }
   std::vector<pid_t> pids(memory::ChildRole role) const {
     std::vector<pid_t> out;
-    for (const auto& slot : status.slots()) {
+    for (const auto& slot : zones.status.slots()) {
       if (slot.state.load() == memory::ChildState::kReady && slot.role.load() == role)
         out.push_back(slot.pid);
     }
@@ -97,7 +97,7 @@ class GenerationTest : public ::testing::Test {
   }
 
   event::Loop loop;
-  memory::StatusZone status = std::move(*memory::StatusZone::create());
+  memory::Zones zones = std::move(*memory::Zones::create({}));
   Roles roles{nullptr, well_behaved<channel::AgentContext>};
   int ready = 0;
   std::vector<std::string> failures;
@@ -118,7 +118,7 @@ TEST_F(GenerationTest, ServesWhenAllWorkersAndThenTheAgentAreReady) {
   EXPECT_EQ(ready, 1);
   EXPECT_TRUE(failures.empty());
   EXPECT_TRUE(pids(memory::ChildRole::kWorker).empty());
-  EXPECT_EQ(status.totals().requests, 20u) << "counters outlive the children";
+  EXPECT_EQ(zones.status.totals().requests, 20u) << "counters outlive the children";
 }
 
 TEST_F(GenerationTest, WorkerThatFailsFailsTheStartWithItsWords) {
