@@ -21,6 +21,13 @@ std::string shown(const Json& value) {
   return text;
 }
 
+// To APISIX, a YAML null is an empty table: what is written `key-auth:` has no fields, but is there.
+void fill_nulls(Json& value) {
+  if (value.isNull()) value = Json(::Json::objectValue);
+  if (!value.isObject() && !value.isArray()) return;
+  for (Json& child : value) fill_nulls(child);
+}
+
 base::Result<format::Yaml> parse_yaml_document(std::string_view text, const std::string& name,
                                                const format::EnvironmentLookup& environment,
                                                format::YamlLines lines) {
@@ -28,7 +35,9 @@ base::Result<format::Yaml> parse_yaml_document(std::string_view text, const std:
   format::Variables used;
   const auto resolved = format::replace_variables_in_text(text, environment, used);
   if (!resolved) return base::invalid(name + ": failed to handle configuration: " + resolved.error().what);
-  return format::parse_yaml(*resolved, name, lines);
+  auto parsed = format::parse_yaml(*resolved, name, lines);
+  if (parsed && parsed->value.isObject()) fill_nulls(parsed->value);
+  return parsed;
 }
 
 base::Result<format::Yaml> parse_json_document(std::string_view text, const std::string& name,
@@ -66,7 +75,7 @@ class Reader {
   Document take() { return std::move(out_); }
 
   void read_list(std::string_view list, Json& elements) {
-    if (elements.isNull()) return;
+    if (elements.empty()) return;  // also an empty map, as in Lua
     if (!elements.isArray()) {
       out_.faults.push_back({std::string(list), "expected a list, got " + shown(elements)});
       return;
@@ -76,7 +85,7 @@ class Reader {
 
   // One item, the list itself; nothing written behind the name is an empty list.
   void read_plugins(Json& plugins) {
-    if (plugins.isNull()) plugins = Json(::Json::arrayValue);
+    if (plugins.empty()) plugins = Json(::Json::arrayValue);
     out_.items.push_back(
         {std::string(kPlugins), "/" + std::string(kPlugins), std::nullopt, std::move(plugins)});
   }

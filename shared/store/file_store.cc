@@ -3,11 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include "shared/base/check.h"
+#include "shared/async/background.h"
 #include "shared/base/log.h"
 
 namespace apisix::store {
@@ -34,25 +30,26 @@ std::unexpected<base::Error> read_only(const FileStoreOptions& options) {
 }  // namespace
 
 FileStore::FileStore(event::Loop& loop, FileStoreOptions options)
-    : options_(std::move(options)),
+    : loop_(loop),
+      options_(std::move(options)),
       table_(base_revision(loop, options_.path)),
-      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      wake_watch_(
-          loop, [](void* self, bool, bool) { static_cast<FileStore*>(self)->on_wake(); }, this),
-      settle_timer_(loop.timers(), [](void* self) { static_cast<FileStore*>(self)->on_settled(); }, this) {
-  CHECK(wake_);
-  wake_watch_.start(wake_.get());
-  // Before it is read, so that no change in between is missed.
-  file_watch_ =
-      std::make_unique<FileWatch>(loop, options_.path, [this](FileWatch::News news) { on_news(news); });
+      settle_timer_(
+          loop.timers(), [](void* self) { static_cast<FileStore*>(self)->on_settled(); }, this),
+      late_timer_(
+          loop.timers(),
+          [](void* self) {
+            auto& store = *static_cast<FileStore*>(self);
+            store.watches_.lose_outside(store.table_.revision(), store.table_.revision());
+          },
+          this),
+      // Before it is read, so that no change in between is missed.
+      file_watch_(
+          std::make_unique<FileWatch>(loop, options_.path, [this](FileWatch::News news) { on_news(news); })),
+      scope_(loop) {
   read_first();
 }
 
-FileStore::~FileStore() {
-  file_watch_.reset();
-  wake_watch_.stop();
-  if (reader_.joinable()) reader_.join();
-}
+FileStore::~FileStore() = default;
 
 base::Result<ListReply> FileStore::read_once(const FileStoreOptions& options, const std::string& prefix) {
   auto snapshot = read_snapshot(options);
@@ -88,7 +85,7 @@ async::Task<base::Result<std::int64_t>> FileStore::keep_lease_alive(LeaseId) {
 
 std::unique_ptr<Watch> FileStore::watch(std::string prefix, Revision from_revision,
                                         WatchCallbacks callbacks) {
-  wake();  // may be late already
+  late_timer_.set_after_ms(0);
   return watches_.add(std::move(prefix), from_revision, std::move(callbacks));
 }
 
@@ -129,52 +126,28 @@ void FileStore::on_settled() {
   }
   settle_timer_.cancel();
   tried_ = now;
-  if (reader_.joinable()) {
+  if (reading_) {
     reads_again_ = true;
   } else {
-    read_in_background();
+    scope_.spawn(read_in_background());
   }
 }
 
-void FileStore::read_in_background() {
-  // Signals are the loop thread's.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  reader_ = std::thread([this] {
-    auto snapshot = read_snapshot(options_);
-    {
-      const std::lock_guard lock(mutex_);
-      read_ = std::move(snapshot);
+async::Task<void> FileStore::read_in_background() {
+  reading_ = true;
+  do {
+    reads_again_ = false;
+    async::Background<base::Result<FileSnapshot>> reading(
+        loop_, [options = options_] { return read_snapshot(options); });
+    auto snapshot = co_await reading.done();
+    if (!snapshot && snapshot.error().retryable) {  // torn
+      settling_ = identify_file(options_.path);
+      settle_timer_.set_after_ms(kSettleMs);
+    } else {
+      apply(std::move(snapshot));
     }
-    wake();
-  });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
-void FileStore::wake() {
-  const std::uint64_t one = 1;
-  (void)!::write(wake_.get(), &one, sizeof one);
-}
-
-void FileStore::on_wake() {
-  std::uint64_t count;
-  (void)!::read(wake_.get(), &count, sizeof count);
-  watches_.lose_outside(table_.revision(), table_.revision());
-  std::optional<base::Result<FileSnapshot>> read;
-  {
-    const std::lock_guard lock(mutex_);
-    read = std::exchange(read_, std::nullopt);
-  }
-  if (!read) return;
-  reader_.join();
-  const bool torn = !*read && read->error().retryable;
-  if (!torn) apply(std::move(*read));
-  if (torn) {
-    settling_ = identify_file(options_.path);
-    settle_timer_.set_after_ms(kSettleMs);
-  }
-  if (std::exchange(reads_again_, false)) read_in_background();
+  } while (reads_again_);
+  reading_ = false;
 }
 
 void FileStore::apply(base::Result<FileSnapshot> snapshot) {

@@ -8,13 +8,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
-#include "shared/base/unique_fd.h"
-#include "shared/event/io_watch.h"
+#include "shared/async/scope.h"
 #include "shared/event/loop.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/store/file_snapshot.h"
@@ -52,13 +49,12 @@ class FileStore final : public Store {
  private:
   void on_news(FileWatch::News news);
   void on_settled();
-  void read_in_background();
-  void on_wake();
-  void wake();
+  async::Task<void> read_in_background();
   void read_first();
   void apply(base::Result<FileSnapshot> snapshot);
   void complain(const std::string& trouble);
 
+  event::Loop& loop_;
   const FileStoreOptions options_;
   FileTable table_;
   WatchList watches_;
@@ -67,17 +63,15 @@ class FileStore final : public Store {
   std::optional<FileIdentity> settling_;  // seen, and read when it is still the same a moment later
   std::size_t text_hash_ = 0;
   bool was_read_ = false;
+  bool reading_ = false;
   bool reads_again_ = false;  // news came while reading
   std::string last_trouble_;  // logged once
   bool cannot_keep_ = false;  // the same
 
-  base::UniqueFd wake_;
-  event::IoWatch wake_watch_;
   event::Timer settle_timer_;
-  std::thread reader_;
-  std::mutex mutex_;
-  std::optional<base::Result<FileSnapshot>> read_;  // from the reader, under mutex_
+  event::Timer late_timer_;  // tells a new watch that it comes too late
   std::unique_ptr<FileWatch> file_watch_;
+  async::Scope scope_;
 };
 
 }  // namespace apisix::store

@@ -98,6 +98,14 @@ TEST(Document, OtherKeys) {
       << "an empty list of plugins is one; an empty list of routes is none";
 }
 
+TEST(Document, NullsOfYamlAreEmptyTables) {
+  EXPECT_THAT(keys_of("routes: [{id: 1, plugins: {key-auth: , cors: ~}}]\n#END"),
+              ElementsAre(R"(/routes/1 {"id":1,"plugins":{"cors":{},"key-auth":{}}})"));
+  const auto json = parse(R"({"routes":[{"id":1,"desc":null}]})", DocumentFormat::kJson);
+  ASSERT_TRUE(json);
+  EXPECT_EQ(format::to_json(json->value["routes"][0]), R"({"desc":null,"id":1})");
+}
+
 TEST(Document, ModifiedIndexIsTheDocumentsOwn) {
   EXPECT_THAT(keys_of("upstreams: [{id: 1, modifiedIndex: 5}]\n#END"),
               ElementsAre(R"(/upstreams/1 {"id":1})"));
