@@ -13,3 +13,7 @@ pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(PROTOBUF REQUIRED IMPORTED_TARGET protobuf)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
+# Checked here, linked by name in shared/store: its .pc names a hundred libraries that only it needs.
+pkg_check_modules(GRPC REQUIRED grpc++ protobuf)
+find_program(PROTOC protoc REQUIRED)
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

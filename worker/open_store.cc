@@ -2,6 +2,7 @@
 
 #include "shared/settings/config_path.h"
 #include "shared/settings/settings.h"
+#include "shared/store/etcd_open.h"
 #include "shared/store/file_store.h"
 #include "shared/store/local_store.h"
 
@@ -41,7 +42,7 @@ Opened open_store(event::Loop& loop, const channel::WorkerContext& context) {
     case settings::Provider::kEtcd:
       break;
   }
-  return base::invalid("deployment: config_provider \"etcd\" is not there in this version");
+  return store::open_etcd(loop, context.settings);
 }
 
 }  // namespace apisix::worker

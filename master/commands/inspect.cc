@@ -9,6 +9,7 @@
 #include "master/running.h"
 #include "shared/format/json.h"
 #include "shared/settings/config_path.h"
+#include "shared/store/etcd_open.h"
 #include "shared/store/file_store.h"
 #include "shared/store/local_store.h"
 
@@ -114,7 +115,7 @@ base::Result<store::ListReply> read_store(const Setup& setup, const std::string&
   if (setup.settings.deployment.provider == settings::Provider::kLocal) {
     return store::LocalStore::read_once(setup.prefix + "/data/store.mdb", prefix);
   }
-  return base::invalid("an etcd store cannot be inspected in this version");
+  return store::read_etcd_once(setup.settings, prefix);
 }
 
 base::Result<std::vector<Json>> read_objects(const Setup& setup, const std::string& folder,
@@ -124,6 +125,7 @@ base::Result<std::vector<Json>> read_objects(const Setup& setup, const std::stri
   if (!list) return std::unexpected(list.error());
   std::vector<Json> objects;
   for (const store::Item& item : list->items) {
+    if (item.key == prefix) continue;  // APISIX's sign that the folder is there
     if (!id.empty() && item.key != prefix + id) continue;
     if (auto value = format::parse_json(item.value)) objects.push_back(std::move(*value));
   }

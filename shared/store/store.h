@@ -82,6 +82,16 @@ struct WatchCallbacks {
   std::function<void(const EventBatch&)> on_batch;
   // The watch cannot go on (compaction, lower revision, another cluster): list again, diff, watch again.
   std::function<void(const base::Error&)> on_lost;
+  // There is nothing under the prefix that was not delivered, up to this revision. May be missing.
+  std::function<void(Revision)> on_progress = {};
+};
+
+// Whether a store that is elsewhere can be reached. What was read from it stays in force meanwhile.
+struct StoreHealth {
+  bool connected = true;
+  std::uint64_t since_ms = 0;  // wall clock, of the last change; 0: never asked anything
+  std::string endpoint;        // that answered last
+  std::string error;           // why it is not connected
 };
 
 // Ends the watch when destroyed; after that no callback runs.
@@ -112,6 +122,10 @@ class Store {
 
   // "local", "etcd", "yaml", "json"
   virtual std::string_view provider() const = 0;
+
+  virtual StoreHealth health() const { return {}; }
+  // Called on the loop after each change; one listener.
+  virtual void on_health(std::function<void(const StoreHealth&)>) {}
 };
 
 }  // namespace apisix::store

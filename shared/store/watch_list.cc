@@ -82,7 +82,8 @@ void WatchList::lose_all(const base::Error& error) {
 void WatchList::deliver(const EventBatch& batch) {
   delivering_ = true;
   for (const auto& entry : snapshot()) {
-    if (!entry->active || entry->next != batch.revision) continue;
+    if (!entry->active || entry->next > batch.revision) continue;
+    if (feed_ == Feed::kEvery && entry->next != batch.revision) continue;
     entry->next = batch.revision + 1;
     EventBatch part;
     const auto concerns = [&entry](const Event& event) { return event.item.key.starts_with(entry->prefix); };
@@ -93,6 +94,15 @@ void WatchList::deliver(const EventBatch& batch) {
     part.revision = batch.revision;
     std::ranges::copy_if(batch.events, std::back_inserter(part.events), concerns);
     if (!part.events.empty()) entry->callbacks.on_batch(part);
+  }
+  delivering_ = false;
+}
+
+void WatchList::note_progress(Revision revision) {
+  delivering_ = true;
+  for (const auto& entry : snapshot()) {
+    if (entry->active && entry->next <= revision + 1 && entry->callbacks.on_progress)
+      entry->callbacks.on_progress(revision);
   }
   delivering_ = false;
 }

@@ -1,6 +1,6 @@
-// WatchList: the watches of one store and what each has seen. The store feeds it revisions in order and
-// without gaps, from next_revision() on; a watch takes only the one it waits for, so that each sees every
-// revision once, also one that was added in the middle. Owned by a store, used on its loop.
+// WatchList: the watches of one store and what each has seen. The store feeds it revisions in order, from
+// next_revision() on; so that each watch sees every revision once, also one that was added in the middle.
+// Owned by a store, used on its loop.
 //
 //   waiting for revision n --deliver(n)--> n + 1 ...   --lose()--> lost (no callback runs again)
 #pragma once
@@ -16,7 +16,11 @@ namespace apisix::store {
 
 class WatchList {
  public:
-  WatchList() = default;
+  // kEvery: the store delivers every revision, and a watch takes only the one it waits for.
+  // kSome: those that concern it; the store sees to it that none comes before next_revision().
+  enum class Feed : unsigned char { kEvery, kSome };
+
+  explicit WatchList(Feed feed = Feed::kEvery) : feed_(feed) {}
   ~WatchList();
   WatchList(const WatchList&) = delete;
   WatchList& operator=(const WatchList&) = delete;
@@ -34,6 +38,8 @@ class WatchList {
   void lose_all(const base::Error& error);
   // Callbacks may add and destroy watches, but not the list.
   void deliver(const EventBatch& batch);
+  // Tells those that have seen everything before it.
+  void note_progress(Revision revision);
 
  private:
   struct Entry {
@@ -46,6 +52,7 @@ class WatchList {
 
   std::vector<std::shared_ptr<Entry>> snapshot();
 
+  Feed feed_;
   std::vector<std::shared_ptr<Entry>> entries_;
   bool delivering_ = false;
 };

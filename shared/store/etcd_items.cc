@@ -1,0 +1,96 @@
+#include "shared/store/etcd_items.h"
+
+#include <utility>
+
+namespace apisix::store {
+namespace {
+
+void add_compare(const Compare& compare, etcdserverpb::TxnRequest& to) {
+  etcdserverpb::Compare& out = *to.add_compare();
+  out.set_key(compare.key);
+  out.set_result(etcdserverpb::Compare::EQUAL);
+  if (compare.target == Compare::Target::kCreateRevision) {
+    out.set_target(etcdserverpb::Compare::CREATE);
+    out.set_create_revision(compare.expected);
+  } else {
+    out.set_target(etcdserverpb::Compare::MOD);
+    out.set_mod_revision(compare.expected);
+  }
+}
+
+void add_write(const Put& put, etcdserverpb::TxnRequest& to) {
+  etcdserverpb::PutRequest& out = *to.add_success()->mutable_request_put();
+  out.set_key(put.key);
+  out.set_value(put.value);
+  out.set_lease(put.lease);
+  out.set_prev_kv(true);
+}
+
+void add_write(const Delete& remove, etcdserverpb::TxnRequest& to) {
+  etcdserverpb::DeleteRangeRequest& out = *to.add_success()->mutable_request_delete_range();
+  out.set_key(remove.key);
+  out.set_prev_kv(true);
+}
+
+// What one operation found before it wrote; nothing when there was nothing.
+etcdserverpb::KeyValue* previous_of(etcdserverpb::ResponseOp& response) {
+  if (response.has_response_put() && response.response_put().has_prev_kv())
+    return response.mutable_response_put()->mutable_prev_kv();
+  if (response.has_response_delete_range() && response.response_delete_range().prev_kvs_size() > 0)
+    return response.mutable_response_delete_range()->mutable_prev_kvs(0);
+  return nullptr;
+}
+
+const std::string& key_of(const Write& write) {
+  return std::visit([](const auto& each) -> const std::string& { return each.key; }, write);
+}
+
+}  // namespace
+
+std::string range_end_of(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+  if (end.empty()) return std::string(1, '\0');
+  end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
+}
+
+Item take_item(etcdserverpb::KeyValue& from) {
+  return {.key = std::move(*from.mutable_key()),
+          .value = std::move(*from.mutable_value()),
+          .create_revision = from.create_revision(),
+          .mod_revision = from.mod_revision(),
+          .version = from.version(),
+          .lease = from.lease()};
+}
+
+Event take_event(etcdserverpb::Event& from) {
+  const bool is_put = from.type() == etcdserverpb::Event::PUT;
+  return {is_put ? Event::Type::kPut : Event::Type::kDelete, take_item(*from.mutable_kv())};
+}
+
+etcdserverpb::TxnRequest txn_request(const Txn& txn) {
+  etcdserverpb::TxnRequest out;
+  for (const Compare& compare : txn.compares) add_compare(compare, out);
+  for (const Write& write : txn.writes) {
+    std::visit([&out](const auto& each) { add_write(each, out); }, write);
+  }
+  return out;
+}
+
+TxnReply take_reply(etcdserverpb::TxnResponse& from, const Txn& txn) {
+  TxnReply out;
+  out.succeeded = from.succeeded();
+  out.revision = from.header().revision();
+  if (!out.succeeded) return out;
+  for (std::size_t i = 0; i < txn.writes.size(); ++i) {
+    etcdserverpb::KeyValue* previous = nullptr;
+    if (static_cast<int>(i) < from.responses_size())
+      previous = previous_of(*from.mutable_responses(static_cast<int>(i)));
+    out.previous.push_back(previous != nullptr ? take_item(*previous)
+                                               : Item{.key = key_of(txn.writes[i]), .value = {}});
+  }
+  return out;
+}
+
+}  // namespace apisix::store

@@ -1,0 +1,54 @@
+#include "shared/store/etcd_open.h"
+
+#include <algorithm>
+
+#include "shared/async/task.h"
+#include "shared/settings/load.h"
+#include "shared/store/etcd_store.h"
+
+namespace apisix::store {
+namespace {
+
+constexpr std::uint64_t kTurnMs = 100;
+
+}  // namespace
+
+base::Result<EtcdOptions> etcd_options(const settings::Settings& settings) {
+  const auto& etcd = settings.deployment.etcd;
+  EtcdOptions out;
+  out.hosts = etcd.host;
+  out.prefix = etcd.prefix;
+  out.user = etcd.user;
+  out.password = etcd.password;
+  out.tls = {
+      .ca = {}, .cert = etcd.tls.cert, .key = etcd.tls.key, .sni = etcd.tls.sni, .verify = etcd.tls.verify};
+  out.timeout_ms = static_cast<std::uint64_t>(etcd.timeout_ms);
+  out.watch_timeout_ms = static_cast<std::uint64_t>(etcd.watch_timeout_ms);
+  out.resync_delay_ms = static_cast<std::uint64_t>(etcd.resync_delay_ms);
+  out.health_check_timeout_ms = static_cast<std::uint64_t>(etcd.health_check_timeout_ms);
+  const bool speaks_tls =
+      std::ranges::any_of(out.hosts, [](const auto& host) { return host.starts_with("https:"); });
+  if (!speaks_tls || !out.tls.verify) return out;
+  auto ca = settings::trusted_certificate_path(settings);
+  if (!ca) return std::unexpected(ca.error());
+  out.tls.ca = std::move(*ca);
+  return out;
+}
+
+base::Result<std::unique_ptr<Store>> open_etcd(event::Loop& loop, const settings::Settings& settings) {
+  const auto options = etcd_options(settings);
+  if (!options) return std::unexpected(options.error());
+  return EtcdStore::open(loop, *options);
+}
+
+base::Result<ListReply> read_etcd_once(const settings::Settings& settings, const std::string& keys) {
+  event::Loop loop;
+  auto store = open_etcd(loop, settings);
+  if (!store) return std::unexpected(store.error());
+  auto list = (*store)->list(keys);
+  list.start();
+  while (!list.done()) loop.run_once(kTurnMs);
+  return list.take_result();
+}
+
+}  // namespace apisix::store

@@ -1,0 +1,34 @@
+// What the etcd provider can be told: deployment.etcd of config.yaml, with files already named absolutely.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace apisix::store {
+
+struct EtcdTls {
+  std::string ca;    // file of trusted certificates; empty: gRPC's own choice
+  std::string cert;  // files of our certificate and its key; empty: none is shown
+  std::string key;
+  std::string sni;  // instead of the host of the endpoint, also for the check of its certificate
+  bool verify = true;
+
+  bool operator==(const EtcdTls&) const = default;
+};
+
+struct EtcdOptions {
+  std::vector<std::string> hosts;  // "http://127.0.0.1:2379"
+  std::string prefix = "/apisix";  // the one watch covers prefix + "/"
+  std::string user;                // empty: no authentication
+  std::string password;
+  EtcdTls tls;
+  std::uint64_t timeout_ms = 30'000;        // of a call, over all the endpoints that are tried
+  std::uint64_t watch_timeout_ms = 50'000;  // a watch that says nothing for so long is opened again
+  std::uint64_t resync_delay_ms = 5'000;  // the longest wait between two attempts, and half as much at random
+  std::uint64_t health_check_timeout_ms = 10'000;  // an endpoint that failed is left alone so long
+  // Items of one page of a list: about 4 MB of ordinary routes.
+  std::int64_t page_items = 5'000;
+};
+
+}  // namespace apisix::store
