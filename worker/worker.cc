@@ -14,6 +14,7 @@
 #include "worker/admin/item_check.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
+#include "worker/first_load.h"
 #include "worker/open_store.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
@@ -166,7 +167,7 @@ class Worker {
   }
 
   async::Task<void> load() {
-    if (auto status = co_await registry_->load(); !status) {
+    if (auto status = co_await first_load(loop_, *store_, *registry_, context_.settings); !status) {
       fail(status.error());
       co_return;
     }

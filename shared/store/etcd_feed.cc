@@ -14,7 +14,7 @@ namespace {
 
 using etcdserverpb::WatchResponse;
 
-constexpr std::size_t kBasesKept = 4;
+constexpr std::size_t kOriginsKept = 4;
 // What one turn of the loop delivers before requests get their turn.
 constexpr std::size_t kBatchesPerTurn = 128;
 // etcd catches a watch up within a tenth of a second.
@@ -67,10 +67,10 @@ EtcdFeed::Ended EtcdFeed::lost(std::string what) const {
 }
 
 void EtcdFeed::note_list(const ListReply& list, std::uint64_t cluster_id) {
-  std::erase_if(bases_, [&list](const Base& base) { return base.revision == list.revision; });
-  Base& base = bases_.emplace_back(list.revision, cluster_id, EtcdHistory());
-  base.history.reset(list);
-  if (bases_.size() > kBasesKept) bases_.pop_front();
+  std::erase_if(origins_, [&list](const Origin& origin) { return origin.revision == list.revision; });
+  Origin& origin = origins_.emplace_back(list.revision, cluster_id, EtcdHistory());
+  origin.history.reset(list);
+  if (origins_.size() > kOriginsKept) origins_.pop_front();
 }
 
 void EtcdFeed::look() {
@@ -115,13 +115,13 @@ async::Task<void> EtcdFeed::run() {
 void EtcdFeed::continue_at(Revision position) {
   restart_ = false;
   events_.clear();
-  const auto base = std::ranges::find(bases_, position - 1, &Base::revision);
-  if (std::exchange(is_new_, false) && (position != position_ || base != bases_.end())) {
+  const auto origin = std::ranges::find(origins_, position - 1, &Origin::revision);
+  if (std::exchange(is_new_, false) && (position != position_ || origin != origins_.end())) {
     was_broken_ = false;
     progress_ = 0;
     wanted_progress_ = 0;
-    cluster_id_ = base != bases_.end() ? base->cluster_id : 0;
-    history_ = base != bases_.end() ? base->history : EtcdHistory();
+    cluster_id_ = origin != origins_.end() ? origin->cluster_id : 0;
+    history_ = origin != origins_.end() ? origin->history : EtcdHistory();
   }
   position_ = position;
 }

@@ -43,7 +43,7 @@ class EtcdFeed {
 
  private:
   struct Stream;
-  struct Base {  // of a watch: the list before it
+  struct Origin {  // of a watch: the list before it
     Revision revision = 0;
     std::uint64_t cluster_id = 0;
     EtcdHistory history;
@@ -83,7 +83,7 @@ class EtcdFeed {
   bool was_broken_ = false;  // since the last list: what comes next must prove itself
   bool restart_ = false;     // a new watch wants what is behind the position
   bool running_ = false;
-  std::deque<Base> bases_;
+  std::deque<Origin> origins_;
 
   std::shared_ptr<Stream> stream_;
   std::optional<RpcWait> progress_write_;

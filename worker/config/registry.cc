@@ -6,12 +6,14 @@
 
 #include "shared/async/awaiters.h"
 #include "shared/base/log.h"
+#include "shared/base/retry_delay.h"
 #include "worker/config/registry_objects.h"
 
 namespace apisix::config {
 namespace {
 
-constexpr std::uint64_t kResyncDelayMs = 200;
+constexpr std::uint64_t kResyncMsFirst = 100;
+constexpr std::uint64_t kResyncMsMax = 5'000;
 constexpr std::size_t kRejectionsListed = 1000;
 
 }  // namespace
@@ -59,23 +61,31 @@ void Registry::watch(store::Revision from) {
                            base::log_warn("the watch on the {} store ended ({}), reading everything again",
                                           store_.provider(), error.what);
                            scope_.spawn(resync());
+                         },
+                         [this](store::Revision revision) {
+                           if (revision > applied_revision_) note_applied(revision);
                          }});
 }
 
 // Every object counts as changed.
 void Registry::read_again() {
-  for (auto& [key, revision] : known_) revision = 0;
+  for (auto& [key, item] : known_) item = {};
   scope_.spawn(resync());
 }
 
 // Until it works: a store that is away must not empty what is in force.
 async::Task<void> Registry::resync() {
   watch_.reset();
+  base::RetryDelay delay(kResyncMsFirst, kResyncMsMax);
+  std::string trouble;
   for (;;) {
     const auto status = co_await read_all();
     if (status) co_return;
-    base::log_error("cannot read the configuration: {}", status.error().what);
-    co_await async::Sleep(loop_, kResyncDelayMs);
+    if (status.error().what != trouble)
+      base::log_error("cannot read the configuration, what was loaded stays in force: {}",
+                      status.error().what);
+    trouble = status.error().what;
+    co_await async::Sleep(loop_, delay.next_ms());
   }
 }
 
@@ -90,35 +100,43 @@ void Registry::apply_list(const store::ListReply& list) {
   };
   for (const int turn : {0, 1, 2}) {
     for (const store::Item& item : list.items) {
-      if (turn_of(item) != turn) continue;
+      if (turn_of(item) != turn || is_folder(item.key)) continue;
       present.insert(item.key);
       const auto known = known_.find(item.key);
-      if (known == known_.end() || known->second != item.mod_revision) apply_put(item);
+      if (known == known_.end() || known->second != KnownItem::of(item)) apply_put(item);
     }
   }
   std::vector<std::string> gone;
-  for (const auto& [key, revision] : known_) {
+  for (const auto& [key, item] : known_) {
     if (!present.contains(key)) gone.push_back(key);
   }
   for (const std::string& key : gone) apply_delete(key);
-  applied_revision_ = list.revision;
-  if (on_applied_) on_applied_(applied_revision_);
+  note_applied(list.revision);
 }
 
 void Registry::apply_batch(const store::EventBatch& batch) {
   for (const store::Event& event : batch.events) {
+    if (is_folder(event.item.key)) continue;
     if (event.type == store::Event::Type::kPut) {
       apply_put(event.item);
     } else {
       apply_delete(event.item.key);
     }
   }
-  applied_revision_ = batch.revision;
-  if (on_applied_) on_applied_(applied_revision_);
+  note_applied(batch.revision);
+}
+
+void Registry::note_applied(store::Revision revision) {
+  applied_revision_ = revision;
+  if (on_applied_) on_applied_(revision);
+}
+
+Registry::KnownItem Registry::KnownItem::of(const store::Item& item) {
+  return {item.mod_revision, item.create_revision, std::hash<std::string>{}(item.value)};
 }
 
 void Registry::apply_put(const store::Item& item) {
-  known_[item.key] = item.mod_revision;
+  known_[item.key] = KnownItem::of(item);
   const auto [kind, id] = split_key(item.key);
   base::Status status;
   if (check_) status = check_(item);

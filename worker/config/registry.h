@@ -92,6 +92,15 @@ class Registry final : private plugin::Directory {
  private:
   struct RouteObject;
   struct ServiceObject;
+  // What of an item was taken. A store that was restored may hold another value under the same revision.
+  struct KnownItem {
+    store::Revision mod_revision = 0;
+    store::Revision create_revision = 0;
+    std::size_t value_hash = 0;
+
+    static KnownItem of(const store::Item& item);
+    bool operator==(const KnownItem&) const = default;
+  };
   template <typename T>
   using ById = std::unordered_map<std::string, T, base::StringHash, std::equal_to<>>;
 
@@ -101,6 +110,9 @@ class Registry final : private plugin::Directory {
   async::Task<base::Status> read_all();
   void apply_list(const store::ListReply& list);
   void apply_batch(const store::EventBatch& batch);
+  void note_applied(store::Revision revision);
+  // APISIX marks a folder with an item whose key is the folder's: it is no object.
+  static bool is_folder(std::string_view key) { return key.ends_with('/'); }
   void apply_put(const store::Item& item);
   void apply_delete(std::string_view key);
   void reject(const store::Item& item, std::string reason);
@@ -151,7 +163,7 @@ class Registry final : private plugin::Directory {
   ById<std::unordered_set<RouteObject*>> routes_of_service_;  // by service id, the service may be missing
   ById<std::unordered_set<RouteObject*>> routes_of_plugin_config_;
   ById<format::Json> protos_;
-  ById<store::Revision> known_;  // key -> mod revision
+  ById<KnownItem> known_;  // by key
   std::map<std::string, Rejection> rejections_;
   std::uint64_t rejected_total_ = 0;
   store::Revision applied_revision_ = 0;
