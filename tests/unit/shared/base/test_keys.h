@@ -1,0 +1,105 @@
+// Keys made for these tests; nothing else knows them.
+#pragma once
+
+#include <string_view>
+
+namespace apisix::base {
+
+inline constexpr std::string_view kRsaPrivate = R"(-----BEGIN PRIVATE KEY-----
+MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDhJ3UuKl+CXUhg
+GgyMRS3TRE2ZcJwTFKuKV5P6tunjUiIs38H3JzW4MIH6hBAeYK8ZJk0Apc1jOQFy
+eSo8xADfR5feSSzSdH0bTlUaxIp51Jz2lEJDZ97srnCN8l8dDcZBEfzWLHrlZ6KE
+eVyB5uBzAlq66q2yoFehV7VtsTgcwXfc695ta+4AVBm2vNLOFaLHMwzhmjkEngo6
+CKawfAJH7i5XtHiZuqkkjsFlHnbawDJDoIq33TJLXHS6TQY7/Fk40sOn2Epfcs83
+aOtE8h0vR0AovaecnnN8zkvRuQTnFt+m/XFk5l9ifRdf4w5JIDt2xLfS/4KKR8tE
+cJuIcG1PAgMBAAECggEAEZKdz7OY7rjPHEkML6p6kCGlmNM0Kz0SwmJhd1DtYkOX
+zT7NibeytqR6kI3cIDLVl7XojqNiK1tYpJGWXVXC56pTzRKS//39gbMUa1lpoWaZ
+tZkOruodeQWIXVvMVp0rmwqHXEPud5cmFQbP1Ierfu5xHGOSmP1wuXP6Agyx33SI
+oxlvU5dg5jqFwCFdow+2tqsEtXWiGCI2eohV5ABnVt3VxqlBLu92ySj2yqXNKtzl
+niPQ8cqt85NIELKCjR8JML5KrhWGfyKYiaX/ysMlHD2pJfukAJeNxl3/VHwJkSQf
+WQaKJwscyfFFuMBfbaXOJET2b/FzwOZbcqKRaM99+QKBgQD3cZse6NwDfrdlLAGn
+6i4y/sHv+lYYtWps3l/HdX+7iATwsf7ZwO877RrHSMqQdbh5cwlEa6G0FMP+wO8t
+Xy5pPqZoGjtFcxhNEe+IO58/bFu40NMVmCIxRPY+VFONctSx870Z0z1YRraRxys1
+767kofVuHwC3Wul5YXwq4Wfc0wKBgQDo8Iq7w0nF4+MTM6PoDbo0J9kyGaXxrO2D
+/vp7BAReAkRlz8yM+EsD4e6ZYreBqb5585p5N5S+Noip02aX3hOKMFohk+jDoF/u
+Fu7hK+keji4S/2PwjFcaoii/I6Psz1AeIKnvsDoT6xMp2xQGsZEuSbf61K7H3TuR
+jJHXbxVwFQKBgGbMmNBXl4gQLernRGzZOoZPFo03aGtteyBtpkb8RqvHT54bpLAc
+moc/8x8V26n2bkRuiUwWlyB0fBSrXPJxl5t7vrCDLVql/VOPfv8PHhLAVr7KateO
+0626Y77zU57xNPIVO9utyc+R2SlpIEeRIwyzSH6OfMKwD00xNd+us3KnAoGBAKWJ
+/C2/dPgLIV6N/ld1GfTitLmj/Igpaom5dGxjyG6+kbkA2c78zOKvdw7OVrbw2Ip2
+Ejs+wpgCzVBTCb+3dI9qGUNvh6Uunb3n0k93Ey5BwICDupRCR8yHnQlo3J/4HGms
+sNfDlyJ8lpvSMwMmwZPxk6vP5X3nvOOM0EAXk1aZAoGATfFocdylOD3qLC8GfGdD
+XxdZvRm692HgOoGdrOgxDUtznmJg4yguuziEYSxaALyv+DnAnqvZx4Lnjb01e45J
+a2iml6Lcr3UZmLTFfHxQk9RrpVyS38+wIvOQuDZ1UWZFbUbwlFAQ1ZgYA1eU8/mV
+zRZyJOJ66/0O02DZttywzVY=
+-----END PRIVATE KEY-----
+)";
+
+inline constexpr std::string_view kRsaPublic = R"(-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA4Sd1Lipfgl1IYBoMjEUt
+00RNmXCcExSrileT+rbp41IiLN/B9yc1uDCB+oQQHmCvGSZNAKXNYzkBcnkqPMQA
+30eX3kks0nR9G05VGsSKedSc9pRCQ2fe7K5wjfJfHQ3GQRH81ix65WeihHlcgebg
+cwJauuqtsqBXoVe1bbE4HMF33OvebWvuAFQZtrzSzhWixzMM4Zo5BJ4KOgimsHwC
+R+4uV7R4mbqpJI7BZR522sAyQ6CKt90yS1x0uk0GO/xZONLDp9hKX3LPN2jrRPId
+L0dAKL2nnJ5zfM5L0bkE5xbfpv1xZOZfYn0XX+MOSSA7dsS30v+CikfLRHCbiHBt
+TwIDAQAB
+-----END PUBLIC KEY-----
+)";
+
+inline constexpr std::string_view kRsaCertificate = R"(-----BEGIN CERTIFICATE-----
+MIIC+zCCAeOgAwIBAgIUO+7e84nW3tRycsWrje2JZhLnPhswDQYJKoZIhvcNAQEL
+BQAwDDEKMAgGA1UEAwwBdDAgFw0yNjExMjExMDA5MzhaGA8yMTI2MTAyODEwMDkz
+OFowDDEKMAgGA1UEAwwBdDCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEB
+AOEndS4qX4JdSGAaDIxFLdNETZlwnBMUq4pXk/q26eNSIizfwfcnNbgwgfqEEB5g
+rxkmTQClzWM5AXJ5KjzEAN9Hl95JLNJ0fRtOVRrEinnUnPaUQkNn3uyucI3yXx0N
+xkER/NYseuVnooR5XIHm4HMCWrrqrbKgV6FXtW2xOBzBd9zr3m1r7gBUGba80s4V
+osczDOGaOQSeCjoIprB8AkfuLle0eJm6qSSOwWUedtrAMkOgirfdMktcdLpNBjv8
+WTjSw6fYSl9yzzdo60TyHS9HQCi9p5yec3zOS9G5BOcW36b9cWTmX2J9F1/jDkkg
+O3bEt9L/gopHy0Rwm4hwbU8CAwEAAaNTMFEwHQYDVR0OBBYEFDqyx/a7a6rJSWHw
+qi2mQEkrp4MNMB8GA1UdIwQYMBaAFDqyx/a7a6rJSWHwqi2mQEkrp4MNMA8GA1Ud
+EwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADggEBAEVh2pdzLHLu5/mwXNeWLEjt
+avYPWz1EAe+hTNRKnGodcurn0RN4PCQCPfbSqCWnrOHMO7xtamEdx7QIo7k504aT
+TEqokoNVLsyeZqqHr/81xVwiFRQ2pzRZS/OinhV8mAtUvNPZQ+r4ZP4xdN0hmnjj
+dcbHeikH77ijaIJlu3UVctahoMfhnujbTp3eR6U4CVwUlh3u+R5llNHdd0tcaOAP
+xnkXMOCQdN0HgdwoeZ6wCHh49P1mjuI2pG9ov+IPs/IzwFojt9UgkbtJ86Zo/rV9
+fIcnDjipHjebaN4+wN+/ofDpMdWyXEw11kmqUSaFqj9B1BmElPpdEr9n2SHRvQo=
+-----END CERTIFICATE-----
+)";
+
+inline constexpr std::string_view kP256Private = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgU2kjf4ulREmiBzrX
+QMGco24ogjew43PP7NZAuD0zRO6hRANCAARWHcagWg8jKq4HM+CgXZ4kG67We2um
+AzzLnpocqoAzpcqtCwzFZp/eZRF1TmZTnvvIER/sJG9t25bd/nEbm1ko
+-----END PRIVATE KEY-----
+)";
+
+inline constexpr std::string_view kP384Private = R"(-----BEGIN PRIVATE KEY-----
+MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDCWaoc7QPsg7dg3QHGx
+cjv/GywUy70we8UzS35DEUTAWAGWgmuwZmZmJ2ubDucLEyOhZANiAAQ/BuxNhQoM
+QDr9tT1S0F5dk0++TzhFAz0KQCiIgP7Qbv1s06AVLrCwjICG2hqRQoFiOUoPmuQI
+rYg/KCCdj+1hvf8PWiui5rCNo31AF8ru1bYv8kvQkCs3eE+7nLUMB18=
+-----END PRIVATE KEY-----
+)";
+
+inline constexpr std::string_view kP521Private = R"(-----BEGIN PRIVATE KEY-----
+MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBrtoxIbNM0EtZ/ygx
+WR5GPqY0jcP5uaOyM1Orh/plga//4mol0uhBgfcKOiJ2SqAFjxOoEattUXWrJGtK
+fspZY7qhgYkDgYYABAFXdSJBpd+1Az3gb+ErNPKBc2Sq8Lq4h8vpmaS+LEXsR46j
+RVFigAmXwLPdicP6FvMrPuEKTPjr5/AS0d1eM8pDOQAZ3iQPE0OPIW4ma1dP+h1E
+d2E9REiYhfq/VWakFOnijprKnEp+DfZ6DEgfZc2484Ec/X7p6A5o5Qq9wrBb0iph
+tQ==
+-----END PRIVATE KEY-----
+)";
+
+inline constexpr std::string_view kEd25519Private = R"(-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJNZ6Cpe81d5JZDE6KpV7aLeBc6+Qy6p2RZ/hwdYst4d
+-----END PRIVATE KEY-----
+)";
+
+inline constexpr std::string_view kEd448Private = R"(-----BEGIN PRIVATE KEY-----
+MEcCAQAwBQYDK2VxBDsEOcgzM9kuSn2u0/bBGldgL5w0rQVkAyVzj9dpPVnDhXG1
+tlsCZrJbTUFbR4u6MvUb0rjzmGNi9Y6mUQ==
+-----END PRIVATE KEY-----
+)";
+
+}  // namespace apisix::base
