@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace apisix::http {
@@ -12,6 +13,10 @@ inline constexpr std::size_t kDateBytes = 29;
 
 // Writes kDateBytes. Seconds since the epoch, years 1970 to 9999; other times are clamped.
 void format_date(std::int64_t unix_seconds, char* out);
+
+// Any of the three forms of RFC 9110 5.6.7 (IMF-fixdate, RFC 850, asctime), in seconds since the epoch. The
+// name of the day is not looked at; a date before 1970 or a time that no clock shows is none.
+std::optional<std::int64_t> parse_date(std::string_view text);
 
 // One per worker: formats once per second.
 class DateCache {

@@ -86,5 +86,32 @@ TEST(Cookie, OverAllFields) {
   EXPECT_EQ(find_cookie(map, "b"), "2");
 }
 
+// RFC 9110 5.6.7: the same second in the three forms.
+TEST(Date, ParsesTheThreeForms) {
+  EXPECT_EQ(parse_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
+  EXPECT_EQ(parse_date("Sunday, 06-Nov-94 08:49:37 GMT"), 784111777);
+  EXPECT_EQ(parse_date("Sun Nov  6 08:49:37 1994"), 784111777);
+  EXPECT_EQ(parse_date("Thu, 01 Jan 1970 00:00:00 GMT"), 0);
+  EXPECT_EQ(parse_date("Thu, 29 Feb 2024 23:59:59 GMT"), 1709251199);
+}
+
+TEST(Date, RefusesWhatIsNoDate) {
+  for (const char* text :
+       {"", "yesterday", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37", "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT+1", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 ovD 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1969 08:49:37 GMT", "Sun, 06 Nov -994 08:49:37 GMT",
+        ", ", "Sunday, 06-Nov-1994 08:49:37 GMT", "1994-11-06T08:49:37Z"}) {
+    EXPECT_EQ(parse_date(text), std::nullopt) << text;
+  }
+}
+
+TEST(Date, ParsesWhatIsFormatted) {
+  for (std::int64_t second = 0; second < 253402300799; second += 86399 * 997) {
+    char text[kDateBytes];
+    format_date(second, text);
+    EXPECT_EQ(parse_date({text, kDateBytes}), second);
+  }
+}
+
 }  // namespace
 }  // namespace apisix::http
