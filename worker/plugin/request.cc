@@ -35,6 +35,10 @@ class IdSource {
 
 }  // namespace
 
+Request::~Request() {
+  for (KeptState* kept = kept_states_; kept != nullptr; kept = kept->next) kept->destroy(kept->data);
+}
+
 std::string_view Request::remote_addr() {
   if (remote_addr_text_.empty()) {
     std::array<char, base::IpAddress::kTextBytesMax> text;

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "shared/async/awaiters.h"
 #include "shared/async/step.h"
@@ -18,6 +20,7 @@
 #include "shared/base/ip.h"
 #include "shared/format/json.h"
 #include "shared/http/message.h"
+#include "worker/plugin/body_coder.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/request_body.h"
 #include "worker/plugin/world.h"
@@ -102,6 +105,14 @@ struct PluginState {
   PluginState* next = nullptr;
 };
 
+// The same for what has to be destroyed with the request.
+struct KeptState {
+  const void* owner = nullptr;
+  void* data = nullptr;
+  void (*destroy)(void* data) = nullptr;
+  KeptState* next = nullptr;
+};
+
 // What the request's owner does for plugins that wait.
 class RequestIo {
  public:
@@ -114,6 +125,8 @@ class RequestIo {
   virtual ~RequestIo() = default;
   // The whole request body, which is kept and sent to the upstream afterwards. May be asked more than once.
   virtual async::Task<BodyRead> read_body(std::size_t bytes_max) = 0;
+  // Reads it so that request.body has its fields; longer than max_post_args_readable_size: they stay unset.
+  virtual async::Task<void> read_body_fields() = 0;
   virtual event::Loop& loop() = 0;
 };
 
@@ -133,6 +146,9 @@ struct ResponseState {
 class Request {
  public:
   Request(base::Arena& arena, const base::Clock& clock) : arena(arena), clock(clock) {}
+  ~Request();
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
 
   base::Arena& arena;
   const base::Clock& clock;
@@ -179,7 +195,9 @@ class Request {
   async::Outcome reject_page(std::uint16_t status);
 
   // --- for plugins: the request as the upstream will get it. Framing fields (Content-Length,
-  // Transfer-Encoding, Connection ...) and Host are not a plugin's: they are ignored here.
+  // Transfer-Encoding, Connection ...) are not a plugin's: they are ignored here. Control characters in a
+  // value are escaped (%0D%0A), so that a value made of what a client sent stays one line; a name that is no
+  // token changes nothing. Setting Host sets what the upstream gets, unless its pass_host says otherwise.
   void set_header(std::string_view name, std::string_view value);
   void add_header(std::string_view name, std::string_view value);
   void remove_header(std::string_view name);
@@ -192,9 +210,15 @@ class Request {
   void set_response_header(std::string_view name, std::string_view value);
   void add_response_header(std::string_view name, std::string_view value);
   void remove_response_header(std::string_view name);
-  // Said in header_filter by a plugin whose body filter replaces pieces: Content-Length, ETag, Last-Modified,
-  // Accept-Ranges and Content-MD5 of the upstream do not hold any more.
+  void set_response_status(std::uint16_t status);
+  // Length of the body as it stands, when it is known and nobody will change it.
+  std::optional<std::uint64_t> response_length() const;
+  // Said in header_filter by a plugin whose body filter replaces pieces: Content-Length, Content-Encoding,
+  // ETag, Last-Modified, Accept-Ranges and Content-MD5 of the upstream do not hold any more.
   void will_change_body();
+  // Said in header_filter: the finished body goes through this coding, if the answer still allows it then.
+  // The first one wins.
+  void set_body_coder(std::unique_ptr<BodyCoder> coder);
   // Raw query without '?': replaces what goes to the upstream and what $args and $arg_ read.
   void set_args(std::string_view new_args);
   bool args_were_set() const { return args_set_; }
@@ -215,6 +239,8 @@ class Request {
   // --- for plugins: waiting
   auto sleep_ms(std::uint64_t delay_ms) { return async::Sleep(io->loop(), delay_ms); }
   async::Task<RequestIo::BodyRead> read_body(std::size_t bytes_max) { return io->read_body(bytes_max); }
+  // For $post_arg_ variables: nothing happens when the body was read before.
+  async::Task<void> read_body_fields() { return io->read_body_fields(); }
 
   // --- for plugins: notes
   // $name; nothing there: an empty optional.
@@ -242,7 +268,24 @@ class Request {
     return nullptr;
   }
 
+  // `owner`'s own T in this request, made at first use, destroyed with the request. It may not refer to the
+  // plugin, which may be gone by then.
+  template <typename T>
+  T& kept(const void* owner) {
+    for (KeptState* s = kept_states_; s != nullptr; s = s->next) {
+      if (s->owner == owner) return *static_cast<T*>(s->data);
+    }
+    auto* added = arena.make<KeptState>();
+    *added = {owner, new T(), [](void* data) { delete static_cast<T*>(data); }, kept_states_};
+    kept_states_ = added;
+    return *static_cast<T*>(added->data);
+  }
+
   std::string_view method() const { return head->method_text; }
+  // What the upstream is asked with: the client's method, or what a plugin put in its place.
+  http::Method upstream_method() const {
+    return upstream.method.empty() ? head->method : http::parse_method(upstream.method);
+  }
   // $remote_addr as text, made at first use.
   std::string_view remote_addr();
   // $request_id: 32 hex digits, made at first use.
@@ -253,6 +296,11 @@ class Request {
   // Lower case, without port and brackets kept: $host of an authority.
   std::string_view host_of(std::string_view authority);
   std::string_view scheme() const { return client->is_tls ? "https" : "http"; }
+
+  // --- for the proxy
+  // After all header filters: settles whether the coder runs, and what the head says of it.
+  void settle_body_coder();
+  BodyCoder* body_coder() { return body_coder_.get(); }
 
   Attempt& add_attempt() {
     auto* attempt = arena.make<Attempt>();
@@ -267,6 +315,8 @@ class Request {
   std::string_view request_id_;
   CustomVariable* variables_ = nullptr;
   PluginState* plugin_states_ = nullptr;
+  KeptState* kept_states_ = nullptr;
+  std::unique_ptr<BodyCoder> body_coder_;
   bool args_set_ = false;
 };
 

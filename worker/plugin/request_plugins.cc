@@ -25,6 +25,25 @@ bool is_host(std::string_view name) {
   return http::identify_header(name) == KnownHeader::kHost;
 }
 
+// One line, whatever a client managed to put into it. As OpenResty, it is escaped and not dropped: dropping
+// the value of a field that is to be set would leave the client's own.
+std::string_view safe_value(std::string_view value, base::Arena& arena) {
+  return http::is_valid_header_value(value) ? arena.copy(value) : http::escape_control(value, arena);
+}
+
+// Of what nginx codes; of others (206, 304 ...) a coding would change the meaning.
+bool is_codable(std::uint16_t status) {
+  return status == 200 || status == 403 || status == 404;
+}
+
+bool forbids_transforming(const http::HeaderMap& headers) {
+  for (const http::HeaderField& field : headers) {
+    if (field.id == KnownHeader::kCacheControl && field.value.find("no-transform") != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
 // X_Consumer_Username reads as X-Consumer-Username to many servers (CGI variables).
 bool is_same_identity(std::string_view sent, std::string_view name) {
   if (sent.size() != name.size()) return false;
@@ -64,15 +83,15 @@ async::Outcome Request::reject_page(std::uint16_t status) {
 
 void Request::set_header(std::string_view name, std::string_view value) {
   if (is_host(name)) {
-    upstream.wanted_host = arena.copy(value);
+    upstream.wanted_host = safe_value(value, arena);
   } else if (!is_framing(name)) {
-    head->headers.set(arena, arena.copy(name), arena.copy(value));
+    head->headers.set(arena, arena.copy(name), safe_value(value, arena));
   }
 }
 
 void Request::add_header(std::string_view name, std::string_view value) {
   if (is_host(name)) return set_header(name, value);
-  if (!is_framing(name)) head->headers.add(arena, arena.copy(name), arena.copy(value));
+  if (!is_framing(name)) head->headers.add(arena, arena.copy(name), safe_value(value, arena));
 }
 
 void Request::remove_header(std::string_view name) {
@@ -82,7 +101,7 @@ void Request::remove_header(std::string_view name) {
 void Request::set_identity_header(std::string_view name, std::string_view value) {
   head->headers.remove_if(
       [name](const http::HeaderField& field) { return is_same_identity(field.name, name); });
-  if (!value.empty()) head->headers.add(arena, arena.copy(name), arena.copy(value));
+  if (!value.empty()) head->headers.add(arena, arena.copy(name), safe_value(value, arena));
 }
 
 std::string_view Request::header(std::string_view name) {
@@ -97,23 +116,58 @@ std::string_view Request::header(std::string_view name) {
 }
 
 void Request::set_response_header(std::string_view name, std::string_view value) {
-  if (!is_framing(name)) response.headers.set(arena, arena.copy(name), arena.copy(value));
+  if (!is_framing(name)) response.headers.set(arena, arena.copy(name), safe_value(value, arena));
 }
 
 void Request::add_response_header(std::string_view name, std::string_view value) {
-  if (!is_framing(name)) response.headers.add(arena, arena.copy(name), arena.copy(value));
+  if (!is_framing(name)) response.headers.add(arena, arena.copy(name), safe_value(value, arena));
 }
 
 void Request::remove_response_header(std::string_view name) {
   if (!is_framing(name)) response.headers.remove(name);
 }
 
+void Request::set_response_status(std::uint16_t status) {
+  response.status = status;
+  response.reason = {};
+}
+
+std::optional<std::uint64_t> Request::response_length() const {
+  if (response.body_changes) return std::nullopt;
+  if (!response.from_upstream) return reply.body.size();
+  if (response.upstream_head->has_content_length) return response.upstream_head->content_length;
+  return std::nullopt;
+}
+
 void Request::will_change_body() {
   response.body_changes = true;
+  response.headers.remove(KnownHeader::kContentEncoding);
   response.headers.remove(KnownHeader::kEtag);
   response.headers.remove(KnownHeader::kLastModified);
   response.headers.remove(KnownHeader::kAcceptRanges);
   response.headers.remove("Content-MD5");
+}
+
+void Request::set_body_coder(std::unique_ptr<BodyCoder> coder) {
+  if (body_coder_ == nullptr) body_coder_ = std::move(coder);
+}
+
+// Validators of the plain body do not hold for the coded one, except weakly (RFC 9110 8.8.1).
+void Request::settle_body_coder() {
+  http::HeaderMap& headers = response.headers;
+  if (!is_codable(response.status) || headers.has(KnownHeader::kContentEncoding) ||
+      forbids_transforming(headers)) {
+    body_coder_.reset();
+    return;
+  }
+  response.body_changes = true;
+  headers.set(arena, KnownHeader::kContentEncoding, body_coder_->name());
+  headers.remove(KnownHeader::kAcceptRanges);
+  headers.remove("Content-MD5");
+  const std::string_view etag = headers.value(KnownHeader::kEtag);
+  if (!etag.empty() && !etag.starts_with("W/")) {
+    headers.set(arena, KnownHeader::kEtag, arena.concat("W/"sv, etag));
+  }
 }
 
 void Request::set_args(std::string_view new_args) {

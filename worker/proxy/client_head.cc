@@ -68,7 +68,6 @@ void take_upstream_headers(plugin::Request& request, const http::ResponseHead& h
 
 void complete_response_headers(plugin::Request& request, Services& services) {
   http::HeaderMap& headers = request.response.headers;
-  headers.set(request.arena, KnownHeader::kServer, services.options.server_header);
   if (!headers.has(KnownHeader::kDate)) {
     headers.add(request.arena, KnownHeader::kDate,
                 request.arena.copy(services.date.at(services.loop.clock().wall_seconds())));

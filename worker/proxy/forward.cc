@@ -239,7 +239,7 @@ void Forward::on_response_bytes(std::string_view bytes) {
     return;
   }
   Pieces pieces;
-  if (stream_.filters_response_body()) return pump_filtered(bytes, pieces);
+  if (filters_body_) return pump_filtered(bytes, pieces);
   pump_response(bytes, pieces);
 }
 
@@ -258,7 +258,7 @@ void Forward::read_heads(std::string_view bytes) {
     plugin::Request& request = stream_.request();
     const auto head =
         http::parse_response_head(request.arena.copy(bytes.substr(0, head_bytes)), request.arena,
-                                  request.head->method, services_.response_limits);
+                                  request.upstream_method(), services_.response_limits);
     if (!head) {
       base::log_error("upstream {} sent an invalid response: {}", node_text(), head.error().what);
       return on_attempt_failed(Failure::kBadResponse);
@@ -304,22 +304,32 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   plugin::Request& request = stream_.request();
   take_upstream_headers(request, head);
   stream_.filter_response_head();
-  const bool changes = request.response.body_changes && head.framing != http::Framing::kNone;
-  http::Framing to_client =
-      changes || head.framing == http::Framing::kUntilClose ? http::Framing::kChunked : head.framing;
+  http::Framing to_client = framing_to_client(head);
+  const bool empty = to_client == http::Framing::kLength && head.framing == http::Framing::kNone;
   Pieces pieces;
-  pieces.add(stream_.make_response_head(to_client, head.content_length,
+  pieces.add(stream_.make_response_head(to_client, empty ? 0 : head.content_length,
                                         head.has_content_length && !request.response.body_changes,
                                         http::ConnectionOption::kNone));
   const bool old_client = request.head->version == http::Version::k10;
   if (to_client == http::Framing::kChunked && old_client) to_client = http::Framing::kUntilClose;
-  if (stream_.filters_response_body()) {
+  const bool dropped = to_client == http::Framing::kNone && head.framing != http::Framing::kNone;
+  filters_body_ = stream_.filters_response_body() || dropped;
+  if (filters_body_) {
     filtered_framing_ = to_client;
     response_body_.start(head.framing, head.content_length, http::Framing::kLength);
     return pump_filtered(body, pieces);
   }
   response_body_.start(head.framing, head.content_length, to_client);
   pump_response(body, pieces);
+}
+
+// The client's method and the status that plugins left decide whether there is a body, whatever the upstream
+// thinks of it (its method may be another, RFC 9112 6.3).
+http::Framing Forward::framing_to_client(const http::ResponseHead& head) const {
+  if (stream_.answers_without_body()) return http::Framing::kNone;
+  if (stream_.request().response.body_changes || head.framing == http::Framing::kUntilClose)
+    return http::Framing::kChunked;
+  return head.framing == http::Framing::kNone ? http::Framing::kLength : head.framing;
 }
 
 // `pieces` may hold the head already: it goes out in the same write.
@@ -370,8 +380,8 @@ void Forward::on_upstream_closed() {
     return fail_response("upstream prematurely closed connection");
   }
   release(Parting::kClose);
-  if (stream_.filters_response_body()) {
-    if (send_filtered({}, true, pieces)) stream_.on_response_complete();
+  if (filters_body_) {
+    if (send_filtered({}, true, true, pieces) == Sent::kLast) stream_.on_response_complete();
     return;
   }
   if (stream_.write(pieces)) stream_.on_response_complete();

@@ -102,10 +102,12 @@ class Forward final : public upstream::Connection::User {
   bool pass_informational(http::ResponseHead& head);
   void note_header_received(http::ResponseHead& head);
   void begin_response(http::ResponseHead& head, std::string_view body);
+  http::Framing framing_to_client(const http::ResponseHead& head) const;
   void pump_response(std::string_view bytes, Pieces& pieces);
-  // The same through the body filters of plugins (forward_filtered.cc).
+  // The same through the body filters of plugins, or into nothing (forward_filtered.cc).
   void pump_filtered(std::string_view bytes, Pieces& pieces);
-  bool send_filtered(std::string_view content, bool last, Pieces& pieces);
+  enum class Sent : std::uint8_t { kMore, kLast, kEnded };
+  Sent send_filtered(std::string_view content, bool last, bool flush, Pieces& pieces);
   void finish_exchange(bool more_received);
   void pause_if_client_is_slow();
   void on_upstream_closed();
@@ -132,7 +134,7 @@ class Forward final : public upstream::Connection::User {
   base::ArenaText replay_;        // body bytes sent so far, framed, for a retry
   net::BufferChain to_upstream_;  // what a short write left
   BodyPump response_body_;
-  http::Framing filtered_framing_ = http::Framing::kNone;  // to the client, of a body that plugins filter
+  http::Framing filtered_framing_ = http::Framing::kNone;  // to the client, of a body that is filtered
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
@@ -144,6 +146,7 @@ class Forward final : public upstream::Connection::User {
   bool replayable_ = true;
   bool send_failed_ = false;  // the node stopped reading; its answer may still come
   bool response_keep_alive_ = false;
+  bool filters_body_ = false;  // through plugins, or away
   bool reading_paused_ = false;
   bool client_half_closed_ = false;
   bool upstream_half_closed_ = false;

@@ -187,7 +187,7 @@ bool Forward::may_retry(Failure failure) const {
   if (stream_.response_started() || failure == Failure::kBadResponse || !replayable_) return false;
   if (retry_deadline_ms_ > 0 && services_.loop.clock().monotonic_ms() >= retry_deadline_ms_) return false;
   if (!any_bytes_sent_) return true;
-  return is_idempotent(stream_.request().head->method);
+  return is_idempotent(stream_.request().upstream_method());
 }
 
 // The node closed a pooled connection while the request was on its way: nobody has read it.

@@ -8,6 +8,8 @@ namespace apisix::proxy {
 
 // `pieces` may hold the head already: it goes out in the first write.
 void Forward::pump_filtered(std::string_view bytes, Pieces& pieces) {
+  // A read that did not fill the scratch emptied the socket: nothing more is at hand.
+  const bool emptied = bytes.size() < limits::kScratchBytes;
   for (;;) {
     Pieces content;
     const BodyPump::Step step = response_body_.take(bytes, content);
@@ -16,37 +18,50 @@ void Forward::pump_filtered(std::string_view bytes, Pieces& pieces) {
     if (step.result == BodyPump::Result::kBad) return fail_response("malformed chunked body");
     const bool done = step.result == BodyPump::Result::kDone;
     if (done) finish_exchange(!bytes.empty());
+    const bool stops = done || bytes.empty() || step.consumed == 0;
     const auto parts = content.span();
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const std::string_view part(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
-      if (!send_filtered(part, done && i + 1 == parts.size(), pieces)) return;
+      const bool final_part = stops && i + 1 == parts.size();
+      const Sent sent = send_filtered(part, done && final_part, emptied && final_part, pieces);
+      if (sent == Sent::kLast) return stream_.on_response_complete();
+      if (sent == Sent::kEnded) return;
     }
-    if (done && parts.empty() && !send_filtered({}, true, pieces)) return;
-    if (done) return stream_.on_response_complete();
-    if (bytes.empty() || step.consumed == 0) break;
+    if (done) {  // without content behind it
+      if (send_filtered({}, true, true, pieces) == Sent::kLast) stream_.on_response_complete();
+      return;
+    }
+    if (stops) break;
   }
   if (!stream_.write(pieces)) return;  // a head whose body has not come yet
   pause_if_client_is_slow();
   arm_timer();
 }
 
-// False: the client is gone.
-bool Forward::send_filtered(std::string_view content, bool last, Pieces& pieces) {
-  const std::string_view out = stream_.filter_response_body(content, last);
+// kLast: the answer is whole, by the upstream's end or because a plugin wants no more. kEnded: the client is
+// gone, or hears that its answer is broken.
+Forward::Sent Forward::send_filtered(std::string_view content, bool last, bool flush, Pieces& pieces) {
+  const Stream::Filtered out = stream_.filter_response_body(content, last, flush);
+  if (out.broken) {
+    fail_response("a plugin gave up");
+    return Sent::kEnded;
+  }
   const bool chunked = filtered_framing_ == http::Framing::kChunked;
-  if (!out.empty() && chunked) {
+  if (!out.bytes.empty() && chunked) {
     const std::size_t line = pieces.reserve_chunk_line();
-    pieces.add(out);
-    pieces.set_chunk_line(line, out.size());
+    pieces.add(out.bytes);
+    pieces.set_chunk_line(line, out.bytes.size());
     pieces.add(http::kChunkEnd);
   } else {
-    pieces.add(out);
+    pieces.add(out.bytes);
   }
-  if (last && chunked) pieces.add(http::kLastChunk);
-  stream_.request().response.body_bytes_sent += out.size();
+  if (out.last && chunked) pieces.add(http::kLastChunk);
+  if (out.last && !last) release(Parting::kClose);  // what the node still sends is nobody's
+  stream_.request().response.body_bytes_sent += out.bytes.size();
   const bool sent = stream_.write(pieces);
   pieces = Pieces();
-  return sent;
+  if (!sent) return Sent::kEnded;
+  return out.last ? Sent::kLast : Sent::kMore;
 }
 
 }  // namespace apisix::proxy

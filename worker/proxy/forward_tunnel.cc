@@ -14,6 +14,7 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
   note_header_received(head);
   take_upstream_headers(stream_.request(), head);
   stream_.filter_response_head();
+  stream_.request().set_response_status(101);  // no plugin makes something else of an upgrade
   Pieces pieces;
   pieces.add(stream_.make_response_head(http::Framing::kNone, 0, false, http::ConnectionOption::kUpgrade));
   pieces.add(bytes);

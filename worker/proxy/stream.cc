@@ -291,18 +291,23 @@ void Stream::reply(const plugin::LocalReply& reply) {
   if (!reply.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
     response.headers.set(arena_, http::KnownHeader::kContentType, reply.content_type);
   }
+  request_.reply = reply;  // for who asks how long it is
   filter_response_head();
-  const bool has_body =
-      request_.head->method != http::Method::kHead && response.status != 204 && response.status != 304;
-  std::string_view body = reply.body;
-  if (filters_response_body()) body = filter_response_body(body, true);
-  Pieces pieces;
-  pieces.add(make_response_head(http::Framing::kLength, body.size(), response.status != 204,
-                                http::ConnectionOption::kNone));
-  if (has_body) {
-    pieces.add(body);
-    response.body_bytes_sent += body.size();
+  const bool without_body = answers_without_body();
+  std::string_view body = without_body ? std::string_view{} : request_.reply.body;
+  std::uint64_t length = request_.reply.body.size();
+  bool tells_length = response.status != 204;
+  if (filters_response_body()) {
+    const Filtered filtered = filter_response_body(request_.reply.body, true, true);
+    if (filtered.broken) return abort_response();
+    body = filtered.bytes;
+    if (!without_body) length = body.size();
+    tells_length &= !without_body || !response.body_changes;
   }
+  Pieces pieces;
+  pieces.add(make_response_head(http::Framing::kLength, length, tells_length, http::ConnectionOption::kNone));
+  pieces.add(body);
+  response.body_bytes_sent += body.size();
   if (write(pieces)) on_response_complete();
 }
 
@@ -316,13 +321,10 @@ std::string_view Stream::make_response_head(http::Framing framing, std::uint64_t
                                             bool has_content_length, http::ConnectionOption connection) {
   const http::RequestHead& head = *request_.head;
   plugin::ResponseState& response = request_.response;
-  const bool no_body = head.method == http::Method::kHead || response.status == 204 ||
-                       response.status == 304 || response.status < 200;
   http::ResponseWrite write;
   write.status = response.status;
   write.reason = response.reason;
-  response_without_body_ = no_body;
-  write.framing = no_body ? http::Framing::kNone : framing;
+  write.framing = answers_without_body() ? http::Framing::kNone : framing;
   write.content_length = content_length;
   write.has_content_length = has_content_length;
   if (write.framing == http::Framing::kChunked && head.version == http::Version::k10) {

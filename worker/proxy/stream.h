@@ -104,8 +104,15 @@ class Stream final : private plugin::RequestIo {
   // Some plugin filters the body: each piece goes through filter_response_body(). After
   // filter_response_head().
   bool filters_response_body() const { return body_filter_ != nullptr; }
-  // What is to be sent in the place of `data`; valid until the next call.
-  std::string_view filter_response_body(std::string_view data, bool last);
+  // HEAD, 204, 304, as plugins left the status: whatever the upstream sends, the client gets no body.
+  bool answers_without_body() const;
+  struct Filtered {
+    std::string_view bytes;  // to be sent in the place of `data`; valid until the next call
+    bool last;
+    bool broken;  // the answer cannot be made whole
+  };
+  // `flush`: nothing more is at hand.
+  Filtered filter_response_body(std::string_view data, bool last, bool flush);
   bool write(Pieces& pieces);
   // Everything of the answer is in the connection's hands.
   void on_response_complete();
@@ -130,6 +137,7 @@ class Stream final : private plugin::RequestIo {
   void end_body_wait();
   // plugin::RequestIo
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
+  async::Task<void> read_body_fields() override;
   event::Loop& loop() override;
   void store_body();
   async::Step read_matched_body();
@@ -168,7 +176,6 @@ class Stream final : private plugin::RequestIo {
   bool continue_sent_ = false;
   bool unmatched_ = false;
   bool head_filtered_ = false;
-  bool response_without_body_ = false;
 };
 
 const char* to_string(Stream::State state);

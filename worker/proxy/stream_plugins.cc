@@ -67,8 +67,14 @@ bool Stream::read_body_for_match() {
   return false;
 }
 
-// A body over the limit is not read, and its fields are unset, as in APISIX.
 async::Step Stream::read_matched_body() {
+  co_await read_body_fields();
+  co_return async::pass();
+}
+
+// A body over the limit is not read, and its fields are unset, as in APISIX.
+async::Task<void> Stream::read_body_fields() {
+  if (request_.body.is_read()) co_return;
   const std::size_t bytes_max = services_.options.max_post_args_readable_bytes;
   const auto read = co_await read_body(bytes_max);
   if (read.too_large && body_failure_ == 0) {
@@ -76,7 +82,6 @@ async::Step Stream::read_matched_body() {
   } else {
     request_.body.set(read.data, request_.head->headers.value(http::KnownHeader::kContentType));
   }
-  co_return async::pass();
 }
 
 // --- filters
@@ -84,16 +89,36 @@ async::Step Stream::read_matched_body() {
 void Stream::filter_response_head() {
   if (head_filtered_) return;
   head_filtered_ = true;
-  if (chains_.has(plugin::Phase::kHeaderFilter)) chains_.filter_header(request_);
-  if (chains_.has(plugin::Phase::kBodyFilter) || chains_.has(plugin::Phase::kDelayedBodyFilter)) {
+  // Before the filters: plugins may put another one in its place.
+  request_.response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
+  if (chains_.has(plugin::Phase::kHeaderFilter)) {
+    chains_.filter_header(request_);
+    if (request_.body_coder() != nullptr) request_.settle_body_coder();
+  }
+  if (chains_.has(plugin::Phase::kBodyFilter) || chains_.has(plugin::Phase::kDelayedBodyFilter) ||
+      request_.body_coder() != nullptr) {
     body_filter_ = std::make_unique<plugin::Body>();
   }
 }
 
-std::string_view Stream::filter_response_body(std::string_view data, bool last) {
-  body_filter_->begin(data, last);
-  chains_.filter_body(request_, *body_filter_);
-  return response_without_body_ ? std::string_view{} : body_filter_->data();
+bool Stream::answers_without_body() const {
+  const std::uint16_t status = request_.response.status;
+  return request_.head->method == http::Method::kHead || status == 204 || status == 304 || status < 200;
+}
+
+Stream::Filtered Stream::filter_response_body(std::string_view data, bool last, bool flush) {
+  const bool drop = answers_without_body();
+  if (!body_filter_) return {drop ? std::string_view{} : data, last, false};
+  plugin::Body& body = *body_filter_;
+  body.begin(data, last, flush);
+  chains_.filter_body(request_, body);
+  plugin::BodyCoder* coder = request_.body_coder();
+  if (coder != nullptr && !drop && !body.is_broken()) {
+    const std::string_view plain = body.data();
+    if (!coder->encode(plain, body.flush(), body.last(), body.output())) body.break_off();
+    body.end_filter(true);
+  }
+  return {drop ? std::string_view{} : body.data(), body.last(), body.is_broken()};
 }
 
 }  // namespace apisix::proxy

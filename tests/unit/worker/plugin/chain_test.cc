@@ -97,6 +97,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
   }
 
   async::Task<BodyRead> read_body(std::size_t) override { co_return BodyRead{}; }
+  async::Task<void> read_body_fields() override { co_return; }
   event::Loop& loop() override { return loop_; }
 
   base::Ref<PluginConf> conf(const PluginDef& def, const std::string& json) {
@@ -211,6 +212,22 @@ TEST_F(ChainTest, ABodyThatWasNotAnnouncedToChangeDoesNot) {
   body.begin("ab", true);
   run_.filter_body(request_, body);
   EXPECT_EQ(body.data(), "ab");
+}
+
+TEST(Body, APluginMayEndIt) {
+  Body body;
+  body.begin("ab", false, true);
+  EXPECT_TRUE(body.flush());
+  body.replace("xyz");
+  body.finish();
+  EXPECT_FALSE(body.last());  // its own view does not change
+  body.end_filter(true);
+  EXPECT_TRUE(body.last());
+  EXPECT_EQ(body.data(), "xyz");
+  body.begin("cd", false);
+  body.finish();
+  body.end_filter(/*may_change=*/false);
+  EXPECT_FALSE(body.last());  // its length was promised to the client
 }
 
 }  // namespace
