@@ -123,7 +123,9 @@ class Worker {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });
     services_.registry = registry_.get();
-    admin_ = std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings);
+    admin_ = std::make_unique<admin::AdminService>(
+        loop_, *store_, *registry_, context_.settings,
+        settings::LoadOptions{.config_path = context_.config_path, .prefix = context_.prefix});
     return open_listeners();
   }
 
@@ -173,6 +175,12 @@ class Worker {
     }
     for (auto& listener : listeners_) listener->start();
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
+    const bool writes_list = settings::serves_admin_api(context_.settings) &&
+                             !settings::reads_configuration_file(context_.settings);
+    if (context_.slot.index != 0 || !writes_list) co_return;
+    if (const auto status = co_await admin_->reset_plugin_list(); !status) {
+      base::log_error("cannot renew the stored list of plugins: {}", status.error().what);
+    }
   }
 
   void on_message(const channel::Message& message) {

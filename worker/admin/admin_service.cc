@@ -5,6 +5,8 @@
 #include "shared/base/text.h"
 #include "shared/http/uri.h"
 #include "worker/admin/access.h"
+#include "worker/admin/body.h"
+#include "worker/admin/document_check.h"
 #include "worker/admin/reply.h"
 
 namespace apisix::admin {
@@ -17,8 +19,11 @@ constexpr std::string_view kBase = "/apisix/admin";
 }  // namespace
 
 AdminService::AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
-                           const settings::Settings& settings)
-    : settings_(settings), handler_(loop, store, registry, settings) {}
+                           const settings::Settings& settings, settings::LoadOptions config)
+    : settings_(settings),
+      handler_(loop, store, registry, settings),
+      plugin_list_(store, settings, std::move(config)),
+      catalog_(loop, store, registry, settings, plugin_list_) {}
 
 LocalAnswer AdminService::too_large(std::uint64_t body_bytes) const {
   return error_answer(
@@ -67,22 +72,18 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
 
 async::Task<LocalAnswer> AdminService::serve_resource(const proxy::LocalRequest& request,
                                                       std::string_view path) {
+  if (path == "configs/validate" && request.method == "POST") {
+    co_return co_await validate_document(request, handler_.rules());
+  }
+  if (auto answer = co_await catalog_.serve(request, path)) co_return std::move(*answer);
   auto resource = parse_resource_path(path);
   if (!resource) {
     co_return error_answer(404, fmt::format("Unsupported resource type: {}", path.substr(0, path.find('/'))));
   }
-  ResourceCall call{std::move(*resource), request.method, request.query, std::nullopt};
+  auto body = parse_body(request);
+  if (!body) co_return bad_body_answer(request, body.error());
+  ResourceCall call{std::move(*resource), request.method, request.query, std::move(*body)};
   call.lists_faults = request.headers->has(http::KnownHeader::kAccept);
-  if (!request.body.empty()) {
-    auto body = format::parse_json(request.body);
-    if (!body) {
-      format::Json out(::Json::objectValue);
-      out["error_msg"] = "invalid request body: " + body.error().what;
-      out["req_body"] = request.body;
-      co_return json_answer(400, out);
-    }
-    call.body = std::move(*body);
-  }
   if (const auto ttl = http::find_arg(request.query, "ttl"); ttl && !base::parse_double(*ttl)) {
     co_return error_answer(400, "invalid argument ttl: should be a number");
   }

@@ -6,6 +6,8 @@
 
 #include "shared/async/scope.h"
 #include "shared/settings/settings.h"
+#include "worker/admin/catalog_handler.h"
+#include "worker/admin/plugin_list.h"
 #include "worker/admin/resource_handler.h"
 #include "worker/limits.h"
 #include "worker/proxy/local_service.h"
@@ -14,8 +16,13 @@ namespace apisix::admin {
 
 class AdminService final : public proxy::LocalService {
  public:
+  // `config`: where config.yaml is, for PUT plugins/reload.
   AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
-               const settings::Settings& settings);
+               const settings::Settings& settings, settings::LoadOptions config);
+
+  // At start, by one worker, before the configuration is loaded: the stored list of plugins follows
+  // config.yaml.
+  async::Task<base::Status> reset_plugin_list() { return plugin_list_.reset(); }
 
   async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
   std::size_t body_bytes_max() const override { return limits::kAdminBodyBytesMax; }
@@ -29,6 +36,8 @@ class AdminService final : public proxy::LocalService {
 
   const settings::Settings& settings_;
   ResourceHandler handler_;
+  PluginList plugin_list_;
+  CatalogHandler catalog_;
 };
 
 }  // namespace apisix::admin

@@ -16,6 +16,17 @@ base::Status check_vars(const Json& vars) {
   return {};
 }
 
+// This build has none: each that is named is unknown.
+resource::Validation check_stream_plugins(const Json& plugins) {
+  resource::Validation out;
+  if (!plugins.isObject()) return out;
+  for (const std::string& name : plugins.getMemberNames()) {
+    const std::string text = "unknown plugin [" + name + "]";
+    out.add(text, {"/" + name, "plugin", text, {}, "this version of the gateway has no stream plugins"});
+  }
+  return out;
+}
+
 base::Status check_certificate(std::string_view cert_pem, std::string_view key_pem,
                                const base::Keyring& keyring) {
   if (auto status = base::check_certificate_pem(cert_pem); !status) {
@@ -40,6 +51,7 @@ resource::ValidateHooks make_hooks(config::Registry& registry, base::Keyring key
   };
   hooks.check_vars = check_vars;
   hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
+    if (scope == resource::PluginScope::kStream) return check_stream_plugins(plugins);
     return registry.plugins().check_all(plugins, scope);
   };
   hooks.check_credential_plugin = [&registry](std::string_view name) -> base::Status {

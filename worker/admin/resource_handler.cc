@@ -29,7 +29,7 @@ ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config:
       has_stream_routes_(settings.apisix.stream_enabled),
       secrets_(settings, registry),
       hooks_(make_hooks(registry, secrets_.keyring())),
-      rules_(store, prefix_, hooks_),
+      rules_(loop, store, registry, prefix_, hooks_),
       usage_(loop, store, registry, prefix_) {}
 
 std::string ResourceHandler::key_of(const ResourceCall& call) const {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "shared/async/awaiters.h"
 #include "shared/resource/fields.h"
+#include "worker/admin/catch_up.h"
 
 namespace apisix::admin {
 namespace {
@@ -12,8 +12,6 @@ using format::find_member;
 using format::Json;
 using resource::id_field;
 using resource::Kind;
-
-constexpr std::uint64_t kCatchUpMs = 1000;
 
 // traffic-split's rules name upstreams.
 bool splits_to(const Json& object, const std::string& upstream_id) {
@@ -71,14 +69,14 @@ async::Task<base::Result<std::string>> Usage::find(Kind kind, const std::string&
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::string& id) const {
-  co_await catch_up();
+  co_await catch_up(loop_, store_, registry_, prefix_);
   const std::string route = registry_.route_of_plugin_config(id);
   co_return route.empty() ? "" : in_use("plugin config", "route", route);
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& id) const {
   const auto uses = [&](const Json& object) { return transcodes_with(object, id); };
-  co_await catch_up();
+  co_await catch_up(loop_, store_, registry_, prefix_);
   if (const auto route = registry_.find_route("grpc-transcode", uses); !route.empty()) {
     co_return in_use("proto", "route", route);
   }
@@ -87,7 +85,7 @@ async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& 
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id) const {
-  co_await catch_up();
+  co_await catch_up(loop_, store_, registry_, prefix_);
   if (const auto route = registry_.route_of_service(id); !route.empty()) {
     co_return in_use("service directly", "route", route);
   }
@@ -99,7 +97,7 @@ async::Task<base::Result<std::string>> Usage::users_of_service(const std::string
 
 async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::string& id) const {
   const auto splits = [&](const Json& object) { return splits_to(object, id); };
-  co_await catch_up();
+  co_await catch_up(loop_, store_, registry_, prefix_);
   if (const auto route = registry_.find_route("traffic-split", splits); !route.empty()) {
     co_return plugin_in_use("route", route);
   }
@@ -124,16 +122,6 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
     if (!user->empty()) co_return plugin_in_use(place.words, *user);
   }
   co_return "";
-}
-
-// This worker's own copy is asked: let it see first what was acknowledged before this call.
-async::Task<void> Usage::catch_up() const {
-  const auto now = co_await store_.list(prefix_ + "/gen_id");
-  if (!now) co_return;
-  const std::uint64_t until = loop_.clock().monotonic_ms() + kCatchUpMs;
-  while (registry_.applied_revision() < now->revision && loop_.clock().monotonic_ms() < until) {
-    co_await async::Sleep(loop_, 1);
-  }
 }
 
 async::Task<base::Result<std::string>> Usage::find_stored(Kind kind, Matches matches) const {

@@ -25,7 +25,6 @@ class Usage {
  private:
   using Matches = std::function<bool(const format::Json& value)>;
 
-  async::Task<void> catch_up() const;
   async::Task<base::Result<std::string>> users_of_service(const std::string& id) const;
   async::Task<base::Result<std::string>> users_of_upstream(const std::string& id) const;
   async::Task<base::Result<std::string>> users_of_plugin_config(const std::string& id) const;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/schema.h"
 #include "shared/resource/fields.h"
+#include "worker/admin/catch_up.h"
+#include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {
 namespace {
@@ -34,16 +37,68 @@ std::string misfit_text(const resource::Reference& reference, const Json& value,
                      protocol, resource::text_field(superior, "name"));
 }
 
+// What requests are matched by, in those plugins for which APISIX looks for duplicates.
+struct ConsumerKey {
+  std::string plugin;
+  std::string_view member;
+  std::string value;
+};
+
+constexpr std::string_view kUniqueKeyPlugins[] = {"key-auth",  "basic-auth", "jwt-auth",
+                                                  "hmac-auth", "ldap-auth",  "ldap-auth-advanced"};
+
+std::vector<ConsumerKey> consumer_keys(const Json& plugins, const plugin::PluginSet& enabled) {
+  std::vector<ConsumerKey> out;
+  for (const std::string_view name : kUniqueKeyPlugins) {
+    const plugin::PluginDef* def = enabled.find(name);
+    if (def == nullptr || def->info.consumer_key.empty()) continue;
+    std::string value = resource::text_field(find_member(plugins, name), def->info.consumer_key);
+    if (value.empty() || format::is_secret_ref(value)) continue;
+    out.push_back({std::string(name), def->info.consumer_key, std::move(value)});
+  }
+  return out;
+}
+
 }  // namespace
 
-async::Task<std::optional<Refusal>> WriteRules::check(const ResourcePath& path, const Json& value) const {
+async::Task<std::optional<Refusal>> WriteRules::check(const ResourcePath& path, const Json& value,
+                                                      References references) const {
   Json copy = value;  // validation fills in defaults, which are not stored
   const std::string path_id = path.kind == Kind::kSecret ? path.item_id() : path.id;
   resource::Validation validation =
       resource::validate(path.kind, copy, {.hooks = hooks_, .is_stored = false, .path_id = path_id});
   if (!validation.ok()) co_return Refusal{400, std::move(validation)};
   if (path.kind == Kind::kGlobalRule) co_return co_await check_global_rules(path, value);
+  if (path.kind == Kind::kConsumer || path.kind == Kind::kCredential) {
+    if (auto taken = co_await check_consumer_keys(path, value)) co_return std::move(taken);
+  }
+  if (references == References::kNotAsked) co_return std::nullopt;
   co_return co_await check_references(path.kind, value);
+}
+
+async::Task<std::optional<Refusal>> WriteRules::check_consumer_keys(const ResourcePath& path,
+                                                                    const Json& value) const {
+  const std::vector<ConsumerKey> keys = consumer_keys(find_member(value, "plugins"), registry_.plugins());
+  if (keys.empty()) co_return std::nullopt;
+  co_await catch_up(loop_, store_, registry_, prefix_);
+  const bool is_credential = path.kind == Kind::kCredential;
+  const std::string username = is_credential ? path.parent : resource::text_field(value, "username");
+  for (const ConsumerKey& key : keys) {
+    const auto owner = registry_.plugin_book().consumers().find(key.plugin, key.value);
+    if (!owner) continue;
+    const std::string& owner_name = owner->consumer->username;
+    // A consumer may give its own credential's key to itself.
+    if (owner_name == username && (!is_credential || owner->credential_id == path.id)) continue;
+    const std::string who = owner->credential_id.empty()
+                                ? "consumer: " + owner_name
+                                : "credential: " + owner->credential_id + " of consumer: " + owner_name;
+    const std::string text =
+        fmt::format("duplicate {} of plugin {} found with {}", key.member, key.plugin, who);
+    Refusal refusal;
+    refusal.what.add(text, {fmt::format("/plugins/{}/{}", key.plugin, key.member), "unique", text, {}, ""});
+    co_return refusal;
+  }
+  co_return std::nullopt;
 }
 
 async::Task<std::optional<Refusal>> WriteRules::check_references(Kind kind, const Json& value) const {

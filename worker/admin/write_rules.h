@@ -6,21 +6,28 @@
 #include <string>
 
 #include "shared/async/task.h"
+#include "shared/event/loop.h"
 #include "shared/resource/reference.h"
 #include "shared/resource/validate.h"
 #include "shared/store/store.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/resource_call.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 
 class WriteRules {
  public:
-  WriteRules(store::Store& store, std::string prefix, const resource::ValidateHooks& hooks)
-      : store_(store), prefix_(std::move(prefix)), hooks_(hooks) {}
+  WriteRules(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix,
+             const resource::ValidateHooks& hooks)
+      : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)), hooks_(hooks) {}
+
+  // Whether the objects that `value` names must exist.
+  enum class References : std::uint8_t { kMustExist, kNotAsked };
 
   // Nothing: `value` may be stored as the object of `path`, whose id is settled.
-  async::Task<std::optional<Refusal>> check(const ResourcePath& path, const format::Json& value) const;
+  async::Task<std::optional<Refusal>> check(const ResourcePath& path, const format::Json& value,
+                                            References references = References::kMustExist) const;
   // Cost decorations: the service must exist, and decorates each field once. Sets service_id. Asked before
   // anything else.
   async::Task<std::optional<Refusal>> bind_to_service(ResourceCall& call) const;
@@ -36,7 +43,13 @@ class WriteRules {
   async::Task<std::optional<Refusal>> check_field_path(const ResourceCall& call,
                                                        const std::string& field_path) const;
 
+  // Two consumers or credentials with one key cannot be told apart.
+  async::Task<std::optional<Refusal>> check_consumer_keys(const ResourcePath& path,
+                                                          const format::Json& value) const;
+
+  event::Loop& loop_;
   store::Store& store_;
+  config::Registry& registry_;
   std::string prefix_;
   const resource::ValidateHooks& hooks_;
 };

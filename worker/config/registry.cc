@@ -155,7 +155,7 @@ void Registry::apply_put(const store::Item& item) {
     if (kind == "plugin_configs") touch_routes_of_plugin_config(id);
   } else if (kind == "routes") {
     status = put_route(item);
-  } else if (kind == "services") {
+  } else if (kind == "services" && !id.contains('/')) {  // not what is kept below a service
     status = put_service(item);
   } else if (kind == "upstreams") {
     status = put_upstream(item);

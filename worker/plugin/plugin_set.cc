@@ -151,8 +151,11 @@ bool PluginSet::is_missing(std::string_view name) const {
 }
 
 const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
-  const Compiled* schema = find_schema(def, scope);
-  return schema != nullptr ? &schema->json : nullptr;
+  const Schemas& schemas = schemas_of(def);
+  const auto& schema = scope == ConfScope::kMetadata   ? schemas.metadata
+                       : scope == ConfScope::kConsumer ? schemas.consumer
+                                                       : schemas.resource;
+  return schema ? &schema->json : nullptr;
 }
 
 resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, ConfScope scope) const {

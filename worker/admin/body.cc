@@ -1,0 +1,21 @@
+#include "worker/admin/body.h"
+
+#include "worker/admin/reply.h"
+
+namespace apisix::admin {
+
+base::Result<std::optional<format::Json>> parse_body(const proxy::LocalRequest& request) {
+  if (request.body.empty()) return std::nullopt;
+  auto body = format::parse_json(request.body);
+  if (!body) return std::unexpected(body.error());
+  return std::optional(std::move(*body));
+}
+
+proxy::LocalAnswer bad_body_answer(const proxy::LocalRequest& request, const base::Error& error) {
+  format::Json out(::Json::objectValue);
+  out["error_msg"] = "invalid request body: " + error.what;
+  out["req_body"] = request.body;
+  return json_answer(400, out);
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,17 @@
+// The body of a call: JSON, or nothing.
+#pragma once
+
+#include <optional>
+
+#include "shared/base/result.h"
+#include "shared/format/json.h"
+#include "worker/proxy/local_service.h"
+
+namespace apisix::admin {
+
+// nullopt: there is none.
+base::Result<std::optional<format::Json>> parse_body(const proxy::LocalRequest& request);
+// The 400 of a body that is no JSON, which is shown again.
+proxy::LocalAnswer bad_body_answer(const proxy::LocalRequest& request, const base::Error& error);
+
+}  // namespace apisix::admin

@@ -1,0 +1,23 @@
+#include "worker/admin/catch_up.h"
+
+#include "shared/async/awaiters.h"
+
+namespace apisix::admin {
+namespace {
+
+constexpr std::uint64_t kPatienceMs = 1000;
+
+}  // namespace
+
+async::Task<void> catch_up(event::Loop& loop, store::Store& store, const config::Registry& registry,
+                           std::string prefix) {
+  // One key at most: what counts is the revision that comes with it.
+  const auto now = co_await store.list(std::move(prefix) + "/gen_id");
+  if (!now) co_return;
+  const std::uint64_t until = loop.clock().monotonic_ms() + kPatienceMs;
+  while (registry.applied_revision() < now->revision && loop.clock().monotonic_ms() < until) {
+    co_await async::Sleep(loop, 1);
+  }
+}
+
+}  // namespace apisix::admin

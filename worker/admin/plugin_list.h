@@ -1,0 +1,33 @@
+// PluginList: which plugins are enabled, as one stored list that all workers and data planes follow.
+// config.yaml is where it comes from: at start, and when the Admin API is told to reload.
+#pragma once
+
+#include <string>
+
+#include "shared/async/task.h"
+#include "shared/base/result.h"
+#include "shared/settings/load.h"
+#include "shared/store/store.h"
+
+namespace apisix::admin {
+
+class PluginList {
+ public:
+  PluginList(store::Store& store, const settings::Settings& settings, settings::LoadOptions config)
+      : store_(store), settings_(settings), config_(std::move(config)) {}
+
+  // At start: a stored list that says something else than config.yaml is replaced. Where none is stored, none
+  // is needed.
+  async::Task<base::Status> reset();
+  // Reads config.yaml again and stores its list. Errors: the file (kInvalid), or the store.
+  async::Task<base::Status> reload();
+
+ private:
+  std::string key() const { return settings_.deployment.etcd.prefix + "/plugins"; }
+
+  store::Store& store_;
+  const settings::Settings& settings_;
+  settings::LoadOptions config_;
+};
+
+}  // namespace apisix::admin
