@@ -9,6 +9,7 @@
 #include "shared/base/log.h"
 #include "shared/base/process_title.h"
 #include "shared/event/loop.h"
+#include "shared/resolve/configured.h"
 #include "shared/settings/settings.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
@@ -21,7 +22,6 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/upstream/load_book.h"
-#include "worker/upstream/resolver.h"
 
 namespace apisix::worker {
 namespace {
@@ -99,9 +99,9 @@ class Worker {
     auto store = open_store(loop_, context_);
     if (!store) return std::unexpected(store.error());
     store_ = std::move(*store);
-    upstream::ResolverConfig config;
-    if (auto status = fill_resolver_config(config); !status) return status;
-    auto resolver = upstream::make_resolver(loop_, random_, std::move(config));
+    auto config = resolve::configured_resolver(context_.settings);
+    if (!config) return std::unexpected(config.error());
+    auto resolver = resolve::make_resolver(loop_, random_, std::move(*config));
     if (!resolver) return std::unexpected(resolver.error());
     resolver_ = std::move(*resolver);
     resolver_->subscribe_all(vanished_);
@@ -113,6 +113,7 @@ class Worker {
                                 .keyring = plugin_keyring(context_.settings),
                                 .plugin_attr = context_.settings.plugin_attr,
                                 .runtime_prefix = context_.prefix,
+                                .zones = &context_.zones,
                                 .worker_index = context_.slot.index});
     if (settings::reads_configuration_file(context_.settings)) {
       registry_->set_check(
@@ -140,19 +141,6 @@ class Worker {
     if (!log) return std::unexpected(log.error());
     access_log_ = std::move(*log);
     services_.access_log = access_log_.get();
-    return {};
-  }
-
-  base::Status fill_resolver_config(upstream::ResolverConfig& config) {
-    const auto& apisix = context_.settings.apisix;
-    for (const std::string& server : apisix.dns_resolver) {
-      auto parsed = upstream::parse_name_server(server);
-      if (!parsed) return base::invalid("apisix.dns_resolver: " + parsed.error().what);
-      config.nameservers.push_back(*parsed);
-    }
-    config.valid_ms = static_cast<std::uint64_t>(apisix.dns_resolver_valid_ms);
-    config.enable_ipv6 = apisix.enable_ipv6;
-    config.enable_search = apisix.enable_resolv_search_opt;
     return {};
   }
 
@@ -219,7 +207,7 @@ class Worker {
     drain_look_.set_after_ms(kDrainLookMs);
   }
 
-  static void on_vanished(void* self, const upstream::ResolvedHost&,
+  static void on_vanished(void* self, const resolve::ResolvedHost&,
                           std::span<const base::IpAddress> vanished) {
     for (const base::IpAddress& ip : vanished) static_cast<Worker*>(self)->services_.pool.drop_idle(ip);
   }
@@ -227,13 +215,13 @@ class Worker {
   event::Loop loop_;
   channel::WorkerContext context_;
   const proxy::Options options_;
-  upstream::Random random_{std::random_device{}()};
+  base::Random random_{std::random_device{}()};
   upstream::LoadBook loads_;
   proxy::Services services_;
   std::unique_ptr<proxy::AccessLog> access_log_;
   std::unique_ptr<store::Store> store_;
-  std::unique_ptr<upstream::Resolver> resolver_;
-  upstream::HostSubscription vanished_{&Worker::on_vanished, this};
+  std::unique_ptr<resolve::Resolver> resolver_;
+  resolve::HostSubscription vanished_{&Worker::on_vanished, this};
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   control::ControlService control_;

@@ -19,7 +19,7 @@
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 struct DnsRecord {
   std::string owner;
@@ -251,4 +251,4 @@ class ScriptedDnsServer {
   std::vector<std::unique_ptr<Delayed>> delayed_;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

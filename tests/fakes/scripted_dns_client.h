@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "worker/upstream/dns_client.h"
+#include "shared/resolve/dns_client.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 class ScriptedDnsClient final : public DnsClient {
  public:
@@ -58,4 +58,4 @@ class ScriptedDnsClient final : public DnsClient {
   std::list<Question> open_;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

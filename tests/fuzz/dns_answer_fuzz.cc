@@ -4,14 +4,14 @@
 #include <cstdlib>
 #include <span>
 
-#include "worker/upstream/dns_answer.h"
+#include "shared/resolve/dns_answer.h"
 
-using apisix::upstream::DnsReply;
-using apisix::upstream::DnsType;
+using apisix::resolve::DnsReply;
+using apisix::resolve::DnsType;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   for (const DnsType type : {DnsType::kA, DnsType::kAaaa, DnsType::kSrv}) {
-    const DnsReply reply = apisix::upstream::parse_dns_answer({data, size}, "www.example.test", type);
+    const DnsReply reply = apisix::resolve::parse_dns_answer({data, size}, "www.example.test", type);
     const bool has_records = !reply.addresses.empty() || !reply.services.empty() || !reply.alias.empty();
     if (has_records != (reply.kind == DnsReply::Kind::kAnswer)) std::abort();
     if (reply.kind == DnsReply::Kind::kFailed && reply.error.empty()) std::abort();

@@ -18,7 +18,7 @@
 namespace apisix::config {
 class Registry;
 }
-namespace apisix::upstream {
+namespace apisix::resolve {
 class Resolver;
 }
 
@@ -61,7 +61,7 @@ struct Services {
   upstream::Pool pool;
   ConnectionList connections;
   config::Registry* registry = nullptr;
-  upstream::Resolver* resolver = nullptr;
+  resolve::Resolver* resolver = nullptr;
   AccessLog* access_log = nullptr;  // null: off
   memory::ConnectionTallies& tallies;
   bool draining = false;

@@ -107,8 +107,8 @@ void Cluster::add_nodes(const ClusterConfig& config) {
   }
   for (const auto& node : nodes_) {
     if (!node.is_name()) continue;
-    name_waiters_.push_back(std::make_unique<HostWaiter>(
-        [](void* self, const ResolvedHost&) { static_cast<Cluster*>(self)->on_resolved(); }, this));
+    name_waiters_.push_back(std::make_unique<resolve::HostWaiter>(
+        [](void* self, const resolve::ResolvedHost&) { static_cast<Cluster*>(self)->on_resolved(); }, this));
   }
 }
 
@@ -219,7 +219,7 @@ void Cluster::wait_resolved(ClusterWait& wait) {
   std::size_t next = 0;
   for (const auto& node : nodes_) {
     if (!node.is_name()) continue;
-    HostWaiter& waiter = *name_waiters_[next++];
+    resolve::HostWaiter& waiter = *name_waiters_[next++];
     if (node.name->is_undecided() && !waiter.is_waiting()) world_.resolver->resolve(*node.name, waiter);
   }
   if (!patience_->is_set()) patience_->set_after_ms(kPatienceMs);

@@ -17,11 +17,11 @@
 
 #include "shared/base/counted.h"
 #include "shared/base/ip.h"
+#include "shared/resolve/resolver.h"
 #include "worker/upstream/balance/picker.h"
 #include "worker/upstream/hash_key.h"
 #include "worker/upstream/health_view.h"
 #include "worker/upstream/load_book.h"
-#include "worker/upstream/resolver.h"
 
 namespace apisix::upstream {
 
@@ -43,9 +43,9 @@ struct ClusterConfig {
 
 // What a worker has one of. All outlive the clusters; `resolver` may be null where no node has a name.
 struct ClusterWorld {
-  Random& random;
+  base::Random& random;
   LoadBook& loads;
-  Resolver* resolver = nullptr;
+  resolve::Resolver* resolver = nullptr;
 };
 
 struct Node {
@@ -55,9 +55,9 @@ struct Node {
   std::uint16_t port = 0;
   std::uint32_t weight = 1;
   std::int32_t priority = 0;
-  bool is_literal = false;       // `host` is an address
-  base::IpAddress address;       // of a literal
-  base::Ref<ResolvedHost> name;  // of the others; null when the resolver knows too many names
+  bool is_literal = false;                // `host` is an address
+  base::IpAddress address;                // of a literal
+  base::Ref<resolve::ResolvedHost> name;  // of the others; null when the resolver knows too many names
 
   bool is_name() const { return static_cast<bool>(name); }
 };
@@ -98,7 +98,7 @@ struct PickContext {
 class Cluster;
 
 // Someone who was told kResolving; a member of its owner. Destroying it gives up waiting.
-class ClusterWait : private Link {
+class ClusterWait : private base::Link {
  public:
   using Callback = void (*)(void* context);
 
@@ -173,9 +173,9 @@ class Cluster : public base::Counted<Cluster> {
 
   bool out_of_patience_ = false;
   std::uint64_t touched_ms_ = 0;
-  std::vector<std::unique_ptr<HostWaiter>> name_waiters_;  // one per node that is a name
+  std::vector<std::unique_ptr<resolve::HostWaiter>> name_waiters_;  // one per node that is a name
   std::unique_ptr<event::Timer> patience_;
-  Link waits_{Link::Head{}};
+  base::Link waits_{base::Link::Head{}};
 };
 
 }  // namespace apisix::upstream

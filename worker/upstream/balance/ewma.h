@@ -14,7 +14,7 @@ class Ewma final : public Picker {
   static constexpr std::uint64_t kDecayUs = 10'000'000;
   static constexpr std::uint64_t kMemoryUs = 60'000'000;
 
-  Ewma(std::vector<PickerEntry> entries, Random& random) : set_(std::move(entries)), random_(random) {}
+  Ewma(std::vector<PickerEntry> entries, base::Random& random) : set_(std::move(entries)), random_(random) {}
 
   void set_usable(std::span<const std::uint8_t> usable) override { set_.set_usable(usable); }
   NodeIndex pick(const PickInput& input) override;
@@ -22,7 +22,7 @@ class Ewma final : public Picker {
 
  private:
   UsableItems set_;
-  Random& random_;
+  base::Random& random_;
 };
 
 }  // namespace apisix::upstream

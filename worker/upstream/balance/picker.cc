@@ -14,7 +14,7 @@
 namespace apisix::upstream {
 namespace {
 
-std::unique_ptr<Picker> make_level(Balancer kind, std::vector<PickerEntry> entries, Random& random) {
+std::unique_ptr<Picker> make_level(Balancer kind, std::vector<PickerEntry> entries, base::Random& random) {
   switch (kind) {
     case Balancer::kRoundRobin:
       return std::make_unique<RoundRobin>(std::move(entries), random);
@@ -41,7 +41,7 @@ std::optional<Balancer> parse_balancer(std::string_view type) {
   return std::nullopt;
 }
 
-std::unique_ptr<Picker> make_picker(Balancer kind, std::vector<PickerEntry> entries, Random& random) {
+std::unique_ptr<Picker> make_picker(Balancer kind, std::vector<PickerEntry> entries, base::Random& random) {
   std::map<std::int32_t, std::vector<PickerEntry>, std::greater<>> by_priority;
   for (auto& entry : entries) by_priority[entry.priority].push_back(std::move(entry));
   if (by_priority.empty()) return make_level(kind, {}, random);

@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/base/random.h"
 #include "worker/upstream/balance/node_load.h"
-#include "worker/upstream/balance/random.h"
 #include "worker/upstream/balance/tried_set.h"
 
 namespace apisix::upstream {
@@ -64,6 +64,6 @@ std::optional<Balancer> parse_balancer(std::string_view type);
 
 // Entries of several priorities give a picker that goes to the next lower level only when no entry of
 // the current one is left to try.
-std::unique_ptr<Picker> make_picker(Balancer kind, std::vector<PickerEntry> entries, Random& random);
+std::unique_ptr<Picker> make_picker(Balancer kind, std::vector<PickerEntry> entries, base::Random& random);
 
 }  // namespace apisix::upstream

@@ -6,7 +6,7 @@
 
 namespace apisix::upstream {
 
-RoundRobin::RoundRobin(std::vector<PickerEntry> entries, Random& random)
+RoundRobin::RoundRobin(std::vector<PickerEntry> entries, base::Random& random)
     : set_(std::move(entries)), random_(random) {
   start_over();
 }

@@ -15,7 +15,7 @@ namespace apisix::upstream {
 
 class RoundRobin final : public Picker {
  public:
-  RoundRobin(std::vector<PickerEntry> entries, Random& random);
+  RoundRobin(std::vector<PickerEntry> entries, base::Random& random);
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
@@ -30,7 +30,7 @@ class RoundRobin final : public Picker {
   NodeIndex next_untried(std::span<const std::uint32_t> tried);
 
   UsableItems set_;
-  Random& random_;
+  base::Random& random_;
   std::vector<std::uint32_t> maxima_;  // tree: node k covers 2k and 2k+1; the leaves start at leaves_
   std::uint32_t leaves_ = 0;
   std::uint32_t gcd_ = 1;

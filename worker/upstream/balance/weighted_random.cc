@@ -4,7 +4,7 @@
 
 namespace apisix::upstream {
 
-WeightedRandom::WeightedRandom(std::vector<PickerEntry> entries, Random& random)
+WeightedRandom::WeightedRandom(std::vector<PickerEntry> entries, base::Random& random)
     : set_(std::move(entries)), random_(random) {
   add_up();
 }

@@ -10,7 +10,7 @@ namespace apisix::upstream {
 
 class WeightedRandom final : public Picker {
  public:
-  WeightedRandom(std::vector<PickerEntry> entries, Random& random);
+  WeightedRandom(std::vector<PickerEntry> entries, base::Random& random);
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
@@ -19,7 +19,7 @@ class WeightedRandom final : public Picker {
   void add_up();
 
   UsableItems set_;
-  Random& random_;
+  base::Random& random_;
   std::vector<std::uint64_t> ends_;  // running sums of the weights
 };
 

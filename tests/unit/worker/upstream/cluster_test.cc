@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
-#include "tests/unit/worker/upstream/world.h"
+#include "tests/unit/shared/resolve/world.h"
 
 namespace apisix::upstream {
 namespace {

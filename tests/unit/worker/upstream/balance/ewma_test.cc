@@ -11,7 +11,7 @@ constexpr std::uint64_t kSecondUs = 1'000'000;
 
 class EwmaTest : public testing::Test {
  protected:
-  Random random_{9};
+  base::Random random_{9};
 };
 
 // after() of count_picks() has now_us 0 and would be a measurement: use failed ones instead.

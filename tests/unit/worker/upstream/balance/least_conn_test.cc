@@ -28,7 +28,7 @@ TEST(LeastConn, IdleNodesOfUnequalWeightGoToTheHeaviest) {
 }
 
 TEST(LeastConn, AgreesWithALookAtEveryNode) {
-  Random random(5);
+  base::Random random(5);
   std::vector<std::uint32_t> weights;
   weights.reserve(60);
   for (int i = 0; i < 60; ++i) weights.push_back(1 + static_cast<std::uint32_t>(random.below(9)));

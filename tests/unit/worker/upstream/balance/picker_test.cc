@@ -23,7 +23,7 @@ TEST(Picker, NamesOfBalancers) {
 }
 
 TEST(Picker, WeightedRandomFollowsTheWeights) {
-  Random random(4);
+  base::Random random(4);
   auto picker = make_picker(Balancer::kRandom, entries_of({1, 0, 3, 6}), random);
   auto counts = count_picks(*picker, 20000);
   EXPECT_NEAR(counts[0], 2000, 200);
@@ -39,7 +39,7 @@ TEST(Picker, WeightedRandomFollowsTheWeights) {
 
 TEST(Picker, EveryBalancerTriesEveryNodeOnceLevelByLevel) {
   for (const Balancer kind : kAll) {
-    Random random(6);
+    base::Random random(6);
     auto entries = entries_of({2, 1, 2, 1, 2, 1});
     const std::int32_t priorities[] = {0, 1, -1, 1, 0, 1};
     for (NodeIndex i = 0; i < entries.size(); ++i) entries[i].priority = priorities[i];
@@ -62,7 +62,7 @@ TEST(Picker, EveryBalancerTriesEveryNodeOnceLevelByLevel) {
 
 TEST(Picker, ALowerLevelServesWhileTheHigherIsUnusable) {
   for (const Balancer kind : kAll) {
-    Random random(6);
+    base::Random random(6);
     auto entries = entries_of({2000, 1});
     entries[1].priority = -1;
     auto picker = make_picker(kind, entries, random);
@@ -76,12 +76,12 @@ TEST(Picker, ALowerLevelServesWhileTheHigherIsUnusable) {
 
 TEST(Picker, NoEntriesGiveNoNode) {
   for (const Balancer kind : kAll) {
-    Random random(6);
+    base::Random random(6);
     EXPECT_EQ(make_picker(kind, {}, random)->pick({.hash_key = "key"}), kNoNode);
   }
 }
 
-std::size_t g_allocations = 0;
+[[maybe_unused]] std::size_t g_allocations = 0;
 
 // Counted by the sanitizer that the unit tests run with.
 TEST(Picker, PicksAllocateNothing) {
@@ -90,7 +90,7 @@ TEST(Picker, PicksAllocateNothing) {
                 [](const volatile void*, std::size_t) { ++g_allocations; }, [](const volatile void*) {}),
             0);
   for (const Balancer kind : kAll) {
-    Random random(6);
+    base::Random random(6);
     auto entries = entries_of(std::vector<std::uint32_t>(300, 3));
     for (NodeIndex i = 0; i < entries.size(); ++i) entries[i].priority = i % 2 == 0 ? 0 : 1;
     const auto picker = make_picker(kind, entries, random);

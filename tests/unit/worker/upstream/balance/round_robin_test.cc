@@ -30,7 +30,7 @@ TEST(RoundRobin, EveryCycleHoldsEachNodeExactlyItsShare) {
   };
   for (const auto& test : cases) {
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
-      Random random(seed);
+      base::Random random(seed);
       RoundRobin picker(entries_of(test.weights), random);
       const int cycle = std::accumulate(test.per_cycle.begin(), test.per_cycle.end(), 0);
       for (int skew = 0; skew < 3; ++skew) {
@@ -47,7 +47,7 @@ TEST(RoundRobin, EveryCycleHoldsEachNodeExactlyItsShare) {
 
 // The sequence of lua-resty-balancer for a known start: weights 5, 3, 1 with thresholds 5, 4, 3, 2, 1.
 TEST(RoundRobin, KeepsTheOrderOfThresholds) {
-  Random random(1);
+  base::Random random(1);
   RoundRobin picker(entries_of({5, 3, 1}), random);
   std::string order;
   for (int i = 0; i < 18; ++i) order += static_cast<char>('a' + picker.pick({}));
@@ -59,7 +59,7 @@ TEST(RoundRobin, KeepsTheOrderOfThresholds) {
 TEST(RoundRobin, StartsAnywhere) {
   std::set<NodeIndex> first;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
-    Random random(seed);
+    base::Random random(seed);
     RoundRobin picker(entries_of({1, 1, 1, 1}), random);
     first.insert(picker.pick({}));
   }
@@ -67,7 +67,7 @@ TEST(RoundRobin, StartsAnywhere) {
 }
 
 TEST(RoundRobin, ChoosesNoTriedNodeAndEndsWhenAllAreTried) {
-  Random random(3);
+  base::Random random(3);
   RoundRobin picker(entries_of({1000, 1, 1}), random);
   for (int i = 0; i < 50; ++i) {
     const TriedSet one = tried_of({0});
@@ -80,7 +80,7 @@ TEST(RoundRobin, ChoosesNoTriedNodeAndEndsWhenAllAreTried) {
 }
 
 TEST(RoundRobin, OnlyUsableNodesShareTheTurns) {
-  Random random(3);
+  base::Random random(3);
   RoundRobin picker(entries_of({4, 2, 2}), random);
   picker.set_usable(std::vector<std::uint8_t>{0, 1, 1});
   EXPECT_EQ(count_picks(picker, 10), (Counts{{1, 5}, {2, 5}}));
@@ -93,7 +93,7 @@ TEST(RoundRobin, OnlyUsableNodesShareTheTurns) {
 }
 
 TEST(RoundRobin, WeightZeroIsUsedWhenNothingElseIsUsable) {
-  Random random(3);
+  base::Random random(3);
   RoundRobin picker(entries_of({0, 1}), random);
   EXPECT_EQ(count_picks(picker, 5), (Counts{{1, 5}}));
   const TriedSet tried = tried_of({1});
@@ -103,7 +103,7 @@ TEST(RoundRobin, WeightZeroIsUsedWhenNothingElseIsUsable) {
 }
 
 TEST(RoundRobin, ManyNodesOfManyWeights) {
-  Random random(11);
+  base::Random random(11);
   std::vector<std::uint32_t> weights;
   weights.reserve(500);
   int total = 0;
@@ -117,7 +117,7 @@ TEST(RoundRobin, ManyNodesOfManyWeights) {
 }
 
 TEST(RoundRobin, NoNodes) {
-  Random random(1);
+  base::Random random(1);
   RoundRobin picker({}, random);
   EXPECT_EQ(picker.pick({}), kNoNode);
 }

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "worker/upstream/dns_client.h"
-#include "worker/upstream/watched_file.h"
+#include "shared/resolve/dns_client.h"
+#include "shared/resolve/watched_file.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 struct ResolvConf {
   std::vector<NameServer> nameservers;  // 127.0.0.1 when the file names none
@@ -34,4 +34,4 @@ class ResolvConfFile {
   ResolvConf conf_;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -1,4 +1,4 @@
-#include "worker/upstream/dns_answer.h"
+#include "shared/resolve/dns_answer.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +8,7 @@
 
 #include "shared/base/text.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 12;
@@ -166,4 +166,4 @@ DnsReply parse_dns_answer(std::span<const unsigned char> message, const std::str
   return reply;
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -1,9 +1,9 @@
-#include "worker/upstream/lookup.h"
+#include "shared/resolve/lookup.h"
 
 #include <algorithm>
 #include <limits>
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 std::vector<LookupStep> plan_lookup(const std::string& name, const SearchRule& search,
                                     const std::vector<DnsType>& order) {
@@ -98,4 +98,4 @@ void Lookup::finish(LookupResult result) {
   done_(context_, std::move(result));
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -1,7 +1,7 @@
 // Link: membership in one doubly linked ring, held by the member itself; destroying it leaves the ring.
 #pragma once
 
-namespace apisix::upstream {
+namespace apisix::base {
 
 class Link {
  public:
@@ -36,4 +36,4 @@ class Link {
   Link* next_ = nullptr;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::base

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "shared/base/log.h"
-#include "worker/upstream/resolver.h"
+#include "shared/resolve/resolver.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 // 0 = usable, 1 = undecided, 2 = failed: what decides where requests go.
@@ -189,4 +189,4 @@ void Resolver::apply_hosts_file() {
   }
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

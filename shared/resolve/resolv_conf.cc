@@ -1,10 +1,10 @@
-#include "worker/upstream/resolv_conf.h"
+#include "shared/resolve/resolv_conf.h"
 
 #include <algorithm>
 
 #include "shared/base/text.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 constexpr std::size_t kNameserversMax = 8;
@@ -94,4 +94,4 @@ bool ResolvConfFile::reload() {
   return text.has_value();
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -1,9 +1,9 @@
-#include "worker/upstream/watched_file.h"
+#include "shared/resolve/watched_file.h"
 
 #include <fstream>
 #include <iterator>
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 std::optional<std::string> WatchedFile::read_if_changed() {
   struct ::stat now{};
@@ -19,4 +19,4 @@ std::optional<std::string> WatchedFile::read_if_changed() {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -9,9 +9,9 @@
 
 #include "shared/base/ip.h"
 #include "shared/base/text.h"
-#include "worker/upstream/watched_file.h"
+#include "shared/resolve/watched_file.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 struct HostsEntry {
   bool has_v4 = false;
@@ -39,4 +39,4 @@ class HostsFile {
   HostsTable table_;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

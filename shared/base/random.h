@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace apisix::upstream {
+namespace apisix::base {
 
 class Random {
  public:
@@ -25,4 +25,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::base

@@ -1,13 +1,13 @@
-#include "worker/upstream/resolver.h"
+#include "shared/resolve/resolver.h"
 
 #include <algorithm>
 
 #include "shared/base/check.h"
 #include "shared/base/log.h"
 #include "shared/event/loop.h"
-#include "worker/upstream/ares_client.h"
+#include "shared/resolve/ares_client.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 // What can be asked of DNS at all (RFC 1035 2.3.4); underscores and the like are not our business.
@@ -69,8 +69,8 @@ ResolvedHost::ResolvedHost(Resolver& resolver, std::string name)
 
 ResolvedHost::~ResolvedHost() = default;
 
-Resolver::Resolver(event::TimerWheel& timers, event::ReadyQueue& ready, Random& random, ResolverConfig config,
-                   std::unique_ptr<DnsClient> client)
+Resolver::Resolver(event::TimerWheel& timers, event::ReadyQueue& ready, base::Random& random,
+                   ResolverConfig config, std::unique_ptr<DnsClient> client)
     : timers_(timers),
       ready_(ready),
       random_(random),
@@ -89,8 +89,8 @@ Resolver::Resolver(event::TimerWheel& timers, event::ReadyQueue& ready, Random& 
 }
 
 Resolver::~Resolver() {
-  const auto leave = [](Link& subscriptions) {
-    for (Link* at = subscriptions.next(); at != &subscriptions; at = at->next()) {
+  const auto leave = [](base::Link& subscriptions) {
+    for (base::Link* at = subscriptions.next(); at != &subscriptions; at = at->next()) {
       static_cast<HostSubscription*>(at)->resolver_ = nullptr;
     }
   };
@@ -230,9 +230,9 @@ void Resolver::tell_changes() {
   }
 }
 
-void Resolver::tell(Link& subscriptions, const ResolvedHost& host,
+void Resolver::tell(base::Link& subscriptions, const ResolvedHost& host,
                     std::span<const base::IpAddress> vanished) {
-  for (Link* at = subscriptions.next(); at != &subscriptions; at = next_to_tell_) {
+  for (base::Link* at = subscriptions.next(); at != &subscriptions; at = next_to_tell_) {
     next_to_tell_ = at->next();
     auto& subscription = static_cast<HostSubscription&>(*at);
     subscription.callback_(subscription.context_, host, vanished);
@@ -268,7 +268,7 @@ std::vector<HostStatus> Resolver::status() const {
   return rows;
 }
 
-base::Result<std::unique_ptr<Resolver>> make_resolver(event::Loop& loop, Random& random,
+base::Result<std::unique_ptr<Resolver>> make_resolver(event::Loop& loop, base::Random& random,
                                                       ResolverConfig config) {
   auto client = make_ares_client(loop, {.timeout_ms = config.query_timeout_ms, .tries = config.tries});
   if (!client) return std::unexpected(client.error());
@@ -276,4 +276,4 @@ base::Result<std::unique_ptr<Resolver>> make_resolver(event::Loop& loop, Random&
                                     std::move(*client));
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

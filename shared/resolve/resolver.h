@@ -15,17 +15,17 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shared/base/random.h"
 #include "shared/base/text.h"
-#include "worker/upstream/balance/random.h"
-#include "worker/upstream/hosts_file.h"
-#include "worker/upstream/resolv_conf.h"
-#include "worker/upstream/resolved_host.h"
+#include "shared/resolve/hosts_file.h"
+#include "shared/resolve/resolv_conf.h"
+#include "shared/resolve/resolved_host.h"
 
 namespace apisix::event {
 class Loop;
 }
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 struct ResolverConfig {
   std::vector<NameServer> nameservers;  // apisix.dns_resolver; empty = those of resolv.conf
@@ -67,7 +67,7 @@ struct HostStatus {
 class Resolver {
  public:
   // `random` spreads refreshes; it and the loop's parts outlive the resolver.
-  Resolver(event::TimerWheel& timers, event::ReadyQueue& ready, Random& random, ResolverConfig config,
+  Resolver(event::TimerWheel& timers, event::ReadyQueue& ready, base::Random& random, ResolverConfig config,
            std::unique_ptr<DnsClient> client);
   ~Resolver();
   Resolver(const Resolver&) = delete;
@@ -121,7 +121,7 @@ class Resolver {
   void set_state(ResolvedHost& host, HostState state);
   void change(ResolvedHost& host, HostState state, std::vector<base::IpAddress> addresses);
   void tell_changes();
-  void tell(Link& subscriptions, const ResolvedHost& host, std::span<const base::IpAddress> vanished);
+  void tell(base::Link& subscriptions, const ResolvedHost& host, std::span<const base::IpAddress> vanished);
   void wake_waiters(ResolvedHost& host);
   void queue(HostWaiter& waiter);
   std::uint64_t jittered(std::uint64_t delay_ms, std::uint32_t from_percent, std::uint32_t to_percent);
@@ -132,7 +132,7 @@ class Resolver {
 
   event::TimerWheel& timers_;
   event::ReadyQueue& ready_;
-  Random& random_;
+  base::Random& random_;
   const ResolverConfig config_;
   HostsFile hosts_file_;
   ResolvConfFile resolv_conf_;
@@ -140,20 +140,20 @@ class Resolver {
   std::vector<DnsType> order_;
   std::unordered_map<std::string, base::Ref<ResolvedHost>, base::StringHash, std::equal_to<>> table_;
   std::uint64_t generation_ = 0;
-  Link subscriptions_{Link::Head{}};
+  base::Link subscriptions_{base::Link::Head{}};
   struct Change {
     base::Ref<ResolvedHost> host;
     std::vector<base::IpAddress> vanished;
   };
   std::vector<Change> changes_;  // to be told from the ready queue
   event::ReadyNode changes_node_;
-  Link* next_to_tell_ = nullptr;
+  base::Link* next_to_tell_ = nullptr;
   event::Timer file_timer_;
   std::unique_ptr<DnsClient> client_;  // first to go: nothing answers into what is being torn down
 };
 
 // With c-ares behind it. Fails when c-ares cannot be set up.
-base::Result<std::unique_ptr<Resolver>> make_resolver(event::Loop& loop, Random& random,
+base::Result<std::unique_ptr<Resolver>> make_resolver(event::Loop& loop, base::Random& random,
                                                       ResolverConfig config);
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <memory>
 
-#include "worker/upstream/dns_client.h"
+#include "shared/resolve/dns_client.h"
 
 namespace apisix::event {
 class Loop;
 }
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 struct AresOptions {
   std::uint64_t timeout_ms = 2000;  // of the first transmission
@@ -21,4 +21,4 @@ struct AresOptions {
 // The client has no name servers until set_servers(). Must not outlive the loop.
 base::Result<std::unique_ptr<DnsClient>> make_ares_client(event::Loop& loop, const AresOptions& options);
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

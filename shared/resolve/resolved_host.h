@@ -16,12 +16,12 @@
 
 #include "shared/base/counted.h"
 #include "shared/base/ip.h"
+#include "shared/base/link.h"
 #include "shared/event/ready_queue.h"
 #include "shared/event/timer_wheel.h"
-#include "worker/upstream/link.h"
-#include "worker/upstream/lookup.h"
+#include "shared/resolve/lookup.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 class ResolvedHost;
 class Resolver;
@@ -30,7 +30,7 @@ enum class HostState : unsigned char { kPending, kFresh, kStale, kExpired, kFail
 enum class HostOrigin : unsigned char { kDns, kHostsFile, kLiteral };
 
 // Someone who waits for an outcome; a member of its owner. Destroying it gives up waiting.
-class HostWaiter : private Link {
+class HostWaiter : private base::Link {
  public:
   // Runs from the loop's ready queue, never inside resolve(). `host` is usable or failed.
   using Callback = void (*)(void* context, const ResolvedHost& host);
@@ -51,7 +51,7 @@ class HostWaiter : private Link {
 };
 
 // Someone who wants to know when the addresses of a name change, until it is destroyed.
-class HostSubscription : private Link {
+class HostSubscription : private base::Link {
  public:
   // `vanished` were addresses of the host and are not any more. Must not destroy the Resolver.
   using Callback = void (*)(void* context, const ResolvedHost& host,
@@ -107,8 +107,8 @@ class ResolvedHost : public base::Counted<ResolvedHost> {
   std::size_t good_step_ = 0;      // what answered the last time
   std::unique_ptr<Lookup> lookup_;
   event::Timer timer_;
-  Link waiters_{Link::Head{}};
-  Link subscriptions_{Link::Head{}};
+  base::Link waiters_{base::Link::Head{}};
+  base::Link subscriptions_{base::Link::Head{}};
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

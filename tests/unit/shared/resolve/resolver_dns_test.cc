@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/resolve/ares_client.h"
+#include "shared/resolve/resolver.h"
 #include "tests/fakes/dns_server.h"
-#include "tests/unit/worker/upstream/world.h"
-#include "worker/upstream/ares_client.h"
-#include "worker/upstream/resolver.h"
+#include "tests/unit/shared/resolve/world.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -75,7 +75,7 @@ class ResolverDnsTest : public testing::Test {
   }
 
   event::Loop loop_;
-  Random random_{3};
+  base::Random random_{3};
   ScratchFolder folder_;
   ResolverConfig config_;
   std::string resolv_conf_;
@@ -334,4 +334,4 @@ TEST_F(ResolverDnsTest, TheResolverMayGoAwayWithLookupsUnderWay) {
 }
 
 }  // namespace
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

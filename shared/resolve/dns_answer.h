@@ -5,11 +5,11 @@
 #include <span>
 #include <string>
 
-#include "worker/upstream/dns_client.h"
+#include "shared/resolve/dns_client.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 // kFailed for a message that is cut off or makes no sense; kNoRecords when nothing of the type is in it.
 DnsReply parse_dns_answer(std::span<const unsigned char> message, const std::string& name, DnsType type);
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "worker/upstream/dns_client.h"
+#include "shared/resolve/dns_client.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 struct LookupStep {
   std::string name;  // absolute, without the final dot
@@ -65,4 +65,4 @@ class Lookup {
   DnsQuery query_;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

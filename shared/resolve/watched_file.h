@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 class WatchedFile {
  public:
@@ -24,4 +24,4 @@ class WatchedFile {
   struct ::stat seen_{};
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -10,7 +10,7 @@
 
 #include "shared/base/ip.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 enum class DnsType : std::uint16_t { kA = 1, kSrv = 33, kAaaa = 28 };
 
@@ -83,4 +83,4 @@ class DnsClient {
   virtual void set_servers(std::span<const NameServer> servers) = 0;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

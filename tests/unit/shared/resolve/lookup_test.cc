@@ -1,14 +1,14 @@
-#include "worker/upstream/lookup.h"
+#include "shared/resolve/lookup.h"
 
 #include <optional>
 
 #include <gtest/gtest.h>
 
+#include "shared/resolve/hosts_file.h"
+#include "shared/resolve/resolv_conf.h"
 #include "tests/fakes/scripted_dns_client.h"
-#include "worker/upstream/hosts_file.h"
-#include "worker/upstream/resolv_conf.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -184,4 +184,4 @@ TEST(NameServer, Parses) {
 }
 
 }  // namespace
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

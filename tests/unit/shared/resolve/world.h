@@ -8,10 +8,10 @@
 
 #include <unistd.h>
 
+#include "shared/resolve/resolver.h"
 #include "tests/fakes/scripted_dns_client.h"
-#include "worker/upstream/resolver.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 
 // A directory that goes away with the test.
 class ScratchFolder {
@@ -59,9 +59,9 @@ struct ResolverWorld {
   ScratchFolder folder;
   event::TimerWheel timers{1'000'000};
   event::ReadyQueue ready;
-  Random random{1};
+  base::Random random{1};
   ScriptedDnsClient* dns = nullptr;
   std::unique_ptr<Resolver> resolver;
 };
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

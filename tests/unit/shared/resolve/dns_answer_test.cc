@@ -1,10 +1,10 @@
-#include "worker/upstream/dns_answer.h"
+#include "shared/resolve/dns_answer.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/fakes/dns_server.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 DnsReply parse(const std::string& message, DnsType type = DnsType::kA) {
@@ -63,4 +63,4 @@ TEST(DnsAnswer, PointersThatLoopAreRefused) {
 }
 
 }  // namespace
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

@@ -1,13 +1,13 @@
 // The resolver's rules on a clock that the test moves; what is sent over the wire is ares_client_test.cc.
-#include "worker/upstream/resolver.h"
+#include "shared/resolve/resolver.h"
 
 #include <set>
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/worker/upstream/world.h"
+#include "tests/unit/shared/resolve/world.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -516,4 +516,4 @@ TEST(Resolver, MayGoAwayBeforeThoseWhoUseIt) {
 }
 
 }  // namespace
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

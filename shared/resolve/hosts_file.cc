@@ -1,8 +1,8 @@
-#include "worker/upstream/hosts_file.h"
+#include "shared/resolve/hosts_file.h"
 
 #include <algorithm>
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 // The next run of characters that are not blanks; moves past it.
@@ -58,4 +58,4 @@ std::vector<base::IpAddress> HostsFile::find(std::string_view lower_name, bool e
   return {};
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve

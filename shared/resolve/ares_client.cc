@@ -1,4 +1,4 @@
-#include "worker/upstream/ares_client.h"
+#include "shared/resolve/ares_client.h"
 
 #include <cstring>
 #include <unordered_map>
@@ -8,9 +8,9 @@
 #include "shared/base/log.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
-#include "worker/upstream/dns_answer.h"
+#include "shared/resolve/dns_answer.h"
 
-namespace apisix::upstream {
+namespace apisix::resolve {
 namespace {
 
 struct Asked {
@@ -195,4 +195,4 @@ base::Result<std::unique_ptr<DnsClient>> make_ares_client(event::Loop& loop, con
   return client;
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::resolve
