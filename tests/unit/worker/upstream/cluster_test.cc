@@ -28,7 +28,7 @@ class ClusterTest : public testing::Test {
   }
 
   LoadBook loads_;
-  ResolverWorld world_;
+  resolve::ResolverWorld world_;
 };
 
 TEST_F(ClusterTest, NoNodes) {
@@ -226,7 +226,7 @@ TEST_F(ClusterTest, NamesThatDoNotExistAreLeftOutAndAloneAre503) {
   EXPECT_EQ(alone->pick(context).error, PickError::kResolving);
   Waited waited;
   alone->wait_resolved(waited.wait);
-  world_.dns->fail(DnsReply::Kind::kNoName);
+  world_.dns->fail(resolve::DnsReply::Kind::kNoName);
   world_.run();
   EXPECT_EQ(waited.calls, 1);
   EXPECT_EQ(alone->pick(context).error, PickError::kDnsFailed);
