@@ -71,7 +71,7 @@ class Registry final : private plugin::Directory {
                                                           const base::Ref<const plugin::Consumer>& consumer) {
     return plugins_.chain_with(route, consumer);
   }
-  const plugin::PluginSet& plugins() const { return plugins_.plugins(); }
+  const plugin::PluginSet& plugins() const override { return plugins_.plugins(); }
   PluginBook& plugin_book() { return plugins_; }
 
   // Ids of users of an object, "" when there is none: what may not be deleted.

@@ -22,11 +22,27 @@ struct Consumer : base::Counted<Consumer> {
   PluginConfs plugins;  // without those of auth plugins
 };
 
+// What an auth plugin makes of a consumer's configuration of it, once (keys that are parsed).
+struct PreparedAuth {
+  virtual ~PreparedAuth() = default;
+};
+
 // What an auth plugin matched: a consumer's own configuration of that plugin, or a credential's.
 struct ConsumerAuth : base::Counted<ConsumerAuth> {
   base::Ref<const Consumer> consumer;
   std::string credential_id;  // empty: the consumer's own
   format::Json conf;          // of the auth plugin, decrypted, references resolved
+
+  // `conf` as the plugin that it belongs to wants it: a T, derived from PreparedAuth, made of the conf at its
+  // first use. The plugin always asks for the same T.
+  template <typename T>
+  const T& prepared() const {
+    if (!prepared_) prepared_ = std::make_unique<const T>(conf);
+    return static_cast<const T&>(*prepared_);
+  }
+
+ private:
+  mutable std::unique_ptr<const PreparedAuth> prepared_;
 };
 
 class ConsumerBook {

@@ -78,14 +78,16 @@ struct PluginInfo {
 // Where a configuration stands, which decides the schema that it must match.
 enum class ConfScope : std::uint8_t { kResource, kConsumer, kMetadata };
 
+class PluginSet;
+
 // One row of the catalog; made by define<T>().
 struct PluginDef {
   PluginInfo info;
   std::uint32_t hooks = 0;  // bit (1 << Phase)
   base::Result<base::Ref<Plugin>> (*build)(const Json& conf, const BuildContext& context) = nullptr;
   // Rules that a schema cannot tell; the text follows "failed to check the configuration of plugin x err: ".
-  // May fill defaults. Null: none.
-  base::Status (*check)(Json& conf, ConfScope scope) = nullptr;
+  // May fill defaults. Null: none. `plugins`: for a plugin that is configured with other plugins.
+  base::Status (*check)(Json& conf, ConfScope scope, const PluginSet& plugins) = nullptr;
 
   bool has(Phase phase) const { return (hooks >> static_cast<unsigned>(phase) & 1) != 0; }
 };
@@ -126,17 +128,29 @@ base::Result<base::Ref<Plugin>> build(const Json& conf, const BuildContext& cont
   }
 }
 
+template <typename T>
+base::Status check(Json& conf, ConfScope scope, const PluginSet& plugins) {
+  if constexpr (requires { T::check(conf, scope, plugins); }) {
+    return T::check(conf, scope, plugins);
+  } else if constexpr (requires { T::check(conf, scope); }) {
+    return T::check(conf, scope);
+  } else {
+    return {};
+  }
+}
+
 }  // namespace detail
 
 // T has: static constexpr PluginInfo kInfo; a constructor from (const Json&) or (const Json&, const
-// BuildContext&), or a static make(); perhaps static base::Status check(Json& conf, ConfScope scope). The
-// hooks that it overrides are found here, at compile time: one that it does not have is in no chain.
+// BuildContext&), or a static make(); perhaps static base::Status check(Json& conf, ConfScope scope), with a
+// const PluginSet& as third parameter or not. The hooks that it overrides are found here, at compile time:
+// one that it does not have is in no chain.
 template <typename T>
 constexpr PluginDef define() {
-  PluginDef def{
-      .info = T::kInfo, .hooks = detail::hooks_of<T>(), .build = &detail::build<T>, .check = nullptr};
-  if constexpr (requires(Json& conf, ConfScope scope) { T::check(conf, scope); }) def.check = &T::check;
-  return def;
+  return {.info = T::kInfo,
+          .hooks = detail::hooks_of<T>(),
+          .build = &detail::build<T>,
+          .check = &detail::check<T>};
 }
 
 }  // namespace apisix::plugin

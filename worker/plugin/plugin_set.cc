@@ -96,17 +96,6 @@ const format::Schema& any_object() {
   return schema.schema;
 }
 
-// Schema, then the plugin's own rules.
-resource::Validation check_conf(const PluginDef& def, Json& conf, ConfScope scope) {
-  resource::Validation out;
-  if (const Compiled* compiled = find_schema(def, scope)) out = check_schema(compiled->schema, conf);
-  if (!out.ok() || def.check == nullptr) return out;
-  if (auto status = def.check(conf, scope); !status) {
-    out.add(status.error().what, {"", "plugin", status.error().what, {}, ""});
-  }
-  return out;
-}
-
 ConfScope conf_scope_of(resource::PluginScope scope) {
   return scope == resource::PluginScope::kConsumer ? ConfScope::kConsumer : ConfScope::kResource;
 }
@@ -156,6 +145,23 @@ const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
                        : scope == ConfScope::kConsumer ? schemas.consumer
                                                        : schemas.resource;
   return schema ? &schema->json : nullptr;
+}
+
+// Schema, then the plugin's own rules.
+resource::Validation PluginSet::check_conf(const PluginDef& def, Json& conf, ConfScope scope) const {
+  resource::Validation out;
+  if (const Compiled* compiled = find_schema(def, scope)) out = check_schema(compiled->schema, conf);
+  if (!out.ok() || def.check == nullptr) return out;
+  if (auto status = def.check(conf, scope, *this); !status) {
+    out.add(status.error().what, {"", "plugin", status.error().what, {}, ""});
+  }
+  return out;
+}
+
+base::Status PluginSet::check_nested(const PluginDef& def, Json& conf) const {
+  const auto found = check_conf(def, conf, ConfScope::kResource);
+  if (!found.ok()) return base::invalid(found.error_msg);
+  return {};
 }
 
 resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, ConfScope scope) const {

@@ -39,6 +39,9 @@ class PluginSet {
   // ("invalid plugin name", "invalid configuration: ...").
   resource::Validation check_metadata(std::string_view name, format::Json& metadata) const;
 
+  // One configuration inside another plugin's; the error's text is the bare one of the schema or the plugin.
+  base::Status check_nested(const PluginDef& def, format::Json& conf) const;
+
   // The fields that the plugins' schemas list as encrypted, as they are stored and back.
   void encrypt(format::Json& plugins, resource::PluginScope scope) const;
   void decrypt(format::Json& plugins, resource::PluginScope scope) const;
@@ -51,6 +54,7 @@ class PluginSet {
  private:
   const PluginDef* find_in_catalog(std::string_view name) const;
   resource::Validation check(format::Json& plugins, resource::PluginScope scope, bool skip_unknown) const;
+  resource::Validation check_conf(const PluginDef& def, format::Json& conf, ConfScope scope) const;
   // The text is complete ("failed to check the configuration of plugin x err: ...").
   resource::Validation check_one(const PluginDef& def, format::Json& conf, ConfScope scope) const;
 

@@ -206,6 +206,9 @@ class Request {
   void set_identity_header(std::string_view name, std::string_view value);
   // The first field of that name, joined with ", " when there are several; "" when missing.
   std::string_view header(std::string_view name);
+  // The first field of that name alone, as APISIX's plugins read it. Of a name with '_' that is not there,
+  // the one with '-'.
+  std::optional<std::string_view> find_header(std::string_view name);
   // Of the answer; framing fields are ignored as above.
   void set_response_header(std::string_view name, std::string_view value);
   void add_response_header(std::string_view name, std::string_view value);
@@ -233,6 +236,10 @@ class Request {
   void attach_consumer(const base::Ref<const Consumer>& anonymous);
   base::Ref<const Consumer> consumer;           // null: none found
   base::Ref<const ConsumerAuth> consumer_auth;  // null: anonymous, or none
+  // Why the auth plugin that answered did so, which says more than the client is told. Plugins that try
+  // others (multi-auth) set `auth_is_tried`: the reason is theirs to log then.
+  std::string_view auth_failure;
+  bool auth_is_tried = false;
   // The node is picked from this upstream instead of the route's.
   base::Ref<UpstreamHandle> upstream_override;
 

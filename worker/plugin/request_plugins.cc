@@ -1,4 +1,5 @@
 // What Request offers to plugins: answers, header edits, identity, notes.
+#include <algorithm>
 #include <string>
 
 #include "shared/base/arena_text.h"
@@ -113,6 +114,15 @@ std::string_view Request::header(std::string_view name) {
     any = true;
   }
   return joined;
+}
+
+std::optional<std::string_view> Request::find_header(std::string_view name) {
+  if (const http::HeaderField* field = head->headers.find(name)) return field->value;
+  if (name.find('_') == name.npos) return std::nullopt;
+  char* dashed = arena.text(name.size());
+  std::ranges::replace_copy(name, dashed, '_', '-');
+  const http::HeaderField* field = head->headers.find(std::string_view(dashed, name.size()));
+  return field != nullptr ? std::optional(field->value) : std::nullopt;
 }
 
 void Request::set_response_header(std::string_view name, std::string_view value) {

@@ -21,6 +21,7 @@ struct Zones;
 namespace apisix::plugin {
 
 class ConsumerBook;
+class PluginSet;
 struct PluginInfo;
 
 // An upstream as plugins know it: something that Request::upstream_override can name. Kept current by the
@@ -50,6 +51,9 @@ class Directory {
                                                                 const format::Json& upstream) = 0;
   // The definition of a stored object, for plugins that show or inherit it; null when missing.
   virtual const format::Json* proto(std::string_view id) = 0;
+  // For plugins that are configured with other plugins. Replaced when the list of enabled plugins changes:
+  // not to be kept.
+  virtual const PluginSet& plugins() const = 0;
 };
 
 struct World {

@@ -9,6 +9,7 @@
 #include "shared/async/awaiters.h"
 #include "shared/event/loop.h"
 #include "worker/plugin/consumer.h"
+#include "worker/plugin/plugin_set.h"
 
 namespace apisix::plugin {
 namespace {
@@ -86,6 +87,10 @@ class NoDirectory final : public Directory {
     return base::invalid("none here");
   }
   const Json* proto(std::string_view) override { return nullptr; }
+  const PluginSet& plugins() const override { return plugins_; }
+
+ private:
+  PluginSet plugins_{{}, {}};
 };
 
 class ChainTest : public ::testing::Test, public RequestIo {
