@@ -11,12 +11,12 @@
 #include "shared/event/loop.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/settings.h"
+#include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
 #include "worker/first_load.h"
-#include "worker/open_store.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
@@ -96,7 +96,7 @@ class Worker {
 
   base::Status open() {
     if (auto status = open_access_log(); !status) return status;
-    auto store = open_store(loop_, context_);
+    auto store = store::open_store(loop_, context_.settings, context_.prefix);
     if (!store) return std::unexpected(store.error());
     store_ = std::move(*store);
     auto config = resolve::configured_resolver(context_.settings);
