@@ -161,7 +161,6 @@ class Worker {
       fail(status.error());
       co_return;
     }
-    for (auto& listener : listeners_) listener->start();
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
     const bool writes_list = settings::serves_admin_api(context_.settings) &&
                              !settings::reads_configuration_file(context_.settings);
@@ -175,6 +174,8 @@ class Worker {
     switch (message.kind) {
       case channel::MessageKind::kReopenLogs:
         return reopen_logs();
+      case channel::MessageKind::kServe:
+        return serve();
       case channel::MessageKind::kQuit:
         return drain();
       case channel::MessageKind::kStop:
@@ -182,6 +183,11 @@ class Worker {
       default:
         return;
     }
+  }
+
+  void serve() {
+    if (services_.draining) return;
+    for (auto& listener : listeners_) listener->start();
   }
 
   void reopen_logs() {
