@@ -60,7 +60,8 @@ class Zone {
  private:
   Zone(std::string name, base::UniqueFd fd, void* data, std::size_t bytes)
       : name_(std::move(name)), fd_(std::move(fd)), data_(data), bytes_(bytes) {}
-  static base::Result<Zone> map(const std::string& name, base::UniqueFd fd, std::size_t bytes, int protection);
+  static base::Result<Zone> map(const std::string& name, base::UniqueFd fd, std::size_t bytes,
+                                int protection);
   static base::Result<Zone> map_all(const std::string& name, base::UniqueFd fd, int protection);
 
   std::string name_;

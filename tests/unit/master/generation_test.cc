@@ -198,7 +198,7 @@ int counts_serve_messages(channel::WorkerContext&& context) {
       [&](const channel::Message& message) {
         if (message.kind != MessageKind::kServe) return loop.stop();
         context.slot.connections.requests.add(1);
-        for (const auto& slot : context.status.slots()) {
+        for (const auto& slot : context.zones.status.slots()) {
           if (slot.state.load() == memory::ChildState::kStarting) context.slot.connections.requests.add(1000);
         }
       },
@@ -211,10 +211,10 @@ TEST_F(GenerationTest, NobodyServesBeforeAllAreReadyAndALaterOneServesAtOnce) {
   auto generation = make(counts_serve_messages, 2);
   generation->start();
   // 5 are the agent's.
-  run_until(*generation, [&] { return status.totals().requests >= 7; });
-  EXPECT_EQ(status.totals().requests, 7u) << "one message each, when nobody was starting any more";
+  run_until(*generation, [&] { return zones.status.totals().requests >= 7; });
+  EXPECT_EQ(zones.status.totals().requests, 7u) << "one message each, when nobody was starting any more";
   ::kill(pids(memory::ChildRole::kWorker)[0], SIGKILL);
-  run_until(*generation, [&] { return status.totals().requests >= 8; });
+  run_until(*generation, [&] { return zones.status.totals().requests >= 8; });
   EXPECT_EQ(ready, 1);
   end(*generation);
 }
