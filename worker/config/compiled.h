@@ -40,6 +40,8 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
 // however many routes use it. Lives as long as anybody refers to the id; `current` is null while there is no
 // such upstream.
 struct UpstreamSlot final : plugin::UpstreamHandle {
+  bool exists() const override { return static_cast<bool>(current); }
+
   base::Ref<const CompiledUpstream> current;
 };
 

@@ -11,6 +11,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <type_traits>
 
@@ -79,6 +80,12 @@ struct PluginInfo {
 enum class ConfScope : std::uint8_t { kResource, kConsumer, kMetadata };
 
 class PluginSet;
+// An API that a plugin offers to clients. It is reachable only where a route's public-api plugin says so.
+struct PublicApi {
+  std::string_view method;
+  std::string_view path;
+  Step (*serve)(Request& request, World& world);
+};
 
 // One row of the catalog; made by define<T>().
 struct PluginDef {
@@ -88,6 +95,7 @@ struct PluginDef {
   // Rules that a schema cannot tell; the text follows "failed to check the configuration of plugin x err: ".
   // May fill defaults. Null: none. `plugins`: for a plugin that is configured with other plugins.
   base::Status (*check)(Json& conf, ConfScope scope, const PluginSet& plugins) = nullptr;
+  std::span<const PublicApi> public_apis;
 
   bool has(Phase phase) const { return (hooks >> static_cast<unsigned>(phase) & 1) != 0; }
 };
@@ -143,14 +151,17 @@ base::Status check(Json& conf, ConfScope scope, const PluginSet& plugins) {
 
 // T has: static constexpr PluginInfo kInfo; a constructor from (const Json&) or (const Json&, const
 // BuildContext&), or a static make(); perhaps static base::Status check(Json& conf, ConfScope scope), with a
-// const PluginSet& as third parameter or not. The hooks that it overrides are found here, at compile time:
-// one that it does not have is in no chain.
+// const PluginSet& as third parameter or not; perhaps a static constexpr array kPublicApis. The hooks that it
+// overrides are found here, at compile time: one that it does not have is in no chain.
 template <typename T>
 constexpr PluginDef define() {
-  return {.info = T::kInfo,
-          .hooks = detail::hooks_of<T>(),
-          .build = &detail::build<T>,
-          .check = &detail::check<T>};
+  PluginDef def{.info = T::kInfo,
+                .hooks = detail::hooks_of<T>(),
+                .build = &detail::build<T>,
+                .check = &detail::check<T>,
+                .public_apis = {}};
+  if constexpr (requires { T::kPublicApis; }) def.public_apis = T::kPublicApis;
+  return def;
 }
 
 }  // namespace apisix::plugin

@@ -139,6 +139,15 @@ bool PluginSet::is_missing(std::string_view name) const {
   return missing_.contains(name);
 }
 
+const PublicApi* PluginSet::find_public_api(std::string_view method, std::string_view path) const {
+  for (const PluginDef* def : enabled_) {
+    for (const PublicApi& api : def->public_apis) {
+      if (api.path == path && api.method == method) return &api;
+    }
+  }
+  return nullptr;
+}
+
 const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
   const Schemas& schemas = schemas_of(def);
   const auto& schema = scope == ConfScope::kMetadata   ? schemas.metadata

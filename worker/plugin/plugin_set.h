@@ -27,6 +27,8 @@ class PluginSet {
   const PluginDef* find(std::string_view name) const;
   // Enabled, and not part of this build: what names it must not be served as if it ran.
   bool is_missing(std::string_view name) const;
+  // What an enabled plugin offers under this method and path; null when none does.
+  const PublicApi* find_public_api(std::string_view method, std::string_view path) const;
   // By priority, highest first.
   std::span<const PluginDef* const> enabled() const { return enabled_; }
 

@@ -242,6 +242,8 @@ class Request {
   bool auth_is_tried = false;
   // The node is picked from this upstream instead of the route's.
   base::Ref<UpstreamHandle> upstream_override;
+  // Longest request body of this request instead of client_max_body_size; 0: no limit.
+  std::optional<std::uint64_t> body_bytes_max;
 
   // --- for plugins: waiting
   auto sleep_ms(std::uint64_t delay_ms) { return async::Sleep(io->loop(), delay_ms); }
@@ -295,6 +297,12 @@ class Request {
   }
   // $remote_addr as text, made at first use.
   std::string_view remote_addr();
+  // Another client address than the connection's: what a trusted proxy said.
+  void set_remote(const base::IpAddress& ip, std::uint16_t port) {
+    remote_ip = ip;
+    remote_port = port;
+    remote_addr_text_ = {};
+  }
   // $request_id: 32 hex digits, made at first use.
   std::string_view request_id();
   // Target for the upstream: the client's own bytes, or the normalised path escaped again when normalising

@@ -195,8 +195,11 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kRemoteUser:
       return remote_user(request_);
     case VariableKind::kRequestId:
-    case VariableKind::kApisixRequestId:
       return request_.request_id();
+    case VariableKind::kApisixRequestId: {
+      const Value given = read_custom("apisix_request_id");  // by a plugin
+      return given ? given : request_.request_id();
+    }
     case VariableKind::kRequestLength:
       return decimal_text(arena, request_.request_bytes);
     case VariableKind::kRequestTime:

@@ -29,6 +29,8 @@ struct PluginInfo;
 class UpstreamHandle : public base::Counted<UpstreamHandle> {
  public:
   virtual ~UpstreamHandle() = default;
+  // A stored upstream may be deleted, or not be there yet.
+  virtual bool exists() const = 0;
 };
 
 // Plugin metadata, one version of it.

@@ -37,21 +37,12 @@ void ConnectionList::add(ClientConnection& connection) {
   ++size_;
 }
 
-template <typename Action>
-void ConnectionList::for_each(Action action) {
+void ConnectionList::drain() {
   for (ClientConnection* connection = first_; connection != nullptr;) {
     ClientConnection* next = connection->next_;
-    action(*connection);
+    connection->drain();
     connection = next;
   }
-}
-
-void ConnectionList::drain() {
-  for_each([](ClientConnection& connection) { connection.drain(); });
-}
-
-void ConnectionList::part() {
-  for_each([](ClientConnection& connection) { connection.part(); });
 }
 
 void ConnectionList::bury(ClientConnection& connection) {

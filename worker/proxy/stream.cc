@@ -247,15 +247,6 @@ void Stream::on_client_timeout() {
   reply_error_page(408);
 }
 
-void Stream::part() {
-  if (state_ == State::kTunnel) return end_tunnel();
-  if (state_ == State::kDone || response_complete_) return;  // on its way out
-  if (response_started_) return abort_response();
-  forward_.abort();
-  keep_alive_ = false;
-  reply_error_page(503);
-}
-
 void Stream::send_continue_if_expected() {
   if (continue_sent_ || response_started_ || !request_.head->expect_continue) return;
   if (request_body_.done() || !client_.unread().empty()) return;  // it did not wait
@@ -267,7 +258,7 @@ void Stream::send_continue_if_expected() {
 bool Stream::count_body_bytes(std::size_t bytes) {
   body_bytes_ += bytes;
   request_.request_bytes += bytes;
-  const std::uint64_t most = services_.options.client_max_body_bytes;
+  const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
   if (most == 0 || body_bytes_ <= most) return true;
   keep_alive_ = false;
   forward_.abort();

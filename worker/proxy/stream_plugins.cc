@@ -17,7 +17,7 @@ void Stream::on_hook_done(void* self) {
 // --- the request's body
 
 async::Task<plugin::RequestIo::BodyRead> Stream::read_body(std::size_t bytes_max) {
-  const std::uint64_t server_max = services_.options.client_max_body_bytes;
+  const std::uint64_t server_max = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
   if (server_max > 0) bytes_max = static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, server_max));
   if (!stored_body_) {
     if (request_.head->content_length > bytes_max) co_return BodyRead{{}, true};

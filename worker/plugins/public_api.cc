@@ -1,0 +1,36 @@
+// public-api: makes an API that a plugin offers (metrics, for instance) reachable on a route.
+#include <string>
+
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+class PublicApi final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "public-api", .priority = 501};
+
+  PublicApi(const Json& conf, const plugin::BuildContext& context)
+      : world_(context.world), uri_(find_member(conf, "uri").asString()) {}
+
+  plugin::Step access(plugin::Request& request) override {
+    const std::string_view uri = uri_.empty() ? request.path : std::string_view(uri_);
+    const plugin::PublicApi* api = world_.directory.plugins().find_public_api(request.method(), uri);
+    if (api == nullptr) return request.reject_page(404);
+    return api->serve(request, world_);
+  }
+
+ private:
+  plugin::World& world_;
+  const std::string uri_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef public_api = plugin::define<PublicApi>();
+
+}  // namespace apisix::plugins

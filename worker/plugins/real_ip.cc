@@ -1,0 +1,105 @@
+// real-ip: takes the client's address from a variable (a header field, a query argument) when the peer may
+// say so.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/base/cidr_set.h"
+#include "shared/base/log.h"
+#include "shared/base/text.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/variables.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+struct Address {
+  base::IpAddress ip;
+  std::optional<std::uint16_t> port;
+};
+
+// "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]:80". Nothing: not an address, or port 0.
+std::optional<Address> parse_address(std::string_view text) {
+  text = base::trim(text);
+  std::string_view port;
+  const auto colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  if (colon != std::string_view::npos && (bracketed ? text[colon - 1] == ']' : text.find(':') == colon)) {
+    port = text.substr(colon + 1);
+    text = text.substr(0, colon);
+  }
+  const auto ip = base::IpAddress::parse(text);
+  if (!ip) return std::nullopt;
+  if (port.empty()) return Address{*ip, std::nullopt};
+  const auto number = base::parse_integer<std::uint16_t>(port);
+  if (!number || *number == 0) return std::nullopt;
+  return Address{*ip, number};
+}
+
+class RealIp final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "real-ip", .priority = 23000};
+
+  static base::Status check(Json& conf, plugin::ConfScope) {
+    base::CidrSet unused;
+    for (const Json& network : find_member(conf, "trusted_addresses")) {
+      if (auto status = unused.add(network.asString()); !status) return status;
+    }
+    return {};
+  }
+
+  explicit RealIp(const Json& conf)
+      : source_(route::VariableName::parse(find_member(conf, "source").asString())),
+        from_forwarded_for_(find_member(conf, "source").asString() == "http_x_forwarded_for"),
+        recursive_(find_member(conf, "recursive").asBool()) {
+    for (const Json& network : find_member(conf, "trusted_addresses")) {
+      static_cast<void>(trusted_.add(network.asString()));  // valid: check()
+    }
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    if (!trusted_.empty() && !trusted_.contains(request.remote_ip)) return plugin::pass();
+    plugin::Variables variables(request);
+    const auto value = variables.read(source_);
+    if (!value || value->empty()) {
+      base::log_warn("missing real address");
+      return plugin::pass();
+    }
+    const std::string_view text = from_forwarded_for_ ? last_of(*value) : *value;
+    const auto address = parse_address(text);
+    if (!address) {
+      base::log_warn("bad address: {}", text);
+      return plugin::pass();
+    }
+    request.set_remote(address->ip, address->port.value_or(request.remote_port));
+    return plugin::pass();
+  }
+
+ private:
+  // The end of the list; with `recursive` the last one that is not a trusted proxy.
+  std::string_view last_of(std::string_view list) const {
+    for (;;) {
+      const auto comma = list.rfind(',');
+      const std::string_view last =
+          base::trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
+      if (!recursive_ || trusted_.empty() || comma == std::string_view::npos) return last;
+      const auto ip = base::IpAddress::parse(last);
+      if (!ip || !trusted_.contains(*ip)) return last;
+      list = list.substr(0, comma);
+    }
+  }
+
+  const route::VariableName source_;
+  base::CidrSet trusted_;  // empty: everybody
+  const bool from_forwarded_for_;
+  const bool recursive_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef real_ip = plugin::define<RealIp>();
+
+}  // namespace apisix::plugins

@@ -1,0 +1,70 @@
+// ua-restriction: lets only requests pass whose User-Agent matches a pattern, or none of them.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "shared/base/text.h"
+#include "shared/format/regex.h"
+#include "worker/plugin/plugin.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+class UaRestriction final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "ua-restriction", .priority = 2999};
+
+  static base::Status check(Json& conf, plugin::ConfScope) {
+    for (const char* list : {"allowlist", "denylist"}) {
+      for (const Json& rule : find_member(conf, list)) {
+        if (auto regex = format::Regex::compile(rule.asString()); !regex)
+          return std::unexpected(regex.error());
+      }
+    }
+    return {};
+  }
+
+  explicit UaRestriction(const Json& conf)
+      : allows_(find_member(conf, "allowlist").isArray()),
+        bypass_missing_(find_member(conf, "bypass_missing").asBool()),
+        message_(find_member(conf, "message").asString()) {
+    for (const Json& rule : find_member(conf, allows_ ? "allowlist" : "denylist")) {
+      rules_.emplace_back(rule.asString());
+    }
+  }
+
+  // With several User-Agent fields one that is listed decides.
+  plugin::Step access(plugin::Request& request) override {
+    bool any = false;
+    bool listed = false;
+    for (const http::HeaderField& field : request.head->headers) {
+      if (field.id != http::KnownHeader::kUserAgent) continue;
+      any = true;
+      listed |= is_listed(base::trim(field.value));
+    }
+    const bool passes = any ? listed == allows_ : bypass_missing_;
+    if (passes) return plugin::pass();
+    return request.reject_message(403, message_);
+  }
+
+ private:
+  bool is_listed(std::string_view agent) const {
+    return std::ranges::any_of(rules_, [agent](const format::LazyRegex& rule) {
+      return rule.get() != nullptr && rule.get()->matches(agent);
+    });
+  }
+
+  std::vector<format::LazyRegex> rules_;
+  const bool allows_;
+  const bool bypass_missing_;
+  const std::string message_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef ua_restriction = plugin::define<UaRestriction>();
+
+}  // namespace apisix::plugins
