@@ -1,8 +1,12 @@
 #include "master/arguments.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "shared/base/text.h"
 
 namespace apisix::master {
 namespace {
@@ -23,6 +27,19 @@ std::string absolute(const std::string& path) {
   return out;
 }
 
+// Not the file that runs, but what was called: an upgrade puts another file under that name.
+std::string program_path(const std::string& called) {
+  if (called.find('/') != std::string::npos)
+    return std::filesystem::absolute(called).lexically_normal().string();
+  const char* const folders = std::getenv("PATH");
+  for (const std::string_view folder : base::split(folders == nullptr ? "" : folders, ':')) {
+    const std::string candidate = std::string(folder) + "/" + called;
+    if (candidate.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+}
+
 }  // namespace
 
 std::string default_prefix() {
@@ -36,6 +53,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   CLI::App app;
   app.set_help_flag();
   bool help = false;
+  std::uint64_t timeout_s = in.timeout_ms / 1000;
   app.add_option("action", out.action);
   app.add_option("arguments", in.arguments);
   app.add_option("-c,--config", in.config);
@@ -43,6 +61,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   app.add_flag("--foreground", in.in_foreground);
   app.add_flag("-v,--verbose", in.verbose);
   app.add_flag("--json", in.as_json);
+  app.add_option("--timeout", timeout_s)->check(CLI::Range(1, 86400));
   app.add_flag("-h,--help", help);
   try {
     app.parse(argc, argv);
@@ -53,6 +72,8 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   }
   if (help) out.action = "help";
   in.prefix = absolute(in.prefix.empty() ? default_prefix() : in.prefix);
+  in.timeout_ms = timeout_s * 1000;
+  in.program = program_path(argv[0]);
   in.command_line = joined(argc, argv);
   return out;
 }

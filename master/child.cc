@@ -28,6 +28,8 @@ namespace apisix::master {
 namespace {
 
 constexpr int kExitNotSetUp = 2;
+// The closed channel tells a child that its master is gone; this is for one that does not listen any more.
+constexpr int kMasterDied = SIGUSR2;
 
 // Everything that was the master's: its epoll, its signals, the other children's channels and sockets.
 void close_all_but(std::vector<int> kept) {
@@ -88,7 +90,8 @@ base::Status set_up(const Birth& birth, int channel_fd, pid_t master) {
   if (is_worker && config.enable_cpu_affinity) pin_to_core(birth.index);
   if (auto dropped = drop_privileges(birth); !dropped) return dropped;
   // After the change of user, which clears it. The master may have died before.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::signal(kMasterDied, [](int) { ::alarm(channel::kOrphanLimitMs / 1000 + channel::kOrphanGraceS); });
+  ::prctl(PR_SET_PDEATHSIG, kMasterDied);
   if (::getppid() != master) ::_exit(0);
   return {};
 }

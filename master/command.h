@@ -2,6 +2,7 @@
 // commands/commands.cc.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct Invocation {
   bool in_foreground = false;
   bool verbose = false;
   bool as_json = false;                // --json
+  std::uint64_t timeout_ms = 60'000;   // --timeout: until the gateway is ready
+  std::string program;                 // absolute path of this one, as it was called: links stay
   std::vector<std::string> arguments;  // what follows the command's name
   std::string command_line;            // the whole of it, for the title of the master process
 };
@@ -44,6 +47,7 @@ int run_reload(const Invocation&);
 int run_routes(const Invocation&);
 int run_services(const Invocation&);
 int run_test(const Invocation&);
+int run_upgrade(const Invocation&);
 int run_upstreams(const Invocation&);
 int run_version(const Invocation&);
 

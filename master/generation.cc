@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 
 #include "shared/base/clock.h"
@@ -59,6 +60,7 @@ Generation::Member& Generation::add_member(ChildRole role, int index) {
 
 void Generation::start() {
   for (int i = 0; i < setup_->workers; ++i) start_later(add_member(ChildRole::kWorker, i), 0);
+  deadline_.set_after_ms(setup_->ready_timeout_ms);
 }
 
 // Always by the timer, so that no failure is told from inside a call of the owner.
@@ -98,6 +100,7 @@ void Generation::on_message(Member& member, const channel::Message& message) {
     case MessageKind::kQuit:
     case MessageKind::kStop:
     case MessageKind::kReopenLogs:
+    case MessageKind::kServe:
       base::log_warn("{} {} sent what only the master may send", member.title(), member.child->pid);
       break;
   }
@@ -108,12 +111,20 @@ void Generation::on_child_ready(Member& member) {
   if (slot.state.load() != ChildState::kStarting) return;
   slot.ready_at_ms.store(loop_.clock().wall_ms());
   slot.state.store(ChildState::kReady);
+  if (state_ == State::kServing) tell(member, MessageKind::kServe);  // started again after a death
   if (state_ != State::kStarting || !all_ready(ChildRole::kWorker)) return;
   if (member.role == ChildRole::kWorker) {
     start_later(add_member(ChildRole::kAgent, 0), 0);
     return;
   }
+  serve();
+}
+
+void Generation::serve() {
   state_ = State::kServing;
+  deadline_.cancel();
+  listeners_.start_listening();
+  tell_all(MessageKind::kServe);
   callbacks_.on_ready(*this);
 }
 
@@ -173,15 +184,15 @@ void Generation::mark_leaving(Member& member) {
 }
 
 // A full queue means that the child does not listen any more; the deadline takes care of it.
-void Generation::tell(Member& member, MessageKind kind) {
+void Generation::tell(Member& member, MessageKind kind, std::string_view text) {
   if (!member.child) return;
-  if (auto sent = member.child->channel.send(kind); !sent) {
+  if (auto sent = member.child->channel.send(kind, text); !sent) {
     base::log_info("{} {}: {}", member.title(), member.child->pid, sent.error().what);
   }
 }
 
-void Generation::tell_all(MessageKind kind) {
-  for (const auto& member : members_) tell(*member, kind);
+void Generation::tell_all(MessageKind kind, std::string_view text) {
+  for (const auto& member : members_) tell(*member, kind, text);
 }
 
 void Generation::reopen_logs() {
@@ -196,14 +207,16 @@ void Generation::quit_workers() {
   }
 }
 
-void Generation::quit() {
+void Generation::quit(const std::vector<int>& retired) {
   if (state_ >= State::kDraining) return;
   state_ = State::kDraining;
   for (const auto& member : members_) mark_leaving(*member);
   listeners_.close();
-  tell_all(MessageKind::kQuit);
+  tell_all(MessageKind::kQuit, fmt::format("{}", fmt::join(retired, ",")));
+  deadline_.cancel();
   const std::int64_t limit_ms = setup_->settings.nginx_config.worker_shutdown_timeout_ms;
-  if (limit_ms > 0) deadline_.set_after_ms(static_cast<std::uint64_t>(limit_ms));  // 0: no limit, as in nginx
+  // 0: no limit, as in nginx
+  if (limit_ms > 0) deadline_.set_after_ms(static_cast<std::uint64_t>(limit_ms) + kPartingMs);
 }
 
 void Generation::stop() {
@@ -216,6 +229,13 @@ void Generation::stop() {
 }
 
 void Generation::on_deadline() {
+  if (state_ == State::kStarting) {
+    const auto ready = std::ranges::count_if(members_, [](const auto& member) {
+      return member->child && member->child->slot->state.load() == ChildState::kReady;
+    });
+    return fail(fmt::format("not ready within {} s: {} of {} processes have loaded their configuration",
+                            (setup_->ready_timeout_ms + 999) / 1000, ready, members_.size()));
+  }
   if (state_ == State::kDraining) {
     base::log_warn("generation {} did not finish within worker_shutdown_timeout: stopping it", number_);
     stop();

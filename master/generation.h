@@ -1,11 +1,12 @@
 // Generation: the workers and the agent that were started from one reading of config.yaml. A reload makes a
 // new one next to the old; the old leaves when the new is Ready.
 //
-//   kStarting --all Ready--> kServing --quit()--> kDraining --time is up, stop()--> kStopping --grace-->
-//   kKilled
+//   kStarting --all Ready in time--> kServing --quit()--> kDraining --time is up, stop()--> kStopping
+//   --grace--> kKilled
 //
 // The workers are started first and the agent when they are Ready: what they create in data/ then belongs
-// to their user.
+// to their user. Nobody accepts a connection before all are Ready, so a generation that fails harms no
+// client.
 #pragma once
 
 #include <csignal>
@@ -29,6 +30,8 @@ class Generation {
  public:
   enum class State : unsigned char { kStarting, kServing, kDraining, kStopping, kKilled };
   static constexpr std::uint64_t kStopGraceMs = 3'000;
+  // Children watch worker_shutdown_timeout themselves, and need a moment to part from their clients.
+  static constexpr std::uint64_t kPartingMs = 3'000;
 
   // Called from the loop. Neither may destroy the Generation.
   struct Callbacks {
@@ -46,7 +49,8 @@ class Generation {
   // All workers but not the agent finish what they have and leave; none is started again (WINCH).
   void quit_workers();
   // Children finish what they have; those that are still there after worker_shutdown_timeout are stopped.
-  void quit();
+  // `retired`: sockets that nobody takes over, see Listeners::retire().
+  void quit(const std::vector<int>& retired);
   // Children leave at once; those that do not are killed after kStopGraceMs.
   void stop();
   void reopen_logs();
@@ -83,8 +87,9 @@ class Generation {
   void on_death(Member& member, const std::string& how, std::uint64_t lived_ms);
   void fail(const std::string& why);
   bool all_ready(memory::ChildRole role) const;
-  void tell_all(channel::MessageKind kind);
-  void tell(Member& member, channel::MessageKind kind);
+  void serve();
+  void tell_all(channel::MessageKind kind, std::string_view text = {});
+  void tell(Member& member, channel::MessageKind kind, std::string_view text = {});
   void mark_leaving(Member& member);
   void on_deadline();
 

@@ -1,14 +1,19 @@
 #include "master/listeners.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "master/setup.h"
 #include "shared/base/ip.h"
 #include "shared/base/log.h"
 
@@ -53,13 +58,57 @@ base::UniqueFd bind_socket(const SocketAddress& address, bool reuse_port) {
   return fd;
 }
 
-base::UniqueFd listen_socket(const SocketAddress& address) {
+base::UniqueFd reuseport_socket(const SocketAddress& address) {
   base::UniqueFd fd = bind_socket(address, true);
-  if (!fd) return fd;
   // Accepted connections inherit it: one system call less for each.
-  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
-  if (::listen(fd.get(), kBacklog) != 0) fd.reset();
+  if (fd) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   return fd;
+}
+
+bool has_option(int fd, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value != 0;
+}
+
+std::optional<settings::Listen> address_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (!has_option(fd, SO_ACCEPTCONN) ||
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+      (address.ss_family != AF_INET && address.ss_family != AF_INET6)) {
+    return std::nullopt;
+  }
+  settings::Listen out;
+  out.ip = base::IpAddress::of(address).to_string();
+  out.port = base::port_of(address);
+  return out;
+}
+
+bool is_same_address(const settings::Listen& a, const settings::Listen& b) {
+  if (a.port != b.port) return false;
+  const auto one = base::IpAddress::parse(a.ip);
+  const auto other = base::IpAddress::parse(b.ip);
+  return one && other && *one == *other;
+}
+
+// The kernel drops what would begin a connection (SYN without ACK) and lets pass what completes one. A client
+// that comes now tries again after a second, and is refused when the port is closed by then.
+void refuse_new(int fd) {
+  constexpr std::uint32_t kFlagsByte = 13;
+  constexpr std::uint32_t kSyn = 0x02;
+  constexpr std::uint32_t kSynOrAck = 0x12;
+  std::array<sock_filter, 5> code = {{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsByte),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSynOrAck),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  }};
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    base::log_warn("a closing port cannot be told to take no new connections: {}", std::strerror(errno));
+  }
 }
 
 bool may_be_left_out(const settings::Listen& listen, int error_number) {
@@ -111,26 +160,94 @@ base::Result<Listeners> Listeners::open(const std::vector<WantedListener>& wante
           fmt::format("{} ({}) is left out: this machine has no IPv6", address_text(item.listen), item.key));
       continue;
     }
-    while (static_cast<int>(opened.sockets.size()) < per_address) {
-      auto fd = std::make_shared<base::UniqueFd>(listen_socket(*address));
-      if (!*fd) return base::system_error(cannot_listen(item), errno);
-      opened.sockets.push_back(std::move(fd));
-    }
+    if (auto filled = fill(opened, per_address); !filled) return std::unexpected(filled.error());
     out.addresses_.push_back(std::move(opened));
   }
   return out;
 }
 
+base::Status Listeners::fill(Address& address, int per_address) {
+  const bool is_new = address.sockets.empty();
+  // A socket of systemd may allow no others beside it: then all workers share it.
+  if (!is_new && !has_option(address.sockets[0]->get(), SO_REUSEPORT)) return {};
+  const auto where = socket_address(address.wanted.listen);
+  while (static_cast<int>(address.sockets.size()) < per_address) {
+    auto fd = std::make_shared<base::UniqueFd>(reuseport_socket(*where));
+    // Listening early does no harm where nobody has listened, and another instance notices it.
+    if (!*fd || (is_new && ::listen(fd->get(), kBacklog) != 0)) {
+      if (is_new) return base::system_error(cannot_listen(address.wanted), errno);
+      base::log_warn("{}: {}; workers share the sockets there are", cannot_listen(address.wanted),
+                     std::strerror(errno));
+      return {};
+    }
+    address.sockets.push_back(std::move(fd));
+  }
+  return {};
+}
+
+Listeners Listeners::adopt(std::vector<base::UniqueFd> fds) {
+  Listeners out;
+  for (base::UniqueFd& fd : fds) {
+    const auto listen = address_of(fd.get());
+    if (!listen) {
+      out.notes_.push_back(
+          fmt::format("inherited descriptor {} is no listening TCP socket: closed", fd.get()));
+      continue;
+    }
+    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+    auto at = std::ranges::find_if(out.addresses_, [&](const Address& address) {
+      return is_same_address(address.wanted.listen, *listen);
+    });
+    if (at == out.addresses_.end())
+      at = out.addresses_.insert(at, Address{{*listen, Purpose::kProxy, ""}, {}});
+    at->sockets.push_back(std::make_shared<base::UniqueFd>(std::move(fd)));
+  }
+  return out;
+}
+
+void Listeners::start_listening() {
+  for (const Address& address : addresses_) {
+    for (const SharedFd& socket : address.sockets) {
+      if (::listen(socket->get(), kBacklog) == 0) continue;
+      base::log_error("{}: {}", cannot_listen(address.wanted), std::strerror(errno));
+    }
+  }
+}
+
+std::vector<int> Listeners::fds() const {
+  std::vector<int> out;
+  for (const Address& address : addresses_) {
+    for (const SharedFd& socket : address.sockets) out.push_back(socket->get());
+  }
+  return out;
+}
+
+std::vector<int> Listeners::retire(const Listeners& next) {
+  const std::vector<int> kept = next.fds();
+  std::vector<int> out;
+  for (const int fd : fds()) {
+    if (std::ranges::find(kept, fd) != kept.end()) continue;
+    refuse_new(fd);
+    out.push_back(fd);
+  }
+  return out;
+}
+
 const Listeners::Address* Listeners::find(const settings::Listen& listen) const {
-  const auto found = std::ranges::find_if(addresses_, [&](const Address& address) {
-    return address.wanted.listen.ip == listen.ip && address.wanted.listen.port == listen.port;
-  });
+  const auto found = std::ranges::find_if(
+      addresses_, [&](const Address& address) { return is_same_address(address.wanted.listen, listen); });
   return found == addresses_.end() ? nullptr : &*found;
 }
 
 bool Listeners::has_port(std::uint16_t port) const {
   return std::ranges::any_of(addresses_,
                              [&](const Address& address) { return address.wanted.listen.port == port; });
+}
+
+base::Result<Listeners> open_listeners(const Setup& setup, const Listeners& previous) {
+  const int per_address = setup.settings.apisix.enable_reuseport ? setup.workers : 1;
+  return Listeners::open(wanted_listeners(setup.settings), per_address, previous);
 }
 
 std::vector<channel::ListenSocket> Listeners::share_of(int index, int workers) const {

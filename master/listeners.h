@@ -2,6 +2,11 @@
 // "reuseport": the kernel spreads new connections evenly and no worker wakes up for another's. The master
 // makes and keeps them, so that they outlive a worker that crashes (its queue waits for the successor)
 // and go on from one generation to the next without a moment in which a connection is refused.
+//
+// A socket that joins others of its address gets its share of new connections as soon as it listens; so it
+// does that only when there is a worker behind it (start_listening). One that retires is told to take no new
+// connections first (refuse_new), so that it can be emptied before it is closed: closing resets what it
+// holds.
 #pragma once
 
 #include <memory>
@@ -37,6 +42,18 @@ class Listeners {
   static base::Result<Listeners> open(const std::vector<WantedListener>& wanted, int per_address,
                                       const Listeners& previous);
 
+  // What `fds` are bound to: those of an older master or of systemd. Takes the descriptors. Whatever is no
+  // listening TCP socket is closed, with a note.
+  static Listeners adopt(std::vector<base::UniqueFd> fds);
+
+  // Every socket listens from now on.
+  void start_listening();
+  // The sockets that `next` has no use for, each address told to take no new connections. What waits in them
+  // can still be accepted.
+  std::vector<int> retire(const Listeners& next);
+
+  std::vector<int> fds() const;
+
   // The sockets of worker `index` of `workers`. Every socket belongs to a worker; a worker without one of
   // its own shares.
   std::vector<channel::ListenSocket> share_of(int index, int workers) const;
@@ -50,11 +67,16 @@ class Listeners {
     WantedListener wanted;
     std::vector<SharedFd> sockets;
   };
+  static base::Status fill(Address& address, int per_address);
   const Address* find(const settings::Listen& listen) const;
   bool has_port(std::uint16_t port) const;
 
   std::vector<Address> addresses_;
   std::vector<std::string> notes_;
 };
+
+struct Setup;
+// All that `setup` wants, a socket of its own for each worker unless reuseport is off.
+base::Result<Listeners> open_listeners(const Setup& setup, const Listeners& previous);
 
 }  // namespace apisix::master

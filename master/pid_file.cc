@@ -32,13 +32,6 @@ pid_t parse_pid(std::string_view text) {
   return base::parse_integer<pid_t>(text).value_or(0);
 }
 
-// An nginx-based APISIX holds no lock: it is known by what it calls itself.
-bool is_gateway(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
-  const std::string title{std::istreambuf_iterator<char>(file), {}};
-  return title.starts_with("nginx: master process") || title.starts_with("apisix: master process");
-}
-
 bool is_same_file(int fd, const std::string& path) {
   struct stat held{};
   struct stat named{};
@@ -46,17 +39,30 @@ bool is_same_file(int fd, const std::string& path) {
          held.st_ino == named.st_ino;
 }
 
-}  // namespace
-
-PidFile::Holder PidFile::holder(const std::string& prefix) {
-  const base::UniqueFd fd(::open(path(prefix).c_str(), O_RDONLY | O_CLOEXEC));
+PidFile::Holder holder_of(const std::string& file) {
+  using Kind = PidFile::Holder::Kind;
+  const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return {};
   const pid_t pid = parse_pid(read_text(fd.get()));
-  if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return {Holder::Kind::kRunning, pid};
-  }
-  if (pid <= 0) return {Holder::Kind::kInvalid, 0};
-  return {is_gateway(pid) ? Holder::Kind::kRunning : Holder::Kind::kStale, pid};
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return {Kind::kRunning, pid};
+  if (pid <= 0) return {Kind::kInvalid, 0};
+  return {PidFile::is_gateway(pid) ? Kind::kRunning : Kind::kStale, pid};
+}
+
+}  // namespace
+
+bool PidFile::is_gateway(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
+  const std::string title{std::istreambuf_iterator<char>(file), {}};
+  return title.starts_with("nginx: master process") || title.starts_with("apisix: master process");
+}
+
+PidFile::Holder PidFile::holder(const std::string& prefix) {
+  return holder_of(path(prefix));
+}
+
+PidFile::Holder PidFile::old_holder(const std::string& prefix) {
+  return holder_of(old_path(prefix));
 }
 
 bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
@@ -91,7 +97,7 @@ base::Result<PidFile> PidFile::take(const std::string& prefix) {
                         file + " is locked: another master process runs");
     }
     // An old master may have deleted the file between our open and our lock.
-    if (is_same_file(fd.get(), file)) return PidFile(file, std::move(fd));
+    if (is_same_file(fd.get(), file)) return PidFile(prefix, std::move(fd));
   }
 }
 
@@ -104,8 +110,27 @@ base::Status PidFile::write() {
   return {};
 }
 
+base::Status PidFile::set_aside() {
+  const std::string aside = old_path(prefix_);
+  if (::rename(path_.c_str(), aside.c_str()) != 0) {
+    return base::system_error("cannot rename " + path_ + " to " + aside, errno);
+  }
+  path_ = aside;
+  return {};
+}
+
+base::Status PidFile::put_back() {
+  const std::string usual = path(prefix_);
+  if (path_ == usual) return {};
+  if (::rename(path_.c_str(), usual.c_str()) != 0) {
+    return base::system_error("cannot rename " + path_ + " to " + usual, errno);
+  }
+  path_ = usual;
+  return {};
+}
+
 void PidFile::remove() {
-  if (fd_) ::unlink(path_.c_str());
+  if (fd_ && is_same_file(fd_.get(), path_)) ::unlink(path_.c_str());
   fd_.reset();
 }
 

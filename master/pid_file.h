@@ -25,7 +25,12 @@ class PidFile {
     pid_t pid = 0;
   };
   static std::string path(const std::string& prefix) { return prefix + "/logs/nginx.pid"; }
+  // During a binary upgrade, that of the master that is being replaced; nginx's name for it.
+  static std::string old_path(const std::string& prefix) { return path(prefix) + ".oldbin"; }
   static Holder holder(const std::string& prefix);
+  static Holder old_holder(const std::string& prefix);
+  // Whether the process calls itself a master, of ours or of an nginx-based APISIX, which holds no lock.
+  static bool is_gateway(pid_t pid);
   // True once nobody holds the file any more; false after `timeout_ms` (negative: waits for ever).
   static bool wait_until_free(const std::string& prefix, int timeout_ms);
 
@@ -37,13 +42,19 @@ class PidFile {
   static base::Result<PidFile> take(const std::string& prefix);
   // Writes this process's pid.
   base::Status write();
-  // Deletes the file; the last thing that a master does.
+  // Makes way for the file of a new master: ours is called old_path() from now on, and stays locked.
+  base::Status set_aside();
+  // Takes the name back, once the new master is gone. Does nothing when it was never given away.
+  base::Status put_back();
+  // Deletes the file; the last thing that a master does. Only if it is (still) ours.
   void remove();
 
  private:
-  PidFile(std::string path, base::UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  PidFile(const std::string& prefix, base::UniqueFd fd)
+      : prefix_(prefix), path_(path(prefix)), fd_(std::move(fd)) {}
 
-  std::string path_;
+  std::string prefix_;
+  std::string path_;  // now
   base::UniqueFd fd_;
 };
 

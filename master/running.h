@@ -24,7 +24,4 @@ int failed(const base::Error& error);
 // Notes on standard output, warnings on standard error.
 void print_remarks(const Setup& setup);
 
-// Starts from what is prepared; the second half of `start`.
-int launch(const Invocation& in, const std::string& config_path);
-
 }  // namespace apisix::master

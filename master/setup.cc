@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/settings/admin_key.h"
 #include "shared/settings/cores.h"
 #include "shared/settings/instance_id.h"
@@ -115,6 +116,7 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
   auto identity = wanted_identity(loaded->settings);
   if (!identity) return std::unexpected(identity.error());
   Setup out;
+  out.made_at_ms = base::Clock().wall_ms();
   out.prefix = prefix;
   out.config_path = config_path;
   out.settings = std::move(loaded->settings);

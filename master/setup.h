@@ -2,6 +2,7 @@
 // workers' user. The same for `init`, `start`, `reload` and a HUP.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,12 +15,17 @@
 
 namespace apisix::master {
 
+inline constexpr std::uint64_t kReadyTimeoutMs = 60'000;
+
 struct Setup {
   std::string prefix;  // absolute, no slash at the end
   std::string config_path;
   settings::Settings settings;
   std::string instance_id;
+  std::uint64_t made_at_ms = 0;  // wall clock: when config.yaml was read
   int workers = 1;
+  // How long its processes may take to load the configuration.
+  std::uint64_t ready_timeout_ms = kReadyTimeoutMs;
   std::optional<Identity> identity;   // the workers', when the master is root and they are not
   std::vector<std::string> notes;     // for people, one line each
   std::vector<std::string> warnings;  // the same, more serious

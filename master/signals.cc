@@ -45,4 +45,10 @@ void Signals::reset_in_child() {
   ::sigprocmask(SIG_UNBLOCK, &mask, nullptr);
 }
 
+void Signals::reset_for_exec() {
+  ::signal(SIGPIPE, SIG_DFL);
+  const sigset_t mask = master_signals();
+  ::sigprocmask(SIG_UNBLOCK, &mask, nullptr);
+}
+
 }  // namespace apisix::master

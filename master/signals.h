@@ -17,6 +17,8 @@ class Signals {
   // In a forked child: nothing blocked; TERM ends it, what only concerns the master is ignored (so that
   // Ctrl-C, which goes to the whole terminal, is the master's to decide about).
   static void reset_in_child();
+  // In a forked child that executes another program: as if the master had never touched any.
+  static void reset_for_exec();
 
  private:
   void on_readable();

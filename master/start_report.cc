@@ -30,20 +30,22 @@ std::string read_all(int fd) {
 }
 
 int wait_for_report(int fd) {
-  const std::string report = read_all(fd);
-  if (report.starts_with(kReady)) return 0;
-  if (report.starts_with(kFailed)) {
-    std::fprintf(stderr, "apisix: not started: %s\n", report.c_str() + 1);
-  } else {
-    std::fprintf(stderr, "apisix: not started: the master process died; see the error log\n");
-  }
+  const StartReport::Received report = StartReport::parse(read_all(fd));
+  if (report.is_ready) return 0;
+  std::fprintf(stderr, "apisix: not started: %s\n", report.text.c_str());
   return 1;
 }
 
 }  // namespace
 
-void StartReport::ready() {
-  if (!std::exchange(told_, true)) send(kReady, {});
+StartReport::Received StartReport::parse(std::string_view bytes) {
+  if (bytes.starts_with(kReady)) return {true, std::string(bytes.substr(1))};
+  if (bytes.starts_with(kFailed)) return {false, std::string(bytes.substr(1))};
+  return {false, "the master process died; see the error log"};
+}
+
+void StartReport::ready(std::string_view text) {
+  if (!std::exchange(told_, true)) send(kReady, text);
 }
 
 void StartReport::failed(std::string_view why) {

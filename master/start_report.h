@@ -1,7 +1,8 @@
-// How a start ends, as told to whoever typed `apisix start`: that command returns only when the gateway
-// serves, or says why it does not.
+// How a start ends, as told to whoever started it, over a pipe: `apisix start`, which returns only when the
+// gateway serves or says why it does not; or the master that is to be replaced.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "shared/base/unique_fd.h"
@@ -14,8 +15,15 @@ class StartReport {
   StartReport() = default;
   explicit StartReport(base::UniqueFd pipe) : pipe_(std::move(pipe)) {}
 
-  void ready();
+  void ready(std::string_view text = {});
   void failed(std::string_view why);
+
+  // What arrived until the pipe was closed.
+  struct Received {
+    bool is_ready = false;
+    std::string text;  // why not; what ready() was given
+  };
+  static Received parse(std::string_view bytes);
 
  private:
   void send(char verdict, std::string_view text);

@@ -2,26 +2,28 @@
 
 #include <csignal>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "shared/base/log.h"
-#include "shared/settings/config_path.h"
 
 namespace apisix::master {
-namespace {
-
-int sockets_per_address(const Setup& setup) {
-  return setup.settings.apisix.enable_reuseport ? setup.workers : 1;
-}
-
-}  // namespace
 
 Supervisor::Supervisor(Start start)
     : zones_(std::move(start.zones)),
+      slot_(zones_.status.claim(memory::ChildRole::kMaster, 0, start.last_generation + 1)),
       pid_file_(std::move(start.pid_file)),
       report_(std::move(start.report)),
+      inherited_(std::move(start.inherited)),
+      program_(std::move(start.program)),
       in_foreground_(start.in_foreground),
+      replaces_a_master_(start.replaces_a_master),
+      ready_timeout_ms_(start.setup->ready_timeout_ms),
+      next_number_(start.last_generation + 1),
       signals_(loop_, [this](int signal_number) { on_signal(signal_number); }) {
+  if (slot_ != nullptr) slot_->pid.store(::getpid());
   next_ = &add_generation(std::move(start.setup), std::move(start.listeners));
 }
 
@@ -32,6 +34,7 @@ int Supervisor::run() {
   }
   next_->start();
   loop_.run();
+  if (slot_ != nullptr) zones_.reclaim(*slot_);
   pid_file_.remove();
   return exit_code_;
 }
@@ -54,6 +57,9 @@ void Supervisor::on_signal(int signal_number) {
       break;
     case SIGHUP:
       reload();
+      break;
+    case SIGUSR2:
+      upgrade();
       break;
     case SIGUSR1:
       reopen_logs();
@@ -78,6 +84,7 @@ void Supervisor::reap() {
   int status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
+    if (upgrade_ && upgrade_->on_exit(pid, status)) continue;
     for (const auto& generation : generations_) {
       if (generation->on_exit(pid, status)) break;
     }
@@ -89,17 +96,44 @@ void Supervisor::bury_empty_generations() {
   std::erase_if(generations_, [this](const auto& generation) {
     return generation.get() != current_ && generation.get() != next_ && generation->is_empty();
   });
-  if (phase_ == Phase::kLeaving && generations_.empty()) loop_.stop();
+  if (upgrade_ && upgrade_->state() == Upgrade::State::kFailed) upgrade_.reset();
+  const bool awaits_new_master = upgrade_ && upgrade_->state() != Upgrade::State::kDone;
+  if (phase_ == Phase::kLeaving && generations_.empty() && !awaits_new_master) loop_.stop();
 }
 
 void Supervisor::on_ready(Generation& generation) {
-  if (current_ != nullptr) current_->quit();
+  const bool is_first = phase_ == Phase::kStarting;
+  if (current_ != nullptr) current_->quit(current_->listeners().retire(generation.listeners()));
   current_ = &generation;
   next_ = nullptr;
   phase_ = Phase::kServing;
   base::log_notice("generation {} serves", generation.number());
-  report_.ready();
+  introduce(generation);
+  if (is_first) {
+    settle_inheritance();
+  } else {
+    record().end_change(memory::ChangeState::kDone, {}, loop_.clock().wall_ms());
+  }
   loop_.at_end_of_turn([this] { bury_empty_generations(); });
+}
+
+void Supervisor::introduce(const Generation& generation) {
+  record().pid.store(::getpid());
+  record().generation.store(generation.number());
+  record().configured_at_ms.store(generation.setup().made_at_ms);
+  if (slot_ == nullptr) return;
+  slot_->generation.store(generation.number());
+  if (slot_->state.exchange(memory::ChildState::kReady) == memory::ChildState::kStarting) {
+    slot_->ready_at_ms.store(loop_.clock().wall_ms());
+  }
+}
+
+// What the service manager gave stays its own: it is only left alone.
+void Supervisor::settle_inheritance() {
+  const std::vector<int> unused =
+      replaces_a_master_ ? inherited_.retire(current_->listeners()) : std::vector<int>{};
+  inherited_.close();
+  report_.ready(fmt::format("{}", fmt::join(unused, ",")));
 }
 
 void Supervisor::on_failure(Generation& generation, const std::string& why) {
@@ -111,33 +145,8 @@ void Supervisor::on_failure(Generation& generation, const std::string& why) {
     return;
   }
   base::log_error("reload failed, the old configuration stays in use: {}", why);
+  record().end_change(memory::ChangeState::kFailed, why, loop_.clock().wall_ms());
   loop_.at_end_of_turn([this] { bury_empty_generations(); });
-}
-
-void Supervisor::reload() {
-  if (phase_ == Phase::kLeaving || current_ == nullptr) {
-    base::log_warn("HUP is ignored while {}", phase_ == Phase::kLeaving ? "leaving" : "starting");
-    return;
-  }
-  const std::string& prefix = current_->setup().prefix;
-  const auto path = settings::resolve_config_path(prefix, {});
-  auto setup = path ? make_setup(prefix, *path) : std::unexpected(path.error());
-  if (!setup) {
-    base::log_error("reload refused, the old configuration stays in use: {}", setup.error().what);
-    return;
-  }
-  auto listeners = Listeners::open(wanted_listeners((*setup)->settings), sockets_per_address(**setup),
-                                   current_->listeners());
-  if (!listeners) {
-    base::log_error("reload refused, the old configuration stays in use: {}", listeners.error().what);
-    return;
-  }
-  if (auto opened = open_error_log_of(**setup); !opened) base::log_error("{}", opened.error().what);
-  for (const std::string& warning : (*setup)->warnings) base::log_warn("{}", warning);
-  // Of two reloads in a row the last one counts.
-  if (next_ != nullptr) next_->stop();
-  next_ = &add_generation(std::move(*setup), std::move(*listeners));
-  next_->start();
 }
 
 void Supervisor::reopen_logs() {
@@ -155,12 +164,14 @@ void Supervisor::leave(bool gracefully) {
     exit_code_ = 1;
     report_.failed("stopped before it was ready");
   }
+  if (upgrade_) upgrade_->cancel("the old master was told to leave");
   phase_ = Phase::kLeaving;
+  if (slot_ != nullptr) slot_->state.store(memory::ChildState::kDraining);
   current_ = nullptr;
   next_ = nullptr;
   for (const auto& generation : generations_) {
     if (gracefully) {
-      generation->quit();
+      generation->quit(generation->listeners().retire({}));
     } else {
       generation->stop();
     }

@@ -17,6 +17,8 @@ int agent_main(channel::AgentContext&& context) {
       case channel::MessageKind::kStop:
         loop.stop();
         break;
+      case channel::MessageKind::kServe:
+        break;  // it has no clients
       case channel::MessageKind::kReady:
       case channel::MessageKind::kFailed:
         break;  // never sent by the master

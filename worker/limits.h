@@ -36,6 +36,16 @@ inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused 
 inline constexpr std::uint64_t kLingerBytesMax = 1 << 20;
 inline constexpr std::uint64_t kDefaultUpstreamTimeoutMs = 60'000;  // connect, send, read: nginx's default
 
+// --- leaving (worker/drain.h)
+// Handshakes that had begun when a port stopped taking new ones: a round trip of all but the farthest
+// clients.
+inline constexpr std::uint64_t kLastCallMs = 300;
+// An idle client of a leaving worker may still ask; a request that crosses the end of its connection is lost.
+inline constexpr std::uint64_t kDrainIdleMs = 1'000;
+inline constexpr std::uint64_t kDrainLingerMs = 1'000;
+// When worker_shutdown_timeout is over: for the last bytes to get out.
+inline constexpr std::uint64_t kPartingMs = 1'000;
+
 // --- connections
 // Accepted in one turn, so that one listener cannot starve the connections there are.
 inline constexpr int kAcceptsPerTurn = 64;

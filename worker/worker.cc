@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <vector>
@@ -7,16 +8,16 @@
 #include "shared/async/scope.h"
 #include "shared/base/keyring.h"
 #include "shared/base/log.h"
-#include "shared/base/process_title.h"
 #include "shared/event/loop.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/settings.h"
+#include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
+#include "worker/drain.h"
 #include "worker/first_load.h"
-#include "worker/open_store.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
@@ -27,8 +28,6 @@ namespace apisix::worker {
 namespace {
 
 using Purpose = channel::ListenSocket::Purpose;
-
-constexpr std::uint64_t kDrainLookMs = 20;
 
 route::RouterKind router_kind(settings::RouterKind kind) {
   switch (kind) {
@@ -69,15 +68,13 @@ class Worker {
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
         services_(loop_, options_, context_.slot.connections),
-        drain_look_(
-            loop_.timers(), [](void* self) { static_cast<Worker*>(self)->look_whether_drained(); }, this),
-        drain_end_(
-            loop_.timers(), [](void* self) { static_cast<Worker*>(self)->loop_.stop(); }, this),
+        drain_(services_, listeners_, [this] { loop_.stop(); }),
         scope_(loop_) {}
 
   int run() {
     context_.channel.start(
-        loop_, [this](const channel::Message& message) { on_message(message); }, [this] { loop_.stop(); });
+        loop_, [this](const channel::Message& message) { on_message(message); },
+        [this] { on_master_gone(); });
     if (auto status = open(); !status) return fail(status.error());
     scope_.spawn(load());
     loop_.run();
@@ -96,7 +93,7 @@ class Worker {
 
   base::Status open() {
     if (auto status = open_access_log(); !status) return status;
-    auto store = open_store(loop_, context_);
+    auto store = store::open_store(loop_, context_.settings, context_.prefix);
     if (!store) return std::unexpected(store.error());
     store_ = std::move(*store);
     auto config = resolve::configured_resolver(context_.settings);
@@ -161,7 +158,6 @@ class Worker {
       fail(status.error());
       co_return;
     }
-    for (auto& listener : listeners_) listener->start();
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
     const bool writes_list = settings::serves_admin_api(context_.settings) &&
                              !settings::reads_configuration_file(context_.settings);
@@ -175,13 +171,20 @@ class Worker {
     switch (message.kind) {
       case channel::MessageKind::kReopenLogs:
         return reopen_logs();
+      case channel::MessageKind::kServe:
+        return serve();
       case channel::MessageKind::kQuit:
-        return drain();
+        return drain_.begin(message.text, shutdown_timeout_ms());
       case channel::MessageKind::kStop:
         return loop_.stop();
       default:
         return;
     }
+  }
+
+  void serve() {
+    if (services_.draining) return;
+    for (auto& listener : listeners_) listener->start();
   }
 
   void reopen_logs() {
@@ -190,21 +193,16 @@ class Worker {
     if (auto done = access_log_->reopen(); !done) base::log_error("{}", done.error().what);
   }
 
-  // No new clients; idle ones go now, busy ones after their response, what is left when the time is over.
-  void drain() {
-    if (services_.draining) return;
-    services_.draining = true;
-    base::set_process_title("worker process is shutting down");
-    for (auto& listener : listeners_) listener->stop();
-    services_.connections.drain();
-    const std::int64_t limit = context_.settings.nginx_config.worker_shutdown_timeout_ms;
-    if (limit > 0) drain_end_.set_after_ms(static_cast<std::uint64_t>(limit));
-    look_whether_drained();
+  std::uint64_t shutdown_timeout_ms() const {
+    return static_cast<std::uint64_t>(context_.settings.nginx_config.worker_shutdown_timeout_ms);
   }
 
-  void look_whether_drained() {
-    if (services_.connections.size() == 0) return loop_.stop();
-    drain_look_.set_after_ms(kDrainLookMs);
+  // Killed, most likely. A new master can start beside us: nobody needs our ports, and nobody would ever stop
+  // us.
+  void on_master_gone() {
+    base::log(base::LogLevel::kAlert, "the master process is gone: draining");
+    const std::uint64_t limit_ms = shutdown_timeout_ms();
+    drain_.begin({}, limit_ms == 0 ? channel::kOrphanLimitMs : std::min(limit_ms, channel::kOrphanLimitMs));
   }
 
   static void on_vanished(void* self, const resolve::ResolvedHost&,
@@ -226,8 +224,7 @@ class Worker {
   std::unique_ptr<admin::AdminService> admin_;
   control::ControlService control_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
-  event::Timer drain_look_;
-  event::Timer drain_end_;
+  Drain drain_;
   async::Scope scope_;
   int exit_code_ = 0;
 };

@@ -13,6 +13,7 @@ constexpr std::array kCommands = {
     Command{"quit", "stop the apisix server gracefully", run_quit},
     Command{"restart", "restart the apisix server", run_restart},
     Command{"reload", "reload the apisix server", run_reload},
+    Command{"upgrade", "replace the running binary by the one at its path, closing no port", run_upgrade},
     Command{"test", "test the configuration", run_test},
     Command{"routes", "list the routes of the store, or one: routes [ID] [--json]", run_routes},
     Command{"services", "list the services of the store, or one: services [ID] [--json]", run_services},

@@ -15,6 +15,7 @@ int run_help(const Invocation&) {
   -p, --prefix DIR    the folder with conf/, logs/ and data/ (default: the current folder when it has
                       conf/config.yaml, else /usr/local/apisix)
       --foreground    start: stay attached to the terminal
+      --timeout S     start, reload, upgrade: give up when the gateway is not ready after S seconds (60)
   -v, --verbose       version: say more
 
 exit codes: 0 done, 1 failed (standard error says why), 2 unknown action or option)");

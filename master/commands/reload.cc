@@ -1,10 +1,34 @@
-// apisix reload: checks the new config.yaml here, where somebody reads the answer, then tells the master.
+// apisix reload: checks the new config.yaml here, where somebody reads the answer, then tells the master and
+// waits until the new configuration serves, or the master says why it does not.
 #include <csignal>
 
+#include "master/change_report.h"
 #include "master/document.h"
 #include "master/running.h"
 
 namespace apisix::master {
+namespace {
+
+// Beyond the master's own limit for a generation to be ready.
+constexpr std::uint64_t kPatienceMs = 5'000;
+
+int reload_and_wait(const Invocation& in) {
+  auto report = ChangeReport::of(in.prefix);
+  if (!report && report.error().code == base::ErrorCode::kUnavailable) return failed(report.error());
+  if (!report) {
+    // An nginx-based APISIX, or a master of another layout: it can be told, but not be watched.
+    const auto sent = signal_master(in.prefix, SIGHUP);
+    return sent ? kExitDone : failed(sent.error());
+  }
+  const auto changed = report->change(SIGHUP, in.timeout_ms + kPatienceMs);
+  if (changed) return kExitDone;
+  base::Error error = changed.error();
+  if (error.code == base::ErrorCode::kUnavailable)
+    error.what = "not reloaded, the old configuration stays in use: " + error.what;
+  return failed(error);
+}
+
+}  // namespace
 
 int run_reload(const Invocation& in) {
   const auto path = current_config(in);
@@ -19,8 +43,7 @@ int run_reload(const Invocation& in) {
   if (!in.config.empty()) {
     if (const auto chosen = choose_config(in); !chosen) return failed(chosen.error());
   }
-  const auto sent = signal_master(in.prefix, SIGHUP);
-  return sent ? kExitDone : failed(sent.error());
+  return reload_and_wait(in);
 }
 
 }  // namespace apisix::master

@@ -1,34 +1,45 @@
 // apisix stop: returns when all processes are gone, so that the ports are free. apisix quit only starts the
-// draining, which may take minutes. Stopping what does not run is no failure, as with APISIX.
+// draining, which may take minutes. Stopping what does not run is no failure, as with APISIX. While an old
+// master still drains after an upgrade, it is meant too.
+#include <cerrno>
 #include <csignal>
 
+#include "master/masters.h"
 #include "master/pid_file.h"
 #include "master/running.h"
 
 namespace apisix::master {
 namespace {
 
-int leave(const Invocation& in, int signal_number) {
+int leave(const Invocation& in, const std::vector<pid_t>& masters, int signal_number) {
   forget_customized_config(in.prefix);
-  const auto sent = signal_master(in.prefix, signal_number);
-  if (sent) return kExitDone;
-  const int exit_code = failed(sent.error());
-  return sent.error().code == base::ErrorCode::kNotFound ? kExitDone : exit_code;
+  if (masters.empty()) {
+    const auto sent = signal_master(in.prefix, signal_number);
+    if (sent) return kExitDone;
+    const int exit_code = failed(sent.error());
+    return sent.error().code == base::ErrorCode::kNotFound ? kExitDone : exit_code;
+  }
+  int exit_code = kExitDone;
+  for (const pid_t pid : masters) {
+    if (::kill(pid, signal_number) == 0 || errno == ESRCH) continue;
+    const auto error = base::system_error("cannot signal process " + std::to_string(pid), errno).error();
+    exit_code = failed(error);
+  }
+  return exit_code;
 }
 
 }  // namespace
 
 int run_stop(const Invocation& in) {
-  const PidFile::Holder holder = PidFile::holder(in.prefix);
-  const int exit_code = leave(in, SIGTERM);
-  if (exit_code == kExitDone && holder.kind == PidFile::Holder::Kind::kRunning) {
-    PidFile::wait_until_gone(in.prefix, holder.pid);
-  }
-  return exit_code;
+  const std::vector<pid_t> masters = masters_of(in.prefix);
+  const int exit_code = leave(in, masters, SIGTERM);
+  if (exit_code != kExitDone) return exit_code;
+  for (const pid_t pid : masters) PidFile::wait_until_gone(in.prefix, pid);
+  return kExitDone;
 }
 
 int run_quit(const Invocation& in) {
-  return leave(in, SIGQUIT);
+  return leave(in, masters_of(in.prefix), SIGQUIT);
 }
 
 }  // namespace apisix::master

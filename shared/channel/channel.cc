@@ -15,7 +15,7 @@ namespace {
 
 bool is_known(unsigned char kind) {
   return kind >= static_cast<unsigned char>(MessageKind::kReady) &&
-         kind <= static_cast<unsigned char>(MessageKind::kReopenLogs);
+         kind <= static_cast<unsigned char>(MessageKind::kServe);
 }
 
 struct Packet {

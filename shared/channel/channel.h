@@ -22,12 +22,14 @@ namespace apisix::channel {
 
 enum class MessageKind : unsigned char {
   // child -> master
-  kReady = 1,  // listening, and the whole configuration is loaded
+  kReady = 1,  // the whole configuration is loaded; takes no connections yet
   kFailed,     // cannot become Ready; text says why. The child exits by itself afterwards.
   // master -> child
-  kQuit,        // drain: accept nothing new, finish what is in flight, then exit
+  kQuit,        // drain: accept nothing new, finish what is in flight, then exit. The text names sockets
+                // ("7,8") that nobody takes over: what waits in them is accepted before they are closed.
   kStop,        // exit now
   kReopenLogs,  // the log files were rotated
+  kServe,       // the generation is complete: accept connections. Sent once to each Ready child.
 };
 
 struct Message {

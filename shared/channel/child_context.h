@@ -12,6 +12,11 @@
 
 namespace apisix::channel {
 
+// How long a child may outlive its master: it finishes what its clients wait for. A child that cannot even
+// end itself is ended by an alarm, kOrphanGraceS later.
+inline constexpr std::uint64_t kOrphanLimitMs = 30'000;
+inline constexpr unsigned kOrphanGraceS = 5;
+
 struct ListenSocket {
   enum class Purpose : unsigned char { kProxy, kProxyTls, kAdmin, kControl, kStatus, kMetrics };
 

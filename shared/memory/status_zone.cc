@@ -1,13 +1,18 @@
 #include "shared/memory/status_zone.h"
 
+#include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <new>
+
+#include <fcntl.h>
 
 namespace apisix::memory {
 namespace {
 
 constexpr std::uint32_t kKind = 6;
-constexpr std::uint32_t kLayoutVersion = 1;
+constexpr std::uint32_t kLayoutVersion = 2;
 
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -31,11 +36,13 @@ void clear(StatusSlot& slot) {
 }  // namespace
 
 base::Result<StatusZone> StatusZone::create() {
-  auto zone = Zone::create("status", sizeof(Layout));
+  auto zone = Zone::create(kName, sizeof(Layout));
   if (!zone) return std::unexpected(zone.error());
   new (zone->data()) Layout{};
   zone->seal(ZoneHeader::fingerprint(kKind, kLayoutVersion, sizeof(Layout)));
-  return StatusZone(std::move(*zone));
+  StatusZone out(std::move(*zone));
+  out.layout().master.started_at_ms.store(wall_now_ms());
+  return out;
 }
 
 base::Result<StatusZone> StatusZone::open(Zone zone) {
@@ -43,6 +50,26 @@ base::Result<StatusZone> StatusZone::open(Zone zone) {
     return std::unexpected(checked.error());
   }
   return StatusZone(std::move(zone));
+}
+
+base::Result<StatusZone> StatusZone::look_into(std::int32_t master_pid) {
+  const std::string folder = "/proc/" + std::to_string(master_pid) + "/fd";
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    std::error_code ignored;
+    const std::string target = std::filesystem::read_symlink(entry.path(), ignored).string();
+    if (!target.starts_with(std::string("/memfd:apisix-") + kName + " ")) continue;
+    base::UniqueFd fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) {
+      return base::system_error("cannot open the status zone of process " + std::to_string(master_pid),
+                                errno);
+    }
+    auto zone = Zone::open_to_read(kName, std::move(fd));
+    return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
+  }
+  if (error) return base::system_error("cannot read " + folder, error.value());
+  return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
+                    "process " + std::to_string(master_pid) + " has no status zone");
 }
 
 StatusSlot* StatusZone::claim(ChildRole role, std::uint16_t index, std::uint32_t generation) {
@@ -61,12 +88,22 @@ StatusSlot* StatusZone::claim(ChildRole role, std::uint16_t index, std::uint32_t
 
 void StatusZone::reclaim(StatusSlot& slot) {
   Layout& all = layout();
-  all.sequence.fetch_add(1);
+  all.begun.fetch_add(1);
   all.accepted.fetch_add(slot.connections.accepted.get());
   all.handled.fetch_add(slot.connections.handled.get());
   all.requests.fetch_add(slot.connections.requests.get());
   clear(slot);
-  all.sequence.fetch_add(1);
+  all.ended.fetch_add(1);
+}
+
+std::vector<StatusSlot*> StatusZone::slots_of_the_dead() const {
+  std::vector<StatusSlot*> out;
+  for (StatusSlot& slot : layout().slots) {
+    const pid_t pid = slot.pid.load();
+    if (slot.state.load() == ChildState::kFree || pid <= 0) continue;
+    if (::kill(pid, 0) != 0 && errno == ESRCH) out.push_back(&slot);
+  }
+  return out;
 }
 
 Totals StatusZone::sum() const {
@@ -86,12 +123,12 @@ Totals StatusZone::sum() const {
 }
 
 Totals StatusZone::totals() const {
-  // The tries are bounded: a master killed inside reclaim() leaves the sequence odd for ever.
+  // The tries are bounded: a master killed inside reclaim() leaves the marks different for ever.
   Totals out;
   for (int i = 0; i < 100; ++i) {
-    const std::uint32_t before = layout().sequence.load();
+    const std::uint32_t before = layout().ended.load();
     out = sum();
-    if (before % 2 == 0 && layout().sequence.load() == before) break;
+    if (layout().begun.load() == before) break;
   }
   return out;
 }

@@ -3,18 +3,24 @@
 // of the whole instance never goes back when a worker crashes or a generation is retired.
 //
 //   kFree -> kStarting -> kReady -> kDraining -> kFree
+//               ^------------ kGone <-'  (died; will be started again)
+//
+// While one binary replaces another, two masters claim and reclaim in the same zone.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "shared/memory/master_record.h"
 #include "shared/memory/zone.h"
 
 namespace apisix::memory {
 
-enum class ChildRole : std::uint8_t { kWorker, kAgent };
-enum class ChildState : std::uint8_t { kFree, kStarting, kReady, kDraining };
+// The master has a slot too, so that all of an instance can be found while one binary replaces another.
+enum class ChildRole : std::uint8_t { kWorker, kAgent, kMaster };
+enum class ChildState : std::uint8_t { kFree, kStarting, kReady, kDraining, kGone };
 
 // Only its owner writes a Tally, so that adding needs no locked instruction.
 class Tally {
@@ -71,11 +77,20 @@ class StatusZone {
 
   static base::Result<StatusZone> create();
   static base::Result<StatusZone> open(Zone zone);
+  // That of a running master, to look at: nothing can be changed. kNotFound when it has none, kIo when it
+  // cannot be opened (only root and the master's own user may).
+  static base::Result<StatusZone> look_into(std::int32_t master_pid);
+  static constexpr const char* kName = "status";
+
+  MasterRecord& master() { return layout().master; }
+  const MasterRecord& master() const { return layout().master; }
 
   // Master only. Null when all slots are taken.
   StatusSlot* claim(ChildRole role, std::uint16_t index, std::uint32_t generation);
   // Master only, once the child is dead: keeps its totals and frees the slot.
   void reclaim(StatusSlot& slot);
+  // Master only: the slots that a master which was killed left behind, to be reclaimed.
+  std::vector<StatusSlot*> slots_of_the_dead() const;
 
   // All slots; skip those whose state is kFree.
   std::span<const StatusSlot> slots() const { return layout().slots; }
@@ -90,7 +105,9 @@ class StatusZone {
  private:
   struct Layout {
     ZoneHeader zone;
-    std::atomic<std::uint32_t> sequence;  // odd while reclaim() moves totals
+    MasterRecord master;
+    std::atomic<std::uint32_t> begun;  // differs from `ended` while reclaim() moves totals
+    std::atomic<std::uint32_t> ended;
     std::atomic<std::uint64_t> accepted;  // of the dead
     std::atomic<std::uint64_t> handled;
     std::atomic<std::uint64_t> requests;

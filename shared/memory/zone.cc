@@ -10,8 +10,8 @@
 
 namespace apisix::memory {
 
-base::Result<Zone> Zone::map(const std::string& name, base::UniqueFd fd, std::size_t bytes) {
-  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
+base::Result<Zone> Zone::map(const std::string& name, base::UniqueFd fd, std::size_t bytes, int protection) {
+  void* data = ::mmap(nullptr, bytes, protection, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (data == MAP_FAILED) {
     return base::system_error("cannot map the shared memory zone \"" + name + "\"", errno);
   }
@@ -23,15 +23,23 @@ base::Result<Zone> Zone::create(const std::string& name, std::size_t bytes) {
   base::UniqueFd fd(::memfd_create(("apisix-" + name).c_str(), MFD_CLOEXEC));
   if (!fd) return base::system_error(doing, errno);
   if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) return base::system_error(doing, errno);
-  return map(name, std::move(fd), bytes);
+  return map(name, std::move(fd), bytes, PROT_READ | PROT_WRITE);
 }
 
 base::Result<Zone> Zone::open(const std::string& name, base::UniqueFd fd) {
+  return map_all(name, std::move(fd), PROT_READ | PROT_WRITE);
+}
+
+base::Result<Zone> Zone::open_to_read(const std::string& name, base::UniqueFd fd) {
+  return map_all(name, std::move(fd), PROT_READ);
+}
+
+base::Result<Zone> Zone::map_all(const std::string& name, base::UniqueFd fd, int protection) {
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0 || info.st_size < static_cast<off_t>(sizeof(ZoneHeader))) {
     return base::invalid("the inherited descriptor of the shared memory zone \"" + name + "\" is none");
   }
-  return map(name, std::move(fd), static_cast<std::size_t>(info.st_size));
+  return map(name, std::move(fd), static_cast<std::size_t>(info.st_size), protection);
 }
 
 Zone::Zone(Zone&& other) noexcept

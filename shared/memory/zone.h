@@ -31,6 +31,8 @@ class Zone {
   static base::Result<Zone> create(const std::string& name, std::size_t bytes);
   // Maps a zone that another binary made, from a descriptor that was inherited; takes the descriptor.
   static base::Result<Zone> open(const std::string& name, base::UniqueFd fd);
+  // The same, only to look at: writing to it is a fault.
+  static base::Result<Zone> open_to_read(const std::string& name, base::UniqueFd fd);
   ~Zone();
   Zone(Zone&& other) noexcept;
   Zone& operator=(Zone&&) = delete;
@@ -58,7 +60,9 @@ class Zone {
  private:
   Zone(std::string name, base::UniqueFd fd, void* data, std::size_t bytes)
       : name_(std::move(name)), fd_(std::move(fd)), data_(data), bytes_(bytes) {}
-  static base::Result<Zone> map(const std::string& name, base::UniqueFd fd, std::size_t bytes);
+  static base::Result<Zone> map(const std::string& name, base::UniqueFd fd, std::size_t bytes,
+                                int protection);
+  static base::Result<Zone> map_all(const std::string& name, base::UniqueFd fd, int protection);
 
   std::string name_;
   base::UniqueFd fd_;

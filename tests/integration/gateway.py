@@ -149,10 +149,11 @@ class Gateway:
     """One instance: a prefix with conf/, logs/ and data/, its ports, and the commands of the program.
 
     `config` is merged over default_config(). `env` is added to the environment of every command. `user` runs the
-    commands, and owns the prefix (only root can have another user than itself).
+    commands, and owns the prefix (only root can have another user than itself). `binary` runs instead of BINARY.
     """
 
-    def __init__(self, config=None, workers=1, admin_key=ADMIN_KEY, env=None, user=None):
+    def __init__(self, config=None, workers=1, admin_key=ADMIN_KEY, env=None, user=None, binary=BINARY):
+        self.binary = binary
         self.prefix = Path(tempfile.mkdtemp(prefix="apisix-test-"))
         self.prefix.chmod(0o755)  # the workers' user has to enter it
         self.admin_key = admin_key
@@ -224,7 +225,7 @@ class Gateway:
         """Runs `apisix ARGUMENTS -p PREFIX` to its end; a CompletedProcess with text in stdout and stderr."""
         # Not pipes: a daemon that keeps them open must not make us wait.
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-            done = subprocess.run([BINARY, *arguments, "-p", self.prefix], stdin=subprocess.DEVNULL, stdout=out,
+            done = subprocess.run([self.binary, *arguments, "-p", self.prefix], stdin=subprocess.DEVNULL, stdout=out,
                                   stderr=err, env=self.environment(), timeout=timeout_s, check=False, user=self.user)
             out.seek(0)
             err.seek(0)

@@ -25,7 +25,8 @@ ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::start() {
   watch_.start(socket_.fd());
-  timer_.set_after_ms(services().options.client_header_timeout_ms);
+  timer_.set_after_ms(services().draining ? limits::kDrainIdleMs
+                                          : services().options.client_header_timeout_ms);
   on_readable();
 }
 
@@ -268,7 +269,7 @@ void ClientConnection::start_linger() {
   unread_ = {};
   input_.reset();
   watch_.want_read(true);
-  timer_.set_after_ms(limits::kLingerMs);
+  timer_.set_after_ms(services().draining ? limits::kDrainLingerMs : limits::kLingerMs);
 }
 
 void ClientConnection::become_tunnel() {
@@ -294,13 +295,22 @@ void ClientConnection::on_timer(void* self) {
     connection.stream_->on_client_timeout();
     return;
   }
+  if (connection.services().draining && connection.state_ == State::kIdle) return connection.start_linger();
   connection.close();
 }
 
-// A request that is in the socket already, sent before the client could know, is served.
+// A request may be on its way, sent before the client could know: it is served, and its answer says that it
+// was the last one.
 void ClientConnection::drain() {
-  if (state_ == State::kIdle) on_readable();
-  if (state_ == State::kIdle) close();
+  if (state_ == State::kIdle) timer_.set_after_ms(limits::kDrainIdleMs);
+}
+
+void ClientConnection::part() {
+  if (state_ == State::kIdle || state_ == State::kHead) {
+    start_linger();
+  } else if (stream_ != nullptr) {
+    stream_->part();
+  }
 }
 
 void ClientConnection::close(bool by_reset) {

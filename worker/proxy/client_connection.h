@@ -58,8 +58,10 @@ class ClientConnection {
   const Listener& listener() const { return listener_; }
   const plugin::ClientInfo& info() const { return info_; }
   bool peer_closed() const { return peer_closed_; }
-  // Drain: closes it when idle; a busy one closes after its response.
+  // The worker leaves: an idle one is ended if it stays idle; a busy one closes after its response.
   void drain();
+  // It leaves now: what can be answered shortly is, and the rest ends.
+  void part();
   // Ends it without ceremony. By a reset the client reads an error instead of an end.
   void close(bool by_reset = false);
 

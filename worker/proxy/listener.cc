@@ -45,33 +45,42 @@ void Listener::start() {
 
 // The descriptor is this process's copy: while it is open, the kernel queues clients that nobody would take.
 void Listener::stop() {
+  if (fd_ < 0) return;
   retry_.cancel();
   watch_.stop();
   net::Socket(std::exchange(fd_, -1)).close();
+}
+
+void Listener::empty_and_stop() {
+  while (fd_ >= 0 && accept_some()) {
+  }
+  stop();
 }
 
 void Listener::on_event(void* self, bool, bool) {
   static_cast<Listener*>(self)->accept_some();
 }
 
-void Listener::accept_some() {
+bool Listener::accept_some() {
   for (int i = 0; i < limits::kAcceptsPerTurn; ++i) {
     // Operators get in even then.
     if (service_ == nullptr &&
         services_.connections.size() + services_.pool.open() >= services_.options.connections_max) {
       base::log(base::LogLevel::kAlert, "{} worker_connections are not enough, no new ones for {} ms",
                 services_.options.connections_max, kRetryAcceptMs);
-      return pause();
+      pause();
+      return false;
     }
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      if (errno == EAGAIN) return;
+      if (errno == EAGAIN) return false;
       if (is_transient(errno)) continue;
       base::log(base::LogLevel::kCrit, "{}, no new connections for {} ms",
                 base::system_error("accept4() failed", errno).error().what, kRetryAcceptMs);
-      return pause();
+      pause();
+      return false;
     }
     services_.tallies.accepted.add();
     services_.tallies.active.add();
@@ -79,6 +88,7 @@ void Listener::accept_some() {
     services_.connections.add(*connection);
     connection->start();
   }
+  return true;
 }
 
 // No descriptors or connections left: the backlog keeps the clients until descriptors are free again.

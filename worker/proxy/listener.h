@@ -19,14 +19,19 @@ class Listener {
   void start();
   // For good: closes this process's copy of the socket.
   void stop();
+  // Takes the clients that wait in the socket, then stops.
+  void empty_and_stop();
 
+  int fd() const { return fd_; }
+  bool is_serving() const { return watch_.wants_read() || retry_.is_set(); }
   Services& services() const { return services_; }
   LocalService* service() const { return service_; }
   std::uint16_t port() const { return port_; }
 
  private:
   static void on_event(void* self, bool readable, bool writable);
-  void accept_some();
+  // False: nobody waits any more, or nobody can be taken now.
+  bool accept_some();
   void pause();
 
   Services& services_;

@@ -37,12 +37,21 @@ void ConnectionList::add(ClientConnection& connection) {
   ++size_;
 }
 
-void ConnectionList::drain() {
+template <typename Action>
+void ConnectionList::for_each(Action action) {
   for (ClientConnection* connection = first_; connection != nullptr;) {
     ClientConnection* next = connection->next_;
-    connection->drain();
+    action(*connection);
     connection = next;
   }
+}
+
+void ConnectionList::drain() {
+  for_each([](ClientConnection& connection) { connection.drain(); });
+}
+
+void ConnectionList::part() {
+  for_each([](ClientConnection& connection) { connection.part(); });
 }
 
 void ConnectionList::bury(ClientConnection& connection) {

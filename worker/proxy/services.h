@@ -37,8 +37,10 @@ class ConnectionList {
   void add(ClientConnection& connection);
   void bury(ClientConnection& connection);
   void bury(std::unique_ptr<Stream> stream);
-  // Closes the idle ones.
+  // The worker leaves: idle ones go soon, busy ones after their response.
   void drain();
+  // It leaves now.
+  void part();
   // Closes and deletes all of them: before the listeners that they refer to go.
   void close_all();
   std::uint64_t size() const { return size_; }
@@ -46,6 +48,8 @@ class ConnectionList {
  private:
   event::Loop& loop_;
   ClientConnection* first_ = nullptr;
+  template <typename Action>
+  void for_each(Action action);
   void arm_burial();
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::unique_ptr<Stream>> streams_;

@@ -247,6 +247,15 @@ void Stream::on_client_timeout() {
   reply_error_page(408);
 }
 
+void Stream::part() {
+  if (state_ == State::kTunnel) return end_tunnel();
+  if (state_ == State::kDone || response_complete_) return;  // on its way out
+  if (response_started_) return abort_response();
+  forward_.abort();
+  keep_alive_ = false;
+  reply_error_page(503);
+}
+
 void Stream::send_continue_if_expected() {
   if (continue_sent_ || response_started_ || !request_.head->expect_continue) return;
   if (request_body_.done() || !client_.unread().empty()) return;  // it did not wait

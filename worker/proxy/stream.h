@@ -59,6 +59,8 @@ class Stream final : private plugin::RequestIo {
   // The client closed its side. Only a tunnel has a use for the other one.
   void on_client_closed();
   void on_client_timeout();
+  // The worker leaves now.
+  void part();
   bool waits_for_body() const;
   // It waits from now on; returns how many milliseconds at most, by client_body_timeout and the lowest rate.
   std::uint64_t begin_body_wait();

@@ -19,7 +19,12 @@ using State = Generation::State;
 
 void wait_for_end(channel::ChildEnd& channel) {
   event::Loop loop;
-  channel.start(loop, [&](const channel::Message&) { loop.stop(); }, [&] { loop.stop(); });
+  channel.start(
+      loop,
+      [&](const channel::Message& message) {
+        if (message.kind != MessageKind::kServe) loop.stop();
+      },
+      [&] { loop.stop(); });
   loop.run();
 }
 
@@ -58,10 +63,11 @@ int drains_for_ever(channel::WorkerContext&& context) {
 class GenerationTest : public ::testing::Test {
  protected:
   std::unique_ptr<Generation> make(int (*worker)(channel::WorkerContext&&), int workers = 2,
-                                   std::int64_t drain_ms = 60'000) {
+                                   std::int64_t drain_ms = 60'000, std::uint64_t ready_ms = 60'000) {
     roles.worker = worker;
     auto setup = std::make_unique<master::Setup>();
     setup->workers = workers;
+    setup->ready_timeout_ms = ready_ms;
     setup->settings.nginx_config.worker_shutdown_timeout_ms = drain_ms;
     return std::make_unique<Generation>(
         loop, zones, std::move(setup), Listeners{}, 1,
@@ -112,7 +118,7 @@ TEST_F(GenerationTest, ServesWhenAllWorkersAndThenTheAgentAreReady) {
   EXPECT_EQ(pids(memory::ChildRole::kWorker).size(), 3u);
   EXPECT_EQ(pids(memory::ChildRole::kAgent).size(), 1u);
 
-  generation->quit();
+  generation->quit({});
   run_until(*generation, [&] { return generation->is_empty(); });
   EXPECT_EQ(generation->state(), State::kDraining) << "nobody had to be stopped";
   EXPECT_EQ(ready, 1);
@@ -177,16 +183,60 @@ TEST_F(GenerationTest, WorkerThatDrainsTooLongIsStopped) {
   auto generation = make(drains_for_ever, 1, 50);
   generation->start();
   run_until(*generation, [&] { return ready > 0; });
-  generation->quit();
+  generation->quit({});
   run_until(*generation, [&] { return generation->is_empty(); });
   EXPECT_EQ(generation->state(), State::kStopping);
+}
+
+// Ready, but nobody serves before all are: what a complete generation is told.
+int counts_serve_messages(channel::WorkerContext&& context) {
+  if (context.worker_index == 1) ::usleep(50'000);
+  if (!context.channel.send(MessageKind::kReady)) return 1;
+  event::Loop loop;
+  context.channel.start(
+      loop,
+      [&](const channel::Message& message) {
+        if (message.kind != MessageKind::kServe) return loop.stop();
+        context.slot.connections.requests.add(1);
+        for (const auto& slot : context.zones.status.slots()) {
+          if (slot.state.load() == memory::ChildState::kStarting) context.slot.connections.requests.add(1000);
+        }
+      },
+      [&] { loop.stop(); });
+  loop.run();
+  return 0;
+}
+
+TEST_F(GenerationTest, NobodyServesBeforeAllAreReadyAndALaterOneServesAtOnce) {
+  auto generation = make(counts_serve_messages, 2);
+  generation->start();
+  // 5 are the agent's.
+  run_until(*generation, [&] { return zones.status.totals().requests >= 7; });
+  EXPECT_EQ(zones.status.totals().requests, 7u) << "one message each, when nobody was starting any more";
+  ::kill(pids(memory::ChildRole::kWorker)[0], SIGKILL);
+  run_until(*generation, [&] { return zones.status.totals().requests >= 8; });
+  EXPECT_EQ(ready, 1);
+  end(*generation);
+}
+
+int never_ready(channel::WorkerContext&& context) {
+  wait_for_end(context.channel);
+  return 0;
+}
+
+TEST_F(GenerationTest, LoadingHasATimeLimit) {
+  auto generation = make(never_ready, 2, 60'000, 50);
+  generation->start();
+  run_until(*generation, [&] { return generation->is_empty() && !failures.empty(); });
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_EQ(failures[0], "not ready within 1 s: 0 of 2 processes have loaded their configuration");
 }
 
 TEST_F(GenerationTest, NoShutdownTimeoutMeansNoLimit) {
   auto generation = make(drains_for_ever, 1, 0);
   generation->start();
   run_until(*generation, [&] { return ready > 0; });
-  generation->quit();
+  generation->quit({});
   for (int i = 0; i < 20; ++i) loop.run_once(10);
   EXPECT_EQ(generation->state(), State::kDraining);
   EXPECT_FALSE(generation->is_empty());

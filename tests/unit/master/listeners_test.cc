@@ -95,6 +95,99 @@ TEST(Listeners, WildcardMayReplaceAnAddressOfTheSamePort) {
   EXPECT_TRUE(second) << second.error().what;
 }
 
+// A connection attempt to `port`; non-blocking when it should not be waited for.
+base::UniqueFd connect_to(std::uint16_t port, int flags = 0) {
+  base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | flags, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
+      errno != EINPROGRESS) {
+    fd.reset();
+  }
+  return fd;
+}
+
+int accept_all(const Listeners& listeners) {
+  int count = 0;
+  for (const int fd : listeners.fds()) {
+    while (base::UniqueFd client{::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK)}) ++count;
+  }
+  return count;
+}
+
+TEST(Listeners, SocketThatJoinsOthersGetsConnectionsOnlyWhenItListens) {
+  const auto port = free_port();
+  const auto first = Listeners::open(wanted(port), 1, {});
+  ASSERT_TRUE(first);
+  auto second = Listeners::open(wanted(port), 8, *first);
+  ASSERT_TRUE(second);
+  std::vector<base::UniqueFd> clients;
+  for (int i = 0; i < 40; ++i) clients.push_back(connect_to(port));
+  EXPECT_EQ(accept_all(*first), 40) << "the old worker gets all of them";
+  second->start_listening();
+  for (int i = 0; i < 100; ++i) clients.push_back(connect_to(port));
+  EXPECT_LT(accept_all(*first), 100);
+  EXPECT_GT(accept_all(*second), 0);
+}
+
+TEST(Listeners, RetiredSocketKeepsWhoWaitsAndTakesNobodyNew) {
+  const auto port = free_port();
+  auto listeners = Listeners::open(wanted(port), 2, {});
+  ASSERT_TRUE(listeners);
+  const auto waiting = connect_to(port);
+  ASSERT_TRUE(waiting);
+  EXPECT_TRUE(listeners->retire(*listeners).empty()) << "its successor has the same sockets";
+  ASSERT_EQ(listeners->retire({}), listeners->fds());
+  const auto late = connect_to(port, SOCK_NONBLOCK);
+  EXPECT_EQ(accept_all(*listeners), 1);
+  listeners->close();
+  char byte = 0;
+  EXPECT_EQ(::recv(late.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN) << "not connected, and not reset either";
+}
+
+std::vector<base::UniqueFd> duplicates_of(const std::vector<int>& fds) {
+  std::vector<base::UniqueFd> out;
+  for (const int fd : fds) out.emplace_back(::dup(fd));
+  return out;
+}
+
+TEST(Listeners, InheritedSocketsAreUsedForTheirAddress) {
+  const auto port = free_port();
+  auto old = Listeners::open(wanted(port), 2, {});
+  ASSERT_TRUE(old);
+  const auto inherited = Listeners::adopt(duplicates_of(old->fds()));
+  EXPECT_TRUE(inherited.notes().empty());
+  EXPECT_EQ(inherited.fds().size(), 2u);
+  const auto mine = Listeners::open(wanted(port), 2, inherited);
+  ASSERT_TRUE(mine) << mine.error().what;
+  EXPECT_EQ(mine->fds(), inherited.fds());
+}
+
+TEST(Listeners, WhatIsNoListeningSocketIsNotInherited) {
+  std::vector<base::UniqueFd> fds;
+  fds.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+  fds.emplace_back(::socket(AF_INET, SOCK_DGRAM, 0));
+  fds.emplace_back(::dup(STDIN_FILENO));
+  const auto inherited = Listeners::adopt(std::move(fds));
+  EXPECT_TRUE(inherited.fds().empty());
+  EXPECT_EQ(inherited.notes().size(), 3u);
+}
+
+TEST(Listeners, InheritedSocketThatAllowsNoOtherIsShared) {
+  const base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));  // without SO_REUSEPORT: as systemd's
+  ASSERT_EQ(::listen(socket.get(), 5), 0);                         // binds to a free port
+  const auto inherited = Listeners::adopt(duplicates_of({socket.get()}));
+  const std::vector<WantedListener> any = {{settings::Listen{.ip = "0.0.0.0", .port = port_of(socket.get())},
+                                            Purpose::kProxy, "apisix.node_listen"}};
+  const auto mine = Listeners::open(any, 4, inherited);
+  ASSERT_TRUE(mine) << mine.error().what;
+  EXPECT_EQ(mine->fds().size(), 1u);
+  EXPECT_EQ(mine->share_of(3, 4).size(), 1u);
+}
+
 TEST(WantedListeners, DefaultsAreThoseOfApisix) {
   std::vector<std::string> texts;
   for (const auto& item : wanted_listeners(settings::Settings{})) texts.push_back(address_text(item.listen));

@@ -51,6 +51,33 @@ TEST_F(PidFileTest, HolderIsRunningUntilItRemovesTheFile) {
   EXPECT_FALSE(std::filesystem::exists(PidFile::path(prefix)));
 }
 
+TEST_F(PidFileTest, GivesItsNameToASuccessorAndTakesItBack) {
+  auto old = PidFile::take(prefix);
+  ASSERT_TRUE(old && old->write() && old->set_aside());
+  EXPECT_EQ(PidFile::holder(prefix).kind, Kind::kNobody);
+  EXPECT_EQ(PidFile::old_holder(prefix).kind, Kind::kRunning);
+  EXPECT_EQ(PidFile::old_holder(prefix).pid, ::getpid());
+  {
+    auto fresh = PidFile::take(prefix);
+    ASSERT_TRUE(fresh && fresh->write()) << "the names are not in each other's way";
+    fresh->remove();
+  }
+  ASSERT_TRUE(old->put_back());
+  EXPECT_EQ(PidFile::holder(prefix).kind, Kind::kRunning);
+  EXPECT_EQ(PidFile::old_holder(prefix).kind, Kind::kNobody);
+}
+
+TEST_F(PidFileTest, RemovesNobodyElsesFile) {
+  auto first = PidFile::take(prefix);
+  ASSERT_TRUE(first && first->set_aside());
+  auto second = PidFile::take(prefix);
+  ASSERT_TRUE(second && second->write() && second->set_aside()) << "takes the name of the old one's";
+  first->remove();
+  EXPECT_EQ(PidFile::old_holder(prefix).kind, Kind::kRunning);
+  second->remove();
+  EXPECT_EQ(PidFile::old_holder(prefix).kind, Kind::kNobody);
+}
+
 TEST_F(PidFileTest, LivePidOfAnotherProgramIsStale) {
   leave_behind(std::to_string(::getpid()) + "\n");
   EXPECT_EQ(PidFile::holder(prefix).kind, Kind::kStale);

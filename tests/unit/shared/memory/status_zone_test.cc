@@ -9,6 +9,11 @@
 namespace apisix::memory {
 namespace {
 
+base::Result<StatusZone> reopened(const Zone& zone) {
+  auto again = Zone::open("status", base::UniqueFd(::dup(zone.fd())));
+  return again ? StatusZone::open(std::move(*again)) : std::unexpected(again.error());
+}
+
 TEST(StatusZone, ChildsCountersSurviveItsDeath) {
   auto zone = StatusZone::create();
   ASSERT_TRUE(zone);
@@ -45,6 +50,59 @@ TEST(StatusZone, ReclaimedSlotIsClaimedAgainClean) {
   EXPECT_EQ(second->applied_revision.get(), 0u);
   EXPECT_EQ(second->connections.requests.get(), 0u);
   EXPECT_EQ(zone->totals().requests, 5u);
+}
+
+TEST(StatusZone, NewBinaryTakesItOverWithItsNumbers) {
+  auto old = StatusZone::create();
+  ASSERT_TRUE(old);
+  StatusSlot* mine = old->claim(ChildRole::kWorker, 0, 1);
+  mine->connections.requests.add(7);
+  auto taken = reopened(old->zone());
+  ASSERT_TRUE(taken) << taken.error().what;
+  EXPECT_EQ(taken->totals().requests, 7u);
+  StatusSlot* theirs = taken->claim(ChildRole::kWorker, 0, 2);
+  EXPECT_NE(theirs - taken->slots().data(), mine - old->slots().data());
+}
+
+TEST(StatusZone, ZoneOfAnotherLayoutIsRefused) {
+  auto other = Zone::create("status", 4096);
+  ASSERT_TRUE(other);
+  EXPECT_FALSE(reopened(*other));
+  auto zone = StatusZone::create();
+  ASSERT_TRUE(zone);
+  const std::uint64_t layout = 1;
+  ASSERT_EQ(::pwrite(zone->zone().fd(), &layout, sizeof layout, 0), static_cast<ssize_t>(sizeof layout));
+  EXPECT_FALSE(reopened(zone->zone()));
+}
+
+TEST(StatusZone, AnotherProcessLooksIntoIt) {
+  auto zone = StatusZone::create();
+  ASSERT_TRUE(zone);
+  zone->claim(ChildRole::kWorker, 0, 1)->connections.requests.add(3);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const auto seen = StatusZone::look_into(::getppid());
+    ::_exit(seen && seen->totals().requests == 3 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(StatusZone::look_into(0));
+}
+
+TEST(StatusZone, SlotsOfTheDeadAreFound) {
+  auto zone = StatusZone::create();
+  ASSERT_TRUE(zone);
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(dead, nullptr, 0), dead);
+  StatusSlot* left = zone->claim(ChildRole::kWorker, 0, 1);
+  left->pid.store(dead);
+  StatusSlot* living = zone->claim(ChildRole::kWorker, 1, 1);
+  living->pid.store(::getpid());
+  StatusSlot* about_to_be_forked = zone->claim(ChildRole::kWorker, 2, 1);
+  EXPECT_EQ(zone->slots_of_the_dead(), std::vector<StatusSlot*>{left});
+  EXPECT_EQ(about_to_be_forked->state.load(), ChildState::kStarting);
 }
 
 TEST(StatusZone, FullZoneSaysSo) {

@@ -1,0 +1,48 @@
+#include "shared/memory/master_record.h"
+
+namespace apisix::memory {
+namespace {
+
+// A master that was killed while it wrote leaves the marks different for ever.
+constexpr int kReadTriesMax = 100;
+
+}  // namespace
+
+void MasterRecord::begin_change(ChangeKind kind, std::uint64_t now_ms) {
+  write(serial_.load() + 1, kind, ChangeState::kUnderWay, {}, now_ms);
+}
+
+void MasterRecord::end_change(ChangeState state, std::string_view why, std::uint64_t now_ms) {
+  write(serial_.load(), kind_.load(), state, why, now_ms);
+}
+
+void MasterRecord::write(std::uint32_t serial, ChangeKind kind, ChangeState state, std::string_view why,
+                         std::uint64_t at_ms) {
+  const std::uint32_t mark = begun_.load() + 1;
+  begun_.store(mark);
+  serial_.store(serial);
+  kind_.store(kind);
+  state_.store(state);
+  at_ms_.store(at_ms);
+  for (std::size_t i = 0; i < why_.size(); ++i) {
+    why_[i].store(i < why.size() ? why[i] : '\0');
+    if (i >= why.size()) break;
+  }
+  ended_.store(mark);
+}
+
+Change MasterRecord::change() const {
+  Change out;
+  for (int i = 0; i < kReadTriesMax; ++i) {
+    const std::uint32_t mark = ended_.load();
+    out = {serial_.load(), kind_.load(), state_.load(), at_ms_.load(), {}};
+    for (const auto& c : why_) {
+      if (c.load() == '\0') break;
+      out.why += c.load();
+    }
+    if (begun_.load() == mark) break;
+  }
+  return out;
+}
+
+}  // namespace apisix::memory

@@ -1,0 +1,68 @@
+#include "worker/drain.h"
+
+#include <algorithm>
+
+#include "shared/base/log.h"
+#include "shared/base/process_title.h"
+#include "shared/base/text.h"
+#include "worker/limits.h"
+
+namespace apisix::worker {
+namespace {
+
+constexpr std::uint64_t kLookMs = 20;
+
+bool names(std::string_view list, int fd) {
+  return std::ranges::any_of(base::split(list, ','),
+                             [fd](std::string_view item) { return base::parse_integer<int>(item) == fd; });
+}
+
+}  // namespace
+
+Drain::Drain(proxy::Services& services, Listeners& listeners, std::function<void()> on_gone)
+    : services_(services),
+      listeners_(listeners),
+      on_gone_(std::move(on_gone)),
+      last_call_(
+          services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->end_last_call(); }, this),
+      limit_(
+          services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->part(); }, this),
+      look_(services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->look(); }, this) {}
+
+void Drain::begin(std::string_view retired, std::uint64_t limit_ms) {
+  if (services_.draining) return;
+  services_.draining = true;
+  base::set_process_title("worker process is shutting down");
+  for (const auto& listener : listeners_) {
+    if (listener->is_serving() && names(retired, listener->fd())) {
+      retiring_.push_back(listener.get());
+    } else {
+      listener->stop();
+    }
+  }
+  if (!retiring_.empty()) last_call_.set_after_ms(limits::kLastCallMs);
+  services_.connections.drain();
+  if (limit_ms > 0) limit_.set_after_ms(limit_ms);
+  look();
+}
+
+void Drain::end_last_call() {
+  for (proxy::Listener* listener : retiring_) listener->empty_and_stop();
+  retiring_.clear();
+}
+
+void Drain::part() {
+  if (parting_) return on_gone_();
+  parting_ = true;
+  base::log_info("worker_shutdown_timeout is over: {} connections are ended", services_.connections.size());
+  end_last_call();
+  services_.connections.part();
+  limit_.set_after_ms(limits::kPartingMs);
+}
+
+void Drain::look() {
+  if (services_.connections.size() == 0 && retiring_.empty()) return on_gone_();
+  look_.set_after_ms(kLookMs);
+}
+
+}  // namespace apisix::worker

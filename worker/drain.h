@@ -1,0 +1,50 @@
+// Drain: how a worker leaves without taking anything from a client. Owned by the worker.
+//
+//   Serving --begin()--> Draining --worker_shutdown_timeout--> Parting --kPartingMs--> gone
+//                           `-------nobody is left---------------------------------------^
+//
+// Draining: ports that somebody else serves are closed at once. Those that nobody takes over are emptied
+// first, for kLastCallMs, because closing one resets the clients that wait in it. A client that is idle may
+// be sending a request at this moment: it is served for a while, and then told by an orderly end of the
+// connection. Everybody else is told `Connection: close` with the answer. Parting: who has no answer yet gets
+// 503, tunnels get a goodbye.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "shared/event/timer_wheel.h"
+#include "worker/proxy/listener.h"
+#include "worker/proxy/services.h"
+
+namespace apisix::worker {
+
+class Drain {
+ public:
+  using Listeners = std::vector<std::unique_ptr<proxy::Listener>>;
+
+  // `on_gone`: nothing is left to do, or no time.
+  Drain(proxy::Services& services, Listeners& listeners, std::function<void()> on_gone);
+
+  // `retired`: descriptors of the ports that nobody takes over ("7,8"). `limit_ms`: 0 = none.
+  void begin(std::string_view retired, std::uint64_t limit_ms);
+
+ private:
+  void end_last_call();
+  void part();
+  void look();
+
+  proxy::Services& services_;
+  Listeners& listeners_;
+  std::function<void()> on_gone_;
+  std::vector<proxy::Listener*> retiring_;
+  event::Timer last_call_;
+  event::Timer limit_;
+  event::Timer look_;
+  bool parting_ = false;
+};
+
+}  // namespace apisix::worker
