@@ -30,6 +30,8 @@ inline constexpr std::size_t kOutputPendingBytesMax = 128 * 1024;
 inline constexpr std::size_t kReplayBytesMax = 16 * 1024;
 // Admin API request bodies (APISIX's limit).
 inline constexpr std::size_t kAdminBodyBytesMax = 1536 * 1024;
+// A whole configuration, pushed by who has the admin key: 100,000 routes take 20 MiB.
+inline constexpr std::size_t kPushedBodyBytesMax = std::size_t{48} << 20;
 
 // --- time
 inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused client still sends

@@ -40,6 +40,9 @@ enum class YamlLines : bool { kSkip, kKeep };
 base::Result<Yaml> parse_yaml(std::string_view text, std::string_view name,
                               YamlLines lines = YamlLines::kKeep);
 
+// Block style, keys in alphabetical order, no "---"; parse_yaml() gives the same value again.
+std::string to_yaml(const Json& value);
+
 // The typing of one plain (unquoted) scalar.
 Json plain_scalar(std::string_view text);
 

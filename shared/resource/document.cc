@@ -12,7 +12,6 @@ namespace {
 using format::find_member;
 using format::Json;
 
-constexpr std::string_view kPlugins = "plugins";
 constexpr std::size_t kShownBytesMax = 200;
 
 std::string shown(const Json& value) {
@@ -87,22 +86,17 @@ class Reader {
   void read_plugins(Json& plugins) {
     if (plugins.empty()) plugins = Json(::Json::arrayValue);
     out_.items.push_back(
-        {std::string(kPlugins), "/" + std::string(kPlugins), std::nullopt, std::move(plugins)});
+        {std::string(kPluginsList), "/" + std::string(kPluginsList), std::nullopt, std::move(plugins)});
   }
 
  private:
   void read_item(std::string_view list, Json::ArrayIndex position, Json& item) {
-    std::string path = fmt::format("{}[{}]", list, position);
     if (!item.isObject()) {
-      out_.faults.push_back({std::move(path), "it should be an object, got " + shown(item)});
+      out_.faults.push_back(
+          {fmt::format("{}[{}]", list, position), "it should be an object, got " + shown(item)});
       return;
     }
-    const std::string id = id_of(item, position);
-    std::string key = fmt::format("/{}/{}", list, id);
-    const auto place = parse_store_key(key);
-    const Kind kind = place ? place->kind : *find_kind_by_plural(list);
-    shape(item, kind, id);
-    add({std::move(path), std::move(key), kind, std::move(item)});
+    add(make_document_item(list, position, std::move(item)));
   }
 
   void add(DocumentItem item) {
@@ -138,13 +132,29 @@ base::Result<format::Yaml> parse_document(std::string_view text, const std::stri
   return parsed;
 }
 
+base::Result<Json> parse_yaml_value(std::string_view text, const std::string& name) {
+  auto parsed = format::parse_yaml(text, name, format::YamlLines::kSkip);
+  if (!parsed) return std::unexpected(parsed.error());
+  if (!parsed->value.isNull()) fill_nulls(parsed->value);
+  return std::move(parsed->value);
+}
+
+DocumentItem make_document_item(std::string_view list, unsigned position, Json element) {
+  const std::string id = id_of(element, position);
+  std::string key = fmt::format("/{}/{}", list, id);
+  const auto place = parse_store_key(key);
+  const Kind kind = place ? place->kind : *find_kind_by_plural(list);
+  shape(element, kind, id);
+  return {fmt::format("{}[{}]", list, position), std::move(key), kind, std::move(element)};
+}
+
 Document read_document(Json root) {
   Reader reader;
   if (!root.isObject()) return reader.take();
   for (const std::string_view list : kDocumentLists) {
     const std::string name(list);
     if (!root.isMember(name)) continue;
-    if (list == kPlugins) {
+    if (list == kPluginsList) {
       reader.read_plugins(root[name]);
     } else {
       reader.read_list(list, root[name]);

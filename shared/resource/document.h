@@ -20,6 +20,8 @@ namespace apisix::resource {
 
 enum class DocumentFormat : std::uint8_t { kYaml, kJson };
 
+inline constexpr std::string_view kPluginsList = "plugins";
+
 // The lists of a document, in the order in which they are read: what others need before them. What others of
 // the same name as an Admin path hold (credentials) are items of their parent's list.
 inline constexpr std::array<std::string_view, 13> kDocumentLists = {
@@ -55,6 +57,13 @@ struct Document {
 base::Result<format::Yaml> parse_document(std::string_view text, const std::string& name,
                                           DocumentFormat format, const format::EnvironmentLookup& environment,
                                           format::YamlLines lines = format::YamlLines::kSkip);
+
+// A YAML text whose nulls are empty maps, as in APISIX: `key-auth:` enables the plugin. The value of an empty
+// document stays null.
+base::Result<format::Json> parse_yaml_value(std::string_view text, const std::string& name);
+
+// An element of one of the lists but `plugins`, at `position` from 0; it must be an object.
+DocumentItem make_document_item(std::string_view list, unsigned position, format::Json element);
 
 // What is in the lists. Ids are those of the items: `id`, else `username`, else "arr_" and the position from
 // 1; numbers become text. A credential is an item of `consumers` with the id "jack/credentials/c1". Names

@@ -6,7 +6,6 @@
 #include "shared/http/uri.h"
 #include "worker/admin/access.h"
 #include "worker/admin/body.h"
-#include "worker/admin/document_check.h"
 #include "worker/admin/reply.h"
 
 namespace apisix::admin {
@@ -15,6 +14,7 @@ namespace {
 using proxy::LocalAnswer;
 
 constexpr std::string_view kBase = "/apisix/admin";
+constexpr std::string_view kConfigsPath = "/apisix/admin/configs";
 
 }  // namespace
 
@@ -23,12 +23,23 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
     : settings_(settings),
       handler_(loop, store, registry, settings),
       plugin_list_(store, settings, std::move(config)),
-      catalog_(loop, store, registry, settings, plugin_list_) {}
+      catalog_(loop, store, registry, settings, plugin_list_),
+      configs_(loop, store, registry, handler_, settings) {}
 
-LocalAnswer AdminService::too_large(std::uint64_t body_bytes) const {
+std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) const {
+  const bool is_push = settings::takes_pushed_configuration(settings_) && request.method == "PUT" &&
+                       request.path == kConfigsPath;
+  if (!is_push || check_address(settings_.deployment.admin, request) ||
+      check_key(settings_.deployment.admin, request)) {
+    return limits::kAdminBodyBytesMax;
+  }
+  return limits::kPushedBodyBytesMax;
+}
+
+LocalAnswer AdminService::too_large(const proxy::LocalRequest& request, std::uint64_t body_bytes) const {
   return error_answer(
       400, fmt::format("invalid request body: request size {} is greater than the maximum size {} allowed",
-                       body_bytes, limits::kAdminBodyBytesMax));
+                       body_bytes, body_bytes_max(request)));
 }
 
 async::Task<LocalAnswer> AdminService::serve(const proxy::LocalRequest& request) {
@@ -64,6 +75,7 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   if (!rest.starts_with('/')) co_return proxy::page_answer(404);
   if (auto refused = check_key(settings_.deployment.admin, request)) co_return std::move(*refused);
   rest.remove_prefix(1);
+  if (settings::takes_pushed_configuration(settings_)) co_return co_await configs_.serve(request, rest);
   auto answer = co_await serve_resource(request, rest);
   answer.headers.emplace_back("X-API-VERSION",
                               settings_.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
@@ -73,7 +85,7 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
 async::Task<LocalAnswer> AdminService::serve_resource(const proxy::LocalRequest& request,
                                                       std::string_view path) {
   if (path == "configs/validate" && request.method == "POST") {
-    co_return co_await validate_document(request, handler_.rules());
+    co_return co_await configs_.validate(request);
   }
   if (auto answer = co_await catalog_.serve(request, path)) co_return std::move(*answer);
   auto resource = parse_resource_path(path);

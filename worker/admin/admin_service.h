@@ -7,6 +7,7 @@
 #include "shared/async/scope.h"
 #include "shared/settings/settings.h"
 #include "worker/admin/catalog_handler.h"
+#include "worker/admin/configs_handler.h"
 #include "worker/admin/plugin_list.h"
 #include "worker/admin/resource_handler.h"
 #include "worker/limits.h"
@@ -25,8 +26,9 @@ class AdminService final : public proxy::LocalService {
   async::Task<base::Status> reset_plugin_list() { return plugin_list_.reset(); }
 
   async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
-  std::size_t body_bytes_max() const override { return limits::kAdminBodyBytesMax; }
-  proxy::LocalAnswer too_large(std::uint64_t body_bytes) const override;
+  // More than APISIX's limit only for a whole configuration, from who has the key.
+  std::size_t body_bytes_max(const proxy::LocalRequest& request) const override;
+  proxy::LocalAnswer too_large(const proxy::LocalRequest& request, std::uint64_t body_bytes) const override;
 
  private:
   async::Task<proxy::LocalAnswer> dispatch(const proxy::LocalRequest& request);
@@ -38,6 +40,7 @@ class AdminService final : public proxy::LocalService {
   ResourceHandler handler_;
   PluginList plugin_list_;
   CatalogHandler catalog_;
+  ConfigsHandler configs_;
 };
 
 }  // namespace apisix::admin

@@ -1,5 +1,6 @@
 #include "worker/admin/body.h"
 
+#include "shared/format/json_fault.h"
 #include "worker/admin/reply.h"
 
 namespace apisix::admin {
@@ -7,7 +8,7 @@ namespace apisix::admin {
 base::Result<std::optional<format::Json>> parse_body(const proxy::LocalRequest& request) {
   if (request.body.empty()) return std::nullopt;
   auto body = format::parse_json(request.body);
-  if (!body) return std::unexpected(body.error());
+  if (!body) return base::invalid(format::json_refusal(request.body, body.error().what));
   return std::optional(std::move(*body));
 }
 

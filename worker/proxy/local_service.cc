@@ -10,7 +10,7 @@ LocalAnswer page_answer(std::uint16_t status) {
   return {status, std::string(page.content_type), std::string(page.body), {}};
 }
 
-LocalAnswer LocalService::too_large(std::uint64_t) const {
+LocalAnswer LocalService::too_large(const LocalRequest&, std::uint64_t) const {
   return {413, "application/json", "{\"error_msg\":\"request body is too large\"}\n", {}};
 }
 

@@ -37,9 +37,10 @@ class LocalService {
   // `request` outlives the Task. The Task is destroyed when the client goes away: what must not stop in
   // the middle belongs into a Scope.
   virtual async::Task<LocalAnswer> serve(const LocalRequest& request) = 0;
-  // A longer body is answered with too_large() and not read to its end.
-  virtual std::size_t body_bytes_max() const = 0;
-  virtual LocalAnswer too_large(std::uint64_t body_bytes) const;
+  // Asked when the head is there: `request` has no body yet. A longer body is answered with too_large() and
+  // not read to its end.
+  virtual std::size_t body_bytes_max(const LocalRequest& request) const = 0;
+  virtual LocalAnswer too_large(const LocalRequest& request, std::uint64_t body_bytes) const;
 };
 
 // nginx's error page, as the data plane answers it.
@@ -48,6 +49,7 @@ LocalAnswer page_answer(std::uint16_t status);
 // One exchange with a LocalService, held by its Stream.
 struct LocalExchange {
   LocalRequest request;
+  std::size_t body_bytes_max = 0;
   LocalAnswer answer;
   async::Task<void> task;
   event::ReadyNode served;

@@ -396,12 +396,12 @@ void Stream::end(ClientFate fate) {
 
 void Stream::collect_body() {
   if (local_ == nullptr) {
-    local_ = std::make_unique<LocalExchange>();
     set_state(State::kCollecting);
     request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
+    if (!open_local_exchange()) return reply_error_page(400);
   }
   LocalService& service = *client_.listener().service();
-  bool too_large = request_.head->content_length > service.body_bytes_max();
+  bool too_large = request_.head->content_length > local_->body_bytes_max;
   while (!too_large && !request_body_.done() && !client_.unread().empty()) {
     Pieces pieces;
     const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
@@ -411,30 +411,36 @@ void Stream::collect_body() {
     client_.consume_unread(step.consumed);
     body_bytes_ += step.body_bytes;
     if (step.result == BodyPump::Result::kBad) return refuse(400, "malformed chunked body");
-    too_large = local_->request.body.size() > service.body_bytes_max();
+    too_large = local_->request.body.size() > local_->body_bytes_max;
   }
   if (too_large) {
     keep_alive_ = false;
     local_->answer = service.too_large(
-        std::max<std::uint64_t>(request_.head->content_length, local_->request.body.size()));
+        local_->request, std::max<std::uint64_t>(request_.head->content_length, local_->request.body.size()));
     return send_local_answer();
   }
   if (request_body_.done()) return serve_local();
   send_continue_if_expected();
 }
 
-void Stream::serve_local() {
-  set_state(State::kWaiting);
+bool Stream::open_local_exchange() {
   const http::RequestHead& head = *request_.head;
-  LocalRequest& request = local_->request;
   const auto normal = http::normalize_path(head.path, arena_);
-  if (!normal) return reply_error_page(400);
+  if (!normal) return false;
+  local_ = std::make_unique<LocalExchange>();
+  LocalRequest& request = local_->request;
   request.method = head.method_text;
   request.path = normal->path;
   request.raw_path = head.path;
   request.query = head.query;
   request.headers = &head.headers;
   request.peer_ip = client_.info().peer_ip;
+  local_->body_bytes_max = client_.listener().service()->body_bytes_max(request);
+  return true;
+}
+
+void Stream::serve_local() {
+  set_state(State::kWaiting);
   local_->task = run_local_service();
   local_->task.start();
 }

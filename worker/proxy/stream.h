@@ -145,6 +145,8 @@ class Stream final : private plugin::RequestIo {
   async::Step read_matched_body();
 
   void collect_body();
+  // False: the path is none.
+  bool open_local_exchange();
   void serve_local();
   async::Task<void> run_local_service();
   void send_local_answer();

@@ -1,0 +1,227 @@
+"""role traditional with config_provider yaml: the whole configuration is pushed by PUT /apisix/admin/configs."""
+import json
+import os
+import signal
+import threading
+
+import pytest
+import yaml
+from gateway import wait_until
+from standalone import route, statuses, wait_for_status
+
+LISTS = ["consumer_groups", "consumers", "global_rules", "plugin_configs", "plugin_metadata", "plugins", "protos",
+         "routes", "secrets", "services", "ssls", "stream_routes", "upstreams"]
+PUSHED = {"deployment": {"role": "traditional", "role_traditional": {"config_provider": "yaml"}}}
+
+
+@pytest.fixture
+def make_pushed(make_gateway):
+    return lambda **options: make_gateway(config=PUSHED, **options)
+
+
+@pytest.fixture
+def gateway(make_pushed):
+    return make_pushed(workers=2)
+
+
+def push(gateway, document, digest, yaml_body=False):
+    headers = {"X-Digest": digest}
+    if yaml_body:
+        headers["Content-Type"] = "application/yaml"
+        document = yaml.safe_dump(document)
+    return gateway.admin("PUT", "/configs", document, headers=headers)
+
+
+def accepted(gateway, document, digest, **more):
+    answer = push(gateway, document, digest, **more)
+    assert answer.status == 202, answer.text
+    assert answer.body == b""
+    return answer
+
+
+def configs(gateway):
+    return gateway.admin("GET", "/configs").json()
+
+
+def test_before_any_push(gateway):
+    answer = gateway.admin("GET", "/configs")
+    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
+    assert answer.json() == {f"{name}_conf_version": 0 for name in LISTS}
+    assert answer.header("X-Digest") is None and answer.header("X-Last-Modified") is None
+    text = gateway.admin("GET", "/configs", headers={"Accept": "application/yaml"})
+    assert text.header("Content-Type") == "application/yaml"
+    assert yaml.safe_load(text.text) == answer.json()
+    head = gateway.admin("HEAD", "/configs")
+    assert head.status == 200 and head.header("X-Digest") is None
+
+
+def test_a_push_reaches_every_worker_and_is_read_back(gateway, upstream):
+    document = {"routes": [route(upstream, "a"), {"uri": "/no-id", "upstream_id": "u"}],
+                "upstreams": [{"id": "u", "type": "roundrobin", "nodes": {upstream.node: 1}}]}
+    answer = accepted(gateway, document, "d1")
+    assert answer.header("X-Digest") == "d1" and int(answer.header("X-Last-Modified")) > 0
+    wait_for_status(gateway, "/a", 200)
+    wait_for_status(gateway, "/no-id", 200)
+    for _ in range(6):  # whichever worker answers
+        got = gateway.admin("GET", "/configs")
+        assert got.json()["routes"] == document["routes"]
+        assert got.json()["routes_conf_version"] == 1 and got.json()["ssls_conf_version"] == 1
+        assert got.json()["X-Digest"] == "d1"
+        assert got.header("X-Last-Modified") == answer.header("X-Last-Modified")
+    assert gateway.admin("HEAD", "/configs").header("X-Digest") == "d1"
+    text = gateway.admin("GET", "/configs", headers={"Accept": "application/yaml"}).text
+    assert yaml.safe_load(text) == configs(gateway) and not text.startswith("---")
+    accepted(gateway, {"routes": [route(upstream, "b")]}, "d2", yaml_body=True)
+    wait_for_status(gateway, "/b", 200)
+    wait_for_status(gateway, "/a", 404)
+    assert configs(gateway)["upstreams_conf_version"] == 2 and "upstreams" not in configs(gateway)
+    accepted(gateway, {}, "d3")
+    wait_for_status(gateway, "/b", 404)
+
+
+def test_the_same_digest_is_no_push(gateway, upstream):
+    accepted(gateway, {"routes": [route(upstream, "a")]}, "same")
+    answer = push(gateway, {"routes": []}, "same")
+    assert answer.status == 204 and answer.body == b""
+    assert configs(gateway)["routes_conf_version"] == 1
+
+
+def test_versions(gateway, upstream):
+    accepted(gateway, {"routes_conf_version": 100, "routes": [route(upstream, "a")]}, "1")
+    stale = push(gateway, {"routes_conf_version": 99, "routes": []}, "2")
+    assert stale.status == 400
+    assert stale.json() == {"error_msg": "routes_conf_version must be greater than or equal to (100)"}
+    # The same version: that list stays as it is, whatever is sent; the others move on.
+    accepted(gateway, {"routes_conf_version": 100, "routes": [], "upstreams": [
+        {"id": 1, "type": "roundrobin", "nodes": {upstream.node: 1}}]}, "3")
+    assert configs(gateway)["routes"] == [route(upstream, "a")] and len(configs(gateway)["upstreams"]) == 1
+    assert statuses(gateway, "/a") == {200}
+    accepted(gateway, {"routes_conf_version": 101}, "4")
+    assert "routes" not in configs(gateway) and configs(gateway)["routes_conf_version"] == 101
+    assert configs(gateway)["upstreams_conf_version"] == 3
+    assert push(gateway, {"routes_conf_version": "x"}, "5").json() == {
+        "error_msg": "routes_conf_version must be a number"}
+
+
+def test_the_same_modified_index_means_unchanged(gateway, upstream):
+    first = route(upstream, "r") | {"modifiedIndex": 1}
+    accepted(gateway, {"routes": [first]}, "1")
+    wait_for_status(gateway, "/r", 200)
+    moved = first | {"uri": "/moved"}
+    accepted(gateway, {"routes": [moved]}, "2")
+    assert configs(gateway)["routes"][0]["uri"] == "/moved"
+    assert statuses(gateway, "/moved") == {404} and statuses(gateway, "/r") == {200}
+    accepted(gateway, {"routes": [moved | {"modifiedIndex": 2}]}, "3")
+    wait_for_status(gateway, "/moved", 200)
+    wait_for_status(gateway, "/r", 404)
+
+
+def test_what_is_refused_changes_nothing(gateway, upstream):
+    accepted(gateway, {"routes": [route(upstream, "a")]}, "good")
+    node = {"type": "roundrobin", "nodes": {upstream.node: 1}}
+    for document, error in (
+            ({"routes": [{"id": "r1", "uri": 123}]},
+             'invalid configuration: property "uri" validation failed: wrong type: expected string, got number'),
+            ({"routes": [{"id": "x", "uri": "/1", "upstream": node}, {"id": "x", "uri": "/2", "upstream": node}]},
+             "found duplicate id x in routes"),
+            ({"consumers": [{"username": "jack"}, {"username": "jack"}]},
+             "found duplicate username jack in consumers"),
+            ({"consumers": [{"id": "jack/credentials/cred-a", "plugins": {}}] * 2},
+             "found duplicate credential id jack/credentials/cred-a in consumers"),
+            ({"routes": [{"id": "r1", "uri": "/a", "plugins": {"no-such": {}}}]}, "unknown plugin [no-such]"),
+            ({"routes": ["text"]}, "invalid configuration: wrong type: expected object, got string"),
+            ({"secrets": [{"id": "1", "uri": "x"}]}, "invalid secret id: 1"),
+            ("{abcd", "invalid request body: Expected object key string but found invalid token at character 2"),
+            ("[]", "invalid request body: expected an object of lists"),
+            ("", "invalid request body: empty request body")):
+        answer = push(gateway, document, "bad")
+        assert answer.status == 400, document
+        assert answer.json() == {"error_msg": error}
+    bad_yaml = gateway.admin("PUT", "/configs", "a: b: [", headers={"X-Digest": "y", "Content-Type": "application/yaml"})
+    assert bad_yaml.json() == {"error_msg": "invalid request body: invalid yaml request body"}
+    assert gateway.admin("PUT", "/configs", {}).json() == {"error_msg": "missing digest header"}
+    assert configs(gateway)["X-Digest"] == "good"
+    assert statuses(gateway, "/a") == {200}
+
+
+def test_validate_lists_every_fault_and_stores_nothing(gateway):
+    answer = gateway.admin("POST", "/configs/validate", {
+        "routes": [{"id": "r1", "uri": 1}, {"uri": "/a", "upstream_id": "u"}, {"id": "r1", "uri": "/b", "modifiedIndex": 3, "upstream_id": "u"}],
+        "consumers": [{"username": "not a name"}], "routes_conf_version": "adc"})
+    assert answer.status == 400
+    body = answer.json()
+    assert body["error_msg"] == "Configuration validation failed"
+    found = {(fault["resource_type"], fault.get("resource_id"), fault.get("index")): fault["error"]
+             for fault in body["errors"]}
+    assert found[("routes", None, None)] == "routes_conf_version must be a number, got string"
+    assert 'property "uri" validation failed' in found[("routes", "r1", 0)]
+    assert found[("routes", "r1", 2)] == "found duplicate id r1 in routes"
+    assert ("consumers", "not a name", 0) in found and len(body["errors"]) == 4
+    good = gateway.admin("POST", "/configs/validate", {"routes": [{"id": "r1", "uri": "/a", "upstream_id": "u"}]})
+    assert good.status == 200 and good.json() == {}
+    assert "routes" not in configs(gateway)
+
+
+def test_nothing_else_is_there(gateway):
+    for method, path in (("GET", "/routes"), ("PUT", "/routes/1"), ("POST", "/configs"), ("DELETE", "/configs"),
+                         ("GET", "/configs/validate"), ("GET", "/configs/routes"), ("GET", "/plugins/list")):
+        assert gateway.admin(method, path, {} if method == "PUT" else None).status == 404, (method, path)
+    assert gateway.admin("GET", "/configs", key="wrong").status == 401
+    assert gateway.admin("PUT", "/configs", {}, key="wrong", headers={"X-Digest": "d"}).status == 401
+    assert gateway.admin("PUT", "/configs", "x" * 2_000_000, key="wrong", headers={"X-Digest": "d"}).status == 400
+
+
+@pytest.mark.expects_damage  # kills workers
+def test_it_outlives_workers_and_reloads_but_not_the_gateway(gateway, upstream):
+    accepted(gateway, {"routes": [route(upstream, "a")]}, "d")
+    wait_for_status(gateway, "/a", 200)
+    old = gateway.worker_pids()
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(gateway.worker_pids()) == 2 and not set(old) & set(gateway.worker_pids()), "new workers")
+    assert statuses(gateway, "/a") == {200}
+    gateway.reload()
+    assert statuses(gateway, "/a") == {200} and configs(gateway)["X-Digest"] == "d"
+    gateway.run("stop")
+    gateway.start()
+    assert statuses(gateway, "/a") == {404} and "X-Digest" not in configs(gateway)
+
+
+def test_large_documents(make_pushed, upstream):
+    gateway = make_pushed(workers=2)
+    routes = [{"id": f"r{i}", "uri": f"/{i}", "desc": "d" * 200, "upstream_id": "u"} for i in range(12_000)]
+    upstreams = [{"id": "u", "type": "roundrobin", "nodes": {upstream.node: 1}}]
+    accepted(gateway, {"routes": routes, "upstreams": upstreams}, "1")
+    wait_for_status(gateway, "/11999", 200)
+    # A change of one route is one change for the workers.
+    routes[5]["uri"] = "/changed"
+    accepted(gateway, {"routes": routes, "upstreams": upstreams}, "2")
+    wait_for_status(gateway, "/changed", 200)
+    assert len(configs(gateway)["routes"]) == 12_000
+    too_much = json.dumps({"routes": routes, "services": [{"id": f"s{i}", "desc": "e" * 250} for i in range(36_000)]})
+    answer = push(gateway, too_much, "3")
+    assert answer.status == 500 and "standalone-config" in answer.json()["error_msg"]
+
+
+def test_pushes_at_the_same_time(gateway, upstream):
+    answers = []
+
+    def work(name):
+        for i in range(5):
+            answers.append(push(gateway, {"routes": [route(upstream, f"{name}{i}")]}, f"{name}-{i}").status)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) == {202}
+    last = configs(gateway)
+    assert last["routes_conf_version"] == 20 and len(last["routes"]) == 1
+    wait_for_status(gateway, f"/{last['routes'][0]['id']}", 200)
+
+
+def test_commands_see_it(gateway, upstream):
+    assert gateway.run("test").returncode == 0
+    accepted(gateway, {"routes": [route(upstream, "a")]}, "d")
+    assert "/a" in gateway.run("routes").stdout

@@ -1,0 +1,37 @@
+// The body of PUT /apisix/admin/configs and POST /apisix/admin/configs/validate, taken apart. Made on any
+// thread: parsing megabytes takes longer than a turn of the loop may.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/base/result.h"
+#include "shared/format/json.h"
+#include "shared/resource/document.h"
+
+namespace apisix::admin {
+
+struct PushedItem {
+  resource::DocumentItem item;  // value as the store keeps it; without a kind, as sent: no object
+  std::string text;             // of item.value
+  format::Json id;              // as sent: `id`, else `username`, else ""
+  std::string identity;         // what must be there once in its list; empty: it has none
+  format::Json modified_index;  // null: none. The same as before means: unchanged, whatever the rest says
+};
+
+struct PushedList {
+  std::string name;      // "routes"
+  format::Json version;  // of "routes_conf_version"; null: none
+  bool is_list = true;   // false: something else stands there
+  std::string text;      // JSON, as sent; empty: not there, or nothing in it
+  std::vector<PushedItem> items;
+};
+
+// "routes" -> "routes_conf_version"
+std::string version_key(std::string_view list);
+
+// All lists of resource::kDocumentLists. Errors are what stands behind "invalid request body: ".
+base::Result<std::vector<PushedList>> parse_pushed_document(std::string_view body, bool is_yaml);
+
+}  // namespace apisix::admin
