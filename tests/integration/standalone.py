@@ -39,7 +39,7 @@ def route(upstream, name, **more):
     return {"id": name, "uri": f"/{name}", "upstream": {"type": "roundrobin", "nodes": nodes}} | more
 
 
-def statuses(gateway, path, times=12):
+def statuses(gateway, path, times=8):
     """Of several requests on connections of their own, so that every worker answers some."""
     return {gateway.request(path).status for _ in range(times)}
 
