@@ -7,8 +7,6 @@
 namespace apisix::memory {
 namespace {
 
-constexpr std::uint32_t kEmpty = 0;
-constexpr std::uint32_t kTombstone = 0xffff'ffff;  // others are id + 1
 constexpr std::string_view kOverflowLabels = "overflow=\"true\"";
 // How many retired series are looked at for one that fits.
 constexpr std::uint32_t kFreeLooksMax = 4096;
@@ -25,15 +23,14 @@ void MetricZone::lock_directory() {
 }
 
 void MetricZone::rebuild_index() {
-  for (std::size_t i = 0; i < layout().index_size; ++i) index()[i].store(kEmpty, std::memory_order_relaxed);
-  layout().tombstones = 0;
+  index().clear();
   std::uint32_t free_series = 0;
   for (SeriesId id = 0; id < layout().series.load(); ++id) {
     const SeriesEntry& entry = series_entry(id);
     if (entry.state() == SeriesState::kFree) {
       ++free_series;
     } else {
-      put_into_index(id, entry.hash);
+      index().put(id, entry.hash);
     }
   }
   layout().free_series = free_series;
@@ -74,15 +71,10 @@ std::uint64_t MetricZone::hash_of(FamilyId family, std::string_view labels) cons
 }
 
 std::optional<SeriesId> MetricZone::find(FamilyId family, std::string_view labels, std::uint64_t hash) const {
-  const std::size_t mask = layout().index_size - 1;
-  for (std::size_t i = 0; i <= mask; ++i) {
-    const std::uint32_t word = index()[(hash + i) & mask].load(std::memory_order_relaxed);
-    if (word == kEmpty) return std::nullopt;
-    if (word == kTombstone) continue;
-    const SeriesEntry& entry = series_entry(word - 1);
-    if (entry.hash == hash && entry.family == family && labels_of(entry) == labels) return word - 1;
-  }
-  return std::nullopt;
+  return index().find(hash, [&](SeriesId id) {
+    const SeriesEntry& entry = series_entry(id);
+    return entry.hash == hash && entry.family == family && labels_of(entry) == labels;
+  });
 }
 
 MetricZone::Handle MetricZone::find_or_add(FamilyId family, std::string_view labels) {
@@ -117,7 +109,7 @@ std::optional<SeriesId> MetricZone::add(FamilyId family, std::string_view labels
   entry.label_bytes = static_cast<std::uint32_t>(labels.size());
   std::memcpy(zone_.at(layout().text_at + entry.labels_at), labels.data(), labels.size());
   entry.enter(state);
-  put_into_index(*id, hash);
+  index().put(*id, hash);
   return id;
 }
 
@@ -158,29 +150,6 @@ std::optional<SeriesId> MetricZone::take_free(const Need& need) {
   return std::nullopt;
 }
 
-void MetricZone::put_into_index(SeriesId id, std::uint64_t hash) {
-  const std::size_t mask = layout().index_size - 1;
-  std::size_t at = hash & mask;
-  for (;; at = (at + 1) & mask) {
-    const std::uint32_t word = index()[at].load(std::memory_order_relaxed);
-    if (word == kTombstone) layout().tombstones.fetch_sub(1);
-    if (word == kEmpty || word == kTombstone) break;
-  }
-  index()[at].store(id + 1, std::memory_order_release);
-}
-
-void MetricZone::take_out_of_index(SeriesId id, std::uint64_t hash) {
-  const std::size_t mask = layout().index_size - 1;
-  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
-    const std::uint32_t word = index()[at].load(std::memory_order_relaxed);
-    if (word == kEmpty) return;
-    if (word != id + 1) continue;
-    index()[at].store(kTombstone, std::memory_order_relaxed);
-    layout().tombstones.fetch_add(1);
-    return;
-  }
-}
-
 void MetricZone::retire(SeriesId id, std::uint64_t now_ms) {
   lock_directory();
   const LockHolder holder(layout().directory);
@@ -197,7 +166,7 @@ bool MetricZone::sweep_one(SeriesId id, std::uint64_t now_ms) {
     if (layout().is_active[each].load() == 0) continue;
     for (std::size_t i = 0; i < entry.cells; ++i) row(each)[entry.first_cell + i].set(0);
   }
-  take_out_of_index(id, entry.hash);
+  index().remove(id, entry.hash);
   entry.enter(SeriesState::kFree);
   layout().free_series.fetch_add(1);
   return true;
@@ -214,7 +183,7 @@ void MetricZone::sweep(std::uint64_t now_ms) {
   }
   if (!any) return;
   layout().room_epoch.fetch_add(1);
-  if (layout().tombstones.load() < layout().index_size / 4) return;
+  if (!index().is_worn()) return;
   lock_directory();
   const LockHolder holder(layout().directory);
   rebuild_index();

@@ -51,7 +51,7 @@ base::Result<MetricZone> MetricZone::create(const std::string& name, std::size_t
   plan.series_max = std::min<std::size_t>(half / per_series, std::numeric_limits<std::uint32_t>::max() / 4);
   plan.series_max = std::max<std::size_t>(plan.series_max, kFamiliesMax + 1);
   plan.text_max = plan.series_max * kLabelsBytesTypical;
-  plan.index_size = std::bit_ceil(plan.series_max * 2);
+  plan.index_size = SharedIndex::words_for(plan.series_max);
   plan.cells_max = std::clamp(half / sizeof(MetricCell) / (writers + 2), kFamiliesMax * (kBoundsMax + 2),
                               std::max<std::size_t>(plan.series_max * kCellsPerSeriesMax, 32 * 1024));
   plan.rows = kFirstOwnerRow + std::clamp<std::size_t>(4 * writers, kRowsMin, 1024);
@@ -96,8 +96,9 @@ MetricZone::SeriesEntry& MetricZone::series_entry(SeriesId id) const {
   return reinterpret_cast<SeriesEntry*>(zone_.at(layout().series_at))[id];
 }
 
-std::atomic<std::uint32_t>* MetricZone::index() const {
-  return reinterpret_cast<std::atomic<std::uint32_t>*>(zone_.at(layout().index_at));
+SharedIndex MetricZone::index() const {
+  auto* words = reinterpret_cast<std::atomic<std::uint32_t>*>(zone_.at(layout().index_at));
+  return {words, layout().index_size, layout().tombstones};
 }
 
 std::size_t MetricZone::row_offset(std::size_t row) const {

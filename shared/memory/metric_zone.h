@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "shared/memory/robust_lock.h"
+#include "shared/memory/shared_index.h"
 #include "shared/memory/zone.h"
 
 namespace apisix::memory {
@@ -136,7 +137,7 @@ class MetricZone {
   Layout& layout() const { return *static_cast<Layout*>(zone_.data()); }
   FamilyEntry& family_entry(FamilyId id) const;
   SeriesEntry& series_entry(SeriesId id) const;
-  std::atomic<std::uint32_t>* index() const;
+  SharedIndex index() const;
   std::size_t row_offset(std::size_t row) const;
   MetricCell* row(std::size_t row) const;
   std::string_view labels_of(const SeriesEntry& entry) const;
@@ -149,8 +150,6 @@ class MetricZone {
                               SeriesState state);
   std::optional<SeriesId> take_new(const Need& need);
   std::optional<SeriesId> take_free(const Need& need);
-  void put_into_index(SeriesId id, std::uint64_t hash);
-  void take_out_of_index(SeriesId id, std::uint64_t hash);
   bool sweep_one(SeriesId id, std::uint64_t now_ms);
   Snapshot read_once() const;
 

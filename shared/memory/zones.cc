@@ -91,8 +91,9 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
   auto conn = leases("plugin-limit-conn");
   auto conn_stream = leases("plugin-limit-conn-stream");
   auto metrics = maker.make<MetricZone>("prometheus-metrics", "prometheus-metrics", maker.writers());
+  auto health = maker.make<HealthTable>("upstream-healthcheck", "upstream-healthcheck");
   if (auto all = all_of(status, count, graphql, ai, breaker, internal, count_windows, graphql_windows,
-                        ai_windows, req, conn, conn_stream, metrics);
+                        ai_windows, req, conn, conn_stream, metrics, health);
       !all) {
     return std::unexpected(all.error());
   }
@@ -108,7 +109,8 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
                .limit_req = std::move(*req),
                .limit_conn = std::move(*conn),
                .limit_conn_stream = std::move(*conn_stream),
-               .metrics = std::move(*metrics)};
+               .metrics = std::move(*metrics),
+               .health = std::move(*health)};
 }
 
 std::vector<ZoneHandle> Zones::handles() const {
@@ -117,7 +119,7 @@ std::vector<ZoneHandle> Zones::handles() const {
        {&status.zone(), &limit_count.zone(), &graphql_limit_count.zone(), &ai_rate_limiting.zone(),
         &api_breaker.zone(), &internal_status.zone(), &limit_count_windows.zone(),
         &graphql_limit_count_windows.zone(), &ai_rate_limiting_windows.zone(), &limit_req.zone(),
-        &limit_conn.zone(), &limit_conn_stream.zone(), &metrics.zone()}) {
+        &limit_conn.zone(), &limit_conn_stream.zone(), &metrics.zone(), &health.zone()}) {
     out.push_back({zone->name(), zone->fd()});
   }
   return out;

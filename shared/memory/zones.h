@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shared/memory/dictionary.h"
+#include "shared/memory/health_table.h"
 #include "shared/memory/lease_table.h"
 #include "shared/memory/metric_zone.h"
 #include "shared/memory/rate_table.h"
@@ -49,6 +50,7 @@ struct Zones {
   LeaseTable limit_conn;         // plugin-limit-conn
   LeaseTable limit_conn_stream;  // plugin-limit-conn-stream
   MetricZone metrics;            // prometheus-metrics
+  HealthTable health;            // upstream-healthcheck
 
   static base::Result<Zones> create(const ZonePlan& plan);
   // What cannot be inherited, or has another layout, is made anew; `note` gets a line for each.
