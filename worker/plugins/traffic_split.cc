@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "shared/base/log.h"
+#include "worker/plugin/condition.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/variables.h"
-#include "worker/route/match_rule.h"
 
 namespace apisix::plugins {
 namespace {
@@ -23,7 +23,7 @@ struct Share {
 };
 
 struct Rule {
-  std::vector<route::MatchRule> match;  // one of them must hold; empty: always
+  std::vector<plugin::Condition> match;  // one of them must hold; empty: always
   std::vector<Share> shares;
   bool has_match = false;
 };
@@ -35,7 +35,7 @@ class TrafficSplit final : public plugin::Plugin {
   static base::Status check(Json& conf, plugin::ConfScope) {
     for (const Json& rule : find_member(conf, "rules")) {
       for (const Json& match : find_member(rule, "match")) {
-        const auto compiled = route::MatchRule::compile(find_member(match, "vars"));
+        const auto compiled = plugin::Condition::compile(find_member(match, "vars"));
         if (!compiled) {
           return base::invalid("failed to validate the 'vars' expression: " + compiled.error().what);
         }
@@ -63,7 +63,7 @@ class TrafficSplit final : public plugin::Plugin {
   base::Status add_rule(const Json& json, const plugin::BuildContext& context) {
     Rule rule;
     for (const Json& match : find_member(json, "match")) {
-      auto compiled = route::MatchRule::compile(find_member(match, "vars"));
+      auto compiled = plugin::Condition::compile(find_member(match, "vars"));
       if (!compiled) return std::unexpected(compiled.error());
       needs_body_ |= format::to_json(find_member(match, "vars")).find("\"post_arg") != std::string::npos;
       rule.match.push_back(std::move(*compiled));
@@ -115,7 +115,7 @@ class TrafficSplit final : public plugin::Plugin {
 
   static bool holds(const Rule& rule, plugin::Request& request) {
     plugin::Variables variables(request);
-    return !rule.has_match || std::ranges::any_of(rule.match, [&variables](const route::MatchRule& match) {
+    return !rule.has_match || std::ranges::any_of(rule.match, [&variables](const plugin::Condition& match) {
       return match.evaluate(variables);
     });
   }
