@@ -112,11 +112,11 @@ class Worker {
                                 .runtime_prefix = context_.prefix,
                                 .zones = &context_.zones,
                                 .worker_index = context_.slot.index});
-    if (settings::reads_configuration_file(context_.settings)) {
-      registry_->set_check(
-          admin::make_item_check(*registry_, context_.settings.deployment.etcd.prefix,
-                                 base::Keyring(context_.settings.apisix.data_encryption.keyring)));
-    }
+    const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
+                                                                              : admin::ItemSource::kStore;
+    registry_->set_check(
+        admin::make_item_check(source, *registry_, context_.settings.deployment.etcd.prefix,
+                               base::Keyring(context_.settings.apisix.data_encryption.keyring)));
     registry_->on_applied([this](store::Revision revision) {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });

@@ -40,6 +40,14 @@ std::shared_ptr<const Json> shared_field(Json& object, std::string_view name) {
   return take_field(object, name);
 }
 
+// "host": "10.0.0.1:8080" and no port, which APISIX's schema lets pass and its balancer understands.
+void take_port_of_host(UpstreamNode& node) {
+  const NodeAddress parts = split_node_address(node.host);
+  if (!parts.port) return;
+  node.port = port_within_bounds(static_cast<double>(*parts.port));
+  node.host = std::string(parts.host);
+}
+
 base::Result<std::vector<UpstreamNode>> parse_nodes(Json& nodes) {
   std::vector<UpstreamNode> out;
   out.reserve(nodes.size());
@@ -54,6 +62,7 @@ base::Result<std::vector<UpstreamNode>> parse_nodes(Json& nodes) {
     } else {
       node.host = bracketed(text_field(*entry, "host"));
       node.port = port_within_bounds(integer_field(*entry, "port"));
+      if (node.port == 0) take_port_of_host(node);
       node.weight = count_field(*entry, "weight").value_or(0);
       node.priority = integer_field(*entry, "priority");
       if (entry->isObject()) node.metadata = shared_field(*entry, "metadata");

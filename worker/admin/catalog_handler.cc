@@ -38,7 +38,7 @@ LocalAnswer kind_schema(std::string_view name) {
   const bool has_schema =
       kind && *kind != resource::Kind::kPluginMetadata && *kind != resource::Kind::kSecret;
   if (!is_name || !has_schema) return error_answer(400, fmt::format("not found schema: {}", name));
-  return {200, "application/json", std::string(resource::find_schema_text(name)) + "\n", {}};
+  return json_answer(200, *format::parse_json(resource::find_schema_text(name)));
 }
 
 LocalAnswer validate_schema(const proxy::LocalRequest& request, std::string_view plural) {

@@ -1,6 +1,7 @@
 #include "worker/admin/hooks.h"
 
 #include "shared/base/crypto.h"
+#include "shared/format/json_path.h"
 #include "shared/format/proto.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/route/match_rule.h"
@@ -10,10 +11,27 @@ namespace {
 
 using format::Json;
 
+constexpr std::string_view kPostArg = "post_arg.";
+
+// Conditions on a JSON body: what follows "post_arg." is a JSONPath.
+base::Status check_body_paths(const Json& node) {
+  if (!node.isArray()) return {};
+  const std::string name = node.size() >= 3 && node[0].isString() ? node[0].asString() : "";
+  if (name.starts_with(kPostArg)) {
+    const auto path = format::JsonPath::compile(std::string_view(name).substr(kPostArg.size()));
+    if (!path) return base::invalid("invalid expression: " + path.error().what);
+    return {};
+  }
+  for (const Json& child : node) {
+    if (auto status = check_body_paths(child); !status) return status;
+  }
+  return {};
+}
+
 base::Status check_vars(const Json& vars) {
   const auto rule = route::MatchRule::compile(vars);
   if (!rule) return std::unexpected(rule.error());
-  return {};
+  return check_body_paths(vars);
 }
 
 // This build has none: each that is named is unknown.

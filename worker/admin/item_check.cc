@@ -3,11 +3,37 @@
 #include "shared/resource/kind.h"
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
+#include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {
 namespace {
 
+using format::Json;
+
 constexpr std::string_view kPluginsKey = "/plugins";
+
+// There may be very many of them, and the registry refuses what it cannot use.
+bool may_be_many(resource::Kind kind) {
+  return kind == resource::Kind::kRoute || kind == resource::Kind::kConsumer ||
+         kind == resource::Kind::kCredential;
+}
+
+resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry, base::Keyring keyring) {
+  resource::ValidateHooks hooks = make_hooks(registry, std::move(keyring));
+  // Of a plugin that is not enabled it takes no effect.
+  hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) {
+    if (registry.plugins().find(name) == nullptr) return resource::Validation();
+    registry.plugins().decrypt_metadata(name, metadata);
+    return registry.plugins().check_metadata(name, metadata);
+  };
+  if (source == ItemSource::kFile) return hooks;
+  // Fields may be encrypted, and plugins that are not enabled are left alone.
+  hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
+    if (scope == resource::PluginScope::kStream) return resource::Validation();
+    return registry.plugins().open_stored(plugins, scope);
+  };
+  return hooks;
+}
 
 base::Status check_object(const resource::ItemKey& key, format::Json& value,
                           const resource::ValidateHooks& hooks) {
@@ -31,13 +57,14 @@ std::optional<resource::ItemKey> misplaced(std::string_view place) {
 
 }  // namespace
 
-std::function<base::Status(const store::Item&)> make_item_check(config::Registry& registry,
+std::function<base::Status(const store::Item&)> make_item_check(ItemSource source, config::Registry& registry,
                                                                 std::string prefix, base::Keyring keyring) {
-  return [prefix = std::move(prefix),
-          hooks = make_hooks(registry, std::move(keyring))](const store::Item& item) -> base::Status {
+  return [source, prefix = std::move(prefix),
+          hooks = hooks_for(source, registry, std::move(keyring))](const store::Item& item) -> base::Status {
     const std::string_view place =
         std::string_view(item.key).substr(std::min(item.key.size(), prefix.size()));
     auto key = resource::parse_store_key(place);
+    if (source == ItemSource::kStore && (!key || may_be_many(key->kind))) return {};
     if (!key) key = misplaced(place);
     if (!key && place != kPluginsKey) return {};
     auto value = format::parse_json(item.value);

@@ -172,6 +172,7 @@ async::Task<LocalAnswer> ResourceHandler::write(const ResourceCall& call, const 
   Json node(::Json::objectValue);
   node["key"] = key;
   node["value"] = value;
+  SecretFields::hide_plain_keys(call.kind, node["value"]);
   const bool created = !plan.expected && done->previous.at(0).mod_revision == 0;
   co_return node_answer(created ? 201 : 200, plan.action, std::move(node));
 }

@@ -1,5 +1,6 @@
 #include "worker/admin/secret_fields.h"
 
+#include <algorithm>
 #include <string>
 
 #include "worker/plugin/plugin_set.h"
@@ -12,6 +13,10 @@ using resource::Kind;
 
 void encrypt_key(Json& value, const base::Keyring& keyring) {
   if (value.isString()) value = keyring.encrypt_pem(value.asString());
+}
+
+bool is_pem(const Json& value) {
+  return value.isString() && value.asString().starts_with("---");
 }
 
 void encrypt_certificate_keys(Json& ssl, const base::Keyring& keyring) {
@@ -52,6 +57,13 @@ void SecretFields::encrypt(Kind kind, std::string_view id, Json& value) const {
 void SecretFields::decrypt(Kind kind, std::string_view id, Json& value) const {
   if (kind == Kind::kPluginMetadata) return registry_.plugins().decrypt_metadata(id, value);
   if (has_secret_plugins(kind, value)) registry_.plugins().decrypt(value["plugins"], scope_of(kind));
+}
+
+void SecretFields::hide_plain_keys(Kind kind, Json& value) {
+  if (kind != Kind::kSsl || !value.isObject()) return;
+  if (is_pem(format::find_member(value, "key"))) value.removeMember("key");
+  const Json& keys = format::find_member(value, "keys");
+  if (keys.isArray() && std::any_of(keys.begin(), keys.end(), is_pem)) value.removeMember("keys");
 }
 
 void SecretFields::show(Kind kind, std::string_view id, Json& value) const {

@@ -23,6 +23,8 @@ class SecretFields {
   void encrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
   // The plugins' fields of a stored object.
   void decrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
+  // For the answer to a write: without private keys that nothing encrypted.
+  static void hide_plain_keys(resource::Kind kind, format::Json& value);
   // For GET: decrypted, without the private keys of certificates.
   void show(resource::Kind kind, std::string_view id, format::Json& value) const;
 

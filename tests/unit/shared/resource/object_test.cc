@@ -237,5 +237,21 @@ TEST(References, InOrderWithTheirTexts) {
   EXPECT_TRUE(references_of(Kind::kRoute, Json("x")).empty());
 }
 
+// APISIX's schema lets it pass, and its balancer understands it.
+TEST(Upstream, AHostMayBringItsPort) {
+  const auto json = format::parse_json(
+      R"({"nodes": [{"host": "127.0.0.1:1980", "weight": 1}, {"host": "[::1]:1981", "weight": 1},
+                    {"host": "a.com", "weight": 1}, {"host": "::1", "weight": 1}]})");
+  const auto upstream = parse_upstream(*json);
+  ASSERT_TRUE(upstream);
+  EXPECT_EQ(upstream->nodes[0].host, "127.0.0.1");
+  EXPECT_EQ(upstream->nodes[0].port, 1980);
+  EXPECT_EQ(upstream->nodes[1].host, "[::1]");
+  EXPECT_EQ(upstream->nodes[1].port, 1981);
+  EXPECT_EQ(upstream->nodes[2].port, 0);
+  EXPECT_EQ(upstream->nodes[3].host, "[::1]");
+  EXPECT_EQ(upstream->nodes[3].port, 0);
+}
+
 }  // namespace
 }  // namespace apisix::resource

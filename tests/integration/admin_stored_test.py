@@ -1,0 +1,127 @@
+"""What the Admin API leaves in the store, seen from outside, and what the gateway makes of what others left there."""
+import json
+import subprocess
+
+import pytest
+
+from etcd import Etcd
+from gateway import wait_until
+
+KEY, OLDER_KEY = "edd1c9f0985e76a2", "qeddd145sfvddff3"
+BAR = "77+NmbYqNfN+oLm0aX5akg=="  # "bar" as KEY encrypts it
+
+
+def encryption(*keyring):
+    return {"apisix": {"data_encryption": {"enable_encrypt_fields": True, "keyring": list(keyring)}}}
+
+
+@pytest.fixture
+def etcd():
+    with Etcd() as one:
+        yield one
+
+
+@pytest.fixture
+def make(etcd, make_gateway):
+    def made(config=None, **more):
+        return make_gateway(config=etcd.config() | (config or {}), **more)
+    return made
+
+
+def stored(etcd, key):
+    return json.loads(etcd.items()[f"/apisix{key}"])
+
+
+def guarded_route(upstream):
+    return {"uri": "/a", "plugins": {"key-auth": {}},
+            "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}}
+
+
+def asks_with(gateway, key):
+    return gateway.request("/a", headers={"apikey": key}).status
+
+
+def test_secret_fields_are_encrypted_at_rest(etcd, make, upstream):
+    gateway = make(encryption(KEY))
+    gateway.put("/consumers", {"username": "jack", "plugins": {"key-auth": {"key": "bar"}}})
+    assert stored(etcd, "/consumers/jack")["plugins"]["key-auth"]["key"] == BAR
+    gateway.put("/routes/1", guarded_route(upstream))
+    wait_until(lambda: asks_with(gateway, "bar") == 200, "the consumer to be known by the plain key")
+    assert asks_with(gateway, BAR) == 401
+    gateway.put("/consumers/jack/credentials/c", {"plugins": {"key-auth": {"key": "second"}}})
+    wait_until(lambda: asks_with(gateway, "second") == 200, "the credential to be known")
+    shown = gateway.admin("GET", "/consumers/jack/credentials/c").json()["value"]
+    assert shown["plugins"]["key-auth"]["key"] == "second"
+
+
+def test_an_older_key_still_decrypts(etcd, make, upstream):
+    etcd.put("/apisix/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": BAR}}})
+    etcd.put("/apisix/consumers/rose", {"username": "rose", "plugins": {"key-auth": {"key": "never encrypted"}}})
+    etcd.put("/apisix/routes/1", guarded_route(upstream) | {"id": "1"})
+    gateway = make(encryption(OLDER_KEY, KEY))
+    assert asks_with(gateway, "bar") == 200
+    assert asks_with(gateway, "never encrypted") == 200
+
+
+def test_without_encryption_fields_are_plain(etcd, make):
+    gateway = make({"apisix": {"data_encryption": {"enable_encrypt_fields": False, "keyring": [KEY]}}})
+    gateway.put("/consumers", {"username": "jack", "plugins": {"key-auth": {"key": "bar"}}})
+    assert stored(etcd, "/consumers/jack")["plugins"]["key-auth"]["key"] == "bar"
+
+
+def test_private_keys_are_encrypted_at_rest(etcd, make, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key",
+                    "-out", tmp_path / "cert", "-subj", "/CN=test.com"], check=True, capture_output=True)
+    key, cert = (tmp_path / "key").read_text(), (tmp_path / "cert").read_text()
+    gateway = make(encryption(KEY))
+    answer = gateway.admin("PUT", "/ssls/1", {"cert": cert, "key": key, "sni": "test.com"})
+    assert answer.status == 201 and "PRIVATE KEY" not in answer.text
+    gateway.put("/upstreams/1", {"nodes": {"127.0.0.1:1": 1}, "tls": {"client_cert": cert, "client_key": key}})
+    first = stored(etcd, "/ssls/1")["key"]
+    for value in (first, stored(etcd, "/upstreams/1")["tls"]["client_key"]):
+        plain = subprocess.run(["openssl", "enc", "-d", "-aes-128-cbc", "-base64", "-A", "-K", KEY.encode().hex(),
+                                "-iv", KEY.encode().hex()], input=value, text=True, capture_output=True, check=True)
+        assert plain.stdout == key
+    assert gateway.admin("PATCH", "/ssls/1", {"desc": "x"}).status == 200
+    assert stored(etcd, "/ssls/1")["key"] == first  # not encrypted twice
+    assert "key" not in gateway.admin("GET", "/ssls/1").json()["value"]
+
+
+def test_bad_values_in_the_store_are_rejected_alone(etcd, make, upstream):
+    gateway = make()
+    good = {"type": "roundrobin", "nodes": {upstream.node: 1}}
+    gateway.put("/upstreams/1", good)
+    gateway.put("/routes/1", {"uri": "/a", "upstream_id": "1"})
+    wait_until(lambda: gateway.request("/a").status == 200, "the route")
+    for bad in ({"nodes": "nowhere"}, {"nodes": {}, "retries": "many"}, {"type": "chash", "nodes": {"a:1": 1}}):
+        etcd.put("/apisix/upstreams/1", bad)
+    etcd.put("/apisix/services/1", {"hosts": "no list"})
+    etcd.put("/apisix/global_rules/1", {"plugins": {"echo": {"body": 5}}})
+    gateway.wait_for_log("rejected /apisix/global_rules/1")
+    assert gateway.request("/a").status == 200  # the last good value
+    log = gateway.log()
+    assert "missing key" in log and 'property "hosts" validation failed' in log
+    etcd.put("/apisix/upstreams/1", good | {"id": "1"})
+    assert gateway.request("/a").status == 200
+
+
+def test_the_stored_list_of_plugins_follows_config_yaml(etcd, make):
+    etcd.put("/apisix/plugins", [{"name": "echo"}, {"name": "no-longer-there"}])
+    gateway = make({"plugins": ["key-auth", "echo"], "stream_plugins": []}, workers=2)
+
+    def names():
+        return [entry["name"] for entry in json.loads(etcd.items()["/apisix/plugins"])]
+
+    def enabled():
+        return gateway.admin("GET", "/plugins/list").json()
+
+    wait_until(lambda: names() == ["key-auth", "echo"], "the list of config.yaml in the store")
+    wait_until(lambda: all(enabled() == ["key-auth", "echo"] for _ in range(8)), "all workers to follow")
+    gateway.write_config({"plugins": ["uri-blocker"]})
+    assert gateway.admin("PUT", "/plugins/reload").text == "done"
+    assert names() == ["uri-blocker"]
+    wait_until(lambda: all(enabled() == ["uri-blocker"] for _ in range(8)), "all workers to follow")
+    refused = gateway.admin("PUT", "/routes/1", {"uri": "/", "plugins": {"echo": {"body": "a"}}})
+    assert refused.json()["error_msg"] == "unknown plugin [echo]"
+    gateway.config_path.write_text("plugins: {")
+    assert gateway.admin("PUT", "/plugins/reload").status == 503
