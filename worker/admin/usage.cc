@@ -48,12 +48,8 @@ async::Task<base::Result<std::string>> Usage::find(Kind kind, const std::string&
       co_return co_await users_of_plugin_config(id);
     case Kind::kProto:
       co_return co_await users_of_proto(id);
-    case Kind::kConsumerGroup: {
-      const auto user = co_await find_stored(
-          Kind::kConsumer, [&](const Json& consumer) { return id_field(consumer, "group_id") == id; });
-      if (!user || user->empty()) co_return user;
-      co_return in_use("consumer group", "consumer", *user);
-    }
+    case Kind::kConsumerGroup:
+      co_return co_await users_of_consumer_group(id);
     case Kind::kStreamRoute: {
       const auto user = co_await find_stored(Kind::kStreamRoute, [&](const Json& route) {
         return id_field(find_member(route, "protocol"), "superior_id") == id;
@@ -72,6 +68,13 @@ async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::
   co_await catch_up(loop_, store_, registry_, prefix_);
   const std::string route = registry_.route_of_plugin_config(id);
   co_return route.empty() ? "" : in_use("plugin config", "route", route);
+}
+
+async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std::string& id) const {
+  co_await catch_up(loop_, store_, registry_, prefix_);
+  const std::string consumer = registry_.plugin_book().consumers().find_consumer(
+      "group_id", [&](const Json& value) { return id_field(value, "group_id") == id; });
+  co_return consumer.empty() ? "" : in_use("consumer group", "consumer", consumer);
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& id) const {
@@ -114,9 +117,11 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
     Kind kind;
     std::string_view words;
   };
+  const auto consumer = registry_.plugin_book().consumers().find_consumer("traffic-split", splits);
+  if (!consumer.empty()) co_return plugin_in_use("consumer", consumer);
   for (const Place& place :
-       {Place{Kind::kPluginConfig, "plugin_config"}, Place{Kind::kConsumer, "consumer"},
-        Place{Kind::kConsumerGroup, "consumer_group"}, Place{Kind::kGlobalRule, "global_rules"}}) {
+       {Place{Kind::kPluginConfig, "plugin_config"}, Place{Kind::kConsumerGroup, "consumer_group"},
+        Place{Kind::kGlobalRule, "global_rules"}}) {
     const auto user = co_await find_stored(place.kind, splits);
     if (!user) co_return user;
     if (!user->empty()) co_return plugin_in_use(place.words, *user);

@@ -28,6 +28,7 @@ class Usage {
   async::Task<base::Result<std::string>> users_of_service(const std::string& id) const;
   async::Task<base::Result<std::string>> users_of_upstream(const std::string& id) const;
   async::Task<base::Result<std::string>> users_of_plugin_config(const std::string& id) const;
+  async::Task<base::Result<std::string>> users_of_consumer_group(const std::string& id) const;
   async::Task<base::Result<std::string>> users_of_proto(const std::string& id) const;
   // The id of the first object of `kind` that `matches`; "" = none does. For kinds with few objects: it reads
   // all.

@@ -206,4 +206,14 @@ base::Ref<const plugin::Consumer> ConsumerTable::find_by_name(std::string_view u
   return person != persons_.end() ? current(*person->second) : nullptr;
 }
 
+std::string ConsumerTable::find_consumer(std::string_view mentions,
+                                         const std::function<bool(const Json&)>& matches) const {
+  for (const auto& [id, object] : objects_) {
+    if (!object->credential_id.empty() || !object->value.contains(mentions)) continue;
+    const auto value = format::parse_json(object->value);
+    if (value && matches(*value)) return id;
+  }
+  return "";
+}
+
 }  // namespace apisix::config

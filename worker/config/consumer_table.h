@@ -3,6 +3,7 @@
 // them: there may be a million.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ class ConsumerTable final : public plugin::ConsumerBook {
   base::Ref<const plugin::ConsumerAuth> find(std::string_view plugin, std::string_view key) override;
   bool has_any(std::string_view plugin) const override;
   base::Ref<const plugin::Consumer> find_by_name(std::string_view username) override;
+
+  // The name of the first consumer whose JSON has the text `mentions` in it and `matches`; "" when there is
+  // none. Reads through all of them.
+  std::string find_consumer(std::string_view mentions,
+                            const std::function<bool(const format::Json&)>& matches) const;
 
   std::size_t size() const { return objects_.size(); }
 
