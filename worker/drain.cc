@@ -19,9 +19,11 @@ bool names(std::string_view list, int fd) {
 
 }  // namespace
 
-Drain::Drain(proxy::Services& services, Listeners& listeners, std::function<void()> on_gone)
+Drain::Drain(proxy::Services& services, Listeners& listeners, std::function<bool()> is_idle,
+             std::function<void()> on_gone)
     : services_(services),
       listeners_(listeners),
+      is_idle_(std::move(is_idle)),
       on_gone_(std::move(on_gone)),
       last_call_(
           services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->end_last_call(); }, this),
@@ -61,7 +63,7 @@ void Drain::part() {
 }
 
 void Drain::look() {
-  if (services_.connections.size() == 0 && retiring_.empty()) return on_gone_();
+  if (services_.connections.size() == 0 && retiring_.empty() && is_idle_()) return on_gone_();
   look_.set_after_ms(kLookMs);
 }
 

@@ -26,8 +26,9 @@ class Drain {
  public:
   using Listeners = std::vector<std::unique_ptr<proxy::Listener>>;
 
-  // `on_gone`: nothing is left to do, or no time.
-  Drain(proxy::Services& services, Listeners& listeners, std::function<void()> on_gone);
+  // `is_idle`: nothing is under way for requests that are over. `on_gone`: nothing is left to do, or no time.
+  Drain(proxy::Services& services, Listeners& listeners, std::function<bool()> is_idle,
+        std::function<void()> on_gone);
 
   // `retired`: descriptors of the ports that nobody takes over ("7,8"). `limit_ms`: 0 = none.
   void begin(std::string_view retired, std::uint64_t limit_ms);
@@ -39,6 +40,7 @@ class Drain {
 
   proxy::Services& services_;
   Listeners& listeners_;
+  std::function<bool()> is_idle_;
   std::function<void()> on_gone_;
   std::vector<proxy::Listener*> retiring_;
   event::Timer last_call_;

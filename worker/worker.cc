@@ -8,8 +8,10 @@
 #include "shared/async/scope.h"
 #include "shared/base/keyring.h"
 #include "shared/base/log.h"
+#include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
 #include "shared/resolve/configured.h"
+#include "shared/settings/load.h"
 #include "shared/settings/settings.h"
 #include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
@@ -68,7 +70,8 @@ class Worker {
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
         services_(loop_, options_, context_.slot.connections),
-        drain_(services_, listeners_, [this] { loop_.stop(); }),
+        drain_(
+            services_, listeners_, [this] { return redis_->is_idle(); }, [this] { loop_.stop(); }),
         scope_(loop_) {}
 
   int run() {
@@ -102,6 +105,9 @@ class Worker {
     if (!resolver) return std::unexpected(resolver.error());
     resolver_ = std::move(*resolver);
     resolver_->subscribe_all(vanished_);
+    // Without a bundle only verified connections fail, and say so.
+    redis_ = std::make_unique<client::RedisClients>(
+        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
     registry_ = std::make_unique<config::Registry>(
         loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get()},
         config::RegistryOptions{.prefix = context_.settings.deployment.etcd.prefix,
@@ -111,7 +117,9 @@ class Worker {
                                 .plugin_attr = context_.settings.plugin_attr,
                                 .runtime_prefix = context_.prefix,
                                 .zones = &context_.zones,
-                                .worker_index = context_.slot.index});
+                                .worker_index = context_.slot.index,
+                                .zone_owner = context_.zones.owner_of(context_.slot),
+                                .redis = redis_.get()});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(
@@ -221,6 +229,7 @@ class Worker {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   resolve::HostSubscription vanished_{&Worker::on_vanished, this};
+  std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   control::ControlService control_;

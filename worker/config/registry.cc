@@ -31,7 +31,9 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
                     options_.plugin_attr,
                     options_.zones,
                     options_.runtime_prefix,
-                    options_.worker_index},
+                    options_.worker_index,
+                    options_.zone_owner,
+                    options_.redis},
       router_(route::Router::make(options_.router_kind)),
       scope_(loop) {
   plugins_.set_world(plugin_world_);

@@ -45,6 +45,8 @@ struct RegistryOptions {
   std::string runtime_prefix;  // for plugins that open files
   memory::Zones* zones = nullptr;
   unsigned worker_index = 0;
+  std::size_t zone_owner = 0;  // see plugin::World
+  client::RedisClients* redis = nullptr;
 };
 
 class Registry final : private plugin::Directory {

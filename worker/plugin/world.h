@@ -17,6 +17,9 @@ class Loop;
 namespace apisix::memory {
 struct Zones;
 }
+namespace apisix::client {
+class RedisClients;
+}
 
 namespace apisix::plugin {
 
@@ -66,6 +69,8 @@ struct World {
   memory::Zones* zones = nullptr;   // null only in tests that need none
   std::string prefix;               // runtime home: relative paths of files are below it
   unsigned worker_index = 0;
+  std::size_t zone_owner = 0;             // who this process is in leases: memory::Zones::owner_of()
+  client::RedisClients* redis = nullptr;  // null only in tests that need none
 };
 
 struct BuildContext {

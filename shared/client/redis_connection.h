@@ -1,0 +1,146 @@
+// RedisConnection: one connection to a redis server, shared by all who call through its pool. Commands are
+// pipelined: written in one send per turn of the loop, answered in order. Owned by the pool.
+//
+//   kResolving -> kConnecting -> [kHandshaking] -> [kGreeting] -> kReady -> kClosed
+//
+// What is submitted before kReady waits here and is not written if its caller gives up meanwhile. A
+// connection that let a call wait too long takes no more calls (retired) and goes when the others are
+// answered; when nothing at all comes for the time of a reply, it is closed.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/async/awaiters.h"
+#include "shared/base/ip.h"
+#include "shared/base/result.h"
+#include "shared/client/redis_command.h"
+#include "shared/client/redis_reply.h"
+#include "shared/event/io_watch.h"
+#include "shared/event/loop.h"
+#include "shared/net/socket.h"
+#include "shared/net/tls_client.h"
+#include "shared/resolve/resolved_host.h"
+
+namespace apisix::client {
+
+class RedisConnection;
+class RedisPool;
+
+// One call that waits for its answer; lives in the frame of who awaits it.
+class RedisCall {
+ public:
+  RedisCall(event::Loop& loop, std::uint64_t timeout_ms);
+  ~RedisCall();
+  RedisCall(const RedisCall&) = delete;
+  RedisCall& operator=(const RedisCall&) = delete;
+
+  bool await_ready() const noexcept { return result_.has_value(); }
+  void await_suspend(std::coroutine_handle<> handle) {
+    resumption_.set_handle(handle);
+    waiting_ = true;
+  }
+  // Error::retryable says that the server has not seen the command.
+  base::Result<RedisReply> await_resume() { return std::move(*result_); }
+
+ private:
+  friend class RedisConnection;
+  // Where the connection keeps what it must do for this call.
+  struct Place {
+    RedisCall* call = nullptr;  // null: nobody waits any more
+    std::string unsent;         // the command, until the connection is ready
+    unsigned replies = 1;       // 2: that to ASKING comes before its own
+    bool is_sent = false;
+  };
+  void end(base::Result<RedisReply> result);
+  static void on_timeout(void* self);
+
+  async::Resumption resumption_;
+  event::Timer timer_;
+  std::optional<base::Result<RedisReply>> result_;
+  RedisConnection* connection_ = nullptr;  // null: not submitted, or answered
+  Place* place_ = nullptr;
+  bool waiting_ = false;
+};
+
+class RedisConnection {
+ public:
+  enum class State : std::uint8_t { kResolving, kConnecting, kHandshaking, kGreeting, kReady, kClosed };
+  static constexpr std::size_t kWaitingMax = 16'384;
+
+  explicit RedisConnection(RedisPool& pool);
+  ~RedisConnection();
+  RedisConnection(const RedisConnection&) = delete;
+  RedisConnection& operator=(const RedisConnection&) = delete;
+
+  // Once, when it has its place in the pool: it may close at once.
+  void start();
+  State state() const { return state_; }
+  bool accepts() const { return state_ != State::kClosed && !retired_ && waiting_.size() < kWaitingMax; }
+  std::size_t waiting() const { return waiting_.size(); }
+
+  // `asking`: tells a cluster node first that it may serve a slot that is on its way to it.
+  void submit(const RedisCommand& command, RedisCall& call, bool asking);
+  // The pool closes what nobody has used for long.
+  bool is_idle_since(std::uint64_t now_ms, std::uint64_t idle_ms) const {
+    return waiting_.empty() && used_ms_ + idle_ms <= now_ms;
+  }
+  void close(const base::Error& error);
+
+ private:
+  friend class RedisCall;
+  using Place = RedisCall::Place;
+
+  void look_up();
+  void on_found(const resolve::ResolvedHost& host);
+  void connect_next(std::string failure);
+  base::Result<net::Socket> connect_to(const base::IpAddress* ip);
+  void close_for(int error_number);
+  void close_because(base::ErrorCode code, std::string_view what);
+  void on_io(bool readable, bool writable);
+  void on_connected();
+  void shake_hands();
+  void greet();
+  void begin_tls();
+  void become_ready();
+  void on_greeting(const RedisReply& reply);
+
+  void read();
+  net::IoResult read_once(std::span<char> into);
+  net::IoResult write_once();
+  void take_replies(std::string_view bytes);
+  void deliver(RedisReply&& reply);
+  void schedule_flush();
+  void flush();
+  void retire();
+  // Nobody waits for that answer any more.
+  void on_abandoned(RedisCall& call);
+  void watch_for_silence();
+
+  RedisPool& pool_;
+  event::Loop& loop_;
+  State state_ = State::kResolving;
+  bool retired_ = false;
+  std::vector<base::IpAddress> addresses_;  // not tried yet, the next one last
+  net::Socket socket_;
+  std::optional<net::TlsClient> tls_;
+  event::IoWatch watch_;
+  event::Timer stall_;  // of connecting as a whole, then of silence while answers are due
+  event::ReadyNode flush_node_;
+  ReplyReader reader_;
+  std::string out_;
+  std::size_t sent_ = 0;        // of out_
+  unsigned greetings_due_ = 0;  // answers to AUTH and SELECT
+  base::Error failure_;         // why it is closed
+  std::deque<Place> waiting_;   // in the order of the answers
+  std::uint64_t used_ms_ = 0;
+  resolve::HostWaiter host_waiter_;
+};
+
+}  // namespace apisix::client

@@ -1,0 +1,63 @@
+// RedisPool: this worker's connections to one server with one set of credentials. Calls are pipelined over as
+// few connections as carry them. Counted: who calls keeps it alive.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "shared/async/task.h"
+#include "shared/base/counted.h"
+#include "shared/client/redis_connection.h"
+#include "shared/client/redis_target.h"
+#include "shared/event/loop.h"
+#include "shared/resolve/resolver.h"
+
+namespace apisix::client {
+
+// What connections are made with; outlives all pools.
+struct RedisWorld {
+  event::Loop& loop;
+  resolve::Resolver* resolver = nullptr;  // null: literal addresses only
+  std::string ca_file;                    // trusted certificates; empty: the system's
+};
+
+class RedisPool : public base::Counted<RedisPool> {
+ public:
+  // Another connection is opened when the others have so many answers due.
+  static constexpr std::size_t kPipelineDepth = 256;
+  static constexpr std::size_t kConnectionsMax = 8;
+
+  RedisPool(RedisWorld& world, RedisTarget target);
+  ~RedisPool();
+
+  const RedisTarget& target() const { return target_; }
+  RedisWorld& world() { return world_; }
+
+  // The answer within `timeout_ms`, connecting included. An error that the server answers is an Error with
+  // its text in `what`. Error::retryable: the server has not seen the command.
+  async::Task<base::Result<RedisReply>> call(RedisCommand command, std::uint64_t timeout_ms,
+                                             bool asking = false);
+
+  // --- for connections
+  base::Result<net::TlsClientContext> tls_context();
+  // It is destroyed at the end of the turn.
+  void on_closed(RedisConnection& connection);
+
+ private:
+  // Null: too much waits already.
+  RedisConnection* pick();
+  void look_for_idle();
+
+  RedisWorld& world_;
+  const RedisTarget target_;
+  std::optional<net::TlsClientContext> tls_context_;
+  std::list<std::unique_ptr<RedisConnection>> connections_;
+  std::list<std::unique_ptr<RedisConnection>> closed_;
+  event::ReadyNode burial_;
+  event::Timer idle_timer_;
+};
+
+}  // namespace apisix::client
