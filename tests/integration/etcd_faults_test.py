@@ -1,0 +1,267 @@
+"""What can happen to etcd while a gateway serves: after each, what is served is what is stored; in between, what was
+served stays. `steady` asks all the time and fails the test at the first wrong answer."""
+import json
+import threading
+import time
+
+import pytest
+
+from etcd import Etcd
+from gateway import http_request, wait_until
+from link import Link
+
+WORKERS = 2
+
+
+class Steady:
+    """Requests for one path, one after another, from the start to the end of a test: each must be answered with 200."""
+
+    def __init__(self, gateway, path):
+        self.gateway = gateway
+        self.path = path
+        self.wrong = []
+        self.asked = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._done.is_set():
+            try:
+                status = self.gateway.request(self.path, timeout_s=10).status
+            except OSError as error:
+                status = repr(error)
+            self.asked += 1
+            if status != 200:
+                self.wrong.append(status)
+            time.sleep(0.005)
+
+    def end(self):
+        self._done.set()
+        self._thread.join()
+        assert self.asked > 0 and not self.wrong, f"wrong answers: {self.wrong[:5]} of {self.asked}"
+
+
+class World:
+    """An etcd, a link to it, a gateway behind the link, and one route that must always be served."""
+
+    def __init__(self, make_gateway, upstream, **etcd):
+        self.upstream = upstream
+        self.etcd = Etcd(**etcd)
+        self.link = Link(self.etcd.members[0].port)
+        self.put("steady")
+        config = self.etcd.config(host=[f"http://127.0.0.1:{self.link.port}"])
+        self.gateway = make_gateway(config=config, workers=WORKERS)
+        self.steady = Steady(self.gateway, "/steady")
+
+    def put(self, name, **more):
+        """A route of that name, behind the gateway's back."""
+        self.etcd.put(f"/apisix/routes/{name}", self.route(name, **more))
+
+    def route(self, name, **more):
+        return {"uri": f"/{name}", "upstream": {"type": "roundrobin", "nodes": {self.upstream.node: 1}}} | more
+
+    def serves(self, *names):
+        """Exactly these of all that ever were asked about are served, by every worker (seen from outside)."""
+        return all(self.gateway.request(f"/{name}").status == 200 for name in names for _ in range(2 * WORKERS))
+
+    def lacks(self, *names):
+        return all(self.gateway.request(f"/{name}").status == 404 for name in names for _ in range(2 * WORKERS))
+
+    def wait(self, serves=(), lacks=()):
+        wait_until(lambda: self.serves(*serves) and self.lacks(*lacks), f"{serves} served, {lacks} not")
+
+    def wait_until_away(self):
+        wait_until(lambda: self.gateway.log().count("etcd is away") >= WORKERS, "the workers to notice")
+
+    def wait_until_back(self):
+        wait_until(lambda: self.gateway.log().count("etcd is back after") >= WORKERS, "the workers to be back")
+
+    def lists_again(self):
+        return self.gateway.log().count("reading everything again")
+
+    def close(self):
+        self.steady.end()
+        self.link.close()
+        self.etcd.__exit__()
+
+
+@pytest.fixture
+def world(make_gateway, upstream):
+    made = World(make_gateway, upstream)
+    yield made
+    made.close()
+
+
+def test_kill_9_and_start_again(world):
+    world.put("a")
+    world.wait(serves=["a"])
+    world.etcd.kill()
+    world.wait_until_away()
+    assert world.serves("a")
+    assert world.gateway.admin("PUT", "/routes/b", world.route("b")).status == 503
+    world.etcd.start()
+    world.wait_until_back()
+    world.etcd.delete("/apisix/routes/a")
+    world.put("c")
+    world.wait(serves=["c"], lacks=["a", "b"])
+    assert world.lists_again() == 0, "the history was the same: nothing had to be read again"
+
+
+def test_changes_while_the_gateway_was_cut_off(world):
+    world.put("a")
+    world.put("b")
+    world.wait(serves=["a", "b"])
+    world.link.cut()
+    world.wait_until_away()
+    world.etcd.delete("/apisix/routes/a")
+    world.put("c")
+    assert world.serves("a", "b")
+    world.link.join()
+    world.wait(serves=["b", "c"], lacks=["a"])
+    assert world.lists_again() == 0
+
+
+def test_compaction_while_the_gateway_was_cut_off(world):
+    world.put("a")
+    world.put("b")
+    world.wait(serves=["a", "b"])
+    world.link.cut()
+    world.wait_until_away()
+    world.etcd.delete("/apisix/routes/a")
+    world.put("c")
+    world.etcd.compact()
+    world.link.join()
+    world.wait(serves=["b", "c"], lacks=["a"])
+    assert world.lists_again() == WORKERS
+
+
+def test_compaction_of_a_quiet_prefix_costs_nothing_while_connected(world):
+    for i in range(5):
+        world.etcd.put("/elsewhere", str(i))
+    world.etcd.compact()
+    world.put("a")
+    world.wait(serves=["a"])
+    assert world.lists_again() == 0
+
+
+def test_restore_of_an_older_snapshot(world):
+    world.put("a")
+    world.wait(serves=["a"])
+    backup = world.etcd.snapshot()
+    world.put("b")
+    world.etcd.delete("/apisix/routes/a")
+    world.wait(serves=["b"], lacks=["a"])
+    world.etcd.stop()
+    world.wait_until_away()
+    world.etcd.restore(backup)
+    world.etcd.start()
+    world.wait(serves=["a"], lacks=["b"])
+    world.put("d")
+    world.wait(serves=["a", "d"], lacks=["b"])
+
+
+def test_restore_that_reached_the_same_revision_again(world):
+    """Neither the revision nor the cluster id says that it is another history."""
+    backup = world.etcd.snapshot()
+    for name in ("a", "b", "c"):
+        world.put(name)
+    world.wait(serves=["a", "b", "c"])
+    revision = world.etcd.revision
+    world.link.cut()
+    world.wait_until_away()
+    world.etcd.stop()
+    world.etcd.restore(backup)
+    world.etcd.start()
+    for name in ("x", "b", "y"):
+        world.put(name, desc="of the second history")
+    assert world.etcd.revision == revision
+    world.link.join()
+    world.wait(serves=["x", "b", "y"], lacks=["a", "c"])
+
+
+def test_same_revision_with_another_value(world):
+    backup = world.etcd.snapshot()
+    world.put("a", uri="/first")
+    world.wait(serves=["first"])
+    world.link.cut()
+    world.wait_until_away()
+    world.etcd.stop()
+    world.etcd.restore(backup)
+    world.etcd.start()
+    world.put("a", uri="/second")
+    world.link.join()
+    world.wait(serves=["second"], lacks=["first"])
+
+
+def test_wiped_data(make_gateway, upstream):
+    """Whoever deletes everything means it: the store is what counts, and it is empty."""
+    world = World(make_gateway, upstream)
+    world.wait(serves=["steady"])
+    world.steady.end()
+    world.link.cut()
+    world.wait_until_away()
+    assert world.serves("steady")
+    world.etcd.stop()
+    world.etcd.wipe()
+    world.etcd.start()
+    world.link.join()
+    world.wait(lacks=["steady"])
+    world.put("new")
+    world.wait(serves=["new"], lacks=["steady"])
+    world.link.close()
+    world.etcd.__exit__()
+
+
+def test_a_thousand_changes_at_once(world):
+    """As one program can write them: transactions of 100, each key several times."""
+    last = {}
+    for step in range(10):
+        lines = []
+        for i in range(100):
+            name = f"n{(step * 37 + i) % 120}"
+            value = json.dumps(world.route(name, uri=f"/{name}/{step}"))
+            last[name] = step
+            lines.append(f"put /apisix/routes/{name} {json.dumps(value)}")
+        world.etcd.ctl("txn", input="\n" + "\n".join(lines) + "\n\n\n")
+    assert len(last) == 120
+    world.wait(serves=[f"{name}/{step}" for name, step in list(last.items())[:1]])
+    for name, step in last.items():
+        wait_until(lambda: world.gateway.request(f"/{name}/{step}").status == 200, f"{name} of step {step}")
+    stale = [f"/{name}/{step - 1}" for name, step in last.items() if step > 0]
+    assert all(world.gateway.request(path).status == 404 for path in stale)
+
+
+def test_slow_etcd(world):
+    world.link.delay_s = 0.2
+    began = time.monotonic()
+    assert world.gateway.admin("PUT", "/routes/a", world.route("a")).status == 201
+    assert time.monotonic() - began > 0.4
+    world.wait(serves=["a"])
+    assert "etcd is away" not in world.gateway.log()
+
+
+def test_etcd_that_hangs(world):
+    """Connections stay and nothing comes: calls end in time, the watch is opened again when it is over."""
+    world.gateway.write_config({"deployment": {"etcd": {"timeout": 1, "watch_timeout": 1}}})
+    world.gateway.reload()
+    world.link.hangs = True
+    began = time.monotonic()
+    answer = world.gateway.admin("PUT", "/routes/a", world.route("a"))
+    assert answer.status == 503 and time.monotonic() - began < 5
+    world.wait_until_away()
+    world.link.hangs = False
+    world.wait_until_back()
+    world.put("b")
+    world.wait(serves=["b"])
+
+
+def test_value_over_the_limit(make_gateway, upstream):
+    world = World(make_gateway, upstream, options=["--max-request-bytes", "20000"])
+    nodes = {f"{i:0>200}.test:80": 1 for i in range(200)}
+    answer = world.gateway.admin("PUT", "/routes/a", {"uri": "/a", "upstream": {"nodes": nodes}})
+    assert answer.status == 400 and "too large" in answer.json()["error_msg"], answer.text
+    world.put("b")
+    world.wait(serves=["b"], lacks=["a"])
+    assert "etcd is away" not in world.gateway.log()
+    world.close()
