@@ -39,6 +39,7 @@ std::span<const Command> commands();
 
 int run_help(const Invocation&);
 int run_init(const Invocation&);
+int run_init_etcd(const Invocation&);
 int run_start(const Invocation&);
 int run_stop(const Invocation&);
 int run_quit(const Invocation&);

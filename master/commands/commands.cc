@@ -8,6 +8,7 @@ namespace {
 constexpr std::array kCommands = {
     Command{"help", "print the apisix cli help message", run_help},
     Command{"init", "check the configuration and prepare the prefix", run_init},
+    Command{"init_etcd", "initialize the data of etcd", run_init_etcd},
     Command{"start", "start the apisix server", run_start},
     Command{"stop", "stop the apisix server", run_stop},
     Command{"quit", "stop the apisix server gracefully", run_quit},

@@ -9,7 +9,7 @@
 #include "master/running.h"
 #include "shared/format/json.h"
 #include "shared/settings/config_path.h"
-#include "shared/store/etcd_open.h"
+#include "shared/store/etcd_once.h"
 #include "shared/store/file_store.h"
 #include "shared/store/local_store.h"
 
@@ -115,7 +115,8 @@ base::Result<store::ListReply> read_store(const Setup& setup, const std::string&
   if (setup.settings.deployment.provider == settings::Provider::kLocal) {
     return store::LocalStore::read_once(setup.prefix + "/data/store.mdb", prefix);
   }
-  return store::read_etcd_once(setup.settings, prefix);
+  auto etcd = store::EtcdOnce::open(setup.settings);
+  return etcd ? etcd->list(prefix) : std::unexpected(etcd.error());
 }
 
 base::Result<std::vector<Json>> read_objects(const Setup& setup, const std::string& folder,

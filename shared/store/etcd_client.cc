@@ -13,6 +13,9 @@ namespace {
 // With several endpoints one that hangs must not eat the whole time of a call.
 constexpr std::uint64_t kAttemptMsMin = 2'000;
 constexpr int kTokensPerCall = 2;
+// Of each endpoint, within the time of a call.
+constexpr std::size_t kRounds = 2;
+constexpr std::uint64_t kElectionWaitMs = 50;
 
 template <typename Reply>
 struct UnaryCall final : RpcCall {
@@ -70,7 +73,8 @@ base::Error EtcdClient::closed_error() {
 }
 
 std::uint64_t EtcdClient::attempt_timeout_ms() const {
-  const std::uint64_t share = options_.timeout_ms / members_.size();
+  if (members_.size() == 1) return options_.timeout_ms;
+  const std::uint64_t share = options_.timeout_ms / (kRounds * members_.size());
   return std::min(options_.timeout_ms, std::max(share, kAttemptMsMin));
 }
 
@@ -95,7 +99,7 @@ bool EtcdClient::note_failure(std::size_t index, const grpc::Status& status, con
     drop_token(token_used);
     return wants_token();
   }
-  if (verdict == Verdict::kRefused) {
+  if (verdict == Verdict::kRefused || verdict == Verdict::kElecting) {
     note_answer(index);
   } else if (endpoints_.mark_failed(index, now_ms()) && members_.size() > 1) {
     base::log_warn("{}", error_of(status, members_[index].url).what);
@@ -134,11 +138,23 @@ async::Task<base::Result<Reply>> EtcdClient::ask(Begin<Reply> begin, Repeat repe
     base::Error error = error_of(call->status, members_[index].url);
     if (verdict == Verdict::kRefused || verdict == Verdict::kNeedsToken) co_return std::unexpected(error);
     const bool may_repeat = repeat == Repeat::kAlways || verdict == Verdict::kNotSent;
-    if (++tried >= members_.size() || !may_repeat || now_ms() >= end_ms) {
-      health_.note_no_answer(error.what);
-      co_return std::unexpected(std::move(error));
+    if (!may_repeat || now_ms() >= end_ms) co_return no_answer(std::move(error));
+    if (verdict == Verdict::kElecting) {
+      co_await async::Sleep(loop(), kElectionWaitMs);
+    } else if (++tried >= tries_max()) {
+      co_return no_answer(std::move(error));
     }
   }
+}
+
+std::unexpected<base::Error> EtcdClient::no_answer(base::Error error) {
+  health_.note_no_answer(error.what);
+  return std::unexpected(std::move(error));
+}
+
+// One endpoint that refuses is asked once: its caller knows better when to come back.
+std::size_t EtcdClient::tries_max() const {
+  return members_.size() == 1 ? 1 : kRounds * members_.size();
 }
 
 template <typename Reply>

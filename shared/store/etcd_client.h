@@ -74,6 +74,8 @@ class EtcdClient : public std::enable_shared_from_this<EtcdClient> {
   std::uint64_t now_ms() const { return now_clock_.monotonic_ms(); }
   bool wants_token() const { return !options_.user.empty() && !auth_is_off_; }
   async::Task<void> authenticate();
+  std::unexpected<base::Error> no_answer(base::Error error);
+  std::size_t tries_max() const;
 
   EtcdOptions options_;
   const base::Clock& now_clock_;

@@ -102,10 +102,13 @@ async::Task<void> EtcdFeed::run() {
       continue;
     }
     was_broken_ = true;
+    const std::uint64_t live_since_ms = std::exchange(live_since_ms_, 0);
+    const bool was_stable =
+        live_since_ms != 0 && client_->loop().clock().monotonic_ms() - live_since_ms > kStableMs;
+    if (was_stable) retry_.reset();
+    // One of several members that goes is no outage: the next one is asked first.
+    if (was_stable && client_->members() > 1) continue;
     client_->health().note_watch_broken(ended.error.what);
-    const std::uint64_t now_ms = client_->loop().clock().monotonic_ms();
-    if (live_since_ms_ != 0 && now_ms - live_since_ms_ > kStableMs) retry_.reset();
-    live_since_ms_ = 0;
     co_await async::Sleep(client_->loop(), retry_.next_ms());
   }
   running_ = false;

@@ -55,7 +55,10 @@ grpc::ChannelArguments channel_arguments(const EtcdTls& tls) {
 base::Result<std::string> read_if_named(const std::string& path) {
   if (path.empty()) return std::string();
   auto text = base::read_file(path);
-  if (!text) return base::invalid(fmt::format("deployment.etcd.tls: {}", text.error().what));
+  if (!text) {
+    return base::invalid(
+        fmt::format("deployment.etcd.tls: {} (workers read it as nginx_config.user)", text.error().what));
+  }
   return text;
 }
 

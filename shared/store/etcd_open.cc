@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
-#include "shared/async/task.h"
 #include "shared/settings/load.h"
 #include "shared/store/etcd_store.h"
 
 namespace apisix::store {
-namespace {
-
-constexpr std::uint64_t kTurnMs = 100;
-
-}  // namespace
-
 base::Result<EtcdOptions> etcd_options(const settings::Settings& settings) {
   const auto& etcd = settings.deployment.etcd;
   EtcdOptions out;
@@ -39,16 +32,6 @@ base::Result<std::unique_ptr<Store>> open_etcd(event::Loop& loop, const settings
   const auto options = etcd_options(settings);
   if (!options) return std::unexpected(options.error());
   return EtcdStore::open(loop, *options);
-}
-
-base::Result<ListReply> read_etcd_once(const settings::Settings& settings, const std::string& keys) {
-  event::Loop loop;
-  auto store = open_etcd(loop, settings);
-  if (!store) return std::unexpected(store.error());
-  auto list = (*store)->list(keys);
-  list.start();
-  while (!list.done()) loop.run_once(kTurnMs);
-  return list.take_result();
 }
 
 }  // namespace apisix::store

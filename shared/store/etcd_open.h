@@ -19,7 +19,4 @@ base::Result<EtcdOptions> etcd_options(const settings::Settings& settings);
 // After fork(). Waits for nothing. Errors: a malformed endpoint, a certificate that cannot be read.
 base::Result<std::unique_ptr<Store>> open_etcd(event::Loop& loop, const settings::Settings& settings);
 
-// For the command line, with a loop of its own: what is under `keys`.
-base::Result<ListReply> read_etcd_once(const settings::Settings& settings, const std::string& keys);
-
 }  // namespace apisix::store

@@ -30,6 +30,10 @@ bool was_not_sent(const grpc::Status& status) {
   return false;
 }
 
+bool is_electing(const grpc::Status& status) {
+  return contains(status, "etcdserver: leader changed") || contains(status, "previous leader failure");
+}
+
 ErrorCode code_of(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::NOT_FOUND:
@@ -56,6 +60,7 @@ Verdict verdict_of(const grpc::Status& status) {
   if (wants_token(status)) return Verdict::kNeedsToken;
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
+      if (is_electing(status)) return Verdict::kElecting;
       return was_not_sent(status) ? Verdict::kNotSent : Verdict::kLost;
     case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
@@ -72,7 +77,7 @@ base::Error error_of(const grpc::Status& status, std::string_view endpoint) {
   const Verdict verdict = verdict_of(status);
   const ErrorCode code = code_of(status);
   return {code, base::ErrorSource::kStore,
-          verdict == Verdict::kNotSent || verdict == Verdict::kLost || code == ErrorCode::kClosed,
+          (verdict != Verdict::kRefused && verdict != Verdict::kNeedsToken) || code == ErrorCode::kClosed,
           fmt::format("etcd {}: {}", endpoint,
                       status.error_message().empty() ? "no answer" : status.error_message())};
 }
