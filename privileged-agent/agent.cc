@@ -1,5 +1,6 @@
 #include "privileged-agent/agent.h"
 
+#include "privileged-agent/jobs/snapshot.h"
 #include "shared/base/log.h"
 #include "shared/event/loop.h"
 
@@ -25,6 +26,7 @@ int agent_main(channel::AgentContext&& context) {
     }
   };
   channel.start(loop, on_message, [&loop] { loop.stop(); });
+  const auto snapshot = Snapshot::start(loop, context.settings, context.prefix);
   if (!channel.send(channel::MessageKind::kReady)) return 1;
   loop.run();
   return 0;

@@ -1,8 +1,9 @@
 // first_load(): everything between an opened store and a worker that may say Ready. A store that is elsewhere
-// may be away: it is asked a few times, as config.yaml says, before the worker gives up.
+// may be away: then the last known good configuration on disk is served, marked as degraded, until the store
+// answers. Without one the store is asked a few times, as config.yaml says, and then the worker gives up.
 #pragma once
 
-#include <cstdint>
+#include <string>
 
 #include "shared/async/task.h"
 #include "shared/base/result.h"
@@ -13,7 +14,8 @@
 
 namespace apisix::worker {
 
+// `runtime_prefix`: the instance's folder.
 async::Task<base::Status> first_load(event::Loop& loop, const store::Store& store, config::Registry& registry,
-                                     const settings::Settings& settings);
+                                     const settings::Settings& settings, std::string runtime_prefix);
 
 }  // namespace apisix::worker

@@ -128,6 +128,9 @@ class Worker {
     registry_->on_applied([this](store::Revision revision) {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });
+    store_->on_health([this](const store::StoreHealth& health) {
+      context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
+    });
     services_.registry = registry_.get();
     admin_ = std::make_unique<admin::AdminService>(
         loop_, *store_, *registry_, context_.settings,
@@ -162,7 +165,8 @@ class Worker {
   }
 
   async::Task<void> load() {
-    if (auto status = co_await first_load(loop_, *store_, *registry_, context_.settings); !status) {
+    if (auto status = co_await first_load(loop_, *store_, *registry_, context_.settings, context_.prefix);
+        !status) {
       fail(status.error());
       co_return;
     }

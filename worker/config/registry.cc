@@ -48,6 +48,11 @@ async::Task<base::Status> Registry::load() {
   co_return status;
 }
 
+void Registry::start_from(const store::ListReply& list) {
+  apply_list(list);
+  scope_.spawn(resync());
+}
+
 async::Task<base::Status> Registry::read_all() {
   auto list = co_await store_.list(options_.prefix + "/");
   if (!list) co_return std::unexpected(list.error());

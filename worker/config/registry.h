@@ -58,6 +58,9 @@ class Registry final : private plugin::Directory {
 
   // Reads everything and goes on watching. Done when the whole configuration is in force.
   async::Task<base::Status> load();
+  // Puts a state in force that was read elsewhere, while the store cannot be reached, and goes on asking the
+  // store until it answers; then only what differs is applied.
+  void start_from(const store::ListReply& list);
   // Is an item acceptable? For stores whose writers did not ask the Admin API: files. Not set: all are.
   void set_check(std::function<base::Status(const store::Item& item)> check) { check_ = std::move(check); }
   // Called after each batch is applied, with the revision that is now in force.
