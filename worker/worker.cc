@@ -109,7 +109,7 @@ class Worker {
     redis_ = std::make_unique<client::RedisClients>(
         loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
     registry_ = std::make_unique<config::Registry>(
-        loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get()},
+        loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get(), health_table()},
         config::RegistryOptions{.prefix = context_.settings.deployment.etcd.prefix,
                                 .router_kind = router_kind(context_.settings.apisix.router_http),
                                 .plugins = context_.settings.plugins,
@@ -136,6 +136,10 @@ class Worker {
         loop_, *store_, *registry_, context_.settings,
         settings::LoadOptions{.config_path = context_.config_path, .prefix = context_.prefix});
     return open_listeners();
+  }
+
+  memory::HealthTable* health_table() {
+    return context_.settings.apisix.disable_upstream_healthcheck ? nullptr : &context_.zones.health;
   }
 
   base::Status open_access_log() {

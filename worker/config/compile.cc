@@ -74,6 +74,11 @@ base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::stri
                                   upstream.keepalive_pool->idle_timeout_ms};
   }
   compiled->cluster = upstream::Cluster::make(cluster_config(id, upstream), world, now_us);
+  if (upstream.checks && world.health != nullptr) {
+    compiled->health = std::make_unique<upstream::NodeHealth>(
+        *world.health, id, resource::parse_health_checks(*upstream.checks));
+    compiled->cluster->set_health(compiled->health.get());
+  }
   return base::Ref<const CompiledUpstream>(compiled.get());
 }
 

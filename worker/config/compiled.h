@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include "worker/plugin/chain.h"
 #include "worker/plugin/world.h"
 #include "worker/upstream/cluster.h"
+#include "worker/upstream/node_health.h"
 #include "worker/upstream/pool.h"
 
 namespace apisix::config {
@@ -26,7 +28,12 @@ enum class PassHost : std::uint8_t { kPass, kNode, kRewrite };
 
 // One upstream object, or the upstream inside a route or service.
 struct CompiledUpstream : base::Counted<CompiledUpstream> {
+  ~CompiledUpstream() {
+    if (cluster) cluster->set_health(nullptr);
+  }
+
   base::Ref<upstream::Cluster> cluster;
+  std::unique_ptr<upstream::NodeHealth> health;  // null: no health checks
   std::string scheme = "http";
   PassHost pass_host = PassHost::kPass;
   std::string upstream_host;

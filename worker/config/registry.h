@@ -154,6 +154,8 @@ class Registry final : private plugin::Directory {
   // `key` names the upstream over its versions.
   base::Result<base::Ref<const CompiledUpstream>> compile_json(const std::string& key,
                                                                const format::Json& upstream);
+  base::Result<base::Ref<const CompiledUpstream>> compile_unchecked(const std::string& key,
+                                                                    const format::Json& upstream);
 
   event::Loop& loop_;
   store::Store& store_;

@@ -154,6 +154,16 @@ base::Result<base::Ref<const CompiledUpstream>> Registry::compile_json(const std
   return compile_upstream(key, *parsed, world_, loop_.clock().monotonic_us());
 }
 
+// Upstreams inside plugins are not checked: the agent that probes does not know them.
+base::Result<base::Ref<const CompiledUpstream>> Registry::compile_unchecked(const std::string& key,
+                                                                            const Json& upstream) {
+  const auto parsed = resource::parse_upstream(upstream);
+  if (!parsed) return std::unexpected(parsed.error());
+  upstream::ClusterWorld world = world_;
+  world.health = nullptr;
+  return compile_upstream(key, *parsed, world, loop_.clock().monotonic_us());
+}
+
 base::Ref<UpstreamSlot> Registry::slot_of(std::string_view upstream_id) {
   const auto found = upstreams_.find(upstream_id);
   if (found != upstreams_.end()) return found->second;
@@ -340,7 +350,7 @@ base::Ref<plugin::UpstreamHandle> Registry::upstream_by_id(std::string_view id) 
 
 base::Result<base::Ref<plugin::UpstreamHandle>> Registry::make_upstream(const std::string& key,
                                                                         const Json& upstream) {
-  auto compiled = compile_json(key, upstream);
+  auto compiled = compile_unchecked(key, upstream);
   if (!compiled) return std::unexpected(compiled.error());
   auto slot = base::make_counted<UpstreamSlot>();
   slot->current = std::move(*compiled);

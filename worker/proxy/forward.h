@@ -87,6 +87,8 @@ class Forward final : public upstream::Connection::User {
   void release(Parting parting);
   void drop_connection();
   void tell_balancer(bool failed);
+  enum class Ending : std::uint8_t { kAnswered, kRetried, kFailed };
+  void tell_health(Ending ending, bool timed_out);
 
   // --- request side
   void begin_exchange();

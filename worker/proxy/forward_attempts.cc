@@ -206,9 +206,11 @@ void Forward::on_attempt_failed(Failure failure) {
   to_upstream_.clear();
   const bool again = may_retry(failure);
   if (again && stale) return connect_node();  // does not count as a try, as in nginx
+  const bool retried = again && retries_left_ > 0;
+  tell_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
   tell_balancer(/*failed=*/true);
   std::uint16_t no_node = 0;
-  if (again && retries_left_ > 0) {
+  if (retried) {
     --retries_left_;
     if (pick_next(no_node) == Pick::kPicked) return start();
   }
@@ -227,6 +229,19 @@ void Forward::tell_balancer(bool failed) {
   node_ = nullptr;
 }
 
+// Of an attempt that has ended; a client that went away before the answer says nothing about the node.
+void Forward::tell_health(Ending ending, bool timed_out) {
+  if (!upstream_->health || node_ == nullptr || attempt_->status == 0) return;
+  switch (ending) {
+    case Ending::kRetried:
+      return upstream_->health->on_retried(*node_, endpoint_.ip, timed_out);
+    case Ending::kFailed:
+      return upstream_->health->on_failed(*node_, endpoint_.ip, timed_out, attempt_->status);
+    case Ending::kAnswered:
+      return upstream_->health->on_answered(*node_, endpoint_.ip, attempt_->status);
+  }
+}
+
 void Forward::drop_connection() {
   upstream::Connection& connection = *std::exchange(connection_, nullptr);
   services_.pool.drop(connection, /*reset=*/state_ != State::kConnecting);
@@ -237,6 +252,7 @@ void Forward::release(Parting parting) {
   upstream::Connection& connection = *connection_;
   connection_ = nullptr;
   if (attempt_ != nullptr && attempt_->response_us < 0) attempt_->response_us = elapsed_us();
+  if (attempt_ != nullptr) tell_health(Ending::kAnswered, false);
   tell_balancer(/*failed=*/false);
   to_upstream_.clear();
   if (parting != Parting::kPool) return services_.pool.drop(connection, parting == Parting::kReset);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "shared/base/log.h"
 #include "worker/upstream/balance/crc32.h"
 
 namespace apisix::upstream {
@@ -163,6 +164,7 @@ void Cluster::refresh_usable() {
   std::vector<std::uint8_t> healthy = usable_;
   for (const auto& node : nodes_) healthy[node.index] &= health_->is_healthy(node);
   const bool any = std::ranges::any_of(healthy, [](std::uint8_t one) { return one != 0; });
+  if (!any) base::log_warn("all upstream nodes is unhealthy, use default: {}", id_);
   if (picker_) picker_->set_usable(any ? healthy : usable_);
 }
 
@@ -205,6 +207,13 @@ ClusterPick Cluster::picked(PickContext& context, const Node& node) {
   }
   const auto addresses = node.name->addresses();
   pick.address = addresses[(context.address_seed + context.picks) % addresses.size()];
+  // The first healthy one from there on; none is: the one it would have been.
+  for (std::size_t i = 0; health_ != nullptr && i < addresses.size(); ++i) {
+    const auto& address = addresses[(context.address_seed + context.picks + i) % addresses.size()];
+    if (!health_->is_healthy(node, address)) continue;
+    pick.address = address;
+    break;
+  }
   ++context.picks;
   return pick;
 }

@@ -23,6 +23,10 @@
 #include "worker/upstream/health_view.h"
 #include "worker/upstream/load_book.h"
 
+namespace apisix::memory {
+class HealthTable;
+}
+
 namespace apisix::upstream {
 
 struct ClusterNode {
@@ -46,6 +50,7 @@ struct ClusterWorld {
   base::Random& random;
   LoadBook& loads;
   resolve::Resolver* resolver = nullptr;
+  memory::HealthTable* health = nullptr;  // null: no health checks
 };
 
 struct Node {

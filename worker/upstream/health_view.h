@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "shared/base/ip.h"
+
 namespace apisix::upstream {
 
 struct Node;
@@ -13,7 +15,10 @@ class HealthView {
   virtual ~HealthView() = default;
 
   virtual std::uint64_t version() const = 0;
+  // With a name: one of its addresses is.
   virtual bool is_healthy(const Node& node) const = 0;
+  // One address of a node with a name.
+  virtual bool is_healthy(const Node& node, const base::IpAddress& ip) const = 0;
 };
 
 }  // namespace apisix::upstream

@@ -97,6 +97,7 @@ struct FixedHealth final : HealthView {
   }
   std::set<std::string> sick;
   std::uint64_t changes = 0;
+  bool is_healthy(const Node& node, const base::IpAddress&) const override { return is_healthy(node); }
 };
 
 TEST_F(ClusterTest, UnhealthyNodesGetNothingUnlessAllAreUnhealthy) {
