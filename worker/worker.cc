@@ -122,9 +122,7 @@ class Worker {
                                 .redis = redis_.get()});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
-    registry_->set_check(
-        admin::make_item_check(source, *registry_, context_.settings.deployment.etcd.prefix,
-                               base::Keyring(context_.settings.apisix.data_encryption.keyring)));
+    registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
     registry_->on_applied([this](store::Revision revision) {
       context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
     });

@@ -23,6 +23,7 @@ def gateway():
     made = Gateway(config={
         "apisix": {"proxy_mode": "http&stream", "stream_proxy": {"tcp": [f"127.0.0.1:{free_port()}"]},
                    "data_encryption": {"enable_encrypt_fields": True, "keyring": ["edd1c9f0985e76a2"]}},
+        "xrpc": {"protocols": [{"name": "redis"}, {"name": "dubbo"}]},
     })
     made.start()
     yield made

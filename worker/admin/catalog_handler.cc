@@ -44,6 +44,8 @@ LocalAnswer kind_schema(std::string_view name) {
 LocalAnswer validate_schema(const proxy::LocalRequest& request, std::string_view plural) {
   const auto kind = resource::find_kind_by_plural(plural);
   if (!kind) return error_answer(404, fmt::format("Unsupported resource type: {}", plural));
+  if (*kind == resource::Kind::kSecret)
+    return error_answer(400, "missing secret type");  // it has several schemas
   const auto body = parse_body(request);
   if (!body) return bad_body_answer(request, body.error());
   const resource::Validation found = resource::validate_schema(*kind, body->value_or(Json()));

@@ -1,8 +1,13 @@
 #include "worker/admin/hooks.h"
 
+#include <set>
+#include <string>
+
 #include "shared/base/crypto.h"
+#include "shared/base/keyring.h"
 #include "shared/format/json_path.h"
 #include "shared/format/proto.h"
+#include "shared/resource/fields.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/route/match_rule.h"
 
@@ -59,12 +64,28 @@ base::Status check_certificate(std::string_view cert_pem, std::string_view key_p
   return {};
 }
 
+// xrpc: {protocols: [{name: redis}]}
+std::set<std::string, std::less<>> protocol_names(const Json& xrpc) {
+  std::set<std::string, std::less<>> out;
+  for (const Json& protocol : format::find_member(xrpc, "protocols")) {
+    out.insert(resource::text_field(protocol, "name"));
+  }
+  return out;
+}
+
+base::Status check_protocol(const Json& protocol, const std::set<std::string, std::less<>>& known) {
+  const std::string name = resource::text_field(protocol, "name");
+  if (known.contains(name)) return {};
+  return base::invalid("unknown protocol [" + name + "]");
+}
+
 }  // namespace
 
-resource::ValidateHooks make_hooks(config::Registry& registry, base::Keyring keyring) {
+resource::ValidateHooks make_hooks(config::Registry& registry, const settings::Settings& settings) {
   resource::ValidateHooks hooks;
-  hooks.check_certificate = [keyring = std::move(keyring)](std::string_view cert_pem,
-                                                           std::string_view key_pem) {
+  // Private keys may come as they are stored.
+  hooks.check_certificate = [keyring = base::Keyring(settings.apisix.data_encryption.keyring)](
+                                std::string_view cert_pem, std::string_view key_pem) {
     return check_certificate(cert_pem, key_pem, keyring);
   };
   hooks.check_vars = check_vars;
@@ -80,6 +101,9 @@ resource::ValidateHooks make_hooks(config::Registry& registry, base::Keyring key
   };
   hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) {
     return registry.plugins().check_metadata(name, metadata);
+  };
+  hooks.check_protocol = [names = protocol_names(settings.xrpc)](const Json& protocol) {
+    return check_protocol(protocol, names);
   };
   hooks.check_proto = format::check_proto;
   hooks.check_filter_func = [](std::string_view) -> base::Status {

@@ -2,13 +2,13 @@
 // a certificate is one.
 #pragma once
 
-#include "shared/base/keyring.h"
 #include "shared/resource/validate.h"
+#include "shared/settings/settings.h"
 #include "worker/config/registry.h"
 
 namespace apisix::admin {
 
-// `registry` outlives the hooks. `keyring`: private keys may come as they are stored.
-resource::ValidateHooks make_hooks(config::Registry& registry, base::Keyring keyring);
+// `registry` outlives the hooks.
+resource::ValidateHooks make_hooks(config::Registry& registry, const settings::Settings& settings);
 
 }  // namespace apisix::admin

@@ -18,8 +18,9 @@ bool may_be_many(resource::Kind kind) {
          kind == resource::Kind::kCredential;
 }
 
-resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry, base::Keyring keyring) {
-  resource::ValidateHooks hooks = make_hooks(registry, std::move(keyring));
+resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry,
+                                  const settings::Settings& settings) {
+  resource::ValidateHooks hooks = make_hooks(registry, settings);
   // Of a plugin that is not enabled it takes no effect.
   hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) {
     if (registry.plugins().find(name) == nullptr) return resource::Validation();
@@ -58,9 +59,9 @@ std::optional<resource::ItemKey> misplaced(std::string_view place) {
 }  // namespace
 
 std::function<base::Status(const store::Item&)> make_item_check(ItemSource source, config::Registry& registry,
-                                                                std::string prefix, base::Keyring keyring) {
-  return [source, prefix = std::move(prefix),
-          hooks = hooks_for(source, registry, std::move(keyring))](const store::Item& item) -> base::Status {
+                                                                const settings::Settings& settings) {
+  return [source, prefix = settings.deployment.etcd.prefix,
+          hooks = hooks_for(source, registry, settings)](const store::Item& item) -> base::Status {
     const std::string_view place =
         std::string_view(item.key).substr(std::min(item.key.size(), prefix.size()));
     auto key = resource::parse_store_key(place);

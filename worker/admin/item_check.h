@@ -6,6 +6,7 @@
 #include <string>
 
 #include "shared/base/result.h"
+#include "shared/settings/settings.h"
 #include "shared/store/store.h"
 #include "worker/config/registry.h"
 
@@ -15,9 +16,9 @@ namespace apisix::admin {
 // Admin API most of the time: routes and consumers are not looked at here, there may be very many of them.
 enum class ItemSource : std::uint8_t { kFile, kStore };
 
-// `prefix` of the store's keys: "/apisix". The error says what is wrong, in the Admin API's words. Keys that
+// The error says what is wrong, in the Admin API's words. Keys that
 // are no object's pass, but for the list of plugins. Lives no longer than `registry`.
 std::function<base::Status(const store::Item&)> make_item_check(ItemSource source, config::Registry& registry,
-                                                                std::string prefix, base::Keyring keyring);
+                                                                const settings::Settings& settings);
 
 }  // namespace apisix::admin

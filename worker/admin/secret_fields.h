@@ -17,8 +17,6 @@ class SecretFields {
  public:
   SecretFields(const settings::Settings& settings, const config::Registry& registry);
 
-  const base::Keyring& keyring() const { return keyring_; }
-
   // Of a valid object, before it is stored. `id` is that of the Admin path.
   void encrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
   // The plugins' fields of a stored object.
