@@ -20,12 +20,14 @@ class [[nodiscard]] Step {
     Outcome outcome = Outcome::kPass;
     void (*on_done)(void*) = nullptr;
     void* context = nullptr;
+    std::coroutine_handle<> continuation = std::noop_coroutine();
 
     struct Final {
       bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<promise_type> self) const noexcept {
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> self) const noexcept {
         const auto& promise = self.promise();
         if (promise.on_done != nullptr) promise.on_done(promise.context);
+        return promise.continuation;
       }
       void await_resume() const noexcept {}
     };
@@ -58,6 +60,11 @@ class [[nodiscard]] Step {
     handle_.promise().on_done = on_done;
     handle_.promise().context = context;
   }
+
+  // A hook that runs another one: `const Outcome outcome = co_await other.rewrite(request);`
+  bool await_ready() const noexcept { return done(); }
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept { handle_.promise().continuation = awaiting; }
+  Outcome await_resume() const noexcept { return outcome(); }
 
  private:
   explicit Step(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
