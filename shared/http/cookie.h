@@ -1,4 +1,4 @@
-// Reading a Cookie field (RFC 6265 4.2): "a=1; b=2".
+// The cookies of a request (RFC 6265 4.2): "a=1; b=2".
 #pragma once
 
 #include <optional>
@@ -13,5 +13,8 @@ namespace apisix::http {
 std::optional<std::string_view> find_cookie(std::string_view cookie_header, std::string_view name);
 // The same over all Cookie fields of a message (HTTP/2 may split them).
 std::optional<std::string_view> find_cookie(const HeaderMap& headers, std::string_view name);
+// Takes the cookies of that name out; the others stay as they were written. A field that is left without any
+// goes.
+void remove_cookie(HeaderMap& headers, std::string_view name, base::Arena& arena);
 
 }  // namespace apisix::http

@@ -86,6 +86,18 @@ TEST(Cookie, OverAllFields) {
   EXPECT_EQ(find_cookie(map, "b"), "2");
 }
 
+TEST(Cookie, RemovesAllOfAName) {
+  base::Arena arena;
+  HeaderMap map;
+  ASSERT_TRUE(map.add(arena, "Cookie", "a=1; jwt=x.y.z;b=c==;  jwt=2; Jwt=3"));
+  ASSERT_TRUE(map.add(arena, "X-Cookie", "jwt=0"));
+  ASSERT_TRUE(map.add(arena, "cookie", "jwt=2"));
+  remove_cookie(map, "jwt", arena);
+  ASSERT_EQ(map.size(), 2U);
+  EXPECT_EQ(map.value(KnownHeader::kCookie), "a=1; b=c==; Jwt=3");
+  EXPECT_EQ(map.find("X-Cookie")->value, "jwt=0");
+}
+
 // RFC 9110 5.6.7: the same second in the three forms.
 TEST(Date, ParsesTheThreeForms) {
   EXPECT_EQ(parse_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777);
