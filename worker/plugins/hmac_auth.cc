@@ -1,0 +1,185 @@
+// hmac-auth: identifies the consumer by a signature over the request line and header fields, made with a
+// secret that both sides know, and limits how old a signed request may be.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "shared/base/arena_text.h"
+#include "shared/base/base64.h"
+#include "shared/base/crypto.h"
+#include "shared/base/crypto_digest.h"
+#include "shared/base/log.h"
+#include "shared/http/date.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugins/auth/authentication.h"
+#include "worker/plugins/auth/hmac_signature.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+struct Algorithm {
+  std::string_view name;
+  base::Digest digest;
+};
+constexpr std::array<Algorithm, 3> kAlgorithms = {{{"hmac-sha1", base::Digest::kSha1},
+                                                   {"hmac-sha256", base::Digest::kSha256},
+                                                   {"hmac-sha512", base::Digest::kSha512}}};
+
+struct SecretKey final : plugin::PreparedAuth {
+  explicit SecretKey(const Json& conf) : text(find_member(conf, "secret_key").asString()) {}
+  const std::string text;
+};
+
+class HmacAuth final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{
+      .name = "hmac-auth", .priority = 2530, .is_auth = true, .consumer_key = "key_id"};
+
+  HmacAuth(const Json& conf, const plugin::BuildContext& context)
+      : authentication_(kInfo, "hmac", conf, context),
+        clock_skew_seconds_(find_member(conf, "clock_skew").asInt64()),
+        validates_body_(find_member(conf, "validate_request_body").asBool()),
+        body_bytes_max_(find_member(conf, "max_req_body_size").asUInt64()) {
+    for (const Json& name : find_member(conf, "allowed_algorithms")) {
+      const auto* found = std::ranges::find(kAlgorithms, name.asString(), &Algorithm::name);
+      if (found != kAlgorithms.end()) allowed_.push_back(*found);
+    }
+    for (const Json& name : find_member(conf, "signed_headers")) signed_headers_.push_back(name.asString());
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    const auto field = request.find_header("Authorization");
+    if (!field)
+      return refuse_field(request, "client request can't be validated: missing Authorization header");
+    const auto parsed = parse_hmac_signature(*field);
+    if (!parsed) {
+      return refuse_field(
+          request, "client request can't be validated: Authorization header does not start with 'Signature'");
+    }
+    base::Ref<const plugin::ConsumerAuth> auth;
+    const std::string fault = fault_of(request, *parsed, auth);
+    if (!fault.empty()) return finish(request, refuse(request, fault));
+    if (validates_body_) return check_body(request, std::move(auth));
+    return finish(request, authentication_.accept(request, auth));
+  }
+
+ private:
+  // Why the request is not what the consumer signed; empty: it is, and `auth` is whose.
+  std::string fault_of(plugin::Request& request, const HmacSignature& sent,
+                       base::Ref<const plugin::ConsumerAuth>& auth) const {
+    if (sent.key_id.data() == nullptr || sent.signature.data() == nullptr)
+      return "keyId or signature missing";
+    if (sent.algorithm.data() == nullptr) return "algorithm missing";
+    auth = authentication_.find(sent.key_id);
+    if (!auth) return std::string(authentication_.why_not_found("Invalid key_id"));
+    const auto algorithm = std::ranges::find(allowed_, sent.algorithm, &Algorithm::name);
+    if (algorithm == allowed_.end()) return "Invalid algorithm";
+    if (std::string fault = date_fault(request); !fault.empty()) return fault;
+    const auto names = sent.header_names();
+    for (const std::string& wanted : signed_headers_) {
+      if (std::ranges::find(names, wanted) == names.end()) {
+        return "expected header \"" + wanted + "\" missing in signing";
+      }
+    }
+    const auto signature = base::decode_base64(sent.signature);
+    const auto expected = base::hmac_of(algorithm->digest, auth->prepared<SecretKey>().text,
+                                        signed_text(request, sent.key_id, names));
+    if (!signature || !base::equals_in_constant_time(*signature, expected.view())) return "Invalid signature";
+    return {};
+  }
+
+  std::string date_fault(plugin::Request& request) const {
+    const auto date = request.find_header("Date");
+    if (!date) return "Date header missing. failed to validate clock skew";
+    const auto time = http::parse_date(*date);
+    if (!time) return "Invalid GMT format time";
+    const std::int64_t age = request.clock.wall_seconds() - *time;
+    return age > clock_skew_seconds_ || -age > clock_skew_seconds_ ? "Clock skew exceeded" : "";
+  }
+
+  // Several fields of one name are signed together, so that none can be added.
+  static std::string_view signed_text(plugin::Request& request, std::string_view key_id,
+                                      const std::vector<std::string_view>& names) {
+    base::ArenaText text;
+    text.append(request.arena, key_id);
+    text.append(request.arena, "\n");
+    for (const std::string_view name : names) {
+      if (request.find_header(name)) {
+        const std::string_view all = request.header(name);
+        text.append(request.arena, name);
+        text.append(request.arena, ": ");
+        text.append(request.arena, all.empty() ? *request.find_header(name) : all);
+      } else if (name == "@request-target") {
+        text.append(request.arena, request.method());
+        text.append(request.arena, " ");
+        text.append(request.arena, request.head->target);
+      } else {
+        continue;
+      }
+      text.append(request.arena, "\n");
+    }
+    return text.view();
+  }
+
+  plugin::Step check_body(plugin::Request& request, base::Ref<const plugin::ConsumerAuth> auth) {
+    const auto digest = request.find_header("Digest");
+    if (!digest) co_return finish(request, refuse(request, "Invalid digest"));
+    const auto body = co_await request.read_body(body_bytes_max_);
+    if (body.too_large) co_return refuse_body(request);
+    const std::string expected =
+        "SHA-256=" + base::encode_base64(base::digest_of(base::Digest::kSha256, body.data).view());
+    if (!base::equals_in_constant_time(expected, *digest)) {
+      co_return finish(request, refuse(request, "Invalid digest"));
+    }
+    co_return finish(request, authentication_.accept(request, auth));
+  }
+
+  plugin::Outcome refuse_body(plugin::Request& request) const {
+    const std::uint64_t length = request.head->content_length;
+    const std::string fault =
+        length > body_bytes_max_
+            ? fmt::format("request size {} is greater than the maximum size {} allowed", length,
+                          body_bytes_max_)
+            : fmt::format("request size is greater than the maximum size {} allowed", body_bytes_max_);
+    base::log_error("failed to read request body: {}", fault);
+    request.auth_failure = request.arena.copy(fault);
+    return request.reject_message(413, fault);
+  }
+
+  plugin::Outcome refuse(plugin::Request& request, const std::string& fault) const {
+    return authentication_.refuse(request, "client request can't be validated",
+                                  "client request can't be validated: " + fault);
+  }
+
+  // What is wrong with the field itself is told.
+  plugin::Outcome refuse_field(plugin::Request& request, std::string_view fault) const {
+    return finish(request, authentication_.refuse(request, fault, fault));
+  }
+
+  plugin::Outcome finish(plugin::Request& request, plugin::Outcome outcome) const {
+    if (outcome == plugin::Outcome::kPass && authentication_.hides_credentials()) {
+      request.remove_header("Authorization");
+    }
+    return outcome;
+  }
+
+  const Authentication authentication_;
+  const std::int64_t clock_skew_seconds_;
+  const bool validates_body_;
+  const std::uint64_t body_bytes_max_;
+  std::vector<Algorithm> allowed_;
+  std::vector<std::string> signed_headers_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef hmac_auth = plugin::define<HmacAuth>();
+
+}  // namespace apisix::plugins

@@ -1,0 +1,173 @@
+// jwt-auth: identifies the consumer by a JSON Web Token in a header field, a query argument or a cookie. The
+// consumer's configuration, never the token, says how the token has to be signed.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "shared/base/base64.h"
+#include "shared/base/log.h"
+#include "shared/format/jwt.h"
+#include "shared/format/schema.h"
+#include "shared/http/cookie.h"
+#include "shared/http/date.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugins/auth/authentication.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+bool is_hmac(std::string_view algorithm) {
+  return algorithm.starts_with("HS");
+}
+
+// What a consumer's tokens must be signed with.
+struct TokenKey final : plugin::PreparedAuth {
+  explicit TokenKey(const Json& conf)
+      : algorithm(find_member(conf, "algorithm").asString()),
+        grace_seconds(find_member(conf, "lifetime_grace_period").asDouble()),
+        key(make(conf, algorithm)) {}
+
+  static base::Result<format::JwtKey> make(const Json& conf, const std::string& algorithm) {
+    if (!is_hmac(algorithm))
+      return format::JwtKey::make(algorithm, find_member(conf, "public_key").asString());
+    const std::string secret = find_member(conf, "secret").asString();
+    if (!find_member(conf, "base64_secret").asBool()) return format::JwtKey::make(algorithm, secret);
+    const auto decoded = base::decode_base64(secret);
+    if (!decoded) return base::invalid("the secret is not in base64 format");
+    return format::JwtKey::make(algorithm, *decoded);
+  }
+
+  const std::string algorithm;
+  const double grace_seconds;
+  const base::Result<format::JwtKey> key;
+};
+
+std::string date_of(double seconds) {
+  char text[http::kDateBytes];
+  http::format_date(static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e12)), text);
+  return {text, http::kDateBytes};
+}
+
+// Why a point in time that a token names ("exp", "nbf") speaks against it; empty: it does not.
+std::string claim_fault(const std::string& name, const Json& claim, double now, double grace_seconds) {
+  if (!claim.isNumeric()) return "claim " + name + " is not a number";
+  const double time = claim.asDouble();
+  if (name == "exp") {
+    return time > now - grace_seconds ? "" : fmt::format("'exp' claim expired at {}", date_of(time));
+  }
+  return time <= now + grace_seconds ? "" : fmt::format("'nbf' claim not valid until {}", date_of(time));
+}
+
+class JwtAuth final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{
+      .name = "jwt-auth", .priority = 2510, .is_auth = true, .consumer_key = "key"};
+
+  static base::Status check(Json& conf, plugin::ConfScope scope) {
+    if (scope != plugin::ConfScope::kConsumer) return {};
+    const bool hmac = is_hmac(find_member(conf, "algorithm").asString());
+    const Json& secret = find_member(conf, "secret");
+    if (hmac && !secret.isString()) {
+      return base::invalid("property \"secret\" is required when using HS based algorithms");
+    }
+    if (find_member(conf, "base64_secret").asBool() && secret.isString() &&
+        !format::is_secret_ref(secret.asString()) && !base::decode_base64(secret.asString())) {
+      return base::invalid("base64_secret required but the secret is not in base64 format");
+    }
+    if (!hmac && !find_member(conf, "public_key").isString())
+      return base::invalid("missing valid public key");
+    return {};
+  }
+
+  JwtAuth(const Json& conf, const plugin::BuildContext& context)
+      : authentication_(kInfo, "Bearer", conf, context),
+        header_(find_member(conf, "header").asString()),
+        query_(find_member(conf, "query").asString()),
+        cookie_(find_member(conf, "cookie").asString()),
+        key_claim_name_(find_member(conf, "key_claim_name").asString()),
+        stores_payload_(find_member(conf, "store_in_ctx").asBool()) {
+    for (const Json& claim : find_member(conf, "claims_to_verify"))
+      required_claims_.push_back(claim.asString());
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    const auto token = take_token(request);
+    if (!token) return authentication_.refuse(request, "Missing JWT token in request");
+    const auto jwt = format::Jwt::parse(*token);
+    if (!jwt)
+      return authentication_.refuse(request, "JWT token invalid", "JWT token invalid: " + jwt.error().what);
+    const Json& key = find_member(jwt->payload(), key_claim_name_);
+    if (key.isNull()) return authentication_.refuse(request, "missing user key in JWT token");
+    const auto auth = key.isString() ? authentication_.find(key.asString()) : nullptr;
+    if (!auth) {
+      return authentication_.refuse(
+          request, "Invalid user key in JWT token",
+          fmt::format("failed to find consumer: {}", authentication_.why_not_found("invalid user key")));
+    }
+    if (const std::string fault = fault_of(*jwt, auth->prepared<TokenKey>(), request); !fault.empty()) {
+      return authentication_.refuse(request, "failed to verify jwt", "failed to verify jwt: " + fault);
+    }
+    if (stores_payload_) request.set_variable("jwt_auth_payload", jwt->payload_text());
+    return authentication_.accept(request, auth);
+  }
+
+ private:
+  // The first of header, query and cookie that is there; taken out of the request if credentials are hidden.
+  std::optional<std::string_view> take_token(plugin::Request& request) const {
+    const bool hides = authentication_.hides_credentials();
+    if (auto token = request.find_header(header_)) {
+      if (hides) request.remove_header(header_);
+      if (token->starts_with("Bearer ") || token->starts_with("bearer ")) token->remove_prefix(7);
+      return token;
+    }
+    if (const auto token = request.arg(query_)) {
+      if (hides) request.remove_arg(query_);
+      return token;
+    }
+    const auto token = http::find_cookie(request.head->headers, cookie_);
+    if (token && hides) http::remove_cookie(request.head->headers, cookie_, request.arena);
+    return token;
+  }
+
+  // Empty: the token is good.
+  std::string fault_of(const format::Jwt& jwt, const TokenKey& key, const plugin::Request& request) const {
+    if (!key.key) return "the consumer's key cannot be used: " + key.key.error().what;
+    if (jwt.algorithm() != key.algorithm) return "algorithm mismatch, expected " + key.algorithm;
+    if (!jwt.is_signed_with(*key.key)) return "signature mismatch: " + std::string(jwt.signature());
+    const double now = static_cast<double>(request.clock.wall_seconds());
+    if (required_claims_.empty()) {
+      for (const char* name : {"nbf", "exp"}) {
+        const Json& claim = find_member(jwt.payload(), name);
+        if (!jwt.payload().isMember(name)) continue;
+        if (auto fault = claim_fault(name, claim, now, key.grace_seconds); !fault.empty()) return fault;
+      }
+      return {};
+    }
+    for (const std::string& name : required_claims_) {
+      if (!jwt.payload().isMember(name)) return "claim " + name + " is missing";
+      auto fault = claim_fault(name, find_member(jwt.payload(), name), now, key.grace_seconds);
+      if (!fault.empty()) return fault;
+    }
+    return {};
+  }
+
+  const Authentication authentication_;
+  const std::string header_;
+  const std::string query_;
+  const std::string cookie_;
+  const std::string key_claim_name_;
+  const bool stores_payload_;
+  std::vector<std::string> required_claims_;  // empty: exp and nbf, where the token has them
+};
+
+}  // namespace
+
+extern const plugin::PluginDef jwt_auth = plugin::define<JwtAuth>();
+
+}  // namespace apisix::plugins

@@ -1,0 +1,94 @@
+// multi-auth: tries several auth plugins in their order; the first that knows the client decides.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "shared/base/log.h"
+#include "worker/plugin/consumer.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/plugin_conf.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+base::Status check_entry(const std::string& name, Json& conf, const plugin::PluginSet& plugins) {
+  const plugin::PluginDef* def = plugins.find(name);
+  if (def == nullptr) return base::invalid(name + " plugin did not found");
+  if (!def->info.is_auth) return base::invalid(name + " plugin is not supported");
+  if (auto status = plugins.check_nested(*def, conf); !status) {
+    return base::invalid("plugin " + name + " check schema failed: " + status.error().what);
+  }
+  return {};
+}
+
+class MultiAuth final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "multi-auth", .priority = 2600, .is_auth = true};
+
+  static base::Status check(Json& conf, plugin::ConfScope, const plugin::PluginSet& plugins) {
+    Json& entries = conf["auth_plugins"];
+    for (Json& entry : entries) {
+      if (!entry.isObject()) return base::invalid("an element of auth_plugins is no object of plugins");
+      for (const std::string& name : entry.getMemberNames()) {
+        if (auto status = check_entry(name, entry[name], plugins); !status) return status;
+      }
+    }
+    return {};
+  }
+
+  // Fails when a plugin that was there when it was configured is not enabled any more.
+  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
+    auto made = base::make_counted<MultiAuth>();
+    const plugin::PluginSet& plugins = context.world.directory.plugins();
+    for (const Json& entry : find_member(conf, "auth_plugins")) {
+      for (const std::string& name : entry.getMemberNames()) {
+        const plugin::PluginDef* def = plugins.find(name);
+        if (def == nullptr) return base::invalid(name + " plugin did not found");
+        auto tried = base::make_counted<plugin::PluginConf>(*def, entry[name], std::string(context.resource),
+                                                            context.version);
+        auto built = tried->plugin(context.world);
+        if (!built) return std::unexpected(built.error());
+        made->tried_.push_back({std::move(tried), *built});
+      }
+    }
+    return base::Ref<plugin::Plugin>(made.get());
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    request.auth_is_tried = true;
+    std::vector<std::string> failures;
+    for (const Tried& tried : tried_) {
+      if (co_await tried.plugin->rewrite(request) == plugin::Outcome::kPass) {
+        request.auth_is_tried = false;
+        // The challenges of those before it.
+        request.remove_response_header("WWW-Authenticate");
+        co_return plugin::Outcome::kPass;
+      }
+      failures.push_back(fmt::format("{} failed to authenticate the request, code: {}. error: {}",
+                                     tried.conf->def().info.name, request.reply.status,
+                                     request.auth_failure));
+    }
+    request.auth_is_tried = false;
+    for (const std::string& failure : failures) base::log_warn("{}", failure);
+    co_return request.reject_message(401, "Authorization Failed");
+  }
+
+ private:
+  struct Tried {
+    base::Ref<plugin::PluginConf> conf;
+    plugin::Plugin* plugin;  // owned by conf
+  };
+
+  std::vector<Tried> tried_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef multi_auth = plugin::define<MultiAuth>();
+
+}  // namespace apisix::plugins
