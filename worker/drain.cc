@@ -5,6 +5,7 @@
 #include "shared/base/log.h"
 #include "shared/base/process_title.h"
 #include "shared/base/text.h"
+#include "worker/config/registry.h"
 #include "worker/limits.h"
 
 namespace apisix::worker {
@@ -63,7 +64,12 @@ void Drain::part() {
 }
 
 void Drain::look() {
-  if (services_.connections.size() == 0 && retiring_.empty() && is_idle_()) return on_gone_();
+  if (services_.connections.size() == 0 && retiring_.empty() && is_idle_()) {
+    // What loggers gathered goes out before the worker does; worker_shutdown_timeout bounds that too.
+    plugin::BatchBook& batches = services_.registry->batches();
+    batches.flush_all();
+    if (batches.pending() == 0) return on_gone_();
+  }
   look_.set_after_ms(kLookMs);
 }
 

@@ -204,6 +204,7 @@ class Worker {
 
   void reopen_logs() {
     if (auto done = base::reopen_error_log(); !done) base::log_error("{}", done.error().what);
+    if (registry_ != nullptr) registry_->on_logs_reopened();
     if (access_log_ == nullptr) return;
     if (auto done = access_log_->reopen(); !done) base::log_error("{}", done.error().what);
   }

@@ -28,7 +28,9 @@ PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Ke
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
       plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
-      consumers_(*plugins_) {}
+      consumers_(*plugins_) {
+  plugins_->set_metadata(metadata_);
+}
 
 bool PluginBook::keeps(std::string_view kind) {
   return kind == "plugin_configs" || kind == "consumer_groups" || kind == "global_rules" ||
@@ -93,6 +95,7 @@ base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
   if (enabled == enabled_) return false;
   enabled_ = std::move(enabled);
   plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_);
+  plugins_->set_metadata(metadata_);
   consumers_.set_plugins(*plugins_);
   global_chain_is_current_ = false;
   return true;

@@ -19,11 +19,13 @@
 #include "shared/async/task.h"
 #include "shared/base/keyring.h"
 #include "shared/base/text.h"
+#include "shared/client/http_client.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
 #include "worker/config/plugin_book.h"
+#include "worker/plugin/batch.h"
 #include "worker/plugin/request.h"
 #include "worker/route/router.h"
 
@@ -78,6 +80,9 @@ class Registry final : private plugin::Directory {
   }
   const plugin::PluginSet& plugins() const override { return plugins_.plugins(); }
   PluginBook& plugin_book() { return plugins_; }
+  plugin::BatchBook& batches() { return batches_; }
+  // Files that plugins hold open are opened again.
+  void on_logs_reopened() { ++plugin_world_.log_reopenings; }
 
   // Ids of users of an object, "" when there is none: what may not be deleted.
   std::string route_of_service(std::string_view service_id) const;
@@ -162,6 +167,8 @@ class Registry final : private plugin::Directory {
   upstream::ClusterWorld world_;
   RegistryOptions options_;
   PluginBook plugins_;
+  client::HttpClient http_;
+  plugin::BatchBook batches_;
   plugin::World plugin_world_;
   route::Router router_;
   ById<std::unique_ptr<RouteObject>> routes_;

@@ -139,6 +139,12 @@ bool PluginSet::is_missing(std::string_view name) const {
   return missing_.contains(name);
 }
 
+const Json* PluginSet::metadata(std::string_view plugin) const {
+  if (metadata_ == nullptr) return nullptr;
+  const auto found = metadata_->find(plugin);
+  return found != metadata_->end() ? &found->second->value : nullptr;
+}
+
 const PublicApi* PluginSet::find_public_api(std::string_view method, std::string_view path) const {
   for (const PluginDef* def : enabled_) {
     for (const PublicApi& api : def->public_apis) {

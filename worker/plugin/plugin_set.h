@@ -3,6 +3,7 @@
 // not run it. Also the judge of configurations: schema, then the plugin's own rules, in APISIX's words.
 #pragma once
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ class PluginSet {
   bool is_missing(std::string_view name) const;
   // What an enabled plugin offers under this method and path; null when none does.
   const PublicApi* find_public_api(std::string_view method, std::string_view path) const;
+  // A plugin's metadata as far as it is known; null: none, or nobody told where to look.
+  const format::Json* metadata(std::string_view plugin) const;
+  using MetadataMap = std::map<std::string, base::Ref<const Metadata>, std::less<>>;
+  void set_metadata(const MetadataMap& metadata) { metadata_ = &metadata; }
   // By priority, highest first.
   std::span<const PluginDef* const> enabled() const { return enabled_; }
 
@@ -65,6 +70,7 @@ class PluginSet {
   std::vector<const PluginDef*> enabled_;
   std::unordered_map<std::string_view, const PluginDef*> by_name_;
   std::set<std::string, std::less<>> missing_;
+  const MetadataMap* metadata_ = nullptr;
 };
 
 bool is_disabled(const format::Json& conf);  // _meta.disable

@@ -125,6 +125,8 @@ class RequestIo {
   virtual ~RequestIo() = default;
   // The whole request body, which is kept and sent to the upstream afterwards. May be asked more than once.
   virtual async::Task<BodyRead> read_body(std::size_t bytes_max) = 0;
+  // At most that much of its beginning, for whoever only looks: the rest goes to the upstream as it comes.
+  virtual async::Task<std::string_view> read_body_start(std::size_t bytes_max) = 0;
   // Reads it so that request.body has its fields; longer than max_post_args_readable_size: they stay unset.
   virtual async::Task<void> read_body_fields() = 0;
   virtual event::Loop& loop() = 0;
@@ -248,6 +250,9 @@ class Request {
   // --- for plugins: waiting
   auto sleep_ms(std::uint64_t delay_ms) { return async::Sleep(io->loop(), delay_ms); }
   async::Task<RequestIo::BodyRead> read_body(std::size_t bytes_max) { return io->read_body(bytes_max); }
+  async::Task<std::string_view> read_body_start(std::size_t bytes_max) {
+    return io->read_body_start(bytes_max);
+  }
   // For $post_arg_ variables: nothing happens when the body was read before.
   async::Task<void> read_body_fields() { return io->read_body_fields(); }
 

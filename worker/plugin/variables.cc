@@ -341,6 +341,8 @@ Value Variables::read_matched(VariableKind kind) {
       return request_.consumer ? unless_empty(request_.consumer->username) : Value{};
     case VariableKind::kConsumerGroupId:
       return request_.consumer ? unless_empty(request_.consumer->group_id) : Value{};
+    case VariableKind::kRespBody:
+      return read_custom("resp_body");
     case VariableKind::kRateLimitingInfo:
       return read_custom("rate_limiting_info");
     case VariableKind::kProxyRewriteRegexUriCaptures:

@@ -14,6 +14,9 @@
 namespace apisix::event {
 class Loop;
 }
+namespace apisix::client {
+class HttpClient;
+}
 namespace apisix::memory {
 struct Zones;
 }
@@ -25,6 +28,7 @@ namespace apisix::plugin {
 
 class ConsumerBook;
 class PluginSet;
+class BatchBook;
 struct PluginInfo;
 
 // An upstream as plugins know it: something that Request::upstream_override can name. Kept current by the
@@ -71,6 +75,10 @@ struct World {
   unsigned worker_index = 0;
   std::size_t zone_owner = 0;             // who this process is in leases: memory::Zones::owner_of()
   client::RedisClients* redis = nullptr;  // null only in tests that need none
+  // For loggers; null only in tests that need none.
+  BatchBook* batches = nullptr;
+  client::HttpClient* http = nullptr;
+  std::uint64_t log_reopenings = 0;  // so far; files that plugins hold open are opened again when it grows
 };
 
 struct BuildContext {

@@ -10,7 +10,9 @@ extern const plugin::PluginDef basic_auth;
 extern const plugin::PluginDef client_control;
 extern const plugin::PluginDef consumer_restriction;
 extern const plugin::PluginDef echo;
+extern const plugin::PluginDef file_logger;
 extern const plugin::PluginDef hmac_auth;
+extern const plugin::PluginDef http_logger;
 extern const plugin::PluginDef ip_restriction;
 extern const plugin::PluginDef jwt_auth;
 extern const plugin::PluginDef key_auth;
@@ -41,6 +43,8 @@ std::span<const plugin::PluginDef* const> catalog() {
       &traffic_split,         // 966
       &public_api,            // 501
       &echo,                  // 412
+      &http_logger,           // 410
+      &file_logger,           // 399
   });
   return all;
 }

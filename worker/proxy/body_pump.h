@@ -56,6 +56,9 @@ class BodyPump {
 
   void start(http::Framing in, std::uint64_t content_length, http::Framing out);
 
+  // What is still to come goes out in this framing.
+  void go_on_as(http::Framing out) { out_ = out; }
+
   // Takes as much of `raw` as fits into `out`; call again with the rest while it consumes something.
   Step take(std::string_view raw, Pieces& out);
   // The sender closed its connection: the end of a body that is framed by it; a truncation of any other.

@@ -69,8 +69,16 @@ void Forward::begin_exchange() {
   send_failed_ = false;
   Pieces pieces;
   pieces.add(head_);
-  pieces.add(stream_.stored_body());
-  pieces.add(replay_.view());
+  if (stream_.has_stored_body()) {
+    stream_.add_stored_body(pieces);  // may be a chunk of its own: one to a write
+    if (!send(pieces)) return;
+    pieces = Pieces();
+  }
+  if (to_upstream_.empty()) {
+    pieces.add(replay_.view());
+  } else {
+    to_upstream_.append(replay_.view());
+  }
   if (!stream_.request_body().done()) stream_.send_continue_if_expected();
   if (!pump_request(pieces)) return;
   arm_timer();
@@ -136,7 +144,8 @@ void Forward::on_send_failed(const Pieces& pieces) {
     send_failed_ = true;
     return;
   }
-  if (!any_bytes_sent_) {  // all of the body that was taken is in `pieces`, behind the head
+  if (!any_bytes_sent_ &&
+      !stream_.has_stored_body()) {  // all of the body that was taken is in `pieces`, behind the head
     replayable_ = true;
     replay_.clear();
     for (const iovec& piece : pieces.span().subspan(1)) {

@@ -1,5 +1,6 @@
 // StoredBody: a request body that was read before the request is forwarded, because a plugin or a condition
-// of the router wants to see it. Decoded and whole; it then goes to the upstream with a Content-Length.
+// of the router wants to see it. Decoded. A whole one goes to the upstream with a Content-Length; of one that
+// is longer than was asked for the beginning is here, and the rest follows it to the upstream as it comes.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,10 @@ class StoredBody {
 
   std::size_t bytes_max() const { return bytes_max_; }
   std::string_view view() const { return bytes_; }
-  bool fits(std::size_t more) const { return bytes_.size() + more <= bytes_max_; }
+  bool is_full() const { return bytes_.size() >= bytes_max_; }
+  // There is more of the body than this.
+  bool is_partial() const { return is_partial_; }
+  void set_partial() { is_partial_ = true; }
   void append(std::string_view bytes) { bytes_.append(bytes); }
   bool is_complete() const { return complete_.is_set(); }
   void set_complete() {
@@ -31,6 +35,7 @@ class StoredBody {
   std::string bytes_;
   async::Completion<bool> complete_;
   std::size_t bytes_max_;
+  bool is_partial_ = false;
 };
 
 }  // namespace apisix::proxy

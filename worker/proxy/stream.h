@@ -125,8 +125,9 @@ class Stream final : private plugin::RequestIo {
   // Request body: decodes what the client sent, for Forward. See BodyPump::take.
   BodyPump& request_body() { return request_body_; }
   bool request_read() const { return request_body_.done(); }
-  // The body, when it was read before forwarding; goes out behind the head.
-  std::string_view stored_body() const { return stored_body_ ? stored_body_->view() : std::string_view{}; }
+  // The body, or its beginning, when it was read before forwarding; goes out behind the head.
+  bool has_stored_body() const { return stored_body_ != nullptr; }
+  void add_stored_body(Pieces& pieces) const;
   void send_continue_if_expected();
   // False, answered with 413, when the body is longer than client_max_body_size.
   bool count_body_bytes(std::size_t bytes);
@@ -139,6 +140,8 @@ class Stream final : private plugin::RequestIo {
   void end_body_wait();
   // plugin::RequestIo
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
+  async::Task<std::string_view> read_body_start(std::size_t bytes_max) override;
+  async::Task<void> store_body_up_to(std::size_t bytes_max);
   async::Task<void> read_body_fields() override;
   event::Loop& loop() override;
   void store_body();

@@ -1,6 +1,7 @@
 // The Stream's side of plugins: waiting for their hooks, reading the body for them, and running their filters
 // over what goes to the client.
 #include <algorithm>
+#include <cstdint>
 
 #include "shared/base/log.h"
 #include "worker/proxy/stream.h"
@@ -17,10 +18,23 @@ void Stream::on_hook_done(void* self) {
 // --- the request's body
 
 async::Task<plugin::RequestIo::BodyRead> Stream::read_body(std::size_t bytes_max) {
-  const std::uint64_t server_max = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
-  if (server_max > 0) bytes_max = static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, server_max));
+  if (!stored_body_ && request_.head->content_length > bytes_max) co_return BodyRead{{}, true};
+  // One byte more tells a body that is too long from one that just fits.
+  co_await store_body_up_to(bytes_max < SIZE_MAX ? bytes_max + 1 : bytes_max);
+  const bool whole =
+      body_failure_ == 0 && !stored_body_->is_partial() && stored_body_->view().size() <= bytes_max;
+  if (!whole) co_return BodyRead{{}, true};
+  co_return BodyRead{stored_body_->view(), false};
+}
+
+async::Task<std::string_view> Stream::read_body_start(std::size_t bytes_max) {
+  co_await store_body_up_to(bytes_max);
+  co_return stored_body_->view().substr(0, bytes_max);
+}
+
+// Somebody may have asked before: then what was stored is what there is.
+async::Task<void> Stream::store_body_up_to(std::size_t bytes_max) {
   if (!stored_body_) {
-    if (request_.head->content_length > bytes_max) co_return BodyRead{{}, true};
     stored_body_ = std::make_unique<StoredBody>(services_.loop, bytes_max);
     // Nothing of it was taken yet: it is decoded from now on, not passed on.
     request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
@@ -31,33 +45,51 @@ async::Task<plugin::RequestIo::BodyRead> Stream::read_body(std::size_t bytes_max
     client_.want_request_bytes();
     co_await stored_body_->completion();
   }
-  if (body_failure_ != 0) co_return BodyRead{{}, true};
-  co_return BodyRead{stored_body_->view(), false};
 }
 
 void Stream::store_body() {
-  while (body_failure_ == 0 && !request_body_.done() && !client_.unread().empty()) {
+  const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
+  while (body_failure_ == 0 && !request_body_.done() && !stored_body_->is_full() &&
+         !client_.unread().empty()) {
     Pieces pieces;
     const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
-    if (step.result == BodyPump::Result::kBad) body_failure_ = 400;
-    if (!stored_body_->fits(step.body_bytes)) body_failure_ = 413;
     for (const iovec& piece : pieces.span()) {
-      if (body_failure_ == 0) stored_body_->append({static_cast<const char*>(piece.iov_base), piece.iov_len});
+      stored_body_->append({static_cast<const char*>(piece.iov_base), piece.iov_len});
     }
     client_.consume_unread(step.consumed);
     body_bytes_ += step.body_bytes;
     request_.request_bytes += step.body_bytes;
+    if (step.result == BodyPump::Result::kBad) body_failure_ = 400;
+    if (most > 0 && body_bytes_ > most) body_failure_ = 413;
     if (step.consumed == 0) break;
   }
   if (body_failure_ != 0) {
     keep_alive_ = false;
-  } else if (!request_body_.done()) {
+  } else if (request_body_.done()) {
+    if (request_.head->framing != http::Framing::kNone) {
+      request_.head->framing = http::Framing::kLength;
+      request_.head->content_length = stored_body_->view().size();
+    }
+  } else if (stored_body_->is_full()) {
+    stored_body_->set_partial();
+    request_body_.go_on_as(request_.head->framing);
+  } else {
     return;
-  } else if (request_.head->framing != http::Framing::kNone) {
-    request_.head->framing = http::Framing::kLength;
-    request_.head->content_length = stored_body_->view().size();
   }
   stored_body_->set_complete();
+}
+
+// A whole body is counted by the head's Content-Length, and so is the beginning of one that had its length
+// told.
+void Stream::add_stored_body(Pieces& pieces) const {
+  if (!stored_body_ || stored_body_->view().empty()) return;
+  const std::string_view bytes = stored_body_->view();
+  const bool chunked = stored_body_->is_partial() && request_.head->framing == http::Framing::kChunked;
+  const std::size_t line = chunked ? pieces.reserve_chunk_line() : 0;
+  pieces.add(bytes);
+  if (!chunked) return;
+  pieces.set_chunk_line(line, bytes.size());
+  pieces.add(http::kChunkEnd);
 }
 
 bool Stream::read_body_for_match() {

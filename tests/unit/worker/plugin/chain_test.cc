@@ -103,6 +103,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
 
   async::Task<BodyRead> read_body(std::size_t) override { co_return BodyRead{}; }
   async::Task<void> read_body_fields() override { co_return; }
+  async::Task<std::string_view> read_body_start(std::size_t) override { co_return std::string_view{}; }
   event::Loop& loop() override { return loop_; }
 
   base::Ref<PluginConf> conf(const PluginDef& def, const std::string& json) {
