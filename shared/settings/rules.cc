@@ -1,6 +1,7 @@
 #include "shared/settings/rules.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -99,8 +100,13 @@ void check_standalone(const Settings& settings, const EnvironmentLookup& environ
   if (environment("APISIX_STAND_ALONE") != "true") return;
   const Provider provider = settings.deployment.provider;
   if (provider == Provider::kYaml || provider == Provider::kJson) return;
+  static constexpr std::array kProviders = {"local", "etcd", "yaml", "json"};
+  static constexpr std::array kRoles = {"traditional", "control_plane", "data_plane"};
   report.fault("deployment",
-               "APISIX_STAND_ALONE is set to 'true', but config_provider is neither yaml nor json");
+               fmt::format("APISIX_STAND_ALONE is set to 'true' but config_provider is '{}'. For standalone "
+                           "mode, config_provider must be 'yaml' or 'json'. Current role: {}",
+                           kProviders[static_cast<std::size_t>(provider)],
+                           kRoles[static_cast<std::size_t>(settings.deployment.role)]));
 }
 
 bool is_only_comments(const std::string& text) {

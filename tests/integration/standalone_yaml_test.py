@@ -113,7 +113,8 @@ def test_the_test_command_lists_faults_with_their_lines(make_gateway):
     gateway = make_gateway(start=False, config=data_plane())
     document_path(gateway).write_text(
         "routes:\n  - id: r1\n    uri: 12\n  - just text\nupstreams:\n  - id: u1\n    type: roundrobin\n"
-        "    nodes:\n      \"127.0.0.1:80\": heavy\nconsumers:\n  - plugins: {}\n#END\n")
+        "    nodes:\n      \"127.0.0.1:80\": heavy\nconsumers:\n  - plugins: {}\nglobal_rules:\n  - id: 1\n    plugins:\n"
+        "      no-such-plugin: {}\n#END\n")
     done = gateway.run("test")
     assert done.returncode == 1
     lines = [line.split("conf/apisix.yaml:", 1)[1] for line in done.stderr.splitlines() if "apisix.yaml:" in line]
@@ -121,6 +122,7 @@ def test_the_test_command_lists_faults_with_their_lines(make_gateway):
     assert any(line.startswith("4: routes[1]: it should be an object") for line in lines), lines
     assert any(line.startswith("9: upstreams[0].nodes") for line in lines), lines
     assert any(line.startswith("11: consumers[0]") and "username" in line for line in lines), lines
+    assert any(line.startswith("15: global_rules[0].plugins.no-such-plugin: unknown plugin") for line in lines), lines
     assert done.stderr.endswith("configuration test failed\n")
     document_path(gateway).write_text("routes: [{id: 1, uri: /a, upstream_id: 1}]\n#END\n")
     assert gateway.run("test").returncode == 0

@@ -8,7 +8,6 @@
 #include "shared/format/json_path.h"
 #include "shared/format/proto.h"
 #include "shared/resource/fields.h"
-#include "worker/plugin/plugin_set.h"
 #include "worker/route/match_rule.h"
 
 namespace apisix::admin {
@@ -81,7 +80,7 @@ base::Status check_protocol(const Json& protocol, const std::set<std::string, st
 
 }  // namespace
 
-resource::ValidateHooks make_hooks(config::Registry& registry, const settings::Settings& settings) {
+resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings& settings) {
   resource::ValidateHooks hooks;
   // Private keys may come as they are stored.
   hooks.check_certificate = [keyring = base::Keyring(settings.apisix.data_encryption.keyring)](
@@ -89,18 +88,18 @@ resource::ValidateHooks make_hooks(config::Registry& registry, const settings::S
     return check_certificate(cert_pem, key_pem, keyring);
   };
   hooks.check_vars = check_vars;
-  hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
+  hooks.check_plugins = [enabled](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return check_stream_plugins(plugins);
-    return registry.plugins().check_all(plugins, scope);
+    return enabled().check_all(plugins, scope);
   };
-  hooks.check_credential_plugin = [&registry](std::string_view name) -> base::Status {
-    const plugin::PluginDef* def = registry.plugins().find(name);
+  hooks.check_credential_plugin = [enabled](std::string_view name) -> base::Status {
+    const plugin::PluginDef* def = enabled().find(name);
     if (def == nullptr) return base::invalid("unknown plugin " + std::string(name));
     if (!def->info.is_auth) return base::invalid("only supports auth type plugins in consumer credential");
     return {};
   };
-  hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) {
-    return registry.plugins().check_metadata(name, metadata);
+  hooks.check_plugin_metadata = [enabled](std::string_view name, Json& metadata) {
+    return enabled().check_metadata(name, metadata);
   };
   hooks.check_protocol = [names = protocol_names(settings.xrpc)](const Json& protocol) {
     return check_protocol(protocol, names);
@@ -111,6 +110,16 @@ resource::ValidateHooks make_hooks(config::Registry& registry, const settings::S
   };
   hooks.check_script = [](std::string_view) -> base::Status {
     return base::invalid("script is not supported by this version of the gateway");
+  };
+  return hooks;
+}
+
+resource::ValidateHooks make_file_hooks(PluginsNow enabled, const settings::Settings& settings) {
+  resource::ValidateHooks hooks = make_hooks(enabled, settings);
+  hooks.check_plugin_metadata = [enabled](std::string_view name, Json& metadata) {
+    if (enabled().find(name) == nullptr) return resource::Validation();
+    enabled().decrypt_metadata(name, metadata);
+    return enabled().check_metadata(name, metadata);
   };
   return hooks;
 }

@@ -20,13 +20,8 @@ bool may_be_many(resource::Kind kind) {
 
 resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry,
                                   const settings::Settings& settings) {
-  resource::ValidateHooks hooks = make_hooks(registry, settings);
-  // Of a plugin that is not enabled it takes no effect.
-  hooks.check_plugin_metadata = [&registry](std::string_view name, Json& metadata) {
-    if (registry.plugins().find(name) == nullptr) return resource::Validation();
-    registry.plugins().decrypt_metadata(name, metadata);
-    return registry.plugins().check_metadata(name, metadata);
-  };
+  resource::ValidateHooks hooks =
+      make_file_hooks([&registry]() -> const plugin::PluginSet& { return registry.plugins(); }, settings);
   if (source == ItemSource::kFile) return hooks;
   // Fields may be encrypted, and plugins that are not enabled are left alone.
   hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {

@@ -28,7 +28,7 @@ ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config:
       is_v3_(settings.deployment.admin.admin_api_version == "v3"),
       has_stream_routes_(settings.apisix.stream_enabled),
       secrets_(settings, registry),
-      hooks_(make_hooks(registry, settings)),
+      hooks_(make_hooks([&registry]() -> const plugin::PluginSet& { return registry.plugins(); }, settings)),
       rules_(loop, store, registry, prefix_, hooks_),
       usage_(loop, store, registry, prefix_) {}
 

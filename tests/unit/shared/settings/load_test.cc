@@ -327,7 +327,8 @@ TEST(Load, ReservedEnvironmentVariables) {
               HasSubstr("parse ${APISIX_DEPLOYMENT_ETCD_HOST} failed"));
   EXPECT_THAT(faults_of("", {{"APISIX_WORKER_PROCESSES", "many"}}), HasSubstr("APISIX_WORKER_PROCESSES"));
   EXPECT_THAT(faults_of("", {{"APISIX_STAND_ALONE", "true"}}),
-              HasSubstr("APISIX_STAND_ALONE is set to 'true'"));
+              HasSubstr("APISIX_STAND_ALONE is set to 'true' but config_provider is 'local'. For standalone "
+                        "mode, config_provider must be 'yaml' or 'json'. Current role: traditional"));
   EXPECT_EQ(faults_of("deployment: {role: data_plane, role_data_plane: {config_provider: yaml}}",
                       {{"APISIX_STAND_ALONE", "true"}}),
             "");
