@@ -13,6 +13,8 @@ namespace apisix::master {
 namespace {
 
 base::Status check_readable(const Setup& setup, const std::string& path) {
+  // Who cannot enter the prefix will not be the workers' user.
+  if (setup.identity && !can_access(*setup.identity, setup.prefix, X_OK)) return {};
   if (!setup.identity || can_access(*setup.identity, path, R_OK)) return {};
   return base::invalid(
       fmt::format("{}: the workers' user \"{}\" cannot read it", path, setup.identity->name));

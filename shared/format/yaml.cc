@@ -43,6 +43,7 @@ int depth_of(const Json& value) {
 }
 
 constexpr std::string_view kMergeKey = "<<";
+constexpr std::string_view kPlainTag = "?";  // of a scalar that is not quoted
 
 // Turns yaml-cpp's events into one Json value.
 class Builder final : public YAML::EventHandler {
@@ -74,7 +75,7 @@ class Builder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
-    if (expects_key()) return begin_member(mark, text);
+    if (expects_key()) return begin_member(mark, tag, text);
     add(mark, typed_scalar(mark, tag, text), anchor);
   }
 
@@ -98,8 +99,10 @@ class Builder final : public YAML::EventHandler {
     YAML::anchor_t anchor;
     std::size_t path_length;  // of path_ before this value's own part
     std::string key;          // of a map, between its key and its value
+    int key_line = 0;
     bool has_key = false;
-    std::vector<std::pair<std::string, int>> key_lines = {};
+    bool merges_next = false;  // the key is a plain "<<"
+    std::unordered_map<std::string, int> key_lines = {};
     std::vector<Json> merges = {};  // the values of "<<"
   };
 
@@ -111,15 +114,14 @@ class Builder final : public YAML::EventHandler {
     return !open_.empty() && open_.back().value.isObject() && !open_.back().has_key;
   }
 
-  void begin_member(const YAML::Mark& mark, const std::string& key) {
+  void begin_member(const YAML::Mark& mark, const std::string& tag, const std::string& key) {
     Open& map = open_.back();
-    const int line = mark.line + 1;
-    for (const auto& [name, first_line] : map.key_lines) {
-      if (name == key) refuse(mark, fmt::format("key \"{}\" is already there, on line {}", key, first_line));
-    }
-    map.key_lines.emplace_back(key, line);
+    map.key_line = mark.line + 1;
+    const auto [known, is_new] = map.key_lines.emplace(key, map.key_line);
+    if (!is_new) refuse(mark, fmt::format("key \"{}\" is already there, on line {}", key, known->second));
     map.key = key;
     map.has_key = true;
+    map.merges_next = key == kMergeKey && tag == kPlainTag;
   }
 
   // Appends the part of the value that comes next to path_ and notes its line.
@@ -132,7 +134,7 @@ class Builder final : public YAML::EventHandler {
     } else {
       if (!path_.empty()) path_ += '.';
       path_ += parent.key;
-      line = parent.key_lines.back().second;
+      line = parent.key_line;
     }
     result_.lines.emplace(path_, line);
   }
@@ -172,7 +174,7 @@ class Builder final : public YAML::EventHandler {
       parent.value.append(std::move(value));
       return;
     }
-    if (parent.key == kMergeKey) {
+    if (parent.merges_next) {
       parent.merges.push_back(std::move(value));
     } else {
       parent.value[parent.key] = std::move(value);
@@ -208,7 +210,7 @@ class Builder final : public YAML::EventHandler {
 // "?" is a plain scalar, "!" a quoted one; the rest are tags that the file wrote.
 Json Builder::typed_scalar(const YAML::Mark& mark, const std::string& tag, const std::string& text) {
   constexpr std::string_view kCore = "tag:yaml.org,2002:";
-  if (tag == "?") return plain_scalar(text);
+  if (tag == kPlainTag) return plain_scalar(text);
   if (!tag.starts_with(kCore)) return text;
   const std::string_view kind = std::string_view(tag).substr(kCore.size());
   if (kind == "null") return {};

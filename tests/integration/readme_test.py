@@ -59,7 +59,7 @@ def free_port():
 @pytest.fixture
 def ports():
     """The documented ports and the ones that stand for them here."""
-    return {port: free_port() for port in (9080, 9180, 9090, 9443, 9091, 7085, 8001, 8002)}
+    return {port: free_port() for port in (9080, 9081, 9180, 9090, 9443, 9091, 7085, 8001, 8002)}
 
 
 @pytest.fixture
