@@ -74,7 +74,9 @@ void set_environment(const std::vector<std::string>& entries) {
 }
 
 base::Status drop_privileges(const Birth& birth) {
-  if (birth.role == memory::ChildRole::kAgent) return keep_agent_capabilities();
+  if (birth.role == memory::ChildRole::kAgent) {
+    return keep_capabilities(agent_capabilities(birth.setup.settings));
+  }
   if (!birth.setup.identity) return {};
   return become(*birth.setup.identity);
 }

@@ -69,6 +69,7 @@ void Generation::start_later(Member& member, std::uint64_t delay_ms) {
 }
 
 void Generation::start_child(Member& member) {
+  show_filled(member);
   const bool is_worker = member.role == ChildRole::kWorker;
   auto child = give_birth({.roles = roles_,
                            .setup = *setup_,
@@ -83,6 +84,7 @@ void Generation::start_child(Member& member) {
     return;
   }
   member.child = std::move(*child);
+  member.child->slot->deaths.store(static_cast<std::uint32_t>(member.backoff.deaths()));
   member.child->channel.start(
       loop_, [this, &member](const channel::Message& message) { on_message(member, message); }, [] {});
   base::log_notice("started {} {} (index {}, generation {})", member.title(), member.child->pid, member.index,
@@ -169,7 +171,21 @@ void Generation::on_death(Member& member, const std::string& how, std::uint64_t 
     base::log(base::LogLevel::kAlert, "{}; it died {} times in a row, starting it again in {} ms", how,
               member.backoff.deaths(), delay_ms);
   }
+  show_gone(member);
   start_later(member, delay_ms);
+}
+
+// No slot left is no reason not to start it again.
+void Generation::show_gone(Member& member) {
+  zones_.status.master().deaths.fetch_add(1);
+  member.empty_place = zones_.status.claim(member.role, static_cast<std::uint16_t>(member.index), number_);
+  if (member.empty_place == nullptr) return;
+  member.empty_place->deaths.store(static_cast<std::uint32_t>(member.backoff.deaths()));
+  member.empty_place->state.store(ChildState::kGone);
+}
+
+void Generation::show_filled(Member& member) {
+  if (member.empty_place != nullptr) zones_.reclaim(*std::exchange(member.empty_place, nullptr));
 }
 
 void Generation::fail(const std::string& why) {
@@ -180,6 +196,7 @@ void Generation::fail(const std::string& why) {
 void Generation::mark_leaving(Member& member) {
   member.wanted = false;
   member.respawn.cancel();
+  show_filled(member);
   if (member.child) member.child->slot->state.store(ChildState::kDraining);
 }
 

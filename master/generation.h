@@ -77,6 +77,7 @@ class Generation {
     std::optional<Child> child;
     Backoff backoff;
     event::Timer respawn;
+    memory::StatusSlot* empty_place = nullptr;  // kGone: while it waits to be filled again
   };
 
   Member& add_member(memory::ChildRole role, int index);
@@ -85,6 +86,8 @@ class Generation {
   void on_message(Member& member, const channel::Message& message);
   void on_child_ready(Member& member);
   void on_death(Member& member, const std::string& how, std::uint64_t lived_ms);
+  void show_gone(Member& member);
+  void show_filled(Member& member);
   void fail(const std::string& why);
   bool all_ready(memory::ChildRole role) const;
   void serve();

@@ -1,6 +1,6 @@
 #include "master/privileges.h"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -14,19 +14,12 @@
 #include <unistd.h>
 
 #include "shared/base/text.h"
+#include "shared/format/json.h"
 
 namespace apisix::master {
 namespace {
 
-constexpr std::array kAgentCapabilities = {CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER,
-                                           CAP_KILL};
-
-bool is_kept(cap_value_t capability) {
-  for (const cap_value_t kept : kAgentCapabilities) {
-    if (kept == capability) return true;
-  }
-  return false;
-}
+constexpr std::uint16_t kFirstOrdinaryPort = 1024;
 
 }  // namespace
 
@@ -67,14 +60,23 @@ bool can_access(const Identity& identity, const std::string& path, int mode) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-base::Status keep_agent_capabilities() {
+std::vector<int> agent_capabilities(const settings::Settings& settings) {
+  std::vector<int> out = {CAP_DAC_OVERRIDE, CAP_CHOWN};
+  const auto& metrics = settings.prometheus.listen;
+  if (metrics && metrics->port < kFirstOrdinaryPort) out.push_back(CAP_NET_BIND_SERVICE);
+  if (!format::find_member(settings.ext_plugin, "cmd").isNull()) out.push_back(CAP_KILL);
+  return out;
+}
+
+base::Status keep_capabilities(const std::vector<int>& kept) {
   if (::geteuid() != 0) return {};
   for (cap_value_t capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-    if (!is_kept(capability)) ::cap_drop_bound(capability);  // fails when it is not there at all
+    if (std::ranges::find(kept, capability) == kept.end())
+      ::cap_drop_bound(capability);  // fails when it is not there at all
   }
   const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> now(::cap_get_proc(), ::cap_free);
   const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> wanted(::cap_init(), ::cap_free);
-  for (const cap_value_t capability : kAgentCapabilities) {
+  for (const cap_value_t capability : kept) {
     // A container may have taken some of them from us already.
     cap_flag_value_t had = CAP_CLEAR;
     ::cap_get_flag(now.get(), capability, CAP_PERMITTED, &had);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -41,13 +42,30 @@ std::string escape_controls(std::string_view message) {
   return out;
 }
 
-Result<int> open_append(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return system_error("cannot open error log \"" + path + "\"", errno);
-  return fd;
+std::optional<int> standard_stream(std::string path) {
+  constexpr int kLinksMax = 10;
+  for (int i = 0; i < kLinksMax; ++i) {
+    if (path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1") return STDOUT_FILENO;
+    if (path == "/dev/stderr" || path == "/dev/fd/2" || path == "/proc/self/fd/2") return STDERR_FILENO;
+    std::array<char, 4096> target;
+    const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+    if (length <= 0) return std::nullopt;
+    const std::string_view text(target.data(), static_cast<std::size_t>(length));
+    path =
+        text.starts_with('/') ? std::string(text) : path.substr(0, path.rfind('/') + 1) + std::string(text);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
+
+Result<int> open_log_file(const std::string& path) {
+  const auto stream = standard_stream(path);
+  const int fd = stream ? ::fcntl(*stream, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                        : ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return system_error("cannot open log file \"" + path + "\"", errno);
+  return fd;
+}
 
 Result<LogLevel> parse_log_level(std::string_view name) {
   for (std::size_t i = 0; i < kLevelNames.size(); ++i) {
@@ -61,7 +79,7 @@ Status open_error_log(const std::string& path, LogLevel level) {
   ErrorLog& state = error_log();
   state.level = level;
   if (path.empty() || path == "stderr") return {};
-  auto fd = open_append(path);
+  auto fd = open_log_file(path);
   if (!fd) return std::unexpected(fd.error());
   if (state.fd != STDERR_FILENO) ::close(state.fd);
   state.fd = *fd;

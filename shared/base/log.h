@@ -17,6 +17,11 @@ enum class LogLevel : unsigned char { kEmerg, kAlert, kCrit, kError, kWarn, kNot
 // nginx's names: emerg alert crit error warn notice info debug.
 Result<LogLevel> parse_log_level(std::string_view name);
 
+// For appending, created with mode 0644. A path that means a standard stream of this process (/dev/stdout, or
+// a link to it, as containers have for their logs) is that stream: it cannot be opened anew once privileges
+// are dropped, nor at all when it is a socket.
+Result<int> open_log_file(const std::string& path);
+
 // Opens `path` ("" or "stderr" = standard error) for this process; creates the file with mode 0644.
 // Until it is called, lines go to standard error.
 Status open_error_log(const std::string& path, LogLevel level);

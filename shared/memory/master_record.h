@@ -32,6 +32,8 @@ class MasterRecord {
   std::atomic<std::uint64_t> started_at_ms;     // wall clock, of the instance: an upgrade does not change it
   std::atomic<std::uint64_t> configured_at_ms;  // wall clock: when the generation's config.yaml was read
 
+  std::atomic<std::uint64_t> deaths;  // children that died without being told to, ever
+
   // A change begins; one that was under way is forgotten.
   void begin_change(ChangeKind kind, std::uint64_t now_ms);
   void end_change(ChangeState state, std::string_view why, std::uint64_t now_ms);

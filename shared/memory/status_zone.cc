@@ -12,7 +12,7 @@ namespace apisix::memory {
 namespace {
 
 constexpr std::uint32_t kKind = 6;
-constexpr std::uint32_t kLayoutVersion = 2;
+constexpr std::uint32_t kLayoutVersion = 3;
 
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -24,6 +24,7 @@ void clear(StatusSlot& slot) {
   slot.generation.store(0);
   slot.started_at_ms.store(0);
   slot.ready_at_ms.store(0);
+  slot.deaths.store(0);
   slot.applied_revision.set(0);
   for (Tally* tally : {&slot.connections.accepted, &slot.connections.handled, &slot.connections.requests,
                        &slot.connections.active, &slot.connections.reading, &slot.connections.writing,

@@ -180,3 +180,40 @@ def test_silence_ends_the_tunnel_and_either_side_s_bytes_keep_it(proxy):
     begin = time.monotonic()
     assert client.read_to_end() == b"x" * 8
     assert 1.2 < time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("end", ["reload", "quit"])
+def test_websocket_outlives_its_worker_until_the_shutdown_timeout(make_proxy, websocket_port, end):
+    proxy = make_proxy(config={"nginx_config": {"worker_shutdown_timeout": "500ms"}})
+    path = proxy.route(websocket_port, enable_websocket=True)
+
+    async def talk():
+        async with websockets.connect(f"ws://127.0.0.1:{proxy.port}{path}") as socket:
+            await socket.send("before")
+            assert await socket.recv() == "before"
+            assert proxy.gateway.run(end).returncode == 0
+            await socket.send("after")
+            assert await asyncio.wait_for(socket.recv(), PATIENCE_S) == "after"
+            with pytest.raises(websockets.ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), PATIENCE_S)
+            assert socket.close_code == 1001, "going away, and not a broken connection"
+
+    asyncio.run(talk())
+
+
+def test_tunnel_in_the_middle_of_a_frame_ends_without_a_goodbye(make_proxy):
+    proxy = make_proxy(config={"nginx_config": {"worker_shutdown_timeout": "300ms"}})
+    half_a_frame = b"\x82\x7e\x01\x00half"
+
+    def serve(connection):
+        connection.read_head()
+        connection.send(SWITCH.encode() + half_a_frame)
+        assert connection.read_to_end() == b"\x88\x82\0\0\0\0\x03\xe9", "the other direction is between frames"
+
+    path = proxy.route(proxy.upstream(serve), enable_websocket=True)
+    client = proxy.client()
+    client.send(upgrade(path))
+    assert client.read_head().status == 101
+    assert proxy.gateway.run("reload").returncode == 0
+    assert client.read_to_end() == half_a_frame
+    assert client.end == "closed"

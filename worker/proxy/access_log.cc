@@ -3,22 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "shared/base/log.h"
 
 namespace apisix::proxy {
-namespace {
-
-base::Result<net::Socket> open_append(const std::string& path) {
-  net::Socket file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
-  if (!file.is_open()) return base::system_error("cannot open access log \"" + path + "\"", errno);
-  return file;
-}
-
-}  // namespace
-
 AccessLog::AccessLog(event::Loop& loop, std::string path, LogFormat format, std::size_t buffer_bytes,
                      net::Socket file)
     : path_(std::move(path)),
@@ -31,10 +20,10 @@ AccessLog::AccessLog(event::Loop& loop, std::string path, LogFormat format, std:
 
 base::Result<std::unique_ptr<AccessLog>> AccessLog::open(event::Loop& loop, std::string path,
                                                          LogFormat format, std::size_t buffer_bytes) {
-  auto file = open_append(path);
+  auto file = base::open_log_file(path);
   if (!file) return std::unexpected(file.error());
   return std::unique_ptr<AccessLog>(
-      new AccessLog(loop, std::move(path), std::move(format), buffer_bytes, std::move(*file)));
+      new AccessLog(loop, std::move(path), std::move(format), buffer_bytes, net::Socket(*file)));
 }
 
 void AccessLog::write(plugin::Request& request) {
@@ -59,9 +48,9 @@ void AccessLog::flush() {
 
 base::Status AccessLog::reopen() {
   flush();
-  auto file = open_append(path_);
+  auto file = base::open_log_file(path_);
   if (!file) return std::unexpected(file.error());
-  file_ = std::move(*file);
+  file_ = net::Socket(*file);
   return {};
 }
 

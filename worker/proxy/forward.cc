@@ -228,14 +228,7 @@ void Forward::on_upstream_readable() {
 }
 
 void Forward::on_response_bytes(std::string_view bytes) {
-  if (state_ == State::kTunnel) {
-    Pieces pieces;
-    pieces.add(bytes);
-    stream_.request().response.body_bytes_sent += bytes.size();
-    connection_->timer().set_after_ms(timeouts_.read_ms);
-    if (stream_.write(pieces)) pause_if_client_is_slow();
-    return;
-  }
+  if (state_ == State::kTunnel) return pump_tunnel_to_client(bytes);
   if (state_ == State::kAwaitHead) {
     if (partial_head_ != nullptr) {
       partial_head_->append(bytes);

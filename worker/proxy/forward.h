@@ -20,6 +20,7 @@
 #include "worker/plugin/request.h"
 #include "worker/proxy/body_pump.h"
 #include "worker/proxy/services.h"
+#include "worker/proxy/websocket_frames.h"
 #include "worker/upstream/connection.h"
 
 namespace apisix::proxy {
@@ -49,6 +50,8 @@ class Forward final : public upstream::Connection::User {
   void abort();
   // A tunnel's client closed its side: passes that on, behind what it had sent.
   void on_tunnel_client_closed();
+  // The worker leaves now: a tunnel's sides are told so.
+  void part_tunnel();
   // Body bytes are awaited from the client, and nothing else is.
   bool wants_request_bytes() const;
 
@@ -117,9 +120,17 @@ class Forward final : public upstream::Connection::User {
 
   // --- upgraded (forward_tunnel.cc)
   void begin_upgrade(http::ResponseHead& head, std::string_view bytes);
+  void pump_tunnel_to_client(std::string_view bytes);
   void pump_tunnel_to_upstream();
+  void send_behind(std::string_view bytes);
   void on_tunnel_upstream_closed();
   void settle_tunnel();
+
+  // Of a WebSocket.
+  struct Frames {
+    FrameTracker to_client;
+    FrameTracker to_upstream;
+  };
 
   Stream& stream_;
   Services& services_;
@@ -139,6 +150,7 @@ class Forward final : public upstream::Connection::User {
   http::Framing filtered_framing_ = http::Framing::kNone;  // to the client, of a body that is filtered
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;
+  std::unique_ptr<Frames> frames_;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
   std::uint32_t retries_left_ = 0;
   std::uint32_t informational_ = 0;
@@ -152,6 +164,7 @@ class Forward final : public upstream::Connection::User {
   bool reading_paused_ = false;
   bool client_half_closed_ = false;
   bool upstream_half_closed_ = false;
+  bool parted_ = false;         // both were told that the tunnel ends
   bool upstream_told_ = false;  // that the client half-closed
 };
 

@@ -1,8 +1,11 @@
 // An upgraded exchange (WebSocket): bytes both ways, and each side's end passed on. No byte passes before the
-// upstream's 101.
+// upstream's 101. When the worker has to leave, both sides get a goodbye and an end; what they still say is
+// dropped.
+#include "shared/base/text.h"
 #include "worker/proxy/client_head.h"
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
+#include "worker/proxy/websocket_frames.h"
 
 namespace apisix::proxy {
 
@@ -19,13 +22,28 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
   pieces.add(stream_.make_response_head(http::Framing::kNone, 0, false, http::ConnectionOption::kUpgrade));
   pieces.add(bytes);
   stream_.start_tunnel();
+  if (base::equals_ignore_case(head.headers.value(http::KnownHeader::kUpgrade), "websocket")) {
+    frames_ = std::make_unique<Frames>();
+    frames_->to_client.feed(bytes);
+  }
   connection_->timer().set_after_ms(timeouts_.read_ms);
   if (!stream_.write(pieces)) return;
   stream_.client().want_request_bytes();
 }
 
+void Forward::pump_tunnel_to_client(std::string_view bytes) {
+  if (parted_) return;
+  if (frames_) frames_->to_client.feed(bytes);
+  Pieces pieces;
+  pieces.add(bytes);
+  stream_.request().response.body_bytes_sent += bytes.size();
+  connection_->timer().set_after_ms(timeouts_.read_ms);
+  if (stream_.write(pieces)) pause_if_client_is_slow();
+}
+
 void Forward::pump_tunnel_to_upstream() {
   ClientConnection& client = stream_.client();
+  if (parted_) return client.consume_unread(client.unread().size());
   if (connection_ == nullptr || !to_upstream_.empty() || client.unread().empty()) return;
   Pieces pieces;
   pieces.add(client.unread());
@@ -33,6 +51,7 @@ void Forward::pump_tunnel_to_upstream() {
   const std::size_t bytes = client.unread().size();
   const net::IoResult result = connection_->write(pieces.span());
   if (result.kind == net::IoResult::Kind::kError) return stream_.end_tunnel();
+  if (frames_) frames_->to_upstream.feed(client.unread());
   attempt_->bytes_sent += bytes;
   to_upstream_.append_rest(pieces.span(), result.bytes);
   if (!to_upstream_.empty()) connection_->want_write(true);
@@ -40,7 +59,35 @@ void Forward::pump_tunnel_to_upstream() {
   connection_->timer().set_after_ms(timeouts_.read_ms);
 }
 
+void Forward::part_tunnel() {
+  if (parted_) return;
+  if (connection_ == nullptr) return stream_.end_tunnel();
+  if (frames_ && frames_->to_upstream.is_between_frames() && !client_half_closed_) {
+    send_behind(kGoingAwayToServer);
+  }
+  if (frames_ && frames_->to_client.is_between_frames() && !upstream_half_closed_) {
+    Pieces goodbye;
+    goodbye.add(kGoingAwayToClient);
+    if (!stream_.write(goodbye)) return;
+  }
+  parted_ = true;
+  client_half_closed_ = true;
+  stream_.client().consume_unread(stream_.client().unread().size());
+  settle_tunnel();
+  stream_.client().shutdown_write();
+}
+
+// Behind what the upstream has not taken yet. An error will be noticed by the next read.
+void Forward::send_behind(std::string_view bytes) {
+  Pieces pieces;
+  pieces.add(bytes);
+  const std::size_t sent = to_upstream_.empty() ? connection_->write(pieces.span()).bytes : 0;
+  to_upstream_.append_rest(pieces.span(), sent);
+  if (!to_upstream_.empty()) connection_->want_write(true);
+}
+
 void Forward::on_tunnel_client_closed() {
+  if (parted_) return stream_.end_tunnel();
   client_half_closed_ = true;
   stream_.client().stop_reading();
   settle_tunnel();
@@ -60,6 +107,7 @@ void Forward::settle_tunnel() {
     upstream_told_ = true;
     connection_->shutdown_write();
   }
+  if (parted_) return;  // ends when the client has read its goodbye, or with the worker
   if (upstream_told_ && upstream_half_closed_ && stream_.client().output_pending() == 0) stream_.end_tunnel();
 }
 

@@ -248,7 +248,7 @@ void Stream::on_client_timeout() {
 }
 
 void Stream::part() {
-  if (state_ == State::kTunnel) return end_tunnel();
+  if (state_ == State::kTunnel) return forward_.part_tunnel();
   if (state_ == State::kDone || response_complete_) return;  // on its way out
   if (response_started_) return abort_response();
   forward_.abort();
