@@ -157,7 +157,10 @@ class Worker {
   base::Status open_listeners() {
     for (const channel::ListenSocket& socket : context_.sockets) {
       // TLS needs certificates, metrics the agent: neither is served by this version's workers.
-      if (socket.purpose == Purpose::kProxyTls || socket.purpose == Purpose::kMetrics) continue;
+      if (socket.purpose == Purpose::kProxyTls || socket.purpose == Purpose::kMetrics) {
+        net::Socket(socket.fd).close();  // or the port would stay open as long as we drain
+        continue;
+      }
       proxy::LocalService* service = nullptr;
       if (socket.purpose == Purpose::kAdmin) service = admin_.get();
       if (socket.purpose == Purpose::kControl || socket.purpose == Purpose::kStatus) service = &control_;

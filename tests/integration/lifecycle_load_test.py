@@ -1,0 +1,269 @@
+"""Reloads, upgrades and violent deaths under load: what clients notice of them, and what they leave behind.
+
+LIFECYCLE_FULL=1 runs the long version: 100 reloads, 20 upgrades, a minute of killing.
+"""
+
+import asyncio
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import websockets
+
+from gateway import BINARY, PATIENCE_S, children_of, is_alive, process_title, wait_until
+from raw import RawUpstream
+
+FULL = bool(os.environ.get("LIFECYCLE_FULL"))
+RELOADS = 100 if FULL else 12
+UPGRADES = 20 if FULL else 4
+KILLING_S = 60 if FULL else 6
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
+
+
+def answer_fast(peer):
+    """Requests without a body, as fast as Python can."""
+    while True:
+        got = peer.socket.recv(65536)
+        if not got:
+            return
+        peer.send(ANSWER * got.count(b"\r\n\r\n"))
+
+
+@dataclass
+class Count:
+    """What a load generator says at its end."""
+    requests: int
+    failures: int
+    text: str
+
+
+class Load:
+    """wrk with keepalive connections, until stop()."""
+
+    def __init__(self, port, connections=8):
+        self.process = subprocess.Popen(
+            ["wrk", "-t1", f"-c{connections}", "-d3600s", "--timeout", "30s", f"http://127.0.0.1:{port}/"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)  # it says how it went
+        text = self.process.communicate(timeout=PATIENCE_S)[0]
+        return Count(int(re.search(r"(\d+) requests in", text).group(1)), failures_of_wrk(text), text)
+
+
+def failures_of_wrk(text):
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    answers = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    return sum(int(n) for n in (errors.groups() if errors else ())) + (int(answers.group(1)) if answers else 0)
+
+
+def h2load(port, requests, connections=8):
+    """A run of so many requests; a Count."""
+    done = subprocess.run(["h2load", "--h1", "-t1", f"-c{connections}", f"-n{requests}", f"http://127.0.0.1:{port}/"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=True)
+    counts = re.search(r"requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded", done.stdout)
+    statuses = re.search(r"status codes: (\d+) 2xx", done.stdout)
+    total = int(counts.group(1))
+    return Count(total, total - min(int(counts.group(2)), int(statuses.group(1))), done.stdout)
+
+
+class Echo:
+    """A WebSocket session that never ends: it sends, and expects what it sent."""
+
+    def __init__(self, port):
+        self.echoes, self.failure = 0, None
+        self._port = port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._talk()))
+        self._thread.start()
+        self.wait_for_more()
+
+    async def _talk(self):
+        try:
+            async with websockets.connect(f"ws://127.0.0.1:{self._port}/ws", ping_interval=None) as socket:
+                while not self._stop.is_set():
+                    message = f"message {self.echoes}"
+                    await socket.send(message)
+                    assert await asyncio.wait_for(socket.recv(), PATIENCE_S) == message
+                    self.echoes += 1
+                    await asyncio.sleep(0.01)
+        except Exception as failure:  # noqa: BLE001 - told by stop()
+            self.failure = failure
+
+    def wait_for_more(self):
+        goal = self.echoes + 3
+        wait_until(lambda: self.failure or self.echoes >= goal, "the WebSocket to go on")
+        assert self.failure is None, self.failure
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+        assert self.failure is None, self.failure
+
+
+@pytest.fixture
+def upstream_port():
+    upstream = RawUpstream(answer_fast)
+    yield upstream.port
+    upstream.close()
+
+
+@pytest.fixture
+def websocket_port():
+    started, stop, port = threading.Event(), [], []
+
+    async def echo(socket, *_):
+        async for message in socket:
+            await socket.send(message)
+
+    async def serve():
+        stop.append(asyncio.get_running_loop().create_future())
+        async with websockets.serve(echo, "127.0.0.1", 0, ping_interval=None) as server:
+            port.append(server.sockets[0].getsockname()[1])
+            stop.append(asyncio.get_running_loop())
+            started.set()
+            await stop[0]
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert started.wait(PATIENCE_S)
+    yield port[0]
+    stop[1].call_soon_threadsafe(stop[0].set_result, None)
+    thread.join()
+
+
+@pytest.fixture
+def loaded(make_gateway, tmp_path, upstream_port, websocket_port):
+    """A gateway of two workers at a path of its own, with a fast route and a WebSocket."""
+    binary = tmp_path / "apisix"
+    shutil.copy(BINARY, binary)
+    gateway = make_gateway(binary=binary, workers=2)
+
+    def nodes(port):
+        return {"type": "roundrobin", "nodes": {f"127.0.0.1:{port}": 1}}
+
+    gateway.put("/routes/1", {"uri": "/*", "upstream": nodes(upstream_port)})
+    gateway.put("/routes/2", {"uri": "/ws", "enable_websocket": True, "upstream": nodes(websocket_port)})
+    wait_until(lambda: all(gateway.request("/").status == 200 for _ in range(8)), "every worker to know the routes")
+    wait_until(lambda: all(gateway.request("/ws").status == 426 for _ in range(8)), "the WebSocket's route")
+    return gateway
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def private_kib(pid):
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(n) for n in re.findall(r"Private_\w+:\s+(\d+) kB", text))
+
+
+def change(gateway, what):
+    done = gateway.run(what)
+    assert done.returncode == 0, f"{what}: {done.stderr}\n{gateway.log()[-4000:]}"
+
+
+def test_reloads_and_upgrades_under_load_are_noticed_by_nobody(loaded):
+    echo = Echo(loaded.port)
+    first_worker_of_echo = set(loaded.worker_pids())
+    before = descriptors(loaded.pid)
+    load = Load(loaded.port)
+    changes = ["reload"] * RELOADS + ["upgrade"] * UPGRADES
+    random.Random(1).shuffle(changes)
+    for number, what in enumerate(changes):
+        if what == "reload" and number % 5 == 0:
+            loaded.write_config({"nginx_config": {"worker_processes": random.choice([1, 2, 3])}})
+        change(loaded, what)
+        echo.wait_for_more()
+    count = load.stop()
+    echo.stop()
+    print(f"{RELOADS} reloads, {UPGRADES} upgrades, {echo.echoes} echoes: {count.text}")
+    assert count.requests > len(changes) and count.failures == 0, count.text
+    master = loaded.pid
+    assert not first_worker_of_echo & set(children_of(master))
+    wait_until(lambda: len(children_of(master)) == loaded.config["nginx_config"]["worker_processes"] + 1,
+               "the old generations to leave")
+    # One socket for each worker that there was at most, three instead of two, on each of four ports.
+    assert descriptors(master) <= before + 8
+
+
+def test_h2load_does_not_notice_either(loaded):
+    done = threading.Event()
+    failures = []
+
+    def keep_changing():
+        try:
+            while not done.is_set():
+                for what in ("reload", "reload", "upgrade"):
+                    change(loaded, what)
+        except Exception as failure:  # noqa: BLE001 - told below
+            failures.append(failure)
+
+    thread = threading.Thread(target=keep_changing)
+    thread.start()
+    count = h2load(loaded.port, 60_000 if FULL else 6_000)
+    done.set()
+    thread.join()
+    assert not failures
+    print(count.text)
+    assert count.failures == 0, count.text
+
+
+def test_idle_clients_are_told_and_served(loaded):
+    """A client that pauses between its requests never finds its connection reset, however often it is reloaded."""
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", loaded.port, timeout=PATIENCE_S)
+    announced = 0
+    for _ in range(8):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read() == b"hello\n"
+        change(loaded, "reload")
+        # The old worker has left us the connection: it answers once more, and says that this was the last time.
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.read() == b"hello\n"
+        announced += answer.getheader("Connection") == "close"
+    assert announced == 8
+
+
+@pytest.mark.expects_damage
+def test_killing_somebody_every_second_costs_only_their_own_requests(loaded):
+    master = loaded.pid
+    before, memory = descriptors(master), private_kib(master)
+    connections = 8
+    load = Load(loaded.port, connections)
+    ends, killed = time.monotonic() + KILLING_S, {"worker": 0, "agent": 0}
+    while time.monotonic() < ends:
+        choices = [("worker", pid) for pid in loaded.worker_pids()] + [("agent", pid) for pid in loaded.agent_pids()]
+        if not choices:
+            continue
+        role, victim = random.choice(choices)
+        if not killed["agent"]:
+            role, victim = next(((r, p) for r, p in choices if r == "agent"), (role, victim))
+        os.kill(victim, signal.SIGKILL)
+        killed[role] += 1
+        wait_until(lambda pid=victim: not is_alive(pid), "its death")
+        # The other worker goes on at once, and a second is the rhythm of this test.
+        assert loaded.request("/").status == 200
+        time.sleep(1)
+    count = load.stop()
+    print(f"killed {killed}: {count.text}")
+    assert killed["worker"] and killed["agent"]
+    # At most the connections of the killed worker break, each once.
+    assert count.failures <= killed["worker"] * connections, count.text
+    assert count.requests > 100 * killed["worker"]
+    wait_until(lambda: len(children_of(master)) == 3, "two workers and an agent")
+    assert loaded.pid == master
+    assert descriptors(master) == before
+    assert private_kib(master) < memory + 1024
+    assert process_title(master).startswith("apisix: master process")
