@@ -63,6 +63,14 @@ base::Keyring plugin_keyring(const settings::Settings& settings) {
   return encryption.enable_encrypt_fields && !has_files ? base::Keyring(encryption.keyring) : base::Keyring();
 }
 
+std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
+  std::vector<std::uint16_t> ports;
+  for (const settings::Listen& listen : settings.apisix.ssl.listen) {
+    if (std::ranges::find(ports, listen.port) == ports.end()) ports.push_back(listen.port);
+  }
+  return ports;
+}
+
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
 class Worker {
  public:
@@ -119,7 +127,8 @@ class Worker {
                                 .zones = &context_.zones,
                                 .worker_index = context_.slot.index,
                                 .zone_owner = context_.zones.owner_of(context_.slot),
-                                .redis = redis_.get()});
+                                .redis = redis_.get(),
+                                .tls_ports = tls_ports(context_.settings)});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));

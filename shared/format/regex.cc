@@ -146,7 +146,8 @@ base::Result<RegexOptions> RegexOptions::parse(std::string_view letters) {
       case 'o':
         break;
       default:
-        return base::invalid("unknown regex option '" + std::string(1, letter) + "'");
+        return base::invalid("unknown flag \"" + std::string(1, letter) + "\" (flags \"" +
+                             std::string(letters) + "\")");
     }
   }
   return options;

@@ -39,6 +39,7 @@ void read_trusted_certificate(const Section& ssl, const std::string& prefix, Api
 }
 
 void build_ssl(const Section& ssl, const std::string& prefix, Apisix& apisix, Report& report) {
+  apisix.ssl.enable = ssl.has("enable");  // null turns it off
   ssl.read_flag("enable", apisix.ssl.enable);
   ssl.read_text("ssl_protocols", apisix.ssl.ssl_protocols);
   ssl.read_text("ssl_ciphers", apisix.ssl.ssl_ciphers);

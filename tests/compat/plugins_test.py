@@ -58,6 +58,7 @@ def run_step(bench, upstream, step):
     request = dict(step.get("request", step))
     expect = step["expect"]
     upstream.requests.clear()
+    upstream.answer = tables.answer_of(step)
     response = bench.gateway.request(request.get("path", "/"), request.get("method", "GET"),
                                      headers=request.get("headers"), body=request.get("body"))
     tables.check_response(expect, response)

@@ -29,9 +29,19 @@ def route_of(table, case, upstream):
 
 
 def fill(value, upstream):
-    """{{node}} and {{port}} in a table are the test's upstream."""
-    text = json.dumps(value).replace("{{node}}", upstream.node).replace("{{port}}", str(upstream.port))
+    """{{node}} and {{port}} in a table are the test's upstream; "{{port}}" alone is a number."""
+    text = json.dumps(value).replace('"{{port}}"', str(upstream.port)).replace("{{node}}", upstream.node).replace("{{port}}", str(upstream.port))
     return json.loads(text)
+
+
+def answer_of(step):
+    """What the upstream answers; without `answer`, what it received."""
+    if "answer" not in step:
+        from upstream import echo  # generate.py reads tables without it
+        return echo
+    answer = step["answer"]
+    body = answer.get("body", "").encode()
+    return lambda request: (answer.get("status", 200), answer.get("headers", {}), body)
 
 
 def matches(expected, found):

@@ -107,7 +107,9 @@ GOOD = {
                               "namespace apisix::net {\nclass Socket;\n}\n\n"
                               "namespace apisix::http {\nclass Frame;\n}  // namespace apisix::http\n",
     "tests/unit/shared/base/text_test.cc": "#include <gtest/gtest.h>\n",
-    "worker/plugins/cors.cc": "",
+    "worker/plugins/cors.cc": '#include "worker/plugins/origins.h"\n',
+    "worker/plugins/origins.cc": '#include "worker/plugins/origins.h"\n',
+    "worker/plugins/origins.h": HEAD + "namespace apisix::plugins {\nclass Origins;\n}  // namespace apisix::plugins\n",
     "tests/compat/plugins/cors.yaml": "",
     "docs/ARCHITECTURE.md": "`starts()` in `shared/base/text.cc`\n",
     "docs/PLUGINS.md": "| `cors` | all |\n\n[the tests](../tests/compat/plugins/cors.yaml)\n",

@@ -37,7 +37,8 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
                     .zone_owner = options_.zone_owner,
                     .redis = options_.redis,
                     .batches = &batches_,
-                    .http = &http_},
+                    .http = &http_,
+                    .tls_ports = options_.tls_ports},
       router_(route::Router::make(options_.router_kind)),
       scope_(loop) {
   plugins_.set_world(plugin_world_);

@@ -49,6 +49,7 @@ struct RegistryOptions {
   unsigned worker_index = 0;
   std::size_t zone_owner = 0;  // see plugin::World
   client::RedisClients* redis = nullptr;
+  std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
 };
 
 class Registry final : private plugin::Directory {

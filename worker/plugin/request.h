@@ -211,7 +211,8 @@ class Request {
   // The first field of that name alone, as APISIX's plugins read it. Of a name with '_' that is not there,
   // the one with '-'.
   std::optional<std::string_view> find_header(std::string_view name);
-  // Of the answer; framing fields are ignored as above.
+  // Of the answer; framing fields are ignored as above. Setting an empty value removes the field, as in
+  // nginx.
   void set_response_header(std::string_view name, std::string_view value);
   void add_response_header(std::string_view name, std::string_view value);
   void remove_response_header(std::string_view name);

@@ -85,6 +85,8 @@ async::Outcome Request::reject_page(std::uint16_t status) {
 void Request::set_header(std::string_view name, std::string_view value) {
   if (is_host(name)) {
     upstream.wanted_host = safe_value(value, arena);
+  } else if (value.empty()) {
+    remove_header(name);
   } else if (!is_framing(name)) {
     head->headers.set(arena, arena.copy(name), safe_value(value, arena));
   }
@@ -126,6 +128,7 @@ std::optional<std::string_view> Request::find_header(std::string_view name) {
 }
 
 void Request::set_response_header(std::string_view name, std::string_view value) {
+  if (value.empty()) return remove_response_header(name);
   if (!is_framing(name)) response.headers.set(arena, arena.copy(name), safe_value(value, arena));
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/base/counted.h"
 #include "shared/base/result.h"
@@ -78,6 +79,7 @@ struct World {
   // For loggers; null only in tests that need none.
   BatchBook* batches = nullptr;
   client::HttpClient* http = nullptr;
+  std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
   std::uint64_t log_reopenings = 0;  // so far; files that plugins hold open are opened again when it grows
 };
 

@@ -9,18 +9,26 @@ namespace apisix::plugins {
 extern const plugin::PluginDef basic_auth;
 extern const plugin::PluginDef client_control;
 extern const plugin::PluginDef consumer_restriction;
+extern const plugin::PluginDef cors;
 extern const plugin::PluginDef echo;
+extern const plugin::PluginDef example_plugin;
+extern const plugin::PluginDef fault_injection;
 extern const plugin::PluginDef file_logger;
+extern const plugin::PluginDef gzip;
 extern const plugin::PluginDef hmac_auth;
 extern const plugin::PluginDef http_logger;
 extern const plugin::PluginDef ip_restriction;
 extern const plugin::PluginDef jwt_auth;
 extern const plugin::PluginDef key_auth;
+extern const plugin::PluginDef mocking;
 extern const plugin::PluginDef multi_auth;
+extern const plugin::PluginDef proxy_rewrite;
 extern const plugin::PluginDef public_api;
 extern const plugin::PluginDef real_ip;
+extern const plugin::PluginDef redirect;
 extern const plugin::PluginDef referer_restriction;
 extern const plugin::PluginDef request_id;
+extern const plugin::PluginDef response_rewrite;
 extern const plugin::PluginDef traffic_split;
 extern const plugin::PluginDef ua_restriction;
 extern const plugin::PluginDef uri_blocker;
@@ -30,6 +38,9 @@ std::span<const plugin::PluginDef* const> catalog() {
       &real_ip,               // 23000: what follows sees the client that it finds
       &client_control,        // 22000: the limit holds before anybody reads the body
       &request_id,            // 12015: what follows may log the id
+      &fault_injection,       // 11000
+      &mocking,               // 10900
+      &cors,                  // 4000: every answer that follows carries its fields, refusals too
       &ip_restriction,        // 3000
       &ua_restriction,        // 2999
       &referer_restriction,   // 2990
@@ -40,11 +51,16 @@ std::span<const plugin::PluginDef* const> catalog() {
       &jwt_auth,              // 2510
       &key_auth,              // 2500
       &consumer_restriction,  // 2400: behind all that find out who the consumer is
+      &proxy_rewrite,         // 1008
+      &gzip,                  // 995
       &traffic_split,         // 966
+      &redirect,              // 900
+      &response_rewrite,      // 899
       &public_api,            // 501
       &echo,                  // 412
       &http_logger,           // 410
       &file_logger,           // 399
+      &example_plugin,        // 0
   });
   return all;
 }

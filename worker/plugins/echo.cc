@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/template.h"
 
 namespace apisix::plugins {
 namespace {
@@ -16,14 +17,18 @@ class Echo final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "echo", .priority = 412};
 
   explicit Echo(const Json& conf)
-      : before_(text_of(find_member(conf, "before_body"))),
-        body_(text_of(find_member(conf, "body"))),
-        after_(text_of(find_member(conf, "after_body"))),
+      : before_(find_member(conf, "before_body").asString()),
+        body_(find_member(conf, "body").asString()),
+        after_(find_member(conf, "after_body").asString()),
         replaces_(find_member(conf, "body").isString()) {
     const Json& headers = find_member(conf, "headers");
-    for (const std::string& name :
-         headers.isObject() ? headers.getMemberNames() : std::vector<std::string>()) {
-      headers_.emplace_back(name, text_of(headers[name]));
+    if (!headers.isObject()) return;
+    for (auto field = headers.begin(); field != headers.end(); ++field) {
+      if (field.name().empty() || (!field->isString() && !field->isNumeric())) {
+        headers_.clear();  // as in APISIX one that is no text spoils all
+        return;
+      }
+      headers_.emplace_back(field.name(), plugin::text_of(*field));
     }
   }
 
@@ -33,28 +38,19 @@ class Echo final : public plugin::Plugin {
   }
 
   void body_filter(plugin::Request& request, plugin::Body& body) override {
-    bool& began = request.state<State>(this).began;
-    const bool first = !std::exchange(began, true);
-    const std::string_view data = body.data();
+    const bool first = !std::exchange(request.state<State>(this).began, true);
+    const std::string_view data = replaces_ ? std::string_view(body_) : body.data();
     std::string& out = body.output();
     if (first) out += before_;
-    if (!replaces_) {
-      out += data;
-    } else if (first) {
-      out += body_;
-    }
-    if (body.last()) out += after_;
+    out += data;
+    if (body.last() || replaces_) out += after_;
+    if (replaces_) body.finish();
   }
 
  private:
   struct State {
     bool began = false;
   };
-
-  static std::string text_of(const Json& value) {
-    if (value.isString()) return value.asString();
-    return value.isNumeric() ? format::to_json(value) : std::string();
-  }
 
   const std::string before_;
   const std::string body_;

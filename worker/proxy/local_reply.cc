@@ -14,6 +14,12 @@ constexpr std::string_view kPageTail =
     "</h1></center>\r\n<hr><center>openresty</center>\r\n"
     "<p><em>Powered by <a href=\"https://apisix.apache.org/\">APISIX</a>.</em></p></body>\r\n</html>\r\n";
 
+// nginx's pages have two titles that are not the phrase of its status line.
+std::string_view title_of(std::uint16_t status) {
+  if (status == 302) return "Found";
+  return status == 401 ? "Authorization Required"sv : http::reason_phrase(status);
+}
+
 }  // namespace
 
 plugin::LocalReply route_not_found() {
@@ -23,8 +29,8 @@ plugin::LocalReply route_not_found() {
 plugin::LocalReply make_error_page(std::uint16_t status, base::Arena& arena) {
   char digits[8];
   const char* end = http::append_decimal(digits, status);
-  std::string_view title = arena.concat(std::string_view(digits, static_cast<std::size_t>(end - digits)),
-                                        " "sv, http::reason_phrase(status));
+  std::string_view title =
+      arena.concat(std::string_view(digits, static_cast<std::size_t>(end - digits)), " "sv, title_of(status));
   return {status,
           arena.concat("<html>\r\n<head><title>"sv, title, "</title></head>\r\n<body>\r\n<center><h1>"sv,
                        title, kPageTail),

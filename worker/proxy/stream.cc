@@ -292,6 +292,11 @@ void Stream::reply(std::uint16_t status) {
 }
 
 void Stream::reply(const plugin::LocalReply& reply) {
+  // A plugin's configuration may hold any number.
+  if (reply.status < 200 || reply.status > 999) {
+    base::log_error("a plugin answers with status {}, which is none", reply.status);
+    return reply_error_page(500);
+  }
   chains_.cancel();
   set_state(State::kReplying);
   plugin::ResponseState& response = request_.response;

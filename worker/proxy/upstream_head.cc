@@ -117,9 +117,9 @@ void apply_forwarded_headers(plugin::Request& request, const Options& options) {
   const bool any = (headers.mask() & kAny) != 0;
   if (any) {
     request.original_x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
-    request.original_x_forwarded_proto = headers.value(KnownHeader::kXForwardedProto);
-    request.original_x_forwarded_host = headers.value(KnownHeader::kXForwardedHost);
-    request.original_x_forwarded_port = headers.value(KnownHeader::kXForwardedPort);
+    request.original_x_forwarded_proto = join_values(request, KnownHeader::kXForwardedProto);
+    request.original_x_forwarded_host = join_values(request, KnownHeader::kXForwardedHost);
+    request.original_x_forwarded_port = join_values(request, KnownHeader::kXForwardedPort);
     request.original_forwarded = headers.value(KnownHeader::kForwarded);
   }
   const bool boundary = options.trusted_addresses.has_value();

@@ -35,6 +35,7 @@ TEST(Load, MapsMergeListsReplaceNullDeletes) {
   ASSERT_TRUE(loaded) << loaded.error().what;
   const Settings& settings = loaded->settings;
   EXPECT_TRUE(settings.apisix.ssl.listen.empty());
+  EXPECT_TRUE(load_text("apisix: {ssl: {enable: null}}")->settings.apisix.ssl.listen.empty());
   EXPECT_EQ(settings.apisix.ssl.ssl_protocols, "TLSv1.2 TLSv1.3");
   EXPECT_THAT(settings.plugins, ElementsAre("cors"));
   EXPECT_FALSE(settings.plugin_attr.isMember("prometheus"));

@@ -1,0 +1,223 @@
+// cors: answers preflight requests and tells browsers which origins may read the answers. Origins come from a
+// list, from regular expressions, or by name from the plugin's metadata.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/base/text.h"
+#include "shared/format/regex.h"
+#include "worker/plugin/plugin.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+constexpr std::string_view kAny = "*";
+constexpr std::string_view kForced = "**";
+constexpr std::string_view kAllMethods = "GET,POST,PUT,DELETE,PATCH,HEAD,OPTIONS,CONNECT,TRACE";
+
+// nullopt: the request has none, or the field is not to be sent.
+using Origin = std::optional<std::string_view>;
+
+// "*", "**", one origin, or several with commas.
+class OriginList {
+ public:
+  OriginList() = default;
+  explicit OriginList(std::string text) : text_(std::move(text)) {
+    if (text_.find(',') == std::string::npos) return;
+    for (const std::string_view one : base::split(text_, ',')) {
+      if (!one.empty()) several_.emplace_back(one);
+    }
+    std::ranges::sort(several_);
+  }
+
+  const std::string& text() const { return text_; }
+  // What the list holds against this origin; it is allowed if that is the same, or "*".
+  Origin answer_to(Origin origin) const {
+    if (text_ == kForced) return origin.value_or(kAny);
+    if (several_.empty()) return text_;
+    if (origin && std::ranges::binary_search(several_, *origin, {},
+                                             [](const std::string& one) { return std::string_view(one); }))
+      return origin;
+    return std::nullopt;
+  }
+
+ private:
+  std::string text_;
+  std::vector<std::string> several_;
+};
+
+bool allows(Origin allowed, Origin origin) {
+  return allowed == origin || allowed == kAny;
+}
+
+base::Status check_regexes(const Json& patterns) {
+  for (const Json& pattern : patterns) {
+    if (auto regex = format::Regex::compile(pattern.asString()); !regex)
+      return std::unexpected(regex.error());
+  }
+  return {};
+}
+
+std::string joined(const Json& patterns) {
+  std::string all;
+  for (const Json& pattern : patterns) all += (all.empty() ? "" : "|") + pattern.asString();
+  return all;
+}
+
+// The lists that the metadata holds under the names that one configuration mentions; read again when it
+// changes.
+class MetadataOrigins {
+ public:
+  explicit MetadataOrigins(const Json& names) {
+    for (const Json& name : names) names_.push_back(name.asString());
+  }
+
+  Origin answer_to(plugin::Directory& directory, Origin origin) {
+    refresh(directory);
+    for (const OriginList& list : lists_) {
+      if (allows(list.answer_to(origin), origin)) return origin;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  void refresh(plugin::Directory& directory) {
+    const auto metadata = directory.metadata("cors");
+    if (metadata == seen_) return;
+    seen_ = metadata;
+    lists_.clear();
+    if (!metadata) return;
+    const Json& known = find_member(metadata->value, "allow_origins");
+    for (const std::string& name : names_) {
+      if (const Json& list = find_member(known, name); list.isString()) lists_.emplace_back(list.asString());
+    }
+  }
+
+  std::vector<std::string> names_;
+  std::vector<OriginList> lists_;
+  base::Ref<const plugin::Metadata> seen_;
+};
+
+class Cors final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "cors", .priority = 4000};
+
+  static base::Status check(Json& conf, plugin::ConfScope scope) {
+    if (scope == plugin::ConfScope::kMetadata) return {};
+    if (find_member(conf, "allow_credential").asBool()) {
+      for (const char* name :
+           {"allow_origins", "allow_methods", "allow_headers", "expose_headers", "timing_allow_origins"}) {
+        if (find_member(conf, name) == Json("*"))
+          return base::invalid("you can not set '*' for other option when 'allow_credential' is true");
+      }
+    }
+    if (auto status = check_regexes(find_member(conf, "allow_origins_by_regex")); !status) return status;
+    return check_regexes(find_member(conf, "timing_allow_origins_by_regex"));
+  }
+
+  Cors(const Json& conf, const plugin::BuildContext& context)
+      : directory_(context.world.directory),
+        origins_(find_member(conf, "allow_origins").asString()),
+        methods_(find_member(conf, "allow_methods").asString()),
+        headers_(find_member(conf, "allow_headers").asString()),
+        expose_headers_(find_member(conf, "expose_headers").asString()),
+        max_age_(format::to_json(find_member(conf, "max_age"))),
+        allow_credential_(find_member(conf, "allow_credential").asBool()) {
+    if (methods_ == kForced) methods_ = kAllMethods;
+    if (const Json& patterns = find_member(conf, "allow_origins_by_regex"); patterns.isArray())
+      regex_.emplace(joined(patterns));
+    if (const Json& names = find_member(conf, "allow_origins_by_metadata"); names.isArray())
+      by_metadata_.emplace(names);
+    if (const Json& origins = find_member(conf, "timing_allow_origins"); origins.isString())
+      timing_origins_.emplace(origins.asString());
+    if (const Json& patterns = find_member(conf, "timing_allow_origins_by_regex"); patterns.isArray())
+      timing_regex_.emplace(joined(patterns));
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    // Remembered here: a plugin that runs later may change what goes to the upstream.
+    if (const http::HeaderField* field = request.head->headers.find(http::KnownHeader::kOrigin)) {
+      State& state = request.state<State>(&kInfo);
+      state.has_origin = true;
+      state.origin = field->value;
+    }
+    if (request.head->method != http::Method::kOptions) return plugin::pass();
+    return request.reject(200, {}, {});
+  }
+
+  void header_filter(plugin::Request& request) override {
+    const State* state = request.find_state<State>(&kInfo);
+    const Origin origin = state != nullptr && state->has_origin ? Origin(state->origin) : std::nullopt;
+    const Origin allowed = choose(origin);
+    if (origins_.text() != kAny) request.add_response_header("Vary", "Origin");
+    if (allowed) set_fields(request, *allowed);
+    if (const Origin timing = choose_timing(origin); timing && allows(timing, origin))
+      request.set_response_header("Timing-Allow-Origin", *timing);
+  }
+
+ private:
+  // Shared by all configurations that one request meets (global rule, route, consumer).
+  struct State {
+    std::string_view origin;
+    bool has_origin = false;
+  };
+
+  static Origin match(const format::LazyRegex& pattern, Origin origin) {
+    const format::Regex* regex = pattern.get();
+    return origin && regex != nullptr && regex->matches(*origin) ? origin : std::nullopt;
+  }
+
+  // Metadata first; then, unless the configured list is the default that allows everybody, what stands here.
+  Origin choose(Origin origin) {
+    if (by_metadata_) {
+      const Origin allowed = by_metadata_->answer_to(directory_, origin);
+      if (allows(allowed, origin) || origins_.text() == kAny) return allowed;
+    }
+    const Origin allowed = regex_ ? match(*regex_, origin) : origins_.answer_to(origin);
+    return allows(allowed, origin) ? allowed : std::nullopt;
+  }
+
+  Origin choose_timing(Origin origin) const {
+    if (timing_regex_) return match(*timing_regex_, origin);
+    return timing_origins_ ? timing_origins_->answer_to(origin) : std::nullopt;
+  }
+
+  void set_fields(plugin::Request& request, std::string_view allowed) const {
+    request.set_response_header("Access-Control-Allow-Origin", allowed);
+    request.set_response_header("Access-Control-Allow-Methods", methods_);
+    request.set_response_header("Access-Control-Max-Age", max_age_);
+    if (!expose_headers_.empty())
+      request.set_response_header("Access-Control-Expose-Headers", expose_headers_);
+    set_allow_headers(request);
+    if (allow_credential_) request.set_response_header("Access-Control-Allow-Credentials", "true");
+  }
+
+  void set_allow_headers(plugin::Request& request) const {
+    if (headers_ != kForced) return request.set_response_header("Access-Control-Allow-Headers", headers_);
+    const http::HeaderField* wanted = request.head->headers.find("Access-Control-Request-Headers");
+    request.set_response_header("Access-Control-Allow-Headers",
+                                wanted != nullptr ? wanted->value : std::string_view{});
+  }
+
+  plugin::Directory& directory_;
+  const OriginList origins_;
+  std::optional<format::LazyRegex> regex_;
+  std::optional<MetadataOrigins> by_metadata_;
+  std::optional<OriginList> timing_origins_;
+  std::optional<format::LazyRegex> timing_regex_;
+  std::string methods_;
+  const std::string headers_;
+  const std::string expose_headers_;
+  const std::string max_age_;
+  const bool allow_credential_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef cors = plugin::define<Cors>();
+
+}  // namespace apisix::plugins

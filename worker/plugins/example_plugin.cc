@@ -1,0 +1,78 @@
+// example-plugin: shows what a plugin can do: it writes its phases to error.log and may send the request to a
+// node of its own configuration.
+#include <string>
+
+#include "shared/base/log.h"
+#include "worker/plugin/plugin.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+class ExamplePlugin final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "example-plugin", .priority = 0};
+
+  ExamplePlugin(const Json& conf, const plugin::BuildContext& context)
+      : conf_(format::to_json(conf)), resource_(context.resource), version_(context.version) {
+    const Json& attr = find_member(find_member(context.world.plugin_attr, kInfo.name), "val");
+    if (!attr.isNull()) base::log_info("example-plugin get plugin attr val: {}", format::to_json(attr));
+    if (find_member(conf, "ip").isString()) make_upstream(conf, context);
+  }
+
+  plugin::Step rewrite(plugin::Request&) override {
+    base::log_warn("plugin rewrite phase, conf: {}", conf_);
+    base::log_warn("conf of: {}", resource_);
+    base::log_warn("conf_version: {}", version_);
+    return plugin::pass();
+  }
+
+  plugin::Step access(plugin::Request& request) override {
+    base::log_warn("plugin access phase, conf: {}", conf_);
+    if (!failure_.empty()) return request.reject(500, failure_);
+    if (upstream_) request.upstream_override = upstream_;
+    return plugin::pass();
+  }
+
+  void header_filter(plugin::Request&) override {
+    base::log_warn("plugin header_filter phase, conf: {}", conf_);
+  }
+  void body_filter(plugin::Request&, plugin::Body& body) override {
+    base::log_warn("plugin body_filter phase, eof: {}, conf: {}", body.last(), conf_);
+  }
+  void delayed_body_filter(plugin::Request&, plugin::Body& body) override {
+    base::log_warn("plugin delayed_body_filter phase, eof: {}, conf: {}", body.last(), conf_);
+  }
+  void log(plugin::Request&) override { base::log_warn("plugin log phase, conf: {}", conf_); }
+
+ private:
+  void make_upstream(const Json& conf, const plugin::BuildContext& context) {
+    Json node(::Json::objectValue);
+    node["host"] = find_member(conf, "ip");
+    node["port"] = find_member(conf, "port");
+    node["weight"] = 1;
+    Json upstream(::Json::objectValue);
+    upstream["type"] = "roundrobin";
+    upstream["nodes"].append(node);
+    auto made = context.world.directory.make_upstream(context.conf_key(), upstream);
+    if (made) {
+      upstream_ = std::move(*made);
+    } else {
+      failure_ = made.error().what;
+    }
+  }
+
+  const std::string conf_;
+  const std::string resource_;
+  const std::uint64_t version_;
+  base::Ref<plugin::UpstreamHandle> upstream_;
+  std::string failure_;  // why there is none
+};
+
+}  // namespace
+
+extern const plugin::PluginDef example_plugin = plugin::define<ExamplePlugin>();
+
+}  // namespace apisix::plugins

@@ -1,0 +1,124 @@
+// gzip: compresses answers for clients that accept it. The state of one answer is what zlib needs (up to 256
+// KiB); what it compresses passes through, however long it is.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zlib.h>
+
+#include "shared/base/check.h"
+#include "shared/base/text.h"
+#include "shared/http/accept_encoding.h"
+#include "worker/plugin/body_coder.h"
+#include "worker/plugin/plugin.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+constexpr int kGzipFormat = 16;  // added to the window's bits: zlib writes head and check sum
+constexpr int kWindowBitsMax = 15;
+constexpr int kMemoryLevelMax = 8;
+constexpr std::size_t kStepBytes = 16 * 1024;
+
+// A short body needs no large window: memory is 2^(bits+2) + 2^(level+9).
+struct Sizes {
+  int window_bits = kWindowBitsMax;
+  int memory_level = kMemoryLevelMax;
+};
+Sizes sizes_for(std::optional<std::uint64_t> length) {
+  constexpr std::uint64_t kWindowReserve = 262;  // of zlib: not usable
+  Sizes sizes;
+  while (length && sizes.window_bits > 9 &&
+         *length < (std::uint64_t{1} << (sizes.window_bits - 1)) - kWindowReserve) {
+    --sizes.window_bits;
+    sizes.memory_level = std::max(1, sizes.memory_level - 1);
+  }
+  return sizes;
+}
+
+class GzipCoder final : public plugin::BodyCoder {
+ public:
+  GzipCoder(int level, Sizes sizes) {
+    CHECK(deflateInit2(&stream_, level, Z_DEFLATED, sizes.window_bits + kGzipFormat, sizes.memory_level,
+                       Z_DEFAULT_STRATEGY) == Z_OK);
+  }
+  ~GzipCoder() override { deflateEnd(&stream_); }
+
+  std::string_view name() const override { return "gzip"; }
+
+  bool encode(std::string_view data, bool flush, bool last, std::string& out) override {
+    // Nothing new: a flush would only add an empty block.
+    if (!last && data.empty()) return true;
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
+    stream_.avail_in = static_cast<uInt>(data.size());
+    const int mode = last ? Z_FINISH : flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+    do {
+      const std::size_t before = out.size();
+      out.resize(before + kStepBytes);
+      stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+      stream_.avail_out = kStepBytes;
+      const int code = deflate(&stream_, mode);
+      out.resize(before + kStepBytes - stream_.avail_out);
+      if (code == Z_STREAM_ERROR) return false;
+    } while (stream_.avail_out == 0);
+    return true;
+  }
+
+ private:
+  z_stream stream_{};
+};
+
+class Gzip final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "gzip", .priority = 995};
+
+  explicit Gzip(const Json& conf)
+      : length_min_(find_member(conf, "min_length").asUInt64()),
+        level_(std::clamp(find_member(conf, "comp_level").asInt(), 1, 9)),
+        needs_http_11_(find_member(conf, "http_version").asDouble() > 1.05),
+        varies_(find_member(conf, "vary").asBool()) {
+    const Json& types = find_member(conf, "types");
+    any_type_ = types.isString();
+    for (const Json& type : types) types_.push_back(type.asString());
+  }
+
+  void header_filter(plugin::Request& request) override {
+    if (!is_wanted(request)) return;
+    if (varies_) request.add_response_header("Vary", "Accept-Encoding");
+    if (!http::accepts_coding(request.head->headers, "gzip")) return;
+    request.set_body_coder(std::make_unique<GzipCoder>(level_, sizes_for(request.response_length())));
+  }
+
+ private:
+  bool is_wanted(plugin::Request& request) const {
+    const std::string_view content_type = request.response.headers.value(http::KnownHeader::kContentType);
+    if (content_type.empty() || !matches_type(content_type)) return false;
+    const auto length = request.response_length();  // unknown: as nginx, it is long enough
+    if (length && *length < length_min_) return false;
+    return !needs_http_11_ || request.head->version == http::Version::k11;
+  }
+
+  bool matches_type(std::string_view content_type) const {
+    if (any_type_) return true;
+    const std::string_view type = base::trim(content_type.substr(0, content_type.find(';')));
+    return std::ranges::find(types_, type) != types_.end();
+  }
+
+  std::vector<std::string> types_;
+  bool any_type_ = false;
+  const std::uint64_t length_min_;
+  const int level_;
+  const bool needs_http_11_;
+  const bool varies_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef gzip = plugin::define<Gzip>();
+
+}  // namespace apisix::plugins

@@ -1,0 +1,234 @@
+// proxy-rewrite: another target, method, host and header fields for the upstream than the client sent. What
+// goes into the request line is escaped here: a variable or a capture that a client filled with line ends or
+// spaces stays inside its place.
+#include <array>
+#include <string>
+#include <vector>
+
+#include "shared/base/log.h"
+#include "shared/format/regex.h"
+#include "shared/format/schema.h"
+#include "shared/http/uri.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/template.h"
+#include "worker/plugins/header_edits.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+using plugin::Template;
+using std::string_view_literals::operator""sv;
+
+using Captures = std::array<std::string_view, format::Regex::kGroupsMax + 1>;
+
+base::Status check_regex_uri(const Json& pairs) {
+  if (!pairs.isArray()) return {};
+  if (pairs.size() % 2 != 0) return base::invalid("The length of regex_uri should be an even number");
+  for (Json::ArrayIndex i = 0; i < pairs.size(); i += 2) {
+    const std::string pattern = pairs[i].asString();
+    std::string replacement = pairs[i + 1].asString();
+    if (format::is_secret_ref(pattern)) continue;
+    if (format::is_secret_ref(replacement)) replacement.clear();
+    const auto failed = [&](const base::Error& error) {
+      return base::invalid("invalid regex_uri(" + pattern + ", " + replacement + "): " + error.what);
+    };
+    const auto regex = format::Regex::compile(pattern);
+    if (!regex) return failed(regex.error());
+    const auto tried = regex->replace_first("/fake_uri", replacement);
+    if (!tried) return failed(tried.error());
+  }
+  return {};
+}
+
+// The old form, in which every member is a field to set.
+base::Status check_flat_headers(const Json& headers) {
+  if (!headers.isObject() || HeaderEdits::is_in_parts(headers)) return {};
+  for (auto field = headers.begin(); field != headers.end(); ++field) {
+    const std::string name = field.name();
+    if (!field->isString() && !field->isNumeric()) return base::invalid("invalid type as header value");
+    if (name.empty()) return base::invalid("invalid field length in header");
+    for (const char c : name) {
+      if (c <= ' ' || c == '\x7f' || c == ':') return base::invalid("invalid field character in header");
+    }
+    for (const char c : plugin::text_of(*field)) {
+      if (c < ' ' || c == '\x7f') return base::invalid("invalid value character in header");
+    }
+  }
+  return {};
+}
+
+// Keeps ? & = and everything that is escaped already, but can neither end nor split the request line.
+std::string_view one_word(std::string_view text, base::Arena& arena) {
+  text = http::escape_control(text, arena);
+  std::size_t spaces = 0;
+  for (const char c : text) spaces += c == ' ' ? 1 : 0;
+  if (spaces == 0) return text;
+  char* out = arena.text(text.size() + 2 * spaces);
+  char* at = out;
+  for (const char c : text) {
+    if (c != ' ') {
+      *at++ = c;
+      continue;
+    }
+    for (const char escaped : "%20"sv) *at++ = escaped;
+  }
+  return {out, static_cast<std::size_t>(at - out)};
+}
+
+// A '?' of the client's, decoded from %3F, must not begin a query.
+std::string_view escape_question_mark(std::string_view value, base::Arena& arena) {
+  if (value.find('?') == std::string_view::npos) return value;
+  std::string_view out;
+  while (true) {
+    const std::size_t mark = value.find('?');
+    if (mark == std::string_view::npos) return arena.concat(out, value);
+    out = arena.concat(out, value.substr(0, mark), "%3F"sv);
+    value.remove_prefix(mark + 1);
+  }
+}
+
+std::string_view join_query(std::string_view target, std::string_view query, base::Arena& arena) {
+  if (query.empty()) return target;
+  const std::string_view mark = target.find('?') == std::string_view::npos ? "?"sv : "&"sv;
+  return arena.concat(target, mark, query);
+}
+
+class ProxyRewrite final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "proxy-rewrite", .priority = 1008};
+
+  static base::Status check(Json& conf, plugin::ConfScope) {
+    if (auto status = check_regex_uri(find_member(conf, "regex_uri")); !status) return status;
+    return check_flat_headers(find_member(conf, "headers"));
+  }
+
+  explicit ProxyRewrite(const Json& conf)
+      : has_uri_(find_member(conf, "uri").isString()),
+        uri_(find_member(conf, "uri").asString()),
+        method_(find_member(conf, "method").asString()),
+        host_(find_member(conf, "host").asString()),
+        unsafe_(find_member(conf, "use_real_request_uri_unsafe").asBool()) {
+    const Json& pairs = find_member(conf, "regex_uri");
+    for (Json::ArrayIndex i = 0; pairs.isArray() && i + 1 < pairs.size(); i += 2) {
+      patterns_.push_back({format::LazyRegex(pairs[i].asString()), pairs[i + 1].asString()});
+    }
+    read_headers(find_member(conf, "headers"));
+    needs_body_ = uri_.needs_body() || headers_.needs_body();
+  }
+
+  plugin::Step rewrite(plugin::Request& request) override {
+    if (needs_body_ && !request.body.is_read()) return rewrite_with_body(request);
+    return apply(request);
+  }
+
+ private:
+  struct Pattern {
+    format::LazyRegex regex;
+    std::string replacement;
+  };
+
+  void read_headers(const Json& headers) {
+    constexpr auto kNumbered = Template::Captures::kNumbered;
+    if (!headers.isObject()) return;
+    if (!HeaderEdits::is_in_parts(headers)) return headers_.set(headers, kNumbered);
+    headers_.add(find_member(headers, "add"), kNumbered);
+    headers_.set(find_member(headers, "set"), kNumbered);
+    headers_.remove(find_member(headers, "remove"));
+  }
+
+  plugin::Step rewrite_with_body(plugin::Request& request) {
+    co_await request.read_body_fields();
+    co_return apply(request);
+  }
+
+  plugin::Outcome apply(plugin::Request& request) {
+    Captures captures;
+    std::size_t captured = 0;
+    if (!host_.empty()) request.set_header("Host", host_);
+    if (unsafe_) {
+      request.upstream.uri = unsafe_target(request, captures, captured);
+    } else {
+      const auto target = safe_target(request, captures, captured);
+      request.upstream.uri = join_query(target, request.args, request.arena);
+    }
+    headers_.apply_to_request(request, {captures.data(), captured});
+    if (!method_.empty()) request.upstream.method = request.arena.copy(method_);
+    return plugin::pass();
+  }
+
+  // The client's own bytes, not normalised: what was matched and what is forwarded may differ.
+  std::string_view unsafe_target(plugin::Request& request, Captures& captures, std::size_t& captured) {
+    base::Arena& arena = request.arena;
+    const http::RequestHead& head = *request.head;
+    std::string_view target = head.has_query ? arena.concat(head.path, "?"sv, head.query) : head.path;
+    if (has_uri_) {
+      const std::string_view query = target.substr(head.path.size());
+      target = uri_.expand(request, {.captures = {}, .escape = &escape_question_mark}).text;
+      if (!query.empty() && target.find('?') != std::string_view::npos) {
+        target = arena.concat(target, "&"sv, query.substr(1));
+      } else {
+        target = arena.concat(target, query);
+      }
+    } else {
+      target = substitute(request, target, captures, captured);
+    }
+    return rooted(one_word(target, arena), arena);
+  }
+
+  // The normalised path, escaped again, and the query that the configuration brings.
+  std::string_view safe_target(plugin::Request& request, Captures& captures, std::size_t& captured) {
+    base::Arena& arena = request.arena;
+    std::string_view target = request.path;
+    bool may_have_query = false;
+    if (has_uri_) {
+      may_have_query = true;
+      target = uri_.expand(request, {.captures = {}, .escape = &escape_question_mark}).text;
+    } else if (!patterns_.empty()) {
+      // With a '?' in the client's path nobody could tell which one is the configuration's.
+      may_have_query = target.find('?') == std::string_view::npos;
+      target = substitute(request, target, captures, captured);
+    }
+    const std::size_t mark = may_have_query ? target.find('?') : std::string_view::npos;
+    if (mark == std::string_view::npos) return rooted(http::escape_path(target, arena), arena);
+    return rooted(
+        arena.concat(http::escape_path(target.substr(0, mark), arena), one_word(target.substr(mark), arena)),
+        arena);
+  }
+
+  // The first pattern that matches.
+  std::string_view substitute(plugin::Request& request, std::string_view target, Captures& captures,
+                              std::size_t& captured) {
+    for (const Pattern& pattern : patterns_) {
+      const format::Regex* regex = pattern.regex.get();
+      if (regex == nullptr || !regex->search(target, captures)) continue;
+      captured = captures.size();
+      auto replaced = regex->replace_first(target, pattern.replacement);
+      if (replaced) return request.arena.copy(replaced->text);
+      base::log_error("failed to substitute the uri {} ({}) with {} : {}", target, pattern.regex.pattern(),
+                      pattern.replacement, replaced.error().what);
+      return target;
+    }
+    return target;
+  }
+
+  static std::string_view rooted(std::string_view target, base::Arena& arena) {
+    return target.starts_with('/') || target == "*" ? arena.copy(target) : arena.concat("/"sv, target);
+  }
+
+  const bool has_uri_;
+  const Template uri_;
+  std::vector<Pattern> patterns_;
+  const std::string method_;
+  const std::string host_;
+  HeaderEdits headers_;
+  const bool unsafe_;
+  bool needs_body_ = false;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef proxy_rewrite = plugin::define<ProxyRewrite>();
+
+}  // namespace apisix::plugins

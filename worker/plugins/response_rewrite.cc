@@ -1,0 +1,261 @@
+// response-rewrite: another status, body and header fields for the client, or regular expressions applied to
+// the body. For those the body is held until it is whole, at most max_resp_body_size bytes of it.
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/base/base64.h"
+#include "shared/base/log.h"
+#include "shared/base/text.h"
+#include "shared/format/regex.h"
+#include "shared/format/schema.h"
+#include "worker/plugin/condition.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/variables.h"
+#include "worker/plugins/body_decoder.h"
+#include "worker/plugins/header_edits.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+using std::string_view_literals::operator""sv;
+
+base::Status check_flat_headers(const Json& headers) {
+  if (!headers.isObject() || HeaderEdits::is_in_parts(headers)) return {};
+  for (auto field = headers.begin(); field != headers.end(); ++field) {
+    if (!field->isString() && !field->isNumeric()) return base::invalid("invalid type as header value");
+    if (field.name().empty()) return base::invalid("invalid field length in header");
+  }
+  return {};
+}
+
+base::Status check_filters(const Json& filters) {
+  for (const Json& filter : filters) {
+    const std::string pattern = find_member(filter, "regex").asString();
+    const auto options = format::RegexOptions::parse(find_member(filter, "options").asString());
+    const auto failed = [&pattern](const base::Error& error) {
+      return base::invalid("regex \"" + pattern + "\" validation failed: " + error.what);
+    };
+    if (!options) return failed(options.error());
+    if (const auto regex = format::Regex::compile(pattern, *options); !regex) return failed(regex.error());
+  }
+  return {};
+}
+
+// "name: value"; nothing for a line that is not of this form.
+struct Line {
+  std::string name;
+  std::string value;
+};
+std::optional<Line> parse_line(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view name = text.substr(0, colon);
+  while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);
+  const std::string_view value = base::trim(text.substr(colon + 1));
+  if (name.empty() || name.find_first_of(" \t") != std::string_view::npos) return std::nullopt;
+  if (value.find(':') != std::string_view::npos) return std::nullopt;
+  return Line{std::string(name), std::string(value)};
+}
+
+struct BodyFilter {
+  format::LazyRegex regex;
+  std::string replacement;
+  bool all = false;
+};
+
+// The body that is held for the filters.
+struct Held {
+  std::string bytes;
+  std::unique_ptr<BodyDecoder> decoder;  // null: the body is not coded
+  bool any = false;                      // something came
+};
+
+class ResponseRewrite final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "response-rewrite", .priority = 899};
+
+  static base::Status check(Json& conf, plugin::ConfScope) {
+    if (auto status = check_flat_headers(find_member(conf, "headers")); !status) return status;
+    const Json& body = find_member(conf, "body");
+    const std::string text = body.asString();
+    if (find_member(conf, "body_base64").asBool() && !format::is_secret_ref(text)) {
+      if (text.empty() || !base::decode_base64(text)) return base::invalid("invalid base64 content");
+    }
+    if (const Json& vars = find_member(conf, "vars"); vars.isArray()) {
+      if (const auto condition = plugin::Condition::compile(vars); !condition)
+        return base::invalid("failed to validate the 'vars' expression: " + condition.error().what);
+    }
+    return check_filters(find_member(conf, "filters"));
+  }
+
+  explicit ResponseRewrite(const Json& conf)
+      : status_(static_cast<std::uint16_t>(find_member(conf, "status_code").asUInt())),
+        body_bytes_max_(body_bytes_max(conf)) {
+    if (const Json& vars = find_member(conf, "vars"); vars.isArray()) {
+      if (auto condition = plugin::Condition::compile(vars)) condition_ = std::move(*condition);
+    }
+    read_headers(find_member(conf, "headers"));
+    if (const Json& body = find_member(conf, "body"); body.isString()) {
+      body_ = body.asString();
+      if (find_member(conf, "body_base64").asBool()) body_ = base::decode_base64(*body_).value_or(*body_);
+    }
+    for (const Json& filter : find_member(conf, "filters")) add_filter(filter);
+  }
+
+  void header_filter(plugin::Request& request) override {
+    plugin::Variables variables(request);
+    if (condition_ && !condition_->evaluate(variables)) return;
+    State& state = request.state<State>(this);
+    state.matched = true;
+    if (status_ != 0) request.set_response_status(status_);
+    if (!filters_.empty()) {
+      state.filters = begin_filters(request);
+    } else if (body_) {
+      request.will_change_body();
+    }
+    headers_.apply_to_response(request);
+  }
+
+  void body_filter(plugin::Request& request, plugin::Body& body) override {
+    const State* state = request.find_state<State>(this);
+    if (state == nullptr || !state->matched) return;
+    if (state->filters) {
+      filter(request.kept<Held>(this), body);
+    } else if (body_) {
+      body.replace(*body_);
+      body.finish();
+    }
+  }
+
+ private:
+  static std::size_t body_bytes_max(const Json& conf) {
+    constexpr std::size_t kDefault = 64 * 1024 * 1024;
+    const Json& configured = find_member(conf, "max_resp_body_size");
+    return configured.isUInt64() ? static_cast<std::size_t>(configured.asUInt64()) : kDefault;
+  }
+
+  struct State {
+    bool matched = false;
+    bool filters = false;
+  };
+
+  void read_headers(const Json& headers) {
+    constexpr auto kNone = plugin::Template::Captures::kNone;
+    if (!headers.isObject()) return;
+    if (!HeaderEdits::is_in_parts(headers)) return headers_.set(headers, kNone);
+    HeaderEdits edits;
+    for (const Json& text : find_member(headers, "add")) {
+      auto line = parse_line(text.asString());
+      if (!line) {  // as in APISIX none of the edits is made then
+        base::log_error("failed to create header operation: \"{}\" is no header field", text.asString());
+        return;
+      }
+      edits.add(std::move(line->name), std::move(line->value));
+    }
+    edits.set(find_member(headers, "set"), kNone);
+    edits.remove(find_member(headers, "remove"));
+    headers_ = std::move(edits);
+  }
+
+  void add_filter(const Json& filter) {
+    const auto options = format::RegexOptions::parse(find_member(filter, "options").asString());
+    filters_.push_back(
+        {format::LazyRegex(find_member(filter, "regex").asString(), options.value_or(format::RegexOptions{})),
+         find_member(filter, "replace").asString(), find_member(filter, "scope").asString() == "global"});
+  }
+
+  // False: the body is in a coding that nobody here can read; it stays as it is, and is told as what it is.
+  bool begin_filters(plugin::Request& request) const {
+    const http::HeaderField* field = request.response.headers.find(http::KnownHeader::kContentEncoding);
+    std::unique_ptr<BodyDecoder> decoder;
+    if (field != nullptr && !base::equals_ignore_case(field->value, "identity")) {
+      decoder = BodyDecoder::make(field->value);
+      if (decoder == nullptr) {
+        base::log_error("filters may not work as expected due to unsupported compression encoding type: {}",
+                        field->value);
+        return false;
+      }
+    }
+    request.will_change_body();
+    request.kept<Held>(this).decoder = std::move(decoder);
+    return true;
+  }
+
+  void filter(Held& held, plugin::Body& body) const {
+    bool full = false;
+    if (held.decoder != nullptr) {
+      if (!decode(held, body, full)) return body.break_off();
+    } else {
+      const std::string_view data = body.data();
+      const std::size_t room = body_bytes_max_ - held.bytes.size();
+      full = data.size() > room;
+      held.bytes.append(data.substr(0, room));
+    }
+    std::string& out = body.output();
+    if (!full && !body.last()) return;
+    if (full) {
+      base::log_warn("response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
+                     body_bytes_max_);
+    }
+    out = substitute(std::move(held.bytes));
+    body.finish();
+  }
+
+  // False: what goes out would not be what the upstream meant.
+  bool decode(Held& held, const plugin::Body& body, bool& full) const {
+    held.any |= !body.data().empty();
+    switch (held.decoder->decode(body.data(), body_bytes_max_, held.bytes)) {
+      case BodyDecoder::Result::kGood:
+        if (!held.any || !body.last() || held.decoder->is_complete()) return true;
+        base::log_error("filters may not work as expected: the coded body ends too early");
+        return false;
+      case BodyDecoder::Result::kTooLong:
+        full = true;
+        return true;
+      case BodyDecoder::Result::kNotCoded:
+        base::log_error("filters may not work as expected: the body is not in the coding that it claims");
+        held.decoder.reset();
+        full = body.data().size() > body_bytes_max_;
+        held.bytes.assign(body.data().substr(0, body_bytes_max_));
+        return true;
+      case BodyDecoder::Result::kBroken:
+        break;
+    }
+    base::log_error("filters may not work as expected: the coded body is damaged");
+    return false;
+  }
+
+  std::string substitute(std::string text) const {
+    for (const BodyFilter& filter : filters_) {
+      const format::Regex* regex = filter.regex.get();
+      if (regex == nullptr) continue;
+      auto replaced = filter.all ? regex->replace_all(text, filter.replacement)
+                                 : regex->replace_first(text, filter.replacement);
+      if (replaced) {
+        text = std::move(replaced->text);
+      } else {
+        base::log_error("regex \"{}\" substitutes failed:{}", filter.regex.pattern(), replaced.error().what);
+      }
+    }
+    return text;
+  }
+
+  std::optional<plugin::Condition> condition_;
+  HeaderEdits headers_;
+  std::optional<std::string> body_;
+  std::vector<BodyFilter> filters_;
+  const std::uint16_t status_;  // 0: as it is
+  const std::size_t body_bytes_max_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef response_rewrite = plugin::define<ResponseRewrite>();
+
+}  // namespace apisix::plugins
