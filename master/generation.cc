@@ -70,17 +70,15 @@ void Generation::start_later(Member& member, std::uint64_t delay_ms) {
 
 void Generation::start_child(Member& member) {
   show_filled(member);
-  const bool is_worker = member.role == ChildRole::kWorker;
   auto child = give_birth({.roles = roles_,
                            .setup = *setup_,
                            .zones = zones_,
                            .role = member.role,
                            .index = member.index,
                            .generation = number_,
-                           .sockets = is_worker ? listeners_.share_of(member.index, setup_->workers)
-                                                : std::vector<channel::ListenSocket>{}});
+                           .sockets = sockets_of(member)});
   if (!child) {
-    on_death(member, child.error().what, 0);
+    on_death(member, {.how = child.error().what});
     return;
   }
   member.child = std::move(*child);
@@ -103,6 +101,8 @@ void Generation::on_message(Member& member, const channel::Message& message) {
     case MessageKind::kStop:
     case MessageKind::kReopenLogs:
     case MessageKind::kServe:
+    case MessageKind::kCover:
+    case MessageKind::kUncover:
       base::log_warn("{} {} sent what only the master may send", member.title(), member.child->pid);
       break;
   }
@@ -113,7 +113,7 @@ void Generation::on_child_ready(Member& member) {
   if (slot.state.load() != ChildState::kStarting) return;
   slot.ready_at_ms.store(loop_.clock().wall_ms());
   slot.state.store(ChildState::kReady);
-  if (state_ == State::kServing) tell(member, MessageKind::kServe);  // started again after a death
+  if (state_ == State::kServing) serve_again(member);
   if (state_ != State::kStarting || !all_ready(ChildRole::kWorker)) return;
   if (member.role == ChildRole::kWorker) {
     start_later(add_member(ChildRole::kAgent, 0), 0);
@@ -130,10 +130,47 @@ void Generation::serve() {
   callbacks_.on_ready(*this);
 }
 
+// After a death.
+void Generation::serve_again(Member& member) {
+  if (!member.wanted) return;
+  tell(member, MessageKind::kServe);
+  if (member.role != ChildRole::kWorker) return;
+  tell_others(member, MessageKind::kUncover);
+  for (const auto& other : members_) {
+    const bool is_dead = other->role == ChildRole::kWorker && other->wanted && !is_ready(*other);
+    if (is_dead) tell(member, MessageKind::kCover, share_text(*other));
+  }
+}
+
+bool Generation::is_ready(const Member& member) {
+  return member.child && member.child->slot->state.load() == ChildState::kReady;
+}
+
+void Generation::tell_others(const Member& member, MessageKind kind) {
+  if (member.role != ChildRole::kWorker) return;
+  const std::string share = share_text(member);
+  for (const auto& other : members_) {
+    if (other.get() != &member && other->role == ChildRole::kWorker && is_ready(*other))
+      tell(*other, kind, share);
+  }
+}
+
+std::vector<channel::ListenSocket> Generation::sockets_of(const Member& member) const {
+  if (member.role != ChildRole::kWorker) return {};
+  auto out = listeners_.share_of(member.index, setup_->workers);
+  for (auto& spare : listeners_.spares_of(member.index, setup_->workers)) out.push_back(std::move(spare));
+  return out;
+}
+
+std::string Generation::share_text(const Member& member) const {
+  std::vector<int> fds;
+  for (const auto& socket : listeners_.share_of(member.index, setup_->workers)) fds.push_back(socket.fd);
+  return fmt::format("{}", fmt::join(fds, ","));
+}
+
 bool Generation::all_ready(ChildRole role) const {
-  return std::ranges::all_of(members_, [role](const auto& member) {
-    return member->role != role || (member->child && member->child->slot->state.load() == ChildState::kReady);
-  });
+  return std::ranges::all_of(
+      members_, [role](const auto& member) { return member->role != role || is_ready(*member); });
 }
 
 bool Generation::on_exit(pid_t pid, int wait_status) {
@@ -147,31 +184,33 @@ bool Generation::on_exit(pid_t pid, int wait_status) {
   }
   std::string how = fmt::format("{} {} {}", member.title(), pid, describe_exit(wait_status));
   if (!member.child->failure.empty()) how += ": " + member.child->failure;
-  const std::uint64_t lived_ms = base::monotonic_now_us() / 1000 - member.child->born_ms;
+  const Death death{std::move(how), base::monotonic_now_us() / 1000 - member.child->born_ms,
+                    is_ready(member)};
   zones_.reclaim(*member.child->slot);
   member.child.reset();
-  on_death(member, how, lived_ms);
+  on_death(member, death);
   return true;
 }
 
-void Generation::on_death(Member& member, const std::string& how, std::uint64_t lived_ms) {
+void Generation::on_death(Member& member, const Death& death) {
   if (state_ == State::kStarting) {
-    base::log(base::LogLevel::kAlert, "{}", how);
-    fail(how);
+    base::log(base::LogLevel::kAlert, "{}", death.how);
+    fail(death.how);
     return;
   }
   if (state_ != State::kServing || !member.wanted) {
-    base::log_notice("{}", how);
+    base::log_notice("{}", death.how);
     return;
   }
-  const std::uint64_t delay_ms = member.backoff.next_delay_ms(lived_ms);
+  const std::uint64_t delay_ms = member.backoff.next_delay_ms(death.lived_ms, death.served);
   if (delay_ms == 0) {
-    base::log(base::LogLevel::kAlert, "{}; starting it again", how);
+    base::log(base::LogLevel::kAlert, "{}; starting it again", death.how);
   } else {
-    base::log(base::LogLevel::kAlert, "{}; it died {} times in a row, starting it again in {} ms", how,
+    base::log(base::LogLevel::kAlert, "{}; it died {} times in a row, starting it again in {} ms", death.how,
               member.backoff.deaths(), delay_ms);
   }
   show_gone(member);
+  tell_others(member, MessageKind::kCover);
   start_later(member, delay_ms);
 }
 
@@ -247,9 +286,7 @@ void Generation::stop() {
 
 void Generation::on_deadline() {
   if (state_ == State::kStarting) {
-    const auto ready = std::ranges::count_if(members_, [](const auto& member) {
-      return member->child && member->child->slot->state.load() == ChildState::kReady;
-    });
+    const auto ready = std::ranges::count_if(members_, [](const auto& member) { return is_ready(*member); });
     return fail(fmt::format("not ready within {} s: {} of {} processes have loaded their configuration",
                             (setup_->ready_timeout_ms + 999) / 1000, ready, members_.size()));
   }

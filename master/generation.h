@@ -5,8 +5,8 @@
 //   --grace--> kKilled
 //
 // The workers are started first and the agent when they are Ready: what they create in data/ then belongs
-// to their user. Nobody accepts a connection before all are Ready, so a generation that fails harms no
-// client.
+// to their user. While a worker is dead, the others take its clients. Nobody accepts a connection before all
+// are Ready, so a generation that fails harms no client.
 #pragma once
 
 #include <csignal>
@@ -85,12 +85,22 @@ class Generation {
   void start_later(Member& member, std::uint64_t delay_ms);
   void on_message(Member& member, const channel::Message& message);
   void on_child_ready(Member& member);
-  void on_death(Member& member, const std::string& how, std::uint64_t lived_ms);
+  struct Death {
+    std::string how;
+    std::uint64_t lived_ms = 0;
+    bool served = false;
+  };
+  void on_death(Member& member, const Death& death);
   void show_gone(Member& member);
   void show_filled(Member& member);
   void fail(const std::string& why);
+  static bool is_ready(const Member& member);
   bool all_ready(memory::ChildRole role) const;
   void serve();
+  void serve_again(Member& member);
+  void tell_others(const Member& member, channel::MessageKind kind);
+  std::vector<channel::ListenSocket> sockets_of(const Member& member) const;
+  std::string share_text(const Member& member) const;
   void tell_all(channel::MessageKind kind, std::string_view text = {});
   void tell(Member& member, channel::MessageKind kind, std::string_view text = {});
   void mark_leaving(Member& member);

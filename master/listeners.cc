@@ -267,4 +267,18 @@ std::vector<channel::ListenSocket> Listeners::share_of(int index, int workers) c
   return out;
 }
 
+std::vector<channel::ListenSocket> Listeners::spares_of(int index, int workers) const {
+  std::vector<channel::ListenSocket> out;
+  const auto own = share_of(index, workers);
+  for (int other = 0; other < workers; ++other) {
+    for (channel::ListenSocket& socket : share_of(other, workers)) {
+      const auto is_same = [&](const channel::ListenSocket& known) { return known.fd == socket.fd; };
+      if (std::ranges::any_of(own, is_same) || std::ranges::any_of(out, is_same)) continue;
+      socket.is_spare = true;
+      out.push_back(std::move(socket));
+    }
+  }
+  return out;
+}
+
 }  // namespace apisix::master

@@ -57,6 +57,8 @@ class Listeners {
   // The sockets of worker `index` of `workers`. Every socket belongs to a worker; a worker without one of
   // its own shares.
   std::vector<channel::ListenSocket> share_of(int index, int workers) const;
+  // Those of the others, for a while in which they are dead.
+  std::vector<channel::ListenSocket> spares_of(int index, int workers) const;
   // Addresses that could not be opened and may be left out ([::] without IPv6), one sentence each.
   const std::vector<std::string>& notes() const { return notes_; }
   void close() { addresses_.clear(); }

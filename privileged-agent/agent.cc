@@ -19,6 +19,8 @@ int agent_main(channel::AgentContext&& context) {
         loop.stop();
         break;
       case channel::MessageKind::kServe:
+      case channel::MessageKind::kCover:
+      case channel::MessageKind::kUncover:
         break;  // it has no clients
       case channel::MessageKind::kReady:
       case channel::MessageKind::kFailed:

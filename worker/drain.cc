@@ -13,12 +13,12 @@ namespace {
 
 constexpr std::uint64_t kLookMs = 20;
 
-bool names(std::string_view list, int fd) {
+}  // namespace
+
+bool names_descriptor(std::string_view list, int fd) {
   return std::ranges::any_of(base::split(list, ','),
                              [fd](std::string_view item) { return base::parse_integer<int>(item) == fd; });
 }
-
-}  // namespace
 
 Drain::Drain(proxy::Services& services, Listeners& listeners, std::function<bool()> is_idle,
              std::function<void()> on_gone)
@@ -37,7 +37,7 @@ void Drain::begin(std::string_view retired, std::uint64_t limit_ms) {
   services_.draining = true;
   base::set_process_title("worker process is shutting down");
   for (const auto& listener : listeners_) {
-    if (listener->is_serving() && names(retired, listener->fd())) {
+    if (listener->is_serving() && names_descriptor(retired, listener->fd())) {
       retiring_.push_back(listener.get());
     } else {
       listener->stop();

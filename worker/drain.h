@@ -22,6 +22,9 @@
 
 namespace apisix::worker {
 
+// Whether a list as the master sends it ("7,8") has this descriptor.
+bool names_descriptor(std::string_view list, int fd);
+
 class Drain {
  public:
   using Listeners = std::vector<std::unique_ptr<proxy::Listener>>;

@@ -174,6 +174,7 @@ class Worker {
       if (socket.purpose == Purpose::kAdmin) service = admin_.get();
       if (socket.purpose == Purpose::kControl || socket.purpose == Purpose::kStatus) service = &control_;
       listeners_.push_back(std::make_unique<proxy::Listener>(services_, socket.fd, service));
+      if (socket.is_spare) spares_.push_back(listeners_.back().get());
     }
     return {};
   }
@@ -202,6 +203,10 @@ class Worker {
         return serve();
       case channel::MessageKind::kQuit:
         return drain_.begin(message.text, shutdown_timeout_ms());
+      case channel::MessageKind::kCover:
+        return cover(message.text, true);
+      case channel::MessageKind::kUncover:
+        return cover(message.text, false);
       case channel::MessageKind::kStop:
         return loop_.stop();
       default:
@@ -211,7 +216,18 @@ class Worker {
 
   void serve() {
     if (services_.draining) return;
-    for (auto& listener : listeners_) listener->start();
+    for (auto& listener : listeners_) {
+      if (std::ranges::find(spares_, listener.get()) == spares_.end()) listener->start();
+    }
+  }
+
+  // Clients of a worker that is dead, until it has a successor.
+  void cover(std::string_view fds, bool on) {
+    if (services_.draining) return;
+    for (proxy::Listener* spare : spares_) {
+      if (!names_descriptor(fds, spare->fd())) continue;
+      on ? spare->start() : spare->rest();
+    }
   }
 
   void reopen_logs() {
@@ -253,6 +269,7 @@ class Worker {
   std::unique_ptr<admin::AdminService> admin_;
   control::ControlService control_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
+  std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   Drain drain_;
   async::Scope scope_;
   int exit_code_ = 0;

@@ -15,7 +15,7 @@ namespace {
 
 bool is_known(unsigned char kind) {
   return kind >= static_cast<unsigned char>(MessageKind::kReady) &&
-         kind <= static_cast<unsigned char>(MessageKind::kServe);
+         kind <= static_cast<unsigned char>(MessageKind::kUncover);
 }
 
 struct Packet {

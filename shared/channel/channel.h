@@ -30,6 +30,8 @@ enum class MessageKind : unsigned char {
   kStop,        // exit now
   kReopenLogs,  // the log files were rotated
   kServe,       // the generation is complete: accept connections. Sent once to each Ready child.
+  kCover,       // the text names sockets ("7,8") of a worker that died: accept their connections as well
+  kUncover,     // that worker has a successor
 };
 
 struct Message {

@@ -24,6 +24,7 @@ struct ListenSocket {
   Purpose purpose = Purpose::kProxy;
   std::string address;      // "0.0.0.0:9080", "[::]:9080"
   settings::Listen listen;  // what to speak there: tls, http2, proxy_protocol
+  bool is_spare = false;    // another worker's: served only while that one is dead
 };
 
 // The same address may appear more than once: after a reload with fewer workers a worker also serves the

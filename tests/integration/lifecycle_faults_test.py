@@ -164,6 +164,26 @@ def test_requests_outlive_a_killed_master(gateway, upstream):
     wait_until(lambda: not is_alive(worker), "the old worker to leave")
 
 
+@pytest.mark.expects_damage
+@pytest.mark.gateway(workers=3)
+def test_others_take_the_clients_of_a_worker_that_cannot_come_back(gateway, upstream):
+    """Its port's socket still gets its share of new connections; the store that the next worker needs is away."""
+    route_to(gateway, upstream)
+    store = gateway.prefix / "data/store.mdb"
+    kept = store.with_suffix(".kept")
+    store.rename(kept)
+    store.write_text("no store at all " * 1000)
+    store.chmod(0o666)
+    for victim in gateway.worker_pids()[:2]:
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda pid=victim: not is_alive(pid), "its death")
+    gateway.wait_for_log("it died 3 times in a row")
+    assert [http_request(gateway.port, timeout_s=5).status for _ in range(40)] == [200] * 40
+    kept.rename(store)
+    wait_until(lambda: len(gateway.worker_pids()) == 3, "all of them")
+    assert [gateway.request("/").status for _ in range(40)] == [200] * 40
+
+
 # ---- logs
 
 @needs_root

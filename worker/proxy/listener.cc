@@ -40,15 +40,19 @@ Listener::Listener(Services& services, int fd, LocalService* service)
       port_(bound_port(fd)) {}
 
 void Listener::start() {
-  if (!watch_.wants_read()) watch_.start(fd_);
+  if (fd_ >= 0 && !watch_.wants_read()) watch_.start(fd_);
 }
 
 // The descriptor is this process's copy: while it is open, the kernel queues clients that nobody would take.
 void Listener::stop() {
   if (fd_ < 0) return;
+  rest();
+  net::Socket(std::exchange(fd_, -1)).close();
+}
+
+void Listener::rest() {
   retry_.cancel();
   watch_.stop();
-  net::Socket(std::exchange(fd_, -1)).close();
 }
 
 void Listener::empty_and_stop() {

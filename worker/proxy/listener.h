@@ -17,6 +17,8 @@ class Listener {
   Listener(Services& services, int fd, LocalService* service);
 
   void start();
+  // Leaves the clients to whoever else has the socket.
+  void rest();
   // For good: closes this process's copy of the socket.
   void stop();
   // Takes the clients that wait in the socket, then stops.

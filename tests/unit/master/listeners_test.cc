@@ -68,6 +68,20 @@ TEST(Listeners, ReloadKeepsSocketsAndFewerWorkersServeThemAll) {
   EXPECT_EQ(before, after);
 }
 
+TEST(Listeners, SparesAreTheOthersSockets) {
+  const auto listeners = Listeners::open(wanted(free_port()), 3, {});
+  ASSERT_TRUE(listeners);
+  std::set<int> all = fds_of(*listeners, 0, 3);
+  for (const auto& spare : listeners->spares_of(0, 3)) {
+    EXPECT_TRUE(spare.is_spare);
+    EXPECT_TRUE(all.insert(spare.fd).second) << "neither its own nor twice";
+  }
+  EXPECT_EQ(all.size(), 3u);
+  const auto shared = Listeners::open(wanted(free_port()), 1, {});
+  ASSERT_TRUE(shared);
+  EXPECT_TRUE(shared->spares_of(1, 3).empty()) << "all have the same one";
+}
+
 TEST(Listeners, OneSocketIsSharedByAllWorkers) {
   const auto listeners = Listeners::open(wanted(free_port()), 1, {});
   ASSERT_TRUE(listeners);
