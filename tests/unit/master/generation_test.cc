@@ -22,7 +22,7 @@ void wait_for_end(channel::ChildEnd& channel) {
   channel.start(
       loop,
       [&](const channel::Message& message) {
-        if (message.kind != MessageKind::kServe) loop.stop();
+        if (message.kind == MessageKind::kQuit || message.kind == MessageKind::kStop) loop.stop();
       },
       [&] { loop.stop(); });
   loop.run();
@@ -196,7 +196,8 @@ int counts_serve_messages(channel::WorkerContext&& context) {
   context.channel.start(
       loop,
       [&](const channel::Message& message) {
-        if (message.kind != MessageKind::kServe) return loop.stop();
+        if (message.kind == MessageKind::kQuit || message.kind == MessageKind::kStop) return loop.stop();
+        if (message.kind != MessageKind::kServe) return;
         context.slot.connections.requests.add(1);
         for (const auto& slot : context.zones.status.slots()) {
           if (slot.state.load() == memory::ChildState::kStarting) context.slot.connections.requests.add(1000);
