@@ -156,7 +156,7 @@ void Generation::tell_others(const Member& member, MessageKind kind) {
 }
 
 std::vector<channel::ListenSocket> Generation::sockets_of(const Member& member) const {
-  if (member.role != ChildRole::kWorker) return {};
+  if (member.role != ChildRole::kWorker) return listeners_.share_of_agent();
   auto out = listeners_.share_of(member.index, setup_->workers);
   for (auto& spare : listeners_.spares_of(member.index, setup_->workers)) out.push_back(std::move(spare));
   return out;

@@ -141,6 +141,10 @@ std::vector<WantedListener> wanted_listeners(const settings::Settings& settings)
   }
   if (apisix.control) out.push_back({*apisix.control, Purpose::kControl, "apisix.control"});
   if (apisix.status) out.push_back({*apisix.status, Purpose::kStatus, "apisix.status"});
+  if (settings.prometheus.listen &&
+      std::ranges::find(settings.plugins, "prometheus") != settings.plugins.end()) {
+    out.push_back({*settings.prometheus.listen, Purpose::kMetrics, "plugin_attr.prometheus.export_addr"});
+  }
   return out;
 }
 
@@ -160,7 +164,8 @@ base::Result<Listeners> Listeners::open(const std::vector<WantedListener>& wante
           fmt::format("{} ({}) is left out: this machine has no IPv6", address_text(item.listen), item.key));
       continue;
     }
-    if (auto filled = fill(opened, per_address); !filled) return std::unexpected(filled.error());
+    const int wanted_sockets = item.purpose == Purpose::kMetrics ? 1 : per_address;
+    if (auto filled = fill(opened, wanted_sockets); !filled) return std::unexpected(filled.error());
     out.addresses_.push_back(std::move(opened));
   }
   return out;
@@ -253,6 +258,7 @@ base::Result<Listeners> open_listeners(const Setup& setup, const Listeners& prev
 std::vector<channel::ListenSocket> Listeners::share_of(int index, int workers) const {
   std::vector<channel::ListenSocket> out;
   for (const Address& address : addresses_) {
+    if (address.wanted.purpose == Purpose::kMetrics) continue;  // the agent's
     const int count = static_cast<int>(address.sockets.size());
     const auto add = [&](int i) {
       out.push_back({address.sockets[i]->get(), address.wanted.purpose, address_text(address.wanted.listen),
@@ -276,6 +282,18 @@ std::vector<channel::ListenSocket> Listeners::spares_of(int index, int workers) 
       if (std::ranges::any_of(own, is_same) || std::ranges::any_of(out, is_same)) continue;
       socket.is_spare = true;
       out.push_back(std::move(socket));
+    }
+  }
+  return out;
+}
+
+std::vector<channel::ListenSocket> Listeners::share_of_agent() const {
+  std::vector<channel::ListenSocket> out;
+  for (const Address& address : addresses_) {
+    if (address.wanted.purpose != Purpose::kMetrics) continue;
+    for (const SharedFd& socket : address.sockets) {
+      out.push_back({socket->get(), address.wanted.purpose, address_text(address.wanted.listen),
+                     address.wanted.listen});
     }
   }
   return out;

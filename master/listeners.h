@@ -27,7 +27,7 @@ struct WantedListener {
   std::string_view key;  // the place in config.yaml, for error messages
 };
 
-// Every address that the workers serve.
+// Every address that the workers and the agent serve.
 std::vector<WantedListener> wanted_listeners(const settings::Settings& settings);
 
 // "0.0.0.0:9080", "[::]:9080"
@@ -59,6 +59,8 @@ class Listeners {
   std::vector<channel::ListenSocket> share_of(int index, int workers) const;
   // Those of the others, for a while in which they are dead.
   std::vector<channel::ListenSocket> spares_of(int index, int workers) const;
+  // The export server's.
+  std::vector<channel::ListenSocket> share_of_agent() const;
   // Addresses that could not be opened and may be left out ([::] without IPv6), one sentence each.
   const std::vector<std::string>& notes() const { return notes_; }
   void close() { addresses_.clear(); }

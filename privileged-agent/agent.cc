@@ -1,5 +1,6 @@
 #include "privileged-agent/agent.h"
 
+#include "privileged-agent/jobs/metrics_endpoint.h"
 #include "privileged-agent/jobs/snapshot.h"
 #include "shared/base/log.h"
 #include "shared/event/loop.h"
@@ -9,7 +10,8 @@ namespace apisix::agent {
 int agent_main(channel::AgentContext&& context) {
   event::Loop loop;
   channel::ChildEnd channel = std::move(context.channel);
-  const auto on_message = [&loop](const channel::Message& message) {
+  MetricsEndpoint metrics(loop, context);
+  const auto on_message = [&loop, &metrics](const channel::Message& message) {
     switch (message.kind) {
       case channel::MessageKind::kReopenLogs:
         if (auto done = base::reopen_error_log(); !done) base::log_error("{}", done.error().what);
@@ -19,6 +21,8 @@ int agent_main(channel::AgentContext&& context) {
         loop.stop();
         break;
       case channel::MessageKind::kServe:
+        metrics.serve();
+        break;
       case channel::MessageKind::kCover:
       case channel::MessageKind::kUncover:
         break;  // it has no clients

@@ -1,0 +1,94 @@
+#include "shared/memory/instance_metrics.h"
+
+#include <unistd.h>
+
+#include "shared/base/version.h"
+#include "shared/memory/metric_text.h"
+#include "shared/memory/metric_writer.h"
+
+namespace apisix::memory {
+namespace {
+
+// One family of gauges.
+class Gauge {
+ public:
+  Gauge(std::string& out, std::string_view prefix, std::string_view name, std::string_view help)
+      : out_(out), name_(std::string(prefix) + std::string(name)) {
+    out_.append("# HELP ")
+        .append(name_)
+        .append(" ")
+        .append(help)
+        .append("\n# TYPE ")
+        .append(name_)
+        .append(" gauge\n");
+  }
+  void add(std::string_view labels, double value) {
+    out_ += name_;
+    if (!labels.empty()) out_.append("{").append(labels).append("}");
+    out_ += ' ';
+    append_number(out_, value);
+    out_ += '\n';
+  }
+  void add(std::string_view label, std::string_view value, double number) {
+    std::string labels;
+    append_label(labels, label, value);
+    add(labels, number);
+  }
+
+ private:
+  std::string& out_;
+  const std::string name_;
+};
+
+void write_traffic(const Totals& totals, std::string_view prefix, std::string& out) {
+  Gauge requests(out, prefix, "http_requests_total",
+                 "The total number of client requests since APISIX started");
+  requests.add("", static_cast<double>(totals.requests));
+  Gauge connections(out, prefix, "nginx_http_current_connections", "Number of HTTP connections");
+  const std::pair<std::string_view, std::uint64_t> states[] = {
+      {"accepted", totals.accepted}, {"active", totals.active},   {"handled", totals.handled},
+      {"reading", totals.reading},   {"waiting", totals.waiting}, {"writing", totals.writing}};
+  for (const auto& [state, count] : states) connections.add("state", state, static_cast<double>(count));
+}
+
+void write_node(std::string_view prefix, std::string& out) {
+  char hostname[256] = {};
+  ::gethostname(hostname, sizeof hostname - 1);
+  std::string labels;
+  append_label(labels, "hostname", hostname);
+  append_label(labels, "version", base::kCompatibleVersion);
+  Gauge(out, prefix, "node_info", "Info of APISIX node").add(labels, 1);
+}
+
+void write_zones(const Zones& zones, std::string_view prefix, std::string& out) {
+  Gauge capacity(out, prefix, "shared_dict_capacity_bytes",
+                 "The capacity of each nginx shared DICT since APISIX start");
+  const auto stats = zones.metrics.stats();
+  const std::pair<std::string_view, const Zone*> named[] = {
+      {"prometheus-metrics", &zones.metrics.zone()},     {"upstream-healthcheck", &zones.health.zone()},
+      {"plugin-limit-count", &zones.limit_count.zone()}, {"plugin-limit-req", &zones.limit_req.zone()},
+      {"plugin-limit-conn", &zones.limit_conn.zone()},   {"plugin-api-breaker", &zones.api_breaker.zone()},
+      {"internal-status", &zones.internal_status.zone()}};
+  for (const auto& [name, zone] : named) capacity.add("name", name, static_cast<double>(zone->bytes()));
+  Gauge series(out, prefix, "metric_series",
+               "Series of metrics that are there, of at most metric_series_max");
+  series.add("", static_cast<double>(stats.series));
+  Gauge most(out, prefix, "metric_series_max", "Series of metrics that there is room for");
+  most.add("", static_cast<double>(stats.series_max));
+  Gauge overflows(out, prefix, "metric_series_overflows",
+                  "Series that were counted as overflow=\"true\" instead");
+  overflows.add("", static_cast<double>(stats.overflows));
+}
+
+}  // namespace
+
+std::string instance_metrics_text(const Zones& zones, std::string_view prefix) {
+  std::string out;
+  write_metrics_text(zones.metrics, zones.metrics.read(), out);
+  write_traffic(zones.status.totals(), prefix, out);
+  write_node(prefix, out);
+  write_zones(zones, prefix, out);
+  return out;
+}
+
+}  // namespace apisix::memory
