@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "shared/base/counted.h"
@@ -80,6 +82,16 @@ struct World {
   BatchBook* batches = nullptr;
   client::HttpClient* http = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
+  // What the plugins of one kind share in this worker: made at its first use, from the World alone.
+  template <typename T>
+  T& shared() {
+    static constexpr char kKey = 0;  // its address tells T from other types
+    auto& made = shared_[&kKey];
+    if (!made) made = std::make_shared<T>(*this);
+    return *static_cast<T*>(made.get());
+  }
+  std::unordered_map<const void*, std::shared_ptr<void>> shared_ = {};
+
   std::uint64_t log_reopenings = 0;  // so far; files that plugins hold open are opened again when it grows
 };
 

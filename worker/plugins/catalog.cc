@@ -22,6 +22,7 @@ extern const plugin::PluginDef jwt_auth;
 extern const plugin::PluginDef key_auth;
 extern const plugin::PluginDef mocking;
 extern const plugin::PluginDef multi_auth;
+extern const plugin::PluginDef prometheus;
 extern const plugin::PluginDef proxy_rewrite;
 extern const plugin::PluginDef public_api;
 extern const plugin::PluginDef real_ip;
@@ -57,6 +58,7 @@ std::span<const plugin::PluginDef* const> catalog() {
       &redirect,              // 900
       &response_rewrite,      // 899
       &public_api,            // 501
+      &prometheus,            // 500
       &echo,                  // 412
       &http_logger,           // 410
       &file_logger,           // 399

@@ -1,0 +1,76 @@
+// RequestMetrics: how this process counts requests: the families of APISIX's exporter, and for every
+// combination of label values the cells that a request adds to. A combination is looked up once per request
+// by one key; the texts of its labels are made when it is new. One per worker: World::shared().
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "shared/format/json.h"
+#include "shared/memory/metric_writer.h"
+#include "shared/memory/metric_zone.h"
+#include "worker/plugin/plugin.h"
+
+namespace apisix::plugin {
+
+class RequestMetrics {
+ public:
+  explicit RequestMetrics(World& world);
+
+  void count(Request& request, bool prefer_name);
+
+ private:
+  enum Metric : std::uint8_t { kStatus, kLatency, kBandwidth };
+  static constexpr std::size_t kMetrics = 3;
+
+  struct ExtraLabel {
+    std::string name;
+    route::VariableName variable;
+  };
+  struct Family {
+    memory::FamilyId id = 0;
+    bool is_registered = false;
+    std::vector<ExtraLabel> extra;
+    std::set<std::string, std::less<>> disabled;  // by the plugin's metadata
+  };
+  struct Cells {
+    memory::MetricZone::Handle handle;
+    memory::MetricCell* first = nullptr;
+  };
+  // One combination.
+  struct Series {
+    Cells status;
+    std::array<Cells, 3> latency;    // request, upstream, apisix
+    std::array<Cells, 2> bandwidth;  // ingress, egress
+    bool has_upstream_latency = false;
+  };
+  struct Values;
+
+  void register_families(const format::Json& attr);
+  void read_metadata();
+  Values values_of(Request& request, bool prefer_name) const;
+  void write_key(const Values& values, Request& request);
+  Series& series_of(const Values& values, Request& request);
+  std::string labels_of(Metric metric, std::string_view kind, const Values& values, Request& request) const;
+  void make_series(Series& series, const Values& values, Request& request);
+  bool is_current(const Series& series) const;
+  Cells cells_of(Metric metric, const std::string& labels);
+  void observe(const Cells& cells, double value);
+
+  World& world_;
+  memory::MetricZone& zone_;
+  const bool can_count_;
+  std::array<Family, kMetrics> families_;
+  std::vector<double> buckets_;
+  std::uint64_t metadata_version_ = 0;
+  std::unordered_map<std::string, Series, base::StringHash, std::equal_to<>> series_;
+  std::string key_;
+};
+
+}  // namespace apisix::plugin

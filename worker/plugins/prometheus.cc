@@ -1,0 +1,42 @@
+// prometheus: counts requests for the export server of the agent, and for the public API of the same metrics.
+#include <array>
+
+#include "shared/memory/instance_metrics.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugin/request_metrics.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+class Prometheus final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{
+      .name = "prometheus", .priority = 500, .version = 0.2, .prefers_route = true};
+
+  static plugin::Step serve(plugin::Request& request, plugin::World& world) {
+    const Json& prefix = find_member(find_member(world.plugin_attr, "prometheus"), "metric_prefix");
+    return request.reject(
+        200, memory::instance_metrics_text(*world.zones, prefix.isString() ? prefix.asString() : "apisix_"));
+  }
+  static constexpr auto kPublicApis =
+      std::to_array<plugin::PublicApi>({{"GET", "/apisix/prometheus/metrics", &Prometheus::serve}});
+
+  Prometheus(const Json& conf, const plugin::BuildContext& context)
+      : metrics_(context.world.shared<plugin::RequestMetrics>()),
+        prefer_name_(find_member(conf, "prefer_name").asBool()) {}
+
+  void log(plugin::Request& request) override { metrics_.count(request, prefer_name_); }
+
+ private:
+  plugin::RequestMetrics& metrics_;
+  const bool prefer_name_;
+};
+
+}  // namespace
+
+extern const plugin::PluginDef prometheus = plugin::define<Prometheus>();
+
+}  // namespace apisix::plugins
