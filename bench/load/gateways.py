@@ -159,18 +159,40 @@ backend b
                      self.folder / "haproxy.cfg"], self.port, cpu)
 
 
+class Etcd(Server):
+    """One member, as a store for a gateway."""
+
+    name = "etcd"
+
+    def start(self):
+        self.port, peer_port = free_ports(2)
+        client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{peer_port}"
+        log = open(self.folder / "output.log", "wb")
+        self.process = subprocess.Popen(
+            ["etcd", "--data-dir", self.folder / "data", "--listen-client-urls", client, "--advertise-client-urls",
+             client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster",
+             f"default={peer}", "--log-level", "error"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        log.close()
+        wait_for_port(self.port, self.process)
+
+
 class Apisix(Server):
-    """This project's release binary with the embedded store; its routes are made by the Admin API."""
+    """This project's release binary; its routes are made by the Admin API. `store` is local or etcd: then it comes
+    with an etcd of its own."""
 
     name = "apisix"
 
-    def __init__(self, folder, binary=None):
+    def __init__(self, folder, binary=None, store="local"):
         super().__init__(folder)
         self.binary = Path(binary or ROOT / "build/release/apisix")
+        self.store = store
+        self.etcd = Etcd(folder) if store == "etcd" else None
 
     def start(self, upstream, routes, cpu, workers=1):
         self.port, self.admin_port = free_ports(2)
         self.key = secrets.token_hex(16)
+        if self.etcd:
+            self.etcd.start()
         (self.folder / "conf").mkdir()
         (self.folder / "logs").mkdir()
         (self.folder / "conf/config.yaml").write_text(f"""
@@ -183,7 +205,9 @@ apisix:
 deployment:
   role: traditional
   role_traditional:
-    config_provider: local
+    config_provider: {self.store}
+  etcd:
+    host: ["http://127.0.0.1:{self.etcd.port if self.etcd else 2379}"]
   admin:
     admin_listen:
       ip: 127.0.0.1
@@ -216,9 +240,14 @@ plugin_attr:
                      self.folder / "conf/config.yaml"], self.port, cpu)
         wait_for_port(self.admin_port, self.process)
 
+    def stop(self):
+        super().stop()
+        if self.etcd:
+            self.etcd.stop()
+
     def restart_seconds(self, routes, cpu):
         """Stops, starts again with what the store holds; seconds until the last route is served."""
-        self.stop()
+        super().stop()
         began = time.monotonic()
         self.launch_with_store(cpu)
         self.wait_until_routed(f"/r/{routes - 1}")

@@ -1,8 +1,8 @@
 // Keeping up with the store: list, watch, apply. What the objects mean is in registry_objects.cc.
 #include "worker/config/registry.h"
 
+#include <algorithm>
 #include <array>
-#include <set>
 
 #include "shared/async/awaiters.h"
 #include "shared/base/log.h"
@@ -103,7 +103,6 @@ async::Task<void> Registry::resync() {
 
 // The whole state: only what differs from what is in force is applied.
 void Registry::apply_list(const store::ListReply& list) {
-  std::set<std::string_view> present;
   // The list of plugins first: it decides what the others mean. Routes last: they inherit hosts from
   // services.
   const auto turn_of = [this](const store::Item& item) {
@@ -113,14 +112,17 @@ void Registry::apply_list(const store::ListReply& list) {
   for (const int turn : {0, 1, 2}) {
     for (const store::Item& item : list.items) {
       if (turn_of(item) != turn || is_folder(item.key)) continue;
-      present.insert(item.key);
       const auto known = known_.find(item.key);
       if (known == known_.end() || known->second != KnownItem::of(item)) apply_put(item);
     }
   }
+  const auto is_listed = [&list](const std::string& key) {
+    const auto at = std::ranges::lower_bound(list.items, key, {}, &store::Item::key);
+    return at != list.items.end() && at->key == key;
+  };
   std::vector<std::string> gone;
   for (const auto& [key, item] : known_) {
-    if (!present.contains(key)) gone.push_back(key);
+    if (!is_listed(key)) gone.push_back(key);
   }
   for (const std::string& key : gone) apply_delete(key);
   note_applied(list.revision);
