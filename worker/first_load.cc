@@ -35,8 +35,11 @@ async::Task<void> try_to_load(event::Loop& loop, config::Registry& registry, std
     }
     base::log_warn("request etcd endpoint error, {}, retry time={}", status.error().what, number);
     if (number >= times) {
+      // What etcd itself refused (a password, a permission) is not an outage.
+      const std::string_view trouble =
+          status.error().retryable ? "all etcd nodes are unavailable" : "cannot read the configuration";
       attempt.result = base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kStore,
-                                  "all etcd nodes are unavailable: " + status.error().what, true);
+                                  fmt::format("{}: {}", trouble, status.error().what), true);
       co_return;
     }
     co_await async::Sleep(loop, delay.next_ms());

@@ -1,7 +1,7 @@
 // EtcdHealth: whether etcd can be reached, since when, and why not; says so in the log when it changes. Owned
 // by EtcdClient, fed by its calls and by the watch.
 //
-//   not reached yet --any answer--> connected <--> degraded (no endpoint answers, or the watch is broken)
+//   away (not reached yet) --an answer--> connected <--> away (no endpoint answers, or the watch is broken)
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace apisix::store {
 
 class EtcdHealth {
  public:
-  explicit EtcdHealth(const base::Clock& clock) : clock_(clock) {}
+  explicit EtcdHealth(const base::Clock& clock);
 
   void note_answer(const std::string& endpoint);
   // No endpoint answered a call.
@@ -23,15 +23,19 @@ class EtcdHealth {
   void note_watch_broken(const std::string& error);
 
   const StoreHealth& state() const { return state_; }
-  void on_change(std::function<void(const StoreHealth&)> callback) { on_change_ = std::move(callback); }
+  // Called at once, and after each change.
+  void on_change(std::function<void(const StoreHealth&)> callback);
 
  private:
   void settle(const std::string& error);
+  void become_connected();
+  void become_away(const std::string& error);
 
   const base::Clock& clock_;
-  StoreHealth state_{.connected = false, .since_ms = 0, .endpoint = {}, .error = "not reached yet"};
+  StoreHealth state_;
   bool calls_work_ = false;
   bool watch_broken_ = false;
+  bool said_away_ = false;
   std::function<void(const StoreHealth&)> on_change_;
 };
 

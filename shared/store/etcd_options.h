@@ -27,8 +27,7 @@ struct EtcdOptions {
   std::uint64_t watch_timeout_ms = 50'000;  // a watch that says nothing for so long is opened again
   std::uint64_t resync_delay_ms = 5'000;  // the longest wait between two attempts, and half as much at random
   std::uint64_t health_check_timeout_ms = 10'000;  // an endpoint that failed is left alone so long
-  // Items of one page of a list: about 4 MB of ordinary routes.
-  std::int64_t page_items = 5'000;
+  std::int64_t page_items = 10'000;                // of a list, at most; a page is also kept near 4 MB
 };
 
 }  // namespace apisix::store

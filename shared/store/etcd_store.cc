@@ -22,6 +22,12 @@ EtcdClient::Begin<RangeResponse> begin_range(RangeRequest request) {
   };
 }
 
+// A page shall be neither many small messages nor a burden for etcd, which builds it in memory: the first
+// tells how large items are here.
+constexpr std::int64_t kFirstPageItems = 500;
+constexpr std::int64_t kPageBytes = 4 << 20;
+constexpr std::int64_t kReserveMax = 1'000'000;
+
 bool is_too_large(const base::Error& error) {
   return error.code == base::ErrorCode::kTooLarge;
 }
@@ -29,7 +35,8 @@ bool is_too_large(const base::Error& error) {
 // The pages of one list, all at the revision of the first.
 class Pages {
  public:
-  Pages(const std::string& prefix, std::int64_t items) : limit_(items) {
+  Pages(const std::string& prefix, std::int64_t items_max)
+      : items_max_(items_max), limit_(std::min(items_max, kFirstPageItems)) {
     request_.set_key(prefix);
     request_.set_range_end(range_end_of(prefix));
     if (prefix.empty()) request_.set_key(std::string(1, '\0'));
@@ -39,7 +46,7 @@ class Pages {
     request_.set_limit(limit_);
     return request_;
   }
-  // Values may be large: the same again with half as many.
+  // Larger than it was to be: the same again with half as many.
   bool shrink() {
     if (limit_ <= 1) return false;
     limit_ /= 2;
@@ -51,9 +58,11 @@ class Pages {
       reply.revision = page.header().revision();
       cluster_id = page.header().cluster_id();
       request_.set_revision(reply.revision);
-      reply.items.reserve(static_cast<std::size_t>(page.count()));
+      reply.items.reserve(static_cast<std::size_t>(std::clamp(page.count(), std::int64_t{0}, kReserveMax)));
     }
     if (page.kvs_size() == 0) return false;
+    const auto item_bytes = static_cast<std::int64_t>(page.ByteSizeLong()) / page.kvs_size() + 1;
+    limit_ = std::clamp(kPageBytes / item_bytes, std::int64_t{1}, items_max_);
     request_.set_key(page.kvs(page.kvs_size() - 1).key() + '\0');
     for (auto& item : *page.mutable_kvs()) reply.items.push_back(take_item(item));
     return page.more();
@@ -64,6 +73,7 @@ class Pages {
 
  private:
   RangeRequest request_;
+  std::int64_t items_max_;
   std::int64_t limit_;
 };
 

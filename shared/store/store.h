@@ -89,7 +89,7 @@ struct WatchCallbacks {
 // Whether a store that is elsewhere can be reached. What was read from it stays in force meanwhile.
 struct StoreHealth {
   bool connected = true;
-  std::uint64_t since_ms = 0;  // wall clock, of the last change; 0: never asked anything
+  std::uint64_t since_ms = 0;  // wall clock, of the last change; 0: it is no store that could be away
   std::string endpoint;        // that answered last
   std::string error;           // why it is not connected
 };
@@ -124,7 +124,7 @@ class Store {
   virtual std::string_view provider() const = 0;
 
   virtual StoreHealth health() const { return {}; }
-  // Called on the loop after each change; one listener.
+  // Called at once, and on the loop after each change; one listener.
   virtual void on_health(std::function<void(const StoreHealth&)>) {}
 };
 
