@@ -98,7 +98,6 @@ unsigned MockSchema::item_count(Making& making) {
 }
 
 std::string MockSchema::scalar(const Node& node, Making& making) {
-  if (making.values_left > 0) --making.values_left;
   if (node.has_example) return node.example;
   base::Random& random = making.random;
   std::string text;
@@ -124,6 +123,7 @@ std::string MockSchema::json(base::Random& random) const {
 
 void MockSchema::write_json(const Node& node, Making& making) {
   std::string& out = making.out;
+  if (making.values_left > 0) --making.values_left;
   if (node.type == Type::kObject) {
     out += '{';
     for (const Node& member : node.inner) {
@@ -158,6 +158,7 @@ std::string MockSchema::xml(base::Random& random) const {
 
 void MockSchema::write_xml(const Node& node, const std::string& name, unsigned depth, Making& making) {
   if (is_left_out(node)) return;
+  if (making.values_left > 0) --making.values_left;
   std::string& out = making.out;
   if (node.type == Type::kArray) {
     for (unsigned left = item_count(making); left > 0; --left) write_xml(node.inner[0], name, depth, making);
