@@ -133,7 +133,9 @@ class Worker {
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
     registry_->on_applied([this](store::Revision revision) {
-      context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
+      if (has_configuration(revision)) {
+        context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
+      }
     });
     store_->on_health([this](const store::StoreHealth& health) {
       context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
@@ -147,6 +149,13 @@ class Worker {
 
   memory::HealthTable* health_table() {
     return context_.settings.apisix.disable_upstream_healthcheck ? nullptr : &context_.zones.health;
+  }
+
+  // Where the configuration is pushed, an empty store waits for the first push.
+  bool has_configuration(store::Revision revision) const {
+    constexpr store::Revision kFirstWrite = 2;
+    if (settings::takes_pushed_configuration(context_.settings)) return revision >= kFirstWrite;
+    return store_->has_configuration();
   }
 
   base::Status open_access_log() {

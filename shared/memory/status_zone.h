@@ -57,7 +57,8 @@ struct alignas(128) StatusSlot {
   std::atomic<std::uint64_t> started_at_ms;  // wall clock
   std::atomic<std::uint64_t> ready_at_ms;    // 0 = not yet
   std::atomic<std::uint32_t> deaths;         // in a row, of those who had this place before
-  Tally applied_revision;                    // of the config store: what this child serves with
+  Tally applied_revision;                    // of the config store: what this child serves with; 0: no
+                                             // configuration yet (no file, no push)
   Tally store_away_since_ms;                 // wall clock; 0 = the config store answers. Else: degraded
   ConnectionTallies connections;
 };

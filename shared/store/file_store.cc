@@ -163,7 +163,7 @@ void FileStore::apply(base::Result<FileSnapshot> snapshot) {
   }
   const EventBatch batch = table_.replace(std::move(snapshot->entries));
   const bool is_first = !std::exchange(was_read_, true);
-  if (!batch.events.empty()) watches_.deliver(batch);
+  if (batch.revision == table_.revision()) watches_.deliver(batch);
   base::log(is_first ? base::LogLevel::kNotice : base::LogLevel::kWarn,
             "config file {} reloaded. {} of its items changed, revision {}", options_.path,
             batch.events.size(), table_.revision());

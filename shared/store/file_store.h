@@ -41,10 +41,8 @@ class FileStore final : public Store {
   async::Task<base::Result<std::int64_t>> keep_lease_alive(LeaseId lease) override;
   // on_lost for revisions before now: list again.
   std::unique_ptr<Watch> watch(std::string prefix, Revision from_revision, WatchCallbacks callbacks) override;
+  bool has_configuration() const override { return was_read_; }
   std::string_view provider() const override;
-
-  // Something was read: what there is, is what a file said.
-  bool has_read() const { return was_read_; }
 
  private:
   void on_news(FileWatch::News news);

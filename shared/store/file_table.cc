@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <unordered_set>
+#include <utility>
 
 namespace apisix::store {
 namespace {
@@ -81,7 +82,8 @@ EventBatch FileTable::replace(std::vector<FileEntry> entries) {
     batch.events.push_back(std::move(gone));
     item = items_.erase(item);
   }
-  if (!batch.events.empty()) revision_ = revision;
+  const bool is_first = std::exchange(is_empty_, false);
+  if (is_first || !batch.events.empty()) revision_ = revision;
   return batch;
 }
 

@@ -23,7 +23,7 @@ class FileTable {
   explicit FileTable(Revision base) : revision_(base) {}
 
   // The batch has the puts in the order of `entries`, then the deletes. No events: nothing differs, and the
-  // revision stays.
+  // revision stays, but for the first reading.
   EventBatch replace(std::vector<FileEntry> entries);
 
   const Item* find(const std::string& key) const;
@@ -36,6 +36,7 @@ class FileTable {
 
   std::map<std::string, Item, std::less<>> items_;
   Revision revision_;
+  bool is_empty_ = true;  // nothing was read yet
 };
 
 }  // namespace apisix::store

@@ -120,6 +120,9 @@ class Store {
   virtual std::unique_ptr<Watch> watch(std::string prefix, Revision from_revision,
                                        WatchCallbacks callbacks) = 0;
 
+  // False: what it should be read from was not there yet, and being empty says nothing.
+  virtual bool has_configuration() const { return true; }
+
   // "local", "etcd", "yaml", "json"
   virtual std::string_view provider() const = 0;
 

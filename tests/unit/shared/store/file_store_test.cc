@@ -56,7 +56,7 @@ class FileStoreTest : public StoreTest {
 TEST_F(FileStoreTest, ReadsTheFileBeforeAnythingElse) {
   write(routes_yaml({"/a", "/b"}));
   open();
-  EXPECT_TRUE(store_->has_read());
+  EXPECT_TRUE(store_->has_configuration());
   EXPECT_EQ(store_->provider(), "yaml");
   EXPECT_THAT(keys(), ElementsAre("/apisix/routes/a", "/apisix/routes/b"));
   const auto item = wait_for(loop_, store_->get("/apisix/routes/a"));
@@ -131,11 +131,11 @@ TEST_F(FileStoreTest, AFaultyFileKeepsTheLastGoodState) {
 
 TEST_F(FileStoreTest, AFileThatIsNotThereYet) {
   open();
-  EXPECT_FALSE(store_->has_read());
+  EXPECT_FALSE(store_->has_configuration());
   EXPECT_TRUE(keys().empty());
   write(routes_yaml({"/a"}));
   EXPECT_TRUE(turn_until_keys({"/apisix/routes/a"}));
-  EXPECT_TRUE(store_->has_read());
+  EXPECT_TRUE(store_->has_configuration());
   std::filesystem::remove(file_.path);
   for (int i = 0; i < 10; ++i) loop_.run_once(10);
   EXPECT_THAT(keys(), ElementsAre("/apisix/routes/a")) << "a missing file empties nothing";
@@ -153,11 +153,11 @@ TEST_F(FileStoreTest, AWorkerThatStartsWithAFaultyFileHasTheLastGoodOne) {
   replace("routes: [\n#END\n");
   event::Loop other_loop;
   FileStore other(other_loop, file_);
-  EXPECT_TRUE(other.has_read());
+  EXPECT_TRUE(other.has_configuration());
   EXPECT_EQ(wait_for(other_loop, other.get("/apisix/routes/b"))->value, R"({"id":"b","uri":"/b"})");
   std::filesystem::remove(file_.path);
   FileStore third(other_loop, file_);
-  EXPECT_TRUE(third.has_read());
+  EXPECT_TRUE(third.has_configuration());
   replace(routes_yaml({"/c"}));
   EXPECT_TRUE(turn_until(other_loop,
                          [&] { return wait_for(other_loop, third.get("/apisix/routes/c")).has_value(); }));
@@ -197,6 +197,17 @@ TEST_F(FileStoreTest, WithoutNoticesTheTimerSees) {
   std::filesystem::rename(root_ + "/conf", root_ + "/previous");
   std::filesystem::rename(root_ + "/next", root_ + "/conf");
   EXPECT_TRUE(turn_until_keys({"/apisix/routes/b"}));
+}
+
+TEST_F(FileStoreTest, AnEmptyListIsAConfigurationToo) {
+  open();
+  const Revision revision = wait_for(loop_, store_->list("/apisix/"))->revision;
+  bool told = false;
+  const auto watch =
+      store_->watch("/apisix/", revision + 1, {[&](const EventBatch&) { told = true; }, nullptr});
+  write("routes: []\n#END\n");
+  ASSERT_TRUE(turn_until(loop_, [&] { return told; }));
+  EXPECT_TRUE(store_->has_configuration());
 }
 
 TEST_F(FileStoreTest, AHardLinkIsNoNews) {
