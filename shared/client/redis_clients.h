@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "shared/async/scope.h"
 #include "shared/client/redis_service.h"
@@ -27,7 +28,9 @@ class RedisClients {
 
   // Sends a command whose answer nobody waits for; a failure is logged.
   void post(base::Ref<RedisService> service, RedisCommand command);
-  // Nothing that was posted is under way.
+  // Work with redis that goes on when who began it is gone.
+  void spawn(async::Task<void> task) { scope_.spawn(std::move(task)); }
+  // Nothing that was posted or spawned is under way.
   bool is_idle() const { return scope_.empty(); }
 
  private:

@@ -90,7 +90,7 @@ resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings&
   hooks.check_vars = check_vars;
   hooks.check_plugins = [enabled](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return check_stream_plugins(plugins);
-    return enabled().check_all(plugins, scope);
+    return enabled().check_written(plugins, scope);
   };
   hooks.check_credential_plugin = [enabled](std::string_view name) -> base::Status {
     const plugin::PluginDef* def = enabled().find(name);
@@ -120,6 +120,11 @@ resource::ValidateHooks make_file_hooks(PluginsNow enabled, const settings::Sett
     if (enabled().find(name) == nullptr) return resource::Validation();
     enabled().decrypt_metadata(name, metadata);
     return enabled().check_metadata(name, metadata);
+  };
+  // A file is written as a whole: what was there before does not count.
+  hooks.check_plugins = [enabled](Json& plugins, resource::PluginScope scope) {
+    if (scope == resource::PluginScope::kStream) return check_stream_plugins(plugins);
+    return enabled().check_all(plugins, scope);
   };
   return hooks;
 }

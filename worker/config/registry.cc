@@ -35,6 +35,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
                     .prefix = options_.runtime_prefix,
                     .worker_index = options_.worker_index,
                     .zone_owner = options_.zone_owner,
+                    .store_prefix = options_.prefix,
                     .redis = options_.redis,
                     .batches = &batches_,
                     .http = &http_,

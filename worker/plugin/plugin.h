@@ -12,6 +12,7 @@
 #include <concepts>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -95,6 +96,11 @@ struct PluginDef {
   // Rules that a schema cannot tell; the text follows "failed to check the configuration of plugin x err: ".
   // May fill defaults. Null: none. `plugins`: for a plugin that is configured with other plugins.
   base::Status (*check)(Json& conf, ConfScope scope, const PluginSet& plugins) = nullptr;
+  // Rules that hold for what is being written, against what else there is; what is stored already is not
+  // refused by them. Runs before `check`. Null: none.
+  base::Status (*check_written)(const Json& conf) = nullptr;
+  // Another text for the schema's fault, where APISIX has one of the plugin's own. Null: none.
+  std::string (*rephrase)(const Json& conf, std::string_view fault) = nullptr;
   std::span<const PublicApi> public_apis;
 
   bool has(Phase phase) const { return (hooks >> static_cast<unsigned>(phase) & 1) != 0; }
@@ -151,16 +157,21 @@ base::Status check(Json& conf, ConfScope scope, const PluginSet& plugins) {
 
 // T has: static constexpr PluginInfo kInfo; a constructor from (const Json&) or (const Json&, const
 // BuildContext&), or a static make(); perhaps static base::Status check(Json& conf, ConfScope scope), with a
-// const PluginSet& as third parameter or not; perhaps a static constexpr array kPublicApis. The hooks that it
-// overrides are found here, at compile time: one that it does not have is in no chain.
+// const PluginSet& as third parameter or not, check_written(const Json& conf) and rephrase(); perhaps a
+// static constexpr array kPublicApis. The hooks that it overrides are found here, at compile time: one that
+// it does not have is in no chain.
 template <typename T>
 constexpr PluginDef define() {
   PluginDef def{.info = T::kInfo,
                 .hooks = detail::hooks_of<T>(),
                 .build = &detail::build<T>,
                 .check = &detail::check<T>,
+                .check_written = nullptr,
+                .rephrase = nullptr,
                 .public_apis = {}};
   if constexpr (requires { T::kPublicApis; }) def.public_apis = T::kPublicApis;
+  if constexpr (requires(const Json& conf) { T::check_written(conf); }) def.check_written = &T::check_written;
+  if constexpr (requires(const Json& conf) { T::rephrase(conf, ""); }) def.rephrase = &T::rephrase;
   return def;
 }
 

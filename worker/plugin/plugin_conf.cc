@@ -1,6 +1,7 @@
 #include "worker/plugin/plugin_conf.h"
 
 #include "shared/base/log.h"
+#include "shared/event/loop.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -71,6 +72,10 @@ PluginConfs make_confs(const PluginSet& set, const format::Json& plugins, const 
 
 void merge_confs(PluginConfs& base, const PluginConfs& over) {
   for (const auto& [name, conf] : over) base[name] = conf;
+}
+
+const base::Clock& World::clock() const {
+  return loop.clock();
 }
 
 std::string BuildContext::conf_key() const {

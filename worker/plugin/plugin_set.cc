@@ -163,11 +163,18 @@ const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
 }
 
 // Schema, then the plugin's own rules.
-resource::Validation PluginSet::check_conf(const PluginDef& def, Json& conf, ConfScope scope) const {
+resource::Validation PluginSet::check_conf(const PluginDef& def, Json& conf, ConfScope scope,
+                                           Origin origin) const {
   resource::Validation out;
   if (const Compiled* compiled = find_schema(def, scope)) out = check_schema(compiled->schema, conf);
-  if (!out.ok() || def.check == nullptr) return out;
-  if (auto status = def.check(conf, scope, *this); !status) {
+  if (!out.ok()) {
+    if (def.rephrase != nullptr) out.error_msg = def.rephrase(conf, out.error_msg);
+    return out;
+  }
+  base::Status status;
+  if (origin == Origin::kWritten && def.check_written != nullptr) status = def.check_written(conf);
+  if (status && def.check != nullptr) status = def.check(conf, scope, *this);
+  if (!status) {
     out.add(status.error().what, {"", "plugin", status.error().what, {}, ""});
   }
   return out;
@@ -179,10 +186,11 @@ base::Status PluginSet::check_nested(const PluginDef& def, Json& conf) const {
   return {};
 }
 
-resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, ConfScope scope) const {
+resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, ConfScope scope,
+                                          Origin origin) const {
   resource::Validation out;
   out.add_within("", "failed to check the configuration of plugin " + std::string(def.info.name) + " err: ",
-                 check_conf(def, conf, scope));
+                 check_conf(def, conf, scope, origin));
   if (!out.ok() && is_disabled(conf)) {
     base::log_warn("{}, accepting it because the plugin is disabled there", out.error_msg);
     return {};
@@ -196,15 +204,19 @@ resource::Validation PluginSet::check_one(const PluginDef& def, Json& conf, Conf
 }
 
 resource::Validation PluginSet::check_all(Json& plugins, resource::PluginScope scope) const {
-  return check(plugins, scope, /*skip_unknown=*/false);
+  return check(plugins, scope, Origin::kFile);
+}
+
+resource::Validation PluginSet::check_written(Json& plugins, resource::PluginScope scope) const {
+  return check(plugins, scope, Origin::kWritten);
 }
 
 resource::Validation PluginSet::open_stored(Json& plugins, resource::PluginScope scope) const {
   decrypt(plugins, scope);
-  return check(plugins, scope, /*skip_unknown=*/true);
+  return check(plugins, scope, Origin::kStored);
 }
 
-resource::Validation PluginSet::check(Json& plugins, resource::PluginScope scope, bool skip_unknown) const {
+resource::Validation PluginSet::check(Json& plugins, resource::PluginScope scope, Origin origin) const {
   resource::Validation out;
   if (!plugins.isObject()) return out;
   const ConfScope conf_scope = conf_scope_of(scope);
@@ -215,8 +227,8 @@ resource::Validation PluginSet::check(Json& plugins, resource::PluginScope scope
       const std::string text = "invalid plugin conf " + format::to_json(conf) + " for plugin [" + name + "]";
       out.add(text, {"/" + name, "type", text, {}, "a plugin's configuration is an object"});
     } else if (def != nullptr) {
-      out.add_within("/" + name, "", check_one(*def, conf, conf_scope));
-    } else if (!skip_unknown) {
+      out.add_within("/" + name, "", check_one(*def, conf, conf_scope, origin));
+    } else if (origin != Origin::kStored) {
       const std::string text = "unknown plugin [" + name + "]";
       out.add(text, {"/" + name,
                      "plugin",

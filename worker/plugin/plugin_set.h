@@ -39,6 +39,8 @@ class PluginSet {
 
   // All of an object's plugins, for the Admin API. Fills defaults. Pointers of faults start at `plugins`.
   resource::Validation check_all(format::Json& plugins, resource::PluginScope scope) const;
+  // The same of what somebody writes through the Admin API: also against what else there is.
+  resource::Validation check_written(format::Json& plugins, resource::PluginScope scope) const;
   // The same of what was read from the store: decrypts fields first, and skips unknown plugins, as APISIX
   // does.
   resource::Validation open_stored(format::Json& plugins, resource::PluginScope scope) const;
@@ -60,10 +62,13 @@ class PluginSet {
 
  private:
   const PluginDef* find_in_catalog(std::string_view name) const;
-  resource::Validation check(format::Json& plugins, resource::PluginScope scope, bool skip_unknown) const;
-  resource::Validation check_conf(const PluginDef& def, format::Json& conf, ConfScope scope) const;
+  enum class Origin : std::uint8_t { kWritten, kFile, kStored };
+  resource::Validation check(format::Json& plugins, resource::PluginScope scope, Origin origin) const;
+  resource::Validation check_conf(const PluginDef& def, format::Json& conf, ConfScope scope,
+                                  Origin origin = Origin::kFile) const;
   // The text is complete ("failed to check the configuration of plugin x err: ...").
-  resource::Validation check_one(const PluginDef& def, format::Json& conf, ConfScope scope) const;
+  resource::Validation check_one(const PluginDef& def, format::Json& conf, ConfScope scope,
+                                 Origin origin) const;
 
   std::span<const PluginDef* const> catalog_;
   base::Keyring keyring_;

@@ -98,6 +98,14 @@ struct CustomVariable {
   CustomVariable* next = nullptr;
 };
 
+// What a limit of requests did last; read as $rate_limiting_info.
+struct RateLimitingInfo {
+  std::string_view key;
+  std::int64_t limit = 0;
+  std::int64_t remaining = 0;
+  std::int64_t reset_s = 0;
+};
+
 // State of one request that belongs to one plugin.
 struct PluginState {
   const void* owner = nullptr;
@@ -245,6 +253,7 @@ class Request {
   bool auth_is_tried = false;
   // The node is picked from this upstream instead of the route's.
   base::Ref<UpstreamHandle> upstream_override;
+  const RateLimitingInfo* rate_limiting = nullptr;  // in the arena; null: no limit was asked
   // Longest request body of this request instead of client_max_body_size; 0: no limit.
   std::optional<std::uint64_t> body_bytes_max;
 

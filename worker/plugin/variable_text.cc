@@ -1,5 +1,6 @@
 #include "worker/plugin/variable_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
@@ -114,6 +115,15 @@ std::optional<std::string_view> attempts_text(Request& request, VariableKind kin
     out = request.arena.concat(out, ", "sv, attempt_text(request.arena, *attempt, kind));
   }
   return out;
+}
+
+std::string_view rate_limiting_text(base::Arena& arena, const RateLimitingInfo& info) {
+  const auto number = [&arena](std::int64_t value) {
+    return decimal_text(arena, static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
+  };
+  return arena.concat(R"({"rate_limiting_key":")"sv, info.key, R"(","rate_limiting_limit":)"sv,
+                      number(info.limit), R"(,"rate_limiting_remaining":)"sv, number(info.remaining),
+                      R"(,"rate_limiting_reset":)"sv, number(info.reset_s), "}"sv);
 }
 
 }  // namespace apisix::plugin

@@ -22,4 +22,7 @@ std::string_view time_iso8601_text(std::int64_t unix_seconds);
 // $upstream_addr and its kin: one value for each try, joined with ", "; "-" where a try did not get that far.
 std::optional<std::string_view> attempts_text(Request& request, route::VariableKind kind);
 
+// {"rate_limiting_key":"...", ...}
+std::string_view rate_limiting_text(base::Arena& arena, const RateLimitingInfo& info);
+
 }  // namespace apisix::plugin

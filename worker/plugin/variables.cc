@@ -344,7 +344,8 @@ Value Variables::read_matched(VariableKind kind) {
     case VariableKind::kRespBody:
       return read_custom("resp_body");
     case VariableKind::kRateLimitingInfo:
-      return read_custom("rate_limiting_info");
+      if (request_.rate_limiting == nullptr) return std::nullopt;
+      return rate_limiting_text(request_.arena, *request_.rate_limiting);
     case VariableKind::kProxyRewriteRegexUriCaptures:
       return read_custom("proxy_rewrite_regex_uri_captures");
     default:

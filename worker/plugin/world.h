@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shared/base/clock.h"
 #include "shared/base/counted.h"
 #include "shared/base/result.h"
 #include "shared/format/json.h"
@@ -77,6 +78,7 @@ struct World {
   std::string prefix;               // runtime home: relative paths of files are below it
   unsigned worker_index = 0;
   std::size_t zone_owner = 0;             // who this process is in leases: memory::Zones::owner_of()
+  std::string store_prefix = "/apisix";   // of the keys of stored objects
   client::RedisClients* redis = nullptr;  // null only in tests that need none
   // For loggers; null only in tests that need none.
   BatchBook* batches = nullptr;
@@ -93,6 +95,8 @@ struct World {
   std::unordered_map<const void*, std::shared_ptr<void>> shared_ = {};
 
   std::uint64_t log_reopenings = 0;  // so far; files that plugins hold open are opened again when it grows
+
+  const base::Clock& clock() const;  // the loop's
 };
 
 struct BuildContext {

@@ -6,6 +6,7 @@
 
 namespace apisix::plugins {
 
+extern const plugin::PluginDef api_breaker;
 extern const plugin::PluginDef basic_auth;
 extern const plugin::PluginDef client_control;
 extern const plugin::PluginDef consumer_restriction;
@@ -21,6 +22,9 @@ extern const plugin::PluginDef ip_restriction;
 extern const plugin::PluginDef jwt_auth;
 extern const plugin::PluginDef key_auth;
 extern const plugin::PluginDef mocking;
+extern const plugin::PluginDef limit_conn;
+extern const plugin::PluginDef limit_count;
+extern const plugin::PluginDef limit_req;
 extern const plugin::PluginDef multi_auth;
 extern const plugin::PluginDef prometheus;
 extern const plugin::PluginDef proxy_rewrite;
@@ -53,6 +57,10 @@ std::span<const plugin::PluginDef* const> catalog() {
       &key_auth,              // 2500
       &consumer_restriction,  // 2400: behind all that find out who the consumer is
       &proxy_rewrite,         // 1008
+      &api_breaker,           // 1005: what is not asked counts for no limit
+      &limit_conn,            // 1003
+      &limit_count,           // 1002
+      &limit_req,             // 1001: who has to wait is counted already
       &gzip,                  // 995
       &traffic_split,         // 966
       &redirect,              // 900

@@ -1,0 +1,88 @@
+// ConcurrencyLimit: so many requests at a time, as limit-conn defines it: above `conn` they wait, above `conn
+// + burst` they are refused. Each request in flight holds a lease, which end() gives back whatever became of
+// the request.
+//
+// A lease cannot be lost for long: those in shared memory are in the ledger of the worker that took them,
+// which the master returns when the worker is dead; those in redis end by themselves after `key_ttl` seconds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/client/redis_service.h"
+#include "shared/memory/lease_table.h"
+#include "worker/plugin/plugin.h"
+#include "worker/plugins/limit/limit_key.h"
+#include "worker/plugins/limit/limit_number.h"
+
+namespace apisix::plugins {
+
+class ConcurrencyLimit {
+ public:
+  static base::Result<std::unique_ptr<ConcurrencyLimit>> make(const format::Json& conf,
+                                                              const plugin::BuildContext& context,
+                                                              memory::LeaseTable& leases);
+
+  // In access. Answers the client when too many are in flight.
+  plugin::Step begin(plugin::Request& request);
+  // In log. A request that took no lease has none to give back.
+  void end(plugin::Request& request);
+
+ private:
+  struct Rule {
+    LimitNumber conn;
+    LimitNumber burst;
+    std::optional<LimitKey> key;  // none: `text` is
+    plugin::Template text;        // a rule whose variables are all unset does not apply
+  };
+  // A rule as it is for one request.
+  struct Applied {
+    std::string_view key;  // of the counter
+    std::int64_t conn = 0;
+    std::int64_t burst = 0;
+  };
+  // What a request holds; in its arena.
+  struct Held {
+    memory::LeaseTable::Lease lease;
+    std::string_view redis_key;  // empty: a local lease
+    std::string_view member;
+    Held* next = nullptr;
+  };
+  struct State {
+    Held* first = nullptr;
+  };
+
+  ConcurrencyLimit(const format::Json& conf, const plugin::BuildContext& context, memory::LeaseTable& leases,
+                   base::Ref<client::RedisService> redis);
+  void add_rule(const format::Json& conf, bool is_only);
+  base::Result<std::size_t> apply_all(plugin::Request& request, Applied* applied) const;
+
+  plugin::Step wait_for_rest(plugin::Request& request, const Applied* applied, std::size_t count,
+                             std::uint64_t delay_ms);
+  plugin::Step begin_by_redis(plugin::Request& request, const Applied* applied, std::size_t count);
+  // What to answer, or the delay.
+  std::optional<plugin::Outcome> take(plugin::Request& request, const Applied& applied,
+                                      std::uint64_t& delay_ms);
+  async::Task<base::Result<std::int64_t>> take_in_redis(plugin::Request& request, const Applied& applied);
+  std::uint64_t delay_ms_of(const Applied& applied, std::int64_t in_flight) const;
+  Held& hold(plugin::Request& request);
+  plugin::Outcome reject(plugin::Request& request) const;
+  plugin::Outcome fail(plugin::Request& request, std::string_view what) const;
+
+  plugin::World& world_;
+  const CounterName counter_;
+  std::vector<Rule> rules_;
+  memory::LeaseTable& leases_;
+  const base::Ref<client::RedisService> redis_;  // null: local
+  const double default_delay_s_;
+  std::int64_t lease_ttl_s_ = 3600;
+  const std::uint16_t rejected_code_;
+  std::string rejected_body_;  // empty: nginx's page
+  const bool allows_degradation_;
+};
+
+}  // namespace apisix::plugins

@@ -1,0 +1,274 @@
+#include "worker/plugins/limit/quota_limit.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "shared/base/log.h"
+#include "worker/plugins/limit/quota_group.h"
+#include "worker/plugins/limit/redis_policy.h"
+
+namespace apisix::plugins {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+bool is_remote(const Json& conf) {
+  const Json& policy = find_member(conf, "policy");
+  return policy.isString() && policy.asString() != "local";
+}
+
+bool is_sliding(const Json& conf) {
+  const Json& type = find_member(conf, "window_type");
+  return type.isString() && type.asString() == "sliding";
+}
+
+std::string header_in(const Json& metadata, const char* name, const char* otherwise) {
+  const Json& header = find_member(metadata, name);
+  return header.isString() ? header.asString() : otherwise;
+}
+
+// X-RateLimit-Limit with the prefix of a rule: X-<prefix>-RateLimit-Limit.
+std::string with_prefix(std::string name, const std::string& prefix) {
+  static constexpr std::string_view kPlace = "RateLimit-";
+  if (const auto at = name.find(kPlace); at != std::string::npos && !prefix.empty()) {
+    name.insert(at, prefix + "-");
+  }
+  return name;
+}
+
+// At most two decimals, none that say nothing: "60", "59.9", "0.05".
+std::string_view seconds_text(base::Arena& arena, double seconds) {
+  const auto hundredths = static_cast<std::uint64_t>(std::floor(std::clamp(seconds, 0.0, 1e15) * 100 + 1e-6));
+  char* text = arena.text(24);
+  char* at = std::to_chars(text, text + 20, hundredths / 100).ptr;
+  if (const auto rest = static_cast<unsigned>(hundredths % 100); rest != 0) {
+    *at++ = '.';
+    *at++ = static_cast<char>('0' + rest / 10);
+    if (rest % 10 != 0) *at++ = static_cast<char>('0' + rest % 10);
+  }
+  return {text, static_cast<std::size_t>(at - text)};
+}
+
+std::string_view number_text(base::Arena& arena, std::int64_t number) {
+  char* text = arena.text(24);
+  return {text, static_cast<std::size_t>(std::to_chars(text, text + 24, number).ptr - text)};
+}
+
+}  // namespace
+
+bool QuotaLimit::has_both_forms(const Json& conf) {
+  return !find_member(conf, "rules").isNull() &&
+         (!find_member(conf, "count").isNull() || !find_member(conf, "time_window").isNull());
+}
+
+base::Status QuotaLimit::check(Json& conf) {
+  const bool has_rules = find_member(conf, "rules").isArray();
+  const bool has_group = find_member(conf, "group").isString();
+  if (has_both_forms(conf)) return base::invalid(kBothForms);
+  if (has_rules && has_group) return base::invalid("group and rules cannot be specified at the same time");
+  if (has_group && !find_member(conf, "_vid").isNull()) return base::invalid("group is not supported");
+  const Json& interval = find_member(conf, "sync_interval");
+  if (is_remote(conf) && interval.isNumeric() && interval.asDouble() != -1) {
+    if (interval.asDouble() < 0.1) return base::invalid("sync_interval should not be smaller than 0.1");
+    const Json& window = find_member(conf, "time_window");
+    if (window.isNumeric() && interval.asDouble() >= window.asDouble()) {
+      return base::invalid("sync_interval should be smaller than time_window");
+    }
+  }
+  std::set<std::string> keys;
+  for (const Json& rule : find_member(conf, "rules")) {
+    const std::string key = find_member(rule, "key").asString();
+    if (!keys.insert(key).second) return base::invalid("duplicate key '" + key + "' in rules");
+  }
+  QuotaGroups::remember(conf);
+  return {};
+}
+
+base::Status QuotaLimit::check_group(const Json& conf) {
+  return QuotaGroups::check(conf);
+}
+
+base::Result<std::unique_ptr<QuotaLimit>> QuotaLimit::make(const Json& conf,
+                                                           const plugin::BuildContext& context,
+                                                           const Counters& counters) {
+  std::unique_ptr<QuotaLimit> limit(new QuotaLimit(conf, context, counters));
+  if (auto status = limit->connect(conf, counters); !status) return std::unexpected(status.error());
+  return limit;
+}
+
+QuotaLimit::QuotaLimit(const Json& conf, const plugin::BuildContext& context, const Counters& counters)
+    : world_(context.world),
+      plugin_(context.plugin),
+      counter_(find_member(conf, "group").isString() ? CounterName(find_member(conf, "group").asString())
+                                                     : CounterName(conf, context)),
+      local_(counters.fixed, counters.sliding, is_sliding(conf)),
+      rejected_code_(static_cast<std::uint16_t>(find_member(conf, "rejected_code").asUInt())),
+      own_headers_{header_in(conf, "limit_header", ""), header_in(conf, "remaining_header", ""),
+                   header_in(conf, "reset_header", "")},
+      allows_degradation_(find_member(conf, "allow_degradation").asBool()),
+      shows_headers_(find_member(conf, "show_limit_quota_header").asBool()) {
+  if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
+    Json body(::Json::objectValue);
+    body["error_msg"] = message;
+    rejected_body_ = format::to_json(body) + "\n";
+  }
+  const Json& rules = find_member(conf, "rules");
+  if (!rules.isArray()) add_rule(conf, 0);
+  for (::Json::ArrayIndex i = 0; i < rules.size(); ++i) add_rule(rules[i], i + 1);
+}
+
+// `index`: from 1 on; 0: the only one, which the configuration is itself.
+void QuotaLimit::add_rule(const Json& conf, std::size_t index) {
+  Rule& rule = rules_.emplace_back();
+  rule.count = LimitNumber(find_member(conf, "count"));
+  rule.window = LimitNumber(find_member(conf, "time_window"));
+  const std::string key = find_member(conf, "key").asString();
+  if (index == 0) {
+    const Json& type = find_member(conf, "key_type");
+    rule.key.emplace(type.isString() ? type.asString() : "var", key);
+    return;
+  }
+  rule.text = plugin::Template(key);
+  const Json& prefix = find_member(conf, "header_prefix");
+  rule.header_prefix = prefix.isString() ? prefix.asString() : std::to_string(index);
+}
+
+base::Status QuotaLimit::connect(const Json& conf, const Counters& counters) {
+  auto service = redis_of(conf, world_);
+  if (!service) return std::unexpected(service.error());
+  if (!*service) return {};
+  redis_ = std::make_unique<RedisQuota>(*service, plugin_, is_sliding(conf));
+  const Json& interval = find_member(conf, "sync_interval");
+  if (!interval.isNumeric() || interval.asDouble() <= 0) return {};
+  sync_interval_s_ = interval.asDouble();
+  sync_ = base::Ref<QuotaSync>(new QuotaSync(world_, counters.fixed, *redis_, local_,
+                                             static_cast<std::uint64_t>(sync_interval_s_ * 1000)));
+  return {};
+}
+
+// ---- what the rules are for one request
+
+base::Result<bool> QuotaLimit::apply(Rule& rule, plugin::Request& request, std::int64_t cost,
+                                     Applied& applied) const {
+  std::string_view key;
+  if (rule.key) {
+    key = rule.key->of(request);
+  } else {
+    const auto expanded = rule.text.expand(request, {});
+    if (expanded.resolved == 0) return false;
+    key = expanded.text;
+  }
+  // It applies: a bound that is none must not turn the limit off.
+  const auto count = rule.count.of(request);
+  if (!count) return std::unexpected(count.error());
+  const auto window_s = rule.window.of(request);
+  if (!window_s) return std::unexpected(window_s.error());
+  applied = {&rule, counter_.of(key, request.arena), {cost, *count, *window_s}};
+  return true;
+}
+
+base::Result<std::size_t> QuotaLimit::apply_all(plugin::Request& request, std::int64_t cost,
+                                                Applied* applied) {
+  std::size_t count = 0;
+  for (Rule& rule : rules_) {
+    const auto applies = apply(rule, request, cost, applied[count]);
+    if (!applies) return std::unexpected(applies.error());
+    if (*applies) ++count;
+  }
+  if (count == 0) return base::invalid("no rule applies");
+  return count;
+}
+
+plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
+  auto* applied =
+      static_cast<Applied*>(request.arena.allocate(sizeof(Applied) * rules_.size(), alignof(Applied)));
+  std::uninitialized_default_construct_n(applied, rules_.size());
+  const auto count = apply_all(request, cost, applied);
+  if (!count) {
+    base::log_error("failed to get rate limit rules: {}", count.error().what);
+    return allows_degradation_ ? plugin::pass() : request.reject_page(500);
+  }
+  if (redis_ != nullptr) return limit_by_redis(request, applied, *count);
+  for (std::size_t i = 0; i < *count; ++i) {
+    const QuotaAnswer answer = local_.take(applied[i].key, applied[i].use, request.clock);
+    if (settle(request, applied[i], answer) == plugin::Outcome::kReply) return plugin::Outcome::kReply;
+  }
+  return plugin::pass();
+}
+
+plugin::Step QuotaLimit::limit_by_redis(plugin::Request& request, const Applied* applied, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto answer = co_await ask(applied[i], request.clock);
+    // The next rule would wait as long for the same redis.
+    if (!answer) co_return fail(request, answer.error().what);
+    if (settle(request, applied[i], *answer) == plugin::Outcome::kReply) co_return plugin::Outcome::kReply;
+  }
+  co_return plugin::Outcome::kPass;
+}
+
+async::Task<base::Result<QuotaAnswer>> QuotaLimit::ask(const Applied& applied, const base::Clock& clock) {
+  // A window that is over before the next sync cannot be counted by it.
+  if (!sync_ || static_cast<double>(applied.use.window_s) <= sync_interval_s_) {
+    co_return co_await redis_->take(applied.key, applied.use, clock);
+  }
+  co_return co_await sync_->take(std::string(applied.key), applied.use);
+}
+
+// ---- what the client gets
+
+plugin::Outcome QuotaLimit::settle(plugin::Request& request, const Applied& applied,
+                                   const QuotaAnswer& answer) {
+  const std::int64_t remaining = answer.is_granted ? answer.remaining : 0;
+  auto* info = request.arena.make<plugin::RateLimitingInfo>();
+  *info = {applied.key, applied.use.count, remaining, static_cast<std::int64_t>(answer.reset_s)};
+  request.rate_limiting = info;
+  if (shows_headers_) set_headers(request, applied, remaining, answer.reset_s);
+  return answer.is_granted ? plugin::Outcome::kPass : reject(request);
+}
+
+void QuotaLimit::set_headers(plugin::Request& request, const Applied& applied, std::int64_t remaining,
+                             double reset_s) {
+  read_header_names();
+  const HeaderNames& names = applied.rule->headers;
+  request.set_response_header(names.limit, number_text(request.arena, applied.use.count));
+  request.set_response_header(names.remaining, number_text(request.arena, remaining));
+  request.set_response_header(names.reset, seconds_text(request.arena, reset_s));
+}
+
+// Names are the metadata's, which may change at any time.
+void QuotaLimit::read_header_names() {
+  const auto metadata = world_.directory.metadata(plugin_);
+  const std::uint64_t version = metadata ? metadata->version : 0;
+  if (headers_version_ == version) return;
+  headers_version_ = version;
+  const Json& names = metadata ? metadata->value : Json::nullSingleton();
+  const auto name_of = [&names](const std::string& own, const char* member, const char* otherwise) {
+    return own.empty() ? header_in(names, member, otherwise) : own;
+  };
+  const HeaderNames all{name_of(own_headers_.limit, "limit_header", "X-RateLimit-Limit"),
+                        name_of(own_headers_.remaining, "remaining_header", "X-RateLimit-Remaining"),
+                        name_of(own_headers_.reset, "reset_header", "X-RateLimit-Reset")};
+  for (Rule& rule : rules_) {
+    rule.headers = {with_prefix(all.limit, rule.header_prefix),
+                    with_prefix(all.remaining, rule.header_prefix),
+                    with_prefix(all.reset, rule.header_prefix)};
+  }
+}
+
+plugin::Outcome QuotaLimit::reject(plugin::Request& request) {
+  return rejected_body_.empty() ? request.reject_page(rejected_code_)
+                                : request.reject(rejected_code_, rejected_body_);
+}
+
+plugin::Outcome QuotaLimit::fail(plugin::Request& request, std::string_view what) {
+  base::log_error("failed to limit count: {}", what);
+  if (allows_degradation_) return plugin::Outcome::kPass;
+  return request.reject(500, "{\"error_msg\":\"failed to limit count\"}\n");
+}
+
+}  // namespace apisix::plugins

@@ -1,0 +1,95 @@
+// QuotaLimit: so many requests (or so much cost) in a window of time, as limit-count defines it. Plugins that
+// limit by count share it: each has one per configuration. The counters are of shared memory or of a redis.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/plugin/plugin.h"
+#include "worker/plugins/limit/limit_key.h"
+#include "worker/plugins/limit/limit_number.h"
+#include "worker/plugins/limit/quota_counter.h"
+#include "worker/plugins/limit/quota_sync.h"
+
+namespace apisix::plugins {
+
+class QuotaLimit {
+ public:
+  struct Counters {
+    memory::Dictionary& fixed;
+    memory::WindowTable& sliding;
+  };
+
+  // One quota, and rules: it is either.
+  static constexpr const char* kBothForms =
+      "count/time_window and rules cannot be specified at the same time";
+  static bool has_both_forms(const format::Json& conf);
+  // What the schema cannot tell.
+  static base::Status check(format::Json& conf);
+  // Only of what is being written: all members of a group are configured alike.
+  static base::Status check_group(const format::Json& conf);
+  static base::Result<std::unique_ptr<QuotaLimit>> make(const format::Json& conf,
+                                                        const plugin::BuildContext& context,
+                                                        const Counters& counters);
+
+  // Counts and answers the client when the quota is used up. Sets the headers that tell how much is left.
+  plugin::Step limit(plugin::Request& request, std::int64_t cost = 1);
+
+ private:
+  struct HeaderNames {
+    std::string limit;
+    std::string remaining;
+    std::string reset;
+  };
+  struct Rule {
+    LimitNumber count;
+    LimitNumber window;
+    std::optional<LimitKey> key;  // none: `text` is
+    plugin::Template text;        // a rule whose variables are all unset does not apply
+    std::string header_prefix;    // empty: none
+    HeaderNames headers;
+  };
+  // A rule as it is for one request.
+  struct Applied {
+    Rule* rule = nullptr;
+    std::string_view key;  // of the counter
+    QuotaUse use;
+  };
+
+  QuotaLimit(const format::Json& conf, const plugin::BuildContext& context, const Counters& counters);
+  void add_rule(const format::Json& conf, std::size_t index);
+  base::Status connect(const format::Json& conf, const Counters& counters);
+
+  // False: it does not apply.
+  base::Result<bool> apply(Rule& rule, plugin::Request& request, std::int64_t cost, Applied& applied) const;
+  base::Result<std::size_t> apply_all(plugin::Request& request, std::int64_t cost, Applied* applied);
+  plugin::Step limit_by_redis(plugin::Request& request, const Applied* applied, std::size_t count);
+  async::Task<base::Result<QuotaAnswer>> ask(const Applied& applied, const base::Clock& clock);
+  plugin::Outcome settle(plugin::Request& request, const Applied& applied, const QuotaAnswer& answer);
+  plugin::Outcome fail(plugin::Request& request, std::string_view what);
+  plugin::Outcome reject(plugin::Request& request);
+
+  void set_headers(plugin::Request& request, const Applied& applied, std::int64_t remaining, double reset_s);
+  void read_header_names();
+
+  plugin::World& world_;
+  const std::string plugin_;
+  const CounterName counter_;
+  std::vector<Rule> rules_;
+  LocalQuota local_;
+  std::unique_ptr<RedisQuota> redis_;
+  base::Ref<QuotaSync> sync_;
+  double sync_interval_s_ = -1;
+  const std::uint16_t rejected_code_;
+  std::string rejected_body_;  // empty: nginx's page
+  HeaderNames own_headers_;    // of the configuration; empty: the metadata's
+  std::optional<std::uint64_t> headers_version_;
+  const bool allows_degradation_;
+  const bool shows_headers_;
+};
+
+}  // namespace apisix::plugins
