@@ -1,0 +1,86 @@
+"""limit-count over the server that sentinels name: it goes on after that one died."""
+
+import pytest
+
+from gateway import Gateway, wait_until
+from redis_server import WatchedRedis
+from upstream import Upstream
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    gateway = Gateway(workers=2)
+    gateway.start()
+    yield gateway
+    gateway.stop()
+    damage = gateway.damage()
+    gateway.delete()
+    assert not damage, "\n".join(damage)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    server = Upstream(lambda request: (200, {}, b"ok"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def watched():
+    servers = WatchedRedis()
+    yield servers
+    servers.close()
+
+
+def limit(gateway, server, plugin, conf):
+    gateway.put("/routes/1", {"uri": "/limited/*", "plugins": {plugin: conf}, "upstream": {
+        "type": "roundrobin", "nodes": {server.node: 1}}})
+    gateway.put("/routes/in-force", {"uri": f"/in-force-{id(conf)}", "upstream": {
+        "type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
+    in_a_row = 0
+
+    def everywhere():
+        nonlocal in_a_row
+        in_a_row = in_a_row + 1 if gateway.request(f"/in-force-{id(conf)}").status == 502 else 0
+        return in_a_row == 20
+
+    wait_until(everywhere, "the route in every worker")
+
+
+def left(gateway, path="/limited/x"):
+    answer = gateway.request(path)
+    return answer.status, answer.header("X-RateLimit-Remaining")
+
+
+def test_sentinels_name_the_next_master(gateway, watched, quick):
+    conf = {"count": 100, "time_window": 3600, "key": "remote_addr", "policy": "redis-sentinel",
+            "redis_master_name": watched.name, "redis_password": watched.password,
+            "redis_sentinels": [{"host": "127.0.0.1", "port": sentinel.port} for sentinel in watched.sentinels]}
+    limit(gateway, quick, "limit-count", conf)
+    assert [left(gateway) for _ in range(2)] == [(200, "99"), (200, "98")]
+    # A sentinel less is none the worse.
+    watched.sentinels[0].freeze()
+    assert left(gateway) == (200, "97")
+    watched.sentinels[0].thaw()
+    wait_until(lambda: watched.replica.client.info("replication")["slave_repl_offset"]
+               == watched.master.client.info("replication")["master_repl_offset"], "the replica to be up to date")
+    watched.master.kill()
+    answers = []
+
+    def served():
+        answers.append(left(gateway))
+        return answers[-1][0] == 200
+
+    wait_until(served, "the sentinels to name another master")
+    assert int(answers[-1][1]) <= 96, "the counter went with the master"
+    (key,) = watched.replica.client.keys("plugin-limit-count*")
+    assert int(watched.replica.client.get(key)) == 100 - int(answers[-1][1])
+
+
+def test_sentinels_without_master(gateway, watched, quick):
+    conf = {"count": 100, "time_window": 3600, "key": "remote_addr", "policy": "redis-sentinel",
+            "redis_master_name": "nobody", "redis_password": watched.password,
+            "redis_sentinels": [{"host": "127.0.0.1", "port": sentinel.port} for sentinel in watched.sentinels]}
+    limit(gateway, quick, "limit-count", conf)
+    assert gateway.request("/limited/x").status == 500
+    gateway.wait_for_log("failed to limit count: sentinels know no master nobody")
