@@ -55,7 +55,7 @@ base::Result<ListReply> FileStore::read_once(const FileStoreOptions& options, co
   auto snapshot = read_snapshot(options);
   if (!snapshot) return std::unexpected(snapshot.error());
   FileTable table(snapshot->identity.modified_ns / kNanosecondsPerSecond);
-  table.replace(std::move(snapshot->entries));
+  table.commit(table.diff(std::move(snapshot->entries)));
   return table.list(prefix);
 }
 
@@ -95,11 +95,21 @@ std::string_view FileStore::provider() const {
 
 // --- keeping up with the file
 
+base::Result<FileStore::Reading> FileStore::read(base::Result<FileSnapshot> snapshot) const {
+  if (!snapshot) return std::unexpected(snapshot.error());
+  Reading out;
+  out.batch.revision = table_.revision() + 1;
+  const bool is_same = was_read_ && snapshot->text_hash == text_hash_;
+  if (!is_same) out.batch = table_.diff(std::move(snapshot->entries));
+  out.snapshot = std::move(*snapshot);
+  return out;
+}
+
 void FileStore::read_first() {
   tried_ = identify_file(options_.path);
   auto snapshot = read_snapshot(options_);
-  if (snapshot || options_.last_good_path.empty()) return apply(std::move(snapshot));
-  auto last_good = read_last_good(options_);
+  if (snapshot || options_.last_good_path.empty()) return apply(read(std::move(snapshot)));
+  auto last_good = read(read_last_good(options_));
   if (last_good) was_read_ = true;
   complain(snapshot.error().what);
   if (last_good) apply(std::move(last_good));
@@ -137,36 +147,36 @@ async::Task<void> FileStore::read_in_background() {
   reading_ = true;
   do {
     reads_again_ = false;
-    async::Background<base::Result<FileSnapshot>> reading(
-        loop_, [options = options_] { return read_snapshot(options); });
-    auto snapshot = co_await reading.done();
-    if (!snapshot && snapshot.error().retryable) {  // torn
+    async::Background<base::Result<Reading>> background(loop_,
+                                                        [this] { return read(read_snapshot(options_)); });
+    auto reading = co_await background.done();
+    if (!reading && reading.error().retryable) {  // torn
       settling_ = identify_file(options_.path);
       settle_timer_.set_after_ms(kSettleMs);
     } else {
-      apply(std::move(snapshot));
+      apply(std::move(reading));
     }
   } while (reads_again_);
   reading_ = false;
 }
 
-void FileStore::apply(base::Result<FileSnapshot> snapshot) {
-  if (!snapshot) return complain(snapshot.error().what);
+void FileStore::apply(base::Result<Reading> reading) {
+  if (!reading) return complain(reading.error().what);
+  const FileSnapshot& snapshot = reading->snapshot;
   last_trouble_.clear();
-  if (!snapshot->keep_trouble.empty() && !std::exchange(cannot_keep_, true)) {
-    base::log_warn("the last good configuration cannot be kept: {}", snapshot->keep_trouble);
+  if (!snapshot.keep_trouble.empty() && !std::exchange(cannot_keep_, true)) {
+    base::log_warn("the last good configuration cannot be kept: {}", snapshot.keep_trouble);
   }
-  if (was_read_ && snapshot->text_hash == text_hash_) return;
-  text_hash_ = snapshot->text_hash;
-  for (std::size_t i = 0; i < std::min(snapshot->faults.size(), kFaultsLogged); ++i) {
-    base::log_error("{}", snapshot->faults[i]);
-  }
-  const EventBatch batch = table_.replace(std::move(snapshot->entries));
   const bool is_first = !std::exchange(was_read_, true);
-  if (batch.revision == table_.revision()) watches_.deliver(batch);
+  if (!is_first && snapshot.text_hash == text_hash_) return;
+  text_hash_ = snapshot.text_hash;
+  for (std::size_t i = 0; i < std::min(snapshot.faults.size(), kFaultsLogged); ++i) {
+    base::log_error("{}", snapshot.faults[i]);
+  }
+  if (table_.commit(reading->batch)) watches_.deliver(reading->batch);
   base::log(is_first ? base::LogLevel::kNotice : base::LogLevel::kWarn,
             "config file {} reloaded. {} of its items changed, revision {}", options_.path,
-            batch.events.size(), table_.revision());
+            reading->batch.events.size(), table_.revision());
 }
 
 // Said once: the file is looked at each second.

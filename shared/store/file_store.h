@@ -48,8 +48,15 @@ class FileStore final : public Store {
   void on_news(FileWatch::News news);
   void on_settled();
   async::Task<void> read_in_background();
+  // What was read, and what it changes.
+  struct Reading {
+    FileSnapshot snapshot;
+    EventBatch batch;
+  };
+  // On any thread: nobody commits to table_ while one is under way.
+  base::Result<Reading> read(base::Result<FileSnapshot> snapshot) const;
   void read_first();
-  void apply(base::Result<FileSnapshot> snapshot);
+  void apply(base::Result<Reading> reading);
   void complain(const std::string& trouble);
 
   event::Loop& loop_;

@@ -1,6 +1,6 @@
 #include "shared/store/file_table.h"
 
-#include <limits>
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
@@ -50,41 +50,50 @@ std::vector<Revision> FileTable::mark_order(const std::vector<FileEntry>& entrie
   return marks;
 }
 
-EventBatch FileTable::replace(std::vector<FileEntry> entries) {
+EventBatch FileTable::diff(std::vector<FileEntry> entries) const {
   const std::vector<Revision> marks = mark_order(entries);
   const Revision revision = revision_ + 1;
   EventBatch batch{.revision = revision, .events = {}};
-  std::unordered_set<std::string> present;
+  std::unordered_set<std::string_view> present;
   present.reserve(entries.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    auto& [key, value] = entries[i];
-    present.insert(key);
-    Item& item = items_[key];
-    const bool is_new = item.version == 0;
-    const Revision created = marks[i] != 0 ? marks[i] : is_new ? revision : item.create_revision;
-    if (!is_new && item.value == value && item.create_revision == created) continue;
-    item = {.key = key,
-            .value = std::move(value),
-            .create_revision = created,
-            .mod_revision = revision,
-            .version = item.version + 1,
-            .lease = 0};
-    batch.events.push_back({Event::Type::kPut, item});
-  }
-  for (auto item = items_.begin(); item != items_.end();) {
-    if (present.contains(item->first)) {
-      ++item;
-      continue;
-    }
+  for (const FileEntry& entry : entries) present.insert(entry.key);
+  for (const auto& [key, item] : items_) {
+    if (present.contains(key)) continue;
     Event gone{Event::Type::kDelete, {}};
-    gone.item.key = item->first;
+    gone.item.key = key;
     gone.item.mod_revision = revision;
     batch.events.push_back(std::move(gone));
-    item = items_.erase(item);
+  }
+  const auto deletes = static_cast<std::ptrdiff_t>(batch.events.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    auto& [key, value] = entries[i];
+    const Item* known = find(key);
+    const Revision created = marks[i] != 0 ? marks[i] : known == nullptr ? revision : known->create_revision;
+    if (known != nullptr && known->value == value && known->create_revision == created) continue;
+    batch.events.push_back({Event::Type::kPut,
+                            {.key = std::move(key),
+                             .value = std::move(value),
+                             .create_revision = created,
+                             .mod_revision = revision,
+                             .version = known == nullptr ? 1 : known->version + 1,
+                             .lease = 0}});
+  }
+  std::rotate(batch.events.begin(), batch.events.begin() + deletes, batch.events.end());
+  return batch;
+}
+
+bool FileTable::commit(const EventBatch& batch) {
+  for (const Event& event : batch.events) {
+    if (event.type == Event::Type::kPut) {
+      items_[event.item.key] = event.item;
+    } else {
+      items_.erase(event.item.key);
+    }
   }
   const bool is_first = std::exchange(is_empty_, false);
-  if (is_first || !batch.events.empty()) revision_ = revision;
-  return batch;
+  if (!is_first && batch.events.empty()) return false;
+  revision_ = batch.revision;
+  return true;
 }
 
 const Item* FileTable::find(const std::string& key) const {

@@ -1,5 +1,6 @@
 // FileTable: the items of a file over its readings. A reading that differs makes one new revision and one
-// batch of events, and only what differs in it has that revision. Pure; owned by FileStore.
+// batch of events, and only what differs in it has that revision. Pure; owned by FileStore, which compares on
+// the reading's thread.
 //
 // Routes that match the same request are tried in the order of their creation; of a file, that is the order
 // in which they stand in it, in every worker and after every reload. So createdIndex of a route is a mark
@@ -22,9 +23,12 @@ class FileTable {
   // The first reading gets base + 1.
   explicit FileTable(Revision base) : revision_(base) {}
 
-  // The batch has the puts in the order of `entries`, then the deletes. No events: nothing differs, and the
-  // revision stays, but for the first reading.
-  EventBatch replace(std::vector<FileEntry> entries);
+  // What a reading changes: the puts in the order of `entries`, then the deletes. No events: nothing differs.
+  // Takes time for every entry; any thread may ask while no other commits.
+  EventBatch diff(std::vector<FileEntry> entries) const;
+  // Takes time only for what differs. False: nothing does, and the revision stays (but for the first
+  // reading).
+  bool commit(const EventBatch& batch);
 
   const Item* find(const std::string& key) const;
   ListReply list(std::string_view prefix) const;

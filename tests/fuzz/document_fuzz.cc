@@ -31,13 +31,19 @@ std::vector<store::FileEntry> entries_of(const format::Json& root) {
   return out;
 }
 
+store::EventBatch replace(store::FileTable& table, std::vector<store::FileEntry> entries) {
+  store::EventBatch batch = table.diff(std::move(entries));
+  table.commit(batch);
+  return batch;
+}
+
 void check_table(const format::Json& root) {
   store::FileTable table(1);
   const auto entries = entries_of(root);
-  table.replace(entries);
+  replace(table, entries);
   if (table.list("/").items.size() != entries.size()) std::abort();
-  if (!table.replace(entries).events.empty()) std::abort();
-  table.replace({});
+  if (!replace(table, entries).events.empty()) std::abort();
+  replace(table, {});
   if (!table.list("/").items.empty()) std::abort();
 }
 

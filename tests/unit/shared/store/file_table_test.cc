@@ -18,6 +18,12 @@ std::vector<std::string> texts_of(const EventBatch& batch) {
   return out;
 }
 
+EventBatch replace(FileTable& table, std::vector<FileEntry> entries) {
+  EventBatch batch = table.diff(std::move(entries));
+  table.commit(batch);
+  return batch;
+}
+
 std::vector<FileEntry> routes(const std::vector<std::string>& names) {
   std::vector<FileEntry> out;
   for (const std::string& name : names) out.push_back({"/apisix/routes/" + name, "{}"});
@@ -35,7 +41,7 @@ std::vector<std::string> order_of(const FileTable& table) {
 
 TEST(FileTable, TheFirstReadingIsOneRevision) {
   FileTable table(100);
-  const EventBatch batch = table.replace({{"/apisix/services/1", "s"}, {"/apisix/routes/1", "r"}});
+  const EventBatch batch = replace(table, {{"/apisix/services/1", "s"}, {"/apisix/routes/1", "r"}});
   EXPECT_EQ(batch.revision, 101);
   EXPECT_THAT(texts_of(batch), ElementsAre("/apisix/services/1=s", "/apisix/routes/1=r"));
   EXPECT_EQ(table.revision(), 101);
@@ -47,9 +53,9 @@ TEST(FileTable, TheFirstReadingIsOneRevision) {
 
 TEST(FileTable, OnlyWhatDiffersChanges) {
   FileTable table(1);
-  table.replace({{"/a/upstreams/1", "x"}, {"/a/upstreams/2", "y"}, {"/a/upstreams/3", "z"}});
+  replace(table, {{"/a/upstreams/1", "x"}, {"/a/upstreams/2", "y"}, {"/a/upstreams/3", "z"}});
   const EventBatch batch =
-      table.replace({{"/a/upstreams/1", "x"}, {"/a/upstreams/2", "Y"}, {"/a/upstreams/4", "n"}});
+      replace(table, {{"/a/upstreams/1", "x"}, {"/a/upstreams/2", "Y"}, {"/a/upstreams/4", "n"}});
   EXPECT_EQ(batch.revision, 3);
   EXPECT_THAT(texts_of(batch), ElementsAre("/a/upstreams/2=Y", "/a/upstreams/4=n", "-/a/upstreams/3"));
   EXPECT_EQ(batch.events.back().item.mod_revision, 3);
@@ -62,40 +68,40 @@ TEST(FileTable, OnlyWhatDiffersChanges) {
 
 TEST(FileTable, TheSameAgainIsNoRevision) {
   FileTable table(1);
-  table.replace(routes({"a", "b"}));
-  EXPECT_THAT(table.replace(routes({"a", "b"})).events, IsEmpty());
+  replace(table, routes({"a", "b"}));
+  EXPECT_THAT(replace(table, routes({"a", "b"})).events, IsEmpty());
   EXPECT_EQ(table.revision(), 2);
 }
 
 TEST(FileTable, RoutesKeepTheOrderOfTheFile) {
   FileTable table(1);
-  table.replace(routes({"b", "a", "c"}));
+  replace(table, routes({"b", "a", "c"}));
   EXPECT_THAT(order_of(table), ElementsAre("b", "a", "c"));
-  EXPECT_EQ(table.replace(routes({"b", "n", "a", "c"})).events.size(), 1U) << "inserted: only itself";
+  EXPECT_EQ(replace(table, routes({"b", "n", "a", "c"})).events.size(), 1U) << "inserted: only itself";
   EXPECT_THAT(order_of(table), ElementsAre("b", "n", "a", "c"));
-  EXPECT_EQ(table.replace(routes({"n", "a", "c", "b"})).events.size(), 1U) << "to the end: only itself";
+  EXPECT_EQ(replace(table, routes({"n", "a", "c", "b"})).events.size(), 1U) << "to the end: only itself";
   EXPECT_THAT(order_of(table), ElementsAre("n", "a", "c", "b"));
-  table.replace(routes({"b", "c", "a", "n"}));
+  replace(table, routes({"b", "c", "a", "n"}));
   EXPECT_THAT(order_of(table), ElementsAre("b", "c", "a", "n"));
-  table.replace(routes({"c", "n"}));
+  replace(table, routes({"c", "n"}));
   EXPECT_THAT(order_of(table), ElementsAre("c", "n"));
 }
 
 TEST(FileTable, AlwaysInsertingAtTheSamePlace) {
   FileTable table(1);
   std::vector<std::string> names = {"first", "last"};
-  table.replace(routes(names));
+  replace(table, routes(names));
   for (int i = 0; i < 60; ++i) {  // more often than a gap can be halved
     names.insert(names.begin() + 1, "r" + std::to_string(i));
-    table.replace(routes(names));
+    replace(table, routes(names));
     ASSERT_EQ(order_of(table), names);
   }
 }
 
 TEST(FileTable, TheOrderOfOtherKindsIsNoNews) {
   FileTable table(1);
-  table.replace({{"/a/upstreams/1", "x"}, {"/a/upstreams/2", "y"}});
-  EXPECT_THAT(table.replace({{"/a/upstreams/2", "y"}, {"/a/upstreams/1", "x"}}).events, IsEmpty());
+  replace(table, {{"/a/upstreams/1", "x"}, {"/a/upstreams/2", "y"}});
+  EXPECT_THAT(replace(table, {{"/a/upstreams/2", "y"}, {"/a/upstreams/1", "x"}}).events, IsEmpty());
 }
 
 }  // namespace
