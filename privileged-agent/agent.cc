@@ -1,27 +1,57 @@
 #include "privileged-agent/agent.h"
 
+#include <memory>
+#include <random>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "privileged-agent/jobs/health_prober.h"
 #include "privileged-agent/jobs/metrics_endpoint.h"
 #include "privileged-agent/jobs/snapshot.h"
 #include "shared/base/log.h"
+#include "shared/base/random.h"
 #include "shared/event/loop.h"
+#include "shared/resolve/configured.h"
+#include "shared/settings/load.h"
+#include "shared/store/open_store.h"
 
 namespace apisix::agent {
+namespace {
 
-int agent_main(channel::AgentContext&& context) {
-  event::Loop loop;
-  channel::ChildEnd channel = std::move(context.channel);
-  MetricsEndpoint metrics(loop, context);
-  const auto on_message = [&loop, &metrics](const channel::Message& message) {
+std::size_t open_files_max() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur == RLIM_INFINITY ? 1'000'000 : static_cast<std::size_t>(limit.rlim_cur);
+}
+
+// The jobs and what they share. What cannot be started is logged: the agent has other things to do.
+class Agent {
+ public:
+  explicit Agent(channel::AgentContext&& context)
+      : context_(std::move(context)), channel_(std::move(context_.channel)), metrics_(loop_, context_) {}
+
+  int run() {
+    channel_.start(
+        loop_, [this](const channel::Message& message) { on_message(message); }, [this] { loop_.stop(); });
+    start_jobs();
+    if (!channel_.send(channel::MessageKind::kReady)) return 1;
+    loop_.run();
+    return 0;
+  }
+
+ private:
+  void on_message(const channel::Message& message) {
     switch (message.kind) {
       case channel::MessageKind::kReopenLogs:
         if (auto done = base::reopen_error_log(); !done) base::log_error("{}", done.error().what);
         break;
       case channel::MessageKind::kQuit:
       case channel::MessageKind::kStop:
-        loop.stop();
+        loop_.stop();
         break;
       case channel::MessageKind::kServe:
-        metrics.serve();
+        metrics_.serve();
         break;
       case channel::MessageKind::kCover:
       case channel::MessageKind::kUncover:
@@ -30,12 +60,56 @@ int agent_main(channel::AgentContext&& context) {
       case channel::MessageKind::kFailed:
         break;  // never sent by the master
     }
-  };
-  channel.start(loop, on_message, [&loop] { loop.stop(); });
-  const auto snapshot = Snapshot::start(loop, context.settings, context.prefix);
-  if (!channel.send(channel::MessageKind::kReady)) return 1;
-  loop.run();
-  return 0;
+  }
+
+  void start_jobs() {
+    auto store = store::open_store(loop_, context_.settings, context_.prefix);
+    if (!store) {
+      base::log_error("the agent does nothing that needs the configuration: {}", store.error().what);
+      return;
+    }
+    store_ = std::move(*store);
+    snapshot_ = Snapshot::start(loop_, *store_, context_.settings, context_.prefix);
+    if (context_.settings.apisix.disable_upstream_healthcheck) {
+      base::log_info("healthchecker won't be created: disabled upstream healthcheck");
+    } else {
+      start_health_checks();
+    }
+  }
+
+  void start_health_checks() {
+    auto config = resolve::configured_resolver(context_.settings);
+    auto resolver =
+        config ? resolve::make_resolver(loop_, random_, std::move(*config)) : std::unexpected(config.error());
+    if (!resolver) {
+      base::log_error("no health checks: {}", resolver.error().what);
+      return;
+    }
+    resolver_ = std::move(*resolver);
+    HealthProber::Options options;
+    options.store_prefix = context_.settings.deployment.etcd.prefix;
+    options.agent = std::uint64_t{context_.generation} << 32 | static_cast<std::uint32_t>(::getpid());
+    options.kept_max = open_files_max() / 2;
+    if (auto trusted = settings::trusted_certificate_path(context_.settings)) options.trusted_file = *trusted;
+    health_ = std::make_unique<HealthProber>(loop_, *store_, context_.zones.health, *resolver_, random_,
+                                             std::move(options));
+  }
+
+  event::Loop loop_;
+  channel::AgentContext context_;
+  channel::ChildEnd channel_;
+  MetricsEndpoint metrics_;
+  base::Random random_{std::random_device{}()};
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<resolve::Resolver> resolver_;
+  std::unique_ptr<Snapshot> snapshot_;
+  std::unique_ptr<HealthProber> health_;
+};
+
+}  // namespace
+
+int agent_main(channel::AgentContext&& context) {
+  return Agent(std::move(context)).run();
 }
 
 }  // namespace apisix::agent

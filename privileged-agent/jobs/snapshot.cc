@@ -13,7 +13,6 @@
 #include "shared/base/log.h"
 #include "shared/base/retry_delay.h"
 #include "shared/store/etcd_snapshot.h"
-#include "shared/store/open_store.h"
 
 namespace apisix::agent {
 namespace {
@@ -27,22 +26,18 @@ constexpr std::uint64_t kRetryMsMax = 10'000;
 
 }  // namespace
 
-std::unique_ptr<Snapshot> Snapshot::start(event::Loop& loop, const settings::Settings& settings,
+std::unique_ptr<Snapshot> Snapshot::start(event::Loop& loop, store::Store& store,
+                                          const settings::Settings& settings,
                                           const std::string& runtime_prefix) {
   if (settings.deployment.provider != settings::Provider::kEtcd) return nullptr;
-  auto store = store::open_store(loop, settings, runtime_prefix);
-  if (!store) {
-    base::log_error("the last known good configuration is not kept: {}", store.error().what);
-    return nullptr;
-  }
-  return std::make_unique<Snapshot>(loop, std::move(*store), settings.deployment.etcd,
+  return std::make_unique<Snapshot>(loop, store, settings.deployment.etcd,
                                     store::etcd_snapshot_path(runtime_prefix));
 }
 
-Snapshot::Snapshot(event::Loop& loop, std::unique_ptr<store::Store> store,
-                   const settings::Deployment::Etcd& etcd, std::string path)
+Snapshot::Snapshot(event::Loop& loop, store::Store& store, const settings::Deployment::Etcd& etcd,
+                   std::string path)
     : loop_(loop),
-      store_(std::move(store)),
+      store_(store),
       etcd_(etcd),
       path_(std::move(path)),
       written_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -71,7 +66,7 @@ async::Task<void> Snapshot::follow() {
   co_await async::Sleep(loop_, kStartDelayMs);
   base::RetryDelay delay(kRetryMs, kRetryMsMax);
   for (;;) {
-    auto list = co_await store_->list(etcd_.prefix + "/");
+    auto list = co_await store_.list(etcd_.prefix + "/");
     if (!list) {
       co_await async::Sleep(loop_, delay.next_ms());
       continue;
@@ -90,10 +85,10 @@ async::Task<void> Snapshot::follow() {
 }
 
 void Snapshot::watch(store::Revision from) {
-  watch_ = store_->watch(etcd_.prefix + "/", from,
-                         {.on_batch = [this](const store::EventBatch& batch) { apply(batch); },
-                          .on_lost = [this](const base::Error&) { scope_.spawn(follow()); },
-                          .on_progress = {}});
+  watch_ = store_.watch(etcd_.prefix + "/", from,
+                        {.on_batch = [this](const store::EventBatch& batch) { apply(batch); },
+                         .on_lost = [this](const base::Error&) { scope_.spawn(follow()); },
+                         .on_progress = {}});
 }
 
 void Snapshot::apply(const store::EventBatch& batch) {

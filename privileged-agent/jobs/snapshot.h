@@ -27,10 +27,11 @@ namespace apisix::agent {
 class Snapshot {
  public:
   // Null when there is nothing to keep: the configuration is on this machine anyway.
-  static std::unique_ptr<Snapshot> start(event::Loop& loop, const settings::Settings& settings,
+  static std::unique_ptr<Snapshot> start(event::Loop& loop, store::Store& store,
+                                         const settings::Settings& settings,
                                          const std::string& runtime_prefix);
-  Snapshot(event::Loop& loop, std::unique_ptr<store::Store> store, const settings::Deployment::Etcd& etcd,
-           std::string path);
+  // The store outlives it.
+  Snapshot(event::Loop& loop, store::Store& store, const settings::Deployment::Etcd& etcd, std::string path);
   // Waits for the write under way, and writes what is not written yet.
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
@@ -46,7 +47,7 @@ class Snapshot {
   void on_written();
 
   event::Loop& loop_;
-  std::unique_ptr<store::Store> store_;
+  store::Store& store_;
   const settings::Deployment::Etcd& etcd_;
   std::string path_;
   std::map<std::string, store::Item> items_;  // whose own `key` is empty

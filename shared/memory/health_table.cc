@@ -290,6 +290,16 @@ void HealthTable::remove_checker(const Ref& ref) {
   if (checker_index().is_worn()) rebuild_checker_index();
 }
 
+std::vector<std::pair<std::string, HealthTable::Ref>> HealthTable::checkers() const {
+  std::vector<std::pair<std::string, Ref>> out;
+  for (std::uint32_t id = 0; id < layout().checkers.used.load(); ++id) {
+    const std::uint32_t life = checker(id).life();
+    if (is_in_use(life))
+      out.emplace_back(std::string(checker(id).name, checker(id).name_bytes), Ref{id, life});
+  }
+  return out;
+}
+
 // --- targets
 
 HealthTable::Ref HealthTable::find_target(const Ref& ref, const TargetId& id) {

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shared/base/ip.h"
@@ -57,6 +58,9 @@ class HealthTable {
   void describe(const Ref& checker, std::string_view host);
   // Agent only: makes all workers look again.
   void bump(const Ref& checker);
+
+  // All of them; names that are too long are cut.
+  std::vector<std::pair<std::string, Ref>> checkers() const;
 
   // --- targets
   struct TargetId {

@@ -1,0 +1,326 @@
+#include "privileged-agent/jobs/probe.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include "shared/base/log.h"
+#include "shared/base/text.h"
+
+namespace apisix::agent {
+
+using Outcome = ProbeOutcome;
+
+std::uint16_t status_of_line(std::string_view line) {
+  if (!line.starts_with("HTTP/")) return 0;
+  line.remove_prefix(5);
+  const std::size_t space = line.find(' ');
+  if (space == std::string_view::npos) return 0;
+  const std::string_view version = line.substr(0, space);
+  const std::size_t dot = version.find('.');
+  if (dot == std::string_view::npos || !base::parse_integer<unsigned>(version.substr(0, dot)) ||
+      !base::parse_integer<unsigned>(version.substr(dot + 1))) {
+    return 0;
+  }
+  line.remove_prefix(space);
+  while (line.starts_with(' ')) line.remove_prefix(1);
+  std::size_t digits = 0;
+  while (digits < line.size() && base::is_digit(line[digits])) ++digits;
+  return base::parse_integer<std::uint16_t>(line.substr(0, digits)).value_or(0);
+}
+
+base::Result<net::TlsClient> ProbeWorld::start_tls(int fd, const std::string& server_name, bool verify) {
+  auto& context = tls[verify ? 1 : 0];
+  if (!context) {
+    auto made = net::TlsClientContext::make({.verify = verify, .ca_file = trusted_file});
+    if (!made) return std::unexpected(made.error());
+    context = std::move(*made);
+  }
+  return net::TlsClient::start(*context, fd, server_name);
+}
+
+Probe::Probe(ProbeWorld& world, ProbePlan plan, Done done, void* context)
+    : world_(world),
+      plan_(std::move(plan)),
+      done_(done),
+      context_(context),
+      watch_(
+          world.loop,
+          [](void* self, bool readable, bool writable) {
+            static_cast<Probe*>(self)->on_event(readable, writable);
+          },
+          this),
+      timeout_(world.loop.timers(), [](void* self) { static_cast<Probe*>(self)->on_timeout(); }, this) {}
+
+Probe::~Probe() {
+  close();
+}
+
+bool Probe::start(bool fresh) {
+  if (is_asking_) return true;
+  may_keep_ = plan_.keep && !fresh;
+  // What the last one still drains is not waited for.
+  const bool too_old = world_.loop.clock().monotonic_ms() - connected_ms_ >= kReuseMs;
+  if (state_ != State::kIdle || too_old || fresh) close();
+  is_reused_ = socket_.is_open();
+  if (!is_reused_ && !(plan_.kind == ProbePlan::Kind::kUdp ? open_datagram() : connect())) return false;
+  is_asking_ = true;
+  timeout_.set_after_ms(plan_.timeout_ms);
+  if (is_reused_) begin_exchange();
+  return true;
+}
+
+bool Probe::connect() {
+  sockaddr_storage address{};
+  const socklen_t length = plan_.ip.to_sockaddr(plan_.port, address);
+  auto socket = net::start_connect(address, length);
+  if (!socket) return refuse(errno);
+  socket_ = std::move(*socket);
+  connected_ms_ = world_.loop.clock().monotonic_ms();
+  state_ = State::kConnecting;
+  watch_.start(socket_.fd(), /*read=*/false, /*write=*/true);
+  return true;
+}
+
+// UDP has no handshake: what tells of a dead node is the ICMP error that a datagram causes.
+bool Probe::open_datagram() {
+  sockaddr_storage address{};
+  const socklen_t length = plan_.ip.to_sockaddr(plan_.port, address);
+  net::Socket socket(::socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.is_open() || ::connect(socket.fd(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+      ::send(socket.fd(), plan_.request.data(), plan_.request.size(), MSG_NOSIGNAL) < 0) {
+    return refuse(errno);
+  }
+  socket_ = std::move(socket);
+  state_ = State::kListening;
+  watch_.start(socket_.fd());
+  return true;
+}
+
+// No route is the node's trouble, no more descriptors is ours.
+bool Probe::refuse(int error_number) {
+  if (error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM) {
+    base::log_error("a node's health cannot be checked: {}", std::strerror(error_number));
+    return false;
+  }
+  world_.loop.ready().push(
+      failed_at_once_, [](void* self) { static_cast<Probe*>(self)->on_broken("no way to it"); }, this);
+  return true;
+}
+
+void Probe::on_event(bool readable, bool writable) {
+  switch (state_) {
+    case State::kConnecting:
+      return on_connected();
+    case State::kHandshaking:
+      return shake_hands();
+    case State::kAwaiting:
+    case State::kDraining:
+      if (writable) send();
+      if (readable && (state_ == State::kAwaiting || state_ == State::kDraining)) on_readable();
+      return;
+    case State::kListening: {
+      const net::IoResult got = net::read_some(socket_.fd(), world_.scratch);
+      if (got.kind == net::IoResult::Kind::kAgain) return;
+      close();
+      if (got.kind == net::IoResult::Kind::kError) return tell({Outcome::Kind::kFailed, 0, "refused"});
+      return tell({Outcome::Kind::kConnected, 0, {}});
+    }
+    case State::kIdle:  // the node closed it, or says something that nobody asked for
+      return close();
+  }
+}
+
+void Probe::on_timeout() {
+  const State state = state_;
+  close();
+  if (!is_asking_) return;  // only the rest of an answer was late
+  if (state == State::kListening) return tell({Outcome::Kind::kConnected, 0, {}});
+  tell({Outcome::Kind::kTimeout, 0, {}});
+}
+
+void Probe::on_connected() {
+  if (const int error_number = net::connect_error(socket_.fd()); error_number != 0) {
+    close();
+    return tell({Outcome::Kind::kFailed, 0, std::strerror(error_number)});
+  }
+  if (plan_.kind == ProbePlan::Kind::kTcp) {
+    close();
+    return tell({Outcome::Kind::kConnected, 0, {}});
+  }
+  watch_.want_read(true);
+  watch_.want_write(false);
+  if (plan_.kind == ProbePlan::Kind::kHttp) return begin_exchange();
+  auto tls = world_.start_tls(socket_.fd(), plan_.server_name, plan_.verify);
+  if (!tls) {
+    base::log_error("[healthcheck] TLS with {}:{}: {}", plan_.ip.to_string(), plan_.port, tls.error().what);
+    return on_broken("TLS");
+  }
+  tls_.emplace(std::move(*tls));
+  state_ = State::kHandshaking;
+  shake_hands();
+}
+
+void Probe::shake_hands() {
+  const net::IoResult result = tls_->shake_hands();
+  if (result.kind == net::IoResult::Kind::kAgain) return watch_.want_write(tls_->wants_write());
+  watch_.want_write(false);
+  if (result.done()) return begin_exchange();
+  base::log_error("[healthcheck] failed SSL handshake with '{}({}:{})': {}", plan_.server_name,
+                  plan_.ip.to_string(), plan_.port, tls_->error());
+  on_broken("TLS handshake");
+}
+
+void Probe::begin_exchange() {
+  state_ = State::kAwaiting;
+  may_keep_ &= is_kept_ || world_.saves_connections();
+  request_ = may_keep_ ? plan_.request : plan_.closing_request;
+  sent_ = 0;
+  got_bytes_ = false;
+  partial_.clear();
+  scanner_.reset();
+  send();
+}
+
+void Probe::send() {
+  while (sent_ < request_.size()) {
+    const net::IoResult wrote = write(request_.substr(sent_));
+    if (wrote.kind == net::IoResult::Kind::kAgain) return watch_.want_write(true);
+    if (!wrote.done()) return on_broken("cannot send");
+    sent_ += wrote.bytes;
+  }
+  if (watch_.wants_write()) watch_.want_write(false);
+}
+
+// TLS may hold bytes that the socket does not tell of.
+void Probe::on_readable() {
+  do {
+    const net::IoResult got = read();
+    if (got.kind == net::IoResult::Kind::kAgain) return;
+    if (!got.done()) {
+      if (state_ == State::kDraining) return close();
+      return on_broken("it closed the connection");
+    }
+    got_bytes_ = true;
+    const std::string_view bytes(world_.scratch.data(), got.bytes);
+    if (state_ == State::kDraining) {
+      on_body(bytes);
+    } else {
+      on_bytes(bytes);
+    }
+  } while (tls_ && (state_ == State::kAwaiting || state_ == State::kDraining));
+}
+
+void Probe::on_bytes(std::string_view bytes) {
+  std::string_view received = bytes;
+  if (!partial_.empty()) received = partial_.append(bytes);
+  const std::size_t line_end = received.find('\n');
+  if (line_end == std::string_view::npos || scanner_.scan(received) == http::HeadScanner::Result::kNeedMore) {
+    if (received.size() > kHeadBytesMax) return on_broken("its answer has no end");
+    if (partial_.empty()) partial_.assign(bytes);
+    if (line_end == std::string_view::npos) return;
+    // The status says it all, also when the rest of the head never comes.
+    const std::uint16_t early = status_of_line(received.substr(0, line_end));
+    if (early == 0) close();
+    if (early == 0 || early >= 200) tell({Outcome::Kind::kStatus, early, {}});
+    return;
+  }
+  const std::uint16_t status = status_of_line(received.substr(0, line_end));
+  const std::size_t head_bytes = scanner_.head_bytes();
+  if (status >= 100 && status < 200 && status != 101 && head_bytes <= received.size()) {
+    const std::string rest(received.substr(head_bytes));
+    partial_.clear();
+    scanner_.reset();
+    return rest.empty() ? void() : on_bytes(rest);
+  }
+  on_head(received);
+  if (is_asking_) tell({Outcome::Kind::kStatus, status, {}});
+}
+
+// What is left of the answer is read only to use the connection again.
+void Probe::on_head(std::string_view received) {
+  base::Arena arena;
+  const std::size_t head_bytes = scanner_.head_bytes();
+  const auto method = plan_.is_head ? http::Method::kHead : http::Method::kGet;
+  const auto head = http::parse_response_head(received.substr(0, head_bytes), arena, method, {});
+  const bool usable = head && (*head)->keep_alive && (*head)->framing != http::Framing::kUntilClose &&
+                      !(*head)->upgrade && (*head)->content_length <= kBodyBytesMax && may_keep_ &&
+                      sent_ == request_.size();
+  if (!usable) return close();
+  const std::string rest(received.substr(head_bytes));
+  is_chunked_ = (*head)->framing == http::Framing::kChunked;
+  chunks_ = {};
+  body_left_ = (*head)->framing == http::Framing::kLength ? (*head)->content_length
+               : is_chunked_                              ? kBodyBytesMax
+                                                          : 0;
+  state_ = State::kDraining;
+  on_body(rest);
+}
+
+void Probe::on_body(std::string_view bytes) {
+  if (!is_chunked_) {
+    if (bytes.size() > body_left_) return close();
+    body_left_ -= bytes.size();
+    if (body_left_ == 0) keep();
+    return;
+  }
+  while (!bytes.empty()) {
+    const auto step = chunks_.feed(bytes);
+    bytes.remove_prefix(step.consumed);
+    if (step.result == http::ChunkedDecoder::Result::kDone) return bytes.empty() ? keep() : close();
+    if (step.result == http::ChunkedDecoder::Result::kBad || step.bytes.size() > body_left_) return close();
+    body_left_ -= step.bytes.size();
+    if (step.result == http::ChunkedDecoder::Result::kNeedMore) return;
+  }
+}
+
+void Probe::keep() {
+  world_.kept += !is_kept_;
+  is_kept_ = true;
+  state_ = State::kIdle;
+  if (!is_asking_) timeout_.cancel();
+}
+
+// A kept connection may have ended while nobody looked: the node gets another chance, on a new one.
+void Probe::on_broken(std::string_view why) {
+  const bool again = is_reused_ && !got_bytes_;
+  close();
+  if (!is_asking_) return;
+  if (again) {
+    is_reused_ = false;
+    if (connect()) return;
+    return tell({});
+  }
+  tell({Outcome::Kind::kFailed, 0, why});
+}
+
+void Probe::tell(const Outcome& outcome) {
+  if (!std::exchange(is_asking_, false)) return;
+  // While draining the same timer bounds the rest.
+  if (state_ == State::kIdle) timeout_.cancel();
+  done_(context_, outcome);
+}
+
+void Probe::close() {
+  watch_.stop();
+  tls_.reset();
+  socket_.close();
+  failed_at_once_.unlink();
+  if (std::exchange(is_kept_, false)) --world_.kept;
+  state_ = State::kIdle;
+  if (!is_asking_) timeout_.cancel();
+}
+
+net::IoResult Probe::read() {
+  return tls_ ? tls_->read(world_.scratch) : net::read_some(socket_.fd(), world_.scratch);
+}
+
+net::IoResult Probe::write(std::string_view bytes) {
+  if (tls_) return tls_->write(bytes);
+  const iovec piece = net::piece(bytes);
+  return net::write_some(socket_.fd(), {&piece, 1});
+}
+
+}  // namespace apisix::agent

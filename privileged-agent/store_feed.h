@@ -1,0 +1,49 @@
+// StoreFeed: follows the configuration for a job of the agent: every object once, then every change, for
+// ever. A store that is away changes nothing; when it is back only what is different counts for the job.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "shared/async/scope.h"
+#include "shared/async/task.h"
+#include "shared/event/loop.h"
+#include "shared/store/store.h"
+
+namespace apisix::agent {
+
+class StoreFeed {
+ public:
+  struct Callbacks {
+    // True: the job keeps something of the object, and wants to hear when it is gone.
+    std::function<bool(std::string_view kind, const store::Item& item)> on_put;
+    std::function<void(const std::string& key)> on_gone;
+    // The whole configuration is there, for the first time or again.
+    std::function<void()> on_whole;
+  };
+  // `prefix` of the store's keys: "/apisix". The store outlives it.
+  StoreFeed(event::Loop& loop, store::Store& store, std::string prefix, Callbacks callbacks);
+  ~StoreFeed();
+  StoreFeed(const StoreFeed&) = delete;
+  StoreFeed& operator=(const StoreFeed&) = delete;
+
+ private:
+  async::Task<void> follow();
+  void apply_list(const store::ListReply& list);
+  void apply(const store::EventBatch& batch);
+  void put(const store::Item& item);
+  void erase(const std::string& key);
+
+  event::Loop& loop_;
+  store::Store& store_;
+  const std::string prefix_;
+  const Callbacks callbacks_;
+  std::unordered_set<std::string> kept_;  // keys of what the job keeps something of
+  std::unique_ptr<store::Watch> watch_;
+  async::Scope scope_;
+};
+
+}  // namespace apisix::agent
