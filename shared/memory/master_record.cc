@@ -4,7 +4,7 @@ namespace apisix::memory {
 namespace {
 
 // A master that was killed while it wrote leaves the marks different for ever.
-constexpr int kReadTriesMax = 100;
+constexpr int kReadTriesMax = 10'000;
 
 }  // namespace
 
