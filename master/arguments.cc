@@ -11,7 +11,8 @@
 namespace apisix::master {
 namespace {
 
-constexpr const char* kInstalledPrefix = "/usr/local/apisix";
+constexpr const char* kInstalledPrefix = "/usr/local/apisix";  // APISIX's
+constexpr const char* kPackagePrefix = "/var/lib/apisix";      // the Debian package's
 
 std::string joined(int argc, const char* const* argv) {
   std::string out;
@@ -44,7 +45,10 @@ std::string program_path(const std::string& called) {
 
 std::string default_prefix() {
   std::error_code ignored;
-  return std::filesystem::exists("conf/config.yaml", ignored) ? "." : kInstalledPrefix;
+  for (const char* prefix : {".", kInstalledPrefix, kPackagePrefix}) {
+    if (std::filesystem::exists(std::string(prefix) + "/conf/config.yaml", ignored)) return prefix;
+  }
+  return kInstalledPrefix;
 }
 
 Arguments parse_arguments(int argc, const char* const* argv) {
@@ -61,7 +65,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   app.add_flag("--foreground", in.in_foreground);
   app.add_flag("-v,--verbose", in.verbose);
   app.add_flag("--json", in.as_json);
-  app.add_option("--timeout", timeout_s)->check(CLI::Range(1, 86400));
+  CLI::Option* const timeout = app.add_option("--timeout", timeout_s)->check(CLI::Range(1, 86400));
   app.add_flag("-h,--help", help);
   try {
     app.parse(argc, argv);
@@ -73,6 +77,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   if (help) out.action = "help";
   in.prefix = absolute(in.prefix.empty() ? default_prefix() : in.prefix);
   in.timeout_ms = timeout_s * 1000;
+  in.has_timeout = timeout->count() > 0;
   in.program = program_path(argv[0]);
   in.command_line = joined(argc, argv);
   return out;

@@ -16,7 +16,8 @@ struct Arguments {
 
 Arguments parse_arguments(int argc, const char* const* argv);
 
-// The runtime home when -p is not given: the current folder when it has conf/config.yaml, else APISIX's.
+// The runtime home when -p is not given: the current folder, APISIX's, or the package's, whichever has
+// conf/config.yaml.
 std::string default_prefix();
 
 }  // namespace apisix::master

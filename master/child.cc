@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "master/privileges.h"
+#include "master/service_notifier.h"
 #include "master/setup.h"
 #include "master/signals.h"
 #include "privileged-agent/agent.h"
@@ -77,8 +78,10 @@ base::Status drop_privileges(const Birth& birth) {
   if (birth.role == memory::ChildRole::kAgent) {
     return keep_capabilities(agent_capabilities(birth.setup.settings));
   }
-  if (!birth.setup.identity) return {};
-  return become(*birth.setup.identity);
+  if (birth.setup.identity) return become(*birth.setup.identity);
+  // Not root: what the service manager gave the master (low ports) is nothing for those who talk to
+  // strangers.
+  return ::geteuid() != 0 ? keep_capabilities({}) : base::Status{};
 }
 
 base::Status set_up(const Birth& birth, int channel_fd, pid_t master) {
@@ -87,6 +90,7 @@ base::Status set_up(const Birth& birth, int channel_fd, pid_t master) {
   Signals::reset_in_child();
   close_foreign_descriptors(birth, channel_fd);
   base::set_process_title(is_worker ? "worker process" : "privileged agent process");
+  ServiceNotifier::forget();
   set_environment(config.envs);
   if (const auto note = raise_open_files(config.worker_rlimit_nofile)) base::log_info("{}", *note);
   if (is_worker && config.enable_cpu_affinity) pin_to_core(birth.index);

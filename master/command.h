@@ -23,6 +23,7 @@ struct Invocation {
   bool verbose = false;
   bool as_json = false;                // --json
   std::uint64_t timeout_ms = 60'000;   // --timeout: until the gateway is ready
+  bool has_timeout = false;            // --timeout was given
   std::string program;                 // absolute path of this one, as it was called: links stay
   std::vector<std::string> arguments;  // what follows the command's name
   std::string command_line;            // the whole of it, for the title of the master process

@@ -181,8 +181,8 @@ base::Status Listeners::fill(Address& address, int per_address) {
     // Listening early does no harm where nobody has listened, and another instance notices it.
     if (!*fd || (is_new && ::listen(fd->get(), kBacklog) != 0)) {
       if (is_new) return base::system_error(cannot_listen(address.wanted), errno);
-      base::log_warn("{}: {}; workers share the sockets there are", cannot_listen(address.wanted),
-                     std::strerror(errno));
+      base::log_notice("{}: no socket for each worker ({}), they share what there is",
+                       address_text(address.wanted.listen), std::strerror(errno));
       return {};
     }
     address.sockets.push_back(std::move(fd));
@@ -224,6 +224,14 @@ std::vector<int> Listeners::fds() const {
   std::vector<int> out;
   for (const Address& address : addresses_) {
     for (const SharedFd& socket : address.sockets) out.push_back(socket->get());
+  }
+  return out;
+}
+
+std::vector<std::string> Listeners::addresses_not_in(const Listeners& next) const {
+  std::vector<std::string> out;
+  for (const Address& address : addresses_) {
+    if (next.find(address.wanted.listen) == nullptr) out.push_back(address_text(address.wanted.listen));
   }
   return out;
 }

@@ -53,6 +53,8 @@ class Listeners {
   std::vector<int> retire(const Listeners& next);
 
   std::vector<int> fds() const;
+  // Addresses of ours that `next` does not have.
+  std::vector<std::string> addresses_not_in(const Listeners& next) const;
 
   // The sockets of worker `index` of `workers`. Every socket belongs to a worker; a worker without one of
   // its own shares.

@@ -1,5 +1,6 @@
 #include "master/pid_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -75,15 +76,17 @@ bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
   return true;
 }
 
-void PidFile::wait_until_gone(const std::string& prefix, pid_t pid) {
+bool PidFile::wait_until_gone(const std::string& prefix, pid_t pid, int timeout_ms) {
   const base::UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process && errno == ESRCH) return;
-  if (!process) {
-    wait_until_free(prefix, -1);  // an old kernel, or a sandbox that forbids the call
-    return;
-  }
+  if (!process && errno == ESRCH) return true;
+  // An old kernel, or a sandbox that forbids the call.
+  if (!process) return wait_until_free(prefix, timeout_ms);
   pollfd ended{process.get(), POLLIN, 0};
-  while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+  const std::uint64_t start_us = base::monotonic_now_us();
+  for (;;) {
+    const auto waited_ms = static_cast<int>((base::monotonic_now_us() - start_us) / 1000);
+    const int changed = ::poll(&ended, 1, timeout_ms < 0 ? -1 : std::max(timeout_ms - waited_ms, 0));
+    if (changed >= 0 || errno != EINTR) return changed > 0;
   }
 }
 

@@ -34,8 +34,8 @@ class PidFile {
   // True once nobody holds the file any more; false after `timeout_ms` (negative: waits for ever).
   static bool wait_until_free(const std::string& prefix, int timeout_ms);
 
-  // Returns when process `pid` has ended.
-  static void wait_until_gone(const std::string& prefix, pid_t pid);
+  // True once process `pid` has ended; false after `timeout_ms` (negative: waits for ever).
+  static bool wait_until_gone(const std::string& prefix, pid_t pid, int timeout_ms = -1);
 
   // Locks the file, creating it. kConflict when somebody runs. The lock goes over to a forked master and
   // ends with the last process that has this object.

@@ -69,7 +69,6 @@ std::vector<int> agent_capabilities(const settings::Settings& settings) {
 }
 
 base::Status keep_capabilities(const std::vector<int>& kept) {
-  if (::geteuid() != 0) return {};
   for (cap_value_t capability = 0; capability <= CAP_LAST_CAP; ++capability) {
     if (std::ranges::find(kept, capability) == kept.end())
       ::cap_drop_bound(capability);  // fails when it is not there at all
@@ -84,6 +83,7 @@ base::Status keep_capabilities(const std::vector<int>& kept) {
     ::cap_set_flag(wanted.get(), CAP_PERMITTED, 1, &capability, CAP_SET);
     ::cap_set_flag(wanted.get(), CAP_EFFECTIVE, 1, &capability, CAP_SET);
   }
+  ::cap_reset_ambient();
   if (::cap_set_proc(wanted.get()) != 0) return base::system_error("cannot drop capabilities", errno);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return {};

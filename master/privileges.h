@@ -37,7 +37,7 @@ bool can_access(const Identity& identity, const std::string& path, int mode);
 base::Status become(const Identity& identity);
 // Numbers of capabilities, for the agent of this configuration.
 std::vector<int> agent_capabilities(const settings::Settings& settings);
-// Keeps these capabilities only, in all sets. Does nothing when not root.
+// Keeps these capabilities only, as far as they are there, in all sets, and never gets more.
 base::Status keep_capabilities(const std::vector<int>& kept);
 
 // Raises the limit of open files to `wanted`. The text says what could not be had; none: all well.

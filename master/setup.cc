@@ -54,11 +54,17 @@ base::Result<std::optional<Identity>> wanted_identity(const settings::Settings& 
   return *identity;
 }
 
+bool is_own_name(const std::string& user) {
+  const auto identity = find_identity(user);
+  return identity && identity->uid == ::geteuid();
+}
+
 // An explicit user must work. The default one may be impossible in a folder that is root's alone.
 base::Status settle_identity(Setup& setup) {
   const std::string data = setup.prefix + "/data";
   if (!setup.identity) {
-    if (!setup.settings.nginx_config.user.empty() && ::geteuid() != 0) {
+    const std::string& user = setup.settings.nginx_config.user;
+    if (!user.empty() && ::geteuid() != 0 && !is_own_name(user)) {
       setup.notes.push_back("nginx_config.user is ignored: only root can change to another user");
     }
     return {};

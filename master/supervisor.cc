@@ -109,12 +109,18 @@ void Supervisor::on_ready(Generation& generation) {
   phase_ = Phase::kServing;
   base::log_notice("generation {} serves", generation.number());
   introduce(generation);
+  tell_ready(generation);
   if (is_first) {
     settle_inheritance();
   } else {
     record().end_change(memory::ChangeState::kDone, {}, loop_.clock().wall_ms());
   }
   loop_.at_end_of_turn([this] { bury_empty_generations(); });
+}
+
+void Supervisor::tell_ready(const Generation& generation) {
+  service_notifier_.ready(
+      fmt::format("generation {} serves, {} workers", generation.number(), generation.setup().workers));
 }
 
 void Supervisor::introduce(const Generation& generation) {
@@ -146,6 +152,7 @@ void Supervisor::on_failure(Generation& generation, const std::string& why) {
   }
   base::log_error("reload failed, the old configuration stays in use: {}", why);
   record().end_change(memory::ChangeState::kFailed, why, loop_.clock().wall_ms());
+  if (current_ != nullptr) tell_ready(*current_);
   loop_.at_end_of_turn([this] { bury_empty_generations(); });
 }
 
@@ -164,6 +171,7 @@ void Supervisor::leave(bool gracefully) {
     exit_code_ = 1;
     report_.failed("stopped before it was ready");
   }
+  if (phase_ != Phase::kLeaving) service_notifier_.stopping();
   if (upgrade_) upgrade_->cancel("the old master was told to leave");
   phase_ = Phase::kLeaving;
   if (slot_ != nullptr) slot_->state.store(memory::ChildState::kDraining);

@@ -14,6 +14,7 @@
 #include "master/generation.h"
 #include "master/listeners.h"
 #include "master/pid_file.h"
+#include "master/service_notifier.h"
 #include "master/setup.h"
 #include "master/signals.h"
 #include "master/start_report.h"
@@ -55,6 +56,7 @@ class Supervisor {
   void on_upgrade_failed(const std::string& why);
   memory::MasterRecord& record() { return zones_.status.master(); }
   void reclaim_slots_of_the_dead();
+  void tell_ready(const Generation& generation);
   void introduce(const Generation& generation);
   void settle_inheritance();
   void reopen_logs();
@@ -65,6 +67,7 @@ class Supervisor {
   void bury_empty_generations();
 
   event::Loop loop_;
+  ServiceNotifier service_notifier_{loop_};
   memory::Zones zones_;
   memory::StatusSlot* slot_;  // ours; null when there was none left
   PidFile pid_file_;

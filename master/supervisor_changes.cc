@@ -32,9 +32,11 @@ void Supervisor::reload() {
     return;
   }
   record().begin_change(ChangeKind::kReload, loop_.clock().wall_ms());
+  service_notifier_.reloading();
   if (auto begun = try_reload(); !begun) {
     base::log_error("reload refused, the old configuration stays in use: {}", begun.error().what);
     record().end_change(ChangeState::kFailed, begun.error().what, loop_.clock().wall_ms());
+    tell_ready(*current_);
   }
 }
 
@@ -94,6 +96,7 @@ base::Status Supervisor::try_upgrade() {
     upgrade_.reset();
     return started;
   }
+  service_notifier_.reloading();
   base::log_notice("new master {} starts from {}", upgrade_->pid(), program_.path);
   return {};
 }
@@ -101,6 +104,7 @@ base::Status Supervisor::try_upgrade() {
 void Supervisor::on_upgraded(const std::vector<int>& unused) {
   base::log_notice("new master {} serves, this one leaves", upgrade_->pid());
   record().end_change(ChangeState::kDone, {}, loop_.clock().wall_ms());
+  service_notifier_.hand_over(upgrade_->pid());
   phase_ = Phase::kLeaving;
   if (slot_ != nullptr) slot_->state.store(memory::ChildState::kDraining);
   current_->quit(unused);
@@ -112,6 +116,7 @@ void Supervisor::on_upgrade_failed(const std::string& why) {
   base::log_error("upgrade failed, the old binary stays in use: {}", why);
   record().end_change(ChangeState::kFailed, why, loop_.clock().wall_ms());
   if (auto back = pid_file_.put_back(); !back) base::log_error("{}", back.error().what);
+  if (current_ != nullptr) tell_ready(*current_);
   loop_.at_end_of_turn([this] { bury_empty_generations(); });
 }
 

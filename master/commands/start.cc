@@ -84,6 +84,11 @@ base::Result<Supervisor::Start> prepare(const Invocation& in, Inheritance& inher
   for (const Listeners* each : {&inherited, &*listeners}) {
     (*setup)->notes.insert((*setup)->notes.end(), each->notes().begin(), each->notes().end());
   }
+  if (!replaces_a_master) {
+    for (const std::string& address : inherited.addresses_not_in(*listeners)) {
+      (*setup)->warnings.push_back(address + " was given to us, but is not in config.yaml: nobody serves it");
+    }
+  }
   auto zones = memory::Zones::open(
       zone_plan(**setup), [&](const std::string& name) { return inheritance.take_zone(name).release(); },
       (*setup)->notes);

@@ -3,10 +3,12 @@
 // master still drains after an upgrade, it is meant too.
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 
 #include "master/masters.h"
 #include "master/pid_file.h"
 #include "master/running.h"
+#include "shared/base/clock.h"
 
 namespace apisix::master {
 namespace {
@@ -39,7 +41,19 @@ int run_stop(const Invocation& in) {
 }
 
 int run_quit(const Invocation& in) {
-  return leave(in, masters_of(in.prefix), SIGQUIT);
+  const std::vector<pid_t> masters = masters_of(in.prefix);
+  const int exit_code = leave(in, masters, SIGQUIT);
+  if (!in.has_timeout || exit_code != kExitDone) return exit_code;
+  const std::uint64_t begun_us = base::monotonic_now_us();
+  for (const pid_t pid : masters) {
+    const std::uint64_t waited_ms = (base::monotonic_now_us() - begun_us) / 1000;
+    const std::uint64_t left_ms = in.timeout_ms > waited_ms ? in.timeout_ms - waited_ms : 0;
+    if (PidFile::wait_until_gone(in.prefix, pid, static_cast<int>(left_ms))) continue;
+    std::fprintf(stderr, "apisix: not drained within %llu s: stopping\n",
+                 static_cast<unsigned long long>(in.timeout_ms / 1000));
+    return run_stop(in);
+  }
+  return kExitDone;
 }
 
 }  // namespace apisix::master
