@@ -206,7 +206,7 @@ TEST(WantedListeners, DefaultsAreThoseOfApisix) {
   std::vector<std::string> texts;
   for (const auto& item : wanted_listeners(settings::Settings{})) texts.push_back(address_text(item.listen));
   EXPECT_EQ(texts, (std::vector<std::string>{"0.0.0.0:9080", "[::]:9080", "0.0.0.0:9443", "[::]:9443",
-                                             "0.0.0.0:9180", "127.0.0.1:9090"}));
+                                             "0.0.0.0:9180", "127.0.0.1:9090", "127.0.0.1:9091"}));
 }
 
 }  // namespace
