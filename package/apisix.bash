@@ -12,13 +12,13 @@ _apisix() {
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
-    --timeout | --interval) return ;;
+    --timeout) return ;;
   esac
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     [[ $word = -* ]] || { action=$word && break; }
   done
   if [[ $current = -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W '--config --prefix --foreground --timeout --json --interval --verbose --help' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W '--config --prefix --foreground --timeout --json --verbose --help' -- "$current")
   elif [[ -z $action ]]; then
     # The program itself knows what it can do: "name: what it is for" at the beginning of a line.
     actions=$("${COMP_WORDS[0]}" help 2>/dev/null | sed -n 's/^\([a-z_]*\): .*/\1/p')
