@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <unistd.h>
 
@@ -14,6 +15,11 @@ struct Room {
   std::size_t bytes = 0;
 };
 Room room;
+
+std::vector<char*>& kept_variables() {
+  static auto* const kept = new std::vector<char*>();
+  return *kept;
+}
 
 // The end of the text when it continues the area without a gap, else the old end.
 char* extended(char* end, char* text) {
@@ -28,8 +34,10 @@ void keep_room_for_process_title(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) end = extended(end, argv[i]);
   for (char** variable = environ; *variable != nullptr; ++variable) {
     end = extended(end, *variable);
-    // Never freed: the environment lives as long as the process.
+    // Never freed: the environment lives as long as the process. Kept here too, because a variable that is
+    // unset later is nobody's otherwise.
     *variable = ::strdup(*variable);
+    kept_variables().push_back(*variable);
   }
   room = {argv[0], static_cast<std::size_t>(end - argv[0])};
 }

@@ -39,6 +39,8 @@ def test_what_requests_leave_behind(gateway, upstream):
     route(gateway, upstream, hosts=["a.test"])
     for _ in range(3):
         assert gateway.request("/x", "POST", body="hello", headers={"Host": "a.test"}).status == 200
+    # A request is counted when it is over, which its client may hear of first.
+    wait_until(lambda: value(metrics(gateway), "apisix_http_status", code="200") == 3, "three counted requests")
     text = metrics(gateway)
     labels = {"route": "1", "service": "", "consumer": "", "node": "127.0.0.1", "request_type": "traditional_http",
               "request_llm_model": "", "llm_model": ""}
@@ -61,6 +63,7 @@ def test_names_and_consumers_and_answers_of_the_gateway(gateway, upstream):
                               "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
     gateway.request("/x", headers={"apikey": "k"})
     gateway.request("/x")
+    wait_until(lambda: value(metrics(gateway), "apisix_http_status", code="401") == 1, "the refused request")
     text = metrics(gateway)
     assert value(text, "apisix_http_status", code="200", route="first", consumer="jack") == 1
     assert value(text, "apisix_http_status", code="401", route="first", node="", response_source="apisix") == 1
@@ -70,6 +73,7 @@ def test_disabled_labels_are_empty(gateway, upstream):
     gateway.put("/plugin_metadata/prometheus", {"disabled_labels": {"http_status": ["node", "matched_uri"]}})
     route(gateway, upstream)
     gateway.request("/x")
+    wait_until(lambda: value(metrics(gateway), "apisix_http_status", code="200") == 1, "a counted request")
     text = metrics(gateway)
     assert value(text, "apisix_http_status", code="200", node="", matched_uri="") == 1
     assert value(text, "apisix_bandwidth", type="egress", node="127.0.0.1") > 0
