@@ -242,7 +242,7 @@ def test_foreground_stays_until_it_is_told_to_end(make_gateway):
     gateway = make_gateway(start=False)
     with subprocess.Popen([BINARY, "start", "--foreground", "-p", gateway.prefix],
                           env=gateway.environment()) as process:
-        wait_until(gateway.agent_pids, "the agent to run")
+        gateway.wait_for_log("generation 1 serves")
         assert gateway.pid == process.pid
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
