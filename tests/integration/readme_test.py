@@ -5,18 +5,23 @@ after it while a quote or a backslash is open), the lines below are what it prin
 anything within a line, and alone in a line for any number of lines. The blocks of a page run in order in one shell, against a
 gateway started as ./dev run starts it, only on free ports and in a folder of its own.
 """
+import contextlib
+import os
 import re
-import socket
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from gateway import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "build/release/apisix"
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
          if "```console\n" in page.read_text(encoding="utf-8")]
 MARK = "=-=-= example "
+PAGE_S = 120  # for all examples of a page
 
 
 def examples(text):
@@ -50,12 +55,6 @@ def matches(expected, printed):
     return re.fullmatch(pattern, printed if printed.endswith("\n") or not printed else printed + "\n") is not None
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def ports():
     """The documented ports and the ones that stand for them here."""
@@ -83,6 +82,9 @@ deployment:
     subprocess.run([*command, "start"], check=True, timeout=60)
     yield prefix
     subprocess.run([*command, "stop"], check=False, timeout=60)
+    for pid_file in tmp_path.rglob("logs/*.pid"):  # of a page that broke off before it stopped its own
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(pid_file.read_text()), signal.SIGTERM)
 
 
 def merged(config, overlay):
@@ -114,6 +116,18 @@ def script_of(found, replace):
     return "\n".join(lines)
 
 
+def run_page(script, environment):
+    """What the shell printed. A page that does not end is ended, with all that it started, and fails with its last words."""
+    shell = subprocess.Popen(["bash", script], stdin=subprocess.DEVNULL, env=environment, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        return shell.communicate(timeout=PAGE_S)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGKILL)
+        printed = shell.communicate()[0]
+        pytest.fail(f"not done after {PAGE_S} s; it printed:\n{printed}")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_print_what_the_page_says(page, gateway, ports, tmp_path):
     found = examples(page.read_text(encoding="utf-8"))
@@ -128,9 +142,7 @@ def test_examples_print_what_the_page_says(page, gateway, ports, tmp_path):
                    "LC_ALL": "C.UTF-8"}
     script = tmp_path / "page.sh"
     script.write_text(script_of(found, replace), encoding="utf-8")
-    done = subprocess.run(["bash", script], stdin=subprocess.DEVNULL, env=environment, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=120, check=False)
-    printed = re.split(rf"{MARK}\d+\n", done.stdout)[1:]
+    printed = re.split(rf"{MARK}\d+\n", run_page(script, environment))[1:]
     wrong = [f"$ {command}\n  the page says:\n{expected}  printed:\n{output}"
              for (command, expected), output in zip(found, printed, strict=True)
              if not matches(replace(expected), output)]
