@@ -21,8 +21,8 @@ SINGLE_CHANGES = {"apisix": 200, "nginx": 20}
 class Probe:
     """One keepalive connection to the proxy that says which upstream answers now."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, path):
+        self.port, self.path = port, path
         self.connect()
 
     def connect(self):
@@ -38,7 +38,7 @@ class Probe:
         """The port of the upstream. A closed connection (a worker that drains) is opened again."""
         for _ in range(2):
             try:
-                self.socket.sendall(b"GET /bytes/64 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                self.socket.sendall(f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
                 status, headers, _ = gateways.read_answer(self.file)
                 if status != 200:
                     raise RuntimeError(f"the probe was answered with {status}")
@@ -86,7 +86,7 @@ def probe_each_worker(server, workers):
     """[(pid of the worker, Probe)], one for each of that many workers."""
     kept, spare = {}, []
     for _ in range(2000):
-        probe = Probe(server.port)
+        probe = Probe(server.port, server.asked)
         probe.ask()
         inode = owners(server.port).get(probe.local_port)
         owner = next((pid for pid in measure.process_tree(server.pid) if inode in sockets_of(pid)), None)
@@ -108,7 +108,7 @@ def apply_change(server, port):
     if server.name == "apisix":
         server.put("upstreams/1", server.upstream_object(port))
     else:
-        server.change_upstream(port, 1)
+        server.change_upstream(port, server.routes)
 
 
 def visible_ms(server, probes, port):
@@ -132,7 +132,7 @@ def percentile(values, p):
 
 def measure_visibility(server, upstream, chosen, workers):
     probes = probe_each_worker(server, workers)
-    load = measure.start_wrk(f"http://127.0.0.1:{server.port}/bytes/64", chosen.load_cpu, 120, 8)
+    load = measure.start_wrk(f"http://127.0.0.1:{server.port}{server.asked}", chosen.load_cpu, 120, 8)
     try:
         time.sleep(0.5)
         accepted, seen = [], []
@@ -176,7 +176,7 @@ def measure_disturbance(server, upstream, chosen):
         changer = Changer(server, upstream) if changes_now else None
         if changer:
             changer.start()
-        result = measure.measured_round(server.pid, f"http://127.0.0.1:{server.port}/bytes/64", chosen.load_cpu,
+        result = measure.measured_round(server.pid, f"http://127.0.0.1:{server.port}{server.asked}", chosen.load_cpu,
                                         seconds=chosen.seconds, connections=8)
         if changer:
             changer.done.set()
@@ -192,11 +192,13 @@ def measure_disturbance(server, upstream, chosen):
     return {"quiet": quiet, "changing": changing, "changes_per_second": per_second}
 
 
-def run(chosen, make):
-    """The scenario `changes` for apisix and nginx (haproxy has no counterpart that keeps the file in step)."""
+def run(chosen, make, routes):
+    """The scenario `changes` beside so many routes, for apisix and nginx (haproxy has no counterpart that keeps the
+    file in step)."""
     kept = {}
     workers = min(2, len(os.sched_getaffinity(0)))
-    print(f"\nchanges: upstream moved while 8 connections ask for 64 bytes, {workers} workers")
+    print(f"\nchanges: upstream moved while 8 connections ask for 64 bytes, {workers} workers, "
+          f"{routes} routes")
     for name in chosen.gateways.split(","):
         if name not in SINGLE_CHANGES:
             continue
@@ -205,7 +207,8 @@ def run(chosen, make):
             upstream, server = gateways.Upstream(folder), make(name, folder, chosen)
             try:
                 upstream.start(chosen.load_cpu)
-                server.start(upstream, 1, chosen.gateway_cpu, workers)
+                server.start(upstream, routes, chosen.gateway_cpu, workers)
+                server.routes, server.asked = routes, "/r/0" if routes > 1 else "/bytes/64"
                 free_affinity(server.pid)
                 kept[name] = measure_visibility(server, upstream, chosen, workers)
                 if name == "apisix":

@@ -187,9 +187,10 @@ class Apisix(Server):
         self.binary = Path(binary or ROOT / "build/release/apisix")
         self.store = store
         self.etcd = Etcd(folder) if store == "etcd" else None
+        self.exports_metrics = False  # on metrics_port
 
     def start(self, upstream, routes, cpu, workers=1):
-        self.port, self.admin_port = free_ports(2)
+        self.port, self.admin_port, self.metrics_port = free_ports(3)
         self.key = secrets.token_hex(16)
         if self.etcd:
             self.etcd.start()
@@ -224,7 +225,10 @@ nginx_config:
     keepalive_timeout: 3600s
 plugin_attr:
   prometheus:
-    enable_export_server: false
+    enable_export_server: {str(self.exports_metrics).lower()}
+    export_addr:
+      ip: 127.0.0.1
+      port: {self.metrics_port}
 """)
         os.chmod(self.folder, 0o755)
         self.launch_with_store(cpu)
@@ -285,11 +289,11 @@ plugin_attr:
                     if status not in (200, 201):
                         raise RuntimeError(f"PUT {path}: {status} {body[:300]!r}")
 
-    def wait_until_routed(self, path):
-        """Every worker needs to know the last route: ask on new connections until many in a row say so."""
+    def wait_until_routed(self, path, answers=20):
+        """Every worker needs to know the last route: ask on new connections until that many in a row say so."""
         deadline = time.monotonic() + START_TIMEOUT_S
         good = 0
-        while good < 20:
+        while good < answers:
             with socket.create_connection(("127.0.0.1", self.port)) as connection:
                 connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
                 status = read_answer(connection.makefile("rb"))[0]
