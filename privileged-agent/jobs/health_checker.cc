@@ -126,6 +126,8 @@ void HealthChecker::reconcile() {
     schedule_first(*target);
   }
   remove_strangers();
+  // Those that were under way may be gone, or more may be allowed.
+  begin_waiting();
 }
 
 // What an agent before this one left behind.
@@ -220,7 +222,11 @@ void HealthChecker::on_outcome(Target& target, const ProbeOutcome& outcome) {
       break;
   }
   schedule(target);
-  while (!waiting_.empty() && under_way_ < active.concurrency) {
+  begin_waiting();
+}
+
+void HealthChecker::begin_waiting() {
+  while (!waiting_.empty() && under_way_ < plan_.checks.active.concurrency) {
     const Key key = std::move(waiting_.front());
     waiting_.pop_front();
     const auto found = targets_.find(key);

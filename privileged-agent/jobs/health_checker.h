@@ -60,6 +60,7 @@ class HealthChecker {
   void schedule(Target& target);
   std::uint64_t interval_of(const Target& target) const;
   void begin(Target& target);
+  void begin_waiting();
   void on_outcome(Target& target, const ProbeOutcome& outcome);
   void report(Target& target, memory::HealthEvent event, std::uint8_t limit);
   bool is_usable(const Target& target) const;
