@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import websockets
 
-from gateway import BINARY, PATIENCE_S, children_of, is_alive, process_title, wait_until
+from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, process_title, wait_until
 from raw import RawUpstream
 
 FULL = bool(os.environ.get("LIFECYCLE_FULL"))
@@ -29,13 +29,25 @@ KILLING_S = 60 if FULL else 6
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
 
 
-def answer_fast(peer):
-    """Requests without a body, as fast as Python can."""
-    while True:
-        got = peer.socket.recv(65536)
-        if not got:
-            return
-        peer.send(ANSWER * got.count(b"\r\n\r\n"))
+class Answering:
+    """Answers requests without a body as fast as Python can, and counts them."""
+
+    def __init__(self):
+        self._counts = []  # one per connection, so that no thread waits for another
+        self._upstream = RawUpstream(self._answer)
+        self.port, self.close = self._upstream.port, self._upstream.close
+
+    def _answer(self, peer):
+        self._counts.append(0)
+        mine = len(self._counts) - 1
+        while got := peer.socket.recv(65536):
+            requests = got.count(b"\r\n\r\n")
+            self._counts[mine] += requests
+            peer.send(ANSWER * requests)
+
+    @property
+    def requests(self):
+        return sum(self._counts)
 
 
 @dataclass
@@ -111,9 +123,9 @@ class Echo:
 
 
 @pytest.fixture
-def upstream_port():
-    upstream = RawUpstream(answer_fast)
-    yield upstream.port
+def answering():
+    upstream = Answering()
+    yield upstream
     upstream.close()
 
 
@@ -142,7 +154,7 @@ def websocket_port():
 
 
 @pytest.fixture
-def loaded(make_gateway, tmp_path, upstream_port, websocket_port):
+def loaded(make_gateway, tmp_path, answering, websocket_port):
     """A gateway of two workers at a path of its own, with a fast route and a WebSocket."""
     binary = tmp_path / "apisix"
     shutil.copy(BINARY, binary)
@@ -151,7 +163,7 @@ def loaded(make_gateway, tmp_path, upstream_port, websocket_port):
     def nodes(port):
         return {"type": "roundrobin", "nodes": {f"127.0.0.1:{port}": 1}}
 
-    gateway.put("/routes/1", {"uri": "/*", "upstream": nodes(upstream_port)})
+    gateway.put("/routes/1", {"uri": "/*", "upstream": nodes(answering.port)})
     gateway.put("/routes/2", {"uri": "/ws", "enable_websocket": True, "upstream": nodes(websocket_port)})
     wait_until(lambda: all(gateway.request("/").status == 200 for _ in range(8)), "every worker to know the routes")
     wait_until(lambda: all(gateway.request("/ws").status == 426 for _ in range(8)), "the WebSocket's route")
@@ -236,11 +248,29 @@ def test_idle_clients_are_told_and_served(loaded):
     assert announced == 8
 
 
+def metric(gateway, name):
+    """The sum over all labels."""
+    text = http_request(gateway.metrics_port, path="/apisix/prometheus/metrics").text
+    return sum(float(n) for n in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.M))
+
+
 @pytest.mark.expects_damage
-def test_killing_somebody_every_second_costs_only_their_own_requests(loaded):
+def test_killing_somebody_every_second_costs_only_their_own_requests(loaded, answering):
+    connections, budget = 8, 1_000_000_000
+    # Two deaths' worth of requests that are never given back would be refused.
+    loaded.put("/routes/1", {"uri": "/*", "plugins": {
+        "prometheus": {},
+        "limit-count": {"count": budget, "time_window": 86400, "key": "host"},
+        "limit-conn": {"conn": 2 * connections, "burst": 1, "default_conn_delay": 0.1, "key": "remote_addr"},
+    }, "upstream": {"type": "roundrobin", "nodes": {f"127.0.0.1:{answering.port}": 1}}})
+    wait_until(lambda: all(loaded.request("/").header("X-RateLimit-Limit") for _ in range(8)), "every worker to count")
+
+    def consumed():
+        return budget - int(loaded.request("/").header("X-RateLimit-Remaining"))
+
     master = loaded.pid
     before, memory = descriptors(master), private_kib(master)
-    connections = 8
+    counted, answered, logged = consumed(), answering.requests, metric(loaded, "apisix_http_status")
     load = Load(loaded.port, connections)
     ends, killed = time.monotonic() + KILLING_S, {"worker": 0, "agent": 0}
     while time.monotonic() < ends:
@@ -260,9 +290,22 @@ def test_killing_somebody_every_second_costs_only_their_own_requests(loaded):
     print(f"killed {killed}: {count.text}")
     assert killed["worker"] and killed["agent"]
     # At most the connections of the killed worker break, each once.
-    assert count.failures <= killed["worker"] * connections, count.text
+    lost_max = killed["worker"] * connections
+    assert count.failures <= lost_max, count.text
     assert count.requests > 100 * killed["worker"]
     wait_until(lambda: len(children_of(master)) == 3, "two workers and an agent")
+    # Every request is accounted for, by the upstream, the limit and the metrics; the load's last ones broke off.
+    counted, answered = consumed() - counted, answering.requests - answered
+    wait_until(lambda: metric(loaded, "apisix_http_status") - logged >= count.requests - lost_max, "the agent's metrics")
+    logged = metric(loaded, "apisix_http_status") - logged
+    print(f"requests: answered {count.requests}, lost {count.failures}; of the upstream {answered}, of the limit {counted}, "
+          f"of the metrics {logged:.0f}")
+    slack = lost_max + connections + 2
+    others = sum(killed.values())  # that this test asked
+    assert count.requests <= answered <= count.requests + others + slack
+    assert answered <= counted <= answered + slack
+    assert answered - slack <= logged <= answered + slack
+    # Nothing leaks.
     assert loaded.pid == master
     assert descriptors(master) == before
     assert private_kib(master) < memory + 1024
