@@ -1,7 +1,7 @@
 # bash completion of apisix(8). Needs no helper functions of bash-completion.
 _apisix() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local actions word action=''
+  local actions at action=''
   COMPREPLY=()
   case $previous in
     -p | --prefix)
@@ -14,8 +14,12 @@ _apisix() {
       ;;
     --timeout) return ;;
   esac
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    [[ $word = -* ]] || { action=$word && break; }
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    case ${COMP_WORDS[at]} in
+      -p | --prefix | -c | --config | --timeout) ((++at)) ;; # and its value
+      -*) ;;
+      *) action=${COMP_WORDS[at]} && break ;;
+    esac
   done
   if [[ $current = -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W '--config --prefix --foreground --timeout --json --verbose --help' -- "$current")
