@@ -1,7 +1,8 @@
 // The server behind the gateways of bench/load/compare: one thread, epoll, keepalive, as little work as
 // possible.
-//   upstream PORT...   answers on 127.0.0.1 at each PORT until it is killed
-// GET /bytes/N answers N bytes; any other path answers 64. The header X-Upstream is the port that was asked.
+//   upstream PORT...   answers at each PORT, on every address of this machine, until it is killed
+// GET /bytes/N answers N bytes; any other path answers 64. The header X-Upstream is the port that was asked,
+// X-Answered how many requests and X-Accepted how many connections there were so far.
 // It reads only requests without a body: it is a measuring device, not a server.
 #include <csignal>
 #include <cstdio>
@@ -38,6 +39,9 @@ struct Connection {
   std::exit(1);
 }
 
+std::size_t answered = 0;
+std::size_t accepted = 0;
+
 const std::string& body_of(std::size_t bytes) {
   static std::unordered_map<std::size_t, std::string> bodies;
   std::string& body = bodies[bytes];
@@ -59,11 +63,12 @@ bool asks_to_close(std::string_view head) {
 
 void answer(Connection& connection, std::string_view head) {
   const std::string& body = body_of(bytes_of(head));
-  char text[160];
+  ++answered;
+  char text[240];
   const int size = std::snprintf(text, sizeof text,
                                  "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-                                 "X-Upstream: %d\r\n\r\n",
-                                 body.size(), connection.port);
+                                 "X-Upstream: %d\r\nX-Answered: %zu\r\nX-Accepted: %zu\r\n\r\n",
+                                 body.size(), connection.port, answered, accepted);
   connection.out.append(text, static_cast<std::size_t>(size)).append(body);
   connection.closes = connection.closes || asks_to_close(head);
 }
@@ -109,6 +114,7 @@ void accept_all(int epoll, const Connection& listener) {
   for (;;) {
     const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
+    ++accepted;
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto* connection = new Connection;
@@ -126,7 +132,7 @@ int listen_at(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
   if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) die("bind");
   if (::listen(fd, 4096) != 0) die("listen");
   return fd;
