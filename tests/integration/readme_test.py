@@ -71,6 +71,14 @@ def gateway(tmp_path, ports):
 apisix:
   node_listen: {ports[9080]}
   enable_control: false
+  ssl:
+    listen:
+      - port: {ports[9443]}
+plugin_attr:
+  prometheus:
+    export_addr:
+      ip: 127.0.0.1
+      port: {ports[9091]}
 deployment:
   admin:
     admin_listen:
