@@ -242,6 +242,24 @@ def test_https_check_believes_whom_it_is_told_to(make_gateway, nodes, https_node
         gateway.wait_for_log("[healthcheck] failed SSL handshake with 'nodes.test(127.0.0.1:")
 
 
+@pytest.mark.gateway(workers=2)
+def test_what_clients_meet_turns_a_node_and_a_probe_brings_it_back(gateway, nodes):
+    """Passive checks: what one worker's client met keeps the others' away."""
+    checks = {"active": {"http_path": "/health", "healthy": {"interval": 100, "successes": 1}, "unhealthy": {"interval": 1}},
+              "passive": {"unhealthy": {"http_statuses": [500], "http_failures": 3}}}
+    put_upstream(gateway, nodes.named(1, 2), checks=checks)
+    sick = nodes.node(2)
+    nodes.behaviour[sick], nodes.traffic[sick] = 503, 500
+    wait_until(lambda: gateway.request("/traffic").status and turns(gateway, "unhealthy") == 1, "three bad answers")
+    assert gateway.log().count("unhealthy HTTP increment") == 3
+    assert {gateway.request("/traffic").status for _ in range(12)} == {200}
+    wait_until(lambda: nodes.count(2) >= 2, "it to be probed at the interval of the unhealthy")
+    assert turns(gateway, "healthy") == 0
+    nodes.behaviour[sick] = nodes.traffic[sick] = 200
+    wait_until(lambda: turns(gateway, "healthy") == 1, "a probe that succeeds")
+    wait_until(lambda: answering(gateway) == {nodes.node(1), sick}, "traffic on it again")
+
+
 @pytest.mark.expects_damage
 def test_the_next_agent_goes_on_with_what_the_last_one_knew(gateway, nodes):
     put_upstream(gateway, nodes.named(1, 2))

@@ -158,7 +158,8 @@ def loaded(make_gateway, tmp_path, answering, websocket_port):
     """A gateway of two workers at a path of its own, with a fast route and a WebSocket."""
     binary = tmp_path / "apisix"
     shutil.copy(BINARY, binary)
-    gateway = make_gateway(binary=binary, workers=2)
+    # The WebSocket stays with its first worker, however long all of this takes.
+    gateway = make_gateway(binary=binary, workers=2, config={"nginx_config": {"worker_shutdown_timeout": "1h"}})
 
     def nodes(port):
         return {"type": "roundrobin", "nodes": {f"127.0.0.1:{port}": 1}}

@@ -206,3 +206,32 @@ def test_sockets_that_nobody_wants_are_left_alone(service, notifications):
     late = socket.create_connection(("127.0.0.1", extra.getsockname()[1]))  # still connectable
     late.close()
     extra.close()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="needs systemd-socket-activate")
+def test_systemd_socket_activate_starts_it_with_the_first_client(make_gateway):
+    """systemd's own program, not our idea of it."""
+    gateway = make_gateway(start=False)
+    process = subprocess.Popen(
+        ["systemd-socket-activate", f"--listen=127.0.0.1:{gateway.port}", gateway.binary, "start", "--foreground", "-p",
+         gateway.prefix], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        # Its port is not probed: that would be a first client, who is accepted and left.
+        wait_until(lambda: is_open(gateway.port) or process.poll() is not None, "the socket")
+        assert gateway.pid is None
+        assert http_request(gateway.port).status == 404
+        assert gateway.pid == process.pid
+        gateway.reload()
+        assert http_request(gateway.port).status == 404
+    finally:
+        process.terminate()
+        said = process.communicate(timeout=PATIENCE_S)[1]
+    assert "Listening on 127.0.0.1" in said and "is not in config.yaml" not in said
+    assert process.returncode == 0
+
+
+def is_open(port):
+    """Whether somebody listens there, without connecting."""
+    wanted = f"0100007F:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        return any(line.split()[1] == wanted and line.split()[3] == "0A" for line in file)

@@ -27,6 +27,7 @@ class Nodes:
 
     def __init__(self, certificate=None):
         self.behaviour = collections.defaultdict(lambda: 200)  # address -> status of its probes, or HANGS
+        self.traffic = collections.defaultdict(lambda: 200)  # address -> status of everything else
         self.probes = collections.defaultdict(list)  # address -> [Probe]
         self.open = collections.Counter()  # address -> connections now
         self.open_max = 0  # of all, at any time
@@ -82,7 +83,7 @@ class Nodes:
             await reader.read()  # until the other side gives up
             return False
         text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        status, body = 200, address.encode()
+        status, body = self.traffic[address], address.encode()
         if "/health" in text.partition("\r\n")[0]:
             status, body = self.behaviour[address], b""
             self.probes[address].append(Probe(time.monotonic(), text))
