@@ -78,7 +78,12 @@ base::Result<Socket> start_connect(const sockaddr_storage& address, socklen_t le
   if (address.ss_family != AF_UNIX) ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), length) != 0 &&
       errno != EINPROGRESS) {
-    return base::system_error("cannot connect to " + to_text(address), errno);
+    const int why = errno;
+    auto failure = base::system_error("cannot connect to " + to_text(address), why);
+    // No local port or no memory is ours, everything else is about the way to the other side.
+    const bool is_ours = why == EADDRNOTAVAIL || why == EAGAIN || why == ENOBUFS || why == ENOMEM;
+    if (!is_ours) failure.error().source = base::ErrorSource::kUpstream;
+    return failure;
   }
   return socket;
 }

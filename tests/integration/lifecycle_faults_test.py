@@ -248,11 +248,20 @@ def test_logs_to_standard_streams_work_after_privileges_are_dropped(make_gateway
 
 # ---- descriptors
 
-def test_no_descriptors_left_is_said_and_passes(make_gateway, upstream, tmp_path):
-    limited = tmp_path / "apisix"
-    limited.write_text(f'#!/bin/sh\nulimit -n 60\nexec {BINARY} "$@"\n')
-    limited.chmod(0o755)
-    gateway = make_gateway(binary=limited)
+@pytest.fixture
+def make_limited(make_gateway, tmp_path):
+    """A gateway whose processes may open few files."""
+    def make(open_files):
+        binary = tmp_path / "apisix"
+        binary.write_text(f'#!/bin/sh\nulimit -n {open_files}\nexec {BINARY} "$@"\n')
+        binary.chmod(0o755)
+        return make_gateway(binary=binary)
+
+    return make
+
+
+def test_no_descriptors_left_is_said_and_passes(make_limited, upstream):
+    gateway = make_limited(60)
     assert "open files are limited to 60 although nginx_config.worker_rlimit_nofile is 20480" in gateway.said
     route_to(gateway, upstream)
     (worker,) = gateway.worker_pids()
@@ -267,6 +276,25 @@ def test_no_descriptors_left_is_said_and_passes(make_gateway, upstream, tmp_path
         client.close()
     assert late.read_response().status == 200, "it had to wait, no more"
     assert gateway.worker_pids() == [worker]
+
+
+def test_no_descriptor_for_an_upstream_is_said_and_passes(make_limited, upstream):
+    """The client has its connection; the one to the upstream cannot be opened."""
+    gateway = make_limited(60)
+    upstream.answer = lambda request: (200, {"Connection": "close"}, b"")  # nothing to use again
+    checks = {"active": {}, "passive": {"unhealthy": {"tcp_failures": 1, "http_failures": 1}}}
+    gateway.put("/routes/1", {"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}, "checks": checks}})
+    wait_until(lambda: gateway.request("/").status == 200, "the route")
+    keeps = Client(gateway.port)
+    assert keeps.ask("GET /first HTTP/1.1\r\nHost: a.test\r\n\r\n").status == 200
+    crowd = [Client(gateway.port) for _ in range(60)]
+    gateway.wait_for_log("accept4() failed: Too many open files")
+    assert keeps.ask("GET /second HTTP/1.1\r\nHost: a.test\r\n\r\n").status == 502
+    gateway.wait_for_log(f"cannot make a socket: Too many open files, upstream: {upstream.node}, client: 127.0.0.1")
+    assert "[healthcheck]" not in gateway.log().replace("create new checker", ""), "it is not the node that failed"
+    for client in crowd:
+        client.close()
+    wait_until(lambda: keeps.ask("GET /third HTTP/1.1\r\nHost: a.test\r\n\r\n").status == 200, "descriptors again")
 
 
 @pytest.mark.gateway(config={"nginx_config": {"event": {"worker_connections": 20}}})

@@ -60,6 +60,7 @@ class Forward final : public upstream::Connection::User {
  private:
   // Why an attempt ended without an answer.
   enum class Failure : std::uint8_t {
+    kNoSocket,  // the gateway has none left: says nothing about the node
     kConnect,
     kConnectTimeout,
     kSend,

@@ -146,8 +146,10 @@ void Forward::connect_node() {
   set_state(State::kConnecting);
   auto connecting = services_.pool.connect(endpoint_, *this);
   if (!connecting) {
-    base::log_error("{}, client: {}", connecting.error().what, stream_.request().remote_addr());
-    return on_attempt_failed(Failure::kConnect);
+    base::log_error("{}, upstream: {}, client: {}", connecting.error().what, node_text(),
+                    stream_.request().remote_addr());
+    const bool is_ours = connecting.error().source == base::ErrorSource::kGateway;
+    return on_attempt_failed(is_ours ? Failure::kNoSocket : Failure::kConnect);
   }
   connection_ = *connecting;
   connection_->timer().set_after_ms(timeouts_.connect_ms);
@@ -207,7 +209,7 @@ void Forward::on_attempt_failed(Failure failure) {
   const bool again = may_retry(failure);
   if (again && stale) return connect_node();  // does not count as a try, as in nginx
   const bool retried = again && retries_left_ > 0;
-  tell_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
+  if (failure != Failure::kNoSocket) tell_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
   tell_balancer(/*failed=*/true);
   std::uint16_t no_node = 0;
   if (retried) {
