@@ -110,6 +110,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                               .channel = std::move(channel),
                               .zones = birth.zones,
                               .slot = slot,
+                              .workers = setup.workers,
                               .generation = birth.generation,
                               .prefix = setup.prefix,
                               .config_path = setup.config_path,

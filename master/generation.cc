@@ -97,6 +97,9 @@ void Generation::on_message(Member& member, const channel::Message& message) {
     case MessageKind::kFailed:
       member.child->failure = message.text;
       break;
+    case MessageKind::kReloadPlugins:
+      tell_others(member, MessageKind::kReloadPlugins);
+      break;
     case MessageKind::kQuit:
     case MessageKind::kStop:
     case MessageKind::kReopenLogs:

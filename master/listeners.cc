@@ -111,6 +111,11 @@ void refuse_new(int fd) {
   }
 }
 
+// Served by the agent, one socket for each address.
+bool is_of_agent(Purpose purpose) {
+  return purpose == Purpose::kMetrics || purpose == Purpose::kStatus;
+}
+
 bool may_be_left_out(const settings::Listen& listen, int error_number) {
   return listen.ip == "::" && (error_number == EAFNOSUPPORT || error_number == EADDRNOTAVAIL);
 }
@@ -164,7 +169,7 @@ base::Result<Listeners> Listeners::open(const std::vector<WantedListener>& wante
           fmt::format("{} ({}) is left out: this machine has no IPv6", address_text(item.listen), item.key));
       continue;
     }
-    const int wanted_sockets = item.purpose == Purpose::kMetrics ? 1 : per_address;
+    const int wanted_sockets = is_of_agent(item.purpose) ? 1 : per_address;
     if (auto filled = fill(opened, wanted_sockets); !filled) return std::unexpected(filled.error());
     out.addresses_.push_back(std::move(opened));
   }
@@ -266,7 +271,7 @@ base::Result<Listeners> open_listeners(const Setup& setup, const Listeners& prev
 std::vector<channel::ListenSocket> Listeners::share_of(int index, int workers) const {
   std::vector<channel::ListenSocket> out;
   for (const Address& address : addresses_) {
-    if (address.wanted.purpose == Purpose::kMetrics) continue;  // the agent's
+    if (is_of_agent(address.wanted.purpose)) continue;
     const int count = static_cast<int>(address.sockets.size());
     const auto add = [&](int i) {
       out.push_back({address.sockets[i]->get(), address.wanted.purpose, address_text(address.wanted.listen),
@@ -298,7 +303,7 @@ std::vector<channel::ListenSocket> Listeners::spares_of(int index, int workers) 
 std::vector<channel::ListenSocket> Listeners::share_of_agent() const {
   std::vector<channel::ListenSocket> out;
   for (const Address& address : addresses_) {
-    if (address.wanted.purpose != Purpose::kMetrics) continue;
+    if (!is_of_agent(address.wanted.purpose)) continue;
     for (const SharedFd& socket : address.sockets) {
       out.push_back({socket->get(), address.wanted.purpose, address_text(address.wanted.listen),
                      address.wanted.listen});

@@ -9,6 +9,8 @@
 #include "privileged-agent/jobs/health_prober.h"
 #include "privileged-agent/jobs/metrics_endpoint.h"
 #include "privileged-agent/jobs/snapshot.h"
+#include "privileged-agent/jobs/status_endpoint.h"
+#include "privileged-agent/jobs/store_metrics.h"
 #include "shared/base/log.h"
 #include "shared/base/random.h"
 #include "shared/event/loop.h"
@@ -29,7 +31,10 @@ std::size_t open_files_max() {
 class Agent {
  public:
   explicit Agent(channel::AgentContext&& context)
-      : context_(std::move(context)), channel_(std::move(context_.channel)), metrics_(loop_, context_) {}
+      : context_(std::move(context)),
+        channel_(std::move(context_.channel)),
+        metrics_(loop_, context_),
+        status_(loop_, context_) {}
 
   int run() {
     channel_.start(
@@ -52,9 +57,11 @@ class Agent {
         break;
       case channel::MessageKind::kServe:
         metrics_.serve();
+        status_.serve();
         break;
       case channel::MessageKind::kCover:
       case channel::MessageKind::kUncover:
+      case channel::MessageKind::kReloadPlugins:
         break;  // it has no clients
       case channel::MessageKind::kReady:
       case channel::MessageKind::kFailed:
@@ -70,6 +77,7 @@ class Agent {
     }
     store_ = std::move(*store);
     snapshot_ = Snapshot::start(loop_, *store_, context_.settings, context_.prefix);
+    store_metrics_ = StoreMetrics::start(loop_, *store_, context_);
     if (context_.settings.apisix.disable_upstream_healthcheck) {
       base::log_info("healthchecker won't be created: disabled upstream healthcheck");
     } else {
@@ -99,10 +107,12 @@ class Agent {
   channel::AgentContext context_;
   channel::ChildEnd channel_;
   MetricsEndpoint metrics_;
+  StatusEndpoint status_;
   base::Random random_{std::random_device{}()};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   std::unique_ptr<Snapshot> snapshot_;
+  std::unique_ptr<StoreMetrics> store_metrics_;
   std::unique_ptr<HealthProber> health_;
 };
 

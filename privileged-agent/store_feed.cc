@@ -34,7 +34,7 @@ async::Task<void> StoreFeed::follow() {
       watch_ = store_.watch(prefix_ + "/", list->revision + 1,
                             {.on_batch = [this](const store::EventBatch& batch) { apply(batch); },
                              .on_lost = [this](const base::Error&) { scope_.spawn(follow()); },
-                             .on_progress = {}});
+                             .on_progress = [this](store::Revision revision) { note(revision); }});
       co_return;
     }
     if (list.error().what != trouble) {
@@ -57,6 +57,7 @@ void StoreFeed::apply_list(const store::ListReply& list) {
   }
   for (const std::string& key : gone) erase(key);
   if (callbacks_.on_whole) callbacks_.on_whole();
+  note(list.revision);
 }
 
 void StoreFeed::apply(const store::EventBatch& batch) {
@@ -67,6 +68,11 @@ void StoreFeed::apply(const store::EventBatch& batch) {
       erase(event.item.key);
     }
   }
+  note(batch.revision);
+}
+
+void StoreFeed::note(store::Revision revision) {
+  if (callbacks_.on_revision) callbacks_.on_revision(revision);
 }
 
 // "/apisix/routes/1" is of the kind "routes".

@@ -23,6 +23,8 @@ class StoreFeed {
     std::function<void(const std::string& key)> on_gone;
     // The whole configuration is there, for the first time or again.
     std::function<void()> on_whole;
+    // Everything up to this revision of the store was delivered. May be missing.
+    std::function<void(store::Revision)> on_revision = {};
   };
   // `prefix` of the store's keys: "/apisix". The store outlives it.
   StoreFeed(event::Loop& loop, store::Store& store, std::string prefix, Callbacks callbacks);
@@ -35,6 +37,7 @@ class StoreFeed {
   void apply_list(const store::ListReply& list);
   void apply(const store::EventBatch& batch);
   void put(const store::Item& item);
+  void note(store::Revision revision);
   void erase(const std::string& key);
 
   event::Loop& loop_;

@@ -15,7 +15,7 @@ namespace {
 
 bool is_known(unsigned char kind) {
   return kind >= static_cast<unsigned char>(MessageKind::kReady) &&
-         kind <= static_cast<unsigned char>(MessageKind::kUncover);
+         kind <= static_cast<unsigned char>(MessageKind::kReloadPlugins);
 }
 
 struct Packet {

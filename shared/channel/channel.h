@@ -32,6 +32,8 @@ enum class MessageKind : unsigned char {
   kServe,       // the generation is complete: accept connections. Sent once to each Ready child.
   kCover,       // the text names sockets ("7,8") of a worker that died: accept their connections as well
   kUncover,     // that worker has a successor
+  // worker -> master -> the other workers
+  kReloadPlugins,  // read the list of plugins and their attributes from config.yaml again
 };
 
 struct Message {

@@ -45,10 +45,11 @@ struct WorkerContext {
 
 struct AgentContext {
   const settings::Settings& settings;
-  std::vector<ListenSocket> sockets;  // Purpose::kMetrics only
+  std::vector<ListenSocket> sockets;  // Purpose::kMetrics and kStatus
   ChildEnd channel;
   memory::Zones& zones;
   memory::StatusSlot& slot;
+  int workers = 1;
   std::uint32_t generation = 1;
   std::string prefix;
   std::string config_path;

@@ -1,6 +1,7 @@
 #include "shared/memory/health_table.h"
 
 #include <algorithm>
+#include <array>
 
 namespace apisix::memory {
 namespace {
@@ -387,6 +388,21 @@ std::vector<HealthTable::Target> HealthTable::targets(const Ref& ref) const {
   std::ranges::sort(found);
   std::vector<Target> out;
   for (const auto& [place, id] : found) out.push_back(read_target(checker(ref.id), id));
+  return out;
+}
+
+std::vector<std::pair<std::string, HealthTable::Target>> HealthTable::all_targets() const {
+  std::vector<std::array<std::uint32_t, 3>> found;  // checker, place, id
+  for (std::uint32_t id = 0; id < layout().targets.used.load(); ++id) {
+    if (is_in_use(target(id).life())) found.push_back({target(id).checker, target(id).place, id});
+  }
+  std::ranges::sort(found);
+  std::vector<std::pair<std::string, Target>> out;
+  out.reserve(found.size());
+  for (const auto& [owner, place, id] : found) {
+    const Checker& of = checker(owner);
+    if (is_in_use(of.life())) out.emplace_back(std::string(of.name, of.name_bytes), read_target(of, id));
+  }
   return out;
 }
 

@@ -91,6 +91,8 @@ class HealthTable {
   void remove_target(const Ref& checker, const Ref& target);
   // Those of one checker, by place.
   std::vector<Target> targets(const Ref& checker) const;
+  // Those of all checkers, each with its checker's name; by checker and place.
+  std::vector<std::pair<std::string, Target>> all_targets() const;
 
   // --- probers: the newest agent is the one that probes
   void claim_probing(std::uint64_t agent);

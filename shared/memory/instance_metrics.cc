@@ -80,14 +80,31 @@ void write_zones(const Zones& zones, std::string_view prefix, std::string& out) 
   overflows.add("", static_cast<double>(stats.overflows));
 }
 
+// 1: the node gets traffic.
+void write_upstreams(const HealthTable& health, std::string_view prefix, std::string_view hidden_key_prefix,
+                     std::string& out) {
+  Gauge gauge(out, prefix, "upstream_status", "Upstream status from health check");
+  for (const auto& [checker, target] : health.all_targets()) {
+    std::string_view name = checker;
+    if (name.starts_with(hidden_key_prefix)) name.remove_prefix(hidden_key_prefix.size());
+    std::string labels;
+    append_label(labels, "name", name);
+    append_label(labels, "ip", target.ip.to_string());
+    append_label(labels, "port", std::to_string(target.port));
+    gauge.add(labels, is_usable(target.state.status) ? 1 : 0);
+  }
+}
+
 }  // namespace
 
-std::string instance_metrics_text(const Zones& zones, std::string_view prefix) {
+std::string instance_metrics_text(const Zones& zones, std::string_view prefix,
+                                  std::string_view hidden_key_prefix) {
   std::string out;
   write_metrics_text(zones.metrics, zones.metrics.read(), out);
   write_traffic(zones.status.totals(), prefix, out);
   write_node(prefix, out);
   write_zones(zones, prefix, out);
+  write_upstreams(zones.health, prefix, hidden_key_prefix, out);
   return out;
 }
 

@@ -11,6 +11,7 @@ namespace apisix::memory {
 
 // All of it: `prefix` is plugin_attr.prometheus.metric_prefix. Families that processes count are named with
 // it already.
-std::string instance_metrics_text(const Zones& zones, std::string_view prefix);
+std::string instance_metrics_text(const Zones& zones, std::string_view prefix,
+                                  std::string_view hidden_key_prefix = {});
 
 }  // namespace apisix::memory

@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/http/uri.h"
+#include "shared/memory/stub_status.h"
 #include "worker/config/registry.h"
 #include "worker/proxy/local_reply.h"
 #include "worker/proxy/stream.h"
@@ -85,7 +86,21 @@ Next find_client_address(Stream& stream) {
   return Next::kGoOn;
 }
 
+// As in APISIX it stands before all routes, and nobody logs it.
+Next answer_nginx_status(Stream& stream) {
+  const plugin::Request& request = stream.request();
+  stream.keep_out_of_log();
+  if (!memory::may_see_stub_status(request.remote_ip)) return answer_page(stream, 403);
+  const std::string_view method = request.head->method_text;
+  if (method != "GET" && method != "HEAD") return answer_page(stream, 405);
+  const std::string text = memory::stub_status_text(stream.services().status->totals());
+  stream.reply({200, stream.request().arena.copy(text), "text/plain"});
+  return Next::kAnswered;
+}
+
 Next match(Stream& stream) {
+  if (stream.request().path == memory::kStubStatusPath) [[unlikely]]
+    return answer_nginx_status(stream);
   if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
   config::Registry& registry = *stream.services().registry;
   if (const auto& global = registry.global_chain()) stream.chains().set_global(global);

@@ -66,7 +66,8 @@ struct Services {
   ConnectionList connections;
   config::Registry* registry = nullptr;
   resolve::Resolver* resolver = nullptr;
-  AccessLog* access_log = nullptr;  // null: off
+  AccessLog* access_log = nullptr;             // null: off
+  const memory::StatusZone* status = nullptr;  // of all processes
   memory::ConnectionTallies& tallies;
   bool draining = false;
   std::uint64_t next_connection_serial = 1;

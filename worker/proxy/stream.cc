@@ -391,7 +391,7 @@ void Stream::end(ClientFate fate) {
   forward_.abort();
   request_.response.complete = response_complete_;
   if (chains_.has(plugin::Phase::kLog)) chains_.log(request_);
-  if (services_.access_log != nullptr && client_.listener().service() == nullptr) {
+  if (services_.access_log != nullptr && is_logged_ && client_.listener().service() == nullptr) {
     services_.access_log->write(request_);
   }
   client_.end_stream(fate);

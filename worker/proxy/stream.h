@@ -91,6 +91,8 @@ class Stream final : private plugin::RequestIo {
   // Nobody matched; answered once the global rules have run.
   void set_unmatched() { unmatched_ = true; }
   bool is_unmatched() const { return unmatched_; }
+  // Not in the access log.
+  void keep_out_of_log() { is_logged_ = false; }
   // The pipeline's last word: the request goes to the upstream.
   void begin_forward();
   // Sends request().reply (or the given one) instead of an upstream's answer.
@@ -180,6 +182,7 @@ class Stream final : private plugin::RequestIo {
   bool response_complete_ = false;
   bool response_delimited_ = true;
   bool keep_alive_ = false;
+  bool is_logged_ = true;
   bool continue_sent_ = false;
   bool unmatched_ = false;
   bool head_filtered_ = false;

@@ -55,6 +55,20 @@ TEST(Listeners, EachWorkerHasASocketOfItsOwn) {
   EXPECT_EQ(all.size(), 3u);
 }
 
+TEST(Listeners, MetricsAndStatusAreTheAgents) {
+  std::vector<WantedListener> all = wanted(free_port());
+  for (const auto purpose : {Purpose::kMetrics, Purpose::kStatus}) {
+    all.push_back({settings::Listen{.ip = "127.0.0.1", .port = free_port()}, purpose, "x"});
+  }
+  const auto listeners = Listeners::open(all, 2, {});
+  ASSERT_TRUE(listeners) << listeners.error().what;
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(fds_of(*listeners, i, 2).size(), 1u);
+  const auto share = listeners->share_of_agent();
+  ASSERT_EQ(share.size(), 2u) << "one socket for each address";
+  EXPECT_EQ(share[0].purpose, Purpose::kMetrics);
+  EXPECT_EQ(share[1].purpose, Purpose::kStatus);
+}
+
 TEST(Listeners, ReloadKeepsSocketsAndFewerWorkersServeThemAll) {
   const auto port = free_port();
   const auto first = Listeners::open(wanted(port), 4, {});

@@ -218,6 +218,21 @@ TEST_F(HealthTableTest, KilledProcessesLeaveItWhole) {
   }
 }
 
+TEST_F(HealthTableTest, AllTargetsByCheckerAndPlace) {
+  const auto first = table.want("/apisix/routes/1");
+  const auto second = table.want("/apisix/routes/2");
+  const auto gone = table.want("/apisix/routes/3");
+  table.add_target(second, {ip("10.0.0.3"), 80, ""}, 0);
+  table.add_target(first, {ip("10.0.0.2"), 80, ""}, 1);
+  table.add_target(first, {ip("10.0.0.1"), 80, ""}, 0);
+  table.add_target(gone, {ip("10.0.0.4"), 80, ""}, 0);
+  table.remove_checker(gone);
+  std::vector<std::string> seen;
+  for (const auto& [name, target] : table.all_targets()) seen.push_back(name + " " + target.ip.to_string());
+  EXPECT_EQ(seen, (std::vector<std::string>{"/apisix/routes/1 10.0.0.1", "/apisix/routes/1 10.0.0.2",
+                                            "/apisix/routes/2 10.0.0.3"}));
+}
+
 TEST_F(HealthTableTest, ThreadsCountEveryEvent) {
   const auto checker = table.want("a");
   const auto target = table.add_target(checker, {ip("127.0.0.1"), 80, ""}, 0);
