@@ -13,6 +13,7 @@
 #include "shared/resolve/configured.h"
 #include "shared/settings/load.h"
 #include "shared/settings/settings.h"
+#include "shared/settings/shown_key.h"
 #include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
@@ -118,17 +119,19 @@ class Worker {
         loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
     registry_ = std::make_unique<config::Registry>(
         loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get(), health_table()},
-        config::RegistryOptions{.prefix = context_.settings.deployment.etcd.prefix,
-                                .router_kind = router_kind(context_.settings.apisix.router_http),
-                                .plugins = context_.settings.plugins,
-                                .keyring = plugin_keyring(context_.settings),
-                                .plugin_attr = context_.settings.plugin_attr,
-                                .runtime_prefix = context_.prefix,
-                                .zones = &context_.zones,
-                                .worker_index = context_.slot.index,
-                                .zone_owner = context_.zones.owner_of(context_.slot),
-                                .redis = redis_.get(),
-                                .tls_ports = tls_ports(context_.settings)});
+        config::RegistryOptions{
+            .prefix = context_.settings.deployment.etcd.prefix,
+            .router_kind = router_kind(context_.settings.apisix.router_http),
+            .plugins = context_.settings.plugins,
+            .keyring = plugin_keyring(context_.settings),
+            .plugin_attr = context_.settings.plugin_attr,
+            .runtime_prefix = context_.prefix,
+            .zones = &context_.zones,
+            .worker_index = context_.slot.index,
+            .zone_owner = context_.zones.owner_of(context_.slot),
+            .hidden_key_prefix = std::string(settings::hidden_key_prefix(context_.settings)),
+            .redis = redis_.get(),
+            .tls_ports = tls_ports(context_.settings)});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
@@ -141,9 +144,12 @@ class Worker {
       context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
     });
     services_.registry = registry_.get();
-    admin_ = std::make_unique<admin::AdminService>(
-        loop_, *store_, *registry_, context_.settings,
-        settings::LoadOptions{.config_path = context_.config_path, .prefix = context_.prefix});
+    services_.status = &context_.zones.status;
+    admin_ =
+        std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings, config_file());
+    control_ = std::make_unique<control::ControlService>(
+        control::World{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
+                       [this] { return reload_plugins_everywhere(); }});
     return open_listeners();
   }
 
@@ -174,14 +180,14 @@ class Worker {
 
   base::Status open_listeners() {
     for (const channel::ListenSocket& socket : context_.sockets) {
-      // TLS needs certificates, metrics the agent: neither is served by this version's workers.
-      if (socket.purpose == Purpose::kProxyTls || socket.purpose == Purpose::kMetrics) {
+      // TLS needs certificates: it is not served by this version's workers.
+      if (socket.purpose == Purpose::kProxyTls) {
         net::Socket(socket.fd).close();  // or the port would stay open as long as we drain
         continue;
       }
       proxy::LocalService* service = nullptr;
       if (socket.purpose == Purpose::kAdmin) service = admin_.get();
-      if (socket.purpose == Purpose::kControl || socket.purpose == Purpose::kStatus) service = &control_;
+      if (socket.purpose == Purpose::kControl) service = control_.get();
       listeners_.push_back(std::make_unique<proxy::Listener>(services_, socket.fd, service));
       if (socket.is_spare) spares_.push_back(listeners_.back().get());
     }
@@ -216,6 +222,8 @@ class Worker {
         return cover(message.text, true);
       case channel::MessageKind::kUncover:
         return cover(message.text, false);
+      case channel::MessageKind::kReloadPlugins:
+        return log_failure(reload_plugins());
       case channel::MessageKind::kStop:
         return loop_.stop();
       default:
@@ -237,6 +245,28 @@ class Worker {
       if (!names_descriptor(fds, spare->fd())) continue;
       on ? spare->start() : spare->rest();
     }
+  }
+
+  // The list and the attributes only; the rest of config.yaml is read by a reload of the gateway.
+  base::Status reload_plugins() {
+    base::log_info("start to hot reload plugins");
+    const auto loaded = settings::load_settings(config_file());
+    if (!loaded) return std::unexpected(loaded.error());
+    registry_->set_plugins(loaded->settings.plugins, loaded->settings.plugin_attr);
+    return {};
+  }
+
+  static void log_failure(const base::Status& status) {
+    if (!status) base::log_error("cannot reload the plugins: {}", status.error().what);
+  }
+
+  base::Status reload_plugins_everywhere() {
+    if (auto status = reload_plugins(); !status) return status;
+    return context_.channel.send(channel::MessageKind::kReloadPlugins);
+  }
+
+  settings::LoadOptions config_file() const {
+    return {.config_path = context_.config_path, .prefix = context_.prefix};
   }
 
   void reopen_logs() {
@@ -276,7 +306,7 @@ class Worker {
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
-  control::ControlService control_;
+  std::unique_ptr<control::ControlService> control_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   Drain drain_;

@@ -80,7 +80,7 @@ LocalAnswer CatalogHandler::plugin(const proxy::LocalRequest& request, std::stri
     return error_answer(400, fmt::format("unsupported subsystem: {}", subsystem));
   }
   if (http::find_arg(request.query, "all") == std::optional<std::string_view>("true")) {
-    return json_answer(200, subsystem == "http" ? all_plugins() : Json(::Json::objectValue));
+    return json_answer(200, subsystem == "http" ? registry_.plugins().describe() : Json(::Json::objectValue));
   }
   const plugin::PluginDef* def = subsystem == "http" ? registry_.plugins().find(name) : nullptr;
   if (def == nullptr) return error_answer(404, fmt::format("plugin not found in subsystem {}", subsystem));
@@ -103,23 +103,6 @@ LocalAnswer CatalogHandler::plugin_names(const proxy::LocalRequest& request) con
       names.append(std::string(def->info.name));
   }
   return json_answer(200, names);
-}
-
-Json CatalogHandler::all_plugins() const {
-  Json out(::Json::objectValue);
-  for (const plugin::PluginDef* def : registry_.plugins().enabled()) {
-    Json& row = out[std::string(def->info.name)] = Json(::Json::objectValue);
-    row["version"] = def->info.version;
-    row["priority"] = def->info.priority;
-    if (def->info.is_auth) row["type"] = "auth";
-    const auto add = [&](const char* member, ConfScope scope) {
-      if (const Json* schema = plugin::PluginSet::schema_json(*def, scope)) row[member] = *schema;
-    };
-    add("schema", ConfScope::kResource);
-    add("consumer_schema", ConfScope::kConsumer);
-    add("metadata_schema", ConfScope::kMetadata);
-  }
-  return out;
 }
 
 async::Task<LocalAnswer> CatalogHandler::reload(const proxy::LocalRequest& request) {

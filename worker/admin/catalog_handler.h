@@ -28,7 +28,6 @@ class CatalogHandler {
  private:
   proxy::LocalAnswer plugin(const proxy::LocalRequest& request, std::string_view name) const;
   proxy::LocalAnswer plugin_names(const proxy::LocalRequest& request) const;
-  format::Json all_plugins() const;
   async::Task<proxy::LocalAnswer> reload(const proxy::LocalRequest& request);
 
   event::Loop& loop_;

@@ -17,16 +17,6 @@ Json fault_json(const format::Fault& fault) {
 
 }  // namespace
 
-proxy::LocalAnswer json_answer(int status, const Json& body) {
-  return {status, "application/json", format::to_json(body) + "\n", {}};
-}
-
-proxy::LocalAnswer error_answer(int status, std::string_view error_msg) {
-  Json body(::Json::objectValue);
-  body["error_msg"] = std::string(error_msg);
-  return json_answer(status, body);
-}
-
 Refusal refuse(int status, std::string error_msg) {
   return {status, {std::move(error_msg), {}}};
 }

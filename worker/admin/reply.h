@@ -20,9 +20,8 @@ struct Refusal {
 // One fault that is no member's.
 Refusal refuse(int status, std::string error_msg);
 
-proxy::LocalAnswer json_answer(int status, const format::Json& body);
-// {"error_msg": "..."}
-proxy::LocalAnswer error_answer(int status, std::string_view error_msg);
+using proxy::error_answer;
+using proxy::json_answer;
 // The same; with `lists_faults` and where there are any, each fault in "errors": JSON pointer, rule, value,
 // hint.
 proxy::LocalAnswer refusal_answer(const Refusal& refusal, bool lists_faults);

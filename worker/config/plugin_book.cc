@@ -92,8 +92,12 @@ base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
     if (stream.isBool() && stream.asBool()) continue;
     if (const Json& name = find_member(entry, "name"); name.isString()) enabled.push_back(name.asString());
   }
-  if (enabled == enabled_) return false;
-  enabled_ = std::move(enabled);
+  return enable(enabled);
+}
+
+bool PluginBook::enable(const std::vector<std::string>& names) {
+  if (names == enabled_) return false;
+  enabled_ = names;
   plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_);
   plugins_->set_metadata(metadata_);
   consumers_.set_plugins(*plugins_);

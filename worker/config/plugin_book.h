@@ -38,6 +38,8 @@ class PluginBook {
   // The stored list of enabled plugins, which replaces that of config.yaml: [{"name": ..., "stream": bool}].
   // True when that is a change: every object must be put again then.
   base::Result<bool> put_plugin_list(const store::Item& item);
+  // The same by names.
+  bool enable(const std::vector<std::string>& names);
 
   // Of an object's `plugins` as stored: checked, defaults filled. An error names the first fault.
   base::Result<base::Ref<const SharedPlugins>> read_plugins(format::Json plugins, const std::string& resource,

@@ -36,6 +36,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
                     .worker_index = options_.worker_index,
                     .zone_owner = options_.zone_owner,
                     .store_prefix = options_.prefix,
+                    .hidden_key_prefix = options_.hidden_key_prefix,
                     .redis = options_.redis,
                     .batches = &batches_,
                     .http = &http_,
@@ -80,9 +81,18 @@ void Registry::watch(store::Revision from) {
                          }});
 }
 
-// Every object counts as changed.
+void Registry::set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr) {
+  const bool has_other_list = plugins_.enable(enabled);
+  if (!has_other_list && plugin_attr == options_.plugin_attr) return;
+  options_.plugin_attr = plugin_attr;
+  read_again();
+}
+
+// Every object counts as changed; the list of plugins, which says what the others mean, does not.
 void Registry::read_again() {
-  for (auto& [key, item] : known_) item = {};
+  for (auto& [key, item] : known_) {
+    if (split_key(key).first != "plugins") item = {};
+  }
   scope_.spawn(resync());
 }
 
@@ -174,6 +184,8 @@ void Registry::apply_put(const store::Item& item) {
     status = put_service(item);
   } else if (kind == "upstreams") {
     status = put_upstream(item);
+  } else if (kind == "stream_routes") {
+    stream_route_texts_[std::string(id)] = KeptText::of(item);
   } else {
     return;  // a kind that no request of this build looks at
   }
@@ -189,6 +201,7 @@ void Registry::apply_delete(std::string_view key) {
   if (kind == "routes") erase_route(id);
   if (kind == "services") erase_service(id);
   if (kind == "upstreams") erase_upstream(id);
+  if (kind == "stream_routes") stream_route_texts_.erase(std::string(id));
   if (kind == "consumers") plugins_.consumers().erase(id);
   if (PluginBook::keeps(kind)) plugins_.erase(kind, id);
   if (kind == "plugin_configs") touch_routes_of_plugin_config(id);

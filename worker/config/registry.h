@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -38,6 +39,14 @@ struct Rejection {
   std::string reason;
 };
 
+// An object as it is in force: the last value that was accepted.
+struct ObjectInForce {
+  std::string key;    // of the store
+  std::string value;  // JSON, as stored
+  store::Revision create_revision = 0;
+  store::Revision mod_revision = 0;
+};
+
 struct RegistryOptions {
   std::string prefix = "/apisix";  // of the store's keys
   route::RouterKind router_kind = route::RouterKind::kHostUri;
@@ -47,7 +56,8 @@ struct RegistryOptions {
   std::string runtime_prefix;  // for plugins that open files
   memory::Zones* zones = nullptr;
   unsigned worker_index = 0;
-  std::size_t zone_owner = 0;  // see plugin::World
+  std::size_t zone_owner = 0;          // see plugin::World
+  std::string hidden_key_prefix = {};  // see settings::hidden_key_prefix()
   client::RedisClients* redis = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
 };
@@ -81,7 +91,10 @@ class Registry final : private plugin::Directory {
   }
   const plugin::PluginSet& plugins() const override { return plugins_.plugins(); }
   PluginBook& plugin_book() { return plugins_; }
+  plugin::World& plugin_world() { return plugin_world_; }
   plugin::BatchBook& batches() { return batches_; }
+  // Other plugins are enabled, or with other attributes, than config.yaml said until now.
+  void set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr);
   // Files that plugins hold open are opened again.
   void on_logs_reopened() { ++plugin_world_.log_reopenings; }
 
@@ -95,6 +108,11 @@ class Registry final : private plugin::Directory {
                          const std::function<bool(const format::Json&)>& matches) const;
   std::string find_service(const std::function<bool(const format::Json&)>& matches) const;
 
+  // What is in force, for the Control API, of "routes", "services", "upstreams" and "stream_routes": ids in
+  // the order of creation, and one of them. Other kinds have none here.
+  std::vector<std::string> ids_in_force(std::string_view kind) const;
+  std::optional<ObjectInForce> find_in_force(std::string_view kind, std::string_view id) const;
+
   store::Revision applied_revision() const { return applied_revision_; }
   std::size_t routes() const { return routes_.size(); }
   const std::map<std::string, Rejection>& rejections() const { return rejections_; }
@@ -103,6 +121,15 @@ class Registry final : private plugin::Directory {
  private:
   struct RouteObject;
   struct ServiceObject;
+  struct KeptText {
+    std::string value;  // JSON, as stored
+    store::Revision create_revision = 0;
+    store::Revision mod_revision = 0;
+
+    static KeptText of(const store::Item& item) {
+      return {item.value, item.create_revision, item.mod_revision};
+    }
+  };
   // What of an item was taken. A store that was restored may hold another value under the same revision.
   struct KnownItem {
     store::Revision mod_revision = 0;
@@ -175,6 +202,9 @@ class Registry final : private plugin::Directory {
   ById<std::unique_ptr<RouteObject>> routes_;
   ById<std::unique_ptr<ServiceObject>> services_;
   ById<base::Ref<UpstreamSlot>> upstreams_;
+  // Texts of what is kept compiled, or for others to look at only.
+  ById<KeptText> upstream_texts_;
+  ById<KeptText> stream_route_texts_;
   ById<std::unordered_set<RouteObject*>> routes_of_service_;  // by service id, the service may be missing
   ById<std::unordered_set<RouteObject*>> routes_of_plugin_config_;
   ById<format::Json> protos_;

@@ -106,6 +106,8 @@ base::Status Registry::put_service(const store::Item& item) {
   service->id = split_key(item.key).second;
   service->value = std::move(*value);
   service->upstream_id = text_of(find_member(service->value, "upstream_id"));
+  service->create_revision = item.create_revision;
+  service->mod_revision = item.mod_revision;
   auto plugins = plugins_.read_plugins(find_member(service->value, "plugins"), "/services/" + service->id,
                                        static_cast<std::uint64_t>(item.mod_revision));
   if (!plugins) return std::unexpected(plugins.error());
@@ -175,11 +177,14 @@ base::Status Registry::put_upstream(const store::Item& item) {
   if (!value) return std::unexpected(value.error());
   auto compiled = compile_json(item.key, *value);
   if (!compiled) return std::unexpected(compiled.error());
-  slot_of(split_key(item.key).second)->current = std::move(*compiled);
+  const std::string id(split_key(item.key).second);
+  slot_of(id)->current = std::move(*compiled);
+  upstream_texts_[id] = KeptText::of(item);
   return {};
 }
 
 void Registry::erase_upstream(std::string_view id) {
+  if (const auto text = upstream_texts_.find(id); text != upstream_texts_.end()) upstream_texts_.erase(text);
   const auto slot = upstreams_.find(id);
   if (slot == upstreams_.end()) return;
   slot->second->current = nullptr;

@@ -29,6 +29,8 @@ struct Registry::ServiceObject {
   std::string id;
   format::Json value;
   std::string upstream_id;
+  store::Revision create_revision = 0;
+  store::Revision mod_revision = 0;
   base::Ref<UpstreamSlot> own_upstream;
   base::Ref<const SharedPlugins> plugins;
 };

@@ -75,6 +75,9 @@ struct PluginInfo {
   std::string_view consumer_key = {};
   // In a global rule it does not run when the matched route configures it too.
   bool prefers_route = false;
+  // Works for the whole gateway once it is enabled: it is configured by its metadata and plugin_attr, not on
+  // routes.
+  bool is_global = false;
 };
 
 // Where a configuration stands, which decides the schema that it must match.
@@ -86,6 +89,19 @@ struct PublicApi {
   std::string_view method;
   std::string_view path;
   Step (*serve)(Request& request, World& world);
+  std::string_view path_attr = {};  // the member of plugin_attr.NAME that is the path instead, when it is set
+};
+
+// An endpoint that a plugin offers to operators: the Control API has it while the plugin is enabled.
+struct ControlReply {
+  int status = 200;
+  std::string content_type;
+  std::string body;
+};
+struct ControlApi {
+  std::string_view method;
+  std::string_view path;  // "/v1/plugin/NAME/..."
+  ControlReply (*serve)(std::string_view query, World& world);
 };
 
 // One row of the catalog; made by define<T>().
@@ -102,6 +118,7 @@ struct PluginDef {
   // Another text for the schema's fault, where APISIX has one of the plugin's own. Null: none.
   std::string (*rephrase)(const Json& conf, std::string_view fault) = nullptr;
   std::span<const PublicApi> public_apis;
+  std::span<const ControlApi> control_apis;
 
   bool has(Phase phase) const { return (hooks >> static_cast<unsigned>(phase) & 1) != 0; }
 };
@@ -158,8 +175,8 @@ base::Status check(Json& conf, ConfScope scope, const PluginSet& plugins) {
 // T has: static constexpr PluginInfo kInfo; a constructor from (const Json&) or (const Json&, const
 // BuildContext&), or a static make(); perhaps static base::Status check(Json& conf, ConfScope scope), with a
 // const PluginSet& as third parameter or not, check_written(const Json& conf) and rephrase(); perhaps a
-// static constexpr array kPublicApis. The hooks that it overrides are found here, at compile time: one that
-// it does not have is in no chain.
+// static constexpr array kPublicApis or kControlApis. The hooks that it overrides are found here, at compile
+// time: one that it does not have is in no chain.
 template <typename T>
 constexpr PluginDef define() {
   PluginDef def{.info = T::kInfo,
@@ -168,8 +185,10 @@ constexpr PluginDef define() {
                 .check = &detail::check<T>,
                 .check_written = nullptr,
                 .rephrase = nullptr,
-                .public_apis = {}};
+                .public_apis = {},
+                .control_apis = {}};
   if constexpr (requires { T::kPublicApis; }) def.public_apis = T::kPublicApis;
+  if constexpr (requires { T::kControlApis; }) def.control_apis = T::kControlApis;
   if constexpr (requires(const Json& conf) { T::check_written(conf); }) def.check_written = &T::check_written;
   if constexpr (requires(const Json& conf) { T::rephrase(conf, ""); }) def.rephrase = &T::rephrase;
   return def;

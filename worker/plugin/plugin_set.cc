@@ -145,10 +145,26 @@ const Json* PluginSet::metadata(std::string_view plugin) const {
   return found != metadata_->end() ? &found->second->value : nullptr;
 }
 
-const PublicApi* PluginSet::find_public_api(std::string_view method, std::string_view path) const {
+const PublicApi* PluginSet::find_public_api(std::string_view method, std::string_view path,
+                                            const Json& plugin_attr) const {
+  const auto is_at_path = [&](const PluginDef& def, const PublicApi& api) {
+    const Json& attr = api.path_attr.empty()
+                           ? Json::nullSingleton()
+                           : find_member(find_member(plugin_attr, def.info.name), api.path_attr);
+    return attr.isString() ? attr.asCString() == path : api.path == path;
+  };
   for (const PluginDef* def : enabled_) {
     for (const PublicApi& api : def->public_apis) {
-      if (api.path == path && api.method == method) return &api;
+      if (api.method == method && is_at_path(*def, api)) return &api;
+    }
+  }
+  return nullptr;
+}
+
+const ControlApi* PluginSet::find_control_api(std::string_view method, std::string_view path) const {
+  for (const PluginDef* def : enabled_) {
+    for (const ControlApi& api : def->control_apis) {
+      if (api.method == method && api.path == path) return &api;
     }
   }
   return nullptr;
@@ -250,6 +266,24 @@ resource::Validation PluginSet::check_metadata(std::string_view name, Json& meta
     out.add_within("", "invalid configuration: ",
                    schemas.metadata ? check_conf(*def, metadata, ConfScope::kMetadata)
                                     : check_schema(any_object(), metadata));
+  }
+  return out;
+}
+
+Json PluginSet::describe() const {
+  Json out(::Json::objectValue);
+  for (const PluginDef* def : enabled_) {
+    Json& row = out[std::string(def->info.name)] = Json(::Json::objectValue);
+    row["version"] = def->info.version;
+    row["priority"] = def->info.priority;
+    if (def->info.is_auth) row["type"] = "auth";
+    if (def->info.is_global) row["scope"] = "global";
+    const auto add = [&](const char* member, ConfScope scope) {
+      if (const Json* schema = schema_json(*def, scope)) row[member] = *schema;
+    };
+    add("schema", ConfScope::kResource);
+    add("consumer_schema", ConfScope::kConsumer);
+    add("metadata_schema", ConfScope::kMetadata);
   }
   return out;
 }

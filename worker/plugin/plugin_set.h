@@ -29,7 +29,9 @@ class PluginSet {
   // Enabled, and not part of this build: what names it must not be served as if it ran.
   bool is_missing(std::string_view name) const;
   // What an enabled plugin offers under this method and path; null when none does.
-  const PublicApi* find_public_api(std::string_view method, std::string_view path) const;
+  const PublicApi* find_public_api(std::string_view method, std::string_view path,
+                                   const format::Json& plugin_attr) const;
+  const ControlApi* find_control_api(std::string_view method, std::string_view path) const;
   // A plugin's metadata as far as it is known; null: none, or nobody told where to look.
   const format::Json* metadata(std::string_view plugin) const;
   using MetadataMap = std::map<std::string, base::Ref<const Metadata>, std::less<>>;
@@ -59,6 +61,9 @@ class PluginSet {
   // Its schema as the Admin API shows it, with what is common to all plugins; null when it has none for the
   // scope.
   static const format::Json* schema_json(const PluginDef& def, ConfScope scope);
+  // What is enabled, for people and programs: {name: {version, priority, type, scope, schema,
+  // consumer_schema, metadata_schema}}, each with what it has.
+  format::Json describe() const;
 
  private:
   const PluginDef* find_in_catalog(std::string_view name) const;

@@ -79,6 +79,7 @@ struct World {
   unsigned worker_index = 0;
   std::size_t zone_owner = 0;             // who this process is in leases: memory::Zones::owner_of()
   std::string store_prefix = "/apisix";   // of the keys of stored objects
+  std::string hidden_key_prefix = {};     // see settings::hidden_key_prefix()
   client::RedisClients* redis = nullptr;  // null only in tests that need none
   // For loggers; null only in tests that need none.
   BatchBook* batches = nullptr;

@@ -34,6 +34,7 @@ extern const plugin::PluginDef redirect;
 extern const plugin::PluginDef referer_restriction;
 extern const plugin::PluginDef request_id;
 extern const plugin::PluginDef response_rewrite;
+extern const plugin::PluginDef server_info;
 extern const plugin::PluginDef traffic_split;
 extern const plugin::PluginDef ua_restriction;
 extern const plugin::PluginDef uri_blocker;
@@ -62,6 +63,7 @@ std::span<const plugin::PluginDef* const> catalog() {
       &limit_count,           // 1002
       &limit_req,             // 1001: who has to wait is counted already
       &gzip,                  // 995
+      &server_info,           // 990
       &traffic_split,         // 966
       &redirect,              // 900
       &response_rewrite,      // 899

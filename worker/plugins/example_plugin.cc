@@ -1,8 +1,10 @@
 // example-plugin: shows what a plugin can do: it writes its phases to error.log and may send the request to a
 // node of its own configuration.
+#include <array>
 #include <string>
 
 #include "shared/base/log.h"
+#include "shared/http/uri.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -11,9 +13,17 @@ namespace {
 using format::find_member;
 using format::Json;
 
+// Text, or with `?json` JSON.
+plugin::ControlReply hello(std::string_view query, plugin::World&) {
+  if (http::find_arg(query, "json")) return {200, "application/json", "{\"msg\":\"world\"}\n"};
+  return {200, "text/plain", "world\n"};
+}
+
 class ExamplePlugin final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "example-plugin", .priority = 0};
+  static constexpr std::array<plugin::ControlApi, 1> kControlApis = {
+      {{"GET", "/v1/plugin/example-plugin/hello", &hello}}};
 
   ExamplePlugin(const Json& conf, const plugin::BuildContext& context)
       : conf_(format::to_json(conf)), resource_(context.resource), version_(context.version) {

@@ -19,10 +19,11 @@ class Prometheus final : public plugin::Plugin {
   static plugin::Step serve(plugin::Request& request, plugin::World& world) {
     const Json& prefix = find_member(find_member(world.plugin_attr, "prometheus"), "metric_prefix");
     return request.reject(
-        200, memory::instance_metrics_text(*world.zones, prefix.isString() ? prefix.asString() : "apisix_"));
+        200, memory::instance_metrics_text(*world.zones, prefix.isString() ? prefix.asString() : "apisix_",
+                                           world.hidden_key_prefix));
   }
-  static constexpr auto kPublicApis =
-      std::to_array<plugin::PublicApi>({{"GET", "/apisix/prometheus/metrics", &Prometheus::serve}});
+  static constexpr auto kPublicApis = std::to_array<plugin::PublicApi>(
+      {{"GET", "/apisix/prometheus/metrics", &Prometheus::serve, "export_uri"}});
 
   Prometheus(const Json& conf, const plugin::BuildContext& context)
       : metrics_(context.world.shared<plugin::RequestMetrics>()),

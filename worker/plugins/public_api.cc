@@ -19,7 +19,8 @@ class PublicApi final : public plugin::Plugin {
 
   plugin::Step access(plugin::Request& request) override {
     const std::string_view uri = uri_.empty() ? request.path : std::string_view(uri_);
-    const plugin::PublicApi* api = world_.directory.plugins().find_public_api(request.method(), uri);
+    const plugin::PublicApi* api =
+        world_.directory.plugins().find_public_api(request.method(), uri, world_.plugin_attr);
     if (api == nullptr) return request.reject_page(404);
     return api->serve(request, world_);
   }

@@ -10,6 +10,16 @@ LocalAnswer page_answer(std::uint16_t status) {
   return {status, std::string(page.content_type), std::string(page.body), {}};
 }
 
+LocalAnswer json_answer(int status, const format::Json& body) {
+  return {status, "application/json", format::to_json(body) + "\n", {}};
+}
+
+LocalAnswer error_answer(int status, std::string_view error_msg) {
+  format::Json body(::Json::objectValue);
+  body["error_msg"] = std::string(error_msg);
+  return json_answer(status, body);
+}
+
 LocalAnswer LocalService::too_large(const LocalRequest&, std::uint64_t) const {
   return {413, "application/json", "{\"error_msg\":\"request body is too large\"}\n", {}};
 }

@@ -10,6 +10,7 @@
 #include "shared/async/task.h"
 #include "shared/base/ip.h"
 #include "shared/event/ready_queue.h"
+#include "shared/format/json.h"
 #include "shared/http/message.h"
 
 namespace apisix::proxy {
@@ -45,6 +46,10 @@ class LocalService {
 
 // nginx's error page, as the data plane answers it.
 LocalAnswer page_answer(std::uint16_t status);
+// The value and a newline, as APISIX writes tables.
+LocalAnswer json_answer(int status, const format::Json& body);
+// {"error_msg": "..."}
+LocalAnswer error_answer(int status, std::string_view error_msg);
 
 // One exchange with a LocalService, held by its Stream.
 struct LocalExchange {

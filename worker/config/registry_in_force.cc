@@ -1,0 +1,67 @@
+// What is in force, as the Control API shows it.
+#include <algorithm>
+
+#include "worker/config/registry.h"
+#include "worker/config/registry_objects.h"
+
+namespace apisix::config {
+namespace {
+
+// Maps hold objects or pointers to them.
+template <typename T>
+const T& object_of(const T& object) {
+  return object;
+}
+template <typename T>
+const T& object_of(const std::unique_ptr<T>& object) {
+  return *object;
+}
+
+std::string text_of(const std::string& value) {
+  return value;
+}
+std::string text_of(const format::Json& value) {
+  return format::to_json(value);
+}
+
+// By age; what was created at once (by one transaction, in one file) by id.
+template <typename Objects>
+std::vector<std::string> ids_by_age(const Objects& objects) {
+  std::vector<std::pair<store::Revision, std::string>> found;
+  found.reserve(objects.size());
+  for (const auto& [id, object] : objects) found.emplace_back(object_of(object).create_revision, id);
+  std::ranges::sort(found);
+  std::vector<std::string> out;
+  out.reserve(found.size());
+  for (auto& [revision, id] : found) out.push_back(std::move(id));
+  return out;
+}
+
+template <typename Objects>
+std::optional<ObjectInForce> find(const Objects& objects, std::string_view id, std::string folder) {
+  const auto found = objects.find(id);
+  if (found == objects.end()) return std::nullopt;
+  const auto& object = object_of(found->second);
+  return ObjectInForce{folder.append(id), text_of(object.value), object.create_revision, object.mod_revision};
+}
+
+}  // namespace
+
+std::vector<std::string> Registry::ids_in_force(std::string_view kind) const {
+  if (kind == "routes") return ids_by_age(routes_);
+  if (kind == "services") return ids_by_age(services_);
+  if (kind == "upstreams") return ids_by_age(upstream_texts_);
+  if (kind == "stream_routes") return ids_by_age(stream_route_texts_);
+  return {};
+}
+
+std::optional<ObjectInForce> Registry::find_in_force(std::string_view kind, std::string_view id) const {
+  const std::string folder = options_.prefix + "/" + std::string(kind) + "/";
+  if (kind == "routes") return find(routes_, id, folder);
+  if (kind == "services") return find(services_, id, folder);
+  if (kind == "upstreams") return find(upstream_texts_, id, folder);
+  if (kind == "stream_routes") return find(stream_route_texts_, id, folder);
+  return std::nullopt;
+}
+
+}  // namespace apisix::config

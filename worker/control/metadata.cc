@@ -1,0 +1,41 @@
+// The metadata of plugins.
+#include <fmt/format.h>
+
+#include "worker/control/shown.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::control {
+namespace {
+
+using format::Json;
+
+// Null: the plugin has none.
+Json metadata_of(const World& world, std::string_view plugin) {
+  const auto metadata = world.registry.plugin_book().metadata(plugin);
+  if (!metadata) return {};
+  Json value = metadata->value;
+  world.registry.plugins().encrypt_metadata(plugin, value);  // as it is stored
+  value["id"] = std::string(plugin);
+  return value;
+}
+
+}  // namespace
+
+// Of the enabled plugins.
+Reply plugin_metadatas(const Call& call) {
+  Json out(::Json::arrayValue);
+  for (const plugin::PluginDef* def : call.world.registry.plugins().enabled()) {
+    if (Json value = metadata_of(call.world, def->info.name); !value.isNull()) out.append(std::move(value));
+  }
+  co_return proxy::json_answer(200, lua_array(std::move(out)));
+}
+
+Reply plugin_metadata(const Call& call) {
+  std::string_view rest = call.rest;
+  const std::string_view name = take_segment(rest);
+  const Json value = metadata_of(call.world, name);
+  if (value.isNull()) co_return proxy::error_answer(404, fmt::format("plugin metadata[{}] not found", name));
+  co_return proxy::json_answer(200, value);
+}
+
+}  // namespace apisix::control

@@ -1,0 +1,28 @@
+// What the store holds and this worker does not serve with: values that were refused. Their last good values,
+// where there were any, are still in force.
+#include "shared/settings/shown_key.h"
+#include "worker/control/endpoints.h"
+
+namespace apisix::control {
+
+using format::Json;
+
+// {"total": N, "list": [{"key", "modifiedIndex", "reason"}]}. `total` counts refusals since this worker
+// started; the list holds what is refused now, at most config::Registry's limit of them.
+Reply rejected(const Call& call) {
+  const config::Registry& registry = call.world.registry;
+  Json out(::Json::objectValue);
+  out["total"] = static_cast<Json::UInt64>(registry.rejected_total());
+  Json& list = out["list"] = Json(::Json::arrayValue);
+  for (const auto& [key, rejection] : registry.rejections()) {
+    Json row(::Json::objectValue);
+    row["key"] =
+        std::string(settings::shown_key(rejection.key, settings::hidden_key_prefix(call.world.settings)));
+    row["modifiedIndex"] = static_cast<Json::Int64>(rejection.revision);
+    row["reason"] = rejection.reason;
+    list.append(std::move(row));
+  }
+  co_return proxy::json_answer(200, out);
+}
+
+}  // namespace apisix::control
