@@ -70,7 +70,8 @@ def gateway(tmp_path, ports):
     overlay = f"""
 apisix:
   node_listen: {ports[9080]}
-  enable_control: false
+  control:
+    port: {ports[9090]}
   ssl:
     listen:
       - port: {ports[9443]}
