@@ -44,8 +44,11 @@ StoreMetrics::StoreMetrics(event::Loop& loop, store::Store& store, const std::st
   reachable_ = reachable.value_or(0);
   indexes_ = indexes.value_or(0);
   for (const std::string_view kind : kKinds) set_index(kind, 0);
-  store.on_health(
-      [this](const store::StoreHealth& health) { writer_.set(reachable_, "", health.connected ? 1 : 0); });
+  const auto show = [this](const store::StoreHealth& health) {
+    writer_.set(reachable_, "", health.connected ? 1 : 0);
+  };
+  show(store.health());
+  store.on_health(show);
 }
 
 void StoreMetrics::note(std::string_view kind, store::Revision revision) {

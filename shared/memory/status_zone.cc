@@ -1,5 +1,6 @@
 #include "shared/memory/status_zone.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -118,8 +119,9 @@ Totals StatusZone::sum() const {
     out.active += slot.connections.active.get();
     out.reading += slot.connections.reading.get();
     out.writing += slot.connections.writing.get();
-    out.waiting += slot.connections.waiting.get();
   }
+  // Read one after the other: the sum may be off by what happens meanwhile.
+  out.waiting = out.active - std::min(out.active, out.reading + out.writing);
   return out;
 }
 

@@ -17,7 +17,7 @@ def test_what_is_not_there_is_not_found(gateway):
     for path in UNKNOWN:
         answer = gateway.control(path)
         assert answer.status == 404, path
-        assert answer.header("Content-Type") == "text/html"
+        assert answer.header("Content-Type").startswith("text/html")
     for method, path in [("POST", "/v1/schema"), ("HEAD", "/v1/routes"), ("GET", "/v1/gc"),
                          ("GET", "/v1/plugins/reload"), ("DELETE", "/v1/route/1")]:
         assert gateway.control(path, method).status == 404, f"{method} {path}"
@@ -160,7 +160,8 @@ def test_nginx_status(gateway, upstream):
         assert lines[0].startswith("Active connections: ") and lines[1] == "server accepts handled requests"
         accepted, handled, requests = map(int, lines[2].split())
         assert accepted == handled and requests >= 1
-        assert lines[3].startswith("Reading: ") and "Writing: " in lines[3] and "Waiting: " in lines[3]
+        # The proxy counts the connection that asks.
+        assert lines[3] == f"Reading: 0 Writing: {int(port == gateway.port)} Waiting: 0 "
         assert http_request(port, "POST", "/apisix/nginx_status").status == 405
         assert stub_status(port, "127.0.1.1").endswith("403"), "only 127.0.0.0/24 may look"
     assert upstream.requests == [], "no route is asked"

@@ -78,6 +78,7 @@ class ClientConnection {
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
   void on_readable();
+  void enter(State next);
   void on_peer_closed();
   void flush_output();
   void advance();
