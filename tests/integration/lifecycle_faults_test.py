@@ -191,7 +191,7 @@ def test_full_disk_stops_no_traffic(make_gateway, upstream):
     gateway = make_gateway(start=False)
     logs = gateway.prefix / "logs"
     logs.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", logs], capture_output=True, text=True,
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=755", "tmpfs", logs], capture_output=True, text=True,
                              check=False)
     if mounted.returncode != 0:
         pytest.skip(f"cannot mount a small disk here: {mounted.stderr.strip()}")

@@ -35,6 +35,8 @@ mount -t overlay -o lowerdir=/,upperdir=disk/upper,workdir=disk/work machine dis
 mount --bind shared disk/root/mnt
 cd disk/root
 mount -t proc proc proc
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys  # the kernel's settings are everybody's
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 for each in run tmp var/log var/lib/systemd dev; do mount -t tmpfs -o mode=755 "$each" "$each"; done

@@ -86,7 +86,7 @@ def test_owners_and_modes(machine):
         "drwxr-x--- apisix:apisix /var/log/apisix",
     ]
     assert set(machine.shell("stat -c %U:%G /var/log/apisix/*.log").splitlines()) == {"apisix:apisix"}
-    assert re.search(r"key: '?[A-Za-z0-9]{32}\b", machine.shell("cat /etc/apisix/config.yaml"))
+    assert re.search(r"""key: ["']?[A-Za-z0-9]{32}\b""", machine.shell("cat /etc/apisix/config.yaml"))
 
 
 def test_processes_have_few_rights(machine):
