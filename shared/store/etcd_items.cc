@@ -5,6 +5,11 @@
 namespace apisix::store {
 namespace {
 
+constexpr std::size_t kFlatWritesMax = 128;
+constexpr std::size_t kNestedWritesMax = 64;
+constexpr std::size_t kRequestBytesMax = 1536 << 10;
+constexpr std::size_t kRequestOverheadBytes = 16 << 10;  // of compares and of the message itself
+
 void add_compare(const Compare& compare, etcdserverpb::TxnRequest& to) {
   etcdserverpb::Compare& out = *to.add_compare();
   out.set_key(compare.key);
@@ -41,6 +46,18 @@ etcdserverpb::KeyValue* previous_of(etcdserverpb::ResponseOp& response) {
   return nullptr;
 }
 
+// Hands the previous items to `take` in the order of the writes, also out of nested transactions.
+template <typename Take>
+void each_previous(etcdserverpb::TxnResponse& from, const Take& take) {
+  for (etcdserverpb::ResponseOp& response : *from.mutable_responses()) {
+    if (response.has_response_txn()) {
+      each_previous(*response.mutable_response_txn(), take);
+    } else {
+      take(previous_of(response));
+    }
+  }
+}
+
 const std::string& key_of(const Write& write) {
   return std::visit([](const auto& each) -> const std::string& { return each.key; }, write);
 }
@@ -69,11 +86,20 @@ Event take_event(etcdserverpb::Event& from) {
   return {is_put ? Event::Type::kPut : Event::Type::kDelete, take_item(*from.mutable_kv())};
 }
 
+TxnLimits etcd_txn_limits() {
+  return {.compares_max = kNestedWritesMax,
+          .writes_max = kNestedWritesMax * kNestedWritesMax,
+          .bytes_max = kRequestBytesMax - kRequestOverheadBytes};
+}
+
 etcdserverpb::TxnRequest txn_request(const Txn& txn) {
   etcdserverpb::TxnRequest out;
   for (const Compare& compare : txn.compares) add_compare(compare, out);
-  for (const Write& write : txn.writes) {
-    std::visit([&out](const auto& each) { add_write(each, out); }, write);
+  const bool is_nested = txn.writes.size() > kFlatWritesMax;
+  etcdserverpb::TxnRequest* to = &out;
+  for (std::size_t i = 0; i < txn.writes.size(); ++i) {
+    if (is_nested && i % kNestedWritesMax == 0) to = out.add_success()->mutable_request_txn();
+    std::visit([to](const auto& each) { add_write(each, *to); }, txn.writes[i]);
   }
   return out;
 }
@@ -83,13 +109,13 @@ TxnReply take_reply(etcdserverpb::TxnResponse& from, const Txn& txn) {
   out.succeeded = from.succeeded();
   out.revision = from.header().revision();
   if (!out.succeeded) return out;
-  for (std::size_t i = 0; i < txn.writes.size(); ++i) {
-    etcdserverpb::KeyValue* previous = nullptr;
-    if (static_cast<int>(i) < from.responses_size())
-      previous = previous_of(*from.mutable_responses(static_cast<int>(i)));
-    out.previous.push_back(previous != nullptr ? take_item(*previous)
-                                               : Item{.key = key_of(txn.writes[i]), .value = {}});
-  }
+  each_previous(from, [&out, &txn](etcdserverpb::KeyValue* previous) {
+    if (out.previous.size() == txn.writes.size()) return;
+    const std::string& key = key_of(txn.writes[out.previous.size()]);
+    out.previous.push_back(previous != nullptr ? take_item(*previous) : Item{.key = key, .value = {}});
+  });
+  while (out.previous.size() < txn.writes.size())
+    out.previous.push_back(Item{.key = key_of(txn.writes[out.previous.size()]), .value = {}});
   return out;
 }
 

@@ -16,6 +16,11 @@ std::string range_end_of(std::string_view prefix);
 Item take_item(etcdserverpb::KeyValue& from);
 Event take_event(etcdserverpb::Event& from);
 
+// What etcd takes by default (--max-txn-ops 128, --max-request-bytes 1.5 MiB). The operations of nested
+// transactions count along the path, not together: 64 transactions of 64 writes are one of 4096, done at one
+// revision or not at all.
+TxnLimits etcd_txn_limits();
+// Flat as long as etcd takes it so, nested when there are more writes.
 etcdserverpb::TxnRequest txn_request(const Txn& txn);
 TxnReply take_reply(etcdserverpb::TxnResponse& from, const Txn& txn);
 

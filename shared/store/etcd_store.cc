@@ -170,6 +170,10 @@ async::Task<base::Result<TxnReply>> EtcdStore::txn(Txn txn) {
   co_return take_reply(*reply, txn);
 }
 
+TxnLimits EtcdStore::txn_limits() const {
+  return etcd_txn_limits();
+}
+
 async::Task<base::Result<LeaseId>> EtcdStore::grant_lease(std::int64_t ttl_seconds) {
   const auto client = client_;
   etcdserverpb::LeaseGrantRequest request;

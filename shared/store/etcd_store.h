@@ -32,8 +32,9 @@ class EtcdStore final : public Store {
 
   async::Task<base::Result<Item>> get(std::string key) override;
   async::Task<base::Result<ListReply>> list(std::string prefix) override;
-  // Refused as by LocalStore, with etcd's bounds: 1.5 MB and 128 writes unless etcd is told otherwise.
+  // Refused as by LocalStore, with etcd's bounds: see txn_limits(), unless etcd is told otherwise.
   async::Task<base::Result<TxnReply>> txn(Txn txn) override;
+  TxnLimits txn_limits() const override;
   async::Task<base::Result<LeaseId>> grant_lease(std::int64_t ttl_seconds) override;
   async::Task<base::Result<std::int64_t>> keep_lease_alive(LeaseId lease) override;
   // Of keys under options.prefix + "/". on_lost (kClosed): compacted, restored, another cluster.

@@ -61,6 +61,13 @@ struct Txn {
   std::vector<Write> writes;
 };
 
+// What one transaction may hold. Larger ones are refused: kTooLarge.
+struct TxnLimits {
+  std::size_t compares_max = 100'000;
+  std::size_t writes_max = 100'000;
+  std::size_t bytes_max = std::size_t{64} << 20;  // keys and values of all writes together
+};
+
 struct TxnReply {
   bool succeeded = false;      // false: a compare did not hold, nothing was written
   Revision revision = 0;       // of the store after the transaction
@@ -110,6 +117,7 @@ class Store {
   virtual async::Task<base::Result<ListReply>> list(std::string prefix) = 0;
   // On success the writes are durable: they survive kill -9 and power loss.
   virtual async::Task<base::Result<TxnReply>> txn(Txn txn) = 0;
+  virtual TxnLimits txn_limits() const { return {}; }
   // A lease that deletes its keys after `ttl_seconds` unless it is kept alive. Granting makes no revision.
   virtual async::Task<base::Result<LeaseId>> grant_lease(std::int64_t ttl_seconds) = 0;
   // Starts the lease's time anew; its ttl in seconds, or kNotFound once it has run out.

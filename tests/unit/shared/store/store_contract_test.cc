@@ -156,6 +156,55 @@ TEST_P(StoreContract, ATransactionIsOneRevision) {
   EXPECT_EQ(reply.previous[2].mod_revision, 0);
 }
 
+// More than etcd takes flat: a compare that fails keeps all of it out, a watch sees all of it at once.
+TEST_P(StoreContract, ALargeTransactionIsOneRevisionOrNone) {
+  constexpr std::size_t kWrites = 1000;
+  const TxnLimits limits = store_->txn_limits();
+  ASSERT_GE(limits.writes_max, kWrites);
+  commit(put(key("700"), "old"));
+  Txn txn;
+  for (std::size_t i = 0; i < kWrites; ++i) {
+    if (i == 700) {
+      txn.writes.emplace_back(Delete{key("700")});
+    } else {
+      txn.writes.emplace_back(Put{key(std::to_string(i)), "v"});
+    }
+  }
+  Txn refused = txn;
+  refused.compares.push_back({Compare::Target::kModRevision, key("700"), 0});
+  EXPECT_FALSE(commit(refused).succeeded);
+  EXPECT_EQ(wait(store_->list(folder_))->items.size(), 1U);
+  Seen seen = this->seen();
+  const auto watch = store_->watch(folder_, origin_ + 2, seen.callbacks());
+  for (std::size_t i = 0; i < limits.compares_max && i < 200; ++i) {
+    txn.compares.push_back({Compare::Target::kModRevision, key("absent" + std::to_string(i)), 0});
+  }
+  const TxnReply reply = commit(txn);
+  EXPECT_TRUE(reply.succeeded);
+  EXPECT_EQ(reply.revision, origin_ + 2);
+  ASSERT_EQ(reply.previous.size(), kWrites);
+  EXPECT_EQ(reply.previous[700].value, "old");
+  EXPECT_EQ(reply.previous[699].mod_revision, 0);
+  ASSERT_TRUE(turn_until_seen(seen, 1));
+  EXPECT_EQ(std::ranges::count(seen.batches.front(), '='), static_cast<std::ptrdiff_t>(kWrites) - 1);
+  EXPECT_THAT(seen.batches.front(), ::testing::HasSubstr(" delete 700"));
+}
+
+// As many bytes as the limits say do fit; etcd sends them to watches in fragments.
+TEST_P(StoreContract, ATransactionOfTheLargestSizeFits) {
+  const TxnLimits limits = store_->txn_limits();
+  const std::size_t value_bytes =
+      std::min<std::size_t>(limits.bytes_max, 4U << 20) / 200 - folder_.size() - 3;
+  Seen seen = this->seen();
+  const auto watch = store_->watch(folder_, origin_ + 1, seen.callbacks());
+  Txn txn;
+  for (int i = 0; i < 200; ++i)
+    txn.writes.emplace_back(Put{key(std::to_string(i)), std::string(value_bytes, 'x')});
+  EXPECT_TRUE(commit(txn).succeeded);
+  ASSERT_TRUE(turn_until_seen(seen, 1));
+  EXPECT_EQ(std::ranges::count(seen.batches.front(), '='), 200);
+}
+
 TEST_P(StoreContract, DeletingWhatIsNotThereMakesNoRevision) {
   EXPECT_EQ(commit(remove(key("none"))).revision, origin_);
 }
