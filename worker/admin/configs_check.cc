@@ -4,17 +4,13 @@
 
 #include <fmt/format.h>
 
-#include "shared/async/awaiters.h"
-#include "shared/base/clock.h"
+#include "shared/async/time_slice.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-
-// How long the loop may be kept: a few requests' worth.
-constexpr std::uint64_t kSliceUs = 2000;
 
 std::string type_name(const Json& value) {
   if (value.isString()) return "string";
@@ -94,7 +90,7 @@ std::string duplicate_text(const PushedList& list, const PushedItem& item) {
 async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std::vector<PushedList>& lists,
                                                     const ConfigsCheck& check) {
   std::vector<ConfigFault> out;
-  std::uint64_t slice_began_us = base::monotonic_now_us();
+  async::TimeSlice slice(loop);
   for (const PushedList& list : lists) {
     if (std::string fault = fault_of_list(list, check); !fault.empty()) {
       out.push_back({list.name, Json(), std::nullopt, std::move(fault)});
@@ -111,9 +107,7 @@ async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std
         out.push_back({list.name, item.id, i, duplicate_text(list, item)});
       }
       if (check.stops_at_first && !out.empty()) co_return out;
-      if (base::monotonic_now_us() - slice_began_us < kSliceUs) continue;
-      co_await async::Sleep(loop, 1);
-      slice_began_us = base::monotonic_now_us();
+      if (slice.is_over()) co_await slice.pause();
     }
   }
   co_return out;
