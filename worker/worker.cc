@@ -145,8 +145,8 @@ class Worker {
     });
     services_.registry = registry_.get();
     services_.status = &context_.zones.status;
-    admin_ =
-        std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings, config_file());
+    admin_ = std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings,
+                                                   context_.zones.status, config_file());
     control_ = std::make_unique<control::ControlService>(
         control::World{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
                        [this] { return reload_plugins_everywhere(); }});
@@ -208,6 +208,7 @@ class Worker {
     if (const auto status = co_await admin_->reset_plugin_list(); !status) {
       base::log_error("cannot renew the stored list of plugins: {}", status.error().what);
     }
+    scope_.spawn(admin_->keep_history_trimmed());
   }
 
   void on_message(const channel::Message& message) {

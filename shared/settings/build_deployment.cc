@@ -80,6 +80,9 @@ void build_admin(const Section& admin, Deployment::Admin& out, Report& report) {
   admin.read_flag("enable_admin_ui", out.enable_admin_ui);
   admin.read_text("admin_api_version", out.admin_api_version);
   admin.read_flag("https_admin", out.listen.tls);
+  const Section history = admin.section("history");
+  history.read_integer("max_entries", out.history.max_entries);
+  history.read_integer("max_age_days", out.history.max_age_days);
   const Section mtls = admin.section("admin_api_mtls");
   mtls.read_text("admin_ssl_cert", out.ssl_cert);
   mtls.read_text("admin_ssl_cert_key", out.ssl_cert_key);

@@ -170,7 +170,8 @@ constexpr char kDefaults[] =
       "enable_admin_cors": true, "enable_admin_ui": true,
       "allow_admin": ["127.0.0.0/24"],
       "admin_listen": {"ip": "0.0.0.0", "port": 9180},
-      "admin_api_version": "v3"
+      "admin_api_version": "v3",
+      "history": {"max_entries": 1000, "max_age_days": 30}
     },
     "etcd": {
       "host": ["http://127.0.0.1:2379"],

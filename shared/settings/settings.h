@@ -253,6 +253,14 @@ struct Deployment {
     std::string ssl_cert;  // of admin_api_mtls
     std::string ssl_cert_key;
     std::string ssl_ca_cert;
+    // Extension: the history of changes.
+    struct History {
+      std::int64_t max_entries = 1000;  // 0: none is kept
+      std::int64_t max_age_days = 30;
+
+      bool operator==(const History&) const = default;
+    };
+    History history;
 
     static std::vector<base::Cidr> default_allow_admin();
     bool operator==(const Admin&) const = default;

@@ -6,6 +6,7 @@
 #include "shared/http/cookie.h"
 #include "shared/http/uri.h"
 #include "worker/admin/reply.h"
+#include "worker/admin/write_mode.h"
 
 namespace apisix::admin {
 namespace {
@@ -21,12 +22,21 @@ std::optional<std::string> key_of(const proxy::LocalRequest& request) {
   return std::nullopt;
 }
 
-proxy::LocalAnswer refuse(const char* why) {
+constexpr std::string_view kApplyPath = "/apisix/admin/configs/apply";
+
+bool is_for_viewers(const proxy::LocalRequest& request) {
+  if (request.method == "GET") return true;
+  if (request.method != "POST" || request.path != kApplyPath) return false;
+  const auto mode = parse_write_mode(request.query);
+  return mode && mode->is_dry_run;
+}
+
+std::unexpected<proxy::LocalAnswer> refuse(const char* why) {
   base::log_warn("failed to check token: {}", why);
   format::Json body(::Json::objectValue);
   body["error_msg"] = "failed to check token";
   body["description"] = why;
-  return json_answer(401, body);
+  return std::unexpected(json_answer(401, body));
 }
 
 }  // namespace
@@ -42,17 +52,17 @@ std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admi
   return proxy::page_answer(403);
 }
 
-std::optional<proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
-                                            const proxy::LocalRequest& request) {
-  if (!admin.admin_key_required) return std::nullopt;
+std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
+                                                         const proxy::LocalRequest& request) {
+  if (!admin.admin_key_required) return std::string();
   const auto key = key_of(request);
   if (!key) return refuse("missing apikey");
   for (const settings::AdminKey& row : admin.admin_key) {
     if (row.key.empty() || !base::equals_in_constant_time(*key, row.key)) continue;
-    if (row.role == settings::AdminRole::kViewer && request.method != "GET") {
+    if (row.role == settings::AdminRole::kViewer && !is_for_viewers(request)) {
       return refuse("invalid method for role viewer");
     }
-    return std::nullopt;
+    return row.name;
   }
   return refuse("wrong apikey");
 }

@@ -2,7 +2,9 @@
 // admin_key. No header can change the address that is looked at.
 #pragma once
 
+#include <expected>
 #include <optional>
+#include <string>
 
 #include "shared/settings/settings.h"
 #include "worker/proxy/local_service.h"
@@ -13,9 +15,11 @@ namespace apisix::admin {
 std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admin& admin,
                                                 const proxy::LocalRequest& request);
 
-// Nothing: go on. Else the 401. The key is in ?api_key=, X-API-KEY or the cookie x_api_key, looked at in this
-// order; the comparison takes the same time for every wrong key of the right length.
-std::optional<proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
-                                            const proxy::LocalRequest& request);
+// The name of the key, or the 401. A viewer may GET, and POST configs/apply?dry_run=true, which stores
+// nothing by its construction; no other call of a viewer gets as far as a handler. The key is in ?api_key=,
+// X-API-KEY or the cookie x_api_key, looked at in this order; the comparison takes the same time for every
+// wrong key of the right length.
+std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
+                                                         const proxy::LocalRequest& request);
 
 }  // namespace apisix::admin

@@ -16,12 +16,24 @@ using proxy::LocalAnswer;
 constexpr std::string_view kBase = "/apisix/admin";
 constexpr std::string_view kConfigsPath = "/apisix/admin/configs";
 
+Author author_of(const proxy::LocalRequest& request, std::string key_name) {
+  return {.name = std::move(key_name),
+          .address = request.peer_ip,
+          .request = fmt::format("{} {}", request.method, request.path)};
+}
+
 }  // namespace
 
 AdminService::AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
-                           const settings::Settings& settings, settings::LoadOptions config)
+                           const settings::Settings& settings, const memory::StatusZone& status,
+                           settings::LoadOptions config)
     : settings_(settings),
-      handler_(loop, store, registry, settings),
+      history_(loop, store, settings),
+      writer_(loop, store, history_, settings.deployment.etcd.prefix),
+      progress_(loop, status),
+      handler_(loop, store, registry, settings, writer_, progress_),
+      applier_(loop, store, registry, handler_, writer_, history_, progress_, settings),
+      changes_(loop, applier_, history_, handler_.secrets()),
       plugin_list_(store, settings, std::move(config)),
       catalog_(loop, store, registry, settings, plugin_list_),
       configs_(loop, store, registry, handler_, settings) {}
@@ -30,7 +42,7 @@ std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) con
   const bool is_push = settings::takes_pushed_configuration(settings_) && request.method == "PUT" &&
                        request.path == kConfigsPath;
   if (!is_push || check_address(settings_.deployment.admin, request) ||
-      check_key(settings_.deployment.admin, request)) {
+      !check_key(settings_.deployment.admin, request)) {
     return limits::kAdminBodyBytesMax;
   }
   return limits::kPushedBodyBytesMax;
@@ -73,20 +85,22 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   std::string_view rest = request.path.substr(kBase.size());
   if (rest.empty() && request.method == "HEAD") co_return LocalAnswer{200, "application/json", "", {}};
   if (!rest.starts_with('/')) co_return proxy::page_answer(404);
-  if (auto refused = check_key(settings_.deployment.admin, request)) co_return std::move(*refused);
+  auto key_name = check_key(settings_.deployment.admin, request);
+  if (!key_name) co_return std::move(key_name.error());
   rest.remove_prefix(1);
   if (settings::takes_pushed_configuration(settings_)) co_return co_await configs_.serve(request, rest);
-  auto answer = co_await serve_resource(request, rest);
+  auto answer = co_await serve_resource(request, rest, author_of(request, std::move(*key_name)));
   answer.headers.emplace_back("X-API-VERSION",
                               settings_.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
   co_return answer;
 }
 
 async::Task<LocalAnswer> AdminService::serve_resource(const proxy::LocalRequest& request,
-                                                      std::string_view path) {
+                                                      std::string_view path, Author author) {
   if (path == "configs/validate" && request.method == "POST") {
     co_return co_await configs_.validate(request);
   }
+  if (auto answer = co_await changes_.serve(request, path, author)) co_return std::move(*answer);
   if (auto answer = co_await catalog_.serve(request, path)) co_return std::move(*answer);
   auto resource = parse_resource_path(path);
   if (!resource) {
@@ -95,6 +109,12 @@ async::Task<LocalAnswer> AdminService::serve_resource(const proxy::LocalRequest&
   auto body = parse_body(request);
   if (!body) co_return bad_body_answer(request, body.error());
   ResourceCall call{std::move(*resource), request.method, request.query, std::move(*body)};
+  call.author = std::move(author);
+  if (request.method != "GET") {
+    const auto mode = parse_write_mode(request.query);
+    if (!mode) co_return error_answer(400, mode.error().what);
+    call.mode = *mode;
+  }
   call.lists_faults = request.headers->has(http::KnownHeader::kAccept);
   if (const auto ttl = http::find_arg(request.query, "ttl"); ttl && !base::parse_double(*ttl)) {
     co_return error_answer(400, "invalid argument ttl: should be a number");

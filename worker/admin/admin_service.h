@@ -6,10 +6,15 @@
 
 #include "shared/async/scope.h"
 #include "shared/settings/settings.h"
+#include "worker/admin/applier.h"
 #include "worker/admin/catalog_handler.h"
+#include "worker/admin/change_writer.h"
+#include "worker/admin/changes_handler.h"
 #include "worker/admin/configs_handler.h"
+#include "worker/admin/history.h"
 #include "worker/admin/plugin_list.h"
 #include "worker/admin/resource_handler.h"
+#include "worker/admin/worker_progress.h"
 #include "worker/limits.h"
 #include "worker/proxy/local_service.h"
 
@@ -19,11 +24,14 @@ class AdminService final : public proxy::LocalService {
  public:
   // `config`: where config.yaml is, for PUT plugins/reload.
   AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
-               const settings::Settings& settings, settings::LoadOptions config);
+               const settings::Settings& settings, const memory::StatusZone& status,
+               settings::LoadOptions config);
 
   // At start, by one worker, before the configuration is loaded: the stored list of plugins follows
   // config.yaml.
   async::Task<base::Status> reset_plugin_list() { return plugin_list_.reset(); }
+  // By one worker, as long as it lives.
+  async::Task<void> keep_history_trimmed() { return history_.keep_trimmed(); }
 
   async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
   // More than APISIX's limit only for a whole configuration, from who has the key.
@@ -33,11 +41,17 @@ class AdminService final : public proxy::LocalService {
  private:
   async::Task<proxy::LocalAnswer> dispatch(const proxy::LocalRequest& request);
   // `path` behind "/apisix/admin/".
-  async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view path);
+  async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view path,
+                                                 Author author);
   void add_cors(proxy::LocalAnswer& answer) const;
 
   const settings::Settings& settings_;
+  History history_;
+  ChangeWriter writer_;
+  WorkerProgress progress_;
   ResourceHandler handler_;
+  Applier applier_;
+  ChangesHandler changes_;
   PluginList plugin_list_;
   CatalogHandler catalog_;
   ConfigsHandler configs_;

@@ -31,6 +31,10 @@ proxy::LocalAnswer refusal_answer(const Refusal& refusal, bool lists_faults) {
   return json_answer(refusal.status, body);
 }
 
+void add_revision(store::Revision revision, proxy::LocalAnswer& answer) {
+  answer.headers.emplace_back("X-Config-Revision", std::to_string(revision));
+}
+
 proxy::LocalAnswer key_not_found() {
   Json body(::Json::objectValue);
   body["message"] = "Key not found";

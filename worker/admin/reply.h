@@ -7,6 +7,7 @@
 #include "shared/base/result.h"
 #include "shared/format/json.h"
 #include "shared/resource/validation.h"
+#include "shared/store/store.h"
 #include "worker/proxy/local_service.h"
 
 namespace apisix::admin {
@@ -25,6 +26,8 @@ using proxy::json_answer;
 // The same; with `lists_faults` and where there are any, each fault in "errors": JSON pointer, rule, value,
 // hint.
 proxy::LocalAnswer refusal_answer(const Refusal& refusal, bool lists_faults);
+// The header X-Config-Revision: of the store after a write, or at which a list is exact.
+void add_revision(store::Revision revision, proxy::LocalAnswer& answer);
 // {"message": "Key not found"}
 proxy::LocalAnswer key_not_found();
 // The store did not do what was asked: 503, or 400 for what it refused.

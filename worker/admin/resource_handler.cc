@@ -21,7 +21,8 @@ std::string not_supported(std::string_view method, Kind kind) {
 }  // namespace
 
 ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
-                                 const settings::Settings& settings)
+                                 const settings::Settings& settings, ChangeWriter& writer,
+                                 WorkerProgress& progress)
     : loop_(loop),
       store_(store),
       prefix_(settings.deployment.etcd.prefix),
@@ -30,7 +31,9 @@ ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config:
       secrets_(settings, registry),
       hooks_(make_hooks([&registry]() -> const plugin::PluginSet& { return registry.plugins(); }, settings)),
       rules_(loop, store, registry, prefix_, hooks_),
-      usage_(loop, store, registry, prefix_) {}
+      usage_(loop, store, registry, prefix_),
+      writer_(writer),
+      progress_(progress) {}
 
 std::string ResourceHandler::key_of(const ResourceCall& call) const {
   return prefix_ + resource::store_key(call.kind, call.item_id());
@@ -74,14 +77,14 @@ Json ResourceHandler::item_json(const ResourceCall& call, const store::Item& ite
 }
 
 // v2 wraps what v3 answers, and shows no indexes of single objects.
-LocalAnswer ResourceHandler::node_answer(int status, std::string_view action, Json node) const {
-  if (is_v3_) return json_answer(status, node);
+Json ResourceHandler::node_body(std::string_view action, Json node) const {
+  if (is_v3_) return node;
   node.removeMember("createdIndex");
   node.removeMember("modifiedIndex");
   Json out(::Json::objectValue);
   out["action"] = std::string(action);
   out["node"] = std::move(node);
-  return json_answer(status, out);
+  return out;
 }
 
 LocalAnswer ResourceHandler::list_answer(const ResourceCall& call, std::vector<Json> items) const {
@@ -97,12 +100,12 @@ LocalAnswer ResourceHandler::list_answer(const ResourceCall& call, std::vector<J
   node["dir"] = true;
   Json& nodes = node["nodes"] = Json(::Json::arrayValue);
   for (Json& item : items) nodes.append(std::move(item));
-  return node_answer(200, "get", std::move(node));
+  return json_answer(200, node_body("get", std::move(node)));
 }
 
 async::Task<LocalAnswer> ResourceHandler::get(ResourceCall& call) {
   const auto item = co_await store_.get(key_of(call));
-  if (item) co_return node_answer(200, "get", item_json(call, *item));
+  if (item) co_return json_answer(200, node_body("get", item_json(call, *item)));
   co_return item.error().code == base::ErrorCode::kNotFound ? key_not_found() : store_answer(item.error());
 }
 
@@ -117,7 +120,9 @@ async::Task<LocalAnswer> ResourceHandler::list(ResourceCall& call) {
   }
   // A folder of a sub-resource is there only while something is in it.
   if (items.empty() && resource::parent_of(call.kind)) co_return key_not_found();
-  co_return list_answer(call, std::move(items));
+  LocalAnswer answer = list_answer(call, std::move(items));
+  add_revision(found->revision, answer);
+  co_return answer;
 }
 
 }  // namespace apisix::admin

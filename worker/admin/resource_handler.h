@@ -13,9 +13,11 @@
 #include "shared/resource/validate.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
+#include "worker/admin/change_writer.h"
 #include "worker/admin/resource_call.h"
 #include "worker/admin/secret_fields.h"
 #include "worker/admin/usage.h"
+#include "worker/admin/worker_progress.h"
 #include "worker/admin/write_rules.h"
 #include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
@@ -25,7 +27,7 @@ namespace apisix::admin {
 class ResourceHandler {
  public:
   ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
-                  const settings::Settings& settings);
+                  const settings::Settings& settings, ChangeWriter& writer, WorkerProgress& progress);
   ResourceHandler(const ResourceHandler&) = delete;
   ResourceHandler& operator=(const ResourceHandler&) = delete;
 
@@ -33,6 +35,8 @@ class ResourceHandler {
 
   const WriteRules& rules() const { return rules_; }
   const resource::ValidateHooks& hooks() const { return hooks_; }
+  const SecretFields& secrets() const { return secrets_; }
+  const Usage& usage() const { return usage_; }
 
  private:
   async::Task<proxy::LocalAnswer> get(ResourceCall& call);
@@ -44,22 +48,31 @@ class ResourceHandler {
 
   // The stored object as GET shows it.
   format::Json item_json(const ResourceCall& call, const store::Item& item) const;
-  proxy::LocalAnswer node_answer(int status, std::string_view action, format::Json node) const;
+  format::Json node_body(std::string_view action, format::Json node) const;
   proxy::LocalAnswer list_answer(const ResourceCall& call, std::vector<format::Json> items) const;
 
   // What a patch makes of the stored object.
   static base::Status apply_patch(const ResourceCall& call, format::Json& value);
-  // Writes the object. `expected` is the mod revision that it must still have, if any; `also` happens with
-  // it.
+  // Of these, what is nothing was lost to somebody else's write: look again.
+  using Attempt = async::Task<std::optional<proxy::LocalAnswer>>;
+  Attempt put_once(const ResourceCall& call, format::Json body);
+  Attempt remove_once(const ResourceCall& call);
+  // Writes the object.
   struct WritePlan {
     std::string_view action;
-    std::optional<store::Revision> expected = std::nullopt;
-    std::vector<store::Write> also = {};
+    store::Item before = {};  // as it must still be; mod_revision 0: not there
+    bool is_patch = false;
+    std::vector<Change> also = {};  // happens with it
   };
-  async::Task<proxy::LocalAnswer> write(const ResourceCall& call, const format::Json& value, WritePlan plan);
-  async::Task<base::Result<store::LeaseId>> lease_of(std::string_view query);
+  Attempt write(const ResourceCall& call, format::Json value, WritePlan plan);
+  // Makes the changes, of which the first is the call's own, unless it is only to be shown what they are;
+  // answers with `status` and `body`.
+  Attempt commit(const ResourceCall& call, std::vector<Change> changes, int status, format::Json body);
+  async::Task<base::Result<store::LeaseId>> lease_of(const ResourceCall& call);
+  // The stored object; one with mod_revision 0 when there is none.
+  async::Task<base::Result<store::Item>> find_item(std::string key);
   // Deletes of the sub-resources that live below the object.
-  async::Task<base::Result<std::vector<store::Write>>> removal_of_children(const ResourceCall& call);
+  async::Task<base::Result<std::vector<Change>>> removal_of_children(const ResourceCall& call);
   std::string key_of(const ResourceCall& call) const;
 
   event::Loop& loop_;
@@ -71,6 +84,8 @@ class ResourceHandler {
   resource::ValidateHooks hooks_;
   WriteRules rules_;
   Usage usage_;
+  ChangeWriter& writer_;
+  WorkerProgress& progress_;
 };
 
 }  // namespace apisix::admin

@@ -5,9 +5,11 @@
 #include "shared/http/uri.h"
 #include "shared/resource/fields.h"
 #include "shared/resource/id.h"
+#include "worker/admin/change_view.h"
 #include "worker/admin/patch.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/resource_handler.h"
+#include "worker/admin/stamp.h"
 
 namespace apisix::admin {
 namespace {
@@ -17,15 +19,14 @@ using format::Json;
 using proxy::LocalAnswer;
 using resource::Kind;
 
-// etcd refuses transactions with more operations (--max-txn-ops).
-constexpr std::size_t kWritesPerTxn = 100;
+// Deletes of sub-resources: what etcd takes with the entry of the history.
+constexpr std::ptrdiff_t kChangesPerTxn = 1000;
+// Others may write the same object in between, but not always.
+constexpr int kAttemptsMax = 10;
 
-void stamp(Json& value, std::int64_t now, const Json* previous) {
-  if (find_member(value, "create_time").isNull()) {
-    const Json& before = previous != nullptr ? find_member(*previous, "create_time") : Json::nullSingleton();
-    value["create_time"] = before.isNull() ? Json(static_cast<Json::Int64>(now)) : before;
-  }
-  if (find_member(value, "update_time").isNull()) value["update_time"] = static_cast<Json::Int64>(now);
+// APISIX's words.
+LocalAnswer changed_answer() {
+  return error_answer(503, "value changed before overwritten");
 }
 
 std::string missing_id(Kind kind) {
@@ -64,22 +65,30 @@ async::Task<LocalAnswer> ResourceHandler::put(ResourceCall& call) {
     if (const auto refused = co_await rules_.check_consumer(call)) co_return refusal_answer(*refused, false);
   }
   secrets_.encrypt(call.kind, call.id, body);
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    if (auto answer = co_await put_once(call, body)) co_return std::move(*answer);
+  }
+  co_return changed_answer();
+}
+
+ResourceHandler::Attempt ResourceHandler::put_once(const ResourceCall& call, Json body) {
+  auto before = co_await find_item(key_of(call));
+  if (!before) co_return store_answer(before.error());
   WritePlan plan{.action = "set"};
+  const bool is_new = before->mod_revision == 0;
   if (!resource::info_of(call.kind).has_timestamps) {
     body["id"] = call.id;
-    co_return co_await write(call, body, std::move(plan));
+  } else {
+    const auto value = is_new ? base::Result<Json>(Json()) : format::parse_json(before->value);
+    stamp(body, loop_.clock().wall_seconds(), !is_new && value ? &*value : nullptr);
   }
-  const auto previous = co_await store_.get(key_of(call));
-  const bool is_new = !previous && previous.error().code == base::ErrorCode::kNotFound;
-  if (!previous && !is_new) co_return store_answer(previous.error());
   if (is_new && call.kind == Kind::kService) {
     // Nobody inherits the decorations of a service that had the same id.
     auto stale = co_await removal_of_children(call);
     if (stale) plan.also = std::move(*stale);
   }
-  const auto before = previous ? format::parse_json(previous->value) : base::Result<Json>(Json());
-  stamp(body, loop_.clock().wall_seconds(), before ? &*before : nullptr);
-  co_return co_await write(call, body, std::move(plan));
+  plan.before = std::move(*before);
+  co_return co_await write(call, std::move(body), std::move(plan));
 }
 
 async::Task<LocalAnswer> ResourceHandler::post(ResourceCall& call) {
@@ -95,6 +104,11 @@ async::Task<LocalAnswer> ResourceHandler::post(ResourceCall& call) {
   if (const auto refused = co_await rules_.check(call, body))
     co_return refusal_answer(*refused, call.lists_faults);
   secrets_.encrypt(call.kind, "", body);
+  if (call.mode.is_dry_run) {
+    // No id is drawn: the object has none yet.
+    stamp(body, loop_.clock().wall_seconds(), nullptr);
+    co_return *co_await write(call, body, {.action = "create"});
+  }
   // The id is the revision of a write of its own, as in APISIX: unique, and in the order of creation.
   const auto drawn =
       co_await store_.txn({.compares = {}, .writes = {store::Put{prefix_ + "/gen_id", "1", 0}}});
@@ -102,7 +116,8 @@ async::Task<LocalAnswer> ResourceHandler::post(ResourceCall& call) {
   call.id = fmt::format("{:020}", drawn->revision);
   body["id"] = call.id;
   stamp(body, loop_.clock().wall_seconds(), nullptr);
-  co_return co_await write(call, body, {.action = "create"});
+  auto answer = co_await write(call, body, {.action = "create"});
+  co_return answer ? std::move(*answer) : changed_answer();
 }
 
 base::Status ResourceHandler::apply_patch(const ResourceCall& call, Json& value) {
@@ -130,7 +145,7 @@ async::Task<LocalAnswer> ResourceHandler::patch(ResourceCall& call) {
     co_return error_answer(400, call.kind == Kind::kSecret ? "no secret id" : missing_id(call.kind));
   }
   if (!call.body) co_return error_answer(400, "missing new configuration");
-  const auto stored = co_await store_.get(key_of(call));
+  auto stored = co_await store_.get(key_of(call));
   if (!stored) {
     co_return stored.error().code == base::ErrorCode::kNotFound ? key_not_found()
                                                                 : store_answer(stored.error());
@@ -144,57 +159,81 @@ async::Task<LocalAnswer> ResourceHandler::patch(ResourceCall& call) {
   if (const auto refused = co_await rules_.check(call, *value))
     co_return refusal_answer(*refused, call.lists_faults);
   secrets_.encrypt(call.kind, call.id, *value);
-  co_return co_await write(call, *value, {.action = "compareAndSwap", .expected = stored->mod_revision});
+  auto answer = co_await write(call, *value,
+                               {.action = "compareAndSwap", .before = std::move(*stored), .is_patch = true});
+  co_return answer ? std::move(*answer) : changed_answer();
 }
 
-async::Task<base::Result<store::LeaseId>> ResourceHandler::lease_of(std::string_view query) {
-  const auto ttl = http::find_arg(query, "ttl");
+async::Task<base::Result<store::LeaseId>> ResourceHandler::lease_of(const ResourceCall& call) {
+  const auto ttl = http::find_arg(call.query, "ttl");
   if (!ttl) co_return store::LeaseId{0};
   const auto seconds = base::parse_double(*ttl);
   if (!seconds || *seconds < 1) co_return base::invalid("invalid argument ttl: should be a number");
+  if (call.mode.is_dry_run) co_return store::LeaseId{0};
   co_return co_await store_.grant_lease(static_cast<std::int64_t>(*seconds));
 }
 
-async::Task<LocalAnswer> ResourceHandler::write(const ResourceCall& call, const Json& value, WritePlan plan) {
-  const auto lease = co_await lease_of(call.query);
+async::Task<base::Result<store::Item>> ResourceHandler::find_item(std::string key) {
+  auto item = co_await store_.get(std::move(key));
+  if (!item && item.error().code == base::ErrorCode::kNotFound) co_return store::Item{};
+  co_return item;
+}
+
+ResourceHandler::Attempt ResourceHandler::write(const ResourceCall& call, Json value, WritePlan plan) {
+  const auto lease = co_await lease_of(call);
   if (!lease) {
     co_return lease.error().code == base::ErrorCode::kInvalid ? error_answer(400, lease.error().what)
                                                               : store_answer(lease.error());
   }
   const std::string key = key_of(call);
-  store::Txn txn;
-  if (plan.expected) txn.compares.push_back({store::Compare::Target::kModRevision, key, *plan.expected});
-  txn.writes.push_back(store::Put{key, format::to_json(value), *lease});
-  std::ranges::move(plan.also, std::back_inserter(txn.writes));
-  const auto done = co_await store_.txn(std::move(txn));
-  if (!done) co_return store_answer(done.error());
-  if (!done->succeeded) co_return error_answer(503, "value changed before overwritten");
+  const bool created = !plan.is_patch && plan.before.mod_revision == 0;
+  std::vector<Change> changes;
+  changes.push_back({key, format::to_json(value), std::move(plan.before), *lease});
+  std::ranges::move(plan.also, std::back_inserter(changes));
   Json node(::Json::objectValue);
   node["key"] = key;
-  node["value"] = value;
+  node["value"] = std::move(value);
   SecretFields::hide_plain_keys(call.kind, node["value"]);
-  const bool created = !plan.expected && done->previous.at(0).mod_revision == 0;
-  co_return node_answer(created ? 201 : 200, plan.action, std::move(node));
+  co_return co_await commit(call, std::move(changes), created ? 201 : 200,
+                            node_body(plan.action, std::move(node)));
 }
 
-async::Task<base::Result<std::vector<store::Write>>> ResourceHandler::removal_of_children(
-    const ResourceCall& call) {
-  std::vector<store::Write> writes;
-  if (call.kind != Kind::kConsumer && call.kind != Kind::kService) co_return writes;
-  const auto found = co_await store_.list(key_of(call) + '/');
-  if (!found) co_return std::unexpected(found.error());
-  for (const store::Item& item : found->items) writes.emplace_back(store::Delete{item.key});
-  // More than fit into one transaction go ahead of the others.
-  while (writes.size() >= kWritesPerTxn) {
-    store::Txn some;
-    for (std::size_t i = 0; i < kWritesPerTxn; ++i) {
-      some.writes.push_back(std::move(writes.back()));
-      writes.pop_back();
-    }
-    if (const auto done = co_await store_.txn(std::move(some)); !done)
-      co_return std::unexpected(done.error());
+ResourceHandler::Attempt ResourceHandler::commit(const ResourceCall& call, std::vector<Change> changes,
+                                                 int status, Json body) {
+  if (call.mode.is_dry_run) {
+    body["dry_run"] = true;
+    body["diff"] = diff_of_change(secrets_, {call.kind, call.item_id()}, changes.front());
+    for (std::size_t i = 1; i < changes.size(); ++i) body["also_deleted"].append(changes[i].key);
+    co_return json_answer(status, body);
   }
-  co_return writes;
+  // More than fit into one transaction go ahead of the others.
+  while (std::ssize(changes) > kChangesPerTxn) {
+    std::vector<Change> some(std::make_move_iterator(changes.end() - kChangesPerTxn),
+                             std::make_move_iterator(changes.end()));
+    changes.erase(changes.end() - kChangesPerTxn, changes.end());
+    const auto done = co_await writer_.commit(writer_.plan(some, call.author));
+    if (!done) co_return store_answer(done.error());
+  }
+  const auto done = co_await writer_.commit(writer_.plan(changes, call.author));
+  if (!done) co_return store_answer(done.error());
+  if (!done->succeeded) co_return std::nullopt;
+  status = co_await progress_.tell(done->revision, call.mode, status, body);
+  LocalAnswer answer = json_answer(status, body);
+  add_revision(done->revision, answer);
+  co_return answer;
+}
+
+async::Task<base::Result<std::vector<Change>>> ResourceHandler::removal_of_children(
+    const ResourceCall& call) {
+  std::vector<Change> changes;
+  if (call.kind != Kind::kConsumer && call.kind != Kind::kService) co_return changes;
+  auto found = co_await store_.list(key_of(call) + '/');
+  if (!found) co_return std::unexpected(found.error());
+  for (store::Item& item : found->items) {
+    std::string key = item.key;
+    changes.push_back({.key = std::move(key), .after = std::nullopt, .before = std::move(item)});
+  }
+  co_return changes;
 }
 
 async::Task<LocalAnswer> ResourceHandler::remove(ResourceCall& call) {
@@ -204,15 +243,23 @@ async::Task<LocalAnswer> ResourceHandler::remove(ResourceCall& call) {
     if (!user) co_return store_answer(user.error());
     if (!user->empty()) co_return error_answer(400, *user);
   }
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    if (auto answer = co_await remove_once(call)) co_return std::move(*answer);
+  }
+  co_return changed_answer();
+}
+
+ResourceHandler::Attempt ResourceHandler::remove_once(const ResourceCall& call) {
   const std::string key = key_of(call);
+  auto before = co_await find_item(key);
+  if (!before) co_return store_answer(before.error());
   auto children = co_await removal_of_children(call);
   if (!children) co_return store_answer(children.error());
-  store::Txn txn;
-  txn.writes.emplace_back(store::Delete{key});
-  std::ranges::move(*children, std::back_inserter(txn.writes));
-  const auto done = co_await store_.txn(std::move(txn));
-  if (!done) co_return store_answer(done.error());
-  if (done->previous.at(0).mod_revision == 0) co_return key_not_found();
+  const bool is_there = before->mod_revision != 0;
+  if (!is_there && children->empty()) co_return key_not_found();
+  std::vector<Change> changes;
+  if (is_there) changes.push_back({.key = key, .after = std::nullopt, .before = std::move(*before)});
+  std::ranges::move(*children, std::back_inserter(changes));
   Json out(::Json::objectValue);
   out["key"] = key;
   out["deleted"] = "1";
@@ -220,7 +267,9 @@ async::Task<LocalAnswer> ResourceHandler::remove(ResourceCall& call) {
     out["action"] = "delete";
     out["node"] = Json(::Json::objectValue);
   }
-  co_return json_answer(200, out);
+  auto answer = co_await commit(call, std::move(changes), 200, std::move(out));
+  if (answer && answer->status == 200 && !is_there) co_return key_not_found();
+  co_return answer;
 }
 
 }  // namespace apisix::admin

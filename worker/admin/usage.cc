@@ -32,28 +32,43 @@ std::string in_use(std::string_view what, std::string_view user, std::string_vie
   return fmt::format("can not delete this {}, {} [{}] is still using it now", what, user, id);
 }
 
+// `matches`, of users that count. A stored object has its id in it.
+std::function<bool(const Json&)> counted(Kind kind, const Usage::Counts& counts,
+                                         std::function<bool(const Json&)> matches) {
+  const char* const id_member = kind == Kind::kConsumer ? "username" : "id";
+  return [&counts, kind, id_member, matches = std::move(matches)](const Json& user) {
+    return matches(user) && counts(kind, id_field(user, id_member));
+  };
+}
+
+config::Registry::Counts of_kind(Kind kind, const Usage::Counts& counts) {
+  return [&counts, kind](const std::string& id) { return counts(kind, id); };
+}
+
 std::string plugin_in_use(std::string_view user, std::string_view id) {
   return fmt::format("can not delete this upstream, plugin in {} [{}] is still using it now", user, id);
 }
 
 }  // namespace
 
-async::Task<base::Result<std::string>> Usage::find(Kind kind, const std::string& id) const {
+async::Task<base::Result<std::string>> Usage::find(Kind kind, std::string id, Counts counts) const {
+  if (!counts) counts = [](Kind, const std::string&) { return true; };
   switch (kind) {
     case Kind::kService:
-      co_return co_await users_of_service(id);
+      co_return co_await users_of_service(id, counts);
     case Kind::kUpstream:
-      co_return co_await users_of_upstream(id);
+      co_return co_await users_of_upstream(id, counts);
     case Kind::kPluginConfig:
-      co_return co_await users_of_plugin_config(id);
+      co_return co_await users_of_plugin_config(id, counts);
     case Kind::kProto:
-      co_return co_await users_of_proto(id);
+      co_return co_await users_of_proto(id, counts);
     case Kind::kConsumerGroup:
-      co_return co_await users_of_consumer_group(id);
+      co_return co_await users_of_consumer_group(id, counts);
     case Kind::kStreamRoute: {
-      const auto user = co_await find_stored(Kind::kStreamRoute, [&](const Json& route) {
-        return id_field(find_member(route, "protocol"), "superior_id") == id;
-      });
+      const auto user = co_await find_stored(
+          Kind::kStreamRoute,
+          [&](const Json& route) { return id_field(find_member(route, "protocol"), "superior_id") == id; },
+          counts);
       if (!user || user->empty()) co_return user;
       co_return fmt::format(
           "can not delete this stream route directly, stream route [{}] is still using it as superior_id",
@@ -64,79 +79,96 @@ async::Task<base::Result<std::string>> Usage::find(Kind kind, const std::string&
   }
 }
 
-async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::string& id) const {
+bool Usage::is_named_by_plugins(const Json& user, Kind kind, const std::string& id) {
+  if (kind == Kind::kUpstream) return splits_to(user, id);
+  return kind == Kind::kProto && transcodes_with(user, id);
+}
+
+async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::string& id,
+                                                                     const Counts& counts) const {
   co_await catch_up(loop_, store_, registry_, prefix_);
-  const std::string route = registry_.route_of_plugin_config(id);
+  const std::string route = registry_.route_of_plugin_config(id, of_kind(Kind::kRoute, counts));
   co_return route.empty() ? "" : in_use("plugin config", "route", route);
 }
 
-async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std::string& id) const {
+async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std::string& id,
+                                                                      const Counts& counts) const {
   co_await catch_up(loop_, store_, registry_, prefix_);
   const std::string consumer = registry_.plugin_book().consumers().find_consumer(
-      "group_id", [&](const Json& value) { return id_field(value, "group_id") == id; });
+      "group_id",
+      counted(Kind::kConsumer, counts, [&](const Json& value) { return id_field(value, "group_id") == id; }));
   co_return consumer.empty() ? "" : in_use("consumer group", "consumer", consumer);
 }
 
-async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& id) const {
+async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& id,
+                                                             const Counts& counts) const {
   const auto uses = [&](const Json& object) { return transcodes_with(object, id); };
   co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.find_route("grpc-transcode", uses); !route.empty()) {
+  if (const auto route = registry_.find_route("grpc-transcode", counted(Kind::kRoute, counts, uses));
+      !route.empty()) {
     co_return in_use("proto", "route", route);
   }
-  const std::string service = registry_.find_service(uses);
+  const std::string service = registry_.find_service(counted(Kind::kService, counts, uses));
   co_return service.empty() ? "" : in_use("proto", "service", service);
 }
 
-async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id) const {
+async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id,
+                                                               const Counts& counts) const {
   co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.route_of_service(id); !route.empty()) {
+  if (const auto route = registry_.route_of_service(id, of_kind(Kind::kRoute, counts)); !route.empty()) {
     co_return in_use("service directly", "route", route);
   }
   const auto user = co_await find_stored(
-      Kind::kStreamRoute, [&](const Json& route) { return id_field(route, "service_id") == id; });
+      Kind::kStreamRoute, [&](const Json& route) { return id_field(route, "service_id") == id; }, counts);
   if (!user || user->empty()) co_return user;
   co_return in_use("service directly", "stream_route", *user);
 }
 
-async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::string& id) const {
+async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::string& id,
+                                                                const Counts& counts) const {
   const auto splits = [&](const Json& object) { return splits_to(object, id); };
   co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.find_route("traffic-split", splits); !route.empty()) {
+  if (const auto route = registry_.find_route("traffic-split", counted(Kind::kRoute, counts, splits));
+      !route.empty()) {
     co_return plugin_in_use("route", route);
   }
-  if (const auto route = registry_.route_of_upstream(id); !route.empty()) {
+  if (const auto route = registry_.route_of_upstream(id, of_kind(Kind::kRoute, counts)); !route.empty()) {
     co_return in_use("upstream", "route", route);
   }
-  if (const auto service = registry_.find_service(splits); !service.empty()) {
+  if (const auto service = registry_.find_service(counted(Kind::kService, counts, splits));
+      !service.empty()) {
     co_return plugin_in_use("service", service);
   }
-  if (const auto service = registry_.service_of_upstream(id); !service.empty()) {
+  if (const auto service = registry_.service_of_upstream(id, of_kind(Kind::kService, counts));
+      !service.empty()) {
     co_return in_use("upstream", "service", service);
   }
   struct Place {
     Kind kind;
     std::string_view words;
   };
-  const auto consumer = registry_.plugin_book().consumers().find_consumer("traffic-split", splits);
+  const auto consumer = registry_.plugin_book().consumers().find_consumer(
+      "traffic-split", counted(Kind::kConsumer, counts, splits));
   if (!consumer.empty()) co_return plugin_in_use("consumer", consumer);
   for (const Place& place :
        {Place{Kind::kPluginConfig, "plugin_config"}, Place{Kind::kConsumerGroup, "consumer_group"},
         Place{Kind::kGlobalRule, "global_rules"}}) {
-    const auto user = co_await find_stored(place.kind, splits);
+    const auto user = co_await find_stored(place.kind, splits, counts);
     if (!user) co_return user;
     if (!user->empty()) co_return plugin_in_use(place.words, *user);
   }
   co_return "";
 }
 
-async::Task<base::Result<std::string>> Usage::find_stored(Kind kind, Matches matches) const {
+async::Task<base::Result<std::string>> Usage::find_stored(Kind kind, Matches matches,
+                                                          const Counts& counts) const {
   const auto found = co_await store_.list(prefix_ + resource::collection_key(kind));
   if (!found) co_return std::unexpected(found.error());
   for (const store::Item& item : found->items) {
     const auto key = resource::parse_store_key(std::string_view(item.key).substr(prefix_.size()));
     if (!key || key->kind != kind) continue;
     const auto value = format::parse_json(item.value);
-    if (value && matches(*value)) co_return key->id;
+    if (value && matches(*value) && counts(kind, key->id)) co_return key->id;
   }
   co_return "";
 }

@@ -19,20 +19,27 @@ class Usage {
   Usage(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix)
       : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)) {}
 
-  // "" = nobody does; else the error_msg of a 400. The error is the store's.
-  async::Task<base::Result<std::string>> find(resource::Kind kind, const std::string& id) const;
+  // Whether a stored object counts as a user.
+  using Counts = std::function<bool(resource::Kind kind, const std::string& id)>;
+  // "" = nobody does; else the error_msg of a 400. The error is the store's. Not set: all count.
+  async::Task<base::Result<std::string>> find(resource::Kind kind, std::string id, Counts counts = {}) const;
+  // Do the plugins of `user` name the object? What references_of() does not tell.
+  static bool is_named_by_plugins(const format::Json& user, resource::Kind kind, const std::string& id);
 
  private:
   using Matches = std::function<bool(const format::Json& value)>;
 
-  async::Task<base::Result<std::string>> users_of_service(const std::string& id) const;
-  async::Task<base::Result<std::string>> users_of_upstream(const std::string& id) const;
-  async::Task<base::Result<std::string>> users_of_plugin_config(const std::string& id) const;
-  async::Task<base::Result<std::string>> users_of_consumer_group(const std::string& id) const;
-  async::Task<base::Result<std::string>> users_of_proto(const std::string& id) const;
+  async::Task<base::Result<std::string>> users_of_service(const std::string& id, const Counts& counts) const;
+  async::Task<base::Result<std::string>> users_of_upstream(const std::string& id, const Counts& counts) const;
+  async::Task<base::Result<std::string>> users_of_plugin_config(const std::string& id,
+                                                                const Counts& counts) const;
+  async::Task<base::Result<std::string>> users_of_consumer_group(const std::string& id,
+                                                                 const Counts& counts) const;
+  async::Task<base::Result<std::string>> users_of_proto(const std::string& id, const Counts& counts) const;
   // The id of the first object of `kind` that `matches`; "" = none does. For kinds with few objects: it reads
   // all.
-  async::Task<base::Result<std::string>> find_stored(resource::Kind kind, Matches matches) const;
+  async::Task<base::Result<std::string>> find_stored(resource::Kind kind, Matches matches,
+                                                     const Counts& counts) const;
 
   event::Loop& loop_;
   store::Store& store_;

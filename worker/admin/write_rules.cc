@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "shared/format/schema.h"
 #include "shared/resource/fields.h"
 #include "worker/admin/catch_up.h"
+#include "worker/admin/consumer_key.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {
@@ -37,28 +37,6 @@ std::string misfit_text(const resource::Reference& reference, const Json& value,
                      protocol, resource::text_field(superior, "name"));
 }
 
-// What requests are matched by, in those plugins for which APISIX looks for duplicates.
-struct ConsumerKey {
-  std::string plugin;
-  std::string_view member;
-  std::string value;
-};
-
-constexpr std::string_view kUniqueKeyPlugins[] = {"key-auth",  "basic-auth", "jwt-auth",
-                                                  "hmac-auth", "ldap-auth",  "ldap-auth-advanced"};
-
-std::vector<ConsumerKey> consumer_keys(const Json& plugins, const plugin::PluginSet& enabled) {
-  std::vector<ConsumerKey> out;
-  for (const std::string_view name : kUniqueKeyPlugins) {
-    const plugin::PluginDef* def = enabled.find(name);
-    if (def == nullptr || def->info.consumer_key.empty()) continue;
-    std::string value = resource::text_field(find_member(plugins, name), def->info.consumer_key);
-    if (value.empty() || format::is_secret_ref(value)) continue;
-    out.push_back({std::string(name), def->info.consumer_key, std::move(value)});
-  }
-  return out;
-}
-
 }  // namespace
 
 async::Task<std::optional<Refusal>> WriteRules::check(const ResourcePath& path, const Json& value,
@@ -89,6 +67,7 @@ async::Task<std::optional<Refusal>> WriteRules::check_consumer_keys(const Resour
     const std::string& owner_name = owner->consumer->username;
     // A consumer may give its own credential's key to itself.
     if (owner_name == username && (!is_credential || owner->credential_id == path.id)) continue;
+    if (is_replaced(owner_name, owner->credential_id)) continue;
     const std::string who = owner->credential_id.empty()
                                 ? "consumer: " + owner_name
                                 : "credential: " + owner->credential_id + " of consumer: " + owner_name;
@@ -99,6 +78,13 @@ async::Task<std::optional<Refusal>> WriteRules::check_consumer_keys(const Resour
     co_return refusal;
   }
   co_return std::nullopt;
+}
+
+bool WriteRules::is_replaced(const std::string& username, const std::string& credential_id) const {
+  if (!is_replaced_) return false;
+  const std::string id =
+      credential_id.empty() ? username : resource::item_id(Kind::kCredential, username, credential_id);
+  return is_replaced_(prefix_ + resource::store_key(Kind::kConsumer, id));
 }
 
 async::Task<std::optional<Refusal>> WriteRules::check_references(Kind kind, const Json& value) const {

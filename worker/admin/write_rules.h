@@ -2,6 +2,7 @@
 // other stored objects: those that it names, those that it belongs to, those that it must differ from.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,12 @@ class WriteRules {
   WriteRules(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix,
              const resource::ValidateHooks& hooks)
       : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)), hooks_(hooks) {}
+
+  // Stored objects for which it is true do not count where this worker's own copy of the configuration is
+  // asked: they are about to be replaced.
+  void set_replaced(std::function<bool(const std::string& key)> is_replaced) {
+    is_replaced_ = std::move(is_replaced);
+  }
 
   // Whether the objects that `value` names must exist.
   enum class References : std::uint8_t { kMustExist, kNotAsked };
@@ -47,10 +54,13 @@ class WriteRules {
   async::Task<std::optional<Refusal>> check_consumer_keys(const ResourcePath& path,
                                                           const format::Json& value) const;
 
+  bool is_replaced(const std::string& username, const std::string& credential_id) const;
+
   event::Loop& loop_;
   store::Store& store_;
   config::Registry& registry_;
   std::string prefix_;
+  std::function<bool(const std::string& key)> is_replaced_ = {};
   const resource::ValidateHooks& hooks_;
 };
 

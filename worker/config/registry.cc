@@ -7,6 +7,7 @@
 #include "shared/async/awaiters.h"
 #include "shared/base/log.h"
 #include "shared/base/retry_delay.h"
+#include "shared/resource/kind.h"
 #include "worker/config/registry_objects.h"
 
 namespace apisix::config {
@@ -136,12 +137,18 @@ void Registry::apply_list(const store::ListReply& list) {
     if (!is_listed(key)) gone.push_back(key);
   }
   for (const std::string& key : gone) apply_delete(key);
+  // A store that was restored counts from its own past.
+  if (list.revision < changed_revision_) changed_revision_ = 0;
+  for (const store::Item& item : list.items) note_change(item.key, item.mod_revision);
+  // Some time before the list; deletes leave no trace of when.
+  for (const std::string& key : gone) note_change(key, list.revision);
   note_applied(list.revision);
 }
 
 void Registry::apply_batch(const store::EventBatch& batch) {
   for (const store::Event& event : batch.events) {
     if (is_folder(event.item.key)) continue;
+    note_change(event.item.key, batch.revision);
     if (event.type == store::Event::Type::kPut) {
       apply_put(event.item);
     } else {
@@ -149,6 +156,13 @@ void Registry::apply_batch(const store::EventBatch& batch) {
     }
   }
   note_applied(batch.revision);
+}
+
+// Heartbeats and counters that are kept beside the objects are no change.
+void Registry::note_change(std::string_view key, store::Revision revision) {
+  const auto [kind, id] = split_key(key);
+  if (kind == "plugins" || resource::find_kind_by_plural(kind))
+    changed_revision_ = std::max(changed_revision_, revision);
 }
 
 void Registry::note_applied(store::Revision revision) {

@@ -98,11 +98,13 @@ class Registry final : private plugin::Directory {
   // Files that plugins hold open are opened again.
   void on_logs_reopened() { ++plugin_world_.log_reopenings; }
 
-  // Ids of users of an object, "" when there is none: what may not be deleted.
-  std::string route_of_service(std::string_view service_id) const;
-  std::string route_of_upstream(std::string_view upstream_id) const;
-  std::string service_of_upstream(std::string_view upstream_id) const;
-  std::string route_of_plugin_config(std::string_view id) const;
+  // Ids of users of an object, "" when there is none: what may not be deleted. Users for which `counts` is
+  // false do not count.
+  using Counts = std::function<bool(const std::string& id)>;
+  std::string route_of_service(std::string_view service_id, const Counts& counts) const;
+  std::string route_of_upstream(std::string_view upstream_id, const Counts& counts) const;
+  std::string service_of_upstream(std::string_view upstream_id, const Counts& counts) const;
+  std::string route_of_plugin_config(std::string_view id, const Counts& counts) const;
   // The id of the first whose JSON has the text `mentions` in it and `matches`; "" when there is none.
   std::string find_route(std::string_view mentions,
                          const std::function<bool(const format::Json&)>& matches) const;
@@ -114,6 +116,9 @@ class Registry final : private plugin::Directory {
   std::optional<ObjectInForce> find_in_force(std::string_view kind, std::string_view id) const;
 
   store::Revision applied_revision() const { return applied_revision_; }
+  // Of the last change of an object that is known here: nothing of the configuration was changed after it, by
+  // whomever, up to applied_revision().
+  store::Revision changed_revision() const { return changed_revision_; }
   std::size_t routes() const { return routes_.size(); }
   const std::map<std::string, Rejection>& rejections() const { return rejections_; }
   std::uint64_t rejected_total() const { return rejected_total_; }
@@ -139,6 +144,8 @@ class Registry final : private plugin::Directory {
     static KnownItem of(const store::Item& item);
     bool operator==(const KnownItem&) const = default;
   };
+  using RouteSet = std::unordered_set<RouteObject*>;
+  static std::string first_of(const RouteSet& users, const Counts& counts);
   template <typename T>
   using ById = std::unordered_map<std::string, T, base::StringHash, std::equal_to<>>;
 
@@ -149,6 +156,7 @@ class Registry final : private plugin::Directory {
   void apply_list(const store::ListReply& list);
   void apply_batch(const store::EventBatch& batch);
   void note_applied(store::Revision revision);
+  void note_change(std::string_view key, store::Revision revision);
   // APISIX marks a folder with an item whose key is the folder's: it is no object.
   static bool is_folder(std::string_view key) { return key.ends_with('/'); }
   void apply_put(const store::Item& item);
@@ -205,13 +213,14 @@ class Registry final : private plugin::Directory {
   // Texts of what is kept compiled, or for others to look at only.
   ById<KeptText> upstream_texts_;
   ById<KeptText> stream_route_texts_;
-  ById<std::unordered_set<RouteObject*>> routes_of_service_;  // by service id, the service may be missing
-  ById<std::unordered_set<RouteObject*>> routes_of_plugin_config_;
+  ById<RouteSet> routes_of_service_;  // by service id, the service may be missing
+  ById<RouteSet> routes_of_plugin_config_;
   ById<format::Json> protos_;
   ById<KnownItem> known_;  // by key
   std::map<std::string, Rejection> rejections_;
   std::uint64_t rejected_total_ = 0;
   store::Revision applied_revision_ = 0;
+  store::Revision changed_revision_ = 0;
   std::unique_ptr<store::Watch> watch_;
   async::Scope scope_;
   std::function<void(store::Revision)> on_applied_;

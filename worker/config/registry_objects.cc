@@ -1,6 +1,8 @@
 // What stored objects mean to requests: routes in the router, services behind them, upstreams in slots.
 #include "worker/config/registry_objects.h"
 
+#include <algorithm>
+
 #include "shared/base/log.h"
 #include "worker/config/compile.h"
 #include "worker/plugin/variables.h"
@@ -193,28 +195,34 @@ void Registry::erase_upstream(std::string_view id) {
 
 // --- who uses what
 
-std::string Registry::route_of_service(std::string_view service_id) const {
+std::string Registry::first_of(const RouteSet& users, const Counts& counts) {
+  const auto user =
+      std::ranges::find_if(users, [&counts](const RouteObject* route) { return counts(route->id); });
+  return user == users.end() ? "" : (*user)->id;
+}
+
+std::string Registry::route_of_service(std::string_view service_id, const Counts& counts) const {
   const auto users = routes_of_service_.find(service_id);
-  return users == routes_of_service_.end() || users->second.empty() ? "" : (*users->second.begin())->id;
+  return users == routes_of_service_.end() ? "" : first_of(users->second, counts);
 }
 
-std::string Registry::route_of_upstream(std::string_view upstream_id) const {
+std::string Registry::route_of_upstream(std::string_view upstream_id, const Counts& counts) const {
   for (const auto& [id, route] : routes_) {
-    if (route->upstream_id == upstream_id) return id;
+    if (route->upstream_id == upstream_id && counts(id)) return id;
   }
   return "";
 }
 
-std::string Registry::service_of_upstream(std::string_view upstream_id) const {
+std::string Registry::service_of_upstream(std::string_view upstream_id, const Counts& counts) const {
   for (const auto& [id, service] : services_) {
-    if (service->upstream_id == upstream_id) return id;
+    if (service->upstream_id == upstream_id && counts(id)) return id;
   }
   return "";
 }
 
-std::string Registry::route_of_plugin_config(std::string_view id) const {
+std::string Registry::route_of_plugin_config(std::string_view id, const Counts& counts) const {
   const auto users = routes_of_plugin_config_.find(id);
-  return users == routes_of_plugin_config_.end() || users->second.empty() ? "" : (*users->second.begin())->id;
+  return users == routes_of_plugin_config_.end() ? "" : first_of(users->second, counts);
 }
 
 std::string Registry::find_route(std::string_view mentions,

@@ -1,0 +1,282 @@
+#include "worker/admin/applier.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "shared/async/time_slice.h"
+#include "shared/resource/fields.h"
+#include "shared/resource/id.h"
+#include "worker/admin/catch_up.h"
+#include "worker/admin/change_view.h"
+#include "worker/admin/reply.h"
+#include "worker/admin/stamp.h"
+
+namespace apisix::admin {
+namespace {
+
+using format::Json;
+using proxy::LocalAnswer;
+using resource::Kind;
+
+// Others may write the same objects in between, but not always.
+constexpr int kAttemptsMax = 10;
+// From so many objects of one kind on, all of the kind are read at once.
+constexpr std::size_t kReadsPerKind = 50;
+
+LocalAnswer failure(const base::Error& error) {
+  if (error.code == base::ErrorCode::kConflict) return error_answer(412, error.what);
+  if (error.code == base::ErrorCode::kTooLarge) return error_answer(413, error.what);
+  return store_answer(error);
+}
+
+}  // namespace
+
+Applier::Applier(event::Loop& loop, store::Store& store, config::Registry& registry,
+                 const ResourceHandler& resources, ChangeWriter& writer, History& history,
+                 WorkerProgress& progress, const settings::Settings& settings)
+    : loop_(loop),
+      store_(store),
+      registry_(registry),
+      resources_(resources),
+      writer_(writer),
+      history_(history),
+      progress_(progress),
+      prefix_(settings.deployment.etcd.prefix),
+      has_stream_routes_(settings.apisix.stream_enabled) {}
+
+async::Task<LocalAnswer> Applier::run(ChangeSet set, ApplyOptions options) {
+  for (int i = 0; i < kAttemptsMax; ++i) {
+    if (auto answer = co_await attempt(set, options)) co_return std::move(*answer);
+  }
+  co_return error_answer(
+      409, fmt::format("others changed objects of the set while it was checked, {} times in a row; nothing "
+                       "was stored",
+                       kAttemptsMax));
+}
+
+async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, const ApplyOptions& options) {
+  base::Result<store::Revision> head = 0;
+  if (options.expected) head = co_await check_expected(*options.expected);
+  if (!head) co_return failure(head.error());
+  auto changes = co_await removal_of_children(set);
+  if (!changes) co_return failure(changes.error());
+  changes->insert(changes->begin(), set.changes.begin(), set.changes.end());
+  OverlayStore overlay(store_);
+  if (auto status = co_await prefetch(*changes, overlay); !status) co_return failure(status.error());
+  auto faults = co_await check(*changes, overlay, options.is_forced);
+  if (!faults) co_return failure(faults.error());
+  faults->insert(faults->begin(), set.faults.begin(), set.faults.end());
+  if (!faults->empty()) co_return json_answer(400, faults_json(*faults));
+  auto planned = co_await plan(*changes, overlay);
+  if (!planned) co_return failure(planned.error());
+  const std::size_t unchanged = changes->size() - planned->size();
+  Json body = answer_body(*planned, unchanged, options.mode.is_dry_run);
+  std::vector<Change> writes;
+  for (Planned& each : *planned) writes.push_back(std::move(each.write));
+  store::Txn txn = writes.empty() ? store::Txn{} : writer_.plan(writes, options.author);
+  if (auto status = writer_.check_fits(txn); !status) co_return failure(status.error());
+  if (options.mode.is_dry_run || writes.empty()) {
+    const auto now = co_await store_.list(prefix_ + "/gen_id");
+    if (!now) co_return failure(now.error());
+    co_return shown(std::move(body), now->revision, 200);
+  }
+  if (options.expected && history_.is_kept())
+    txn.compares.push_back({store::Compare::Target::kModRevision, history_.head_key(), *head});
+  const auto done = co_await writer_.commit(std::move(txn));
+  if (!done) co_return failure(done.error());
+  if (!done->succeeded) co_return std::nullopt;
+  const int status = co_await progress_.tell(done->revision, options.mode, 200, body);
+  co_return shown(std::move(body), done->revision, status);
+}
+
+LocalAnswer Applier::shown(Json body, store::Revision revision, int status) const {
+  body["revision"] = static_cast<Json::Int64>(revision);
+  LocalAnswer answer = json_answer(status, body);
+  add_revision(revision, answer);
+  return answer;
+}
+
+async::Task<base::Result<store::Revision>> Applier::check_expected(store::Revision expected) {
+  // Our own writers renew the head with each change; what others wrote, this worker has seen.
+  auto head = co_await store_.get(history_.head_key());
+  if (!head && head.error().code != base::ErrorCode::kNotFound) co_return std::unexpected(head.error());
+  const store::Revision head_revision = head ? head->mod_revision : 0;
+  co_await catch_up(loop_, store_, registry_, prefix_);
+  const store::Revision changed = std::max(head_revision, registry_.changed_revision());
+  const auto now = co_await store_.list(prefix_ + "/gen_id");
+  if (!now) co_return std::unexpected(now.error());
+  if (changed > expected) {
+    co_return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
+                         fmt::format("the configuration was changed at revision {}, after revision {} of "
+                                     "If-Match; nothing was stored",
+                                     changed, expected));
+  }
+  if (now->revision < expected) {
+    co_return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
+                         fmt::format("the store is at revision {} and never had revision {} of If-Match; "
+                                     "nothing was stored",
+                                     now->revision, expected));
+  }
+  co_return head_revision;
+}
+
+async::Task<base::Result<std::vector<SetChange>>> Applier::removal_of_children(const ChangeSet& set) {
+  std::vector<SetChange> out;
+  for (const SetChange& change : set.changes) {
+    const Kind kind = change.path.kind;
+    if (!change.is_delete() || (kind != Kind::kConsumer && kind != Kind::kService)) continue;
+    const auto found = co_await store_.list(prefix_ + change.key() + '/');
+    if (!found) co_return std::unexpected(found.error());
+    for (const store::Item& item : found->items) {
+      const std::string_view place = std::string_view(item.key).substr(prefix_.size());
+      const auto key = resource::parse_store_key(place);
+      const bool is_named =
+          std::ranges::any_of(set.changes, [place](const SetChange& other) { return other.key() == place; });
+      if (!key || is_named) continue;
+      out.push_back({.list = std::string(resource::info_of(key->kind).plural),
+                     .index = std::nullopt,
+                     .path = path_of_item(*key),
+                     .value = std::nullopt,
+                     .is_implied = true});
+    }
+  }
+  co_return out;
+}
+
+async::Task<base::Status> Applier::prefetch(const std::vector<SetChange>& changes, OverlayStore& overlay) {
+  std::map<Kind, std::size_t> counts;
+  for (const SetChange& change : changes) {
+    if (++counts[change.path.kind] != kReadsPerKind || resource::parent_of(change.path.kind)) continue;
+    auto status = co_await overlay.prefetch(prefix_ + resource::collection_key(change.path.kind));
+    if (!status) co_return status;
+  }
+  for (const SetChange& change : changes) {
+    overlay.replace(prefix_ + change.key(),
+                    change.value ? std::optional(format::to_json(*change.value)) : std::nullopt);
+  }
+  co_return base::Status{};
+}
+
+// --- checking
+
+async::Task<base::Result<std::vector<SetFault>>> Applier::check(std::vector<SetChange>& changes,
+                                                                OverlayStore& overlay, bool is_forced) {
+  std::vector<SetFault> faults;
+  WriteRules rules(loop_, overlay, registry_, prefix_, resources_.hooks());
+  rules.set_replaced([&overlay](const std::string& key) { return overlay.is_replaced(key); });
+  async::TimeSlice slice(loop_);
+  std::map<std::string, const SetChange*> owners;
+  for (SetChange& change : changes) {
+    if (slice.is_over()) co_await slice.pause();
+    if (!change.is_delete()) {
+      const auto refused = co_await check_put(change, rules);
+      if (refused && refused->status == 503)
+        co_return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kStore,
+                             refused->what.error_msg);
+      if (refused) add_faults(change, *refused, faults);
+      check_unique_keys(change, registry_.plugins(), owners, faults);
+      continue;
+    }
+    if (is_forced || change.is_implied) continue;
+    const auto user = co_await find_user(change, changes, overlay);
+    if (!user) co_return std::unexpected(user.error());
+    if (!user->empty()) add_fault(change, "reference", *user, faults);
+  }
+  co_return faults;
+}
+
+async::Task<std::optional<Refusal>> Applier::check_put(SetChange& change, const WriteRules& rules) const {
+  const Kind kind = change.path.kind;
+  if (kind == Kind::kStreamRoute && !has_stream_routes_)
+    co_return refuse(400, "stream mode is disabled, can not add stream routes");
+  if (!change.is_stored) {
+    if (const auto status = resource::refuse_timestamps(*change.value); !status)
+      co_return refuse(400, status.error().what);
+  }
+  if (kind == Kind::kGraphqlCostDecoration) {
+    ResourceCall call{change.path, "PUT", "", *change.value};
+    if (auto refused = co_await rules.bind_to_service(call)) co_return std::move(refused);
+    change.value = std::move(call.body);
+  }
+  ResourcePath path = change.path;
+  // The name of a consumer is in the object; an id that it has must be the same.
+  if (kind == Kind::kConsumer) path.id = resource::id_field(*change.value, "id");
+  if (auto refused = co_await rules.check(path, *change.value)) co_return std::move(refused);
+  if (kind == Kind::kCredential) co_return co_await rules.check_consumer(change.path);
+  co_return std::nullopt;
+}
+
+async::Task<base::Result<std::string>> Applier::find_user(const SetChange& change,
+                                                          const std::vector<SetChange>& changes,
+                                                          const OverlayStore& overlay) const {
+  const Kind kind = change.path.kind;
+  const std::string id = change.path.item_id();
+  const auto user = co_await resources_.usage().find(
+      kind, id, [this, &overlay](Kind user_kind, const std::string& user_id) {
+        return !overlay.is_replaced(prefix_ + resource::store_key(user_kind, user_id));
+      });
+  if (!user || !user->empty()) co_return user;
+  // What the set puts and names by a member is found where that is checked.
+  if (kind != Kind::kUpstream && kind != Kind::kProto) co_return user;
+  for (const SetChange& other : changes) {
+    if (other.is_delete() || !Usage::is_named_by_plugins(*other.value, kind, id)) continue;
+    co_return fmt::format("can not delete this {}, a plugin in {} [{}] of the set uses it",
+                          resource::info_of(kind).words, resource::info_of(other.path.kind).words,
+                          other.path.item_id());
+  }
+  co_return user;
+}
+
+// --- what is written
+
+std::string Applier::text_of(const SetChange& change, const store::Item& before) const {
+  Json value = *change.value;
+  const resource::KindInfo& info = resource::info_of(change.path.kind);
+  resources_.secrets().encrypt(change.path.kind, change.path.id, value);
+  if (!info.has_timestamps) {
+    value["id"] = change.path.id;
+    return format::to_json(value);
+  }
+  const auto previous =
+      before.mod_revision == 0 ? base::Result<Json>(Json()) : format::parse_json(before.value);
+  const bool has_previous = before.mod_revision != 0 && previous;
+  stamp(value, loop_.clock().wall_seconds(), has_previous ? &*previous : nullptr);
+  return format::to_json(value);
+}
+
+async::Task<base::Result<std::vector<Applier::Planned>>> Applier::plan(const std::vector<SetChange>& changes,
+                                                                       OverlayStore& overlay) {
+  std::vector<Planned> out;
+  async::TimeSlice slice(loop_);
+  for (const SetChange& change : changes) {
+    if (slice.is_over()) co_await slice.pause();
+    const std::string key = prefix_ + change.key();
+    auto before = co_await overlay.stored(key);
+    if (!before) co_return std::unexpected(before.error());
+    Planned planned{&change, {.key = key, .after = std::nullopt, .before = std::move(*before)}};
+    if (change.value) planned.write.after = text_of(change, planned.write.before);
+    if (action_of(planned.write) != "nothing") out.push_back(std::move(planned));
+  }
+  co_return out;
+}
+
+Json Applier::answer_body(const std::vector<Planned>& planned, std::size_t unchanged, bool is_dry_run) const {
+  Json body(::Json::objectValue);
+  if (is_dry_run) body["dry_run"] = true;
+  body["unchanged"] = static_cast<Json::UInt64>(unchanged);
+  Json& list = body["changes"] = Json(::Json::arrayValue);
+  for (const Planned& each : planned) {
+    const ResourcePath& path = each.change->path;
+    Json& out = list.append(Json(::Json::objectValue));
+    out["resource_type"] = std::string(resource::info_of(path.kind).plural);
+    out["resource_id"] = path.item_id();
+    out["action"] = std::string(action_of(each.write));
+    if (is_dry_run)
+      out["diff"] = diff_of_change(resources_.secrets(), {path.kind, path.item_id()}, each.write);
+  }
+  return body;
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,75 @@
+// Applier: makes all changes of a set, or none: checks each as a write of its own would be, but against the
+// state behind the whole set, and stores them in one transaction. Owned by AdminService.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "shared/async/task.h"
+#include "shared/event/loop.h"
+#include "shared/settings/settings.h"
+#include "shared/store/store.h"
+#include "worker/admin/change_set.h"
+#include "worker/admin/change_writer.h"
+#include "worker/admin/history.h"
+#include "worker/admin/overlay_store.h"
+#include "worker/admin/resource_handler.h"
+#include "worker/admin/worker_progress.h"
+#include "worker/config/registry.h"
+
+namespace apisix::admin {
+
+struct ApplyOptions {
+  Author author;
+  WriteMode mode;
+  bool is_forced = false;                                  // deletes what others still use
+  std::optional<store::Revision> expected = std::nullopt;  // nothing was changed after it
+};
+
+class Applier {
+ public:
+  // All outlive it.
+  Applier(event::Loop& loop, store::Store& store, config::Registry& registry,
+          const ResourceHandler& resources, ChangeWriter& writer, History& history, WorkerProgress& progress,
+          const settings::Settings& settings);
+
+  // 200, or 202 (see ?wait), and what was done; 400 and every fault; 409: others changed the same objects
+  // again and again; 412: not at the revision that was expected; 413: larger than a transaction may be.
+  async::Task<proxy::LocalAnswer> run(ChangeSet set, ApplyOptions options);
+
+ private:
+  struct Planned {
+    const SetChange* change;
+    Change write;
+  };
+  // Nothing: an object was changed meanwhile, look again.
+  async::Task<std::optional<proxy::LocalAnswer>> attempt(const ChangeSet& set, const ApplyOptions& options);
+  // The head of the history as it must still be, or the 412.
+  async::Task<base::Result<store::Revision>> check_expected(store::Revision expected);
+  // Deletes of what lives below objects that are deleted.
+  async::Task<base::Result<std::vector<SetChange>>> removal_of_children(const ChangeSet& set);
+  async::Task<base::Result<std::vector<Planned>>> plan(const std::vector<SetChange>& changes,
+                                                       OverlayStore& overlay);
+  async::Task<base::Result<std::vector<SetFault>>> check(std::vector<SetChange>& changes,
+                                                         OverlayStore& overlay, bool is_forced);
+  async::Task<std::optional<Refusal>> check_put(SetChange& change, const WriteRules& rules) const;
+  async::Task<base::Result<std::string>> find_user(const SetChange& change,
+                                                   const std::vector<SetChange>& changes,
+                                                   const OverlayStore& overlay) const;
+  async::Task<base::Status> prefetch(const std::vector<SetChange>& changes, OverlayStore& overlay);
+  std::string text_of(const SetChange& change, const store::Item& before) const;
+  format::Json answer_body(const std::vector<Planned>& planned, std::size_t unchanged, bool is_dry_run) const;
+  proxy::LocalAnswer shown(format::Json body, store::Revision revision, int status) const;
+
+  event::Loop& loop_;
+  store::Store& store_;
+  config::Registry& registry_;
+  const ResourceHandler& resources_;
+  ChangeWriter& writer_;
+  History& history_;
+  WorkerProgress& progress_;
+  std::string prefix_;
+  bool has_stream_routes_;
+};
+
+}  // namespace apisix::admin

@@ -1,0 +1,75 @@
+#include "worker/admin/change_view.h"
+
+#include "worker/admin/diff.h"
+
+namespace apisix::admin {
+namespace {
+
+using format::Json;
+
+constexpr const char* kHidden = "(hidden)";
+constexpr const char* kHiddenAndChanged = "(hidden, changed)";
+constexpr const char* kKeyMembers[] = {"key", "keys"};
+
+// A key that differs must differ in what is shown, too.
+void mark_keys(const std::string* before, const std::string* after, Json& shown_before, Json& shown_after) {
+  if (before == nullptr || after == nullptr) return;
+  const auto old_value = format::parse_json(*before);
+  const auto new_value = format::parse_json(*after);
+  if (!old_value || !new_value || !shown_before.isObject() || !shown_after.isObject()) return;
+  for (const char* member : kKeyMembers) {
+    const Json& old_key = format::find_member(*old_value, member);
+    const Json& new_key = format::find_member(*new_value, member);
+    if (!old_key.isNull()) shown_before[member] = kHidden;
+    if (!new_key.isNull())
+      shown_after[member] = old_key == new_key || old_key.isNull() ? kHidden : kHiddenAndChanged;
+  }
+}
+
+const std::string* before_of(const Change& change) {
+  return change.before.mod_revision != 0 ? &change.before.value : nullptr;
+}
+
+const std::string* after_of(const Change& change) {
+  return change.after ? &*change.after : nullptr;
+}
+
+}  // namespace
+
+Json shown_value(const SecretFields& secrets, const resource::ItemKey& key, const std::string* stored) {
+  if (stored == nullptr) return {};
+  auto value = format::parse_json(*stored);
+  if (!value) return *stored;
+  secrets.show(key.kind, key.id, *value);
+  return std::move(*value);
+}
+
+Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key, const std::string* before,
+                    const std::string* after) {
+  Json shown_before = shown_value(secrets, key, before);
+  Json shown_after = shown_value(secrets, key, after);
+  if (key.kind == resource::Kind::kSsl) mark_keys(before, after, shown_before, shown_after);
+  return diff_json(before != nullptr ? &shown_before : nullptr, after != nullptr ? &shown_after : nullptr);
+}
+
+Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key, const Change& change) {
+  return diff_of_change(secrets, key, before_of(change), after_of(change));
+}
+
+std::string_view action_of(const std::string* before, const std::string* after) {
+  if (before == nullptr) return after == nullptr ? "nothing" : "create";
+  if (after == nullptr) return "delete";
+  auto old_value = format::parse_json(*before);
+  auto new_value = format::parse_json(*after);
+  if (!old_value || !new_value || !old_value->isObject() || !new_value->isObject())
+    return *before == *after ? "nothing" : "update";
+  old_value->removeMember("update_time");
+  new_value->removeMember("update_time");
+  return *old_value == *new_value ? "nothing" : "update";
+}
+
+std::string_view action_of(const Change& change) {
+  return action_of(before_of(change), after_of(change));
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,25 @@
+// What a change does to an object, as people may see it: what GET shows of it before and after. Private keys
+// of certificates are not shown, but that they change is.
+#pragma once
+
+#include <string_view>
+
+#include "shared/format/json.h"
+#include "shared/resource/kind.h"
+#include "worker/admin/history_entry.h"
+#include "worker/admin/secret_fields.h"
+
+namespace apisix::admin {
+
+// A stored text as GET shows it; null for null; a text that is no JSON as it is.
+format::Json shown_value(const SecretFields& secrets, const resource::ItemKey& key,
+                         const std::string* stored);
+// See diff_json().
+format::Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key,
+                            const std::string* before, const std::string* after);
+format::Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key, const Change& change);
+// "nothing" when only update_time differs, else "create", "update" or "delete".
+std::string_view action_of(const std::string* before, const std::string* after);
+std::string_view action_of(const Change& change);
+
+}  // namespace apisix::admin

@@ -1,0 +1,201 @@
+#include "worker/admin/changes_handler.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "shared/async/background.h"
+#include "shared/base/arena.h"
+#include "shared/base/text.h"
+#include "shared/format/json_fault.h"
+#include "shared/http/uri.h"
+#include "worker/admin/change_view.h"
+#include "worker/admin/reply.h"
+#include "worker/admin/rollback.h"
+
+namespace apisix::admin {
+namespace {
+
+using format::Json;
+using proxy::LocalAnswer;
+
+constexpr std::string_view kHistory = "history";
+constexpr std::size_t kListedDefault = 50;
+constexpr std::size_t kListedMax = 1000;
+
+std::string argument(std::string_view query, std::string_view name) {
+  base::Arena arena;
+  return std::string(http::unescape(http::find_arg(query, name).value_or(""), arena));
+}
+
+// Of one object, below the prefix; "" when none is named.
+base::Result<std::string> key_argument(std::string_view query) {
+  const std::string kind_name = argument(query, "kind");
+  const std::string id = argument(query, "id");
+  if (kind_name.empty()) {
+    if (!id.empty()) return base::invalid("argument id needs argument kind");
+    return std::string();
+  }
+  const auto kind = resource::find_kind(kind_name);
+  if (!kind) return base::invalid("no kind of objects has the name " + kind_name);
+  return id.empty() ? resource::collection_key(*kind) : resource::store_key(*kind, id);
+}
+
+// `key` of a collection ends with '/'.
+bool concerns(const HistoryEntry& entry, const std::string& key) {
+  if (key.empty()) return true;
+  return std::ranges::any_of(entry.changes, [&key](const HistoryChange& change) {
+    return key.ends_with('/') ? change.key.starts_with(key) : change.key == key;
+  });
+}
+
+base::Result<ApplyOptions> apply_options(const proxy::LocalRequest& request, Author author) {
+  ApplyOptions out{.author = std::move(author), .mode = {}};
+  const auto mode = parse_write_mode(request.query);
+  if (!mode) return std::unexpected(mode.error());
+  out.mode = *mode;
+  out.is_forced = http::find_arg(request.query, "force") == std::optional<std::string_view>("true");
+  const auto* field = request.headers->find("if-match");
+  if (field == nullptr) return out;
+  std::string_view text = field->value;
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+  out.expected = base::parse_integer<store::Revision>(text);
+  if (!out.expected) return base::invalid("invalid header If-Match: should be a revision");
+  return out;
+}
+
+const HistoryEntry* find_entry(const std::vector<HistoryEntry>& entries, store::Revision revision) {
+  const auto found = std::ranges::find(entries, revision, &HistoryEntry::revision);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+LocalAnswer no_such_entry(store::Revision revision) {
+  return error_answer(404, fmt::format("the history has no entry of revision {}", revision));
+}
+
+}  // namespace
+
+async::Task<std::optional<LocalAnswer>> ChangesHandler::serve(const proxy::LocalRequest& request,
+                                                              std::string_view path, Author author) {
+  if (path == "configs/apply") {
+    if (request.method != "POST") co_return error_answer(405, "only POST is possible here");
+    co_return co_await apply(request, std::move(author));
+  }
+  const auto parts = base::split(path, '/');
+  if (parts.front() != kHistory || parts.size() > 3) co_return std::nullopt;
+  if (parts.size() == 1 && request.method == "GET") co_return co_await list(request);
+  const auto revision = base::parse_integer<store::Revision>(parts.size() > 1 ? parts[1] : "");
+  const std::string_view verb = parts.size() > 2 ? parts[2] : "";
+  if (!revision) co_return error_answer(400, "expected history/{revision}");
+  if (request.method == "GET" && (verb.empty() || verb == "diff"))
+    co_return co_await show(*revision, verb == "diff");
+  if (request.method == "POST" && verb == "rollback")
+    co_return co_await roll_back(request, *revision, std::move(author));
+  co_return error_answer(405, "not supported here");
+}
+
+async::Task<LocalAnswer> ChangesHandler::apply(const proxy::LocalRequest& request, Author author) {
+  auto options = apply_options(request, std::move(author));
+  if (!options) co_return error_answer(400, options.error().what);
+  async::Background<base::Result<ChangeSet>> reading(loop_, [&body = request.body] {
+    auto json = format::parse_json(body);
+    if (!json) return base::Result<ChangeSet>(base::invalid(format::json_refusal(body, json.error().what)));
+    return read_change_set(std::move(*json));
+  });
+  auto set = co_await reading.done();
+  if (!set) co_return error_answer(400, "invalid request body: " + set.error().what);
+  co_return co_await applier_.run(std::move(*set), std::move(*options));
+}
+
+Json ChangesHandler::entry_json(const HistoryEntry& entry) const {
+  Json out(::Json::objectValue);
+  out["revision"] = static_cast<Json::Int64>(entry.revision);
+  out["at_ms"] = static_cast<Json::UInt64>(entry.at_ms);
+  out["by"] = entry.by;
+  out["from"] = entry.from;
+  out["request"] = entry.request;
+  out["has_values"] = entry.has_values;
+  Json& changes = out["changes"] = Json(::Json::arrayValue);
+  for (const HistoryChange& change : entry.changes) {
+    const auto key = resource::parse_store_key(change.key);
+    Json& each = changes.append(Json(::Json::objectValue));
+    each["resource_type"] = key ? std::string(resource::info_of(key->kind).plural) : "";
+    each["resource_id"] = key ? key->id : change.key;
+    each["action"] = change.is_delete ? "delete" : change.before_revision == 0 ? "create" : "update";
+  }
+  return out;
+}
+
+async::Task<LocalAnswer> ChangesHandler::list(const proxy::LocalRequest& request) {
+  const auto key = key_argument(request.query);
+  if (!key) co_return error_answer(400, key.error().what);
+  const std::string limit_text = argument(request.query, "limit");
+  const auto limit = limit_text.empty() ? kListedDefault : base::parse_integer<std::size_t>(limit_text);
+  if (!limit || *limit == 0 || *limit > kListedMax)
+    co_return error_answer(400, fmt::format("invalid argument limit: should be 1 to {}", kListedMax));
+  const auto found = co_await history_.list();
+  if (!found) co_return store_answer(found.error());
+  Json out(::Json::objectValue);
+  out["revision"] = static_cast<Json::Int64>(found->revision);
+  Json& list = out["list"] = Json(::Json::arrayValue);
+  Json::UInt64 total = 0;
+  for (const HistoryEntry& entry : found->entries) {
+    if (!concerns(entry, *key)) continue;
+    ++total;
+    if (list.size() < *limit) list.append(entry_json(entry));
+  }
+  out["total"] = total;
+  LocalAnswer answer = json_answer(200, out);
+  add_revision(found->revision, answer);
+  co_return answer;
+}
+
+async::Task<LocalAnswer> ChangesHandler::show(store::Revision revision, bool as_diff) {
+  const auto found = co_await history_.list();
+  if (!found) co_return store_answer(found.error());
+  const HistoryEntry* const listed = find_entry(found->entries, revision);
+  if (listed == nullptr) co_return no_such_entry(revision);
+  HistoryEntry entry = *listed;
+  if (const auto status = co_await history_.load_values(entry); !status)
+    co_return store_answer(status.error());
+  Json out = entry_json(entry);
+  for (std::size_t i = 0; entry.has_values && i < entry.changes.size(); ++i) {
+    const HistoryChange& change = entry.changes[i];
+    const auto key = resource::parse_store_key(change.key);
+    if (!key) continue;
+    const std::string* before = change.before ? &*change.before : nullptr;
+    const std::string* after = change.after ? &*change.after : nullptr;
+    Json& each = out["changes"][static_cast<Json::ArrayIndex>(i)];
+    if (as_diff) {
+      each["diff"] = diff_of_change(secrets_, *key, before, after);
+    } else {
+      if (before != nullptr) each["before"] = shown_value(secrets_, *key, before);
+      if (after != nullptr) each["after"] = shown_value(secrets_, *key, after);
+    }
+  }
+  co_return json_answer(200, out);
+}
+
+async::Task<LocalAnswer> ChangesHandler::roll_back(const proxy::LocalRequest& request,
+                                                   store::Revision revision, Author author) {
+  auto options = apply_options(request, std::move(author));
+  const auto key = key_argument(request.query);
+  if (!options) co_return error_answer(400, options.error().what);
+  if (!key) co_return error_answer(400, key.error().what);
+  if (key->ends_with('/')) co_return error_answer(400, "argument kind needs argument id");
+  auto found = co_await history_.list();
+  if (!found) co_return store_answer(found.error());
+  if (find_entry(found->entries, revision) == nullptr) co_return no_such_entry(revision);
+  std::vector<HistoryEntry>& later = found->entries;
+  std::erase_if(
+      later, [&](const HistoryEntry& entry) { return entry.revision <= revision || !concerns(entry, *key); });
+  for (HistoryEntry& entry : later) {
+    if (const auto status = co_await history_.load_values(entry); !status)
+      co_return store_answer(status.error());
+  }
+  auto set = make_rollback(later, revision, *key, secrets_);
+  if (!set) co_return error_answer(409, set.error().what);
+  co_return co_await applier_.run(std::move(*set), std::move(*options));
+}
+
+}  // namespace apisix::admin
