@@ -86,10 +86,10 @@ def test_concurrent_patches_of_two_gateways_lose_nothing(make_gateway, upstream)
 
 @pytest.fixture
 def secured():
-    """Users root and gateway; gateway may use /apisix/ alone. Tokens end two seconds after their last use."""
+    """Users root and gateway; gateway may use /apisix/ and /apisix-history/. Tokens end two seconds after their last use."""
     with Etcd(options=["--auth-token-ttl", "1"]) as etcd:
         for line in ("user add root:rootpass", "user grant-role root root", "role add apisix",
-                     "role grant-permission apisix readwrite /apisix/ --prefix", "user add gateway:secret",
+                     "role grant-permission apisix readwrite /apisix --prefix", "user add gateway:secret",
                      "user grant-role gateway apisix", "auth enable"):
             etcd.ctl(*line.split())
         etcd.client_options = ["--user", "root:rootpass"]

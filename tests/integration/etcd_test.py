@@ -71,7 +71,9 @@ def test_a_prefix_of_ones_own(etcd, make, upstream):
     gateway = make(prefix="/edge/one")
     gateway.put("/routes/1", route(upstream, "/a"))
     wait_until(lambda: serves(gateway, "/a"), "the route to be served")
-    assert list(etcd.items("/")) == ["/edge/one/routes/1"]
+    assert list(etcd.items("/edge/one/")) == ["/edge/one/routes/1"]
+    # Beside it, where nobody looks for objects, the history of changes.
+    assert {key.split("/")[2] for key in etcd.items("/")} == {"one", "one-history"}
 
 
 def test_ttl_ends_an_object(etcd, make, upstream):
