@@ -12,6 +12,13 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
+// The two kinds that APISIX 2 named in the singular.
+std::optional<Kind> find_kind_of_path(std::string_view name) {
+  if (name == "ssl") return Kind::kSsl;
+  if (name == "proto") return Kind::kProto;
+  return resource::find_kind_by_plural(name);
+}
+
 // "credentials/c1" behind a consumer's name.
 std::optional<Kind> sub_resource_of(Kind kind, std::string_view name) {
   const auto sub = resource::find_kind_by_plural(name);
@@ -21,7 +28,7 @@ std::optional<Kind> sub_resource_of(Kind kind, std::string_view name) {
 }  // namespace
 
 std::optional<ResourcePath> parse_resource_path(std::string_view path) {
-  const auto kind = resource::find_kind_by_plural(take_segment(path));
+  const auto kind = find_kind_of_path(take_segment(path));
   if (!kind) return std::nullopt;
   ResourcePath out;
   out.kind = *kind;

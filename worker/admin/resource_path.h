@@ -1,6 +1,6 @@
 // The path of a resource in the Admin API, taken apart:
-// {plural}/{id}/{sub/path}, secrets/{manager}/{id}/{sub/path}, consumers/{username}/credentials/{id},
-// services/{id}/graphql_cost_decorations/{id}.
+// {plural}/{id}/{sub/path} (and "ssl", "proto", as APISIX 2 named them), secrets/{manager}/{id}/{sub/path},
+// consumers/{username}/credentials/{id}, services/{id}/graphql_cost_decorations/{id}.
 #pragma once
 
 #include <optional>

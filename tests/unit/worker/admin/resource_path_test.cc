@@ -32,6 +32,8 @@ TEST(ResourcePath, IsTakenApart) {
            {"secrets/vault", Kind::kSecret, "vault", "", ""},
            {"secrets/vault/1", Kind::kSecret, "vault", "1", ""},
            {"secrets/vault/1/token", Kind::kSecret, "vault", "1", "token"},
+           {"ssl/1", Kind::kSsl, "", "1", ""},
+           {"proto/1", Kind::kProto, "", "1", ""},
        }) {
     const auto path = parse_resource_path(wanted.path);
     ASSERT_TRUE(path.has_value()) << wanted.path;
