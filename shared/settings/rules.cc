@@ -23,16 +23,21 @@ bool admin_is_loopback_only(const Settings& settings) {
   return settings.deployment.admin.allow_admin == Deployment::Admin::default_allow_admin();
 }
 
+// It keeps nobody out who can ask: where only this machine can, that is told and no more.
 void check_known_key(const Settings& settings, Report& report) {
   const Deployment::Admin& admin = settings.deployment.admin;
   if (admin.allow_insecure_default_key) return;
   for (std::size_t i = 0; i < admin.admin_key.size(); ++i) {
     if (admin.admin_key[i].key != kKnownAdminKey) continue;
-    report.fault(
-        fmt::format("deployment.admin.admin_key[{}].key", i),
+    const std::string path = fmt::format("deployment.admin.admin_key[{}].key", i);
+    const std::string what =
         "this key stands in old examples of APISIX and everybody knows it (CVE-2020-13945): choose another "
-        "one, or leave it empty to have one generated; deployment.admin.allow_insecure_default_key: true "
-        "permits it");
+        "one, or leave it empty to have one generated";
+    if (admin_is_loopback_only(settings)) {
+      report.warn(path, what);
+    } else {
+      report.fault(path, what + "; deployment.admin.allow_insecure_default_key: true permits it");
+    }
   }
 }
 

@@ -371,10 +371,14 @@ TEST(Load, AMissingAdminKeyIsFatalOnlyBeyondThisMachine) {
   EXPECT_THAT(empty->warnings, ElementsAre(HasSubstr("WARNING: using empty Admin API token")));
 }
 
-TEST(Load, TheKeyThatEverybodyKnowsIsRefused) {
-  const std::string known =
+TEST(Load, TheKeyThatEverybodyKnowsIsRefusedBeyondThisMachine) {
+  const std::string local =
       "deployment:\n  admin:\n    admin_key: [{name: a, key: edd1c9f034335f136f87ad84b625c8f1, role: "
       "admin}]\n";
+  const auto loaded = load_text(local);
+  ASSERT_TRUE(loaded);
+  EXPECT_THAT(loaded->warnings, ElementsAre(HasSubstr("this key stands in old")));
+  const std::string known = local + "    allow_admin: [10.0.0.0/8]\n";
   EXPECT_THAT(faults_of(known),
               HasSubstr("c.yaml:3: deployment.admin.admin_key[0].key: this key stands in old"));
   EXPECT_EQ(faults_of(known + "    allow_insecure_default_key: true\n"), "");
