@@ -49,19 +49,37 @@ std::string parameter(std::string_view value, std::string_view name) {
   return {};
 }
 
-// One part between two boundaries: header lines, an empty line, the content.
-void parse_part(std::string_view part, Json& fields) {
-  const auto end = part.find("\r\n\r\n");
-  if (end == std::string_view::npos) return;
-  std::string_view content = part.substr(end + 4);
-  if (content.ends_with("\r\n")) content.remove_suffix(2);
-  for (std::string_view line : base::split(part.substr(0, end), '\n')) {
+// Header lines and what stands behind the empty line after them. Lines may end with LF alone, as APISIX reads
+// them.
+struct Part {
+  std::string_view head;
+  std::string_view content;
+};
+
+std::optional<Part> split_part(std::string_view part) {
+  if (part.starts_with('\r')) part.remove_prefix(1);
+  if (part.starts_with('\n')) part.remove_prefix(1);
+  const auto crlf = part.find("\r\n\r\n");
+  const auto lf = part.find("\n\n");
+  if (crlf == part.npos && lf == part.npos) return std::nullopt;
+  Part out = crlf < lf ? Part{part.substr(0, crlf), part.substr(crlf + 4)}
+                       : Part{part.substr(0, lf), part.substr(lf + 2)};
+  if (out.content.ends_with('\n')) out.content.remove_suffix(1);
+  if (out.content.ends_with('\r')) out.content.remove_suffix(1);
+  return out;
+}
+
+// What stands between two boundaries.
+void parse_part(std::string_view bytes, Json& fields) {
+  const auto part = split_part(bytes);
+  if (!part) return;
+  for (std::string_view line : base::split(part->head, '\n')) {
     line = base::trim(line);
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) continue;
     if (!base::equals_ignore_case(line.substr(0, colon), "content-disposition")) continue;
     const std::string name = parameter(line.substr(colon + 1), "name");
-    if (!name.empty()) add_field(fields, name, std::string(content));
+    if (!name.empty()) add_field(fields, name, std::string(part->content));
   }
 }
 
@@ -76,9 +94,7 @@ Json parse_multipart(std::string_view bytes, std::string_view content_type) {
     at += line.size();
     const auto next = bytes.find(line, at);
     if (next == std::string_view::npos) break;
-    std::string_view part = bytes.substr(at, next - at);
-    if (part.starts_with("\r\n")) part.remove_prefix(2);
-    parse_part(part, fields);
+    parse_part(bytes.substr(at, next - at), fields);
     at = next;
   }
   return fields;
