@@ -37,6 +37,8 @@ inline constexpr std::size_t kPushedBodyBytesMax = std::size_t{48} << 20;
 inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused client still sends
 inline constexpr std::uint64_t kLingerBytesMax = 1 << 20;
 inline constexpr std::uint64_t kDefaultUpstreamTimeoutMs = 60'000;  // connect, send, read: nginx's default
+// A request waits for the secrets of its plugins: one call to a secrets manager takes 5 s at most.
+inline constexpr std::uint64_t kSecretWaitMsMax = 10'000;
 
 // --- leaving (worker/drain.h)
 // Handshakes that had begun when a port stopped taking new ones: a round trip of all but the farthest

@@ -72,6 +72,12 @@ std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   return ports;
 }
 
+secret::SecretBookOptions secret_options(const settings::Settings& settings) {
+  const auto& lru = settings.apisix.lru_secret;
+  const auto at_least_one_tick = [](std::int64_t ms) { return std::max<std::uint64_t>(ms < 0 ? 0 : ms, 10); };
+  return {.ttl_ms = at_least_one_tick(lru.ttl_ms), .neg_ttl_ms = at_least_one_tick(lru.neg_ttl_ms)};
+}
+
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
 class Worker {
  public:
@@ -131,7 +137,8 @@ class Worker {
             .zone_owner = context_.zones.owner_of(context_.slot),
             .hidden_key_prefix = std::string(settings::hidden_key_prefix(context_.settings)),
             .redis = redis_.get(),
-            .tls_ports = tls_ports(context_.settings)});
+            .tls_ports = tls_ports(context_.settings),
+            .secrets = secret_options(context_.settings)});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));

@@ -69,7 +69,8 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   bool enable_websocket = false;
   // Of the route, its plugin config and its service, merged.
   plugin::PluginConfs plugins;
-  base::Ref<const plugin::Chain> chain;  // null: no plugins
+  // Null: no plugins. Made anew, here, when a secret that they refer to has changed.
+  mutable base::Ref<const plugin::Chain> chain;
   // With a consumer's plugins over them, by consumer; made at the consumer's first request on this route.
   struct Merged {
     base::Ref<const plugin::Consumer> consumer;
@@ -79,7 +80,7 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   mutable std::unordered_multimap<const plugin::Consumer*, Merged> merged_chains;
   // Not 0: the route matches but cannot be served; the status to answer (its service is missing: 404; its
   // plugin config is missing or a plugin cannot be built: 503).
-  std::uint16_t failure = 0;
+  mutable std::uint16_t failure = 0;
 };
 
 }  // namespace apisix::config

@@ -1,8 +1,10 @@
 #include "worker/config/consumer_table.h"
 
+#include <algorithm>
+
 #include "shared/base/log.h"
 #include "shared/format/json.h"
-#include "shared/format/schema.h"
+#include "worker/secret/uses.h"
 
 namespace apisix::config {
 namespace {
@@ -41,10 +43,12 @@ struct ConsumerTable::Object {
   store::Revision revision = 0;
   Person* person = nullptr;
   std::vector<Key> keys;
+  std::vector<secret::Uses> secrets;  // one for each auth plugin that refers to any
   std::vector<std::pair<std::string, base::Ref<const plugin::ConsumerAuth>>> compiled;  // by plugin
 };
 
-ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins) : plugins_(&plugins) {}
+ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins, secret::SecretBook& secrets)
+    : plugins_(&plugins), secrets_(secrets) {}
 ConsumerTable::~ConsumerTable() = default;
 
 ConsumerTable::Person& ConsumerTable::person_of(std::string_view username) {
@@ -98,22 +102,64 @@ void ConsumerTable::erase(std::string_view id) {
   objects_.erase(found);
 }
 
-void ConsumerTable::index(Object& object, const Json& plugins) {
+void ConsumerTable::index(Object& object, Json& plugins) {
   if (!plugins.isObject()) return;
   for (const std::string& name : plugins.getMemberNames()) {
     const plugin::PluginDef* def = plugins_->find(name);
     if (def == nullptr || !def->info.is_auth || def->info.consumer_key.empty()) continue;
-    const std::string key = text_member(plugins[name], def->info.consumer_key);
-    // Fail closed: nobody may come in with the text of a reference.
-    if (key.empty() || format::is_secret_ref(key)) {
-      base::log_error(
-          "consumers/{}: the {} of {} is missing or an unresolved reference, nobody is recognised by it",
-          object.id, def->info.consumer_key, name);
+    Json& conf = plugins[name];
+    if (secret::has_references(conf)) {
+      const secret::Uses& uses = object.secrets.emplace_back(secret::Uses::resolve(conf, secrets_));
+      with_secrets_.insert(&object);
+      has_pending_ |= uses.is_pending();
+      if (uses.is_pending()) continue;
+      if (uses.has_unresolved()) {
+        base::log_error(
+            "failed to resolve secret reference in consumer auth credential, skipping: "
+            "consumers/{}, plugin {}",
+            object.id, name);
+        continue;
+      }
+    }
+    const std::string key = text_member(conf, def->info.consumer_key);
+    if (key.empty()) {
+      base::log_error("consumers/{}: the {} of {} is missing, nobody is recognised by it", object.id,
+                      def->info.consumer_key, name);
       continue;
     }
     object.keys.push_back({name, key});
     by_plugin_[name].emplace(key, &object);
   }
+}
+
+Json ConsumerTable::plugins_of(const Object& object) const {
+  auto value = format::parse_json(object.value);  // it was parsed before
+  Json plugins = find_member(*value, "plugins");
+  static_cast<void>(plugins_->open_stored(plugins, resource::PluginScope::kConsumer));  // it passed before
+  return plugins;
+}
+
+void ConsumerTable::follow_secrets() {
+  if (secrets_version_ == secrets_.version()) return;
+  secrets_version_ = secrets_.version();
+  has_pending_ = false;
+  const std::vector<Object*> users(with_secrets_.begin(), with_secrets_.end());
+  for (Object* object : users) {
+    if (std::ranges::any_of(object->secrets, &secret::Uses::changed)) {
+      unindex(*object);
+      object->compiled.clear();
+      Json plugins = plugins_of(*object);
+      index(*object, plugins);
+    } else {
+      has_pending_ |= std::ranges::any_of(object->secrets, &secret::Uses::is_pending);
+    }
+  }
+}
+
+bool ConsumerTable::has_pending() {
+  if (with_secrets_.empty()) return false;
+  follow_secrets();
+  return has_pending_;
 }
 
 void ConsumerTable::unindex(Object& object) {
@@ -130,14 +176,18 @@ void ConsumerTable::unindex(Object& object) {
     if (keys.empty()) by_plugin_.erase(plugin);
   }
   object.keys.clear();
+  object.secrets.clear();
+  with_secrets_.erase(&object);
 }
 
 void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
   plugins_ = &plugins;
   by_plugin_.clear();
+  with_secrets_.clear();
   for (auto& [name, person] : persons_) person->current = nullptr;
   for (auto& [id, object] : objects_) {
     object->keys.clear();
+    object->secrets.clear();
     object->compiled.clear();
     auto value = format::parse_json(object->value);
     if (!value) continue;
@@ -149,9 +199,8 @@ void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
 
 base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   if (person.current || person.object == nullptr) return person.current;
-  auto value = format::parse_json(person.object->value);  // it was parsed before
-  Json plugins = find_member(*value, "plugins");
-  static_cast<void>(plugins_->open_stored(plugins, resource::PluginScope::kConsumer));  // it passed before
+  const auto value = format::parse_json(person.object->value);  // it was parsed before
+  Json plugins = plugins_of(*person.object);
   if (plugins.isObject()) {
     for (const std::string& name : plugins.getMemberNames()) {
       const plugin::PluginDef* def = plugins_->find(name);
@@ -170,6 +219,7 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
 }
 
 base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugin, std::string_view key) {
+  follow_secrets();
   const auto keys = by_plugin_.find(plugin);
   if (keys == by_plugin_.end()) return nullptr;
   const auto [first, last] = keys->second.equal_range(key);
@@ -186,13 +236,12 @@ base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugi
     std::erase_if(object->compiled, [plugin](const auto& entry) { return entry.first == plugin; });
     break;
   }
-  auto value = format::parse_json(object->value);
-  Json plugins = find_member(*value, "plugins");
-  static_cast<void>(plugins_->open_stored(plugins, resource::PluginScope::kConsumer));  // it passed before
+  Json plugins = plugins_of(*object);
   auto auth = base::make_counted<plugin::ConsumerAuth>();
   auth->consumer = consumer;
   auth->credential_id = object->credential_id;
   auth->conf = find_member(plugins, plugin);
+  if (!object->secrets.empty()) secret::Uses::resolve(auth->conf, secrets_);
   object->compiled.emplace_back(plugin, base::Ref<const plugin::ConsumerAuth>(auth.get()));
   return object->compiled.back().second;
 }

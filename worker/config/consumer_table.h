@@ -1,6 +1,6 @@
 // ConsumerTable: consumers and credentials, found by what auth plugins match: O(1) whatever their number, and
 // a change costs what the changed object is large. Values stay JSON text until somebody is recognised by
-// them: there may be a million.
+// them: there may be a million. Nobody is recognised by a configuration with a secret that is not known.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "shared/base/result.h"
@@ -15,19 +16,23 @@
 #include "shared/store/store.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/plugin_set.h"
+#include "worker/secret/secret_book.h"
 
 namespace apisix::config {
 
 class ConsumerTable final : public plugin::ConsumerBook {
  public:
   // `plugins` is replaced by set_plugins() when the list of enabled plugins changes.
-  explicit ConsumerTable(const plugin::PluginSet& plugins);
+  ConsumerTable(const plugin::PluginSet& plugins, secret::SecretBook& secrets);
   ~ConsumerTable() override;
 
   // `id`: what follows "consumers/" in the store: "jack" or "jack/credentials/c1".
   base::Status put(std::string_view id, const store::Item& item);
   void erase(std::string_view id);
   void set_plugins(const plugin::PluginSet& plugins);
+
+  // Secrets of some consumer are being read: what find() does not find may be there in a moment.
+  bool has_pending();
 
   base::Ref<const plugin::ConsumerAuth> find(std::string_view plugin, std::string_view key) override;
   bool has_any(std::string_view plugin) const override;
@@ -48,10 +53,18 @@ class ConsumerTable final : public plugin::ConsumerBook {
 
   Person& person_of(std::string_view username);
   base::Ref<const plugin::Consumer> current(Person& person);
-  void index(Object& object, const format::Json& plugins);
+  void index(Object& object, format::Json& plugins);
   void unindex(Object& object);
+  // As stored, decrypted.
+  format::Json plugins_of(const Object& object) const;
+  // Indexes anew what refers to secrets that have changed.
+  void follow_secrets();
 
   const plugin::PluginSet* plugins_;
+  secret::SecretBook& secrets_;
+  std::unordered_set<Object*> with_secrets_;
+  std::uint64_t secrets_version_ = 0;  // that the index is made of
+  bool has_pending_ = false;
   std::unordered_map<std::string, std::unique_ptr<Object>, base::StringHash, std::equal_to<>> objects_;
   std::unordered_map<std::string, std::unique_ptr<Person>, base::StringHash, std::equal_to<>> persons_;
   std::unordered_map<std::string, Keys, base::StringHash, std::equal_to<>> by_plugin_;

@@ -24,11 +24,13 @@ base::Result<Json> parse_object(const store::Item& item) {
 
 }  // namespace
 
-PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring)
+PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
+                       secret::SecretBook& secrets)
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
       plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
-      consumers_(*plugins_) {
+      secrets_(secrets),
+      consumers_(*plugins_, secrets) {
   plugins_->set_metadata(metadata_);
 }
 
@@ -132,7 +134,7 @@ base::Ref<const plugin::Metadata> PluginBook::metadata(std::string_view plugin) 
 
 // A plugin that several global rules configure runs for none of them, as in APISIX.
 const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
-  if (global_chain_is_current_) return global_chain_;
+  if (global_chain_is_current_ && (!global_chain_ || global_chain_->is_current())) return global_chain_;
   global_chain_is_current_ = true;
   plugin::PluginConfs merged;
   std::set<std::string> seen;
@@ -159,7 +161,7 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::make_chain(const plugin::PluginConfs& confs) {
   if (confs.empty()) return base::Ref<const plugin::Chain>();
-  return plugin::Chain::make(*world_, confs);
+  return plugin::Chain::make(*world_, confs, nullptr, &secrets_);
 }
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
@@ -176,12 +178,15 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
   auto& merged = route.merged_chains;
   const auto [first, last] = merged.equal_range(consumer.get());
   for (auto at = first; at != last; ++at) {
-    if (at->second.group == group) return at->second.chain;
+    if (at->second.group != group) continue;
+    if (at->second.chain->is_current()) return at->second.chain;
+    merged.erase(at);
+    break;
   }
   plugin::PluginConfs confs = route.plugins;
   if (group) plugin::merge_confs(confs, group->confs);
   plugin::merge_confs(confs, consumer->plugins);
-  auto chain = plugin::Chain::make(*world_, confs, &route.plugins);
+  auto chain = plugin::Chain::make(*world_, confs, &route.plugins, &secrets_);
   if (!chain) return chain;
   if (merged.size() >= kMergedChainsMax) merged.clear();
   merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});

@@ -24,7 +24,8 @@ namespace apisix::config {
 class PluginBook {
  public:
   // `keyring`: of plugins' fields that are encrypted in the store; empty: none are.
-  PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring);
+  PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
+             secret::SecretBook& secrets);
 
   // Before the first chain is built; `world` outlives the book.
   void set_world(plugin::World& world) { world_ = &world; }
@@ -66,6 +67,7 @@ class PluginBook {
   base::Keyring keyring_;
   std::unique_ptr<plugin::PluginSet> plugins_;
   plugin::World* world_ = nullptr;
+  secret::SecretBook& secrets_;
   ConsumerTable consumers_;
   Objects plugin_configs_;
   Objects consumer_groups_;

@@ -25,8 +25,9 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
       store_(store),
       world_(world),
       options_(std::move(options)),
-      plugins_(options_.plugins, options_.keyring),
       http_(loop),
+      secrets_(loop, http_, options_.secrets),
+      plugins_(options_.plugins, options_.keyring, secrets_),
       batches_(loop),
       plugin_world_{.loop = loop,
                     .consumers = plugins_.consumers(),
@@ -115,11 +116,11 @@ async::Task<void> Registry::resync() {
 
 // The whole state: only what differs from what is in force is applied.
 void Registry::apply_list(const store::ListReply& list) {
-  // The list of plugins first: it decides what the others mean. Routes last: they inherit hosts from
-  // services.
+  // The list of plugins first: it decides what the others mean; and secrets, which others refer to. Routes
+  // last: they inherit hosts from services.
   const auto turn_of = [this](const store::Item& item) {
     const auto kind = split_key(item.key).first;
-    return kind == "plugins" ? 0 : kind == "routes" ? 2 : 1;
+    return kind == "plugins" || kind == "secrets" ? 0 : kind == "routes" ? 2 : 1;
   };
   for (const int turn : {0, 1, 2}) {
     for (const store::Item& item : list.items) {
@@ -200,6 +201,8 @@ void Registry::apply_put(const store::Item& item) {
     status = put_upstream(item);
   } else if (kind == "stream_routes") {
     stream_route_texts_[std::string(id)] = KeptText::of(item);
+  } else if (kind == "secrets") {
+    status = secrets_.put(id, item);
   } else {
     return;  // a kind that no request of this build looks at
   }
@@ -216,6 +219,7 @@ void Registry::apply_delete(std::string_view key) {
   if (kind == "services") erase_service(id);
   if (kind == "upstreams") erase_upstream(id);
   if (kind == "stream_routes") stream_route_texts_.erase(std::string(id));
+  if (kind == "secrets") secrets_.erase(id);
   if (kind == "consumers") plugins_.consumers().erase(id);
   if (PluginBook::keeps(kind)) plugins_.erase(kind, id);
   if (kind == "plugin_configs") touch_routes_of_plugin_config(id);

@@ -29,6 +29,7 @@
 #include "worker/plugin/batch.h"
 #include "worker/plugin/request.h"
 #include "worker/route/router.h"
+#include "worker/secret/secret_book.h"
 
 namespace apisix::config {
 
@@ -60,6 +61,7 @@ struct RegistryOptions {
   std::string hidden_key_prefix = {};  // see settings::hidden_key_prefix()
   client::RedisClients* redis = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
+  secret::SecretBookOptions secrets = {};
 };
 
 class Registry final : private plugin::Directory {
@@ -95,6 +97,13 @@ class Registry final : private plugin::Directory {
   plugin::BatchBook& batches() { return batches_; }
   // Other plugins are enabled, or with other attributes, than config.yaml said until now.
   void set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr);
+  secret::SecretBook& secrets() { return secrets_; }
+  // The chain, or the consumers whom its plugins look for, need secrets that are being read: wait for
+  // secrets().changed(). `chain` may be null.
+  bool awaits_secrets(const plugin::Chain* chain) {
+    return chain != nullptr &&
+           (chain->is_pending() || (chain->authenticates() && plugins_.consumers().has_pending()));
+  }
   // Files that plugins hold open are opened again.
   void on_logs_reopened() { ++plugin_world_.log_reopenings; }
 
@@ -189,6 +198,8 @@ class Registry final : private plugin::Directory {
   const format::Json* proto(std::string_view id) override;
 
   base::Ref<const CompiledRoute> compile(RouteObject& route);
+  // The chain of the route's plugins; on failure the route's failure is set.
+  void make_chain(const CompiledRoute& route);
   base::Ref<UpstreamSlot> upstream_of(RouteObject& route, const format::Json& value,
                                       const ServiceObject* service);
   base::Ref<UpstreamSlot> slot_of(std::string_view upstream_id);
@@ -202,8 +213,9 @@ class Registry final : private plugin::Directory {
   store::Store& store_;
   upstream::ClusterWorld world_;
   RegistryOptions options_;
-  PluginBook plugins_;
   client::HttpClient http_;
+  secret::SecretBook secrets_;
+  PluginBook plugins_;
   plugin::BatchBook batches_;
   plugin::World plugin_world_;
   route::Router router_;

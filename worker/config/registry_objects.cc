@@ -257,7 +257,11 @@ base::Ref<const CompiledRoute> Registry::match(plugin::Request& request) {
   const route::RouteEntry* entry = router_.match(input, &result);
   if (entry == nullptr) return nullptr;
   auto* route = static_cast<RouteObject*>(const_cast<void*>(entry->target));
-  if (!route->compiled) route->compiled = compile(*route);
+  if (!route->compiled) {
+    route->compiled = compile(*route);
+  } else if (route->compiled->chain && !route->compiled->chain->is_current()) {
+    make_chain(*route->compiled);
+  }
   plugin::Matched& matched = request.matched;
   matched.route_id = route->compiled->id;
   matched.route_name = route->compiled->name;
@@ -336,13 +340,19 @@ std::uint16_t Registry::merge_plugins(const RouteObject& route, const Json& valu
                     missing);
     return kServiceUnavailable;
   }
-  auto chain = plugins_.make_chain(compiled.plugins);
-  if (!chain) {
+  make_chain(compiled);
+  return compiled.failure;
+}
+
+void Registry::make_chain(const CompiledRoute& route) {
+  route.merged_chains.clear();
+  auto chain = plugins_.make_chain(route.plugins);
+  route.failure = chain ? 0 : kServiceUnavailable;
+  if (chain) {
+    route.chain = std::move(*chain);
+  } else {
     base::log_error("route {} answers 503: {}", route.id, chain.error().what);
-    return kServiceUnavailable;
   }
-  compiled.chain = std::move(*chain);
-  return 0;
 }
 
 void Registry::touch_routes_of_plugin_config(std::string_view id) {

@@ -5,6 +5,7 @@
 
 #include "shared/base/log.h"
 #include "worker/plugin/variables.h"
+#include "worker/secret/secret_book.h"
 
 namespace apisix::plugin {
 namespace {
@@ -23,13 +24,23 @@ std::string_view name_of(Phase phase) {
 // --- Chain
 
 base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs& confs,
-                                                 const PluginConfs* without_consumer) {
+                                                 const PluginConfs* without_consumer,
+                                                 secret::SecretBook* secrets) {
   auto chain = base::make_counted<Chain>();
+  for (const auto& [name, conf] : confs) {
+    if (!conf->has_secrets() || secrets == nullptr) continue;
+    conf->refresh(*secrets);
+    chain->secrets_ = secrets;
+    chain->secrets_version_ = secrets->version();
+    chain->is_pending_ |= conf->is_pending();
+  }
+  if (chain->is_pending_) return base::Ref<const Chain>(chain.get());
   for (const auto& [name, conf] : confs) {
     auto plugin = conf->plugin(world);
     if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
     const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
-    chain->links_.push_back({conf, *plugin, 0, is_consumers});
+    chain->authenticates_ |= conf->def().info.is_auth;
+    chain->links_.push_back({conf, std::move(*plugin), 0, is_consumers});
   }
   // Highest priority first; by name where they are equal, so that the order does not change between workers.
   std::ranges::sort(chain->links_, [](const Link& a, const Link& b) {
@@ -44,6 +55,18 @@ base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs
     }
   }
   return base::Ref<const Chain>(chain.get());
+}
+
+// One that is pending may have what it waits for.
+bool Chain::has_current_secrets() const {
+  if (secrets_version_ == secrets_->version()) return true;
+  if (is_pending_ || std::ranges::any_of(links_, [](const Link& link) {
+        return link.conf->has_secrets() && link.conf->is_stale(link.plugin.get());
+      })) {
+    return false;
+  }
+  secrets_version_ = secrets_->version();
+  return true;
 }
 
 bool Chain::contains(const PluginDef& def) const {

@@ -19,16 +19,18 @@ class Chain : public base::Counted<Chain> {
  public:
   struct Link {
     base::Ref<PluginConf> conf;
-    Plugin* plugin;  // owned by conf
+    base::Ref<Plugin> plugin;  // as conf built it when the chain was made
     std::uint16_t index;
     // Came with the consumer and not with the route: its rewrite has not run yet.
     bool is_consumers;
   };
 
-  // `without_consumer`: the configurations before the consumer was merged in; null: none was. The error names
-  // the plugin that cannot be built: the route must then fail closed.
+  // `without_consumer`: the configurations before the consumer was merged in; null: none was. `secrets`: what
+  // references in them stand for; null only in tests that have none. The error names the plugin that cannot
+  // be built: the route must then fail closed.
   static base::Result<base::Ref<const Chain>> make(World& world, const PluginConfs& confs,
-                                                   const PluginConfs* without_consumer = nullptr);
+                                                   const PluginConfs* without_consumer = nullptr,
+                                                   secret::SecretBook* secrets = nullptr);
 
   const std::vector<const Link*>& hooks(Phase phase) const {
     return phases_[static_cast<std::size_t>(phase)];
@@ -39,10 +41,24 @@ class Chain : public base::Counted<Chain> {
   bool contains(const PluginDef& def) const;
   // Sum over its plugins: no hook at all means that the chain need not be looked at.
   bool empty() const { return links_.empty(); }
+  // Some plugin tells who the client is.
+  bool authenticates() const { return authenticates_; }
+
+  // Secrets that its plugins need have not been read yet: it has no links, and must not run. Make it again
+  // when it is not current any more.
+  bool is_pending() const { return is_pending_; }
+  // False: a secret has changed since it was made.
+  bool is_current() const { return secrets_ == nullptr || has_current_secrets(); }
 
  private:
+  bool has_current_secrets() const;
+
   std::vector<Link> links_;  // in run order
   std::array<std::vector<const Link*>, kPhaseCount> phases_;
+  bool authenticates_ = false;
+  bool is_pending_ = false;
+  const secret::SecretBook* secrets_ = nullptr;  // null: none are referred to
+  mutable std::uint64_t secrets_version_ = 0;    // as far as it is known to be current
 };
 
 // The two chains of one request: the global rules', then the route's.

@@ -14,7 +14,8 @@ PluginConf::PluginConf(const PluginDef& def, format::Json conf, std::string reso
       conf_(std::move(conf)),
       resource_(std::move(resource)),
       version_(version),
-      priority_(def.info.priority) {
+      priority_(def.info.priority),
+      has_secrets_(secret::has_references(conf_)) {
   read_meta();
 }
 
@@ -41,17 +42,39 @@ void PluginConf::read_meta() {
   }
 }
 
-base::Result<Plugin*> PluginConf::plugin(World& world) {
-  if (plugin_) return plugin_.get();
+base::Result<base::Ref<Plugin>> PluginConf::plugin(World& world) {
+  if (plugin_) return plugin_;
   if (failure_) return std::unexpected(*failure_);
-  auto built = def_.build(conf_, BuildContext{world, resource_, version_, def_.info.name});
+  auto built = build(world);
   if (!built) {
     failure_ = built.error();
     base::log_error("{}: plugin {} cannot be built: {}", resource_, def_.info.name, built.error().what);
-    return std::unexpected(*failure_);
+    return built;
   }
   plugin_ = std::move(*built);
-  return plugin_.get();
+  return plugin_;
+}
+
+// A secret's value was not there to be checked when the configuration was.
+base::Result<base::Ref<Plugin>> PluginConf::build(World& world) const {
+  const BuildContext context{world, resource_, version_, def_.info.name};
+  if (resolved_.isNull()) return def_.build(conf_, context);
+  format::Json conf = resolved_;
+  if (auto status = world.directory.plugins().check_nested(def_, conf); !status) {
+    return std::unexpected(status.error());
+  }
+  return def_.build(conf, context);
+}
+
+void PluginConf::refresh(secret::SecretBook& secrets) {
+  if (!has_secrets_) return;
+  if (!resolved_.isNull() && !uses_.changed()) return;
+  format::Json now = conf_;
+  uses_ = secret::Uses::resolve(now, secrets);
+  if (now == resolved_) return;
+  resolved_ = std::move(now);
+  plugin_ = nullptr;
+  failure_.reset();
 }
 
 PluginConfs make_confs(const PluginSet& set, const format::Json& plugins, const std::string& resource,

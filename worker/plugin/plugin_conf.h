@@ -1,5 +1,6 @@
 // PluginConf: one plugin's configuration in one stored object. The plugin is built at its first use and
-// shared by every chain that the object is part of.
+// shared by every chain that the object is part of. Where it refers to secrets, the plugin is built of their
+// values, and another one is built when a value has changed.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "shared/base/result.h"
 #include "shared/format/json.h"
 #include "worker/route/match_rule.h"
+#include "worker/secret/uses.h"
 
 namespace apisix::plugin {
 
@@ -37,11 +39,22 @@ class PluginConf : public base::Counted<PluginConf> {
   const std::string& error_response() const { return error_response_; }
   bool error_response_is_json() const { return error_response_is_json_; }
 
-  // The plugin; an error when it cannot be built (told once to error.log), remembered.
-  base::Result<Plugin*> plugin(World& world);
+  // The plugin; an error when it cannot be built (told once to error.log), remembered. Not to be called while
+  // is_pending(), as refresh() left it.
+  base::Result<base::Ref<Plugin>> plugin(World& world);
+
+  // Some value of it is a reference to a secret.
+  bool has_secrets() const { return has_secrets_; }
+  // Reads the secrets as they are now.
+  void refresh(secret::SecretBook& secrets);
+  // Some secret has not been read yet.
+  bool is_pending() const { return uses_.is_pending(); }
+  // What plugin() returned is not current.
+  bool is_stale(const Plugin* built) const { return built != plugin_.get() || uses_.changed(); }
 
  private:
   void read_meta();
+  base::Result<base::Ref<Plugin>> build(World& world) const;
 
   const PluginDef& def_;
   format::Json conf_;
@@ -53,6 +66,9 @@ class PluginConf : public base::Counted<PluginConf> {
   bool error_response_is_json_ = false;
   base::Ref<Plugin> plugin_;
   std::optional<base::Error> failure_;
+  bool has_secrets_;
+  secret::Uses uses_;
+  format::Json resolved_;  // conf_ with values in the place of references; null: there are none
 };
 
 // By name: the enabled and known plugins of one object, without those that _meta.disable turns off.

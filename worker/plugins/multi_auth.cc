@@ -81,7 +81,7 @@ class MultiAuth final : public plugin::Plugin {
  private:
   struct Tried {
     base::Ref<plugin::PluginConf> conf;
-    plugin::Plugin* plugin;  // owned by conf
+    base::Ref<plugin::Plugin> plugin;
   };
 
   std::vector<Tried> tried_;

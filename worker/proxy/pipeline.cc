@@ -98,12 +98,22 @@ Next answer_nginx_status(Stream& stream) {
   return Next::kAnswered;
 }
 
+Next wait_for_secrets(Stream& stream) {
+  if (stream.wait_for_secrets()) return Next::kWait;
+  base::log_error("the secrets that the plugins of {} need could not be read in time",
+                  stream.request().matched.route_id);
+  return answer_page(stream, 503);
+}
+
 Next match(Stream& stream) {
   if (stream.request().path == memory::kStubStatusPath) [[unlikely]]
     return answer_nginx_status(stream);
   if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
   config::Registry& registry = *stream.services().registry;
-  if (const auto& global = registry.global_chain()) stream.chains().set_global(global);
+  if (const auto& global = registry.global_chain()) {
+    if (registry.awaits_secrets(global.get())) return wait_for_secrets(stream);
+    stream.chains().set_global(global);
+  }
   auto route = registry.match(stream.request());
   const plugin::RequestBody& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
@@ -116,6 +126,7 @@ Next match(Stream& stream) {
     return Next::kGoOn;
   }
   if (route->failure != 0) return answer_page(stream, route->failure);
+  if (registry.awaits_secrets(route->chain.get())) return wait_for_secrets(stream);
   if (route->chain) stream.chains().set_route(route->chain);
   stream.set_route(std::move(route));
   return Next::kGoOn;
@@ -152,6 +163,7 @@ Next merge_consumer(Stream& stream) {
     base::log_error("route {}: {}", stream.route().id, merged.error().what);
     return answer_page(stream, 503);
   }
+  if (*merged && (*merged)->is_pending()) return wait_for_secrets(stream);
   if (merged->get() != stream.chains().route()) stream.chains().set_route(std::move(*merged));
   return Next::kGoOn;
 }

@@ -88,6 +88,8 @@ class Stream final : private plugin::RequestIo {
   // Reads the body because a condition of the router asks about it; request().body has it afterwards. False:
   // it waits for the client, resume_pipeline() follows.
   bool read_body_for_match();
+  // The route's plugins need secrets that are being read. False: that took too long, answer 503.
+  bool wait_for_secrets();
   // Nobody matched; answered once the global rules have run.
   void set_unmatched() { unmatched_ = true; }
   bool is_unmatched() const { return unmatched_; }
@@ -148,6 +150,7 @@ class Stream final : private plugin::RequestIo {
   event::Loop& loop() override;
   void store_body();
   async::Step read_matched_body();
+  async::Step read_secrets();
 
   void collect_body();
   // False: the path is none.
@@ -175,6 +178,7 @@ class Stream final : private plugin::RequestIo {
   std::uint64_t body_bytes_ = 0;
   std::uint64_t body_waited_ms_ = 0;        // for the client's bytes, until now
   std::uint64_t body_wait_started_ms_ = 0;  // 0: not waiting
+  std::uint64_t secrets_deadline_ms_ = 0;   // 0: did not wait for any
   std::size_t phase_ = 0;
   std::uint16_t body_failure_ = 0;
   State state_ = State::kPipeline;

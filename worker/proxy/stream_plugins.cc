@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "shared/base/log.h"
+#include "worker/config/registry.h"
+#include "worker/limits.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
@@ -101,6 +103,21 @@ bool Stream::read_body_for_match() {
 
 async::Step Stream::read_matched_body() {
   co_await read_body_fields();
+  co_return async::pass();
+}
+
+bool Stream::wait_for_secrets() {
+  const std::uint64_t now_ms = services_.loop.clock().monotonic_ms();
+  if (secrets_deadline_ms_ == 0) secrets_deadline_ms_ = now_ms + limits::kSecretWaitMsMax;
+  if (now_ms >= secrets_deadline_ms_) return false;
+  match_step_ = read_secrets();
+  match_step_.notify(&Stream::on_hook_done, this);
+  return true;
+}
+
+async::Step Stream::read_secrets() {
+  const std::uint64_t now_ms = services_.loop.clock().monotonic_ms();
+  co_await services_.registry->secrets().changed().wait(secrets_deadline_ms_ - now_ms);
   co_return async::pass();
 }
 

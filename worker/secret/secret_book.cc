@@ -1,0 +1,136 @@
+#include "worker/secret/secret_book.h"
+
+#include "shared/base/log.h"
+#include "shared/format/schema.h"
+#include "shared/resource/schemas.h"
+
+namespace apisix::secret {
+namespace {
+
+using format::Json;
+
+}  // namespace
+
+SecretBook::SecretBook(event::Loop& loop, client::HttpClient& http, SecretBookOptions options)
+    : loop_(loop),
+      options_(options),
+      sources_(http, loop.clock()),
+      changed_(loop),
+      call_ended_(loop),
+      scope_(loop) {}
+
+// --- the managers' objects
+
+base::Status SecretBook::put(std::string_view id, const store::Item& item) {
+  auto value = format::parse_json(item.value);
+  if (!value) return std::unexpected(value.error());
+  if (!value->isObject()) return base::invalid("not a JSON object");
+  const auto slash = id.find('/');
+  if (slash == id.npos) return base::invalid("no secret id");
+  const std::string manager(id.substr(0, slash));
+  if (!Sources::has(manager)) return base::invalid("secret manager not exits, manager: " + manager);
+  if (auto status = resource::get_schema("secret_" + manager).check(*value); !status) return status;
+  objects_[std::string(id)] = std::move(*value);
+  ask_again(id);
+  return {};
+}
+
+void SecretBook::erase(std::string_view id) {
+  const auto found = objects_.find(id);
+  if (found == objects_.end()) return;
+  objects_.erase(found);
+  ask_again(id);
+}
+
+// What an object said before it changed must not serve another request.
+void SecretBook::ask_again(std::string_view id) {
+  const std::string prefix = "$secret://" + std::string(id) + "/";
+  for (const auto& [reference, secret] : secrets_) {
+    if (!reference.starts_with(prefix)) continue;
+    set(*secret, Secret::State::kPending, {});
+    secret->retry_.notify();
+  }
+}
+
+// --- secrets
+
+base::Ref<const Secret> SecretBook::get(std::string_view reference) {
+  const auto known = secrets_.find(reference);
+  if (known != secrets_.end()) return base::Ref<const Secret>(known->second.get());
+  auto secret = base::make_counted<Secret>(loop_, std::string(reference));
+  if (!parse_reference(reference)) {
+    read_now(*secret);
+  } else {
+    secrets_.emplace(reference, secret);
+    scope_.spawn(keep_current(secret));
+  }
+  return base::Ref<const Secret>(secret.get());
+}
+
+// The environment does not change and need not be kept.
+void SecretBook::read_now(Secret& secret) {
+  auto value = is_environment_reference(secret.reference_)
+                   ? read_environment(secret.reference_)
+                   : base::Result<Json>(std::unexpected(parse_reference(secret.reference_).error()));
+  secret.state_ = value ? Secret::State::kKnown : Secret::State::kUnresolved;
+  if (value) {
+    secret.value_ = std::move(*value);
+  } else {
+    base::log_error("failed to resolve secret reference: {}, err: {}", secret.reference_, value.error().what);
+  }
+}
+
+async::Task<void> SecretBook::keep_current(base::Ref<Secret> secret) {
+  constexpr std::uint32_t kOurs = 2;  // the map's and this one
+  do {
+    while (calls_ >= kCallsMax) co_await call_ended_.wait(kSecretTimeoutMs);
+    const std::uint64_t asked_version = secret->version_;
+    ++calls_;
+    auto answer = co_await ask(secret->reference_);
+    --calls_;
+    call_ended_.notify();
+    // The object changed meanwhile: the answer is of the old one.
+    if (secret->version_ != asked_version) continue;
+    settle(*secret, std::move(answer));
+    co_await secret->retry_.wait(secret->state_ == Secret::State::kKnown ? options_.ttl_ms
+                                                                         : options_.neg_ttl_ms);
+  } while (secret->references() > kOurs);
+  secrets_.erase(secret->reference_);
+}
+
+async::Task<base::Result<Json>> SecretBook::ask(const std::string& reference) {
+  const auto parsed = parse_reference(reference);
+  const auto object = objects_.find(parsed->manager + "/" + parsed->id);
+  if (object == objects_.end()) co_return no_secret("no secret conf, secret_uri: " + reference);
+  auto answer = co_await sources_.read(*parsed, object->second);
+  co_return answer;
+}
+
+// A manager that is away takes nothing back: its last word stays. One that says no does.
+void SecretBook::settle(Secret& secret, base::Result<Json> answer) {
+  if (answer) {
+    secret.trouble_.clear();
+    if (secret.state_ != Secret::State::kKnown || secret.value_ != *answer) {
+      set(secret, Secret::State::kKnown, std::move(*answer));
+    }
+    return;
+  }
+  const bool keeps =
+      secret.state_ == Secret::State::kKnown && answer.error().code != base::ErrorCode::kNotFound;
+  if (answer.error().what != secret.trouble_) {
+    base::log_error("failed to resolve secret reference: {}, err: {}{}", secret.reference_,
+                    answer.error().what, keeps ? "; its last value stays" : "");
+    secret.trouble_ = answer.error().what;
+  }
+  if (!keeps && secret.state_ != Secret::State::kUnresolved) set(secret, Secret::State::kUnresolved, {});
+}
+
+void SecretBook::set(Secret& secret, Secret::State state, Json value) {
+  secret.state_ = state;
+  secret.value_ = std::move(value);
+  ++secret.version_;
+  ++version_;
+  changed_.notify();
+}
+
+}  // namespace apisix::secret

@@ -1,0 +1,103 @@
+// SecretBook: what references to secrets stand for, in one worker. A Secret is asked for when somebody first
+// wants it, kept current in the background as long as somebody holds it, and asked for anew when the object
+// that configures its manager changes. Nothing here blocks: who needs a value that is pending waits for
+// changed(), or looks again when version() has grown.
+//
+//   pending --answer--> known --ttl--> known (asked again; the old value serves meanwhile)
+//      |  `--no such value, or nobody answers--> unresolved --neg_ttl--> unresolved (asked again)
+//      `<--the manager's object changed-- known, unresolved
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "shared/async/scope.h"
+#include "shared/async/signal.h"
+#include "shared/async/task.h"
+#include "shared/base/counted.h"
+#include "shared/base/result.h"
+#include "shared/base/text.h"
+#include "shared/client/http_client.h"
+#include "shared/event/loop.h"
+#include "shared/format/json.h"
+#include "shared/store/store.h"
+#include "worker/secret/reference.h"
+#include "worker/secret/sources.h"
+
+namespace apisix::secret {
+
+class Secret : public base::Counted<Secret> {
+ public:
+  enum class State : std::uint8_t { kPending, kKnown, kUnresolved };
+
+  explicit Secret(event::Loop& loop, std::string reference)
+      : reference_(std::move(reference)), retry_(loop) {}
+
+  const std::string& reference() const { return reference_; }
+  State state() const { return state_; }
+  // Of one that is known.
+  const format::Json& value() const { return value_; }
+  // Grows when state or value change.
+  std::uint64_t version() const { return version_; }
+
+ private:
+  friend class SecretBook;
+
+  std::string reference_;
+  State state_ = State::kPending;
+  format::Json value_;
+  std::uint64_t version_ = 0;
+  std::string trouble_;  // told to error.log; told again when it is another
+  async::Signal retry_;  // notified: ask now
+};
+
+struct SecretBookOptions {
+  std::uint64_t ttl_ms = 300'000;     // of a value
+  std::uint64_t neg_ttl_ms = 60'000;  // until what could not be had is tried again
+};
+
+class SecretBook {
+ public:
+  SecretBook(event::Loop& loop, client::HttpClient& http, SecretBookOptions options);
+  SecretBook(const SecretBook&) = delete;
+  SecretBook& operator=(const SecretBook&) = delete;
+
+  // An object of the store below "secrets/"; `id`: "vault/1".
+  base::Status put(std::string_view id, const store::Item& item);
+  void erase(std::string_view id);
+
+  // Never null. Of a text that is no reference: unresolved.
+  base::Ref<const Secret> get(std::string_view reference);
+  // Grows with every Secret's version.
+  std::uint64_t version() const { return version_; }
+  // Notified when version() has grown.
+  async::Signal& changed() { return changed_; }
+
+ private:
+  static constexpr unsigned kCallsMax = 32;  // at once: a vault is no cache
+
+  void read_now(Secret& secret);
+  // Asks until nobody but this holds it.
+  async::Task<void> keep_current(base::Ref<Secret> secret);
+  async::Task<base::Result<format::Json>> ask(const std::string& reference);
+  void settle(Secret& secret, base::Result<format::Json> answer);
+  void set(Secret& secret, Secret::State state, format::Json value);
+  void ask_again(std::string_view id);
+
+  event::Loop& loop_;
+  const SecretBookOptions options_;
+  Sources sources_;
+  std::map<std::string, format::Json, std::less<>> objects_;  // by "vault/1"
+  std::unordered_map<std::string, base::Ref<Secret>, base::StringHash, std::equal_to<>> secrets_;
+  std::uint64_t version_ = 1;
+  async::Signal changed_;
+  async::Signal call_ended_;
+  unsigned calls_ = 0;
+  async::Scope scope_;
+};
+
+}  // namespace apisix::secret

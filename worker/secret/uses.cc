@@ -1,0 +1,47 @@
+#include "worker/secret/uses.h"
+
+#include <algorithm>
+
+#include "shared/format/schema.h"
+
+namespace apisix::secret {
+
+using format::Json;
+
+bool has_references(const Json& conf) {
+  if (conf.isString()) return format::is_secret_ref(conf.asString());
+  if (!conf.isObject() && !conf.isArray()) return false;
+  return std::any_of(conf.begin(), conf.end(), has_references);
+}
+
+Uses Uses::resolve(Json& conf, SecretBook& book) {
+  Uses uses;
+  uses.resolve_within(conf, book);
+  return uses;
+}
+
+void Uses::resolve_within(Json& value, SecretBook& book) {
+  if (value.isObject() || value.isArray()) {
+    for (Json& member : value) resolve_within(member, book);
+  } else if (value.isString() && format::is_secret_ref(value.asString())) {
+    const auto secret = book.get(value.asString());
+    uses_.push_back({secret, secret->version()});
+    if (secret->state() == Secret::State::kKnown) value = secret->value();
+  }
+}
+
+bool Uses::is_pending() const {
+  return std::ranges::any_of(uses_,
+                             [](const Use& use) { return use.secret->state() == Secret::State::kPending; });
+}
+
+bool Uses::has_unresolved() const {
+  return std::ranges::any_of(
+      uses_, [](const Use& use) { return use.secret->state() == Secret::State::kUnresolved; });
+}
+
+bool Uses::changed() const {
+  return std::ranges::any_of(uses_, [](const Use& use) { return use.secret->version() != use.version; });
+}
+
+}  // namespace apisix::secret

@@ -1,0 +1,37 @@
+// Uses: the secrets that one configuration refers to, as they were when it was last resolved.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "shared/base/counted.h"
+#include "shared/format/json.h"
+#include "worker/secret/secret_book.h"
+
+namespace apisix::secret {
+
+// Any text in it, at any depth, is a reference.
+bool has_references(const format::Json& conf);
+
+class Uses {
+ public:
+  // Puts values in the place of the references in `conf`. What is pending or unresolved stays as it stands.
+  static Uses resolve(format::Json& conf, SecretBook& book);
+
+  bool is_pending() const;
+  bool has_unresolved() const;
+  // Resolving again would give something else.
+  bool changed() const;
+
+ private:
+  struct Use {
+    base::Ref<const Secret> secret;
+    std::uint64_t version;
+  };
+  void resolve_within(format::Json& value, SecretBook& book);
+
+  std::vector<Use> uses_;
+};
+
+}  // namespace apisix::secret
