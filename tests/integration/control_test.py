@@ -83,6 +83,7 @@ def test_objects_in_force(gateway, upstream):
 
     service = gateway.control("/v1/service/s").json()["value"]
     assert service["plugins"]["limit-count"]["policy"] == "local"
+    assert service["plugins"]["limit-count"]["_meta"] == {}
     assert service["upstream"]["nodes"] == [node(upstream)]
 
     routes = gateway.control("/v1/routes").json()
@@ -133,6 +134,31 @@ def test_refused_values_are_listed(make_gateway, upstream):
     assert gateway.control("/v1/route/good").json()["value"]["uri"] == "/good"
     standalone.replace_document(gateway, {"routes": [standalone.route(upstream, "good")]})
     wait_until(lambda: gateway.control("/v1/rejected").json() == {"total": 1, "list": []}, "nothing refused any more")
+
+
+def with_plugins(*names, export_uri="/elsewhere"):
+    return {"plugins": list(names), "plugin_attr": {"prometheus": {"export_uri": export_uri}}}
+
+
+def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
+    gateway = make_gateway(workers=2, config=with_plugins("public-api", "prometheus", "key-auth"))
+    gateway.put("/routes/1", {"uri": "/metrics-here", "plugins": {"public-api": {}}})
+    gateway.put("/routes/guarded", standalone.route(upstream, "guarded", plugins={"key-auth": {}}))
+    standalone.wait_for_status(gateway, "/guarded", 401)
+    assert standalone.statuses(gateway, "/metrics-here") == {404}
+
+    gateway.write_config(with_plugins("public-api", "prometheus", export_uri="/metrics-here"))
+    answer = gateway.control("/v1/plugins/reload", "PUT")
+    assert (answer.status, answer.text) == (200, "done")
+    standalone.wait_for_status(gateway, "/metrics-here", 200)
+    assert "key-auth" not in gateway.control("/v1/schema").json()["plugins"]
+    # A plugin that is not enabled is not there, as in APISIX.
+    standalone.wait_for_status(gateway, "/guarded", 200)
+
+    gateway.config_path.write_text("plugins: [")
+    answer = gateway.control("/v1/plugins/reload", "PUT")
+    assert (answer.status, answer.json()) == (503, {"error_msg": "failed to reload plugins"})
+    assert standalone.statuses(gateway, "/metrics-here") == {200}, "what was loaded stays in force"
 
 
 @pytest.mark.gateway(config={"apisix": {"enable_control": False}})

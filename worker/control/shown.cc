@@ -28,6 +28,14 @@ void fill_defaults(const World& world, std::string_view kind, std::string_view i
   static_cast<void>(resource::validate(*known, value, {.hooks = hooks, .is_stored = true, .path_id = id}));
 }
 
+// APISIX keeps one in every plugin's configuration.
+void add_meta(Json& value) {
+  if (!find_member(value, "plugins").isObject()) return;
+  for (Json& conf : value["plugins"]) {
+    if (conf.isObject() && !conf.isMember("_meta")) conf["_meta"] = Json(::Json::objectValue);
+  }
+}
+
 // A map of "host:port" to weights becomes an array.
 void list_nodes(Json& upstream) {
   const Json& nodes = find_member(upstream, "nodes");
@@ -64,6 +72,7 @@ ShownObject show(const World& world, std::string_view kind, std::string_view id,
   if (auto value = format::parse_json(object.value)) out.value = std::move(*value);
   fill_defaults(world, kind, id, out.value);
   out.value["id"] = std::string(id);
+  if (kind == "routes" || kind == "services") add_meta(out.value);
   Json* upstream = kind == "upstreams" ? &out.value : nullptr;
   if (upstream == nullptr && find_member(out.value, "upstream").isObject()) upstream = &out.value["upstream"];
   if (upstream != nullptr) {
