@@ -1,13 +1,10 @@
 """hmac-auth: signatures that are made here, by the clock of this machine."""
-import base64
-import email.utils
-import hashlib
-import hmac
 import time
 
 import pytest
 
 from gateway import Gateway, wait_until
+from signing import date_at, digest_of, signed
 
 SECRET = "my-secret-key"
 
@@ -40,27 +37,6 @@ def route(gate, upstream):
         return path
 
     return put
-
-
-def date_at(offset_s=0):
-    return email.utils.formatdate(time.time() + offset_s, usegmt=True)
-
-
-def signed(path, method="GET", headers=None, names=("@request-target", "date"), key_id="my-access-key", secret=SECRET,
-           algorithm="hmac-sha256", offset_s=0):
-    """The header fields of a signed request."""
-    headers = {"Date": date_at(offset_s)} | (headers or {})
-    text = key_id + "\n"
-    for name in names:
-        if name == "@request-target":
-            text += f"{method} {path}\n"
-        else:
-            text += "".join(f"{name}: {value}\n" for known, value in headers.items() if known.lower() == name.lower())
-    digest = getattr(hashlib, algorithm.removeprefix("hmac-"))
-    signature = base64.b64encode(hmac.new(secret.encode(), text.encode(), digest).digest()).decode()
-    listed = f'headers="{" ".join(names)}",' if names else ""
-    return headers | {"Authorization": f'Signature keyId="{key_id}",algorithm="{algorithm}",{listed}'
-                                       f'signature="{signature}"'}
 
 
 def refused(answer, message="client request can't be validated"):
@@ -142,10 +118,6 @@ def test_another_secret(gate, route):
     path = route()
     assert refused(gate.request(path, headers=signed(path, secret="guessed")))
     assert refused(gate.request(path, headers=signed(path, secret="")))
-
-
-def digest_of(body):
-    return "SHA-256=" + base64.b64encode(hashlib.sha256(body).digest()).decode()
 
 
 def test_the_body(gate, route, upstream):

@@ -107,3 +107,12 @@ def test_file_logger_writes_lines_and_follows_reopening(gateway, upstream):
     gateway.signal(signal.SIGUSR1)
     wait_until(lambda: (gateway.request("/c?log=yes"), path.exists())[1], "the new file")
     assert "/c" not in moved.read_text().splitlines()[1]
+
+
+def test_what_waits_for_a_collector_is_bounded(gateway, upstream):
+    gateway.put("/plugin_metadata/http-logger", {"max_pending_entries": 2})
+    route(gateway, upstream, {"http-logger": {"uri": "http://127.0.0.1:1/", "inactive_timeout": 600}})
+    wait_until(lambda: gateway.request("/a").status == 200, "the route in force")
+    for _ in range(3):
+        gateway.request("/a")
+    gateway.wait_for_log("pending: 2 max_pending_entries: 2 discarded_entries: 1")

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "shared/base/log.h"
+#include "shared/http/identity_fields.h"
 #include "worker/plugin/variables.h"
 #include "worker/secret/secret_book.h"
 
@@ -14,6 +15,13 @@ constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
     "rewrite", "access", "before_proxy", "header_filter", "body_filter", "delayed_body_filter", "log"};
 
 enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
+
+// Behind an auth plugin that was skipped nobody is known: what the client says of itself must not pass for
+// what the plugin would have said.
+void drop_claimed_identity(Request& request) {
+  if (request.consumer) return;  // of another auth plugin
+  for (const std::string_view name : http::kConsumerFields) request.set_identity_header(name, {});
+}
 
 }  // namespace
 
@@ -103,6 +111,7 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
       waiting_ = false;
     } else {
       if ((only_consumers && !link.is_consumers) || is_filtered_out(chain, link, request)) {
+        if (link.conf->def().info.is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }

@@ -5,6 +5,7 @@
 #include "shared/base/arena_text.h"
 #include "shared/base/text.h"
 #include "shared/http/h1/head_writer.h"
+#include "shared/http/identity_fields.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/request.h"
@@ -43,17 +44,6 @@ bool forbids_transforming(const http::HeaderMap& headers) {
       return true;
   }
   return false;
-}
-
-// X_Consumer_Username reads as X-Consumer-Username to many servers (CGI variables).
-bool is_same_identity(std::string_view sent, std::string_view name) {
-  if (sent.size() != name.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char a = sent[i] == '_' ? '-' : base::to_lower(sent[i]);
-    const char b = name[i] == '_' ? '-' : base::to_lower(name[i]);
-    if (a != b) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -103,7 +93,7 @@ void Request::remove_header(std::string_view name) {
 
 void Request::set_identity_header(std::string_view name, std::string_view value) {
   head->headers.remove_if(
-      [name](const http::HeaderField& field) { return is_same_identity(field.name, name); });
+      [name](const http::HeaderField& field) { return http::is_same_identity(field.name, name); });
   if (!value.empty()) head->headers.add(arena, arena.copy(name), safe_value(value, arena));
 }
 

@@ -27,9 +27,16 @@ Value unless_empty(std::string_view value) {
   return value.empty() ? Value{} : Value{value};
 }
 
+// Fields that nginx knows by their own name, where '_' is another field: behind a proxy that appends to
+// X-Forwarded-For, a client could put its own address last by sending X_Forwarded_For.
+bool is_exact(std::string_view name) {
+  return name == "x-forwarded-for" || name == "user-agent";
+}
+
 // `name` is lower case with '-'; a field may be sent with '_' (nginx's variables do not tell them apart).
 bool is_field(const http::HeaderField& field, std::string_view name) {
   if (field.name.size() != name.size()) return false;
+  if (is_exact(name)) return base::equals_ignore_case(field.name, name);
   for (std::size_t i = 0; i < name.size(); ++i) {
     const char c = field.name[i] == '_' ? '-' : base::to_lower(field.name[i]);
     if (c != name[i]) return false;

@@ -14,6 +14,7 @@ using format::find_member;
 using format::Json;
 
 constexpr std::size_t kErrorBodyBytesMax = 4096;
+constexpr std::size_t kPendingEntriesMax = 8192;  // when the metadata names none
 
 // What a batch needs to be sent; shared with batches that outlive the plugin.
 struct Collector {
@@ -78,10 +79,18 @@ class HttpLogger final : public plugin::Plugin {
     auto entry = entry_.make(request);
     if (!entry) return;
     if (!entry->isMember("route_id")) (*entry)["route_id"] = "no-matched";
+    world_.batches->set_limit(pending_entries_max());
     world_.batches->batch(key_, options_, send_).add(format::to_json(*entry));
   }
 
  private:
+  std::size_t pending_entries_max() const {
+    const auto metadata = world_.directory.metadata(kInfo.name);
+    if (!metadata) return kPendingEntriesMax;
+    const Json& most = find_member(metadata->value, "max_pending_entries");
+    return most.isUInt64() ? most.asUInt64() : kPendingEntriesMax;
+  }
+
   static std::shared_ptr<const Collector> make_collector(const Json& conf, client::HttpClient& http) {
     return std::make_shared<const Collector>(
         Collector{.http = http,

@@ -38,6 +38,7 @@ class UriText {
     }
     return out.view();
   }
+  bool begins_with_variable() const { return !parts_.empty() && parts_.front().is_variable; }
   bool needs_body() const {
     for (const Part& part : parts_) {
       if (part.is_variable && part.name.kind == route::VariableKind::kPostArg) return true;
@@ -87,6 +88,13 @@ class UriText {
 
   std::vector<Part> parts_;
 };
+
+// "/\\host" and "/<TAB>/host" are another host for a browser, as "//host" is (WHATWG URL 4.4). The path that
+// a client sent has no "//" left, but may have these.
+std::string_view on_this_host(std::string_view uri, base::Arena& arena) {
+  if (uri.size() < 2 || uri[0] != '/' || (uri[1] != '\\' && uri[1] != '\t')) return uri;
+  return arena.concat(uri[1] == '\t' ? "/%09"sv : "/%5C"sv, uri.substr(2));
+}
 
 class Redirect final : public plugin::Plugin {
  public:
@@ -150,7 +158,10 @@ class Redirect final : public plugin::Plugin {
       const bool is_read = request.method() == "GET" || request.method() == "HEAD";
       return send(request, is_read ? 301 : 308, https_uri(request));
     }
-    if (has_uri_) return send(request, status_, uri_.expand(request));
+    if (has_uri_) {
+      const std::string_view uri = uri_.expand(request);
+      return send(request, status_, uri_.begins_with_variable() ? on_this_host(uri, request.arena) : uri);
+    }
     const format::Regex* regex = regex_ ? regex_->get() : nullptr;
     if (regex == nullptr) return plugin::pass();
     const auto replaced = regex->replace_first(request.path, replacement_);
@@ -160,7 +171,7 @@ class Redirect final : public plugin::Plugin {
       return request.reject_page(500);
     }
     if (replaced->count == 0) return plugin::pass();
-    return send(request, status_, request.arena.copy(replaced->text));
+    return send(request, status_, on_this_host(request.arena.copy(replaced->text), request.arena));
   }
 
   std::string_view https_uri(plugin::Request& request) const {

@@ -121,7 +121,7 @@ class RequestId final : public plugin::Plugin {
         range_characters_(find_member(find_member(conf, "range_id"), "char_set").asString()) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
-    std::string_view id = request.header(header_);
+    std::string_view id = request.find_header(header_).value_or(std::string_view());
     if (id.empty()) {
       id = make_ != nullptr ? make_(request) : make_range_id(request);
       request.set_header(header_, id);

@@ -5,6 +5,7 @@
 
 #include "shared/http/h1/field_lines.h"
 #include "shared/http/h1/scan.h"
+#include "shared/http/identity_fields.h"
 
 namespace apisix::http {
 namespace {
@@ -175,7 +176,9 @@ bool parse_trailers(std::string_view section, base::Arena& arena, std::uint32_t 
   const FieldLines parsed =
       parse_field_lines(lines.data(), lines.data(), lines.data() + lines.size(), arena, limits, out);
   if (parsed.error != nullptr) return false;
-  out.remove_if([](const HeaderField& field) { return (header_bit(field.id) & kNotInTrailers) != 0; });
+  out.remove_if([](const HeaderField& field) {
+    return (header_bit(field.id) & kNotInTrailers) != 0 || is_consumer_field(field.name);
+  });
   return true;
 }
 

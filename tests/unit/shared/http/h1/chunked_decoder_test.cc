@@ -146,7 +146,7 @@ TEST(Trailers, AreFieldsWithoutThoseThatFrameOrRoute) {
   HeaderMap map;
   ASSERT_TRUE(
       parse_trailers("Content-Length: 5\r\nX-Checksum: abc\r\nHost: b\r\ntransfer-encoding: chunked\r\n"
-                     "Authorization: x\r\nGrpc-Status: 0\r\n",
+                     "Authorization: x\r\nx_consumer_username: root\r\nGrpc-Status: 0\r\n",
                      arena, 16, map));
   ASSERT_EQ(map.size(), 2u);
   EXPECT_EQ(map.find("x-checksum")->value, "abc");

@@ -1,0 +1,21 @@
+// The fields in which the gateway tells an upstream who the consumer is, and how their names are compared.
+// Whatever a client sends under one of them, in the head or behind the body, never reaches an upstream as if
+// the gateway had said it.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace apisix::http {
+
+inline constexpr std::array<std::string_view, 3> kConsumerFields = {
+    "X-Consumer-Username", "X-Credential-Identifier", "X-Consumer-Custom-ID"};
+
+// X_Consumer_Username reads as X-Consumer-Username to many servers (CGI variables): without regard to case,
+// and '_' for '-'.
+bool is_same_identity(std::string_view sent, std::string_view name);
+
+// Of a name that a client sent: is it one of kConsumerFields?
+bool is_consumer_field(std::string_view sent);
+
+}  // namespace apisix::http
