@@ -1,0 +1,85 @@
+// What happens to a connection after an exchange: every combination, against the sentences of RFC 9112.
+#include "worker/proxy/close_rules.h"
+
+#include <gtest/gtest.h>
+
+namespace apisix::proxy {
+namespace {
+
+constexpr int kCombinations = 1 << 6;
+
+bool bit(int combination, int number) {
+  return (combination >> number & 1) != 0;
+}
+
+ClientExchange exchange_of(int combination) {
+  return {.wants_keep_alive = bit(combination, 0),
+          .request_read = bit(combination, 1),
+          .response_complete = bit(combination, 2),
+          .response_delimited = bit(combination, 3),
+          .draining = bit(combination, 4),
+          .more_received = bit(combination, 5)};
+}
+
+TEST(CloseRules, AClientIsKeptOnlyWhenBothMessagesAreWholeAndBothSidesWantTo) {
+  int kept = 0;
+  for (int i = 0; i < kCombinations; ++i) {
+    if (decide_client(exchange_of(i)) != ClientFate::kKeep) continue;
+    ++kept;
+    const ClientExchange exchange = exchange_of(i);
+    EXPECT_TRUE(exchange.wants_keep_alive && exchange.request_read && exchange.response_complete &&
+                exchange.response_delimited && !exchange.draining)
+        << "combination " << i;
+  }
+  EXPECT_EQ(kept, 2);  // whatever was received behind it: that is the next request
+}
+
+// RFC 9112 section 8: an answer that ends with the connection and was cut off must not look complete.
+TEST(CloseRules, ACutAnswerWithoutALengthEndsInAReset) {
+  for (int i = 0; i < kCombinations; ++i) {
+    const ClientExchange exchange = exchange_of(i);
+    const bool looks_complete = !exchange.response_complete && !exchange.response_delimited;
+    EXPECT_EQ(decide_client(exchange) == ClientFate::kReset, looks_complete) << "combination " << i;
+  }
+}
+
+// RFC 9112 section 9.6: closing while the client still sends would reset the answer away from it.
+TEST(CloseRules, AWholeAnswerIsNotLostToAClientThatStillSends) {
+  for (int i = 0; i < kCombinations; ++i) {
+    const ClientExchange exchange = exchange_of(i);
+    if (!exchange.response_complete) continue;
+    const ClientFate fate = decide_client(exchange);
+    if (!exchange.request_read) {
+      EXPECT_EQ(fate, ClientFate::kLinger) << "combination " << i;
+    } else if (fate != ClientFate::kKeep) {
+      EXPECT_EQ(fate, exchange.more_received ? ClientFate::kLinger : ClientFate::kClose)
+          << "combination " << i;
+    }
+  }
+}
+
+// A head that promises to keep the connection is kept to when the exchange ends well.
+TEST(CloseRules, WhatTheHeadPromisesIsKept) {
+  for (int i = 0; i < kCombinations; ++i) {
+    ClientExchange exchange = exchange_of(i);
+    exchange.request_read = exchange.response_complete = true;
+    const bool promised =
+        may_keep_client(exchange.wants_keep_alive, exchange.response_delimited, true, exchange.draining);
+    EXPECT_EQ(decide_client(exchange) == ClientFate::kKeep, promised) << "combination " << i;
+  }
+  EXPECT_FALSE(may_keep_client(true, true, false, false));  // a body that will not be read is in the way
+}
+
+TEST(CloseRules, AnUpstreamIsPooledOnlyWhenNothingOfTheExchangeIsLeftOnIt) {
+  EXPECT_TRUE(may_pool_upstream({.response_keep_alive = true,
+                                 .response_complete = true,
+                                 .request_sent = true,
+                                 .bytes_left_over = false}));
+  EXPECT_FALSE(may_pool_upstream({false, true, true, false}));  // it said close
+  EXPECT_FALSE(may_pool_upstream({true, false, true, false}));  // the rest of its answer comes some time
+  EXPECT_FALSE(may_pool_upstream({true, true, false, false}));  // it answered early and waits for the body
+  EXPECT_FALSE(may_pool_upstream({true, true, true, true}));    // the next client would get these bytes
+}
+
+}  // namespace
+}  // namespace apisix::proxy
