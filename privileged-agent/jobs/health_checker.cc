@@ -21,7 +21,8 @@ constexpr std::uint64_t kTryAgainMs = 1000;
 
 }  // namespace
 
-struct HealthChecker::Target {
+// Linked: it is due, and more than `concurrency` are under way.
+struct HealthChecker::Target : base::Link {
   Target(HealthChecker& owner, Key key, ProbePlan plan, std::string name)
       : owner(owner),
         key(std::move(key)),
@@ -50,7 +51,6 @@ struct HealthChecker::Target {
   std::uint64_t due_ms = 0;
   double load = 0;               // its part of ProbeWorld::load
   bool counts_as_usable = true;  // what `next` was set for
-  bool is_waiting = false;       // in waiting_
   event::Timer next;
   Probe probe;
 };
@@ -182,20 +182,15 @@ void HealthChecker::schedule(Target& target) {
 }
 
 void HealthChecker::begin(Target& target) {
-  if (target.probe.is_asking() || target.is_waiting) return;
-  if (under_way_ >= plan_.checks.active.concurrency) {
-    target.is_waiting = true;
-    waiting_.push_back(target.key);
-    return;
-  }
+  if (target.probe.is_asking() || target.is_linked()) return;
+  if (under_way_ >= plan_.checks.active.concurrency) return waiting_.append(target);
   // What a kept connection still says is not what new clients of a failing node meet.
   const auto state = world_.table.state(target.ref);
   const bool is_healthy = state && state->status == memory::HealthStatus::kHealthy;
-  if (target.probe.start(/*fresh=*/!is_healthy)) {
-    ++under_way_;
-  } else {
-    target.next.set_after_ms(kTryAgainMs);
-  }
+  ++under_way_;
+  if (target.probe.start(/*fresh=*/!is_healthy)) return;
+  --under_way_;
+  target.next.set_after_ms(kTryAgainMs);
 }
 
 void HealthChecker::on_outcome(Target& target, const ProbeOutcome& outcome) {
@@ -226,13 +221,10 @@ void HealthChecker::on_outcome(Target& target, const ProbeOutcome& outcome) {
 }
 
 void HealthChecker::begin_waiting() {
-  while (!waiting_.empty() && under_way_ < plan_.checks.active.concurrency) {
-    const Key key = std::move(waiting_.front());
-    waiting_.pop_front();
-    const auto found = targets_.find(key);
-    if (found == targets_.end()) continue;
-    found->second->is_waiting = false;
-    begin(*found->second);
+  while (waiting_.is_linked() && under_way_ < plan_.checks.active.concurrency) {
+    auto& target = static_cast<Target&>(*waiting_.next());
+    target.unlink();
+    begin(target);
   }
 }
 
@@ -275,7 +267,8 @@ void HealthChecker::look_again() {
   seen_statuses_ = now;
   // A worker turned a node: from now on the other interval counts.
   for (auto& [key, target] : targets_) {
-    if (target->counts_as_usable != is_usable(*target) && !target->probe.is_asking() && !target->is_waiting) {
+    if (target->counts_as_usable != is_usable(*target) && !target->probe.is_asking() &&
+        !target->is_linked()) {
       target->due_ms = now_ms;
       schedule(*target);
     }

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include "privileged-agent/jobs/health_plan.h"
 #include "privileged-agent/jobs/probe.h"
+#include "shared/base/link.h"
 #include "shared/base/random.h"
 #include "shared/memory/health_table.h"
 #include "shared/resolve/resolver.h"
@@ -72,8 +72,8 @@ class HealthChecker {
   HealthPlan plan_;
   std::vector<base::Ref<resolve::ResolvedHost>> names_;  // of the plan's nodes
   std::uint64_t names_generation_ = 0;
+  base::Link waiting_{base::Link::Head{}};  // targets, the longest due first
   std::map<Key, std::unique_ptr<Target>> targets_;
-  std::deque<Key> waiting_;  // due, and more than `concurrency` are under way
   std::uint32_t under_way_ = 0;
   bool is_full_told_ = false;
   // What was seen at the last look.
