@@ -25,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       R"("post_arg.list":["a",1,true],"my":{"a":1}})");
   const bool first = rule->evaluate(variables);
   if (rule->evaluate(variables) != first) std::abort();
+  if (rule->decisive(*json, variables).empty() != rule->always_true()) std::abort();
   (void)rule->warnings();
   return 0;
 }

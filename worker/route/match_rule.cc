@@ -1,5 +1,6 @@
 #include "worker/route/match_rule.h"
 
+#include "shared/base/check.h"
 #include "shared/base/text.h"
 #include "worker/route/lua_number.h"
 
@@ -117,6 +118,41 @@ bool MatchRule::holds(std::uint32_t at, VariableReader& variables) const {
     if (holds(child, variables) != is_and) return is_and == is_negated;
   }
   return is_and != is_negated;
+}
+
+void MatchRule::add_decisive(std::uint32_t at, VariableReader& variables,
+                             std::vector<std::uint32_t>& out) const {
+  const Step& step = steps_[at];
+  if (step.kind == StepKind::kCompare) return out.push_back(step.comparison);
+  const bool is_and = step.kind == StepKind::kAnd || step.kind == StepKind::kNotAnd;
+  for (std::uint32_t child = at + 1; child < step.end; child = steps_[child].end) {
+    if (holds(child, variables) != is_and) return add_decisive(child, variables, out);
+  }
+  // None ended it: it is what all of them are.
+  for (std::uint32_t child = at + 1; child < step.end; child = steps_[child].end) {
+    add_decisive(child, variables, out);
+  }
+}
+
+void MatchRule::list_comparisons(const Json& rule, std::vector<const Json*>& out) {
+  StepKind kind;
+  const bool is_list = rule[0].isArray() || rule[0].isObject();
+  if (!is_list && !logic_word(rule[0], kind)) return out.push_back(&rule);
+  for (unsigned i = is_list ? 0 : 1; i < rule.size(); ++i) list_comparisons(rule[i], out);
+}
+
+std::vector<MatchRule::Decisive> MatchRule::decisive(const Json& rule, VariableReader& variables) const {
+  if (steps_.empty()) return {};
+  std::vector<std::uint32_t> numbers;
+  add_decisive(0, variables, numbers);
+  std::vector<const Json*> expressions;
+  list_comparisons(rule, expressions);
+  std::vector<Decisive> out;
+  for (const std::uint32_t number : numbers) {
+    CHECK(number < expressions.size());
+    out.push_back({*expressions[number], &comparisons_[number]});
+  }
+  return out;
 }
 
 std::vector<std::string> MatchRule::warnings() const {

@@ -28,6 +28,14 @@ class MatchRule {
   bool evaluate(VariableReader& variables) const;
   bool always_true() const { return steps_.empty(); }
 
+  // The comparisons because of which evaluate() says what it says: of an AND that is false the first false
+  // operand, of an OR that is false all of them. Each as it stands in `rule`, which is what was compiled.
+  struct Decisive {
+    format::Json expression;
+    const Comparison* comparison = nullptr;
+  };
+  std::vector<Decisive> decisive(const format::Json& rule, VariableReader& variables) const;
+
   // What was accepted, as APISIX accepts it, but can never hold: regular expressions that do not compile.
   // For the Admin API's answer and dry runs; compiles each of them.
   std::vector<std::string> warnings() const;
@@ -45,7 +53,10 @@ class MatchRule {
   base::Status add_group(StepKind kind, const format::Json& operands, unsigned first, int depth);
   base::Status add_comparison(const format::Json& rule);
   bool holds(std::uint32_t at, VariableReader& variables) const;
+  void add_decisive(std::uint32_t at, VariableReader& variables, std::vector<std::uint32_t>& out) const;
   static bool logic_word(const format::Json& word, StepKind& kind);
+  // In the order in which compile() met them.
+  static void list_comparisons(const format::Json& rule, std::vector<const format::Json*>& out);
 
   std::vector<Step> steps_;
   std::vector<Comparison> comparisons_;

@@ -1,21 +1,14 @@
 #include "worker/route/place_list.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "shared/base/check.h"
 
 namespace apisix::route {
 namespace {
 
-// Higher priority, longer uri, lower sequence; the rest only makes the order total.
 bool is_before(const Place& a, const Place& b) {
-  const auto key = [](const Place& place) {
-    return std::make_tuple(-place.entry->priority,
-                           -static_cast<std::int64_t>(place.entry->uris[place.uri_index].size()),
-                           place.entry->sequence, std::string_view(place.entry->id), place.uri_index);
-  };
-  return key(a) < key(b);
+  return PlaceRank::of(*a.entry, a.uri_index) < PlaceRank::of(*b.entry, b.uri_index);
 }
 
 }  // namespace

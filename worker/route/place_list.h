@@ -3,8 +3,10 @@
 #pragma once
 
 #include <bit>
+#include <compare>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,22 @@ struct Place {
   std::uint32_t uri_index = 0;
   MethodMask methods = 0;
   std::uint16_t conditions = 0;
+};
+
+// What decides between the routes of one stored path: higher priority, longer uri, lower sequence; the rest
+// only makes the order total. The smaller one is tried first.
+struct PlaceRank {
+  std::int64_t priority_below = 0;  // negated
+  std::int64_t uri_below = 0;       // its length, negated
+  std::uint64_t sequence = 0;
+  std::string_view id;
+  std::uint32_t uri_index = 0;
+
+  static PlaceRank of(const RouteEntry& entry, std::uint32_t uri_index) {
+    return {-entry.priority, -static_cast<std::int64_t>(entry.uris[uri_index].size()), entry.sequence,
+            entry.id, uri_index};
+  }
+  auto operator<=>(const PlaceRank&) const = default;
 };
 
 class PlaceList {

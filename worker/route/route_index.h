@@ -30,8 +30,9 @@ class RouteIndex {
   RouterKind kind() const { return kind_; }
   std::size_t memory_bytes() const;
 
-  // True when a route was found; then `out` is complete. With a trail every candidate is written down.
-  bool match(const MatchInput& input, MatchResult& out, std::vector<Candidate>* trail) const;
+  // True when a route was found; then `out` is complete. With a trail every candidate is written down, none
+  // is taken, and `out` is scratch.
+  bool match(const MatchInput& input, MatchResult& out, Trail* trail) const;
 
  private:
   struct Space {
@@ -42,7 +43,7 @@ class RouteIndex {
   struct Query {
     const MatchInput& input;
     MatchResult& out;
-    std::vector<Candidate>* trail;
+    Trail* trail;
     std::uint64_t uri_hash;
     // Of the host pattern that is looked at: how much of the host the wildcard's text takes.
     std::size_t host_suffix_size = kWholeHost;

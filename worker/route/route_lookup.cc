@@ -19,7 +19,7 @@ VariableReader& variables_of(const MatchInput& input) {
 
 }  // namespace
 
-bool RouteIndex::match(const MatchInput& input, MatchResult& out, std::vector<Candidate>* trail) const {
+bool RouteIndex::match(const MatchInput& input, MatchResult& out, Trail* trail) const {
   out.entry = nullptr;
   out.parameter_count = 0;
   out.host_pattern = {};
@@ -69,8 +69,9 @@ bool RouteIndex::try_places(const PlaceList& list, std::size_t prefix_size, std:
   for (const Place& place : list.places()) {
     const Verdict verdict = check(place, prefix_size, query);
     if (query.trail != nullptr) {
-      query.trail->push_back({place.entry, std::string(place.entry->uris[place.uri_index]),
-                              std::string(host_pattern_of(*place.entry, space, query)), verdict});
+      query.trail->add({place.entry, std::string(place.entry->uris[place.uri_index]),
+                        std::string(host_pattern_of(*place.entry, space, query)), verdict});
+      continue;
     }
     if (verdict != Verdict::kMatched) continue;
     query.out.entry = place.entry;

@@ -1,5 +1,7 @@
 #include "worker/route/router.h"
 
+#include <algorithm>
+
 #include "shared/base/text.h"
 #include "worker/route/path_pattern.h"
 #include "worker/route/route_index.h"
@@ -67,6 +69,18 @@ std::string_view verdict_name(Verdict verdict) {
   return {};
 }
 
+void Trail::add(Candidate candidate) {
+  ++total;
+  const bool is_taken = !found_ && candidate.verdict == Verdict::kMatched;
+  found_ |= is_taken;
+  if (is_taken || candidates.size() < listed_max) candidates.push_back(std::move(candidate));
+}
+
+const Candidate* Trail::taken() const {
+  const auto found = std::ranges::find(candidates, Verdict::kMatched, &Candidate::verdict);
+  return found == candidates.end() ? nullptr : &*found;
+}
+
 Router::Router(RouterKind kind) : index_(std::make_unique<RouteIndex>(kind)) {}
 Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
@@ -106,8 +120,9 @@ const RouteEntry* Router::match(const MatchInput& input, MatchResult* out) const
   return result.entry;
 }
 
-std::vector<Candidate> Router::explain(const MatchInput& input) const {
-  std::vector<Candidate> trail;
+Trail Router::explain(const MatchInput& input, std::size_t listed_max) const {
+  Trail trail;
+  trail.listed_max = listed_max;
   MatchResult result;
   index_->match(input, result, &trail);
   return trail;

@@ -81,6 +81,21 @@ struct Candidate {
   Verdict verdict;
 };
 
+// Every route that a request's host and path lead to, in the order of precedence. The first that matched is
+// the one that match() takes; those behind it that matched too are what it keeps the request from.
+struct Trail {
+  std::size_t listed_max = SIZE_MAX;
+  std::size_t total = 0;  // those that are not listed included
+  std::vector<Candidate> candidates;
+
+  // The taken one is listed whatever the limit.
+  void add(Candidate candidate);
+  const Candidate* taken() const;
+
+ private:
+  bool found_ = false;
+};
+
 class RouteIndex;
 
 class Router {
@@ -101,9 +116,9 @@ class Router {
   // The route to take, or nullptr (404). `out` may be nullptr.
   const RouteEntry* match(const MatchInput& input, MatchResult* out) const;
 
-  // Every candidate in the order tried, the last being the one taken if any: answers "which route stole my
-  // request". Runs vars and filters as match() does.
-  std::vector<Candidate> explain(const MatchInput& input) const;
+  // The walk of match(), which writes every candidate down and goes on behind the one that is taken: answers
+  // "which route stole my request". Runs vars and filters as match() does.
+  Trail explain(const MatchInput& input, std::size_t listed_max = SIZE_MAX) const;
 
   // Bytes held, names and conditions included; what is behind `target` is not.
   std::size_t memory_bytes() const;

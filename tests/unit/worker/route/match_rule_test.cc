@@ -285,6 +285,35 @@ TEST(MatchRule, Errors) {
   EXPECT_EQ(error(R"([["remote_addr","ipmatch",["10.0.0.1","aa/8"]]])"), "invalid ip address: aa");
 }
 
+TEST(MatchRule, NamesTheComparisonsThatDecided) {
+  struct Case {
+    const char* rule;
+    const char* variables;
+    const char* decisive;
+  };
+  const char* const kA = R"([["arg_a","==","1"],["arg_b","==","2"]])";
+  const char* const kOr = R"(["OR",["arg_a","==","1"],["AND",["arg_b","==","2"],["arg_c","==","3"]]])";
+  const char* const kNot = R"(["!AND",["arg_a","==","1"],["arg_b","!","==","2"]])";
+  for (const Case& row : {
+           Case{kA, R"({"arg_b":"2"})", R"(["arg_a","==","1"])"},
+           Case{kA, R"({"arg_a":"1"})", R"(["arg_b","==","2"])"},
+           Case{kA, R"({"arg_a":"1","arg_b":"2"})", R"(["arg_a","==","1"]["arg_b","==","2"])"},
+           Case{kOr, R"({"arg_b":"2"})", R"(["arg_a","==","1"]["arg_c","==","3"])"},
+           Case{kOr, R"({"arg_b":"2","arg_c":"3"})", R"(["arg_b","==","2"]["arg_c","==","3"])"},
+           Case{kNot, R"({"arg_a":"1"})", R"(["arg_a","==","1"]["arg_b","!","==","2"])"},
+           Case{kNot, R"({"arg_b":"2"})", R"(["arg_a","==","1"])"},
+           Case{"[]", "{}", ""},
+       }) {
+    TableReader variables(row.variables);
+    std::string out;
+    for (const auto& found : rule(row.rule).decisive(format::parse_json(row.rule).value(), variables)) {
+      out += format::to_json(found.expression);
+      EXPECT_EQ(found.comparison->left.to_string(), found.expression[0].asString());
+    }
+    EXPECT_EQ(out, row.decisive) << row.rule << " with " << row.variables;
+  }
+}
+
 TEST(MatchRule, NestingIsBounded) {
   format::Json deep(::Json::arrayValue);
   for (int i = 0; i < 10000; ++i) {

@@ -63,8 +63,8 @@ class RouterScript {
         return describe("rebuilt", input, answer(rebuilt, input), expected);
       }
       const auto trail = edited_.explain(input);
-      const bool found = !trail.empty() && trail.back().verdict == Verdict::kMatched;
-      if (found ? trail.back().entry->id != expected.id : !expected.id.empty()) return "explain";
+      const Candidate* const taken = trail.taken();
+      if (taken != nullptr ? taken->entry->id != expected.id : !expected.id.empty()) return "explain";
     }
     return "";
   }

@@ -59,7 +59,7 @@ class Fixture {
     request_ = request;
     TableReader variables(request_.variables);
     std::string out;
-    for (const Candidate& candidate : router_.explain(input(variables))) {
+    for (const Candidate& candidate : router_.explain(input(variables)).candidates) {
       if (!out.empty()) out += ' ';
       out += candidate.entry->id + ':' + std::string(verdict_name(candidate.verdict));
     }
@@ -109,7 +109,7 @@ TEST(Router, PriorityOrdersRoutesOfTheSameUri) {
                      {"high", R"({"uri":"/a","priority":2})"},
                      {"none", R"({"uri":"/a"})"},
                      {"negative", R"({"uri":"/a","priority":-1})"}});
-    EXPECT_EQ(f.explain({.uri = "/a"}), "high:matched");
+    EXPECT_EQ(f.explain({.uri = "/a"}), "high:matched low:matched none:matched negative:matched");
     EXPECT_TRUE(f.router_.erase("high"));
     EXPECT_EQ(f.match("/a"), "low");
     EXPECT_TRUE(f.router_.erase("low"));
@@ -134,7 +134,7 @@ TEST(Router, OfEqualPriorityTheLongerUriIsFirst) {
   Fixture f(RouterKind::kUriWithParameter, {{"short", R"({"uri":"/a/:id"})"},
                                             {"long", R"({"uri":"/a/:name/list"})"},
                                             {"rest", R"({"uri":"/a/*"})"}});
-  EXPECT_EQ(f.explain({.uri = "/a/1"}), "long:path short:matched");
+  EXPECT_EQ(f.explain({.uri = "/a/1"}), "long:path short:matched rest:matched");
   EXPECT_EQ(f.match("/a/1/list"), "long");
   EXPECT_EQ(f.match("/a/1/other"), "rest");
 }
@@ -455,8 +455,10 @@ TEST(Router, TheFilterIsTheLastConditionBeforeThePattern) {
   EXPECT_EQ(router.match({.uri = "/a/1", .method = method_bit("POST")}, nullptr), nullptr);
   EXPECT_EQ(asked, 0);
   EXPECT_NE(router.match({.uri = "/a/1", .method = method_bit("GET")}, nullptr), nullptr);
-  EXPECT_EQ(router.explain({.uri = "/a/1", .method = method_bit("GET")})[0].verdict, Verdict::kFilter);
-  EXPECT_EQ(router.explain({.uri = "/a/1/2", .method = method_bit("GET")})[0].verdict, Verdict::kPath);
+  EXPECT_EQ(router.explain({.uri = "/a/1", .method = method_bit("GET")}).candidates[0].verdict,
+            Verdict::kFilter);
+  EXPECT_EQ(router.explain({.uri = "/a/1/2", .method = method_bit("GET")}).candidates[0].verdict,
+            Verdict::kPath);
   EXPECT_EQ(asked, 3);
 }
 
@@ -494,10 +496,12 @@ TEST(Router, DeepNestingOfPrefixesIsWalkedFromTheLongest) {
     uri += 'a';
   }
   EXPECT_EQ(router.match({.uri = uri, .method = method_bit("GET")}, nullptr)->id, "90");
-  const auto trail = router.explain({.uri = uri, .method = method_bit("PURGE")});
-  ASSERT_EQ(trail.size(), 10u);
+  const auto trail = router.explain({.uri = uri, .method = method_bit("GET")}, 5);
+  EXPECT_EQ(trail.total, 100u);
+  ASSERT_EQ(trail.candidates.size(), 6u);  // the taken one is far behind, and listed
+  EXPECT_EQ(trail.taken()->entry->id, "90");
   for (int erased = 90; erased >= 0; erased -= 10) router.erase(std::to_string(erased));
-  const auto all = router.explain({.uri = uri, .method = method_bit("GET")});
+  const auto all = router.explain({.uri = uri, .method = method_bit("GET")}).candidates;
   ASSERT_EQ(all.size(), 90u);
   EXPECT_EQ(all.front().entry->id, "99");
   EXPECT_EQ(all.back().entry->id, "1");
