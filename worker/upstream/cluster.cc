@@ -114,10 +114,9 @@ void Cluster::add_nodes(const ClusterConfig& config) {
 }
 
 void Cluster::make_balancer(const ClusterConfig& config, std::uint64_t now_us) {
-  const auto kind = parse_balancer(config.type);
-  if (!kind) return;
-  is_least_conn_ = *kind == Balancer::kLeastConn;
-  needs_hash_key_ = *kind == Balancer::kChash && (nodes_.size() > 1 || has_names_);
+  balancer_ = parse_balancer(config.type);
+  if (!balancer_) return;
+  needs_hash_key_ = balancer_ == Balancer::kChash && (nodes_.size() > 1 || has_names_);
   const auto loads = world_.loads.table_of(config.id, now_us);
   std::vector<PickerEntry> entries;
   for (const auto& node : nodes_) {
@@ -129,7 +128,7 @@ void Cluster::make_balancer(const ClusterConfig& config, std::uint64_t now_us) {
     entry.load = loads->load_of(std::to_string(node.priority) + '#' + node.host_port);
     entries.push_back(std::move(entry));
   }
-  picker_ = make_picker(*kind, std::move(entries), world_.random);
+  picker_ = make_picker(*balancer_, std::move(entries), world_.random);
 }
 
 void Cluster::set_health(const HealthView* health) {
@@ -178,23 +177,37 @@ void Cluster::touch_names() {
   }
 }
 
-ClusterPick Cluster::pick(PickContext& context) {
-  if (nodes_.empty()) return failed(PickError::kNoNodes);
-  if (picker_ == nullptr && nodes_.size() > 1) return failed(PickError::kUnknownBalancer);
+PickError Cluster::become_ready() {
+  if (nodes_.empty()) return PickError::kNoNodes;
+  if (picker_ == nullptr && nodes_.size() > 1) return PickError::kUnknownBalancer;
   if (has_names_) touch_names();
   if (!is_current()) refresh_usable();
-  if (undecided_ > 0 && !(out_of_patience_ && reachable_ > 0)) return failed(PickError::kResolving);
-  if (reachable_ == 0) return failed(PickError::kDnsFailed);
-  if (nodes_.size() == 1 && !is_least_conn_) return picked(context, nodes_[0]);
+  if (undecided_ > 0 && !(out_of_patience_ && reachable_ > 0)) return PickError::kResolving;
+  return reachable_ == 0 ? PickError::kDnsFailed : PickError::kNone;
+}
+
+ClusterPick Cluster::pick(PickContext& context) {
+  if (const PickError error = become_ready(); error != PickError::kNone) return failed(error);
+  if (!has_choice()) return picked(context, nodes_[0], world_.random);
   const NodeIndex index =
       picker_->pick({.hash_key = context.hash_key, .tried = &context.tried, .now_us = context.now_us});
   if (index == kNoNode) return failed(PickError::kAllTried);
-  return picked(context, nodes_[index]);
+  return picked(context, nodes_[index], world_.random);
+}
+
+ClusterPick Cluster::peek(PickContext context) {
+  if (const PickError error = become_ready(); error != PickError::kNone) return failed(error);
+  base::Random random = world_.random;
+  if (!has_choice()) return picked(context, nodes_[0], random);
+  const NodeIndex index =
+      picker_->peek({.hash_key = context.hash_key, .tried = &context.tried, .now_us = context.now_us});
+  if (index == kNoNode) return failed(PickError::kAllTried);
+  return picked(context, nodes_[index], random);
 }
 
 // Of several addresses: a key keeps its own (the addresses are sorted), others start anywhere; a retry of the
 // same name goes on to the next.
-ClusterPick Cluster::picked(PickContext& context, const Node& node) {
+ClusterPick Cluster::picked(PickContext& context, const Node& node, base::Random& random) {
   ClusterPick pick;
   pick.node = &node;
   pick.port = node.port;
@@ -203,7 +216,7 @@ ClusterPick Cluster::picked(PickContext& context, const Node& node) {
     return pick;
   }
   if (context.picks == 0) {
-    context.address_seed = needs_hash_key_ ? crc32(context.hash_key) : world_.random.next() >> 1;
+    context.address_seed = needs_hash_key_ ? crc32(context.hash_key) : random.next() >> 1;
   }
   const auto addresses = node.name->addresses();
   pick.address = addresses[(context.address_seed + context.picks) % addresses.size()];

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -129,6 +130,8 @@ class Cluster : public base::Counted<Cluster> {
   std::size_t node_count() const { return nodes_.size(); }
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::string& id() const { return id_; }
+  // APISIX's `type`; "" when it is none that we know.
+  std::string_view balancer_name() const { return balancer_ ? name_of(*balancer_) : ""; }
 
   bool needs_hash_key() const { return needs_hash_key_; }
   const HashKey& hash_key() const { return hash_key_; }
@@ -137,6 +140,9 @@ class Cluster : public base::Counted<Cluster> {
 
   // Skips what `context` has tried, unless there is only one node. Counts into least_conn: call after().
   ClusterPick pick(PickContext& context);
+  // What pick() would say now, and nobody's turn is used up; of a name with several addresses it is any of
+  // them. Like pick() it counts as a use of the names and of the health checks.
+  ClusterPick peek(PickContext context);
   // The exchange with a picked node is over; a failed one marks the node as tried.
   void after(PickContext& context, NodeIndex index, const PickOutcome& outcome);
   // Calls back from the ready queue when pick() has more to say than kResolving.
@@ -154,7 +160,10 @@ class Cluster : public base::Counted<Cluster> {
   void refresh_usable();
   void follow_health(std::vector<std::uint8_t>& usable) const;
   void touch_names();
-  ClusterPick picked(PickContext& context, const Node& node);
+  // kNone: the picker is told what there is to know, and has something to choose from.
+  PickError become_ready();
+  bool has_choice() const { return nodes_.size() > 1 || balancer_ == Balancer::kLeastConn; }
+  ClusterPick picked(PickContext& context, const Node& node, base::Random& random);
   void on_resolved();
   void wake_all();
 
@@ -164,7 +173,7 @@ class Cluster : public base::Counted<Cluster> {
   HashKey hash_key_;
   bool needs_hash_key_ = false;
   bool has_names_ = false;
-  bool is_least_conn_ = false;
+  std::optional<Balancer> balancer_;
   std::unique_ptr<Picker> picker_;  // null: unknown type
   const HealthView* health_ = nullptr;
 

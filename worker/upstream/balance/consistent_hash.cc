@@ -90,6 +90,10 @@ bool ConsistentHash::any_left(const TriedSet* tried) const {
 }
 
 NodeIndex ConsistentHash::pick(const PickInput& input) {
+  return peek(input);
+}
+
+NodeIndex ConsistentHash::peek(const PickInput& input) const {
   if (!any_left(input.tried)) return kNoNode;
   std::size_t at = first_point(crc32(input.hash_key));
   while (true) {

@@ -22,6 +22,7 @@ class ConsistentHash final : public Picker {
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
+  NodeIndex peek(const PickInput& input) const override;
 
   std::size_t points() const { return points_.size(); }
 

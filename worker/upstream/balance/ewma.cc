@@ -24,14 +24,23 @@ std::uint64_t skip_tried(std::uint64_t rank, std::span<const std::uint32_t> trie
 }  // namespace
 
 NodeIndex Ewma::pick(const PickInput& input) {
+  return choose(input, random_);
+}
+
+NodeIndex Ewma::peek(const PickInput& input) const {
+  base::Random next = random_;
+  return choose(input, next);
+}
+
+NodeIndex Ewma::choose(const PickInput& input, base::Random& random) const {
   UsableItems::Positions positions;
   const auto tried = set_.tried_positions(input.tried, positions);
   const std::uint64_t left = set_.size() - tried.size();
   if (left == 0) return kNoNode;
-  const std::uint64_t first = random_.below(left);
+  const std::uint64_t first = random.below(left);
   const auto& a = set_.items()[skip_tried(first, tried)];
   if (left == 1) return a.index;
-  std::uint64_t second = random_.below(left - 1);
+  std::uint64_t second = random.below(left - 1);
   if (second >= first) ++second;
   const auto& b = set_.items()[skip_tried(second, tried)];
   return decayed(*a.load, input.now_us, 0) > decayed(*b.load, input.now_us, 0) ? b.index : a.index;

@@ -18,9 +18,12 @@ class Ewma final : public Picker {
 
   void set_usable(std::span<const std::uint8_t> usable) override { set_.set_usable(usable); }
   NodeIndex pick(const PickInput& input) override;
+  NodeIndex peek(const PickInput& input) const override;
   void after(NodeIndex index, const PickOutcome& outcome) override;
 
  private:
+  NodeIndex choose(const PickInput& input, base::Random& random) const;
+
   UsableItems set_;
   base::Random& random_;
 };

@@ -114,14 +114,23 @@ std::uint32_t LeastConn::best_of_all(const TriedSet* tried) const {
   return best;
 }
 
+std::uint32_t LeastConn::best(const TriedSet* tried) const {
+  return owns_loads_ ? best_of_heap(tried) : best_of_all(tried);
+}
+
+NodeIndex LeastConn::peek(const PickInput& input) const {
+  const std::uint32_t found = best(input.tried);
+  return found == kNothing ? kNoNode : set_.items()[found].index;
+}
+
 NodeIndex LeastConn::pick(const PickInput& input) {
-  const std::uint32_t best = owns_loads_ ? best_of_heap(input.tried) : best_of_all(input.tried);
-  if (best == kNothing) return kNoNode;
-  NodeLoad& load = *set_.items()[best].load;
+  const std::uint32_t found = best(input.tried);
+  if (found == kNothing) return kNoNode;
+  NodeLoad& load = *set_.items()[found].load;
   ++load.active;
   load.last_turn = ++g_turn;
   if (load.heap != nullptr) load.heap->load_changed(load.heap_position);
-  return set_.items()[best].index;
+  return set_.items()[found].index;
 }
 
 void LeastConn::after(NodeIndex index, const PickOutcome&) {

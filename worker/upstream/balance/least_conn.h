@@ -18,6 +18,7 @@ class LeastConn final : public Picker {
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
+  NodeIndex peek(const PickInput& input) const override;
   void after(NodeIndex index, const PickOutcome& outcome) override;
 
  private:
@@ -31,6 +32,8 @@ class LeastConn final : public Picker {
   void sift_up(std::uint32_t place);
   void sift_down(std::uint32_t place);
   void load_changed(std::uint32_t place);
+  // Positions in set_.
+  std::uint32_t best(const TriedSet* tried) const;
   std::uint32_t best_of_heap(const TriedSet* tried) const;
   std::uint32_t best_of_all(const TriedSet* tried) const;
 

@@ -1,6 +1,7 @@
 #include "worker/upstream/balance/picker.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 
@@ -13,6 +14,9 @@
 
 namespace apisix::upstream {
 namespace {
+
+// In the order of Balancer.
+constexpr std::array<std::string_view, 5> kNames = {"roundrobin", "chash", "least_conn", "ewma", "random"};
 
 std::unique_ptr<Picker> make_level(Balancer kind, std::vector<PickerEntry> entries, base::Random& random) {
   switch (kind) {
@@ -33,12 +37,13 @@ std::unique_ptr<Picker> make_level(Balancer kind, std::vector<PickerEntry> entri
 }  // namespace
 
 std::optional<Balancer> parse_balancer(std::string_view type) {
-  if (type == "roundrobin") return Balancer::kRoundRobin;
-  if (type == "chash") return Balancer::kChash;
-  if (type == "least_conn") return Balancer::kLeastConn;
-  if (type == "ewma") return Balancer::kEwma;
-  if (type == "random") return Balancer::kRandom;
-  return std::nullopt;
+  const auto found = std::ranges::find(kNames, type);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<Balancer>(found - kNames.begin());
+}
+
+std::string_view name_of(Balancer balancer) {
+  return kNames[static_cast<std::size_t>(balancer)];
 }
 
 std::unique_ptr<Picker> make_picker(Balancer kind, std::vector<PickerEntry> entries, base::Random& random) {

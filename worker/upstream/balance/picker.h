@@ -53,6 +53,8 @@ class Picker {
   virtual void set_usable(std::span<const std::uint8_t> usable) = 0;
   // An entry that is usable and not tried, or kNoNode.
   virtual NodeIndex pick(const PickInput& input) = 0;
+  // What pick() would return now; moves nothing.
+  virtual NodeIndex peek(const PickInput& input) const = 0;
   // Once for each node that pick() returned, when the exchange with it is over.
   virtual void after(NodeIndex index, const PickOutcome& outcome) {}
 };
@@ -61,6 +63,7 @@ enum class Balancer : unsigned char { kRoundRobin, kChash, kLeastConn, kEwma, kR
 
 // APISIX's `type`: roundrobin, chash, least_conn, ewma; and "random" of our own.
 std::optional<Balancer> parse_balancer(std::string_view type);
+std::string_view name_of(Balancer balancer);
 
 // Entries of several priorities give a picker that goes to the next lower level only when no entry of
 // the current one is left to try.

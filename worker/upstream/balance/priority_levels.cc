@@ -16,6 +16,14 @@ NodeIndex PriorityLevels::pick(const PickInput& input) {
   return kNoNode;
 }
 
+NodeIndex PriorityLevels::peek(const PickInput& input) const {
+  for (const auto& level : levels_) {
+    const NodeIndex index = level.picker->peek(input);
+    if (index != kNoNode) return index;
+  }
+  return kNoNode;
+}
+
 void PriorityLevels::after(NodeIndex index, const PickOutcome& outcome) {
   for (auto& level : levels_) {
     if (std::ranges::binary_search(level.members, index)) return level.picker->after(index, outcome);

@@ -21,6 +21,7 @@ class PriorityLevels final : public Picker {
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
+  NodeIndex peek(const PickInput& input) const override;
   void after(NodeIndex index, const PickOutcome& outcome) override;
 
  private:

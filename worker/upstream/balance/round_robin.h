@@ -19,15 +19,23 @@ class RoundRobin final : public Picker {
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
+  NodeIndex peek(const PickInput& input) const override;
 
  private:
   static constexpr std::uint32_t kEnd = ~std::uint32_t{0};
 
+  // Where the current pass is.
+  struct Turn {
+    std::uint32_t threshold = 0;
+    std::uint32_t next = 0;
+  };
+
   void start_over();
-  std::uint32_t next_turn();
+  NodeIndex choose(const PickInput& input, Turn& turn) const;
+  std::uint32_t next_turn(Turn& turn) const;
   // The first position >= `from` whose weight reaches the threshold, or kEnd.
-  std::uint32_t find_from(std::uint32_t from) const;
-  NodeIndex next_untried(std::span<const std::uint32_t> tried);
+  std::uint32_t find_from(std::uint32_t from, std::uint32_t threshold) const;
+  NodeIndex next_untried(std::span<const std::uint32_t> tried, Turn& turn) const;
 
   UsableItems set_;
   base::Random& random_;
@@ -35,8 +43,7 @@ class RoundRobin final : public Picker {
   std::uint32_t leaves_ = 0;
   std::uint32_t gcd_ = 1;
   std::uint32_t largest_ = 0;
-  std::uint32_t threshold_ = 0;
-  std::uint32_t next_ = 0;  // where the current pass goes on
+  Turn turn_;
 };
 
 }  // namespace apisix::upstream

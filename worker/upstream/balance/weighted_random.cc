@@ -21,12 +21,21 @@ void WeightedRandom::add_up() {
 }
 
 NodeIndex WeightedRandom::pick(const PickInput& input) {
+  return choose(input, random_);
+}
+
+NodeIndex WeightedRandom::peek(const PickInput& input) const {
+  base::Random next = random_;
+  return choose(input, next);
+}
+
+NodeIndex WeightedRandom::choose(const PickInput& input, base::Random& random) const {
   UsableItems::Positions positions;
   const auto tried = set_.tried_positions(input.tried, positions);
   if (tried.size() == set_.size()) return kNoNode;
   std::uint64_t left = ends_.back();
   for (const std::uint32_t position : tried) left -= set_.items()[position].weight;
-  std::uint64_t at = random_.below(left);
+  std::uint64_t at = random.below(left);
   for (const std::uint32_t position : tried) {
     const std::uint64_t weight = set_.items()[position].weight;
     if (at >= ends_[position] - weight) at += weight;

@@ -14,9 +14,11 @@ class WeightedRandom final : public Picker {
 
   void set_usable(std::span<const std::uint8_t> usable) override;
   NodeIndex pick(const PickInput& input) override;
+  NodeIndex peek(const PickInput& input) const override;
 
  private:
   void add_up();
+  NodeIndex choose(const PickInput& input, base::Random& random) const;
 
   UsableItems set_;
   base::Random& random_;

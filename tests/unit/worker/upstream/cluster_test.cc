@@ -55,6 +55,20 @@ TEST_F(ClusterTest, ASingleNodeIsPickedAgainAfterFailures) {
   }
 }
 
+TEST_F(ClusterTest, APeekSaysWhatThePickWillBe) {
+  PickContext context;
+  EXPECT_EQ(make("roundrobin", {})->peek(context).error, PickError::kNoNodes);
+  EXPECT_EQ(make("roundrobin", {{"10.0.0.1", 80}})->peek(context).node->host, "10.0.0.1");
+  const auto cluster = make("roundrobin", {{"10.0.0.1", 80, 2}, {"10.0.0.2", 80}, {"10.0.0.3", 80}});
+  for (int i = 0; i < 9; ++i) {
+    const auto peeked = cluster->peek(context);
+    ASSERT_TRUE(peeked);
+    PickContext fresh;
+    EXPECT_EQ(cluster->pick(fresh).node, peeked.node);
+    cluster->after(fresh, peeked.node->index, {});
+  }
+}
+
 TEST_F(ClusterTest, RetriesGoToOtherNodesUntilAllAreTried) {
   const auto cluster = make("roundrobin", {{"10.0.0.1", 80}, {"10.0.0.2", 80}, {"10.0.0.3", 80, 1, -1}});
   PickContext context;

@@ -37,6 +37,24 @@ TEST(Picker, WeightedRandomFollowsTheWeights) {
   EXPECT_EQ(counts.size(), 2u);
 }
 
+TEST(Picker, WhatIsPeekedIsPickedNextAndNothingMoves) {
+  for (const Balancer kind : kAll) {
+    base::Random random(8);
+    auto entries = entries_of({3, 1, 2, 5, 4});
+    entries[4].priority = -1;
+    auto picker = make_picker(kind, entries, random);
+    const TriedSet tried = tried_of({1, 3});
+    for (int i = 0; i < 200; ++i) {
+      const std::string key = std::to_string(i);
+      const PickInput input{.hash_key = key, .tried = i % 3 == 0 ? &tried : nullptr, .now_us = 1};
+      const NodeIndex peeked = picker->peek(input);
+      EXPECT_EQ(picker->peek(input), peeked);
+      EXPECT_EQ(picker->pick(input), peeked) << static_cast<int>(kind) << " at " << i;
+      if (i % 2 == 0) picker->after(peeked, {.latency_us = 100, .now_us = 1});
+    }
+  }
+}
+
 TEST(Picker, EveryBalancerTriesEveryNodeOnceLevelByLevel) {
   for (const Balancer kind : kAll) {
     base::Random random(6);
