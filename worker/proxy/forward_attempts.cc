@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/log.h"
-#include "worker/plugin/variables.h"
+#include "worker/proxy/chosen_upstream.h"
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
 #include "worker/proxy/upstream_head.h"
@@ -12,7 +12,6 @@ namespace apisix::proxy {
 namespace {
 
 constexpr std::uint16_t kBadGateway = 502;
-constexpr std::uint16_t kServiceUnavailable = 503;
 constexpr std::uint16_t kGatewayTimeout = 504;
 
 bool is_idempotent(http::Method method) {
@@ -25,10 +24,6 @@ bool is_idempotent(http::Method method) {
     default:
       return true;
   }
-}
-
-std::optional<std::string_view> find_variable(void* variables, std::string_view name) {
-  return static_cast<plugin::Variables*>(variables)->read(route::VariableName::parse(name));
 }
 
 }  // namespace
@@ -63,30 +58,20 @@ std::string Forward::node_text() const {
 Forward::Pick Forward::pick_first(const config::CompiledRoute& route, std::uint16_t& failure) {
   if (!upstream_) {
     route_ = &route;
-    const auto* chosen = static_cast<const config::UpstreamSlot*>(stream_.request().upstream_override.get());
-    if (chosen == nullptr) chosen = route.upstream.get();
-    if (chosen == nullptr) {
-      base::log_error("missing upstream configuration in Route or Service of route {}", route.id);
-      failure = kServiceUnavailable;
+    ChosenUpstream chosen = choose_upstream(stream_.request(), route);
+    if (!chosen.upstream) {
+      base::log_error("{} of route {}", chosen.why, route.id);
+      failure = chosen.status;
       return Pick::kFailed;
     }
-    upstream_ = chosen->current;
-    if (!upstream_) {
-      base::log_error("failed to find upstream by id of route {}", route.id);
-      failure = kBadGateway;
-      return Pick::kFailed;
-    }
+    upstream_ = std::move(chosen.upstream);
     timeouts_ = route.timeouts ? *route.timeouts : upstream_->timeouts.value_or(config::Timeouts{});
     const std::size_t nodes = upstream_->cluster->node_count();
     retries_left_ = upstream_->retries.value_or(nodes > 0 ? static_cast<std::uint32_t>(nodes - 1) : 0);
     if (upstream_->retry_timeout_ms > 0) {
       retry_deadline_ms_ = services_.loop.clock().monotonic_ms() + upstream_->retry_timeout_ms;
     }
-    plugin::Request& request = stream_.request();
-    if (upstream_->cluster->needs_hash_key()) {
-      plugin::Variables variables(request);
-      picks_.hash_key = upstream_->cluster->hash_key().of({&find_variable, &variables}, request.arena);
-    }
+    picks_.hash_key = hash_key_of(*upstream_->cluster, stream_.request());
   }
   const Pick pick = pick_next(failure);
   if (pick == Pick::kWait) upstream_->cluster->wait_resolved(resolved_);

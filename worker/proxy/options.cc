@@ -4,6 +4,7 @@
 
 #include "shared/base/text.h"
 #include "shared/settings/settings.h"
+#include "worker/limits.h"
 
 namespace apisix::proxy {
 namespace {
@@ -49,6 +50,14 @@ Options Options::from(const settings::Settings& settings) {
   options.real_ip_recursive = http.real_ip_recursive;
   options.real_ip_from = http.real_ip_from.networks;
   return options;
+}
+
+http::RequestLimits Options::request_limits() const {
+  return {.header_count_max = limits::kRequestHeadersMax,
+          .header_line_bytes_max = limits::kHeaderLineBytesMax,
+          .request_line_bytes_max = limits::kRequestLineBytesMax,
+          .head_bytes_max = limits::kRequestHeadBytesMax,
+          .underscores_in_headers = underscores_in_headers};
 }
 
 }  // namespace apisix::proxy

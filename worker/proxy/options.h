@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/base/ip.h"
+#include "shared/http/h1/request_parser.h"
 #include "worker/upstream/pool.h"
 
 namespace apisix::settings {
@@ -43,6 +44,7 @@ struct Options {
   std::vector<base::Cidr> real_ip_from;
 
   static Options from(const settings::Settings& settings);
+  http::RequestLimits request_limits() const;
 };
 
 }  // namespace apisix::proxy

@@ -3,10 +3,10 @@
 #include <array>
 
 #include "shared/base/log.h"
-#include "shared/http/uri.h"
 #include "shared/memory/stub_status.h"
 #include "worker/config/registry.h"
 #include "worker/proxy/local_reply.h"
+#include "worker/proxy/request_target.h"
 #include "worker/proxy/stream.h"
 #include "worker/proxy/upstream_head.h"
 
@@ -44,40 +44,10 @@ Next refuse(Stream& stream, const char* what) {
   return Next::kAnswered;
 }
 
-// $uri: decoded, dot segments resolved, slashes merged. What is matched here is what is forwarded.
 Next normalize(Stream& stream) {
-  plugin::Request& request = stream.request();
-  const http::RequestHead& head = *request.head;
-  const Options& options = stream.services().options;
-  if (head.form == http::TargetForm::kAuthority) return answer_page(stream, 405);  // CONNECT
-  request.args = head.query;
-  request.host = request.host_of(head.authority);
-  if (head.form == http::TargetForm::kAsterisk) {
-    request.path = "*";
-    return Next::kGoOn;
-  }
-  const auto normal = http::normalize_path(head.path, request.arena);
-  if (!normal) return refuse(stream, "path leaves the root or holds %00 or a bad escape");
-  request.path = normal->path;
-  request.path_changed = normal->changed_structure;
-  if (options.delete_uri_tail_slash && request.path.ends_with('/')) {
-    request.path = http::delete_tail_slash(request.path);
-  }
-  if (options.normalize_uri_like_servlet) {
-    const auto servlet = http::normalize_like_servlet(request.path, request.arena);
-    if (!servlet) return refuse(stream, "path parameters hide dot segments");
-    // The upstream is a servlet container, which does the same: it gets the parameters.
-    request.upstream.uri = http::escape_path(request.path, request.arena);
-    if (head.has_query)
-      request.upstream.uri = request.arena.concat(request.upstream.uri, std::string_view("?"), head.query);
-    request.path = *servlet;
-  }
-  request.match_path = request.path;
-  if (options.match_uri_encoded_slash) {
-    if (const auto kept = http::keep_encoded_slash(head.path, request.path, request.arena))
-      request.match_path = *kept;
-  }
-  return Next::kGoOn;
+  const TargetFault fault = settle_target(stream.request(), stream.services().options);
+  if (!fault) return Next::kGoOn;
+  return fault.ends_connection ? refuse(stream, fault.what) : answer_page(stream, fault.status);
 }
 
 Next find_client_address(Stream& stream) {

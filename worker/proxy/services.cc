@@ -7,11 +7,7 @@ namespace apisix::proxy {
 
 Services::Services(event::Loop& loop, const Options& options, memory::ConnectionTallies& tallies)
     : loop(loop), options(options), pool(loop), connections(loop), tallies(tallies) {
-  request_limits.header_count_max = limits::kRequestHeadersMax;
-  request_limits.header_line_bytes_max = limits::kHeaderLineBytesMax;
-  request_limits.request_line_bytes_max = limits::kRequestLineBytesMax;
-  request_limits.head_bytes_max = limits::kRequestHeadBytesMax;
-  request_limits.underscores_in_headers = options.underscores_in_headers;
+  request_limits = options.request_limits();
   response_limits.header_count_max = limits::kResponseHeadersMax;
   response_limits.head_bytes_max = limits::kResponseHeadBytesMax;
 }

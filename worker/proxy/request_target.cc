@@ -1,0 +1,48 @@
+#include "worker/proxy/request_target.h"
+
+#include "shared/http/uri.h"
+
+namespace apisix::proxy {
+namespace {
+
+// As nginx, a target that makes no sense ends the connection.
+constexpr TargetFault kBadPath{400, "path leaves the root or holds %00 or a bad escape", true};
+constexpr TargetFault kBadServletPath{400, "path parameters hide dot segments", true};
+constexpr TargetFault kConnect{405, "CONNECT is not served", false};
+
+}  // namespace
+
+TargetFault settle_target(plugin::Request& request, const Options& options) {
+  const http::RequestHead& head = *request.head;
+  if (head.form == http::TargetForm::kAuthority) return kConnect;
+  request.args = head.query;
+  request.host = request.host_of(head.authority);
+  if (head.form == http::TargetForm::kAsterisk) {
+    request.path = "*";
+    return {};
+  }
+  const auto normal = http::normalize_path(head.path, request.arena);
+  if (!normal) return kBadPath;
+  request.path = normal->path;
+  request.path_changed = normal->changed_structure;
+  if (options.delete_uri_tail_slash && request.path.ends_with('/')) {
+    request.path = http::delete_tail_slash(request.path);
+  }
+  if (options.normalize_uri_like_servlet) {
+    const auto servlet = http::normalize_like_servlet(request.path, request.arena);
+    if (!servlet) return kBadServletPath;
+    // The upstream is a servlet container, which does the same: it gets the parameters.
+    request.upstream.uri = http::escape_path(request.path, request.arena);
+    if (head.has_query)
+      request.upstream.uri = request.arena.concat(request.upstream.uri, std::string_view("?"), head.query);
+    request.path = *servlet;
+  }
+  request.match_path = request.path;
+  if (options.match_uri_encoded_slash) {
+    if (const auto kept = http::keep_encoded_slash(head.path, request.path, request.arena))
+      request.match_path = *kept;
+  }
+  return {};
+}
+
+}  // namespace apisix::proxy
