@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "shared/base/counted.h"
 #include "worker/limits.h"
@@ -56,6 +57,9 @@ struct UpstreamSlot final : plugin::UpstreamHandle {
 struct SharedPlugins : base::Counted<SharedPlugins> {
   plugin::PluginConfs confs;
   std::string missing;  // a plugin that is enabled and not built in: whoever uses this fails closed
+  // Named in the object, and not run: turned off by _meta.disable; not enabled in this gateway.
+  std::vector<std::string> disabled;
+  std::vector<std::string> unknown;
 };
 
 // A route merged with its service, as the pipeline uses it.
@@ -81,6 +85,7 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   // Not 0: the route matches but cannot be served; the status to answer (its service is missing: 404; its
   // plugin config is missing or a plugin cannot be built: 503).
   mutable std::uint16_t failure = 0;
+  mutable std::string failure_reason = {};
 };
 
 }  // namespace apisix::config

@@ -201,13 +201,14 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   if (person.current || person.object == nullptr) return person.current;
   const auto value = format::parse_json(person.object->value);  // it was parsed before
   Json plugins = plugins_of(*person.object);
+  auto consumer = base::make_counted<plugin::Consumer>();
   if (plugins.isObject()) {
     for (const std::string& name : plugins.getMemberNames()) {
       const plugin::PluginDef* def = plugins_->find(name);
+      if (plugin::is_disabled(plugins[name])) consumer->disabled.push_back(name);
       if (def != nullptr && def->info.is_auth) plugins.removeMember(name);
     }
   }
-  auto consumer = base::make_counted<plugin::Consumer>();
   consumer->username = text_member(*value, "username");
   consumer->group_id = text_member(*value, "group_id");
   consumer->labels = find_member(*value, "labels");
@@ -253,6 +254,18 @@ bool ConsumerTable::has_any(std::string_view plugin) const {
 base::Ref<const plugin::Consumer> ConsumerTable::find_by_name(std::string_view username) {
   const auto person = persons_.find(username);
   return person != persons_.end() ? current(*person->second) : nullptr;
+}
+
+std::vector<std::string> ConsumerTable::ids() const {
+  std::vector<std::string> ids;
+  ids.reserve(objects_.size());
+  for (const auto& [id, object] : objects_) ids.push_back(id);
+  return ids;
+}
+
+const std::string* ConsumerTable::text_of(std::string_view id) const {
+  const auto found = objects_.find(id);
+  return found != objects_.end() ? &found->second->value : nullptr;
 }
 
 std::string ConsumerTable::find_consumer(std::string_view mentions,

@@ -43,6 +43,11 @@ class ConsumerTable final : public plugin::ConsumerBook {
   std::string find_consumer(std::string_view mentions,
                             const std::function<bool(const format::Json&)>& matches) const;
 
+  // Of consumers and credentials ("jack", "jack/credentials/c1"); the text as stored, null when there is
+  // none.
+  std::vector<std::string> ids() const;
+  const std::string* text_of(std::string_view id) const;
+
   std::size_t size() const { return objects_.size(); }
 
  private:

@@ -116,7 +116,13 @@ base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugi
     if (!validation.ok()) return base::invalid(validation.error_msg);
     shared->confs = plugin::make_confs(*plugins_, plugins, resource, version);
     for (const std::string& name : plugins.getMemberNames()) {
-      if (plugins_->is_missing(name) && !plugin::is_disabled(plugins[name])) shared->missing = name;
+      if (plugin::is_disabled(plugins[name])) {
+        shared->disabled.push_back(name);
+      } else if (plugins_->is_missing(name)) {
+        shared->missing = name;
+      } else if (plugins_->find(name) == nullptr) {
+        shared->unknown.push_back(name);
+      }
     }
   }
   return base::Ref<const SharedPlugins>(shared.get());
@@ -125,6 +131,11 @@ base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugi
 base::Ref<const SharedPlugins> PluginBook::plugin_config(std::string_view id) const {
   const auto found = plugin_configs_.find(id);
   return found != plugin_configs_.end() ? found->second : nullptr;
+}
+
+base::Ref<const SharedPlugins> PluginBook::consumer_group(std::string_view id) const {
+  const auto found = consumer_groups_.find(id);
+  return found != consumer_groups_.end() ? found->second : nullptr;
 }
 
 base::Ref<const plugin::Metadata> PluginBook::metadata(std::string_view plugin) const {
@@ -168,11 +179,10 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
     const CompiledRoute& route, const base::Ref<const plugin::Consumer>& consumer) {
   base::Ref<const SharedPlugins> group;
   if (!consumer->group_id.empty()) {
-    const auto found = consumer_groups_.find(consumer->group_id);
-    if (found == consumer_groups_.end()) {
+    group = consumer_group(consumer->group_id);
+    if (!group) {
       return base::invalid("failed to fetch consumer group config by id: " + consumer->group_id);
     }
-    group = found->second;
   }
   if (consumer->plugins.empty() && (!group || group->confs.empty())) return route.chain;
   auto& merged = route.merged_chains;

@@ -46,6 +46,9 @@ class PluginBook {
   base::Result<base::Ref<const SharedPlugins>> read_plugins(format::Json plugins, const std::string& resource,
                                                             std::uint64_t version) const;
   base::Ref<const SharedPlugins> plugin_config(std::string_view id) const;
+  base::Ref<const SharedPlugins> consumer_group(std::string_view id) const;
+  using Objects = std::map<std::string, base::Ref<const SharedPlugins>, std::less<>>;
+  const Objects& global_rules() const { return global_rules_; }
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) const;
 
   // All global rules as one chain; null when there is none.
@@ -58,8 +61,6 @@ class PluginBook {
                                                           const base::Ref<const plugin::Consumer>& consumer);
 
  private:
-  using Objects = std::map<std::string, base::Ref<const SharedPlugins>, std::less<>>;
-
   base::Status put_metadata(std::string_view id, const store::Item& item);
   Objects* objects_of(std::string_view kind);
 

@@ -83,6 +83,8 @@ class Registry final : private plugin::Directory {
 
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
   base::Ref<const CompiledRoute> match(plugin::Request& request);
+  // What match() looks at for the request, in order (see route::Router::explain()).
+  route::Trail explain(plugin::Request& request, std::size_t listed_max) const;
 
   // The chain of all global rules; null when there is none.
   const base::Ref<const plugin::Chain>& global_chain() { return plugins_.global_chain(); }
@@ -106,6 +108,17 @@ class Registry final : private plugin::Directory {
   }
   // Files that plugins hold open are opened again.
   void on_logs_reopened() { ++plugin_world_.log_reopenings; }
+
+  // --- for whoever asks how it comes about
+  // Null: there is none, or it is disabled.
+  const route::RouteEntry* route_entry(std::string_view id) const { return router_.find(id); }
+  // What a route's plugins are merged of, the lowest precedence first. An error: the route cannot be served.
+  struct PluginLayer {
+    std::string resource;  // "/services/1"
+    base::Ref<const SharedPlugins> plugins;
+  };
+  base::Result<std::vector<PluginLayer>> plugin_layers(std::string_view route_id) const;
+  const RegistryOptions& options() const { return options_; }
 
   // Ids of users of an object, "" when there is none: what may not be deleted. Users for which `counts` is
   // false do not count.
@@ -186,9 +199,11 @@ class Registry final : private plugin::Directory {
   void touch_routes_of_plugin_config(std::string_view id);
   void keep_users_of(RouteObject& route);
   void forget_users_of(RouteObject& route);
-  // The route's, its plugin config's and its service's plugins, merged; not 0: the status to answer instead.
-  std::uint16_t merge_plugins(const RouteObject& route, const format::Json& value,
-                              const ServiceObject* service, CompiledRoute& compiled);
+  base::Result<std::vector<PluginLayer>> layers_of(const RouteObject& route, const format::Json& value,
+                                                   const ServiceObject* service) const;
+  // The route's, its plugin config's and its service's plugins, merged; the error says why it fails closed.
+  base::Status merge_plugins(const RouteObject& route, const format::Json& value,
+                             const ServiceObject* service, CompiledRoute& compiled);
 
   // plugin::Directory
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;

@@ -30,6 +30,21 @@ base::Result<Json> parse_object(const store::Item& item) {
   return value;
 }
 
+void fail(const CompiledRoute& route, std::uint16_t status, std::string reason) {
+  base::log_error("{}", reason);
+  route.failure = status;
+  route.failure_reason = std::move(reason);
+}
+
+route::MatchInput match_input(const plugin::Request& request, route::VariableReader& variables) {
+  return {.uri = request.match_path,
+          .host = request.host,
+          .raw_host = request.head->authority,
+          .method = route::method_bit(request.head->method_text),
+          .remote = request.remote_ip,
+          .variables = &variables};
+}
+
 }  // namespace
 
 // --- routes
@@ -246,15 +261,8 @@ std::string Registry::find_service(const std::function<bool(const Json&)>& match
 
 base::Ref<const CompiledRoute> Registry::match(plugin::Request& request) {
   plugin::Variables variables(request);
-  route::MatchInput input;
-  input.uri = request.match_path;
-  input.host = request.host;
-  input.raw_host = request.head->authority;
-  input.method = route::method_bit(request.head->method_text);
-  input.remote = request.remote_ip;
-  input.variables = &variables;
   route::MatchResult result;
-  const route::RouteEntry* entry = router_.match(input, &result);
+  const route::RouteEntry* entry = router_.match(match_input(request, variables), &result);
   if (entry == nullptr) return nullptr;
   auto* route = static_cast<RouteObject*>(const_cast<void*>(entry->target));
   if (!route->compiled) {
@@ -282,6 +290,20 @@ base::Ref<const CompiledRoute> Registry::match(plugin::Request& request) {
   return route->compiled;
 }
 
+route::Trail Registry::explain(plugin::Request& request, std::size_t listed_max) const {
+  plugin::Variables variables(request);
+  return router_.explain(match_input(request, variables), listed_max);
+}
+
+base::Result<std::vector<Registry::PluginLayer>> Registry::plugin_layers(std::string_view route_id) const {
+  const auto found = routes_.find(route_id);
+  if (found == routes_.end()) return base::invalid("no such route");
+  const RouteObject& route = *found->second;
+  const auto value = format::parse_json(route.value);
+  const auto service = services_.find(route.service_id);
+  return layers_of(route, *value, service != services_.end() ? service->second.get() : nullptr);
+}
+
 // The route over its service: the service's upstream counts only where the route names none.
 base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
   auto compiled = base::make_counted<CompiledRoute>();
@@ -292,8 +314,7 @@ base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
   const auto found = services_.find(route.service_id);
   const ServiceObject* service = found != services_.end() ? found->second.get() : nullptr;
   if (!route.service_id.empty() && service == nullptr) {
-    base::log_error("failed to fetch service configuration by id: {}", route.service_id);
-    compiled->failure = kNotFound;
+    fail(*compiled, kNotFound, "failed to fetch service configuration by id: " + route.service_id);
     return base::Ref<const CompiledRoute>(compiled.get());
   }
   const Json* inherited = service != nullptr ? &service->value : nullptr;
@@ -307,52 +328,55 @@ base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
                          : inherited != nullptr && find_member(*inherited, "enable_websocket").isBool() &&
                                find_member(*inherited, "enable_websocket").asBool();
   compiled->upstream = upstream_of(route, *value, service);
-  compiled->failure = merge_plugins(route, *value, service, *compiled);
+  if (auto merged = merge_plugins(route, *value, service, *compiled); !merged) {
+    fail(*compiled, kServiceUnavailable, merged.error().what);
+  }
   return base::Ref<const CompiledRoute>(compiled.get());
 }
 
-// What cannot run must not be skipped: the route fails closed.
-std::uint16_t Registry::merge_plugins(const RouteObject& route, const Json& value,
-                                      const ServiceObject* service, CompiledRoute& compiled) {
-  std::string missing;
-  const auto merge = [&](const base::Ref<const SharedPlugins>& from) {
-    plugin::merge_confs(compiled.plugins, from->confs);
-    if (!from->missing.empty()) missing = from->missing;
-  };
-  if (service != nullptr) merge(service->plugins);
+base::Result<std::vector<Registry::PluginLayer>> Registry::layers_of(const RouteObject& route,
+                                                                     const Json& value,
+                                                                     const ServiceObject* service) const {
+  std::vector<PluginLayer> layers;
+  if (service != nullptr) layers.push_back({"/services/" + service->id, service->plugins});
   if (!route.plugin_config_id.empty()) {
-    const auto config = plugins_.plugin_config(route.plugin_config_id);
-    if (!config) {
-      base::log_error("failed to fetch plugin config by id: {}", route.plugin_config_id);
-      return kServiceUnavailable;
-    }
-    merge(config);
+    auto config = plugins_.plugin_config(route.plugin_config_id);
+    if (!config) return base::invalid("failed to fetch plugin config by id: " + route.plugin_config_id);
+    layers.push_back({"/plugin_configs/" + route.plugin_config_id, std::move(config)});
   }
-  const auto own = plugins_.read_plugins(find_member(value, "plugins"), "/routes/" + route.id,
-                                         static_cast<std::uint64_t>(route.mod_revision));
-  if (!own) {
-    base::log_error("route {}: {}", route.id, own.error().what);
-    return kServiceUnavailable;
+  const std::string resource = "/routes/" + route.id;
+  auto own = plugins_.read_plugins(find_member(value, "plugins"), resource,
+                                   static_cast<std::uint64_t>(route.mod_revision));
+  if (!own) return base::invalid("route " + route.id + ": " + own.error().what);
+  layers.push_back({resource, std::move(*own)});
+  return layers;
+}
+
+// What cannot run must not be skipped: the route fails closed.
+base::Status Registry::merge_plugins(const RouteObject& route, const Json& value,
+                                     const ServiceObject* service, CompiledRoute& compiled) {
+  const auto layers = layers_of(route, value, service);
+  if (!layers) return std::unexpected(layers.error());
+  std::string missing;
+  for (const PluginLayer& layer : *layers) {
+    plugin::merge_confs(compiled.plugins, layer.plugins->confs);
+    if (!layer.plugins->missing.empty()) missing = layer.plugins->missing;
   }
-  merge(*own);
   if (!missing.empty()) {
-    base::log_error("route {} names plugin {}, which this gateway does not have: it answers 503", route.id,
-                    missing);
-    return kServiceUnavailable;
+    return base::invalid("route " + route.id + " names plugin " + missing +
+                         ", which this gateway does not have: it answers 503");
   }
   make_chain(compiled);
-  return compiled.failure;
+  return {};
 }
 
 void Registry::make_chain(const CompiledRoute& route) {
   route.merged_chains.clear();
   auto chain = plugins_.make_chain(route.plugins);
-  route.failure = chain ? 0 : kServiceUnavailable;
-  if (chain) {
-    route.chain = std::move(*chain);
-  } else {
-    base::log_error("route {} answers 503: {}", route.id, chain.error().what);
-  }
+  if (!chain)
+    return fail(route, kServiceUnavailable, "route " + route.id + " answers 503: " + chain.error().what);
+  route.failure = 0;
+  route.chain = std::move(*chain);
 }
 
 void Registry::touch_routes_of_plugin_config(std::string_view id) {

@@ -84,13 +84,16 @@ class ChainRun {
   void filter_body(Request& request, Body& body);
   void log(Request& request);
 
+  // Does the request not run this plugin, which is of one of the two chains? Because of _meta.filter, or of a
+  // global rule that gives way to the route. Asked once for each request and plugin.
+  bool is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request);
+
   // Drops the hook that waits.
   void cancel() { step_ = Step(Outcome::kPass); }
 
  private:
   Result run(const Chain& chain, Phase phase, bool only_consumers, Request& request, void (*on_done)(void*),
              void* context);
-  bool is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request);
   Result settle(const Chain::Link& link, Outcome outcome, Request& request);
   template <typename Call>
   void run_plain(Phase phase, Request& request, Call&& call);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
@@ -19,7 +20,8 @@ struct Consumer : base::Counted<Consumer> {
   std::string group_id;   // empty: none
   std::string custom_id;  // labels.custom_id; empty: none
   format::Json labels;
-  PluginConfs plugins;  // without those of auth plugins
+  PluginConfs plugins;                // without those of auth plugins
+  std::vector<std::string> disabled;  // plugins that _meta.disable turns off
 };
 
 // What an auth plugin makes of a consumer's configuration of it, once (keys that are parsed).
