@@ -1,5 +1,6 @@
 #include "shared/base/crypto.h"
 
+#include <ctime>
 #include <limits>
 #include <memory>
 
@@ -102,6 +103,16 @@ Status check_certificate_pem(std::string_view pem) {
     ERR_clear_error();
     return {};
   }
+}
+
+Result<std::int64_t> certificate_end(std::string_view pem) {
+  const Bio bio = read_only(pem);
+  const Certificate first(PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr));
+  std::tm end{};
+  if (!first || ASN1_TIME_to_tm(X509_get0_notAfter(first.get()), &end) != 1) {
+    return failed("not a certificate in PEM");
+  }
+  return static_cast<std::int64_t>(::timegm(&end));
 }
 
 Status check_private_key_pem(std::string_view pem) {

@@ -2,6 +2,7 @@
 // its types.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ Result<std::string> decrypt_aes_cbc(std::string_view key, std::string_view iv, s
 
 // Is this one certificate in PEM, with its chain behind it or not? The error is APISIX's text.
 Status check_certificate_pem(std::string_view pem);
+// Until when is the first certificate of the PEM valid? Unix time in seconds.
+Result<std::int64_t> certificate_end(std::string_view pem);
 // One private key in PEM without a passphrase.
 Status check_private_key_pem(std::string_view pem);
 
