@@ -1,0 +1,17 @@
+// Why the router took a route, and why not the others: the candidates of one request, in words.
+#pragma once
+
+#include "shared/format/json.h"
+#include "worker/config/registry.h"
+#include "worker/plugin/request.h"
+
+namespace apisix::diagnose {
+
+// [{id, name, uri, host, priority, verdict, why, vars}]: in the order of precedence. verdict: "taken",
+// "outranked" (it would match, and comes behind the one that is taken), or the condition that fails: method,
+// remote_addr, host, vars, filter_func, path. vars: of the verdict "vars" the comparisons that decided,
+// [{expression, variable, value}].
+format::Json candidates_json(const config::Registry& registry, const route::Trail& trail,
+                             plugin::Request& request);
+
+}  // namespace apisix::diagnose

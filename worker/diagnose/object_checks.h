@@ -1,0 +1,41 @@
+// What one object's own JSON says that is worth a finding, whatever else there is: plugins that do not run,
+// upstreams without nodes, certificates that end, forms of the past. And what it names in others.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "shared/format/json.h"
+#include "shared/resource/kind.h"
+#include "worker/diagnose/findings.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::diagnose {
+
+inline constexpr std::int64_t kCertificateSoonS = std::int64_t{30} * 24 * 3600;
+
+struct ObjectChecks {
+  const plugin::PluginSet& plugins;
+  std::int64_t now_s = 0;  // Unix time
+  Findings& out;
+
+  // All of the checks below that are about this kind.
+  void check(resource::Kind kind, const std::string& id, const format::Json& object) const;
+
+  // Plugins that are configured and do not run, and the 2.x member `disable`.
+  void check_plugins(resource::Kind kind, const std::string& id, const format::Json& plugins) const;
+  // `upstream` is the object itself, or the one inside it.
+  void check_upstream(resource::Kind kind, const std::string& id, const format::Json& upstream) const;
+  void check_certificate(resource::Kind kind, const std::string& id, const format::Json& pem) const;
+  void check_ssl(const std::string& id, const format::Json& ssl) const;
+  void check_vars(const std::string& id, const format::Json& vars) const;
+};
+
+// Calls `use` for every id that stands inside a plugin's configuration under this name, however deep
+// (traffic-split: upstream_id; grpc-transcode: proto_id; auth plugins: anonymous_consumer).
+void for_each_named(const format::Json& plugins, std::string_view member,
+                    const std::function<void(const std::string& id)>& use);
+
+}  // namespace apisix::diagnose

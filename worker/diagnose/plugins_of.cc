@@ -1,0 +1,148 @@
+#include "worker/diagnose/plugins_of.h"
+
+#include <map>
+
+#include <fmt/format.h>
+
+namespace apisix::diagnose {
+namespace {
+
+using config::SharedPlugins;
+using format::find_member;
+using format::Json;
+using plugin::Chain;
+using plugin::Phase;
+
+// Keys of the store are longer in one place than in the others.
+std::string shown_resource(const config::Registry& registry, std::string_view resource) {
+  const std::string& prefix = registry.options().prefix;
+  if (resource.starts_with(prefix)) resource.remove_prefix(prefix.size());
+  return std::string(resource);
+}
+
+Json phases_of(const plugin::PluginDef& def) {
+  Json out(::Json::arrayValue);
+  for (std::size_t phase = 0; phase < plugin::kPhaseCount; ++phase) {
+    if (def.has(static_cast<Phase>(phase))) out.append(std::string(name_of(static_cast<Phase>(phase))));
+  }
+  return out;
+}
+
+void add_chain(const config::Registry& registry, plugin::ChainRun& chains, const Chain* chain,
+               plugin::Request& request, Json& out) {
+  if (chain == nullptr) return;
+  const bool is_global = chain == chains.global();
+  for (const Chain::Link& link : chain->links()) {
+    Json row(::Json::objectValue);
+    const plugin::PluginDef& def = link.conf->def();
+    row["name"] = std::string(def.info.name);
+    row["priority"] = link.conf->priority();
+    row["from"] = shown_resource(registry, link.conf->resource());
+    row["phases"] = phases_of(def);
+    row["runs"] = !chains.is_filtered_out(*chain, link, request);
+    row["why"] = "";
+    if (!row["runs"].asBool()) {
+      const bool gives_way =
+          is_global && def.info.prefers_route && chains.route() != nullptr && chains.route()->contains(def);
+      row["why"] = gives_way ? "the route configures it too" : "_meta.filter does not hold";
+    } else if (link.is_consumers && def.has(Phase::kRewrite)) {
+      row["why"] = "its rewrite runs once the consumer is known";
+    }
+    const Json& meta = find_member(link.conf->conf(), "_meta");
+    if (meta.isObject() && !meta.empty()) row["meta"] = meta;
+    out.append(std::move(row));
+  }
+}
+
+void add_left_out(Json& out, const std::string& name, const std::string& from, std::string why) {
+  Json row(::Json::objectValue);
+  row["name"] = name;
+  row["from"] = from;
+  row["why"] = std::move(why);
+  out.append(std::move(row));
+}
+
+void add_not_run(Json& out, const std::string& from, const SharedPlugins& plugins) {
+  for (const std::string& name : plugins.disabled) add_left_out(out, name, from, "disabled by _meta.disable");
+  for (const std::string& name : plugins.unknown)
+    add_left_out(out, name, from, "not enabled in this gateway");
+  if (!plugins.missing.empty()) add_left_out(out, plugins.missing, from, "not part of this build");
+}
+
+// One layer of the merge: what it is called, and what it configures.
+struct Layer {
+  std::string from;
+  const plugin::PluginConfs* confs;
+};
+
+void add_replaced(Json& out, const std::vector<Layer>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (const auto& [name, conf] : *layers[i].confs) {
+      for (std::size_t over = layers.size() - 1; over > i; --over) {
+        if (!layers[over].confs->contains(name)) continue;
+        // The consumer is not known before the route's rewrite hooks have run.
+        const bool ran = layers[over].from.starts_with("/consumer") &&
+                         !layers[i].from.starts_with("/consumer") && conf->def().has(Phase::kRewrite);
+        add_left_out(
+            out, name, layers[i].from,
+            fmt::format("replaced by that of {}{}", layers[over].from, ran ? ", but for its rewrite" : ""));
+        break;
+      }
+    }
+  }
+}
+
+void add_global_rules(Json& out, const config::PluginBook& book) {
+  std::map<std::string_view, std::size_t> uses;
+  for (const auto& [id, rule] : book.global_rules()) {
+    for (const auto& [name, conf] : rule->confs) ++uses[name];
+  }
+  for (const auto& [id, rule] : book.global_rules()) {
+    const std::string from = "/global_rules/" + id;
+    add_not_run(out, from, *rule);
+    for (const auto& [name, conf] : rule->confs) {
+      if (uses[name] > 1) add_left_out(out, name, from, "in several global rules: it runs for none");
+    }
+  }
+}
+
+}  // namespace
+
+Json running_plugins(const config::Registry& registry, plugin::ChainRun& chains, plugin::Request& request) {
+  Json out(::Json::arrayValue);
+  add_chain(registry, chains, chains.global(), request, out);
+  add_chain(registry, chains, chains.route(), request, out);
+  return out;
+}
+
+Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& route,
+                      const plugin::Consumer* consumer) {
+  Json out(::Json::arrayValue);
+  add_global_rules(out, registry.plugin_book());
+  auto objects = registry.plugin_layers(route.id);
+  if (!objects) return out;
+  std::vector<Layer> layers;
+  for (const auto& object : *objects) {
+    add_not_run(out, object.resource, *object.plugins);
+    layers.push_back({object.resource, &object.plugins->confs});
+  }
+  base::Ref<const SharedPlugins> group;
+  if (consumer != nullptr && !consumer->group_id.empty()) {
+    group = registry.plugin_book().consumer_group(consumer->group_id);
+  }
+  if (group) {
+    const std::string from = "/consumer_groups/" + consumer->group_id;
+    add_not_run(out, from, *group);
+    layers.push_back({from, &group->confs});
+  }
+  if (consumer != nullptr) {
+    const std::string from = "/consumers/" + consumer->username;
+    for (const std::string& name : consumer->disabled)
+      add_left_out(out, name, from, "disabled by _meta.disable");
+    layers.push_back({from, &consumer->plugins});
+  }
+  add_replaced(out, layers);
+  return out;
+}
+
+}  // namespace apisix::diagnose
