@@ -36,7 +36,8 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
       changes_(loop, applier_, history_, handler_.secrets()),
       plugin_list_(store, settings, std::move(config)),
       catalog_(loop, store, registry, settings, plugin_list_),
-      configs_(loop, store, registry, handler_, settings) {}
+      configs_(loop, store, registry, handler_, settings),
+      diagnose_(loop, store, registry, settings) {}
 
 std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) const {
   const bool is_push = settings::takes_pushed_configuration(settings_) && request.method == "PUT" &&
@@ -88,6 +89,7 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   auto key_name = check_key(settings_.deployment.admin, request);
   if (!key_name) co_return std::move(key_name.error());
   rest.remove_prefix(1);
+  if (auto answer = co_await diagnose_.serve(request, rest)) co_return std::move(*answer);
   if (settings::takes_pushed_configuration(settings_)) co_return co_await configs_.serve(request, rest);
   auto answer = co_await serve_resource(request, rest, author_of(request, std::move(*key_name)));
   answer.headers.emplace_back("X-API-VERSION",

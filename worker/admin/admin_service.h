@@ -11,6 +11,7 @@
 #include "worker/admin/change_writer.h"
 #include "worker/admin/changes_handler.h"
 #include "worker/admin/configs_handler.h"
+#include "worker/admin/diagnose_handler.h"
 #include "worker/admin/history.h"
 #include "worker/admin/plugin_list.h"
 #include "worker/admin/resource_handler.h"
@@ -55,6 +56,7 @@ class AdminService final : public proxy::LocalService {
   PluginList plugin_list_;
   CatalogHandler catalog_;
   ConfigsHandler configs_;
+  DiagnoseHandler diagnose_;
 };
 
 }  // namespace apisix::admin

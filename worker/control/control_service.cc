@@ -24,6 +24,8 @@ constexpr Endpoint kEndpoints[] = {
     {"POST", "/v1/gc", &collect_garbage},
     {"PUT", "/v1/plugins/reload", &reload_plugins},
     {"GET", "/v1/server_info", &server_info},
+    {"POST", "/v1/explain", &explain},
+    {"GET", "/v1/lint", &lint},
 };
 
 // What `pattern`'s "*" stands for in `path`; nothing: they do not match.

@@ -29,5 +29,8 @@ Reply rejected(const Call& call);
 Reply collect_garbage(const Call& call);
 Reply reload_plugins(const Call& call);
 Reply server_info(const Call& call);
+// --- diagnose.cc
+Reply explain(const Call& call);
+Reply lint(const Call& call);
 
 }  // namespace apisix::control

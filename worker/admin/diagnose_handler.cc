@@ -1,0 +1,45 @@
+#include "worker/admin/diagnose_handler.h"
+
+#include "worker/admin/body.h"
+#include "worker/admin/catch_up.h"
+#include "worker/admin/openapi.h"
+#include "worker/admin/reply.h"
+#include "worker/diagnose/explain.h"
+#include "worker/diagnose/lint.h"
+
+namespace apisix::admin {
+
+using proxy::LocalAnswer;
+
+async::Task<std::optional<LocalAnswer>> DiagnoseHandler::serve(const proxy::LocalRequest& request,
+                                                               std::string_view path) {
+  if (path == "explain") {
+    if (request.method != "POST") co_return error_answer(405, "use POST to have a request explained");
+    co_return co_await explain(request);
+  }
+  if (path == "lint" && request.method == "GET") co_return co_await lint();
+  if (path == "openapi.json" && request.method == "GET") {
+    co_return json_answer(200, make_openapi(registry_.plugins(), settings_));
+  }
+  co_return std::nullopt;
+}
+
+// By what the caller wrote before: a worker that has not applied it yet would explain the past.
+async::Task<LocalAnswer> DiagnoseHandler::explain(const proxy::LocalRequest& request) {
+  const auto body = parse_body(request);
+  if (!body) co_return bad_body_answer(request, body.error());
+  auto question = diagnose::Question::parse(body->value_or(format::Json()));
+  if (!question) co_return error_answer(400, question.error().what);
+  co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);
+  co_return json_answer(200, co_await diagnose::explain(loop_, registry_, settings_, std::move(*question)));
+}
+
+async::Task<LocalAnswer> DiagnoseHandler::lint() {
+  co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);
+  const auto report = co_await diagnose::lint(loop_, store_, registry_);
+  if (report) co_return json_answer(200, *report);
+  if (report.error().code == base::ErrorCode::kConflict) co_return error_answer(429, report.error().what);
+  co_return store_answer(report.error());
+}
+
+}  // namespace apisix::admin
