@@ -233,6 +233,7 @@ class Google:
     def __init__(self, folder):
         self.folder = folder
         self.tokens = 0
+        self.lock = threading.Lock()
         self.key = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True, text=True).stdout
         (folder / "key.pem").write_text(self.key)
         self.server = Upstream(self.answer)
@@ -248,7 +249,9 @@ class Google:
         if request.path == "/token":
             fields = dict(part.split("=", 1) for part in request.body.decode().split("&"))
             claims = json.loads(base64.urlsafe_b64decode(fields["assertion"].split(".")[1] + "=="))
-            good = (self.is_signed(fields["assertion"]) and claims["iss"] == "me@test" and claims["aud"] == self.uri + "/token"
+            with self.lock:  # the file is one
+                is_signed = self.is_signed(fields["assertion"])
+            good = (is_signed and claims["iss"] == "me@test" and claims["aud"] == self.uri + "/token"
                     and claims["scope"] == "scope-1 scope-2" and 0 < claims["exp"] - time.time() <= 3600
                     and fields["grant_type"] == "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer")
             if not good:
@@ -279,4 +282,5 @@ def test_gcp(gateway, upstream, tmp_path):
     assert gateway.request("/a").status == 200
     got = upstream.requests[-1]
     assert [got.header(name) for name in headers] == ["text", "in-json", "text", "://gcp/1/missing"]
+    assert google.tokens == 1  # all secrets of an account share its token
     google.server.close()

@@ -104,10 +104,22 @@ base::Result<std::string> payload_of(const client::HttpResponse& response) {
 async::Task<base::Result<std::string>> GoogleSecrets::authorize(const Json& account, bool verify_tls) {
   const std::string key =
       find_member(account, "client_email").asString() + "#" + find_member(account, "project_id").asString();
+  while (asking_.contains(key)) co_await asked_.wait(kSecretTimeoutMs);
   if (const auto known = tokens_.find(key);
       known != tokens_.end() && clock_.wall_seconds() <= known->second.ends_at - kTokenSpareSeconds) {
     co_return known->second.authorization;
   }
+  asking_.insert(key);
+  const auto token = co_await ask_for_token(account, verify_tls);
+  asking_.erase(key);
+  asked_.notify();
+  if (!token) co_return std::unexpected(token.error());
+  tokens_[key] = *token;
+  co_return token->authorization;
+}
+
+async::Task<base::Result<GoogleSecrets::Token>> GoogleSecrets::ask_for_token(const Json& account,
+                                                                             bool verify_tls) {
   const auto assertion = make_assertion(account, clock_.wall_seconds());
   if (!assertion) co_return std::unexpected(assertion.error());
   client::HttpRequest request = token_request(account, *assertion);
@@ -120,10 +132,9 @@ async::Task<base::Result<std::string>> GoogleSecrets::authorize(const Json& acco
     co_return no_secret("gcp's token endpoint answered without a token");
   }
   const Json& seconds = find_member(*body, "expires_in");
-  Token token{text_or(*body, "token_type", "Bearer") + " " + find_member(*body, "access_token").asString(),
-              clock_.wall_seconds() + (seconds.isInt64() ? seconds.asInt64() : 0)};
-  tokens_[key] = token;
-  co_return token.authorization;
+  co_return Token{
+      text_or(*body, "token_type", "Bearer") + " " + find_member(*body, "access_token").asString(),
+      clock_.wall_seconds() + (seconds.isInt64() ? seconds.asInt64() : 0)};
 }
 
 async::Task<base::Result<Json>> GoogleSecrets::read(Json conf, std::string key) {

@@ -12,12 +12,7 @@ using format::Json;
 }  // namespace
 
 SecretBook::SecretBook(event::Loop& loop, client::HttpClient& http, SecretBookOptions options)
-    : loop_(loop),
-      options_(options),
-      sources_(http, loop.clock()),
-      changed_(loop),
-      call_ended_(loop),
-      scope_(loop) {}
+    : loop_(loop), options_(options), sources_(loop, http), changed_(loop), call_ended_(loop), scope_(loop) {}
 
 // --- the managers' objects
 

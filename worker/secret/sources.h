@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
+#include "shared/async/signal.h"
 #include "shared/async/task.h"
 #include "shared/base/clock.h"
 #include "shared/base/result.h"
@@ -34,7 +36,8 @@ async::Task<base::Result<Json>> read_aws(client::HttpClient& http, const base::C
 // tokens are used until a minute before they end.
 class GoogleSecrets {
  public:
-  GoogleSecrets(client::HttpClient& http, const base::Clock& clock) : http_(http), clock_(clock) {}
+  GoogleSecrets(event::Loop& loop, client::HttpClient& http)
+      : http_(http), clock_(loop.clock()), asked_(loop) {}
 
   async::Task<base::Result<Json>> read(Json conf, std::string key);
 
@@ -44,18 +47,22 @@ class GoogleSecrets {
     std::int64_t ends_at = 0;   // seconds since the epoch
   };
 
+  // "Bearer ...". Whoever comes while a token is being asked for waits for that one.
   async::Task<base::Result<std::string>> authorize(const Json& account, bool verify_tls);
+  async::Task<base::Result<Token>> ask_for_token(const Json& account, bool verify_tls);
 
   client::HttpClient& http_;
   const base::Clock& clock_;
   std::map<std::string, Token> tokens_;  // by account and project
+  std::set<std::string> asking_;         // for a token, by the same
+  async::Signal asked_;
 };
 
 // The three, by name.
 class Sources {
  public:
-  Sources(client::HttpClient& http, const base::Clock& clock)
-      : http_(http), clock_(clock), google_(http, clock) {}
+  Sources(event::Loop& loop, client::HttpClient& http)
+      : http_(http), clock_(loop.clock()), google_(loop, http) {}
 
   static bool has(std::string_view manager);
   // `conf`: the stored object manager/id. Not for a manager that has() denies.
