@@ -53,6 +53,7 @@ ln -s /proc/self/fd dev/fd
 : >etc/fstab
 mkdir -p etc/systemd/system etc/systemd/journald.conf.d
 printf '[Journal]\nStorage=volatile\nReadKMsg=no\n' >etc/systemd/journald.conf.d/machine.conf
+rm -f var/lib/man-db/auto-update  # or each package makes the index of all manuals again
 for each in $2; do ln -sf /dev/null etc/systemd/system/$each; done
 exec env -i container=machine PATH=/usr/sbin:/usr/bin:/sbin:/bin \
   chroot . /lib/systemd/systemd --unit=basic.target --show-status=no --log-target=journal
