@@ -128,6 +128,11 @@ base::Result<HealthTable> HealthTable::open(Zone zone) {
   return HealthTable(std::move(zone));
 }
 
+base::Result<HealthTable> HealthTable::look_into(std::int32_t master_pid) {
+  auto zone = Zone::look_into(master_pid, kZone);
+  return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
+}
+
 HealthTable::Checker& HealthTable::checker(std::uint32_t id) const {
   return reinterpret_cast<Checker*>(zone_.at(layout().checkers_at))[id];
 }

@@ -35,6 +35,9 @@ class HealthTable {
 
   static base::Result<HealthTable> create(const std::string& name, std::size_t bytes);
   static base::Result<HealthTable> open(Zone zone);
+  // That of a running master, to look at: only what is const may be called. Errors of Zone::look_into().
+  static base::Result<HealthTable> look_into(std::int32_t master_pid);
+  static constexpr const char* kZone = "upstream-healthcheck";
 
   // A place, and its life number when it was found.
   struct Ref {

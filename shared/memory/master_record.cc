@@ -8,6 +8,16 @@ constexpr int kReadTriesMax = 10'000;
 
 }  // namespace
 
+std::string_view name_of(ChangeKind kind) {
+  static constexpr std::array<std::string_view, 3> kNames = {"", "reload", "upgrade"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name_of(ChangeState state) {
+  static constexpr std::array<std::string_view, 3> kNames = {"under way", "done", "failed"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
 void MasterRecord::begin_change(ChangeKind kind, std::uint64_t now_ms) {
   write(serial_.load() + 1, kind, ChangeState::kUnderWay, {}, now_ms);
 }

@@ -14,6 +14,9 @@ namespace apisix::memory {
 enum class ChangeKind : std::uint8_t { kNone, kReload, kUpgrade };
 enum class ChangeState : std::uint8_t { kUnderWay, kDone, kFailed };
 
+std::string_view name_of(ChangeKind kind);    // "reload", "upgrade"; "" when none
+std::string_view name_of(ChangeState state);  // "under way", "done", "failed"
+
 // The last change of generation that was asked for.
 struct Change {
   std::uint32_t serial = 0;  // grows with each; 0: there was none

@@ -107,7 +107,7 @@ std::optional<SeriesId> MetricZone::add(FamilyId family, std::string_view labels
   entry.family = family;
   entry.hash = hash;
   entry.label_bytes = static_cast<std::uint32_t>(labels.size());
-  std::memcpy(zone_.at(layout().text_at + entry.labels_at), labels.data(), labels.size());
+  labels.copy(reinterpret_cast<char*>(zone_.at(layout().text_at + entry.labels_at)), labels.size());
   entry.enter(state);
   index().put(*id, hash);
   return id;

@@ -1,19 +1,16 @@
 #include "shared/memory/status_zone.h"
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <new>
-
-#include <fcntl.h>
 
 namespace apisix::memory {
 namespace {
 
 constexpr std::uint32_t kKind = 6;
-constexpr std::uint32_t kLayoutVersion = 3;
+constexpr std::uint32_t kLayoutVersion = 4;
 
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -27,15 +24,56 @@ void clear(StatusSlot& slot) {
   slot.ready_at_ms.store(0);
   slot.deaths.store(0);
   slot.applied_revision.set(0);
+  slot.applied_at_ms.set(0);
+  slot.store_away_since_ms.set(0);
+  slot.source.store(ConfigSource::kUnknown);
   for (Tally* tally : {&slot.connections.accepted, &slot.connections.handled, &slot.connections.requests,
-                       &slot.connections.active, &slot.connections.reading, &slot.connections.writing,
-                       &slot.connections.waiting}) {
+                       &slot.connections.active, &slot.connections.reading, &slot.connections.writing}) {
     tally->set(0);
   }
   slot.state.store(ChildState::kFree);
 }
 
 }  // namespace
+
+std::string_view name_of(ChildRole role) {
+  static constexpr std::array<std::string_view, 3> kNames = {"worker", "agent", "master"};
+  return kNames[static_cast<std::size_t>(role)];
+}
+
+std::string_view name_of(ChildState state) {
+  static constexpr std::array<std::string_view, 5> kNames = {"", "Starting", "Ready", "Draining", "Gone"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+std::string_view name_of(ConfigSource source) {
+  static constexpr std::array<std::string_view, 6> kNames = {"", "local", "etcd", "yaml", "json", "pushed"};
+  return kNames[static_cast<std::size_t>(source)];
+}
+
+Totals& Totals::operator+=(const Totals& other) {
+  accepted += other.accepted;
+  handled += other.handled;
+  requests += other.requests;
+  active += other.active;
+  reading += other.reading;
+  writing += other.writing;
+  waiting += other.waiting;
+  return *this;
+}
+
+// Read one after the other: the process counts on meanwhile.
+Totals totals_of(const ConnectionTallies& tallies) {
+  Totals out{.accepted = tallies.accepted.get(),
+             .handled = tallies.handled.get(),
+             .requests = tallies.requests.get(),
+             .active = tallies.active.get(),
+             .reading = tallies.reading.get(),
+             .writing = tallies.writing.get()};
+  const std::uint64_t busy = out.reading + out.writing;
+  out.waiting = out.active > busy ? out.active - busy : 0;
+  return out;
+}
 
 base::Result<StatusZone> StatusZone::create() {
   auto zone = Zone::create(kName, sizeof(Layout));
@@ -55,23 +93,8 @@ base::Result<StatusZone> StatusZone::open(Zone zone) {
 }
 
 base::Result<StatusZone> StatusZone::look_into(std::int32_t master_pid) {
-  const std::string folder = "/proc/" + std::to_string(master_pid) + "/fd";
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    std::error_code ignored;
-    const std::string target = std::filesystem::read_symlink(entry.path(), ignored).string();
-    if (!target.starts_with(std::string("/memfd:apisix-") + kName + " ")) continue;
-    base::UniqueFd fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd) {
-      return base::system_error("cannot open the status zone of process " + std::to_string(master_pid),
-                                errno);
-    }
-    auto zone = Zone::open_to_read(kName, std::move(fd));
-    return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
-  }
-  if (error) return base::system_error("cannot read " + folder, error.value());
-  return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
-                    "process " + std::to_string(master_pid) + " has no status zone");
+  auto zone = Zone::look_into(master_pid, kName);
+  return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
 }
 
 StatusSlot* StatusZone::claim(ChildRole role, std::uint16_t index, std::uint32_t generation) {
@@ -113,15 +136,8 @@ Totals StatusZone::sum() const {
   Totals out{.accepted = all.accepted.load(), .handled = all.handled.load(), .requests = all.requests.load()};
   for (const StatusSlot& slot : all.slots) {
     if (slot.state.load() == ChildState::kFree) continue;
-    out.accepted += slot.connections.accepted.get();
-    out.handled += slot.connections.handled.get();
-    out.requests += slot.connections.requests.get();
-    out.active += slot.connections.active.get();
-    out.reading += slot.connections.reading.get();
-    out.writing += slot.connections.writing.get();
+    out += totals_of(slot.connections);
   }
-  // Read one after the other: the sum may be off by what happens meanwhile.
-  out.waiting = out.active - std::min(out.active, out.reading + out.writing);
   return out;
 }
 

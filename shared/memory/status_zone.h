@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "shared/memory/master_record.h"
@@ -21,6 +22,12 @@ namespace apisix::memory {
 // The master has a slot too, so that all of an instance can be found while one binary replaces another.
 enum class ChildRole : std::uint8_t { kWorker, kAgent, kMaster };
 enum class ChildState : std::uint8_t { kFree, kStarting, kReady, kDraining, kGone };
+// Where a worker has its configuration from; kPushed: PUT /apisix/admin/configs.
+enum class ConfigSource : std::uint8_t { kUnknown, kLocal, kEtcd, kYaml, kJson, kPushed };
+
+std::string_view name_of(ChildRole role);       // "worker", "agent", "master"
+std::string_view name_of(ChildState state);     // "Starting", "Ready", "Draining", "Gone"; "" when free
+std::string_view name_of(ConfigSource source);  // "local", "etcd", ...; "" when unknown
 
 // Only its owner writes a Tally, so that adding needs no locked instruction.
 class Tally {
@@ -42,10 +49,9 @@ struct ConnectionTallies {
   Tally accepted;  // client connections taken since the start
   Tally handled;   // of these, not refused for a limit
   Tally requests;  // requests begun
-  Tally active;    // open client connections now: reading + writing + waiting
+  Tally active;    // open client connections now; those that neither read nor write wait, idle
   Tally reading;   // a request head is coming in
   Tally writing;   // a request is being served
-  Tally waiting;   // idle keepalive connections
 };
 
 struct alignas(128) StatusSlot {
@@ -59,7 +65,9 @@ struct alignas(128) StatusSlot {
   std::atomic<std::uint32_t> deaths;         // in a row, of those who had this place before
   Tally applied_revision;                    // of the config store: what this child serves with; 0: no
                                              // configuration yet (no file, no push)
+  Tally applied_at_ms;                       // wall clock: when that revision came into force
   Tally store_away_since_ms;                 // wall clock; 0 = the config store answers. Else: degraded
+  std::atomic<ConfigSource> source;
   ConnectionTallies connections;
 };
 
@@ -71,7 +79,12 @@ struct Totals {
   std::uint64_t reading = 0;
   std::uint64_t writing = 0;
   std::uint64_t waiting = 0;
+
+  Totals& operator+=(const Totals& other);
 };
+
+// Of one process now.
+Totals totals_of(const ConnectionTallies& tallies);
 
 class StatusZone {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -32,6 +33,22 @@ base::Result<Zone> Zone::open(const std::string& name, base::UniqueFd fd) {
 
 base::Result<Zone> Zone::open_to_read(const std::string& name, base::UniqueFd fd) {
   return map_all(name, std::move(fd), PROT_READ);
+}
+
+base::Result<Zone> Zone::look_into(std::int32_t master_pid, const std::string& name) {
+  const std::string folder = "/proc/" + std::to_string(master_pid) + "/fd";
+  const std::string doing = "cannot open the " + name + " zone of process " + std::to_string(master_pid);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    std::error_code ignored;
+    const std::string target = std::filesystem::read_symlink(entry.path(), ignored).string();
+    if (!target.starts_with("/memfd:apisix-" + name + " ")) continue;
+    base::UniqueFd fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    return fd ? open_to_read(name, std::move(fd)) : base::system_error(doing, errno);
+  }
+  if (error) return base::system_error(doing, error.value());
+  return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
+                    "process " + std::to_string(master_pid) + " has no " + name + " zone");
 }
 
 base::Result<Zone> Zone::map_all(const std::string& name, base::UniqueFd fd, int protection) {

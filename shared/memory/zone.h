@@ -33,6 +33,9 @@ class Zone {
   static base::Result<Zone> open(const std::string& name, base::UniqueFd fd);
   // The same, only to look at: writing to it is a fault.
   static base::Result<Zone> open_to_read(const std::string& name, base::UniqueFd fd);
+  // That of a running master, to look at. kNotFound when it has none of that name, kIo when it cannot be
+  // opened (only root and the master's own user may).
+  static base::Result<Zone> look_into(std::int32_t master_pid, const std::string& name);
   ~Zone();
   Zone(Zone&& other) noexcept;
   Zone& operator=(Zone&&) = delete;

@@ -51,6 +51,7 @@ struct Zones {
   LeaseTable limit_conn_stream;  // plugin-limit-conn-stream
   MetricZone metrics;            // prometheus-metrics
   HealthTable health;            // upstream-healthcheck
+  MetricZone traffic;            // traffic: of traffic.h, no name in config.yaml
 
   static base::Result<Zones> create(const ZonePlan& plan);
   // What cannot be inherited, or has another layout, is made anew; `note` gets a line for each.

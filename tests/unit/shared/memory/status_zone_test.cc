@@ -34,12 +34,24 @@ TEST(StatusZone, ChildsCountersSurviveItsDeath) {
   EXPECT_EQ(zone->totals().active, 0u) << "a dead worker has no open connections";
 }
 
+TEST(StatusZone, WhoNeitherReadsNorWritesWaits) {
+  auto zone = StatusZone::create();
+  ConnectionTallies& counts = zone->claim(ChildRole::kWorker, 0, 1)->connections;
+  counts.active.add(10);
+  counts.reading.add(1);
+  counts.writing.add(3);
+  EXPECT_EQ(zone->totals().waiting, 6u);
+  counts.writing.add(9);  // seen before `active` was
+  EXPECT_EQ(zone->totals().waiting, 0u);
+}
+
 TEST(StatusZone, ReclaimedSlotIsClaimedAgainClean) {
   auto zone = StatusZone::create();
   ASSERT_TRUE(zone);
   StatusSlot* first = zone->claim(ChildRole::kWorker, 0, 1);
   first->pid.store(4711);
   first->applied_revision.set(99);
+  first->store_away_since_ms.set(5);
   first->connections.requests.add(5);
   first->state.store(ChildState::kReady);
   zone->reclaim(*first);
@@ -48,6 +60,7 @@ TEST(StatusZone, ReclaimedSlotIsClaimedAgainClean) {
   EXPECT_EQ(second->state.load(), ChildState::kStarting);
   EXPECT_EQ(second->pid.load(), 0);
   EXPECT_EQ(second->applied_revision.get(), 0u);
+  EXPECT_EQ(second->store_away_since_ms.get(), 0u) << "or the next worker would be degraded";
   EXPECT_EQ(second->connections.requests.get(), 0u);
   EXPECT_EQ(zone->totals().requests, 5u);
 }

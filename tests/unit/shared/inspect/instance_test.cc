@@ -1,0 +1,132 @@
+#include "shared/inspect/instance.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace apisix::inspect {
+namespace {
+
+using memory::ChildRole;
+using memory::ChildState;
+using memory::StatusZone;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Verdict = InstanceStatus::Verdict;
+
+constexpr std::uint64_t kNowMs = 1'000'000;
+
+// A zone as a master leaves it: generation 3 serves with two workers and its agent.
+struct Instance {
+  StatusZone zone = std::move(*StatusZone::create());
+  memory::StatusSlot* master = add(ChildRole::kMaster, 0, 3);
+  memory::StatusSlot* second = add(ChildRole::kWorker, 1, 3);
+  memory::StatusSlot* first = add(ChildRole::kWorker, 0, 3);
+  memory::StatusSlot* agent = add(ChildRole::kAgent, 0, 3);
+
+  Instance() {
+    zone.master().generation.store(3);
+    zone.master().pid.store(100);
+    first->applied_revision.set(20);
+    first->applied_at_ms.set(kNowMs - 5000);
+    second->applied_revision.set(19);
+    second->applied_at_ms.set(kNowMs - 9000);
+    first->source.store(memory::ConfigSource::kEtcd);
+    second->source.store(memory::ConfigSource::kEtcd);
+  }
+  memory::StatusSlot* add(ChildRole role, std::uint16_t index, std::uint32_t generation,
+                          ChildState state = ChildState::kReady) {
+    memory::StatusSlot* slot = zone.claim(role, index, generation);
+    slot->state.store(state);
+    slot->pid.store(100 + static_cast<std::int32_t>(zone.index_of(*slot)));
+    slot->started_at_ms.store(kNowMs - 60'000);
+    return slot;
+  }
+  InstanceStatus look() const { return read_instance(zone, kNowMs); }
+};
+
+TEST(InstanceStatus, IsReadyWhenAllOfTheServingGenerationAre) {
+  Instance instance;
+  const InstanceStatus status = instance.look();
+  EXPECT_EQ(status.verdict(), Verdict::kReady);
+  EXPECT_THAT(status.reasons(), IsEmpty());
+  EXPECT_EQ(status.revision(), 19u) << "what all have";
+  EXPECT_EQ(status.applied_at_ms(), kNowMs - 5000) << "when the last one had something new";
+}
+
+TEST(InstanceStatus, ProcessesAreInOrder) {
+  Instance instance;
+  instance.add(ChildRole::kWorker, 0, 2, ChildState::kDraining);
+  std::vector<std::string> names;
+  for (const ProcessStatus& process : instance.look().processes) {
+    names.push_back(InstanceStatus::name_of(process) + "/" + std::to_string(process.generation));
+  }
+  EXPECT_THAT(names, ElementsAre("master/3", "agent/3", "worker 0/3", "worker 1/3", "worker 0/2"));
+}
+
+TEST(InstanceStatus, OldAndNewGenerationsDoNotCount) {
+  Instance instance;
+  instance.add(ChildRole::kWorker, 0, 2, ChildState::kDraining);
+  instance.add(ChildRole::kWorker, 0, 4, ChildState::kStarting);
+  EXPECT_EQ(instance.look().verdict(), Verdict::kReady);
+}
+
+TEST(InstanceStatus, DeadWorkerIsNamed) {
+  Instance instance;
+  instance.second->state.store(ChildState::kGone);
+  EXPECT_EQ(instance.look().verdict(), Verdict::kNotReady);
+  EXPECT_THAT(instance.look().reasons(), ElementsAre("worker 1 is Gone"));
+  EXPECT_EQ(instance.look().revision(), 20u) << "of those that serve";
+}
+
+TEST(InstanceStatus, StoreThatIsAwayDegrades) {
+  Instance instance;
+  instance.first->store_away_since_ms.set(kNowMs - 3000);
+  EXPECT_EQ(instance.look().verdict(), Verdict::kDegraded);
+  EXPECT_THAT(instance.look().reasons(),
+              ElementsAre("the etcd store is away: what was read last stays in force"));
+  instance.agent->state.store(ChildState::kStarting);
+  EXPECT_EQ(instance.look().verdict(), Verdict::kNotReady) << "the worse of two";
+}
+
+TEST(InstanceStatus, NobodyServes) {
+  Instance instance;
+  instance.first->state.store(ChildState::kDraining);
+  instance.second->state.store(ChildState::kDraining);
+  EXPECT_THAT(instance.look().reasons(), ElementsAre("no worker serves"));
+  instance.master->state.store(ChildState::kDraining);
+  EXPECT_THAT(instance.look().reasons(), ElementsAre("no worker serves", "it is leaving"));
+  instance.zone.master().generation.store(0);
+  EXPECT_THAT(instance.look().reasons(), ElementsAre("it is starting"));
+}
+
+TEST(InstanceStatus, JsonHasWhatTheTableHas) {
+  Instance instance;
+  instance.first->connections.requests.add(7);
+  instance.zone.master().begin_change(memory::ChangeKind::kReload, 900);
+  instance.zone.master().end_change(memory::ChangeState::kFailed, "no such port", 950);
+  const format::Json json = to_json(instance.look());
+  EXPECT_EQ(json["status"].asString(), "ready");
+  EXPECT_EQ(json["config"]["provider"].asString(), "etcd");
+  EXPECT_EQ(json["config"]["revision"].asUInt(), 19u);
+  EXPECT_EQ(json["config"]["age_s"].asUInt(), 5u);
+  EXPECT_EQ(json["last_change"]["why"].asString(), "no such port");
+  EXPECT_EQ(json["requests"].asUInt(), 7u);
+  ASSERT_EQ(json["processes"].size(), 4u);
+  EXPECT_EQ(json["processes"][2]["role"].asString(), "worker");
+  EXPECT_EQ(json["processes"][2]["index"].asUInt(), 0u);
+  EXPECT_EQ(json["processes"][2]["revision"].asUInt(), 20u);
+  EXPECT_EQ(json["processes"][2]["state"].asString(), "Ready");
+  EXPECT_EQ(json["processes"][2]["uptime_s"].asUInt(), 60u);
+  EXPECT_TRUE(json["processes"][0]["revision"].isNull()) << "the master has no configuration of its own";
+}
+
+TEST(InstanceStatus, WorkerWithoutConfigurationHasNoRevision) {
+  Instance instance;
+  instance.first->applied_revision.set(0);
+  const format::Json json = to_json(instance.look());
+  EXPECT_TRUE(json["processes"][2]["revision"].isNull());
+  EXPECT_TRUE(json["config"]["revision"].isNull());
+}
+
+}  // namespace
+}  // namespace apisix::inspect
