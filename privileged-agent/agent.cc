@@ -11,6 +11,7 @@
 #include "privileged-agent/jobs/snapshot.h"
 #include "privileged-agent/jobs/status_endpoint.h"
 #include "privileged-agent/jobs/store_metrics.h"
+#include "privileged-agent/jobs/traffic_sweeper.h"
 #include "shared/base/log.h"
 #include "shared/base/random.h"
 #include "shared/event/loop.h"
@@ -34,7 +35,8 @@ class Agent {
       : context_(std::move(context)),
         channel_(std::move(context_.channel)),
         metrics_(loop_, context_),
-        status_(loop_, context_) {}
+        status_(loop_, context_),
+        traffic_(loop_, context_.zones.traffic) {}
 
   int run() {
     channel_.start(
@@ -108,6 +110,7 @@ class Agent {
   channel::ChildEnd channel_;
   MetricsEndpoint metrics_;
   StatusEndpoint status_;
+  TrafficSweeper traffic_;
   base::Random random_{std::random_device{}()};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;

@@ -64,6 +64,22 @@ base::Keyring plugin_keyring(const settings::Settings& settings) {
   return encryption.enable_encrypt_fields && !has_files ? base::Keyring(encryption.keyring) : base::Keyring();
 }
 
+memory::ConfigSource source_of(const settings::Settings& settings) {
+  using memory::ConfigSource;
+  if (settings::takes_pushed_configuration(settings)) return ConfigSource::kPushed;
+  switch (settings.deployment.provider) {
+    case settings::Provider::kLocal:
+      return ConfigSource::kLocal;
+    case settings::Provider::kEtcd:
+      return ConfigSource::kEtcd;
+    case settings::Provider::kYaml:
+      return ConfigSource::kYaml;
+    case settings::Provider::kJson:
+      return ConfigSource::kJson;
+  }
+  return ConfigSource::kUnknown;
+}
+
 std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   std::vector<std::uint16_t> ports;
   for (const settings::Listen& listen : settings.apisix.ssl.listen) {
@@ -85,6 +101,7 @@ class Worker {
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
         services_(loop_, options_, context_.slot.connections),
+        traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
         drain_(
             services_, listeners_, [this] { return redis_->is_idle(); }, [this] { loop_.stop(); }),
         scope_(loop_) {}
@@ -144,14 +161,16 @@ class Worker {
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
     registry_->on_applied([this](store::Revision revision) {
       if (has_configuration(revision)) {
-        context_.slot.applied_revision.set(static_cast<std::uint64_t>(revision));
+        note_applied(static_cast<std::uint64_t>(revision));
       }
     });
+    context_.slot.source.store(source_of(context_.settings));
     store_->on_health([this](const store::StoreHealth& health) {
       context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
     });
     services_.registry = registry_.get();
     services_.status = &context_.zones.status;
+    services_.traffic = &traffic_;
     admin_ = std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings,
                                                    context_.zones.status, config_file());
     control_ = std::make_unique<control::ControlService>(
@@ -162,6 +181,13 @@ class Worker {
 
   memory::HealthTable* health_table() {
     return context_.settings.apisix.disable_upstream_healthcheck ? nullptr : &context_.zones.health;
+  }
+
+  // What is applied again (a list that was read anew) is no change.
+  void note_applied(std::uint64_t revision) {
+    if (context_.slot.applied_revision.get() == revision) return;
+    context_.slot.applied_revision.set(revision);
+    context_.slot.applied_at_ms.set(loop_.clock().wall_ms());
   }
 
   // Where the configuration is pushed, an empty store waits for the first push.
@@ -307,6 +333,7 @@ class Worker {
   base::Random random_{std::random_device{}()};
   upstream::LoadBook loads_;
   proxy::Services services_;
+  memory::TrafficMeter traffic_;
   std::unique_ptr<proxy::AccessLog> access_log_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;

@@ -13,6 +13,7 @@
 #include "shared/memory/metric_text.h"
 #include "shared/memory/metric_writer.h"
 #include "shared/memory/rate_table.h"
+#include "shared/memory/traffic.h"
 
 namespace apisix::memory {
 namespace {
@@ -96,6 +97,22 @@ void metric_add(benchmark::State& state) {
   for (auto _ : state) writer.add(family, labels);
 }
 BENCHMARK(metric_add);
+
+// What every request adds for `apisix top`: once for its route, once for its upstream. Many routes are cold
+// ones.
+void traffic_count(benchmark::State& state) {
+  auto zone = std::move(*MetricZone::create("bench", 64 << 20, 2));
+  TrafficMeter meter(zone, 0);
+  std::vector<TrafficPlace> places(static_cast<std::size_t>(state.range(0)));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < places.size(); ++i) names.push_back("route-" + std::to_string(i));
+  std::size_t at = 0;
+  for (auto _ : state) {
+    at = (at * 5 + 1) % places.size();
+    meter.count(TrafficKind::kRoute, names[at], places[at], 200, 100 + at % 5000);
+  }
+}
+BENCHMARK(traffic_count)->Arg(1)->Arg(8192);
 
 // Eight workers have counted all of 100,000 series.
 void export_100k_series(benchmark::State& state) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shared/base/counted.h"
+#include "shared/memory/traffic.h"
 #include "worker/limits.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/world.h"
@@ -42,6 +43,7 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
   std::optional<std::uint32_t> retries;  // none: node count - 1
   std::uint64_t retry_timeout_ms = 0;    // 0: no limit
   std::optional<upstream::KeepaliveLimits> keepalive;
+  mutable memory::TrafficPlace traffic;
 };
 
 // Where routes find the current version of a shared upstream: a change of the upstream replaces one pointer,
@@ -86,6 +88,7 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   // plugin config is missing or a plugin cannot be built: 503).
   mutable std::uint16_t failure = 0;
   mutable std::string failure_reason = {};
+  mutable memory::TrafficPlace traffic;
 };
 
 }  // namespace apisix::config

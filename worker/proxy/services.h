@@ -10,6 +10,7 @@
 #include "shared/http/h1/request_parser.h"
 #include "shared/http/h1/response_parser.h"
 #include "shared/memory/status_zone.h"
+#include "shared/memory/traffic.h"
 #include "worker/limits.h"
 #include "worker/plugin/request.h"
 #include "worker/proxy/options.h"
@@ -69,6 +70,7 @@ struct Services {
   AccessLog* access_log = nullptr;             // null: off
   const memory::StatusZone* status = nullptr;  // of all processes
   memory::ConnectionTallies& tallies;
+  memory::TrafficMeter* traffic = nullptr;  // null: nobody counts by route and upstream
   bool draining = false;
   std::uint64_t next_connection_serial = 1;
   http::RequestLimits request_limits;

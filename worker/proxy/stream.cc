@@ -391,10 +391,19 @@ void Stream::end(ClientFate fate) {
   forward_.abort();
   request_.response.complete = response_complete_;
   if (chains_.has(plugin::Phase::kLog)) chains_.log(request_);
-  if (services_.access_log != nullptr && is_logged_ && client_.listener().service() == nullptr) {
-    services_.access_log->write(request_);
+  if (is_logged_ && client_.listener().service() == nullptr) {
+    count_traffic();
+    if (services_.access_log != nullptr) services_.access_log->write(request_);
   }
   client_.end_stream(fate);
+}
+
+void Stream::count_traffic() {
+  if (services_.traffic == nullptr) return;
+  const std::uint64_t latency_us = services_.loop.clock().monotonic_us() - request_.started_us;
+  if (!route_) return services_.traffic->count_unrouted(request_.response.status, latency_us);
+  services_.traffic->count(memory::TrafficKind::kRoute, route_->id, route_->traffic, request_.response.status,
+                           latency_us);
 }
 
 // --- local services

@@ -141,6 +141,7 @@ class Stream final : private plugin::RequestIo {
  private:
   void end(ClientFate fate);
   ClientFate fate() const;
+  void count_traffic();
   void end_body_wait();
   // plugin::RequestIo
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
