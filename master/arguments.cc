@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
@@ -58,6 +59,7 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   app.set_help_flag();
   bool help = false;
   std::uint64_t timeout_s = in.timeout_ms / 1000;
+  double interval_s = 0;
   app.add_option("action", out.action);
   app.add_option("arguments", in.arguments);
   app.add_option("-c,--config", in.config);
@@ -66,6 +68,9 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   app.add_flag("-v,--verbose", in.verbose);
   app.add_flag("--json", in.as_json);
   CLI::Option* const timeout = app.add_option("--timeout", timeout_s)->check(CLI::Range(1, 86400));
+  CLI::Option* const interval = app.add_option("-d,--interval", interval_s)->check(CLI::Range(0.05, 3600.0));
+  app.add_option("-n,--count", in.count)->check(CLI::Range(1, 1'000'000));
+  app.add_option("--sort", in.sort);
   app.add_flag("-h,--help", help);
   try {
     app.parse(argc, argv);
@@ -74,7 +79,9 @@ Arguments parse_arguments(int argc, const char* const* argv) {
     out.exit_code = kExitUsage;
     return out;
   }
-  if (help) out.action = "help";
+  if (help) in.arguments = {std::exchange(out.action, "help")};
+  if (interval->count() > 0) in.interval_s = interval_s;
+  in.action = out.action;
   in.prefix = absolute(in.prefix.empty() ? default_prefix() : in.prefix);
   in.timeout_ms = timeout_s * 1000;
   in.has_timeout = timeout->count() > 0;

@@ -1,0 +1,89 @@
+// What `apisix ACTION --help` says, for actions that need more than their line in the list. At most 80
+// columns.
+#pragma once
+
+#include <string_view>
+
+namespace apisix::master {
+
+inline constexpr std::string_view kStatusPage = R"page(status [-d SECONDS] [--json]
+
+Who runs, in which state, and with which configuration: the master, its agent
+and its workers.
+
+  STATE     Starting, Ready, Draining (finishes what its clients wait for, then
+            leaves), Gone (died, will be started again)
+  GEN       its generation: each reload makes a new one
+  DEATHS    of this place, in a row
+  REVISION  of the configuration that this worker serves with; AGE: since when
+  REQ/S     measured over -d seconds (0.5)
+
+The gateway is looked at through the memory that its processes share: that
+works when no port answers. GET /v1/status of the Control API says the same.
+
+exit codes: 0 ready, 1 degraded (the store is away) or not ready,
+            3 not running, 4 it cannot be looked at
+
+  apisix status
+  apisix status --json | jq '.processes[] | select(.state != "Ready")'
+  watch -n 2 apisix status)page";
+
+inline constexpr std::string_view kHealthPage = R"page(health [UPSTREAM...] [--json]
+
+The nodes that have health checks, and what is known of them. UPSTREAM names
+whose nodes are meant: "upstreams/1", "routes/shop", "services/5". What nobody
+has used yet, or has no checks, is not listed.
+
+  STATUS    healthy and mostly_healthy nodes get requests, mostly_unhealthy and
+            unhealthy ones do not
+  OK, ...   successes and failures in a row, from which the next change is
+            counted
+
+exit codes: 0 no node is unhealthy, 1 one is, 3 not running,
+            4 it cannot be looked at
+
+  apisix health
+  apisix health upstreams/1
+  apisix health --json | jq '.[].nodes[] | select(.status == "unhealthy")')page";
+
+inline constexpr std::string_view kTopPage = R"page(top [-d SECONDS] [-n COUNT] [--sort ORDER] [--json]
+
+What passes through the gateway, by route and by upstream: requests per second,
+answers by class, latencies. On a terminal the screen is drawn again every -d
+seconds (2). Keys: q quits, s sorts by the next column, space looks at once.
+Into a pipe, and with -n, one text follows the other; --json writes a line for
+each.
+
+  ORDER     rate, errors, p50, p90, p99 or name
+  P50, ...  percentiles of the time between two screens: of routes from the
+            first byte of the request to the last of the answer, of upstreams
+            from the connect to the end of the answer
+
+Every request is counted, with or without plugins. "-" is what no route took;
+"(others)" is what there was no room for.
+
+exit codes: 0 done, 3 not running, 4 it cannot be looked at
+
+  apisix top
+  apisix top --sort p99
+  apisix top -n 1 -d 10
+  apisix top --json -d 5 >> traffic.jsonl)page";
+
+inline constexpr std::string_view kListPage = R"page(KIND [ID] [--json]
+
+What is configured, or one object of it. KIND is routes, services, upstreams,
+consumers, consumer_groups, ssls, global_rules, plugin_configs,
+plugin_metadata, protos, secrets or stream_routes.
+
+Read from the store that config.yaml names: the embedded one, etcd, or the file
+of standalone mode; the gateway need not run. --json prints objects as they are
+stored: secret fields are encrypted there.
+
+exit codes: 0 done, 1 no such object, or the store cannot be read
+
+  apisix routes
+  apisix upstreams 1 --json
+  apisix secrets vault/1
+  apisix routes --json | jq -r '.[] | select(.status == 0) | .id')page";
+
+}  // namespace apisix::master

@@ -1,0 +1,41 @@
+// apisix status: who runs, in which state, with which configuration; read from the shared memory of the
+// master, so it needs no port. Two looks, for requests per second.
+#include <cstdio>
+
+#include <unistd.h>
+
+#include "master/command.h"
+#include "master/serving_master.h"
+#include "master/view/status_view.h"
+#include "master/view/terminal.h"
+#include "shared/base/clock.h"
+
+namespace apisix::master {
+namespace {
+
+constexpr double kDefaultIntervalS = 0.5;
+
+inspect::InstanceStatus look_at(const memory::StatusZone& zone) {
+  return inspect::read_instance(zone, base::Clock().wall_ms());
+}
+
+}  // namespace
+
+int run_status(const Invocation& in) {
+  const auto master = serving_master(in.prefix);
+  if (!master) return cannot_inspect(master.error());
+  const auto zone = memory::StatusZone::look_into(*master);
+  if (!zone) return cannot_inspect(zone.error());
+  const inspect::InstanceStatus before = look_at(*zone);
+  ::usleep(static_cast<useconds_t>(in.interval_s.value_or(kDefaultIntervalS) * 1e6));
+  const inspect::InstanceStatus now = look_at(*zone);
+  const TwoLooks looks{before, now};
+  if (in.as_json) {
+    std::puts(format::to_json(status_json(looks)).c_str());
+  } else {
+    print(status_lines(looks, look_of_output()));
+  }
+  return now.verdict() == inspect::InstanceStatus::Verdict::kReady ? kExitDone : kExitFailed;
+}
+
+}  // namespace apisix::master

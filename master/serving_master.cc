@@ -1,0 +1,35 @@
+#include "master/serving_master.h"
+
+#include <cstdio>
+
+#include "master/command.h"
+#include "master/masters.h"
+#include "master/pid_file.h"
+#include "master/running.h"
+
+namespace apisix::master {
+
+base::Result<pid_t> serving_master(const std::string& prefix) {
+  const auto masters = masters_of(prefix);
+  if (!masters.empty()) return masters.front();
+  if (PidFile::holder(prefix).kind == PidFile::Holder::Kind::kRunning) {
+    return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kClient,
+                      "the master is just starting; try again", true);
+  }
+  return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
+                    "not running: nobody holds " + PidFile::path(prefix));
+}
+
+int cannot_inspect(const base::Error& error) {
+  failed(error);
+  if (error.code == base::ErrorCode::kNotFound) return kExitNotRunning;
+  if (error.code == base::ErrorCode::kIo) {
+    std::fputs(
+        "Only root and the user of the master process may look into its memory. GET /v1/status of the\n"
+        "Control API (apisix.control in config.yaml) answers everybody who can reach it.\n",
+        stderr);
+  }
+  return kExitUnknown;
+}
+
+}  // namespace apisix::master
