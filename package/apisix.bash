@@ -12,18 +12,32 @@ _apisix() {
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
-    --timeout) return ;;
+    --sort)
+      mapfile -t COMPREPLY < <(compgen -W 'rate errors p50 p90 p99 name' -- "$current")
+      return
+      ;;
+    --timeout | -d | --interval | -n | --count) return ;;
   esac
   for ((at = 1; at < COMP_CWORD; at++)); do
     case ${COMP_WORDS[at]} in
-      -p | --prefix | -c | --config | --timeout) ((++at)) ;; # and its value
+      -p | --prefix | -c | --config | --timeout | -d | --interval | -n | --count | --sort) ((++at)) ;; # and its value
       -*) ;;
       *) action=${COMP_WORDS[at]} && break ;;
     esac
   done
   if [[ $current = -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W '--config --prefix --foreground --timeout --json --verbose --help' -- "$current")
-  elif [[ -z $action ]]; then
+    local options='--config --prefix --help'
+    case $action in
+      start | reload | upgrade | quit | restart) options+=' --timeout' ;;&
+      start) options+=' --foreground' ;;
+      version) options+=' --verbose' ;;
+      status) options+=' --interval --json' ;;
+      top) options+=' --interval --count --sort --json' ;;
+      '') options+=' --foreground --timeout --json --verbose' ;;
+      health | *s | plugin_metadata) options+=' --json' ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [[ -z $action || $action = help ]]; then
     # The program itself knows what it can do: "name: what it is for" at the beginning of a line.
     actions=$("${COMP_WORDS[0]}" help 2>/dev/null | sed -n 's/^\([a-z_]*\): .*/\1/p')
     mapfile -t COMPREPLY < <(compgen -W "$actions" -- "$current")
