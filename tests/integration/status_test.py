@@ -47,6 +47,19 @@ def test_a_gateway_that_is_well(gateway):
 
 
 @pytest.mark.gateway(workers=2)
+def test_the_control_api_says_the_same(gateway):
+    def timeless(found):
+        return {key: value for key, value in found.items()
+                if key in ("status", "reasons", "pid", "generation", "deaths", "last_change")} | {
+                    "processes": [(process["role"], process["state"], process["pid"], process.get("revision"))
+                                  for process in found["processes"]]}
+
+    answer = gateway.control("/v1/status")
+    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
+    assert timeless(answer.json()) == timeless(document(gateway))
+
+
+@pytest.mark.gateway(workers=2)
 def test_requests_and_connections_are_counted(gateway):
     before = document(gateway)
     client, half = Client(gateway.port), Client(gateway.port)

@@ -26,6 +26,7 @@ constexpr Endpoint kEndpoints[] = {
     {"GET", "/v1/server_info", &server_info},
     {"POST", "/v1/explain", &explain},
     {"GET", "/v1/lint", &lint},
+    {"GET", "/v1/status", &status},
 };
 
 // What `pattern`'s "*" stands for in `path`; nothing: they do not match.

@@ -32,5 +32,7 @@ Reply server_info(const Call& call);
 // --- diagnose.cc
 Reply explain(const Call& call);
 Reply lint(const Call& call);
+// --- status.cc
+Reply status(const Call& call);
 
 }  // namespace apisix::control

@@ -1,0 +1,13 @@
+// The whole instance, as `apisix status --json` shows it: its processes, their states and configuration.
+#include "shared/inspect/instance.h"
+#include "worker/control/endpoints.h"
+
+namespace apisix::control {
+
+// docs/COMMANDS.md lists the fields.
+Reply status(const Call& call) {
+  const auto instance = inspect::read_instance(call.world.zones.status, call.world.loop.clock().wall_ms());
+  co_return proxy::json_answer(200, inspect::to_json(instance));
+}
+
+}  // namespace apisix::control
