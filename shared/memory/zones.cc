@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kBytesDefault = 10 << 20;
 constexpr std::size_t kLeaseOwnersMin = 64;
-// About 3,000 routes and upstreams with 24 workers, and 20,000 with one.
+// About 3,000 routes and upstreams with 24 workers, and 12,000 with one.
 constexpr std::size_t kTrafficBytes = 64 << 20;
 
 // Makes or inherits one zone after the other; after the first failure it only passes the error on.
