@@ -15,11 +15,12 @@ using proxy::LocalAnswer;
 
 constexpr std::string_view kBase = "/apisix/admin";
 constexpr std::string_view kConfigsPath = "/apisix/admin/configs";
+constexpr std::size_t kPathBytesKept = 256;  // in the history
 
 Author author_of(const proxy::LocalRequest& request, std::string key_name) {
   return {.name = std::move(key_name),
           .address = request.peer_ip,
-          .request = fmt::format("{} {}", request.method, request.path)};
+          .request = fmt::format("{} {}", request.method, request.path.substr(0, kPathBytesKept))};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -72,7 +73,7 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   auto planned = co_await plan(*changes, overlay);
   if (!planned) co_return failure(planned.error());
   const std::size_t unchanged = changes->size() - planned->size();
-  Json body = answer_body(*planned, unchanged, options.mode.is_dry_run);
+  Json body = co_await answer_body(*planned, unchanged, options.mode.is_dry_run);
   std::vector<Change> writes;
   for (Planned& each : *planned) writes.push_back(std::move(each.write));
   store::Txn txn = writes.empty() ? store::Txn{} : writer_.plan(writes, options.author);
@@ -124,6 +125,8 @@ async::Task<base::Result<store::Revision>> Applier::check_expected(store::Revisi
 
 async::Task<base::Result<std::vector<SetChange>>> Applier::removal_of_children(const ChangeSet& set) {
   std::vector<SetChange> out;
+  std::unordered_set<std::string> named;
+  for (const SetChange& change : set.changes) named.insert(change.key());
   for (const SetChange& change : set.changes) {
     const Kind kind = change.path.kind;
     if (!change.is_delete() || (kind != Kind::kConsumer && kind != Kind::kService)) continue;
@@ -132,9 +135,7 @@ async::Task<base::Result<std::vector<SetChange>>> Applier::removal_of_children(c
     for (const store::Item& item : found->items) {
       const std::string_view place = std::string_view(item.key).substr(prefix_.size());
       const auto key = resource::parse_store_key(place);
-      const bool is_named =
-          std::ranges::any_of(set.changes, [place](const SetChange& other) { return other.key() == place; });
-      if (!key || is_named) continue;
+      if (!key || named.contains(std::string(place))) continue;
       out.push_back({.list = std::string(resource::info_of(key->kind).plural),
                      .index = std::nullopt,
                      .path = path_of_item(*key),
@@ -262,12 +263,15 @@ async::Task<base::Result<std::vector<Applier::Planned>>> Applier::plan(const std
   co_return out;
 }
 
-Json Applier::answer_body(const std::vector<Planned>& planned, std::size_t unchanged, bool is_dry_run) const {
+async::Task<Json> Applier::answer_body(const std::vector<Planned>& planned, std::size_t unchanged,
+                                       bool is_dry_run) const {
+  async::TimeSlice slice(loop_);
   Json body(::Json::objectValue);
   if (is_dry_run) body["dry_run"] = true;
   body["unchanged"] = static_cast<Json::UInt64>(unchanged);
   Json& list = body["changes"] = Json(::Json::arrayValue);
   for (const Planned& each : planned) {
+    if (slice.is_over()) co_await slice.pause();
     const ResourcePath& path = each.change->path;
     Json& out = list.append(Json(::Json::objectValue));
     out["resource_type"] = std::string(resource::info_of(path.kind).plural);
@@ -276,7 +280,7 @@ Json Applier::answer_body(const std::vector<Planned>& planned, std::size_t uncha
     if (is_dry_run)
       out["diff"] = diff_of_change(resources_.secrets(), {path.kind, path.item_id()}, each.write);
   }
-  return body;
+  co_return body;
 }
 
 }  // namespace apisix::admin

@@ -58,7 +58,8 @@ class Applier {
                                                    const OverlayStore& overlay) const;
   async::Task<base::Status> prefetch(const std::vector<SetChange>& changes, OverlayStore& overlay);
   std::string text_of(const SetChange& change, const store::Item& before) const;
-  format::Json answer_body(const std::vector<Planned>& planned, std::size_t unchanged, bool is_dry_run) const;
+  async::Task<format::Json> answer_body(const std::vector<Planned>& planned, std::size_t unchanged,
+                                        bool is_dry_run) const;
   proxy::LocalAnswer shown(format::Json body, store::Revision revision, int status) const;
 
   event::Loop& loop_;
