@@ -71,6 +71,11 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   CLI::Option* const interval = app.add_option("-d,--interval", interval_s)->check(CLI::Range(0.05, 3600.0));
   app.add_option("-n,--count", in.count)->check(CLI::Range(1, 1'000'000));
   app.add_option("--sort", in.sort);
+  app.add_option("--kind", in.kind);
+  app.add_option("--id", in.id);
+  app.add_option("--limit", in.limit)->check(CLI::Range(1, 1000));
+  app.add_flag("--dry-run", in.is_dry_run);
+  app.add_flag("--yes", in.is_agreed);
   app.add_flag("-h,--help", help);
   try {
     app.parse(argc, argv);

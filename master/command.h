@@ -26,10 +26,15 @@ struct Invocation {
   std::string config;  // -c as given; empty: none
   bool in_foreground = false;
   bool verbose = false;
-  bool as_json = false;                // --json
-  std::optional<double> interval_s;    // -d: between two looks
-  std::uint64_t count = 0;             // -n: how many screens; 0: until told to stop
-  std::string sort;                    // --sort: what the rows are ordered by
+  bool as_json = false;              // --json
+  std::optional<double> interval_s;  // -d: between two looks
+  std::uint64_t count = 0;           // -n: how many screens; 0: until told to stop
+  std::string sort;                  // --sort: what the rows are ordered by
+  std::string kind;                  // --kind, --id: of which objects
+  std::string id;
+  std::uint64_t limit = 20;            // --limit: entries at most
+  bool is_dry_run = false;             // --dry-run
+  bool is_agreed = false;              // --yes
   std::uint64_t timeout_ms = 60'000;   // --timeout: until the gateway is ready
   bool has_timeout = false;            // --timeout was given
   std::string program;                 // absolute path of this one, as it was called: links stay
@@ -51,6 +56,7 @@ std::span<const Command> commands();
 
 int run_health(const Invocation&);
 int run_help(const Invocation&);
+int run_history(const Invocation&);
 int run_init(const Invocation&);
 int run_init_etcd(const Invocation&);
 int run_start(const Invocation&);
@@ -60,6 +66,7 @@ int run_restart(const Invocation&);
 // All kinds of objects: `action` says which.
 int run_list(const Invocation&);
 int run_reload(const Invocation&);
+int run_rollback(const Invocation&);
 int run_status(const Invocation&);
 int run_test(const Invocation&);
 int run_top(const Invocation&);

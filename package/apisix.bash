@@ -16,11 +16,16 @@ _apisix() {
       mapfile -t COMPREPLY < <(compgen -W 'rate errors p50 p90 p99 name' -- "$current")
       return
       ;;
-    --timeout | -d | --interval | -n | --count) return ;;
+    --kind)
+      mapfile -t COMPREPLY < <(compgen -W 'routes services upstreams consumers credentials consumer_groups ssls global_rules
+        plugin_configs plugin_metadata protos stream_routes secrets' -- "$current")
+      return
+      ;;
+    --timeout | -d | --interval | -n | --count | --id | --limit) return ;;
   esac
   for ((at = 1; at < COMP_CWORD; at++)); do
     case ${COMP_WORDS[at]} in
-      -p | --prefix | -c | --config | --timeout | -d | --interval | -n | --count | --sort) ((++at)) ;; # and its value
+      -p | --prefix | -c | --config | --timeout | -d | --interval | -n | --count | --sort | --kind | --id | --limit) ((++at)) ;; # and its value
       -*) ;;
       *) action=${COMP_WORDS[at]} && break ;;
     esac
@@ -32,6 +37,8 @@ _apisix() {
       start) options+=' --foreground' ;;
       version) options+=' --verbose' ;;
       status) options+=' --interval --json' ;;
+      history) options+=' --kind --id --limit --json' ;;
+      rollback) options+=' --dry-run --yes --json' ;;
       top) options+=' --interval --count --sort --json' ;;
       '') options+=' --foreground --timeout --json --verbose' ;;
       health | *s | plugin_metadata) options+=' --json' ;;

@@ -43,6 +43,10 @@ constexpr std::array kCommands = {
             kListPage},
     Command{"stream_routes", "list the stream routes of the store, or one: stream_routes [ID] [--json]",
             run_list, kListPage},
+    Command{"history", "show who changed what: history [REVISION] [--kind K] [--id ID] [--limit N] [--json]",
+            run_history, kHistoryPage},
+    Command{"rollback", "go back to a revision: rollback REVISION [KIND/ID] [--dry-run] [--yes]",
+            run_rollback, kRollbackPage},
     Command{"version", "print the version of apisix", run_version},
 };
 

@@ -86,4 +86,37 @@ exit codes: 0 done, 1 no such object, or the store cannot be read
   apisix secrets vault/1
   apisix routes --json | jq -r '.[] | select(.status == 0) | .id')page";
 
+inline constexpr std::string_view kHistoryPage =
+    R"page(history [REVISION] [--kind KIND] [--id ID] [--limit N] [--json]
+
+Who changed what by the Admin API, the newest first, or what one change did.
+The gateway must run; times are UTC. Changes that others made in the same etcd
+have no entry.
+
+  --kind, --id   only changes of such objects, of that object
+  --limit        so many entries (20)
+
+exit codes: 0 done, 1 no such revision, or the Admin API does not answer
+
+  apisix history
+  apisix history 1042
+  apisix history --kind routes --id shop --limit 5
+  apisix history --json | jq -r '.[] | select(.by != "ci") | .request')page";
+
+inline constexpr std::string_view kRollbackPage =
+    R"page(rollback REVISION [KIND/ID] [--dry-run] [--yes] [--json]
+
+Puts everything back to how it was right after that revision of `apisix
+history`, or one object; all of it or nothing, as a change of its own that can
+be undone. Shows what changes and asks first; the gateway must run.
+
+  --dry-run   only shows what would change
+  --yes       does not ask; needed where nobody can be asked
+
+exit codes: 0 done, 1 refused (standard error says why), or not agreed to
+
+  apisix rollback 1042 --dry-run
+  apisix rollback 1042 routes/shop
+  apisix rollback 1042 --yes)page";
+
 }  // namespace apisix::master

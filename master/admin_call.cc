@@ -1,0 +1,90 @@
+#include "master/admin_call.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "master/running.h"
+#include "shared/client/http_once.h"
+
+namespace apisix::master {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+constexpr std::uint64_t kTimeoutMs = 60'000;
+constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+
+// Where this machine reaches it.
+std::string url_of(const settings::Listen& listen) {
+  const bool is_any = listen.ip == "0.0.0.0" || listen.ip == "::" || listen.ip == "[::]";
+  std::string host = is_any ? "127.0.0.1" : listen.ip;
+  if (host.find(':') != host.npos && !host.starts_with('[')) host = "[" + host + "]";
+  return fmt::format("{}://{}:{}/apisix/admin/", listen.tls ? "https" : "http", host, listen.port);
+}
+
+base::Result<std::string> key_of(const settings::Deployment::Admin& admin) {
+  if (!admin.admin_key_required) return std::string();
+  const auto row = std::ranges::find_if(admin.admin_key, [](const settings::AdminKey& each) {
+    return each.role == settings::AdminRole::kAdmin && !each.key.empty();
+  });
+  if (row != admin.admin_key.end()) return row->key;
+  return base::invalid("config.yaml has no admin key yet: it is made when the gateway starts");
+}
+
+std::string text_of(const Json& value) {
+  return value.isString() ? value.asString() : format::to_json(value);
+}
+
+}  // namespace
+
+base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& method,
+                                     const std::string& path) {
+  const auto config = current_config(in);
+  const auto setup = config ? check_setup(in.prefix, *config) : std::unexpected(config.error());
+  if (!setup) return std::unexpected(setup.error());
+  if (!settings::serves_admin_api(setup->settings))
+    return base::invalid("this gateway has no Admin API: it is a data plane, or enable_admin is false");
+  const settings::Deployment::Admin& admin = setup->settings.deployment.admin;
+  const auto key = key_of(admin);
+  if (!key) return std::unexpected(key.error());
+  client::HttpRequest request;
+  request.method = method;
+  request.url = url_of(admin.listen) + path;
+  request.headers = {{"X-API-KEY", *key}};
+  request.timeout_ms = kTimeoutMs;
+  request.response_bytes_max = kAnswerBytesMax;
+  request.verify_tls = false;  // our own address, by our own configuration
+  request.keep_connection = false;
+  auto response = client::send_once(std::move(request));
+  if (!response) {
+    return base::fail(response.error().code, response.error().source,
+                      "the Admin API does not answer, is the gateway running? " + response.error().what);
+  }
+  auto body = format::parse_json(response->body);
+  return AdminAnswer{response->status, body ? std::move(*body) : Json(response->body)};
+}
+
+std::string refusal_text(const AdminAnswer& answer) {
+  if (!answer.body.isObject()) return fmt::format("the Admin API answers {}", answer.status);
+  std::string out = text_of(find_member(answer.body, "error_msg"));
+  for (const Json& fault : find_member(answer.body, "errors")) {
+    out += fmt::format("\n  {}/{}{}: {}", text_of(find_member(fault, "resource_type")),
+                       text_of(find_member(fault, "resource_id")), find_member(fault, "pointer").asString(),
+                       text_of(find_member(fault, "error")));
+  }
+  return out;
+}
+
+std::string encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                          c == '-' || c == '_' || c == '.';
+    out += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+}  // namespace apisix::master

@@ -1,0 +1,29 @@
+// Calls of this prefix's own Admin API by commands of the command line, with the key of its config.yaml: what
+// they change is checked and recorded as every other change.
+#pragma once
+
+#include <string>
+
+#include "master/command.h"
+#include "shared/base/result.h"
+#include "shared/format/json.h"
+
+namespace apisix::master {
+
+struct AdminAnswer {
+  unsigned status = 0;
+  format::Json body;  // of any status
+
+  bool ok() const { return status >= 200 && status < 300; }
+};
+
+// `path` behind "/apisix/admin/", encoded, with its query. Errors: no config.yaml, no Admin API in it, no
+// answer.
+base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& method,
+                                     const std::string& path);
+// What a refusal says, for people: its error_msg and each of its errors.
+std::string refusal_text(const AdminAnswer& answer);
+// For a part of a path or query.
+std::string encoded(std::string_view text);
+
+}  // namespace apisix::master
