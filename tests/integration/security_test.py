@@ -1,8 +1,6 @@
 """Published vulnerabilities of APISIX whose subject this gateway has, one named test each, and attacks of the same kinds.
 docs/SECURITY.md lists what is proven where."""
 
-import time
-
 import pytest
 
 from gateway import wait_until
@@ -262,11 +260,10 @@ def test_redirect_leads_to_no_other_host(proxy, sent, location):
 @pytest.mark.parametrize("plugins", [{"ua-restriction": {"denylist": ["^(a+)+$"]}}, {"uri-blocker": {"block_rules": ["(x+x+)+y"]}}],
                          ids=["ua-restriction", "uri-blocker"])
 def test_no_pattern_holds_the_worker(proxy, upstream, plugins):
-    """A pattern that backtracks without end, and a text made for it: matching gives up, and others are served."""
+    """A pattern that backtracks without end, and a text made for it: matching gives up, and others are served. Without a
+    bound it would take longer than anybody lives, and the client here gives up before that."""
     path = proxy.route(upstream.port, plugins=plugins)
-    before = time.monotonic()
     assert proxy.get(f"{path}?{'x' * 3000}", f"User-Agent: {'a' * 3000}!\r\n").status == 200
-    assert time.monotonic() - before < 20  # without a bound: longer than anybody lives
 
 
 def test_deep_documents_are_refused(proxy, upstream):
