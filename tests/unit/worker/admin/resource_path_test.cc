@@ -45,7 +45,7 @@ TEST(ResourcePath, IsTakenApart) {
 }
 
 TEST(ResourcePath, OtherNamesAreNoKind) {
-  for (const char* path : {"", "route/1", "ssl", "proto", "plugins/list", "schema/route"}) {
+  for (const char* path : {"", "route/1", "upstream", "plugins/list", "schema/route"}) {
     EXPECT_FALSE(parse_resource_path(path).has_value()) << path;
   }
 }
