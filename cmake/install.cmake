@@ -18,7 +18,7 @@ file(READ conf/config.yaml config)
 file(WRITE ${made}/config.yaml "${config}\nnginx_config:\n  user: apisix\n")
 
 install(TARGETS apisix RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES ${made}/config.yaml conf/config.yaml.example DESTINATION ${CMAKE_INSTALL_DATADIR}/apisix)
+install(FILES ${made}/config.yaml conf/config.yaml.example conf/debug.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/apisix)
 install(FILES ${made}/apisix.service ${made}/apisix.socket DESTINATION lib/systemd/system)
 install(FILES ${made}/sysusers.d/apisix.conf DESTINATION lib/sysusers.d)
 install(FILES ${made}/tmpfiles.d/apisix.conf DESTINATION lib/tmpfiles.d)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "privileged-agent/jobs/health_prober.h"
+#include "privileged-agent/jobs/metric_expiry.h"
 #include "privileged-agent/jobs/metrics_endpoint.h"
 #include "privileged-agent/jobs/snapshot.h"
 #include "privileged-agent/jobs/status_endpoint.h"
@@ -35,6 +36,9 @@ class Agent {
       : context_(std::move(context)),
         channel_(std::move(context_.channel)),
         metrics_(loop_, context_),
+        metric_expiry_(loop_, context_.zones.metrics,
+                       format::find_member(context_.settings.plugin_attr, "prometheus"),
+                       context_.settings.prometheus.metric_prefix),
         status_(loop_, context_),
         traffic_(loop_, context_.zones.traffic) {}
 
@@ -109,6 +113,7 @@ class Agent {
   channel::AgentContext context_;
   channel::ChildEnd channel_;
   MetricsEndpoint metrics_;
+  MetricExpiry metric_expiry_;
   StatusEndpoint status_;
   TrafficSweeper traffic_;
   base::Random random_{std::random_device{}()};

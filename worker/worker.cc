@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
 #include "shared/resolve/configured.h"
+#include "shared/settings/config_path.h"
 #include "shared/settings/load.h"
 #include "shared/settings/settings.h"
 #include "shared/settings/shown_key.h"
@@ -19,6 +21,7 @@
 #include "worker/admin/item_check.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
+#include "worker/debug_file.h"
 #include "worker/drain.h"
 #include "worker/first_load.h"
 #include "worker/proxy/access_log.h"
@@ -80,6 +83,13 @@ memory::ConfigSource source_of(const settings::Settings& settings) {
   return ConfigSource::kUnknown;
 }
 
+// Where relative paths of plugins begin: as in APISIX the folder in which the gateway was started; the
+// instance's own for a service, which is started in none.
+std::string folder_of_start(const std::string& prefix) {
+  const char* const folder = std::getenv("APISIX_STARTED_IN");
+  return folder != nullptr && std::string_view(folder) != "/" ? folder : prefix;
+}
+
 std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   std::vector<std::uint16_t> ports;
   for (const settings::Listen& listen : settings.apisix.ssl.listen) {
@@ -128,6 +138,9 @@ class Worker {
 
   base::Status open() {
     if (auto status = open_access_log(); !status) return status;
+    debug_file_ = std::make_unique<DebugFile>(
+        loop_, settings::profile_path(context_.prefix, "debug", "yaml", settings::own_environment),
+        plugin::debug_mode);
     auto store = store::open_store(loop_, context_.settings, context_.prefix);
     if (!store) return std::unexpected(store.error());
     store_ = std::move(*store);
@@ -148,7 +161,7 @@ class Worker {
             .plugins = context_.settings.plugins,
             .keyring = plugin_keyring(context_.settings),
             .plugin_attr = context_.settings.plugin_attr,
-            .runtime_prefix = context_.prefix,
+            .runtime_prefix = folder_of_start(context_.prefix),
             .zones = &context_.zones,
             .worker_index = context_.slot.index,
             .zone_owner = context_.zones.owner_of(context_.slot),
@@ -335,6 +348,7 @@ class Worker {
   proxy::Services services_;
   memory::TrafficMeter traffic_;
   std::unique_ptr<proxy::AccessLog> access_log_;
+  std::unique_ptr<DebugFile> debug_file_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   resolve::HostSubscription vanished_{&Worker::on_vanished, this};

@@ -1,6 +1,9 @@
 // apisix start: returns when all workers are Ready, or with the reason why they are not.
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -105,8 +108,16 @@ base::Result<Supervisor::Start> prepare(const Invocation& in, Inheritance& inher
                            .last_generation = inheritance.generation};
 }
 
+// Workers ask for it: relative paths of plugins begin there.
+void remember_folder_of_start() {
+  std::error_code none;
+  const std::string folder = std::filesystem::current_path(none).string();
+  if (!none) ::setenv("APISIX_STARTED_IN", folder.c_str(), 1);
+}
+
 int supervise(const Invocation& in, Supervisor::Start start) {
   if (!in.in_foreground) leave_terminal();
+  if (!start.replaces_a_master) remember_folder_of_start();
   // Relative paths in config.yaml are meant from the prefix.
   if (::chdir(in.prefix.c_str()) != 0) base::log_warn("cannot change into {}", in.prefix);
   base::set_process_title("master process " + in.command_line);

@@ -27,7 +27,11 @@ StoreMetrics::StoreMetrics(event::Loop& loop, store::Store& store, const std::st
                  },
              .on_gone = [](const std::string&) {},
              .on_whole = {},
-             .on_revision = [this](store::Revision revision) { set_index("x_etcd_index", revision); }}) {
+             .on_revision =
+                 [this](store::Revision revision) {
+                   set_index("prev_index", revision);
+                   set_index("x_etcd_index", revision);
+                 }}) {
   const std::string names[] = {metric_prefix + "etcd_reachable", metric_prefix + "etcd_modify_indexes"};
   const auto reachable =
       writer_.add_family({.type = memory::MetricType::kGauge,

@@ -41,11 +41,13 @@ base::Result<FamilyId> MetricZone::add_family(const MetricFamily& family) {
   lock_directory();
   const LockHolder holder(layout().directory);
   const std::uint32_t count = layout().families.load();
-  for (std::uint32_t id = 0; id < count; ++id) {
+  // The latest of that name. Other buckets, that were configured anew, are a family of their own.
+  for (std::uint32_t id = count; id-- > 0;) {
     const MetricFamily known = this->family(static_cast<FamilyId>(id));
     if (known.name != family.name) continue;
     if (same(known, family)) return static_cast<FamilyId>(id);
-    return base::invalid("metric " + name + " is already there with another type or other buckets");
+    if (known.type == family.type) break;
+    return base::invalid("metric " + name + " is already there with another type");
   }
   if (count == kFamiliesMax || family.bounds.size() > kBoundsMax ||
       family.name.size() > sizeof(FamilyEntry::name)) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace apisix::memory {
@@ -73,15 +75,45 @@ struct Found {
   const double* values;
 };
 
-void append_family(std::string& out, const MetricFamily& family, const std::vector<Found>& series) {
-  if (series.empty()) return;
-  append_head(out, family);
+void append_samples(std::string& out, const MetricFamily& family, const std::vector<Found>& series) {
   if (family.type == MetricType::kHistogram) {
     const Histogram histogram(family);
     for (const Found& each : series) histogram.append(out, each.labels, each.values);
     return;
   }
   for (const Found& each : series) append_line(out, {family.name, {}, each.labels}, {}, *each.values);
+}
+
+bool is_latest(const MetricZone& zone, std::size_t id, std::size_t count) {
+  const auto name = zone.family(static_cast<FamilyId>(id)).name;
+  for (std::size_t later = id + 1; later < count; ++later) {
+    if (zone.family(static_cast<FamilyId>(later)).name == name) return false;
+  }
+  return true;
+}
+
+// What was counted with other bounds is shown until it is counted again: a series must not be there twice.
+void append_family(std::string& out, const MetricZone& zone, const std::vector<std::vector<Found>>& families,
+                   std::size_t current) {
+  const MetricFamily family = zone.family(static_cast<FamilyId>(current));
+  bool has_head = false;
+  const auto append = [&](const MetricFamily& of, const std::vector<Found>& series) {
+    if (series.empty()) return;
+    if (!has_head) append_head(out, family);
+    has_head = true;
+    append_samples(out, of, series);
+  };
+  append(family, families[current]);
+  std::unordered_set<std::string_view> shown;
+  for (std::size_t id = current; id-- > 0;) {
+    if (families[id].empty() || zone.family(static_cast<FamilyId>(id)).name != family.name) continue;
+    for (const Found& series : families[current]) shown.insert(series.labels);
+    std::vector<Found> others;
+    for (const Found& series : families[id]) {
+      if (shown.insert(series.labels).second) others.push_back(series);
+    }
+    append(zone.family(static_cast<FamilyId>(id)), others);
+  }
 }
 
 }  // namespace
@@ -112,7 +144,7 @@ void write_metrics_text(const MetricZone& zone, const MetricZone::Snapshot& snap
     values += MetricZone::cell_count(zone.family(series.family));
   }
   for (std::size_t id = 0; id < families.size(); ++id) {
-    append_family(out, zone.family(static_cast<FamilyId>(id)), families[id]);
+    if (is_latest(zone, id, families.size())) append_family(out, zone, families, id);
   }
 }
 

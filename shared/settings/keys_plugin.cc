@@ -56,7 +56,7 @@ constexpr Key kKeys[] = {
     {"plugin_attr.prometheus.export_addr", kMap},
     {"plugin_attr.prometheus.export_addr.ip", kText},
     {"plugin_attr.prometheus.export_addr.port", kInteger, {}, 1, 65535},
-    {"plugin_attr.prometheus.refresh_interval", kNumber, {}, 1, 86400},
+    {"plugin_attr.prometheus.refresh_interval", kNumber, {}, 0, 86400},
     {"plugin_attr.prometheus.metrics", kOpenMap},
     {"plugin_attr.prometheus.metrics.*", kOpenMap},
     {"plugin_attr.prometheus.metrics.*.extra_labels", kList},

@@ -125,3 +125,25 @@ def test_the_stored_list_of_plugins_follows_config_yaml(etcd, make):
     assert refused.json()["error_msg"] == "unknown plugin [echo]"
     gateway.config_path.write_text("plugins: {")
     assert gateway.admin("PUT", "/plugins/reload").status == 503
+
+
+def test_what_cannot_run_is_not_skipped(etcd, make, upstream):
+    """Objects that another version wrote, with a plugin that is enabled and that this build does not have."""
+    absent = {"not-in-this-build": {}}
+    nodes = {"type": "roundrobin", "nodes": {upstream.node: 1}}
+    etcd.put("/apisix/routes/plain", {"id": "plain", "uri": "/plain", "upstream": nodes})
+    etcd.put("/apisix/routes/broken", {"id": "broken", "uri": "/broken", "upstream": nodes, "plugins": absent})
+    etcd.put("/apisix/routes/1", guarded_route(upstream) | {"id": "1"})
+    etcd.put("/apisix/consumer_groups/g", {"id": "g", "plugins": absent})
+    for name, more in {"jack": {}, "rose": {"group_id": "g"}, "tom": {"plugins": absent}}.items():
+        plugins = {"key-auth": {"key": name}} | more.get("plugins", {})
+        etcd.put(f"/apisix/consumers/{name}", {"username": name} | more | {"plugins": plugins})
+    gateway = make({"plugins": ["key-auth", "not-in-this-build"]})
+    assert gateway.request("/plain").status == 200
+    assert gateway.request("/broken").status == 503
+    assert [asks_with(gateway, name) for name in ("jack", "rose", "tom")] == [200, 503, 503]
+    etcd.put("/apisix/global_rules/1", {"id": "1", "plugins": absent})
+    wait_until(lambda: gateway.request("/plain").status == 503, "the global rule to be seen")
+    assert "global rule 1 names plugin not-in-this-build" in gateway.log()
+    etcd.put("/apisix/global_rules/1", {"id": "1", "plugins": {"not-in-this-build": {"_meta": {"disable": True}}}})
+    wait_until(lambda: gateway.request("/plain").status == 200, "the plugin to be disabled there")

@@ -1,6 +1,8 @@
 """The plugin engine: which plugins run, in which order, for whom; and what happens when one answers or waits."""
 import json
 
+import pytest
+
 from gateway import http_request
 
 
@@ -55,6 +57,31 @@ def test_meta_of_a_plugin(gateway, upstream):
     assert refused.status == 403 and refused.json() == {"why": "because"}
 
 
+@pytest.mark.parametrize("sent", ["X-User-Role", "x-user-role", "X_User_Role", "x-user_role"])
+def test_a_field_that_a_plugin_sets_is_the_only_one_of_its_name(gateway, upstream, sent):
+    route(gateway, upstream, {"proxy-rewrite": {"headers": {"set": {"X-User-Role": "guest"}}}})
+    assert gateway.request("/a", headers={sent: "root"}).status == 200
+    received = [value for name, value in upstream.requests[-1].headers if name.lower().replace("_", "-") == "x-user-role"]
+    assert received == ["guest"]
+
+
+def test_a_filter_may_ask_about_the_body(gateway, upstream):
+    filtered = {"_meta": {"filter": [["post_arg_key", "==", "abc"]]}}
+    route(gateway, upstream, {"uri-blocker": {"block_rules": ["/"]} | filtered})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert gateway.request("/a", "POST", headers=form, body="key=abc").status == 403
+    passed = gateway.request("/a", "POST", headers=form, body="key=ab")
+    assert passed.status == 200 and passed.json()["body"] == "key=ab"
+    assert gateway.request("/a").status == 200
+    # What came with the consumer may ask too.
+    gateway.put("/consumers/jack", {"username": "jack", "plugins": {
+        "key-auth": {"key": "j"}, "uri-blocker": {"block_rules": ["/"]} | filtered}})
+    route(gateway, upstream, {"key-auth": {}})
+    key = {"apikey": "j"}
+    assert gateway.request("/a", "POST", headers=form | key, body="key=abc").status == 403
+    assert gateway.request("/a", "POST", headers=form | key, body="key=ab").status == 200
+
+
 def test_precedence_of_service_and_route(gateway, upstream):
     nodes = {"type": "roundrobin", "nodes": {upstream.node: 1}}
     gateway.put("/services/1", {"upstream": nodes, "plugins": {"echo": {"body": "service"},
@@ -94,6 +121,13 @@ def test_global_rules_run_for_every_request(gateway, upstream):
     assert unmatched.status == 404 and unmatched.body.endswith(b'"404 Route Not Found"}\n!')
     # A plugin that stood in two would run for neither.
     assert gateway.admin("PUT", "/global_rules/2", {"plugins": {"echo": {"after_body": "?"}}}).status == 400
+
+
+def test_a_consumer_whom_no_route_serves(gateway):
+    gateway.put("/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": "j"}, "echo": {"body": "jack"}}})
+    gateway.put("/global_rules/1", {"plugins": {"key-auth": {}}})
+    assert gateway.request("/none").status == 401
+    assert gateway.request("/none", headers={"apikey": "j"}).status == 404
 
 
 def test_plugins_of_consumers_groups_and_plugin_configs(gateway, upstream):

@@ -116,3 +116,19 @@ def test_what_waits_for_a_collector_is_bounded(gateway, upstream):
     for _ in range(3):
         gateway.request("/a")
     gateway.wait_for_log("pending: 2 max_pending_entries: 2 discarded_entries: 1")
+
+
+def test_a_relative_path_begins_where_the_gateway_was_started(make_gateway, upstream, monkeypatch):
+    gateway = make_gateway(start=False)
+    folder = gateway.prefix / "entries"  # workers run as another user
+    folder.mkdir()
+    folder.chmod(0o777)
+    monkeypatch.chdir(folder)
+    gateway.start()
+    route(gateway, upstream, {"file-logger": {"path": "here.log"}})
+    gateway.request("/a")
+    wait_until((folder / "here.log").exists, "a line")
+    monkeypatch.chdir("/")
+    gateway.reload()
+    gateway.request("/b")
+    wait_until(lambda: len((folder / "here.log").read_text().splitlines()) == 2, "a line of the new worker")

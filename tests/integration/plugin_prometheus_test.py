@@ -131,3 +131,28 @@ scrape_configs:
     finally:
         process.kill()
         process.wait()
+
+
+def expiring(seconds):
+    return {"plugin_attr": {"prometheus": {"metrics": {name: {"expire": seconds} for name in ("http_status", "http_latency", "bandwidth")}}}}
+
+
+@pytest.mark.gateway(config=expiring(1))
+def test_series_that_nobody_counts_any_more_go(gateway, upstream):
+    route(gateway, upstream)
+    gateway.request("/x")
+    wait_until(lambda: value(metrics(gateway), "apisix_http_status", code="200") == 1, "a counted request")
+    wait_until(lambda: "apisix_http_status{" not in metrics(gateway) and "apisix_bandwidth{" not in metrics(gateway)
+               and "apisix_http_latency" not in metrics(gateway), "the series to go")
+    assert value(metrics(gateway), "apisix_node_info") == 1
+    gateway.request("/x")
+    wait_until(lambda: value(metrics(gateway), "apisix_http_status", code="200"), "the series to come back")
+
+
+@pytest.mark.gateway(config={"plugin_attr": {"prometheus": {"export_uri": "/moved"}}})
+def test_the_public_api_is_where_export_uri_says(gateway):
+    for number, uri in enumerate(("/moved", "/apisix/prometheus/metrics")):
+        gateway.put(f"/routes/{number}", {"uri": uri, "plugins": {"public-api": {}}})
+    wait_until(lambda: gateway.request("/moved").status == 200, "the public API")
+    assert "apisix_node_info" in gateway.request("/moved").text
+    assert gateway.request("/apisix/prometheus/metrics").status == 404

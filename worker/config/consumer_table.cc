@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
+#include "worker/config/refusal.h"
 #include "worker/secret/uses.h"
 
 namespace apisix::config {
@@ -215,6 +216,11 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   consumer->custom_id = text_member(consumer->labels, "custom_id");
   consumer->plugins = plugin::make_confs(*plugins_, plugins, "/consumers/" + person.username,
                                          static_cast<std::uint64_t>(person.object->revision));
+  if (const std::string missing = find_missing(*plugins_, plugins); !missing.empty()) {
+    base::log_error("consumer {} names plugin {}, which this gateway does not have: it is answered 503",
+                    person.username, missing);
+    add_refusal(consumer->plugins, "/consumers/" + person.username);
+  }
   person.current = base::Ref<const plugin::Consumer>(consumer.get());
   return person.current;
 }

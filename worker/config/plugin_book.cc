@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
+#include "worker/config/refusal.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::config {
@@ -151,8 +152,10 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
   std::set<std::string> seen;
   for (const auto& [id, rule] : global_rules_) {
     if (!rule->missing.empty()) {
-      base::log_error("global rule {} names {}, which this gateway does not have: it does not run", id,
-                      rule->missing);
+      base::log_error(
+          "global rule {} names plugin {}, which this gateway does not have: every request is answered 503",
+          id, rule->missing);
+      add_refusal(merged, "/global_rules/" + id);
     }
     for (const auto& [name, conf] : rule->confs) {
       if (seen.insert(name).second) {
@@ -165,8 +168,13 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
     }
   }
   auto chain = make_chain(merged);
-  if (!chain) base::log_error("global rules: {}", chain.error().what);
-  global_chain_ = chain ? std::move(*chain) : nullptr;
+  if (!chain) {
+    base::log_error("every request is answered 503, for the global rules: {}", chain.error().what);
+    plugin::PluginConfs refused;
+    add_refusal(refused, "/global_rules");
+    chain = make_chain(refused);
+  }
+  global_chain_ = std::move(*chain);
   return global_chain_;
 }
 
@@ -183,6 +191,10 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
     if (!group) {
       return base::invalid("failed to fetch consumer group config by id: " + consumer->group_id);
     }
+  }
+  if (group && !group->missing.empty()) {
+    return base::invalid("consumer group " + consumer->group_id + " names plugin " + group->missing +
+                         ", which this gateway does not have");
   }
   if (consumer->plugins.empty() && (!group || group->confs.empty())) return route.chain;
   auto& merged = route.merged_chains;

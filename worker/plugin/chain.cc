@@ -5,6 +5,7 @@
 
 #include "shared/base/log.h"
 #include "shared/http/identity_fields.h"
+#include "worker/plugin/debug_mode.h"
 #include "worker/plugin/variables.h"
 #include "worker/secret/secret_book.h"
 
@@ -13,6 +14,16 @@ namespace {
 
 constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
     "rewrite", "access", "before_proxy", "header_filter", "body_filter", "delayed_body_filter", "log"};
+
+// A filter that asks about the body has no answer before it is read.
+bool awaits_body(const Request& request) {
+  return request.body.is_wanted() && !request.body.is_read();
+}
+
+Step read_body_fields(Request& request) {
+  co_await request.read_body_fields();
+  co_return pass();
+}
 
 enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
 
@@ -110,12 +121,20 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
     if (waiting_) {
       waiting_ = false;
     } else {
-      if ((only_consumers && !link.is_consumers) || is_filtered_out(chain, link, request)) {
+      const bool skips = (only_consumers && !link.is_consumers) || is_filtered_out(chain, link, request);
+      if (awaits_body(request)) {  // the filter asked: it is evaluated again
+        step_ = read_body_fields(request);
+        if (step_.done()) continue;
+        step_.notify(on_done, context);
+        return Result::kWait;
+      }
+      if (skips) {
         if (link.conf->def().info.is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }
       Plugin& plugin = *link.plugin;
+      if (DebugTrace* trace = find_trace(request)) trace->on_hook(*link.conf, phase, request);
       step_ = phase == Phase::kRewrite  ? plugin.rewrite(request)
               : phase == Phase::kAccess ? plugin.access(request)
                                         : plugin.before_proxy(request);
@@ -126,6 +145,8 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
       }
     }
     ++at_;
+    if (DebugTrace* trace = find_trace(request))
+      trace->on_hook_done(*link.conf, phase, step_.outcome(), request);
     if (settle(link, step_.outcome(), request) == Result::kReply) {
       at_ = 0;
       return Result::kReply;
@@ -163,7 +184,9 @@ bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Requ
   std::uint8_t& result = results[link.index];
   if (result == kUnknown) {
     Variables variables(request);
-    result = filter->evaluate(variables) ? kRuns : kSkipped;
+    const bool runs = filter->evaluate(variables);
+    if (awaits_body(request)) return !runs;  // not to be remembered
+    result = runs ? kRuns : kSkipped;
   }
   return result == kSkipped;
 }
@@ -174,7 +197,11 @@ void ChainRun::run_plain(Phase phase, Request& request, Call&& call) {
     const base::Ref<const Chain>& chain = *of;
     if (!chain) continue;
     for (const Chain::Link* link : chain->hooks(phase)) {
-      if (!is_filtered_out(*chain, *link, request)) call(*link->plugin);
+      if (is_filtered_out(*chain, *link, request)) continue;
+      DebugTrace* trace = find_trace(request);
+      if (trace != nullptr) trace->on_hook(*link->conf, phase, request);
+      call(*link->plugin);
+      if (trace != nullptr) trace->on_hook_done(*link->conf, phase, Outcome::kPass, request);
     }
   }
 }

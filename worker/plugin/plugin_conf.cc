@@ -33,6 +33,10 @@ void PluginConf::read_meta() {
                      rule.error().what, def_.info.name);
     }
   }
+  if (find_member(meta, "pre_function").isString()) {
+    base::log_error("{}: the _meta.pre_function of plugin {} is Lua, which this gateway does not run",
+                    resource_, def_.info.name);
+  }
   const auto& response = find_member(meta, "error_response");
   if (response.isString()) {
     error_response_ = response.asString();

@@ -46,6 +46,41 @@ bool forbids_transforming(const http::HeaderMap& headers) {
   return false;
 }
 
+// Of these a response has one, so that adding is setting, as in nginx.
+bool stands_once(KnownHeader id) {
+  switch (id) {
+    case KnownHeader::kContentType:
+    case KnownHeader::kContentEncoding:
+    case KnownHeader::kContentRange:
+    case KnownHeader::kLocation:
+    case KnownHeader::kRefresh:
+    case KnownHeader::kLastModified:
+    case KnownHeader::kEtag:
+    case KnownHeader::kExpires:
+    case KnownHeader::kAcceptRanges:
+    case KnownHeader::kServer:
+    case KnownHeader::kDate:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// OpenResty writes the names of fields that it sets with '-' for '_'.
+std::string_view dashed(std::string_view name, base::Arena& arena) {
+  char* out = arena.text(name.size());
+  std::ranges::replace_copy(name, out, '_', '-');
+  return {out, name.size()};
+}
+
+// What a plugin sets for the upstream must not stand beside the client's own under such a name.
+void remove_other_spellings(http::HeaderMap& headers, std::string_view name) {
+  headers.remove_if([name](const http::HeaderField& field) {
+    return field.id == KnownHeader::kUnknown && http::is_same_identity(field.name, name) &&
+           !base::equals_ignore_case(field.name, name);
+  });
+}
+
 }  // namespace
 
 // --- answering
@@ -78,6 +113,7 @@ void Request::set_header(std::string_view name, std::string_view value) {
   } else if (value.empty()) {
     remove_header(name);
   } else if (!is_framing(name)) {
+    remove_other_spellings(head->headers, name);
     head->headers.set(arena, arena.copy(name), safe_value(value, arena));
   }
 }
@@ -111,23 +147,24 @@ std::string_view Request::header(std::string_view name) {
 std::optional<std::string_view> Request::find_header(std::string_view name) {
   if (const http::HeaderField* field = head->headers.find(name)) return field->value;
   if (name.find('_') == name.npos) return std::nullopt;
-  char* dashed = arena.text(name.size());
-  std::ranges::replace_copy(name, dashed, '_', '-');
-  const http::HeaderField* field = head->headers.find(std::string_view(dashed, name.size()));
+  const http::HeaderField* field = head->headers.find(dashed(name, arena));
   return field != nullptr ? std::optional(field->value) : std::nullopt;
 }
 
 void Request::set_response_header(std::string_view name, std::string_view value) {
   if (value.empty()) return remove_response_header(name);
-  if (!is_framing(name)) response.headers.set(arena, arena.copy(name), safe_value(value, arena));
+  if (!is_framing(name)) response.headers.set(arena, dashed(name, arena), safe_value(value, arena));
 }
 
 void Request::add_response_header(std::string_view name, std::string_view value) {
+  if (stands_once(http::identify_header(name))) return set_response_header(name, value);
   if (!is_framing(name)) response.headers.add(arena, arena.copy(name), safe_value(value, arena));
 }
 
 void Request::remove_response_header(std::string_view name) {
-  if (!is_framing(name)) response.headers.remove(name);
+  if (is_framing(name)) return;
+  response.headers.remove(name);
+  if (name.find('_') != name.npos) response.headers.remove(dashed(name, arena));
 }
 
 void Request::set_response_status(std::uint16_t status) {

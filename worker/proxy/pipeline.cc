@@ -5,6 +5,7 @@
 #include "shared/base/log.h"
 #include "shared/memory/stub_status.h"
 #include "worker/config/registry.h"
+#include "worker/plugin/debug_mode.h"
 #include "worker/proxy/local_reply.h"
 #include "worker/proxy/request_target.h"
 #include "worker/proxy/stream.h"
@@ -80,6 +81,8 @@ Next match(Stream& stream) {
     return answer_nginx_status(stream);
   if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
   config::Registry& registry = *stream.services().registry;
+  if (auto* trace = plugin::find_trace(stream.request()))
+    trace->on_phase("http_access_phase", stream.request());
   if (const auto& global = registry.global_chain()) {
     if (registry.awaits_secrets(global.get())) return wait_for_secrets(stream);
     stream.chains().set_global(global);
@@ -127,7 +130,8 @@ Next run_route(Stream& stream) {
 // An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
 Next merge_consumer(Stream& stream) {
   plugin::Request& request = stream.request();
-  if (!request.consumer) return Next::kGoOn;
+  // A global rule's auth plugin may have found somebody whom no route serves.
+  if (!request.consumer || stream.is_unmatched()) return Next::kGoOn;
   auto merged = stream.services().registry->chain_with(stream.route(), request.consumer);
   if (!merged) {
     base::log_error("route {}: {}", stream.route().id, merged.error().what);
@@ -167,6 +171,8 @@ Next pick_node(Stream& stream) {
 
 Next prepare(Stream& stream) {
   add_client_address(stream.request());
+  if (auto* trace = plugin::find_trace(stream.request()))
+    trace->on_phase_done("http_access_phase", stream.request());
   return Next::kGoOn;
 }
 

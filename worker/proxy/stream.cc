@@ -7,6 +7,7 @@
 #include "shared/base/log.h"
 #include "shared/http/h1/request_parser.h"
 #include "shared/http/uri.h"
+#include "worker/plugin/debug_mode.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_head.h"
 #include "worker/proxy/local_reply.h"
@@ -390,7 +391,11 @@ void Stream::end(ClientFate fate) {
   chains_.cancel();
   forward_.abort();
   request_.response.complete = response_complete_;
+  plugin::DebugTrace* trace =
+      client_.listener().service() == nullptr ? plugin::find_trace(request_) : nullptr;
+  if (trace != nullptr) trace->on_phase("http_log_phase", request_);
   if (chains_.has(plugin::Phase::kLog)) chains_.log(request_);
+  if (trace != nullptr) trace->on_phase_done("http_log_phase", request_);
   if (is_logged_ && client_.listener().service() == nullptr) {
     count_traffic();
     if (services_.access_log != nullptr) services_.access_log->write(request_);

@@ -6,6 +6,7 @@
 #include "shared/base/log.h"
 #include "worker/config/registry.h"
 #include "worker/limits.h"
+#include "worker/plugin/debug_mode.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
@@ -140,9 +141,16 @@ void Stream::filter_response_head() {
   head_filtered_ = true;
   // Before the filters: plugins may put another one in its place.
   request_.response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
+  plugin::DebugTrace* trace =
+      client_.listener().service() == nullptr ? plugin::find_trace(request_) : nullptr;
+  if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
   if (chains_.has(plugin::Phase::kHeaderFilter)) {
     chains_.filter_header(request_);
     if (request_.body_coder() != nullptr) request_.settle_body_coder();
+  }
+  if (trace != nullptr) {
+    trace->on_phase_done("http_header_filter_phase", request_);
+    trace->report(chains_.route(), request_);
   }
   if (chains_.has(plugin::Phase::kBodyFilter) || chains_.has(plugin::Phase::kDelayedBodyFilter) ||
       request_.body_coder() != nullptr) {
@@ -160,7 +168,10 @@ Stream::Filtered Stream::filter_response_body(std::string_view data, bool last, 
   if (!body_filter_) return {drop ? std::string_view{} : data, last, false};
   plugin::Body& body = *body_filter_;
   body.begin(data, last, flush);
+  plugin::DebugTrace* trace = plugin::find_trace(request_);
+  if (trace != nullptr) trace->on_phase("http_body_filter_phase", request_);
   chains_.filter_body(request_, body);
+  if (trace != nullptr) trace->on_phase_done("http_body_filter_phase", request_);
   plugin::BodyCoder* coder = request_.body_coder();
   if (coder != nullptr && !drop && !body.is_broken()) {
     const std::string_view plain = body.data();

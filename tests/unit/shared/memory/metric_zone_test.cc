@@ -49,6 +49,27 @@ TEST_F(MetricZoneTest, HistogramIsCumulative) {
             "latency_sum{r=\"1\"} 110.3\nlatency_count{r=\"1\"} 5\n");
 }
 
+TEST_F(MetricZoneTest, OtherBoundsBeginAnewSeriesBySeries) {
+  const double narrow[] = {1};
+  const double wide[] = {5};
+  MetricWriter before(zone, 0);
+  const FamilyId old = *before.add_family({MetricType::kHistogram, "latency", "", narrow});
+  before.observe(old, "r=\"1\"", 2);
+  before.observe(old, "r=\"2\"", 2);
+  MetricWriter after(zone, 1);
+  const FamilyId now = *after.add_family({MetricType::kHistogram, "latency", "", wide});
+  EXPECT_NE(now, old);
+  after.observe(now, "r=\"1\"", 3);
+  EXPECT_EQ(text(),
+            "# HELP latency \n# TYPE latency histogram\n"
+            "latency_bucket{r=\"1\",le=\"5\"} 1\nlatency_bucket{r=\"1\",le=\"+Inf\"} 1\n"
+            "latency_sum{r=\"1\"} 3\nlatency_count{r=\"1\"} 1\n"
+            "latency_bucket{r=\"2\",le=\"1\"} 0\nlatency_bucket{r=\"2\",le=\"+Inf\"} 1\n"
+            "latency_sum{r=\"2\"} 2\nlatency_count{r=\"2\"} 1\n");
+  EXPECT_EQ(*MetricWriter(zone, 0).add_family({MetricType::kHistogram, "latency", "", wide}), now);
+  EXPECT_FALSE(zone.add_family({MetricType::kCounter, "latency", "", {}}));
+}
+
 TEST_F(MetricZoneTest, GaugeIsOneForAll) {
   MetricWriter first(zone, 0);
   MetricWriter second(zone, 1);
@@ -133,7 +154,7 @@ TEST_F(MetricZoneTest, FamilyKeepsItsType) {
   ASSERT_TRUE(zone.add_family(kRequests));
   EXPECT_FALSE(zone.add_family({MetricType::kGauge, "requests_total", "", {}}));
   ASSERT_TRUE(zone.add_family({MetricType::kHistogram, "latency", "", bounds}));
-  EXPECT_FALSE(zone.add_family({MetricType::kHistogram, "latency", "", {}}));
+  EXPECT_FALSE(zone.add_family({MetricType::kCounter, "latency", "", {}}));
 }
 
 TEST_F(MetricZoneTest, WhatDoesNotFitIsIgnored) {

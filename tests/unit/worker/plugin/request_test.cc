@@ -46,6 +46,26 @@ TEST_F(RequestTest, SettingReplacesTheClientsValueEvenIfItIsStrange) {
   EXPECT_EQ(sent("X-User"), "joe%0D%0A");
 }
 
+TEST_F(RequestTest, SettingTakesAwayOtherSpellingsOfTheName) {
+  request_.head->headers.add(arena_, "X_User", "admin");
+  request_.head->headers.add(arena_, "x-user", "admin");
+  request_.head->headers.add(arena_, "X_User_Name", "jack");
+  request_.set_header("X-User", "joe");
+  EXPECT_EQ(request_.head->headers.size(), 2U);
+  EXPECT_EQ(sent("X-User"), "joe");
+  EXPECT_EQ(sent("X_User_Name"), "jack");
+}
+
+TEST_F(RequestTest, AddingAFieldThatStandsOnceSetsIt) {
+  request_.add_response_header("Content-Type", "a/b");
+  request_.add_response_header("content-type", "c/d");
+  request_.add_response_header("X-A", "1");
+  request_.add_response_header("X-A", "2");
+  EXPECT_EQ(request_.response.headers.count("Content-Type"), 1U);
+  EXPECT_EQ(answered("Content-Type"), "c/d");
+  EXPECT_EQ(request_.response.headers.count("X-A"), 2U);
+}
+
 TEST_F(RequestTest, ANameThatIsNoTokenChangesNothing) {
   request_.set_header("X A", "1");
   request_.set_header("X:A", "1");

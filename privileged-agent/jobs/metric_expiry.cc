@@ -1,0 +1,52 @@
+#include "privileged-agent/jobs/metric_expiry.h"
+
+#include <algorithm>
+
+namespace apisix::agent {
+
+using format::find_member;
+
+MetricExpiry::MetricExpiry(event::Loop& loop, memory::MetricZone& zone, const format::Json& attr,
+                           const std::string& prefix)
+    : loop_(loop),
+      zone_(zone),
+      timer_(loop.timers(), [](void* self) { static_cast<MetricExpiry*>(self)->look(); }, this) {
+  const format::Json& metrics = find_member(attr, "metrics");
+  if (!metrics.isObject()) return;
+  for (const std::string& name : metrics.getMemberNames()) {
+    const format::Json& expire = find_member(metrics[name], "expire");
+    if (!expire.isNumeric() || expire.asDouble() <= 0) continue;  // 0: never, as in APISIX
+    const auto after_ms = static_cast<std::uint64_t>(std::min(expire.asDouble(), 1e9) * 1000);
+    expire_ms_[prefix + name] = after_ms;
+    look_ms_ = std::min(look_ms_, std::max(after_ms / 4, kLookMsMin));
+  }
+  if (!expire_ms_.empty()) timer_.set_after_ms(look_ms_);
+}
+
+void MetricExpiry::look() {
+  timer_.set_after_ms(look_ms_);
+  const std::uint64_t now_ms = loop_.clock().monotonic_ms();
+  const auto snapshot = zone_.read();
+  const double* values = snapshot.values.data();
+  for (const auto& series : snapshot.series) {
+    const auto family = zone_.family(series.family);
+    const std::size_t cells = memory::MetricZone::cell_count(family);
+    double sum = 0;
+    for (std::size_t i = 0; i < cells; ++i) sum += values[i];
+    values += cells;
+    if (expire_ms_.contains(std::string(family.name))) note(series, sum, now_ms);
+  }
+  zone_.sweep(now_ms);
+}
+
+void MetricExpiry::note(const memory::MetricZone::Series& series, double sum, std::uint64_t now_ms) {
+  const auto [found, is_new] = seen_.try_emplace(series.id, Seen{sum, now_ms});
+  Seen& seen = found->second;
+  if (seen.sum != sum) seen = {sum, now_ms};
+  if (is_new || now_ms - seen.changed_ms < expire_ms_.at(std::string(zone_.family(series.family).name)))
+    return;
+  zone_.retire(series.id, now_ms);
+  seen_.erase(found);
+}
+
+}  // namespace apisix::agent
