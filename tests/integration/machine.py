@@ -71,7 +71,9 @@ class Machine:
         (self.folder / "disk").mkdir()
         self.shared.mkdir()
         self.log = open(self.folder / "boot.log", "w", encoding="utf-8")
-        self.process = subprocess.Popen([*NAMESPACES, "/bin/sh", "-c", BOOT, "sh", self.folder, MASKED],
+        # It does not outlive this process, however that ends.
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *NAMESPACES, "/bin/sh", "-c", BOOT, "sh",
+                                         self.folder, MASKED],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, cwd="/",
                                         start_new_session=True)
         try:
