@@ -119,7 +119,7 @@ def test_a_reload_that_failed_is_told(gateway):
 @pytest.mark.gateway(workers=2)
 def test_a_dead_worker_is_gone_until_it_is_back(gateway):
     place = None
-    for deaths in range(1, 5):  # each time it is away for longer
+    for deaths in range(1, 10):  # each time it is away for longer
         (victim,) = [process for process in workers(document(gateway)) if place in (None, process["index"])][:1]
         place = victim["index"]
         os.kill(victim["pid"], signal.SIGKILL)

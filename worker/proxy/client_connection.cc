@@ -137,18 +137,18 @@ bool ClientConnection::try_head() {
       if (unread_.size() > limits::kRequestHeadBytesMax ||
           (scanner.in_first_line() && unread_.size() > limits::kRequestLineBytesMax)) {
         stream_ = std::make_unique<Stream>(services(), *this);
-        state_ = State::kStream;
+        enter(State::kStream);
         stream_->refuse(scanner.in_first_line() ? 414 : 431, "request head too large");
         return true;
       }
       if (state_ == State::kIdle) timer_.set_after_ms(services().options.client_header_timeout_ms);
-      state_ = State::kHead;
+      enter(State::kHead);
       return false;
     case http::HeadScanner::Result::kBad:
       break;
   }
   stream_ = std::make_unique<Stream>(services(), *this);
-  state_ = State::kStream;
+  enter(State::kStream);
   unread_ = {};
   stream_->refuse(400, "malformed request head");
   return true;
@@ -156,7 +156,7 @@ bool ClientConnection::try_head() {
 
 void ClientConnection::begin_stream(std::string_view head) {
   timer_.cancel();
-  state_ = State::kStream;
+  enter(State::kStream);
   ++info_.requests;
   services().tallies.requests.add();
   stream_ = std::make_unique<Stream>(services(), *this);
@@ -256,7 +256,7 @@ void ClientConnection::end_stream(ClientFate fate) {
     case ClientFate::kKeep:
       break;
   }
-  state_ = State::kIdle;
+  enter(State::kIdle);
   arm_idle_timer();
   if (unread_.empty()) {
     input_.reset();
@@ -274,7 +274,7 @@ void ClientConnection::arm_idle_timer() {
 // The answer is out and refused bytes may still come: closing now would reset the connection and could
 // destroy the answer on its way.
 void ClientConnection::start_linger() {
-  state_ = State::kLinger;
+  enter(State::kLinger);
   if (peer_closed_) return close();
   ::shutdown(socket_.fd(), SHUT_WR);
   unread_ = {};
@@ -284,7 +284,7 @@ void ClientConnection::start_linger() {
 }
 
 void ClientConnection::become_tunnel() {
-  state_ = State::kTunnel;
+  enter(State::kTunnel);
   timer_.cancel();
 }
 
@@ -326,7 +326,7 @@ void ClientConnection::part() {
 
 void ClientConnection::close(bool by_reset) {
   if (state_ == State::kClosed) return;
-  state_ = State::kClosed;
+  enter(State::kClosed);
   timer_.cancel();
   watch_.stop();
   if (by_reset) {

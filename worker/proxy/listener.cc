@@ -87,6 +87,7 @@ bool Listener::accept_some() {
       return false;
     }
     services_.tallies.accepted.add();
+    services_.tallies.handled.add();
     services_.tallies.active.add();
     auto* connection = new ClientConnection(*this, net::Socket(fd), peer);
     services_.connections.add(*connection);
