@@ -1,10 +1,10 @@
 #include "worker/control/shown.h"
 
+#include "shared/async/time_slice.h"
 #include "shared/base/ip.h"
 #include "shared/resource/upstream.h"
 #include "shared/resource/validate.h"
 #include "shared/settings/shown_key.h"
-#include "worker/control/next_turn.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::control {
@@ -12,9 +12,6 @@ namespace {
 
 using format::find_member;
 using format::Json;
-
-// Filling in one object's defaults takes some 20 us: less than a client notices.
-constexpr std::size_t kObjectsPerTurn = 16;
 
 void fill_defaults(const World& world, std::string_view kind, std::string_view id, Json& value) {
   const auto known = resource::find_kind_by_plural(kind);
@@ -83,10 +80,10 @@ ShownObject show(const World& world, std::string_view kind, std::string_view id,
 }
 
 async::Task<void> visit_all(const World& world, std::string_view kind, Visit visit) {
-  std::size_t visited = 0;
+  async::TimeSlice slice(world.loop);
   for (const std::string& id : world.registry.ids_in_force(kind)) {
     if (const auto object = world.registry.find_in_force(kind, id)) visit(id, *object);
-    if (++visited % kObjectsPerTurn == 0) co_await NextTurn(world.loop);
+    if (slice.is_over()) co_await slice.pause();
   }
 }
 

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "shared/async/scope.h"
-#include "worker/control/next_turn.h"
-
 namespace apisix::control {
 namespace {
 
@@ -23,39 +20,6 @@ TEST(Shown, SegmentsOfAPath) {
   EXPECT_EQ(take_segment(path), "1");
   EXPECT_EQ(take_segment(path), "x");
   EXPECT_EQ(take_segment(path), "");
-}
-
-async::Task<void> count_turns(event::Loop& loop, int& turns) {
-  for (;;) {
-    ++turns;
-    co_await NextTurn(loop);
-  }
-}
-
-TEST(NextTurn, OneStepInEachTurnAndWithoutWaiting) {
-  event::Loop loop;
-  int turns = 0;
-  auto task = count_turns(loop, turns);
-  task.start();
-  const std::uint64_t begun_us = base::monotonic_now_us();
-  for (int i = 0; i < 5; ++i) loop.run_once(10'000);
-  EXPECT_GE(turns, 5);
-  EXPECT_LE(turns, 6) << "not twice in a turn";
-  EXPECT_LT(base::monotonic_now_us() - begun_us, 5'000'000u);
-}
-
-TEST(NextTurn, WhoIsDestroyedMeanwhileDoesNotGoOn) {
-  event::Loop loop;
-  int turns = 0;
-  {
-    auto task = count_turns(loop, turns);
-    task.start();
-    loop.run_once(10);
-  }
-  const int before = turns;
-  loop.run_once(10);
-  loop.run_once(10);
-  EXPECT_EQ(turns, before);
 }
 
 }  // namespace
