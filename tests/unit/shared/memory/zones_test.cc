@@ -44,7 +44,7 @@ TEST(Zones, NewBinaryOpensWhatItInherits) {
   slot->connections.requests.add(5);
   std::map<std::string, int> fds;
   for (const auto& handle : old.handles()) fds[handle.name] = ::dup(handle.fd);
-  ASSERT_EQ(fds.size(), 14u) << "names are unique";
+  ASSERT_EQ(fds.size(), old.handles().size()) << "names are unique";
 
   std::vector<std::string> notes;
   auto opened = Zones::open(small_plan(), [&fds](const std::string& name) { return fds.at(name); }, notes);
