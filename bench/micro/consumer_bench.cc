@@ -9,8 +9,11 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include "shared/client/http_client.h"
+#include "shared/event/loop.h"
 #include "worker/config/consumer_table.h"
 #include "worker/plugins/catalog.h"
+#include "worker/secret/secret_book.h"
 
 namespace {
 
@@ -34,7 +37,7 @@ store::Item item_of(std::size_t number, const std::string& key) {
 }
 
 struct Filled {
-  explicit Filled(std::size_t count) : table(plugins()) {
+  explicit Filled(std::size_t count) : table(plugins(), secrets) {
     const auto before = mallinfo2().uordblks;
     for (std::size_t i = 0; i < count; ++i) {
       if (!table.put(name_of(i), item_of(i, "key-" + std::to_string(i)))) std::abort();
@@ -43,6 +46,9 @@ struct Filled {
     std::mt19937 random(7);
     for (int i = 0; i < 4096; ++i) keys.push_back("key-" + std::to_string(random() % count));
   }
+  apisix::event::Loop loop;
+  client::HttpClient http{loop};
+  secret::SecretBook secrets{loop, http, {}};  // none is referred to
   config::ConsumerTable table;
   std::vector<std::string> keys;
   double bytes_each = 0;
