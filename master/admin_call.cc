@@ -16,14 +16,6 @@ using format::Json;
 constexpr std::uint64_t kTimeoutMs = 60'000;
 constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
 
-// Where this machine reaches it.
-std::string url_of(const settings::Listen& listen) {
-  const bool is_any = listen.ip == "0.0.0.0" || listen.ip == "::" || listen.ip == "[::]";
-  std::string host = is_any ? "127.0.0.1" : listen.ip;
-  if (host.find(':') != host.npos && !host.starts_with('[')) host = "[" + host + "]";
-  return fmt::format("{}://{}:{}/apisix/admin/", listen.tls ? "https" : "http", host, listen.port);
-}
-
 base::Result<std::string> key_of(const settings::Deployment::Admin& admin) {
   if (!admin.admin_key_required) return std::string();
   const auto row = std::ranges::find_if(admin.admin_key, [](const settings::AdminKey& each) {
@@ -39,6 +31,13 @@ std::string text_of(const Json& value) {
 
 }  // namespace
 
+std::string origin_of(const settings::Listen& listen) {
+  const bool is_any = listen.ip == "0.0.0.0" || listen.ip == "::" || listen.ip == "[::]";
+  std::string host = is_any ? "127.0.0.1" : listen.ip;
+  if (host.find(':') != host.npos && !host.starts_with('[')) host = "[" + host + "]";
+  return fmt::format("{}://{}:{}", listen.tls ? "https" : "http", host, listen.port);
+}
+
 base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& method,
                                      const std::string& path) {
   const auto config = current_config(in);
@@ -51,7 +50,7 @@ base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& me
   if (!key) return std::unexpected(key.error());
   client::HttpRequest request;
   request.method = method;
-  request.url = url_of(admin.listen) + path;
+  request.url = origin_of(admin.listen) + "/apisix/admin/" + path;
   request.headers = {{"X-API-KEY", *key}};
   request.timeout_ms = kTimeoutMs;
   request.response_bytes_max = kAnswerBytesMax;

@@ -7,6 +7,7 @@
 #include "master/command.h"
 #include "shared/base/result.h"
 #include "shared/format/json.h"
+#include "shared/settings/settings.h"
 
 namespace apisix::master {
 
@@ -23,6 +24,8 @@ base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& me
                                      const std::string& path);
 // What a refusal says, for people: its error_msg and each of its errors.
 std::string refusal_text(const AdminAnswer& answer);
+// "http://127.0.0.1:9090": where this machine reaches one of the gateway's listeners.
+std::string origin_of(const settings::Listen& listen);
 // For a part of a path or query.
 std::string encoded(std::string_view text);
 

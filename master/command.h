@@ -32,9 +32,14 @@ struct Invocation {
   std::string sort;                  // --sort: what the rows are ordered by
   std::string kind;                  // --kind, --id: of which objects
   std::string id;
-  std::uint64_t limit = 20;            // --limit: entries at most
-  bool is_dry_run = false;             // --dry-run
-  bool is_agreed = false;              // --yes
+  std::uint64_t limit = 20;  // --limit: entries at most
+  bool is_dry_run = false;   // --dry-run
+  bool is_agreed = false;    // --yes
+  // Of the request that is explained.
+  std::vector<std::string> headers;    // -H: "Name: value"
+  std::string body;                    // --body
+  std::string client_ip;               // --client-ip
+  std::string consumer;                // --consumer
   std::uint64_t timeout_ms = 60'000;   // --timeout: until the gateway is ready
   bool has_timeout = false;            // --timeout was given
   std::string program;                 // absolute path of this one, as it was called: links stay
@@ -54,6 +59,7 @@ struct Command {
 // In the order of the help text.
 std::span<const Command> commands();
 
+int run_explain(const Invocation&);
 int run_health(const Invocation&);
 int run_help(const Invocation&);
 int run_history(const Invocation&);
@@ -63,6 +69,7 @@ int run_start(const Invocation&);
 int run_stop(const Invocation&);
 int run_quit(const Invocation&);
 int run_restart(const Invocation&);
+int run_lint(const Invocation&);
 // All kinds of objects: `action` says which.
 int run_list(const Invocation&);
 int run_reload(const Invocation&);

@@ -22,10 +22,12 @@ _apisix() {
       return
       ;;
     --timeout | -d | --interval | -n | --count | --id | --limit) return ;;
+    -H | --header | --body | --client-ip | --consumer) return ;;
   esac
   for ((at = 1; at < COMP_CWORD; at++)); do
     case ${COMP_WORDS[at]} in
       -p | --prefix | -c | --config | --timeout | -d | --interval | -n | --count | --sort | --kind | --id | --limit) ((++at)) ;; # and its value
+      -H | --header | --body | --client-ip | --consumer) ((++at)) ;;
       -*) ;;
       *) action=${COMP_WORDS[at]} && break ;;
     esac
@@ -40,6 +42,8 @@ _apisix() {
       history) options+=' --kind --id --limit --json' ;;
       rollback) options+=' --dry-run --yes --json' ;;
       top) options+=' --interval --count --sort --json' ;;
+      explain) options+=' --header --body --client-ip --consumer --json' ;;
+      lint) options+=' --json' ;;
       '') options+=' --foreground --timeout --json --verbose' ;;
       health | *s | plugin_metadata) options+=' --json' ;;
     esac

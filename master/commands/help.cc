@@ -34,7 +34,7 @@ int run_help(const Invocation& in) {
       --foreground    start: stay attached to the terminal
       --timeout S     start, reload, upgrade: give up when the gateway is not ready after S seconds (60)
   -v, --verbose       version: say more
-      --json          status, health, top and the lists of objects: for machines
+      --json          status, health, top, explain, lint and the lists of objects: for machines
   -d, --interval S    status, top: seconds between two looks
   -n, --count N       top: leave after N screens
   -h, --help          with an action: its options and examples

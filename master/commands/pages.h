@@ -69,6 +69,35 @@ exit codes: 0 done, 3 not running, 4 it cannot be looked at
   apisix top -n 1 -d 10
   apisix top --json -d 5 >> traffic.jsonl)page";
 
+inline constexpr std::string_view kExplainPage =
+    R"(explain [METHOD] URL [-H "NAME: VALUE"]... [--body TEXT] [--client-ip IP] [--consumer NAME] [--json]
+
+What the running gateway would do with a request: the routes of its path in the order of precedence and why each is taken or
+not, the plugins that run and where each is configured, the upstream and the node that is next. Nothing is sent, and no plugin
+runs. One worker is asked, by the Control API. URL is http://HOST[:PORT]/PATH, https://..., or a path alone.
+
+  VERDICT  taken; outranked (it would match, and comes behind); or the condition that fails: method, host, remote_addr,
+           vars, path
+
+exit codes: 0 explained, 2 the request makes no sense, 3 not running, 4 the gateway gave no answer
+
+  apisix explain http://shop.example.com/cart
+  apisix explain POST /cart -H "Host: shop.example.com" -H "X-Beta: yes" --consumer jack
+  apisix explain /cart --json | jq '.candidates[] | select(.verdict == "vars") | .vars')";
+
+inline constexpr std::string_view kLintPage = R"(lint [--json]
+
+What is wrong, useless or about to break in the configuration that the running gateway serves with: routes that are never
+taken, references to what is not there, upstreams without nodes, plugins that do not run, certificates that expire within 30
+days, objects that nobody names. One worker is asked, by the Control API; traffic goes on.
+
+  SEVERITY  error: requests fail; warning: something does not do what it says; info: it could be tidier
+
+exit codes: 0 no error and no warning, 1 there are some, 3 not running, 4 the gateway gave no answer
+
+  apisix lint
+  apisix lint --json | jq '.findings[] | select(.severity == "error")')";
+
 inline constexpr std::string_view kListPage = R"page(KIND [ID] [--json]
 
 What is configured, or one object of it. KIND is routes, services, upstreams,

@@ -188,7 +188,33 @@ def test_refusals(gateway):
 
 
 def test_the_control_api(gateway):
-    gateway.put("/routes/1", {"uri": "/a", "vars": [["http_x", "==", "1"]], "plugins": {"mocking": {}}})
+    gateway.put("/routes/1", {"uri": "/a", "vars": [["http_x", "==", "1"]], "plugins": {"mocking": {"response_example": "x"}}})
     asked = http_request(gateway.control_port, "POST", "/v1/explain", body={"url": "/a", "headers": {"X": "1"}})
     assert asked.status == 200 and asked.json()["route"]["id"] == "1"
     assert http_request(gateway.control_port, "POST", "/v1/explain", body=b"{").status == 400
+
+
+def test_the_command(gateway, upstream):
+    gateway.put("/routes/1", {"uri": "/a", "vars": [["http_x", "==", "1"]],
+                              "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
+    shown = gateway.run("explain", "GET", "http://shop.test/a?b=1", "-H", "X: 1")
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    assert lines[0] == "GET http://shop.test/a?b=1, client 127.0.0.1"
+    assert any(line.split()[:2] == ["1", "/a"] and "taken" in line for line in lines), shown.stdout
+    assert "Upstream /routes/1, roundrobin" in shown.stdout and upstream.node in shown.stdout
+    missed = gateway.run("explain", "/a")
+    assert missed.returncode == 0
+    assert 'does not hold: ["http_x","==","1"] where http_x is unset' in missed.stdout
+    assert "The gateway answers 404: no route takes the request" in missed.stdout
+    as_json = gateway.run("explain", "POST", "/a", "-H", "X: 1", "--client-ip", "10.0.0.9", "--json")
+    assert json.loads(as_json.stdout)["request"]["remote_addr"] == "10.0.0.9"
+
+    assert gateway.run("explain").returncode == 2
+    assert gateway.run("explain", "/a", "-H", "nonsense").returncode == 2
+    refused = gateway.run("explain", "ftp://x/")
+    assert refused.returncode == 2 and "url is neither a path" in refused.stderr
+    gateway.stop()
+    stopped = gateway.run("explain", "/a")
+    assert stopped.returncode == 3 and "Control API" in stopped.stderr
+    assert not upstream.requests

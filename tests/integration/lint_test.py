@@ -134,3 +134,19 @@ def test_stored_behind_the_admin_api(make_gateway, tmp_path):
     codes = {(row["severity"], row["code"], row["id"]) for row in answer.json()["findings"]}
     assert ("error", "rejected", "2") in codes
     assert ("error", "global-rule-plugin-twice", "b") in codes
+
+
+def test_the_command(gateway):
+    gateway.put("/routes/1", {"uri": "/a", "upstream": NODES})
+    clean = gateway.run("lint")
+    assert clean.returncode == 0, clean.stderr
+    assert clean.stdout == "1 objects: 0 errors, 0 warnings, 0 remarks\n"
+    gateway.put("/upstreams/u", NODES)
+    assert gateway.run("lint").returncode == 0  # a remark is no fault
+    gateway.put("/routes/2", {"uri": "/a", "upstream": NODES})
+    faulty = gateway.run("lint")
+    assert faulty.returncode == 1
+    assert "route-duplicate" in faulty.stdout and "1 warnings, 1 remarks" in faulty.stdout
+    assert json.loads(gateway.run("lint", "--json").stdout)["counts"]["warning"] == 1
+    gateway.stop()
+    assert gateway.run("lint").returncode == 3

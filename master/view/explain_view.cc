@@ -1,0 +1,167 @@
+#include "master/view/explain_view.h"
+
+#include <fmt/format.h>
+
+namespace apisix::master {
+namespace {
+
+using format::find_member;
+using format::Json;
+using Cell = TextTable::Cell;
+using Side = TextTable::Side;
+
+std::string text(const Json& object, std::string_view name) {
+  const Json& value = find_member(object, name);
+  if (value.isString()) return printable(value.asString());
+  return value.isNull() ? std::string() : printable(format::to_json(value));
+}
+
+std::string joined(const Json& texts) {
+  std::string out;
+  for (const Json& one : texts) out += (out.empty() ? "" : ",") + (one.isString() ? one.asString() : "");
+  return out;
+}
+
+void add_title(std::vector<std::string>& out, const std::string& title, const Look& look) {
+  out.push_back("");
+  out.push_back(painted(title, Tone::kBold, look));
+}
+
+void add_table(std::vector<std::string>& out, const TextTable& table, const Look& look) {
+  for (const std::string& line : table.lines(look)) out.push_back(line);
+}
+
+Tone tone_of(std::string_view verdict) {
+  if (verdict == "taken") return Tone::kGood;
+  return verdict == "outranked" ? Tone::kWarning : Tone::kDim;
+}
+
+void add_request(std::vector<std::string>& out, const Json& answer) {
+  const Json& request = find_member(answer, "request");
+  if (request.isNull()) return;
+  const std::string args = text(request, "args");
+  out.push_back(fmt::format("{} {}://{}{}{}{}, client {}", text(request, "method"), text(request, "scheme"),
+                            text(request, "host"), text(request, "uri"), args.empty() ? "" : "?", args,
+                            text(request, "remote_addr")));
+}
+
+void add_candidates(std::vector<std::string>& out, const Json& answer, const Look& look) {
+  const Json& candidates = find_member(answer, "candidates");
+  if (candidates.empty()) return;
+  add_title(out, fmt::format("Routes of this path, in the order of {}", text(answer, "router")), look);
+  TextTable table(
+      {{"ROUTE"}, {"URI"}, {"HOST"}, {"PRIORITY", Side::kRight}, {"VERDICT"}, {"WHY", Side::kLeft, true}});
+  for (const Json& row : candidates) {
+    const std::string verdict = text(row, "verdict");
+    table.add({text(row, "id"), text(row, "uri"), text(row, "host"), text(row, "priority"),
+               Cell(verdict, tone_of(verdict)), text(row, "why")});
+  }
+  add_table(out, table, look);
+  const Json& total = find_member(answer, "candidates_total");
+  if (total.isUInt64() && total.asUInt64() > candidates.size()) {
+    out.push_back(fmt::format("and {} more", total.asUInt64() - candidates.size()));
+  }
+}
+
+std::string named(const Json& object) {
+  const std::string name = text(object, "name");
+  return text(object, "id") + (name.empty() ? "" : " (" + name + ")");
+}
+
+void add_route(std::vector<std::string>& out, const Json& answer, const Look& look) {
+  const Json& route = find_member(answer, "route");
+  if (route.isNull()) return;
+  std::string line = "Route " + named(route);
+  if (const Json& service = find_member(answer, "service"); service.isObject())
+    line += ", service " + named(service);
+  if (const Json& consumer = find_member(answer, "consumer"); consumer.isObject()) {
+    line += ", consumer " + text(consumer, "username");
+    if (!text(consumer, "group_id").empty()) line += " of group " + text(consumer, "group_id");
+  }
+  add_title(out, line, look);
+  const Json& parameters = find_member(route, "parameters");
+  for (const std::string& name :
+       parameters.isObject() ? parameters.getMemberNames() : std::vector<std::string>()) {
+    out.push_back(fmt::format("  {} = {}", printable(name), text(parameters, name)));
+  }
+}
+
+void add_plugins(std::vector<std::string>& out, const Json& answer, const Look& look) {
+  if (const Json& plugins = find_member(answer, "plugins"); !plugins.empty()) {
+    add_title(out, "Plugins, in the order in which they run in each phase", look);
+    TextTable table(
+        {{"PLUGIN"}, {"PRIORITY", Side::kRight}, {"FROM"}, {"PHASES"}, {"RUNS"}, {"WHY", Side::kLeft, true}});
+    for (const Json& row : plugins) {
+      const bool runs = find_member(row, "runs") == Json(true);
+      table.add({text(row, "name"), text(row, "priority"), text(row, "from"),
+                 joined(find_member(row, "phases")), runs ? Cell("yes") : Cell("no", Tone::kWarning),
+                 text(row, "why")});
+    }
+    add_table(out, table, look);
+  }
+  const Json& left_out = find_member(answer, "plugins_left_out");
+  if (left_out.empty()) return;
+  add_title(out, "Configured, and not run", look);
+  TextTable table({{"PLUGIN"}, {"FROM"}, {"WHY", Side::kLeft, true}});
+  for (const Json& row : left_out) table.add({text(row, "name"), text(row, "from"), text(row, "why")});
+  add_table(out, table, look);
+}
+
+Cell health_of(const Json& node) {
+  const Json& healthy = find_member(node, "healthy");
+  if (healthy.isNull()) return Cell("unchecked", Tone::kDim);
+  return healthy.asBool() ? Cell("healthy", Tone::kGood) : Cell("unhealthy", Tone::kBad);
+}
+
+void add_upstream(std::vector<std::string>& out, const Json& answer, const Look& look) {
+  const Json& upstream = find_member(answer, "upstream");
+  if (upstream.isNull()) return;
+  const std::string key = text(upstream, "hash_key");
+  add_title(out,
+            fmt::format("Upstream {}, {}{}", text(upstream, "from"), text(upstream, "balancer"),
+                        key.empty() ? "" : " of " + key),
+            look);
+  const Json& picked = find_member(upstream, "node");
+  TextTable table({{"NODE"},
+                   {"WEIGHT", Side::kRight},
+                   {"PRIORITY", Side::kRight},
+                   {"HEALTH"},
+                   {"ADDRESSES", Side::kLeft, true},
+                   {"NEXT"}});
+  for (const Json& node : find_member(upstream, "nodes")) {
+    const bool is_next =
+        text(node, "host") == text(picked, "host") && text(node, "port") == text(picked, "port");
+    table.add({text(node, "host") + ":" + text(node, "port"), text(node, "weight"), text(node, "priority"),
+               health_of(node), joined(find_member(node, "addresses")),
+               is_next ? Cell("<-", Tone::kGood) : Cell(" ")});
+  }
+  add_table(out, table, look);
+  const Json& sends = find_member(upstream, "sends");
+  if (!sends.isNull()) {
+    out.push_back(fmt::format("It gets {} with Host: {}", text(sends, "uri"), text(sends, "host")));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> explain_lines(const Json& answer, const Look& look) {
+  std::vector<std::string> out;
+  add_request(out, answer);
+  add_candidates(out, answer, look);
+  add_route(out, answer, look);
+  add_plugins(out, answer, look);
+  add_upstream(out, answer, look);
+  if (const Json& own = find_member(answer, "answer"); own.isObject()) {
+    out.push_back("");
+    out.push_back(painted(fmt::format("The gateway answers {}: {}", text(own, "status"), text(own, "why")),
+                          Tone::kBad, look));
+  }
+  const Json& notes = find_member(answer, "notes");
+  if (!notes.empty()) out.push_back("");
+  for (const Json& note : notes) {
+    if (note.isString()) out.push_back("Note: " + printable(note.asString()));
+  }
+  return out;
+}
+
+}  // namespace apisix::master

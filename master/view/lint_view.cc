@@ -1,0 +1,66 @@
+#include "master/view/lint_view.h"
+
+#include <fmt/format.h>
+
+namespace apisix::master {
+namespace {
+
+using format::find_member;
+using format::Json;
+
+std::string text(const Json& object, std::string_view name) {
+  const Json& value = find_member(object, name);
+  return value.isString() ? printable(value.asString()) : std::string();
+}
+
+std::uint64_t number(const Json& object, std::string_view name) {
+  const Json& value = find_member(object, name);
+  return value.isUInt64() ? value.asUInt64() : 0;
+}
+
+Tone tone_of(std::string_view severity) {
+  if (severity == "error") return Tone::kBad;
+  return severity == "warning" ? Tone::kWarning : Tone::kPlain;
+}
+
+}  // namespace
+
+bool has_faults(const Json& report) {
+  const Json& counts = find_member(report, "counts");
+  return number(counts, "error") + number(counts, "warning") > 0;
+}
+
+std::vector<std::string> lint_lines(const Json& report, const Look& look) {
+  std::vector<std::string> out;
+  const Json& findings = find_member(report, "findings");
+  if (!findings.empty()) {
+    TextTable table({{"SEVERITY"},
+                     {"CODE"},
+                     {"OBJECT"},
+                     {"WHAT", TextTable::Side::kLeft, true},
+                     {"HINT", TextTable::Side::kLeft, true}});
+    for (const Json& finding : findings) {
+      const std::string severity = text(finding, "severity");
+      table.add({TextTable::Cell(severity, tone_of(severity)), text(finding, "code"),
+                 text(finding, "kind") + " " + text(finding, "id"), text(finding, "text"),
+                 text(finding, "hint")});
+    }
+    out = table.lines(look);
+    if (const std::uint64_t more = number(report, "left_out"); more > 0) {
+      out.push_back(fmt::format("and {} more", more));
+    }
+    out.push_back("");
+  }
+  std::uint64_t objects = 0;
+  const Json& checked = find_member(report, "checked");
+  for (const std::string& plural :
+       checked.isObject() ? checked.getMemberNames() : std::vector<std::string>()) {
+    objects += number(checked, plural);
+  }
+  const Json& counts = find_member(report, "counts");
+  out.push_back(fmt::format("{} objects: {} errors, {} warnings, {} remarks", objects,
+                            number(counts, "error"), number(counts, "warning"), number(counts, "info")));
+  return out;
+}
+
+}  // namespace apisix::master
