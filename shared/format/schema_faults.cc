@@ -5,6 +5,7 @@
 
 #include "shared/base/nearest.h"
 #include "shared/base/text.h"
+#include "shared/format/json_pointer.h"
 #include "shared/format/schema_check.h"
 #include "shared/format/schema_rules.h"
 
@@ -18,20 +19,6 @@ constexpr int kStepsMax = 100'000;
 
 std::string quoted(std::string_view name) {
   return '"' + std::string(name) + '"';
-}
-
-std::string step(std::string_view name) {
-  std::string out = "/";
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 Json shown(const Json& value) {
@@ -200,7 +187,7 @@ void FaultWalk::walk_object(const ObjectRules& rules, Json& value, const std::st
 
 void FaultWalk::walk_property(const PropertyRule& property, Json& object, const std::string& at) {
   if (Json* member = find_mutable(object, property.name)) {
-    walk(*property.node, *member, at + step(property.name));
+    walk(*property.node, *member, at + pointer_step(property.name));
     if (property.dependency) walk_dependency(*property.dependency, object, at);
   } else if (property.is_required) {
     add(at, "required", "property " + quoted(property.name) + " is required", object,
@@ -227,14 +214,14 @@ void FaultWalk::walk_members(const ObjectRules& rules, Json& object, const std::
     for (const PatternRule& property : rules.patterns) {
       if (!property.pattern.regex.matches(name)) continue;
       is_known = true;
-      walk(*property.node, *member, at + step(name));
+      walk(*property.node, *member, at + pointer_step(name));
     }
     if (is_known) continue;
     if (!rules.allows_additional) {
-      add(at + step(name), "additionalProperties", "additional properties forbidden, found " + name, *member,
-          unknown_property_hint(rules, name, object));
+      add(at + pointer_step(name), "additionalProperties", "additional properties forbidden, found " + name,
+          *member, unknown_property_hint(rules, name, object));
     } else if (rules.additional != nullptr) {
-      walk(*rules.additional, *member, at + step(name));
+      walk(*rules.additional, *member, at + pointer_step(name));
     }
   }
 }

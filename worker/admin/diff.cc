@@ -2,25 +2,12 @@
 
 #include <set>
 
+#include "shared/format/json_pointer.h"
+
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-
-// RFC 6901: "~" and "/" cannot stand in a name.
-std::string escaped(const std::string& name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 void add(const char* op, const std::string& path, const Json* before, const Json* after, Json& out) {
   Json& difference = out.append(Json(::Json::objectValue));
@@ -38,7 +25,7 @@ void compare_members(const std::string& path, const Json& before, const Json& af
     for (std::string& name : object->getMemberNames()) names.insert(std::move(name));
   }
   for (const std::string& name : names) {
-    const std::string member_path = path + "/" + escaped(name);
+    const std::string member_path = path + format::pointer_step(name);
     if (!before.isMember(name)) {
       add("add", member_path, nullptr, &after[name], out);
     } else if (!after.isMember(name)) {

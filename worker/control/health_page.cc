@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "shared/base/markup.h"
+
 namespace apisix::control {
 namespace {
 
@@ -18,29 +20,6 @@ constexpr std::string_view kHead = R"(<html xmlns="http://www.w3.org/1999/xhtml"
 )";
 constexpr std::string_view kFoot = "</table>\n</body>\n</html>\n";
 
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string text_of(const Json& value) {
   return value.isString() ? value.asString() : value.isNull() ? "" : format::to_json(value);
 }
@@ -52,7 +31,8 @@ void add_row(std::string& out, std::string_view tag, std::string_view color,
   if (!color.empty()) out.append(" bgcolor=\"").append(color).append("\"");
   out.append(">\n");
   for (const std::string& cell : cells) {
-    out.append("    <").append(tag).append(">").append(escape(cell));
+    out.append("    <").append(tag).append(">");
+    base::append_escaped_markup(out, cell);
     out.append("</").append(tag).append(">\n");
   }
   out.append("  </tr>\n");

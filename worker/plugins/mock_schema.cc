@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/base/markup.h"
 #include "shared/base/text.h"
 
 namespace apisix::plugins {
@@ -14,30 +15,6 @@ using format::Json;
 
 // Lists have one to three items; nested ones multiply. Past this many values each has one item only.
 constexpr unsigned kValuesMax = 10'000;
-
-void append_xml_text(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&apos;";
-        break;
-      default:
-        out += c;
-    }
-  }
-}
 
 }  // namespace
 
@@ -171,7 +148,7 @@ void MockSchema::write_xml(const Node& node, const std::string& name, unsigned d
     for (const Node& member : node.inner) write_xml(member, member.name, depth + 1, making);
     out.append(std::size_t{2} * depth, ' ');
   } else {
-    append_xml_text(out, scalar(node, making));
+    base::append_escaped_markup(out, scalar(node, making));
   }
   out += "</" + name + ">\n";
 }
