@@ -169,6 +169,8 @@ class Gateway:
         self.config = merged(self.default_config(workers), config or {})
         self.write_config()
         if user:
+            # The checkout may be in a folder that only its owner enters.
+            self.binary = Path(shutil.copy(binary, self.prefix / "apisix"))
             for path in (self.prefix, self.prefix / "conf", self.config_path):
                 shutil.chown(path, user)
 
