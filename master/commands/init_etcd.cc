@@ -79,11 +79,13 @@ base::Status check_members(store::EtcdOnce& etcd, const settings::Deployment::Et
   return {};
 }
 
-base::Status write_folders(store::EtcdOnce& etcd, const std::string& prefix) {
+// A cluster that lost its leader a moment ago takes no writes until it has another.
+base::Status write_folders(store::EtcdOnce& etcd, const std::string& prefix, std::int64_t retries) {
   store::Txn txn;
   for (const char* folder : kFolders)
     txn.writes.emplace_back(store::Put{fmt::format("{}/{}/", prefix, folder), kFolderValue});
-  const auto done = etcd.txn(std::move(txn));
+  auto done = etcd.txn(txn);
+  for (std::int64_t retry = 1; !done && retry < retries; ++retry) done = etcd.txn(txn);
   if (!done) return std::unexpected(fault("none of the configured etcd works well: " + done.error().what));
   return {};
 }
@@ -100,7 +102,8 @@ base::Status init_etcd(const Setup& setup, bool verbose) {
     return {};
   }
   std::puts("trying to initialize the data of etcd");
-  if (auto written = write_folders(*etcd, deployment.etcd.prefix); !written) return written;
+  if (auto written = write_folders(*etcd, deployment.etcd.prefix, deployment.etcd.startup_retry); !written)
+    return written;
   if (verbose) std::printf("wrote %zu folders below %s\n", kFolders.size(), deployment.etcd.prefix.c_str());
   return {};
 }
