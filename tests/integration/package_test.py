@@ -24,6 +24,7 @@ FILES = {
     "/usr/bin/apisix": 0o755,
     "/usr/share/apisix/config.yaml": 0o644,
     "/usr/share/apisix/config.yaml.example": 0o644,
+    "/usr/share/apisix/debug.yaml": 0o644,
     "/usr/share/bash-completion/completions/apisix": 0o644,
     "/usr/share/doc/apisix-cpp/copyright": 0o644,
     "/usr/share/man/man8/apisix.8": 0o644,

@@ -57,8 +57,9 @@ def matches(expected, printed):
 
 @pytest.fixture
 def ports():
-    """The documented ports and the ones that stand for them here."""
-    return {port: free_port() for port in (9080, 9081, 9180, 9090, 9443, 9091, 7085, 8001, 8002)}
+    """The documented ports and the ones that stand for them here, in the same order: lists of nodes are sorted."""
+    documented = (7085, 8001, 8002, 9080, 9081, 9090, 9091, 9180, 9443)
+    return dict(zip(documented, sorted(free_port() for _ in documented), strict=True))
 
 
 @pytest.fixture
