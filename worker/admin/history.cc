@@ -49,12 +49,28 @@ async::Task<base::Status> History::load_values(HistoryEntry& entry) {
   co_return add_history_values(item->value, entry);
 }
 
+// Keys and revisions say enough: reading a thousand entries would keep the loop's other work waiting.
+store::Revision History::oldest_kept(const store::ListReply& all) const {
+  const std::uint64_t since_ms = oldest_ms();
+  std::vector<store::Revision> kept;
+  for (const store::Item& item : all.items) {
+    const auto id = std::string_view(item.key).substr(index_key("").size());
+    if (written_ms(id) >= since_ms) kept.push_back(item.create_revision);
+  }
+  const auto entries_max = static_cast<std::size_t>(bounds_.max_entries);
+  if (kept.empty() || entries_max == 0) return all.revision + 1;
+  if (kept.size() > entries_max) {
+    std::ranges::nth_element(kept, kept.begin() + static_cast<std::ptrdiff_t>(entries_max - 1),
+                             std::greater());
+    kept.resize(entries_max);
+  }
+  return *std::ranges::min_element(kept);
+}
+
 async::Task<base::Status> History::trim() {
-  const auto kept = co_await list();
-  if (!kept) co_return std::unexpected(kept.error());
   const auto all = co_await store_.list(index_key(""));
   if (!all) co_return std::unexpected(all.error());
-  const store::Revision oldest = kept->entries.empty() ? kept->revision + 1 : kept->entries.back().revision;
+  const store::Revision oldest = oldest_kept(*all);
   store::Txn txn;
   for (const store::Item& item : all->items) {
     if (item.create_revision >= oldest) continue;

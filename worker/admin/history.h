@@ -40,6 +40,8 @@ class History {
 
  private:
   std::uint64_t oldest_ms() const;
+  // The revision of the oldest entry within the bounds; of none, one that is yet to come.
+  store::Revision oldest_kept(const store::ListReply& all) const;
 
   event::Loop& loop_;
   store::Store& store_;

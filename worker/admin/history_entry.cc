@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/base/text.h"
 #include "shared/format/json.h"
 #include "shared/resource/fields.h"
 
@@ -23,6 +24,10 @@ std::optional<std::string> text_of(const Json& value) {
 
 std::string make_history_id(std::uint64_t now_ms, std::uint64_t random) {
   return fmt::format("{:016}-{:08x}", now_ms, static_cast<std::uint32_t>(random));
+}
+
+std::uint64_t written_ms(std::string_view history_id) {
+  return base::parse_integer<std::uint64_t>(history_id.substr(0, history_id.find('-'))).value_or(0);
 }
 
 std::string encode_history_index(const std::vector<Change>& changes, std::string_view prefix,

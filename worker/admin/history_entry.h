@@ -48,6 +48,8 @@ struct HistoryEntry {
 
 // "0001790000000000-9f3a5c71": in the order of time, and no two alike.
 std::string make_history_id(std::uint64_t now_ms, std::uint64_t random);
+// Its time; 0 when it is none of these.
+std::uint64_t written_ms(std::string_view history_id);
 
 std::string encode_history_index(const std::vector<Change>& changes, std::string_view prefix,
                                  const Author& author, std::uint64_t now_ms, bool has_values);
