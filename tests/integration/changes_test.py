@@ -356,7 +356,7 @@ def test_the_history_is_bounded(make, entries_max):
     assert len(history(gateway, "?limit=1000")) == entries_max
     if make.etcd:
         folder = gateway.config["deployment"]["etcd"]["prefix"] + "-history/index/"
-        # A worker looks after 64 entries: what came later is still there.
+        # A worker looks after 16 entries: what came later is still there.
         wait_until(lambda: len(make.etcd.items(folder)) <= entries_max + 6, "old entries to go")
 
 

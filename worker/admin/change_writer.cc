@@ -12,7 +12,7 @@ namespace {
 // What the values of one entry may take: a thousand of the largest are 256 MiB.
 constexpr std::size_t kValuesBytesMax = 256 << 10;
 // Shortened once for so many entries: reading the list with every change would cost more than the change.
-constexpr std::size_t kEntriesPerTrim = 64;
+constexpr std::size_t kEntriesPerTrim = 16;
 constexpr std::size_t kBytesPerWrite = 32;  // of the message around key and value
 
 // The rights of an etcd's user do not change every minute.
