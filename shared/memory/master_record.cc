@@ -1,5 +1,7 @@
 #include "shared/memory/master_record.h"
 
+#include <thread>
+
 namespace apisix::memory {
 namespace {
 
@@ -51,6 +53,7 @@ Change MasterRecord::change() const {
       out.why += c.load();
     }
     if (begun_.load() == mark) break;
+    std::this_thread::yield();  // the writer may wait for this core
   }
   return out;
 }
