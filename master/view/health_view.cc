@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "master/view/figures.h"
+#include "shared/inspect/health_node.h"
 
 namespace apisix::master {
 namespace {
@@ -34,20 +35,6 @@ std::string address_of(const HealthTable::Target& node) {
 
 bool is_meant(std::string_view key, const std::vector<std::string>& names) {
   return names.empty() || std::ranges::find(names, short_key(key)) != names.end();
-}
-
-Json to_json(const HealthTable::Target& node) {
-  Json out(::Json::objectValue);
-  out["ip"] = node.ip.to_string();
-  out["port"] = node.port;
-  out["hostname"] = node.hostname;
-  out["status"] = std::string(memory::name_of(node.state.status));
-  Json& counter = out["counter"];
-  counter["success"] = node.state.success;
-  counter["http_failure"] = node.state.http_failure;
-  counter["tcp_failure"] = node.state.tcp_failure;
-  counter["timeout_failure"] = node.state.timeout_failure;
-  return out;
 }
 
 }  // namespace
@@ -129,7 +116,7 @@ Json health_json(const std::vector<CheckedUpstream>& upstreams) {
     Json one(::Json::objectValue);
     one["name"] = upstream.name;
     one["nodes"] = Json(::Json::arrayValue);
-    for (const HealthTable::Target& node : upstream.nodes) one["nodes"].append(to_json(node));
+    for (const HealthTable::Target& node : upstream.nodes) one["nodes"].append(inspect::health_node(node));
     out.append(one);
   }
   return out;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/inspect/health_node.h"
 #include "shared/memory/health_table.h"
 #include "worker/control/health_page.h"
 #include "worker/control/shown.h"
@@ -15,20 +16,6 @@ using format::find_member;
 using format::Json;
 
 constexpr std::array<std::string_view, 4> kKinds = {"routes", "stream_routes", "services", "upstreams"};
-
-Json node_json(const memory::HealthTable::Target& target) {
-  Json node(::Json::objectValue);
-  node["ip"] = target.ip.to_string();
-  node["port"] = target.port;
-  node["hostname"] = target.hostname;
-  node["status"] = std::string(memory::name_of(target.state.status));
-  Json& counter = node["counter"] = Json(::Json::objectValue);
-  counter["success"] = target.state.success;
-  counter["http_failure"] = target.state.http_failure;
-  counter["tcp_failure"] = target.state.tcp_failure;
-  counter["timeout_failure"] = target.state.timeout_failure;
-  return node;
-}
 
 // {"name", "type", "nodes"}; null: the object has no checks. There are no nodes before its first request.
 Json checker_json(const World& world, std::string_view kind, std::string_view id,
@@ -46,7 +33,7 @@ Json checker_json(const World& world, std::string_view kind, std::string_view id
   }
   Json nodes(::Json::arrayValue);
   for (const auto& target : world.zones.health.targets(world.zones.health.find_checker(object.key))) {
-    nodes.append(node_json(target));
+    nodes.append(inspect::health_node(target));
   }
   out["nodes"] = lua_array(std::move(nodes));
   return out;
