@@ -76,6 +76,15 @@ int no_passphrase(char*, int, int, void*) {
   return 0;
 }
 
+Certificate first_certificate(BIO* bio) {
+  return Certificate(PEM_read_bio_X509_AUX(bio, nullptr, no_passphrase, nullptr));
+}
+
+PrivateKey private_key(std::string_view pem) {
+  const Bio bio = read_only(pem);
+  return PrivateKey(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
+}
+
 }  // namespace
 
 bool equals_in_constant_time(std::string_view a, std::string_view b) {
@@ -92,7 +101,7 @@ Result<std::string> decrypt_aes_cbc(std::string_view key, std::string_view iv, s
 
 Status check_certificate_pem(std::string_view pem) {
   const Bio bio = read_only(pem);
-  const Certificate first(PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr));
+  const Certificate first = first_certificate(bio.get());
   if (!first) return failed("PEM_read_bio_X509_AUX() failed");
   for (;;) {
     const Certificate next(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
@@ -107,7 +116,7 @@ Status check_certificate_pem(std::string_view pem) {
 
 Result<std::int64_t> certificate_end(std::string_view pem) {
   const Bio bio = read_only(pem);
-  const Certificate first(PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr));
+  const Certificate first = first_certificate(bio.get());
   std::tm end{};
   if (!first || ASN1_TIME_to_tm(X509_get0_notAfter(first.get()), &end) != 1) {
     return failed("not a certificate in PEM");
@@ -116,10 +125,17 @@ Result<std::int64_t> certificate_end(std::string_view pem) {
 }
 
 Status check_private_key_pem(std::string_view pem) {
-  const Bio bio = read_only(pem);
-  const PrivateKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
-  if (!key) return failed("PEM_read_bio_PrivateKey() failed");
+  if (!private_key(pem)) return failed("PEM_read_bio_PrivateKey() failed");
   return {};
+}
+
+bool is_key_of_certificate(std::string_view key_pem, std::string_view certificate_pem) {
+  const Bio bio = read_only(certificate_pem);
+  const Certificate certificate = first_certificate(bio.get());
+  const PrivateKey key = private_key(key_pem);
+  const bool is_pair = certificate && key && X509_check_private_key(certificate.get(), key.get()) == 1;
+  ERR_clear_error();
+  return is_pair;
 }
 
 }  // namespace apisix::base

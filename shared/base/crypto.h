@@ -24,5 +24,7 @@ Status check_certificate_pem(std::string_view pem);
 Result<std::int64_t> certificate_end(std::string_view pem);
 // One private key in PEM without a passphrase.
 Status check_private_key_pem(std::string_view pem);
+// Is the private key that of the first certificate? Of two that the checks above find good; false for others.
+bool is_key_of_certificate(std::string_view key_pem, std::string_view certificate_pem);
 
 }  // namespace apisix::base

@@ -1,5 +1,6 @@
 #include "shared/resource/upstream_rules.h"
 
+#include "shared/resource/certificate_pair.h"
 #include "shared/resource/fields.h"
 #include "shared/resource/schemas.h"
 #include "shared/resource/upstream.h"
@@ -25,15 +26,6 @@ void check_pass_host(const Json& upstream, const std::string& at, Validation& ou
     return;
   const std::string text = "`upstream_host` can't be empty when `pass_host` is `rewrite`";
   out.add(text, {at, "upstream_host", text, {}, "add \"upstream_host\", or set \"pass_host\" to \"node\""});
-}
-
-void check_certificate(const Json& upstream, const std::string& at, const ValidateHooks& hooks,
-                       Validation& out) {
-  const Json& tls = format::find_member(upstream, "tls");
-  const std::string cert = text_field(tls, "client_cert");
-  if (cert.empty() || !hooks.check_certificate) return;
-  const auto status = hooks.check_certificate(cert, text_field(tls, "client_key"));
-  if (!status) out.add(status.error().what, {at + "/tls", "client_cert", status.error().what, {}, ""});
 }
 
 // The schema that chash's key must match; "" = any key, or none.
@@ -82,7 +74,7 @@ void check_upstream_rules(const Json& upstream, const std::string& at, const Val
                           Validation& out) {
   if (!context.is_stored) check_map_ports(format::find_member(upstream, "nodes"), at, out);
   check_pass_host(upstream, at, out);
-  check_certificate(upstream, at, context.hooks, out);
+  check_pair(client_pair(upstream, at), context.hooks, out);
   check_chash(upstream, at, out);
 }
 

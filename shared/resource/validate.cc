@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/ip.h"
+#include "shared/resource/certificate_pair.h"
 #include "shared/resource/fields.h"
 #include "shared/resource/schemas.h"
 #include "shared/resource/upstream_rules.h"
@@ -41,7 +42,7 @@ class Validator {
   void check_plugins(PluginScope scope, const std::string& prefix = "");
   void check_vars();
   void check_lua(const char* member, const std::function<base::Status(std::string_view)>& hook);
-  void check_pair(const std::string& at, const std::string& prefix, const Json& cert, const Json& key);
+  void check_readable(const CertificatePair& pair);
   void check_address(const char* member);
 
   const ValidateHooks& hooks() const { return context_.hooks; }
@@ -156,21 +157,15 @@ void Validator::run_proto() {
 
 void Validator::run_ssl() {
   if (!matches("ssl")) return;
-  check_pair("/cert", "", format::find_member(value_, "cert"), format::find_member(value_, "key"));
+  check_readable(first_pair(value_));
   if (text_field(value_, "type") == "client") return;
-  const Json& certs = format::find_member(value_, "certs");
-  const Json& keys = format::find_member(value_, "keys");
-  if (certs.size() != keys.size()) {
+  if (format::find_member(value_, "certs").size() != format::find_member(value_, "keys").size()) {
     const char* text = "mismatched number of certs and keys";
     return out_.add(text, {"/certs", "keys", text, {}, ""});
   }
-  for (Json::ArrayIndex i = 0; certs.isArray() && i < certs.size(); ++i) {
-    check_pair("/certs/" + std::to_string(i),
-               "failed to handle cert-key pair[" + std::to_string(i + 1) + "]: ", certs[i], keys[i]);
-  }
-  if (const Json& client = format::find_member(value_, "client"); client.isObject()) {
-    check_pair("/client/ca", "failed to validate client_cert: ", format::find_member(client, "ca"), {});
-  }
+  for (const CertificatePair& pair : further_pairs(value_)) check_readable(pair);
+  const std::string ca = text_field(format::find_member(value_, "client"), "ca");
+  check_readable({ca, "", "/client/ca", "", "failed to validate client_cert: "});
 }
 
 void Validator::run_stream_route() {
@@ -238,12 +233,8 @@ void Validator::check_lua(const char* member, const std::function<base::Status(s
 }
 
 // As in APISIX, one secret reference is enough to leave the pair unread.
-void Validator::check_pair(const std::string& at, const std::string& prefix, const Json& cert,
-                           const Json& key) {
-  if (!hooks().check_certificate || !cert.isString()) return;
-  const std::string key_text = key.isString() ? key.asString() : "";
-  if (format::is_secret_ref(cert.asString()) || format::is_secret_ref(key_text)) return;
-  add(hooks().check_certificate(cert.asString(), key_text), at, "certificate", prefix);
+void Validator::check_readable(const CertificatePair& pair) {
+  if (!pair.has_reference()) check_pair(pair, hooks(), out_);
 }
 
 void Validator::check_address(const char* member) {

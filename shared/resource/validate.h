@@ -34,6 +34,9 @@ struct ValidateHooks {
   // <what>: "failed to parse cert: ...", "failed to parse key: ...". `key_pem` may be empty: only a
   // certificate.
   std::function<base::Status(std::string_view cert_pem, std::string_view key_pem)> check_certificate;
+  // Of what check_certificate accepted: do they belong together? APISIX does not ask; such a pair fails at
+  // its first handshake.
+  std::function<bool(std::string_view key_pem, std::string_view cert_pem)> is_key_of_certificate;
   // "invalid content: <what>".
   std::function<base::Status(std::string_view content)> check_proto;
   // <what>: "invalid plugin name", "invalid configuration: ...".

@@ -2,7 +2,8 @@
 import json
 import subprocess
 
-from gateway import http_request
+from etcd import Etcd
+from gateway import http_request, wait_until
 
 NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}
 
@@ -106,6 +107,26 @@ def test_certificates(gateway, tmp_path):
     assert found(lint(gateway)) == {
         ("error", "certificate-expired", "ssl", "old"), ("warning", "certificate-expires-soon", "ssl", "soon"),
         ("info", "ssl-disabled", "ssl", "off")}
+
+
+def test_pairs_that_another_version_stored(make_gateway, tmp_path):
+    """An APISIX takes a certificate and a key that do not belong together: they are in force, and reported."""
+    (cert, _), (other_cert, other_key) = certificate(tmp_path, 80), certificate(tmp_path, 90)
+    with Etcd() as etcd:
+        gateway = make_gateway(config=etcd.config())
+        etcd.put("/apisix/ssls/good", {"id": "good", "cert": other_cert, "key": other_key, "snis": ["good.test"]})
+        etcd.put("/apisix/ssls/first", {"id": "first", "cert": cert, "key": other_key, "snis": ["first.test"]})
+        etcd.put("/apisix/ssls/second", {"id": "second", "cert": other_cert, "key": other_key,
+                                         "certs": [other_cert, cert], "keys": [other_key] * 2, "snis": ["2.test"]})
+        etcd.put("/apisix/upstreams/1", NODES | {"id": "1", "tls": {"client_cert": cert, "client_key": other_key}})
+        etcd.put("/apisix/routes/1", {"id": "1", "uri": "/1", "upstream_id": "1"})
+        wait_until(lambda: len(found(lint(gateway))) == 3, "all to be reported")
+        assert found(lint(gateway)) == {("error", "key-of-other-certificate", "ssl", "first"),
+                                        ("error", "key-of-other-certificate", "ssl", "second"),
+                                        ("error", "key-of-other-certificate", "upstream", "1")}
+        texts = {row["id"]: row["text"] for row in lint(gateway)["findings"]}
+        assert texts["second"] == ("the private key at /keys/1 does not belong to the certificate at /certs/1: "
+                                   "handshakes fail")
 
 
 def test_plugins_that_do_not_run_and_forms_of_the_past(make_gateway):

@@ -36,7 +36,7 @@ async::Task<LocalAnswer> DiagnoseHandler::explain(const proxy::LocalRequest& req
 
 async::Task<LocalAnswer> DiagnoseHandler::lint() {
   co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);
-  const auto report = co_await diagnose::lint(loop_, store_, registry_);
+  const auto report = co_await diagnose::lint(loop_, store_, registry_, settings_);
   if (report) co_return json_answer(200, *report);
   if (report.error().code == base::ErrorCode::kConflict) co_return error_answer(429, report.error().what);
   co_return store_answer(report.error());

@@ -83,9 +83,13 @@ base::Status check_protocol(const Json& protocol, const std::set<std::string, st
 resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings& settings) {
   resource::ValidateHooks hooks;
   // Private keys may come as they are stored.
-  hooks.check_certificate = [keyring = base::Keyring(settings.apisix.data_encryption.keyring)](
-                                std::string_view cert_pem, std::string_view key_pem) {
+  const base::Keyring keyring(settings.apisix.data_encryption.keyring);
+  hooks.check_certificate = [keyring](std::string_view cert_pem, std::string_view key_pem) {
     return check_certificate(cert_pem, key_pem, keyring);
+  };
+  hooks.is_key_of_certificate = [keyring](std::string_view key_pem, std::string_view cert_pem) {
+    const auto plain = keyring.decrypt_pem(key_pem);
+    return plain && base::is_key_of_certificate(*plain, cert_pem);
   };
   hooks.check_vars = check_vars;
   hooks.check_plugins = [enabled](Json& plugins, resource::PluginScope scope) {

@@ -23,6 +23,8 @@ resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry,
   resource::ValidateHooks hooks =
       make_file_hooks([&registry]() -> const plugin::PluginSet& { return registry.plugins(); }, settings);
   if (source == ItemSource::kFile) return hooks;
+  // An APISIX writes pairs that do not belong together, and the rest of the object is good.
+  hooks.is_key_of_certificate = nullptr;
   // Fields may be encrypted, and plugins that are not enabled are left alone.
   hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return resource::Validation();

@@ -19,7 +19,7 @@ Reply explain(const Call& call) {
 // 429 while another one is under way, 503 when the store does not answer.
 Reply lint(const Call& call) {
   const World& world = call.world;
-  const auto report = co_await diagnose::lint(world.loop, world.store, world.registry);
+  const auto report = co_await diagnose::lint(world.loop, world.store, world.registry, world.settings);
   if (report) co_return proxy::json_answer(200, *report);
   const bool is_busy = report.error().code == base::ErrorCode::kConflict;
   co_return proxy::error_answer(is_busy ? 429 : 503, report.error().what);

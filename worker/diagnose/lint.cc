@@ -38,9 +38,10 @@ constexpr Source kSources[] = {{Kind::kProto, false},        {Kind::kSsl, false}
 // One run, held by the coroutine that makes it.
 class Run {
  public:
-  Run(event::Loop& loop, store::Store& store, config::Registry& registry)
+  Run(event::Loop& loop, store::Store& store, config::Registry& registry, base::Keyring keyring)
       : store_(store),
         registry_(registry),
+        keyring_(std::move(keyring)),
         shadows_(registry.options().router_kind),
         slice_(loop),
         now_s_(loop.clock().wall_seconds()) {}
@@ -66,7 +67,7 @@ class Run {
     Json value;
   };
 
-  ObjectChecks checks() { return {registry_.plugins(), now_s_, findings_}; }
+  ObjectChecks checks() { return {registry_.plugins(), keyring_, now_s_, findings_}; }
 
   async::Task<base::Status> read_objects() {
     for (const Source& source : kSources) {
@@ -302,6 +303,7 @@ class Run {
 
   store::Store& store_;
   config::Registry& registry_;
+  const base::Keyring keyring_;
   Findings findings_;
   UsageBook usage_;
   Shadows shadows_;
@@ -338,13 +340,14 @@ class Turn {
 
 }  // namespace
 
-async::Task<base::Result<Json>> lint(event::Loop& loop, store::Store& store, config::Registry& registry) {
+async::Task<base::Result<Json>> lint(event::Loop& loop, store::Store& store, config::Registry& registry,
+                                     const settings::Settings& settings) {
   const Turn turn;
   if (!turn.is_mine()) {
     co_return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
                          "a lint is under way already");
   }
-  Run run(loop, store, registry);
+  Run run(loop, store, registry, base::Keyring(settings.apisix.data_encryption.keyring));
   auto report = co_await run.make();
   co_return report;
 }

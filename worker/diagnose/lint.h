@@ -7,6 +7,7 @@
 #include "shared/base/result.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
+#include "shared/settings/settings.h"
 #include "shared/store/store.h"
 #include "worker/config/registry.h"
 
@@ -15,6 +16,6 @@ namespace apisix::diagnose {
 // {revision, took_ms, checked: {kind: count}, counts, findings, left_out} (findings.h; the codes are in
 // docs/EXPLAIN_AND_LINT.md). Errors: the store cannot be read; kConflict: a run is under way in this worker.
 async::Task<base::Result<format::Json>> lint(event::Loop& loop, store::Store& store,
-                                             config::Registry& registry);
+                                             config::Registry& registry, const settings::Settings& settings);
 
 }  // namespace apisix::diagnose

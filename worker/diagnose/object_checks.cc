@@ -81,25 +81,43 @@ void ObjectChecks::check_plugins(Kind kind, const std::string& id, const Json& c
 }
 
 void ObjectChecks::check_upstream(Kind kind, const std::string& id, const Json& upstream) const {
-  check_certificate(kind, id, find_member(find_member(upstream, "tls"), "client_cert"));
+  check_pair(kind, id, resource::client_pair(upstream, kind == Kind::kUpstream ? "" : "/upstream"));
   if (has_nodes(upstream) || is_discovered(upstream)) return;
   out.add({Severity::kError, "upstream-without-nodes", kind, id,
            "it has no nodes: requests are answered with 503", "add a node"});
 }
 
-void ObjectChecks::check_certificate(Kind kind, const std::string& id, const Json& pem) const {
-  if (!pem.isString() || pem.asString().empty() || format::is_secret_ref(pem.asString())) return;
-  const auto end = base::certificate_end(pem.asString());
-  if (!end) {
-    out.add(
-        {Severity::kError, "certificate-unreadable", kind, id, end.error().what, "store it again, in PEM"});
-  } else if (*end <= now_s) {
-    out.add({Severity::kError, "certificate-expired", kind, id, "its certificate expired on " + day_of(*end),
+void ObjectChecks::check_pair(Kind kind, const std::string& id, const resource::CertificatePair& pair) const {
+  if (pair.cert.empty() || pair.has_reference()) return;
+  const auto end_s = base::certificate_end(pair.cert);
+  if (!end_s) {
+    return out.add(
+        {Severity::kError, "certificate-unreadable", kind, id, end_s.error().what, "store it again, in PEM"});
+  }
+  check_end(kind, id, *end_s);
+  if (!pair.key.empty()) check_key(kind, id, pair);
+}
+
+void ObjectChecks::check_end(Kind kind, const std::string& id, std::int64_t end_s) const {
+  if (end_s <= now_s) {
+    out.add({Severity::kError, "certificate-expired", kind, id, "its certificate expired on " + day_of(end_s),
              "replace it"});
-  } else if (*end - now_s <= kCertificateSoonS) {
+  } else if (end_s - now_s <= kCertificateSoonS) {
     out.add({Severity::kWarning, "certificate-expires-soon", kind, id,
-             fmt::format("its certificate expires on {}, in {} days", day_of(*end), (*end - now_s) / 86400),
+             fmt::format("its certificate expires on {}, in {} days", day_of(end_s), (end_s - now_s) / 86400),
              "replace it before that day"});
+  }
+}
+
+void ObjectChecks::check_key(Kind kind, const std::string& id, const resource::CertificatePair& pair) const {
+  const auto plain = keyring.decrypt_pem(pair.key);
+  if (!plain || !base::check_private_key_pem(*plain)) {
+    const char* what = plain ? "is none in PEM" : "was encrypted with a key that is not in the keyring";
+    out.add({Severity::kError, "private-key-unreadable", kind, id,
+             fmt::format("the private key at {} {}", pair.key_at, what), "store it again"});
+  } else if (!base::is_key_of_certificate(*plain, pair.cert)) {
+    out.add({Severity::kError, "key-of-other-certificate", kind, id,
+             pair.mismatch_text() + ": handshakes fail", "store the certificate and its own key"});
   }
 }
 
@@ -109,8 +127,8 @@ void ObjectChecks::check_ssl(const std::string& id, const Json& ssl) const {
              "set status to 1, or delete it"});
     return;
   }
-  check_certificate(Kind::kSsl, id, find_member(ssl, "cert"));
-  for (const Json& more : find_member(ssl, "certs")) check_certificate(Kind::kSsl, id, more);
+  check_pair(Kind::kSsl, id, resource::first_pair(ssl));
+  for (const resource::CertificatePair& pair : resource::further_pairs(ssl)) check_pair(Kind::kSsl, id, pair);
 }
 
 void ObjectChecks::check_vars(const std::string& id, const Json& vars) const {

@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/keyring.h"
 #include "shared/format/json.h"
+#include "shared/resource/certificate_pair.h"
 #include "shared/resource/kind.h"
 #include "worker/diagnose/findings.h"
 #include "worker/plugin/plugin_set.h"
@@ -18,7 +20,8 @@ inline constexpr std::int64_t kCertificateSoonS = std::int64_t{30} * 24 * 3600;
 
 struct ObjectChecks {
   const plugin::PluginSet& plugins;
-  std::int64_t now_s = 0;  // Unix time
+  const base::Keyring& keyring;  // of private keys
+  std::int64_t now_s = 0;        // Unix time
   Findings& out;
 
   // All of the checks below that are about this kind.
@@ -28,9 +31,14 @@ struct ObjectChecks {
   void check_plugins(resource::Kind kind, const std::string& id, const format::Json& plugins) const;
   // `upstream` is the object itself, or the one inside it.
   void check_upstream(resource::Kind kind, const std::string& id, const format::Json& upstream) const;
-  void check_certificate(resource::Kind kind, const std::string& id, const format::Json& pem) const;
+  // When the certificate ends, and whether the key is its own. References to secrets are not looked at.
+  void check_pair(resource::Kind kind, const std::string& id, const resource::CertificatePair& pair) const;
   void check_ssl(const std::string& id, const format::Json& ssl) const;
   void check_vars(const std::string& id, const format::Json& vars) const;
+
+ private:
+  void check_end(resource::Kind kind, const std::string& id, std::int64_t end_s) const;
+  void check_key(resource::Kind kind, const std::string& id, const resource::CertificatePair& pair) const;
 };
 
 // Calls `use` for every id that stands inside a plugin's configuration under this name, however deep

@@ -55,24 +55,5 @@ TEST(Keyring, OfPrivateKeysOnlyPemIsEncrypted) {
   EXPECT_EQ(keyring.encrypt_pem("$secret://vault/1/key"), "$secret://vault/1/key");
 }
 
-TEST(Crypto, ComparesWholeTexts) {
-  EXPECT_TRUE(equals_in_constant_time("", ""));
-  EXPECT_TRUE(equals_in_constant_time("token", "token"));
-  EXPECT_FALSE(equals_in_constant_time("token", "tokem"));
-  EXPECT_FALSE(equals_in_constant_time("token", "token1"));
-}
-
-TEST(Crypto, RefusesKeysOfOtherLengths) {
-  EXPECT_FALSE(encrypt_aes_cbc("short", "0123456789abcdef", "x").has_value());
-  EXPECT_FALSE(encrypt_aes_cbc("0123456789abcdef", "short", "x").has_value());
-}
-
-TEST(Crypto, SaysWhatIsNoCertificate) {
-  EXPECT_EQ(check_certificate_pem("").error().what, "PEM_read_bio_X509_AUX() failed");
-  EXPECT_EQ(
-      check_private_key_pem("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n").error().what,
-      "PEM_read_bio_PrivateKey() failed");
-}
-
 }  // namespace
 }  // namespace apisix::base

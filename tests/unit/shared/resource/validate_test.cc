@@ -249,6 +249,9 @@ ValidateHooks refusing_hooks() {
     if (key.starts_with("bad")) return base::invalid("failed to parse key: no");
     return {};
   };
+  hooks.is_key_of_certificate = [](std::string_view key, std::string_view) {
+    return !key.starts_with("of another");
+  };
   hooks.check_proto = [](std::string_view) { return base::invalid("unexpected token"); };
   hooks.check_credential_plugin = [](std::string_view name) -> base::Status {
     if (name == "key-auth") return {};
@@ -275,7 +278,7 @@ TEST(ValidateHooks, AreAskedInOrderAndAllListed) {
   EXPECT_EQ(pointers, (std::vector<std::string>{"/plugins/x", "/plugins/y", "/vars", "/filter_func"}));
 }
 
-// @pair, @good and @bad stand for texts that are long enough for a certificate and its key.
+// @pair, @good, @bad and @other stand for texts that are long enough for a certificate and its key.
 std::string with_certificates(std::string object) {
   const std::string good(128, 'g');
   const auto replace = [&](const std::string& mark, const std::string& text) {
@@ -286,6 +289,7 @@ std::string with_certificates(std::string object) {
   replace("@pair", R"("cert":"@good","key":"@good")");
   replace("@good", good);
   replace("@bad", "bad" + good);
+  replace("@other", "of another" + good);
   return object;
 }
 
@@ -295,53 +299,79 @@ TEST(ValidateHooks, TextsOfEachKind) {
     Kind kind;
     std::string object, path_id, error_msg;
   };
-  for (const auto& [kind, object, path_id, error_msg] : std::initializer_list<Row>{
-           {Kind::kRoute, R"({"uri":"/","upstream_id":1,"vars":[[]]})", "",
-            "failed to validate the 'vars' expression: invalid operator '='"},
-           {Kind::kService, R"({"script":"return function"})", "", "'script' should be a Lua object"},
-           {Kind::kConsumer, R"({"username":"jack"})", "jack", ""},
-           {Kind::kConsumer, R"({"username":"jack"})", "jill", "wrong username"},
-           {Kind::kConsumer, R"({"username":"jack","plugins":{"x":{}}})", "jack",
-            "invalid plugins configuration: unknown plugin [x]"},
-           {Kind::kConsumer, R"({})", "", "invalid configuration: property \"username\" is required"},
-           {Kind::kConsumerGroup, R"({"id":"1","plugins":{"x":{}}})", "", "unknown plugin [x]"},
-           {Kind::kGlobalRule, R"({"id":"1"})", "",
-            "invalid configuration: property \"plugins\" is required"},
-           {Kind::kPluginConfig, R"({"id":"1","plugins":{}})", "", ""},
-           {Kind::kProto, R"({"content":"syntax"})", "", "invalid content: unexpected token"},
-           {Kind::kSecret, R"({"uri":"http://a","prefix":"p","token":"t"})", "vault/1", ""},
-           {Kind::kSecret, R"({"prefix":"p","token":"t"})", "vault/1",
-            "invalid configuration: property \"uri\" is required"},
-           {Kind::kSecret, "{}", "", "missing secret type"},
-           {Kind::kSecret, "{}", "azure/1", "invalid secret manager: azure"},
-           {Kind::kSecret, "{}", "gcp/1",
-            "invalid configuration: value should match only one schema, but matches none"},
-           {Kind::kPluginMetadata, "{}", "", "missing plugin name"},
-           {Kind::kPluginMetadata, "{}", "x", "invalid plugin name"},
-           {Kind::kCredential, R"({"id":"jack/credentials/c1","name":"c"})", "", ""},
-           {Kind::kSsl, R"({"sni":"a.com",@pair})", "", ""},
-           {Kind::kSsl, "{@pair}", "", "invalid configuration: then clause did not match"},
-           {Kind::kSsl, R"({"type":"client",@pair})", "", ""},
-           {Kind::kSsl, R"({"type":"client"})", "", "invalid configuration: else clause did not match"},
-           {Kind::kSsl, R"({"sni":"a.com","cert":"@bad","key":"@good"})", "", "failed to parse cert: no"},
-           {Kind::kSsl, R"({"sni":"a.com","cert":"$secret://v/1/c","key":"@bad"})", "", ""},
-           {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good"]})", "",
-            "mismatched number of certs and keys"},
-           {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good"],"keys":["@bad"]})", "",
-            "failed to handle cert-key pair[1]: failed to parse key: no"},
-           {Kind::kSsl, R"({"sni":"a.com",@pair,"client":{"ca":"@bad"}})", "",
-            "failed to validate client_cert: failed to parse cert: no"},
-           {Kind::kStreamRoute, R"({"remote_addr":"10.0.0.0/8","server_port":9100})", "", ""},
-           {Kind::kStreamRoute, R"({"plugins":{"x":{}}})", "", "stream: unknown plugin [x]"},
-           {Kind::kStreamRoute, R"({"protocol":{"name":"x"}})", "", "unknown protocol [x]"},
-           {Kind::kStreamRoute, R"({"id":"1","protocol":{"name":"x","superior_id":1}})", "",
-            "stream route can not set itself as superior_id"},
-           {Kind::kGraphqlCostDecoration, R"({"field_path":"Query.a"})", "", ""},
-           {Kind::kGraphqlCostDecoration, "{}", "",
-            "invalid configuration: property \"field_path\" is required"},
-       }) {
+  for (
+      const auto& [kind, object, path_id, error_msg] : std::initializer_list<Row>{
+          {Kind::kRoute, R"({"uri":"/","upstream_id":1,"vars":[[]]})", "",
+           "failed to validate the 'vars' expression: invalid operator '='"},
+          {Kind::kService, R"({"script":"return function"})", "", "'script' should be a Lua object"},
+          {Kind::kConsumer, R"({"username":"jack"})", "jack", ""},
+          {Kind::kConsumer, R"({"username":"jack"})", "jill", "wrong username"},
+          {Kind::kConsumer, R"({"username":"jack","plugins":{"x":{}}})", "jack",
+           "invalid plugins configuration: unknown plugin [x]"},
+          {Kind::kConsumer, R"({})", "", "invalid configuration: property \"username\" is required"},
+          {Kind::kConsumerGroup, R"({"id":"1","plugins":{"x":{}}})", "", "unknown plugin [x]"},
+          {Kind::kGlobalRule, R"({"id":"1"})", "", "invalid configuration: property \"plugins\" is required"},
+          {Kind::kPluginConfig, R"({"id":"1","plugins":{}})", "", ""},
+          {Kind::kProto, R"({"content":"syntax"})", "", "invalid content: unexpected token"},
+          {Kind::kSecret, R"({"uri":"http://a","prefix":"p","token":"t"})", "vault/1", ""},
+          {Kind::kSecret, R"({"prefix":"p","token":"t"})", "vault/1",
+           "invalid configuration: property \"uri\" is required"},
+          {Kind::kSecret, "{}", "", "missing secret type"},
+          {Kind::kSecret, "{}", "azure/1", "invalid secret manager: azure"},
+          {Kind::kSecret, "{}", "gcp/1",
+           "invalid configuration: value should match only one schema, but matches none"},
+          {Kind::kPluginMetadata, "{}", "", "missing plugin name"},
+          {Kind::kPluginMetadata, "{}", "x", "invalid plugin name"},
+          {Kind::kCredential, R"({"id":"jack/credentials/c1","name":"c"})", "", ""},
+          {Kind::kSsl, R"({"sni":"a.com",@pair})", "", ""},
+          {Kind::kSsl, "{@pair}", "", "invalid configuration: then clause did not match"},
+          {Kind::kSsl, R"({"type":"client",@pair})", "", ""},
+          {Kind::kSsl, R"({"type":"client"})", "", "invalid configuration: else clause did not match"},
+          {Kind::kSsl, R"({"sni":"a.com","cert":"@bad","key":"@good"})", "", "failed to parse cert: no"},
+          {Kind::kSsl, R"({"sni":"a.com","cert":"$secret://v/1/c","key":"@bad"})", "", ""},
+          {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good"]})", "",
+           "mismatched number of certs and keys"},
+          {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good"],"keys":["@bad"]})", "",
+           "failed to handle cert-key pair[1]: failed to parse key: no"},
+          {Kind::kSsl, R"({"sni":"a.com",@pair,"client":{"ca":"@bad"}})", "",
+           "failed to validate client_cert: failed to parse cert: no"},
+          {Kind::kSsl, R"({"sni":"a.com","cert":"@good","key":"@other"})", "",
+           "the private key at /key does not belong to the certificate at /cert"},
+          {Kind::kSsl, R"({"type":"client","cert":"@good","key":"@other"})", "",
+           "the private key at /key does not belong to the certificate at /cert"},
+          {Kind::kSsl, R"({"sni":"a.com","cert":"@good","key":"$env://KEY"})", "", ""},
+          {Kind::kSsl, R"({"sni":"a.com",@pair,"certs":["@good","@good"],"keys":["@good","@other"]})", "",
+           "failed to handle cert-key pair[2]: the private key at /keys/1 does not belong to the certificate "
+           "at /certs/1"},
+          {Kind::kUpstream, R"({"nodes":{},"tls":{"client_cert":"@good","client_key":"@other"}})", "",
+           "the private key at /tls/client_key does not belong to the certificate at /tls/client_cert"},
+          {Kind::kService, R"({"upstream":{"nodes":{},"tls":{"client_cert":"@good","client_key":"@other"}}})",
+           "",
+           "the private key at /upstream/tls/client_key does not belong to the certificate at "
+           "/upstream/tls/client_cert"},
+          {Kind::kStreamRoute, R"({"remote_addr":"10.0.0.0/8","server_port":9100})", "", ""},
+          {Kind::kStreamRoute, R"({"plugins":{"x":{}}})", "", "stream: unknown plugin [x]"},
+          {Kind::kStreamRoute, R"({"protocol":{"name":"x"}})", "", "unknown protocol [x]"},
+          {Kind::kStreamRoute, R"({"id":"1","protocol":{"name":"x","superior_id":1}})", "",
+           "stream route can not set itself as superior_id"},
+          {Kind::kGraphqlCostDecoration, R"({"field_path":"Query.a"})", "", ""},
+          {Kind::kGraphqlCostDecoration, "{}", "",
+           "invalid configuration: property \"field_path\" is required"},
+      }) {
     EXPECT_EQ(checked(kind, with_certificates(object), hooks, path_id).error_msg, error_msg) << object;
   }
+}
+
+TEST(ValidateHooks, PairsThatDoNotBelongTogetherAreAllListed) {
+  const Validation validation =
+      checked(Kind::kSsl,
+              with_certificates(
+                  R"({"sni":"a.com","cert":"@good","key":"@other","certs":["@good"],"keys":["@other"]})"),
+              refusing_hooks());
+  ASSERT_EQ(validation.faults.size(), 2u);
+  EXPECT_EQ(validation.faults[0].pointer, "/key");
+  EXPECT_EQ(validation.faults[0].rule, "key_pair");
+  EXPECT_EQ(validation.faults[1].pointer, "/keys/0");
 }
 
 TEST(ValidateHooks, CredentialsHoldAuthPluginsOnly) {

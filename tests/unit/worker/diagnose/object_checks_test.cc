@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/shared/base/test_keys.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::diagnose {
@@ -20,7 +21,7 @@ class ObjectChecksTest : public testing::Test {
   // "code: text" of what is found.
   std::set<std::string> check(Kind kind, std::string_view text, std::int64_t now_s = 0) {
     Findings findings;
-    ObjectChecks{plugins_, now_s, findings}.check(kind, "1", json(text));
+    ObjectChecks{plugins_, keyring_, now_s, findings}.check(kind, "1", json(text));
     std::set<std::string> out;
     const format::Json report = findings.to_json();
     for (const format::Json& row : report["findings"]) {
@@ -29,6 +30,7 @@ class ObjectChecksTest : public testing::Test {
     return out;
   }
 
+  base::Keyring keyring_{{"edd1c9f0985e76a2"}};
   plugin::PluginSet plugins_{plugins::catalog(), {"cors", "not-of-this-build"}};
 };
 
@@ -67,6 +69,60 @@ TEST_F(ObjectChecksTest, CertificatesThatCannotBeRead) {
   EXPECT_EQ(check(Kind::kSsl, R"({"cert":"nonsense"})"),
             Found{"error certificate-unreadable: not a certificate in PEM"});
   EXPECT_EQ(check(Kind::kSsl, R"({"cert":"$secret://vault/1/a/b"})"), Found{});
+}
+
+// As a store may hold them that other versions write.
+TEST_F(ObjectChecksTest, KeysOfOtherCertificates) {
+  constexpr std::int64_t kInTime = 1'900'000'000;
+  const auto pair = [](std::string_view cert, std::string key) {
+    format::Json ssl(::Json::objectValue);
+    ssl["cert"] = std::string(cert);
+    ssl["key"] = std::move(key);
+    return ssl;
+  };
+  const auto checked = [&](const format::Json& ssl) {
+    return check(Kind::kSsl, format::to_json(ssl), kInTime);
+  };
+  const std::string own(base::kRsaPrivate);
+  const std::string other(base::kP256Private);
+  EXPECT_EQ(checked(pair(base::kRsaCertificate, own)), Found{});
+  EXPECT_EQ(checked(pair(base::kRsaCertificate, keyring_.encrypt_pem(own))), Found{});
+  EXPECT_EQ(checked(pair(base::kRsaCertificate, "$env://KEY")), Found{});
+  const Found mismatch{
+      "error key-of-other-certificate: the private key at /key does not belong to the certificate at /cert: "
+      "handshakes fail"};
+  EXPECT_EQ(checked(pair(base::kRsaCertificate, other)), mismatch);
+  EXPECT_EQ(checked(pair(base::kRsaCertificate, keyring_.encrypt_pem(other))), mismatch);
+  EXPECT_EQ(checked(pair(base::kRsaCertificate, "-----BEGIN PRIVATE KEY-----")),
+            Found{"error private-key-unreadable: the private key at /key is none in PEM"});
+  EXPECT_EQ(
+      checked(pair(base::kRsaCertificate, base::Keyring({"0123456789abcdef"}).encrypt_pem(own))),
+      Found{"error private-key-unreadable: the private key at /key was encrypted with a key that is not in "
+            "the keyring"});
+  format::Json many = pair(base::kRsaCertificate, own);
+  many["certs"][0] = std::string(base::kSm2Certificate);
+  many["keys"][0] = std::string(base::kOtherSm2Private);
+  EXPECT_EQ(checked(many),
+            Found{"error key-of-other-certificate: the private key at /keys/0 does not belong to "
+                  "the certificate at /certs/0: handshakes fail"});
+  many["keys"][0] = std::string(base::kSm2Private);
+  EXPECT_EQ(checked(many), Found{});
+}
+
+TEST_F(ObjectChecksTest, ClientCertificatesOfUpstreams) {
+  format::Json upstream = json(R"({"nodes":{"a:1":1}})");
+  upstream["tls"]["client_cert"] = std::string(base::kRsaCertificate);
+  upstream["tls"]["client_key"] = std::string(base::kP256Private);
+  format::Json route(::Json::objectValue);
+  route["upstream"] = upstream;
+  constexpr std::int64_t kInTime = 1'900'000'000;
+  EXPECT_EQ(check(Kind::kUpstream, format::to_json(upstream), kInTime),
+            Found{"error key-of-other-certificate: the private key at /tls/client_key does not belong to the "
+                  "certificate at /tls/client_cert: handshakes fail"});
+  EXPECT_EQ(
+      check(Kind::kRoute, format::to_json(route), kInTime),
+      Found{"error key-of-other-certificate: the private key at /upstream/tls/client_key does not belong to "
+            "the certificate at /upstream/tls/client_cert: handshakes fail"});
 }
 
 TEST(ForEachNamed, FindsIdsHoweverDeep) {
