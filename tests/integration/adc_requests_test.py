@@ -1,7 +1,5 @@
 """What ADC, APISIX's declarative client, asks the Admin API for: recorded of its ping, validate, sync, diff and deletion of
-everything, in its order, with the parts of the answers that it reads. And the lists as the dashboard asks for them."""
-
-import pytest
+everything, in its order, with the parts of the answers that it reads."""
 
 JACK, SERVICE = "3ba6b74b0e73c507964a0f45541637c9ebd124b0", "bd326256210974ceb2fde75b0d087640a1811dc8"
 ROUTE = "4068ffc90dc6127d904ae6a62367d3217bd4b139"
@@ -85,22 +83,3 @@ def test_adc_validate(gateway):
     assert "username" in faults["consumers", 1, "no name"]
     assert len(faults) == 2
     assert not any(lists(gateway).values())
-
-
-@pytest.mark.parametrize("kind", ["routes", "services", "upstreams", "consumers"])
-def test_the_dashboards_pages(gateway, kind):
-    upstream = {"type": "roundrobin", "nodes": {"127.0.0.1:80": 1}}
-    bodies = {"routes": lambda n: {"uri": f"/{n}", "upstream": upstream, "name": f"n{n}"}, "services": lambda n: {"name": f"n{n}"},
-              "upstreams": lambda n: upstream | {"name": f"n{n}"}, "consumers": lambda n: {"username": f"u{n:02}"}}
-    for n in range(12):
-        name = f"u{n:02}" if kind == "consumers" else str(100 - n)
-        gateway.put(f"/{kind}/{name}", bodies[kind](n))
-
-    def page(number):
-        body = gateway.admin("GET", f"/{kind}?page={number}&page_size=10").json()
-        assert body["total"] == 12
-        return [item["createdIndex"] for item in body["list"]]
-
-    indexes = page(1) + page(2)
-    assert len(page(1)) == 10 and indexes == sorted(indexes) and len(set(indexes)) == 12
-    assert page(3) == []

@@ -29,6 +29,7 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
                            const settings::Settings& settings, const memory::StatusZone& status,
                            settings::LoadOptions config)
     : settings_(settings),
+      ui_(loop, config.prefix + "/ui"),
       history_(loop, store, settings),
       writer_(loop, store, history_, settings.deployment.etcd.prefix),
       progress_(loop, status),
@@ -58,6 +59,9 @@ LocalAnswer AdminService::too_large(const proxy::LocalRequest& request, std::uin
 
 async::Task<LocalAnswer> AdminService::serve(const proxy::LocalRequest& request) {
   if (auto refused = check_address(settings_.deployment.admin, request)) co_return std::move(*refused);
+  if (settings_.deployment.admin.enable_admin_ui && UiFiles::has(request.path)) {
+    co_return co_await ui_.serve(request);
+  }
   LocalAnswer answer;
   if (request.method == "OPTIONS" && settings_.deployment.admin.enable_admin_cors) {
     answer = {200,

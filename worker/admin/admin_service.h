@@ -1,5 +1,5 @@
 // AdminService: the Admin API's listener: CORS, who may use it, the path taken apart, the body parsed; then
-// a ResourceHandler answers.
+// a ResourceHandler answers. And the dashboard's files at /ui/.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,7 @@
 #include "worker/admin/history.h"
 #include "worker/admin/plugin_list.h"
 #include "worker/admin/resource_handler.h"
+#include "worker/admin/ui_files.h"
 #include "worker/admin/worker_progress.h"
 #include "worker/limits.h"
 #include "worker/proxy/local_service.h"
@@ -47,6 +48,7 @@ class AdminService final : public proxy::LocalService {
   void add_cors(proxy::LocalAnswer& answer) const;
 
   const settings::Settings& settings_;
+  UiFiles ui_;
   History history_;
   ChangeWriter writer_;
   WorkerProgress progress_;

@@ -2,6 +2,7 @@
 // the whole request, bounded, and may wait; it never sees a socket.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,7 @@ struct LocalAnswer {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::shared_ptr<void> lease = {};  // given back when the answer has gone out, or cannot
 };
 
 class LocalService {

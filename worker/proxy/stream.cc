@@ -311,7 +311,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
   const bool without_body = answers_without_body();
   std::string_view body = without_body ? std::string_view{} : request_.reply.body;
   std::uint64_t length = request_.reply.body.size();
-  bool tells_length = response.status != 204;
+  bool tells_length = response.status != 204 && response.status != 304;
   if (filters_response_body()) {
     const Filtered filtered = filter_response_body(request_.reply.body, true, true);
     if (filtered.broken) return abort_response();
