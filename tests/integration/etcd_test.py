@@ -1,4 +1,6 @@
 """The etcd provider when all is well: the Admin API writes what APISIX writes, every worker sees what others write."""
+import base64
+import http.client
 import json
 from pathlib import Path
 
@@ -21,6 +23,26 @@ def make(etcd, make_gateway):
 
 def route(upstream, uri):
     return {"uri": uri, "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}}
+
+
+class Direct:
+    """Writes behind the gateway's back on one connection to etcd's JSON gateway: no process is started for each."""
+
+    def __init__(self, etcd):
+        self.connection = http.client.HTTPConnection("127.0.0.1", etcd.members[0].port, timeout=30)
+
+    def put(self, key, value):
+        self.ask("put", key=key, value=json.dumps(value))
+
+    def delete(self, key):
+        self.ask("deleterange", key=key)
+
+    def ask(self, call, **texts):
+        body = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+        self.connection.request("POST", f"/v3/kv/{call}", json.dumps(body))
+        answer = self.connection.getresponse()
+        assert answer.status == 200, answer.read()
+        answer.read()
 
 
 def serves(gateway, path):
@@ -93,6 +115,25 @@ def test_references_are_checked_in_what_was_just_written(etcd, make, upstream):
         etcd.put("/elsewhere", str(i))  # the store goes on where nobody here looks
         refused = gateway.admin("DELETE", f"/upstreams/{i}")
         assert refused.status == 400 and "is still using it now" in refused.json()["error_msg"]
+
+
+def test_a_write_does_not_believe_a_copy_that_is_behind(etcd, make, upstream):
+    """A PUT takes what this worker knows for granted and lets etcd decide: whoever was faster is seen."""
+    gateway = make(workers=2)
+    value = {"id": "u", "type": "roundrobin", "nodes": {upstream.node: 1}, "update_time": 1}
+    direct = Direct(etcd)  # fast enough to be ahead of the watch
+    for i in range(60):
+        direct.put("/apisix/upstreams/u", {**value, "create_time": i})
+        answer = gateway.admin("PUT", "/upstreams/u", {"type": "roundrobin", "nodes": {upstream.node: 1}})
+        assert (answer.status, answer.json()["value"]["create_time"]) == (200, i)
+        assert gateway.admin("PUT", "/routes/1", {"uri": "/a", "upstream_id": "u"}).status in (200, 201)
+        direct.delete("/apisix/upstreams/u")
+        refused = gateway.admin("PUT", "/routes/1", {"uri": "/b", "upstream_id": "u"})
+        assert (refused.status, refused.json()["error_msg"]) == (
+            400, "failed to fetch upstream info by upstream id [u], response code: 404")
+        assert json.loads(etcd.items()["/apisix/routes/1"])["uri"] == "/a"
+        direct.delete("/apisix/routes/1")
+        assert gateway.admin("PUT", "/routes/1", route(upstream, "/a")).status == 201
 
 
 def test_commands_read_etcd(etcd, make, upstream):

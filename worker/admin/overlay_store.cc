@@ -5,10 +5,6 @@
 namespace apisix::admin {
 namespace {
 
-std::unexpected<base::Error> only_reads() {
-  return base::fail(base::ErrorCode::kInternal, base::ErrorSource::kGateway, "this store is only read");
-}
-
 std::unexpected<base::Error> no_such_key(const std::string& key) {
   return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kStore, "no such key: " + key);
 }
@@ -61,22 +57,6 @@ async::Task<base::Result<store::ListReply>> OverlayStore::list(std::string prefi
   }
   std::ranges::sort(out->items, {}, &store::Item::key);
   co_return out;
-}
-
-async::Task<base::Result<store::TxnReply>> OverlayStore::txn(store::Txn) {
-  co_return only_reads();
-}
-
-async::Task<base::Result<store::LeaseId>> OverlayStore::grant_lease(std::int64_t) {
-  co_return only_reads();
-}
-
-async::Task<base::Result<std::int64_t>> OverlayStore::keep_lease_alive(store::LeaseId) {
-  co_return only_reads();
-}
-
-std::unique_ptr<store::Watch> OverlayStore::watch(std::string, store::Revision, store::WatchCallbacks) {
-  return nullptr;
 }
 
 }  // namespace apisix::admin

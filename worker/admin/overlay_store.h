@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "shared/store/store.h"
+#include "worker/admin/read_only_store.h"
 
 namespace apisix::admin {
 
-class OverlayStore final : public store::Store {
+class OverlayStore final : public ReadOnlyStore {
  public:
   explicit OverlayStore(store::Store& store) : store_(store) {}
 
@@ -24,10 +24,6 @@ class OverlayStore final : public store::Store {
 
   async::Task<base::Result<store::Item>> get(std::string key) override;
   async::Task<base::Result<store::ListReply>> list(std::string prefix) override;
-  async::Task<base::Result<store::TxnReply>> txn(store::Txn) override;
-  async::Task<base::Result<store::LeaseId>> grant_lease(std::int64_t) override;
-  async::Task<base::Result<std::int64_t>> keep_lease_alive(store::LeaseId) override;
-  std::unique_ptr<store::Watch> watch(std::string, store::Revision, store::WatchCallbacks) override;
   std::string_view provider() const override { return store_.provider(); }
 
  private:

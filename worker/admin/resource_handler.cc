@@ -25,6 +25,7 @@ ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config:
                                  WorkerProgress& progress)
     : loop_(loop),
       store_(store),
+      registry_(registry),
       prefix_(settings.deployment.etcd.prefix),
       is_v3_(settings.deployment.admin.admin_api_version == "v3"),
       has_stream_routes_(settings.apisix.stream_enabled),

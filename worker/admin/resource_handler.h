@@ -14,6 +14,7 @@
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
 #include "worker/admin/change_writer.h"
+#include "worker/admin/known_reads.h"
 #include "worker/admin/resource_call.h"
 #include "worker/admin/secret_fields.h"
 #include "worker/admin/usage.h"
@@ -53,9 +54,13 @@ class ResourceHandler {
 
   // What a patch makes of the stored object.
   static base::Status apply_patch(const ResourceCall& call, format::Json& value);
+  // Why the object may not be stored.
+  async::Task<std::optional<proxy::LocalAnswer>> refuse_put(const ResourceCall& call,
+                                                            const format::Json& body, KnownReads& reads);
   // Of these, what is nothing was lost to somebody else's write: look again.
   using Attempt = async::Task<std::optional<proxy::LocalAnswer>>;
-  Attempt put_once(const ResourceCall& call, format::Json body);
+  // The first attempt assumes that this worker's copy of the configuration is not behind.
+  Attempt put_once(ResourceCall& call, format::Json body, KnownReads& reads);
   Attempt remove_once(const ResourceCall& call);
   // Writes the object.
   struct WritePlan {
@@ -63,11 +68,13 @@ class ResourceHandler {
     store::Item before = {};  // as it must still be; mod_revision 0: not there
     bool is_patch = false;
     std::vector<Change> also = {};  // happens with it
+    std::vector<store::Compare> assumed = {};
   };
   Attempt write(const ResourceCall& call, format::Json value, WritePlan plan);
   // Makes the changes, of which the first is the call's own, unless it is only to be shown what they are;
-  // answers with `status` and `body`.
-  Attempt commit(const ResourceCall& call, std::vector<Change> changes, int status, format::Json body);
+  // answers with `status` and `body`. Nothing is done unless what is `assumed` holds.
+  Attempt commit(const ResourceCall& call, std::vector<Change> changes, int status, format::Json body,
+                 std::vector<store::Compare> assumed = {});
   async::Task<base::Result<store::LeaseId>> lease_of(const ResourceCall& call);
   // The stored object; one with mod_revision 0 when there is none.
   async::Task<base::Result<store::Item>> find_item(std::string key);
@@ -77,6 +84,7 @@ class ResourceHandler {
 
   event::Loop& loop_;
   store::Store& store_;
+  config::Registry& registry_;
   std::string prefix_;
   bool is_v3_;
   bool has_stream_routes_;

@@ -53,26 +53,36 @@ async::Task<LocalAnswer> ResourceHandler::put(ResourceCall& call) {
   }
   if (!call.body) co_return error_answer(400, "missing configurations");
   Json& body = *call.body;
-  auto id = settle(call, true, body);
+  const auto id = settle(call, true, body);
   if (!id) co_return error_answer(400, id.error().what);
   if (auto status = resource::refuse_timestamps(body); !status)
     co_return error_answer(400, status.error().what);
-  call.id = std::move(*id);
-  if (const auto refused = co_await rules_.check(call, body))
-    co_return refusal_answer(*refused, call.lists_faults);
-  if (call.kind == Kind::kConsumer) call.id = resource::text_field(body, "username");
-  if (call.kind == Kind::kCredential) {
-    if (const auto refused = co_await rules_.check_consumer(call)) co_return refusal_answer(*refused, false);
-  }
-  secrets_.encrypt(call.kind, call.id, body);
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-    if (auto answer = co_await put_once(call, body)) co_return std::move(*answer);
+    call.id = *id;
+    KnownReads reads(store_, registry_, attempt == 0 && !call.mode.is_dry_run);
+    if (auto answer = co_await put_once(call, body, reads)) co_return std::move(*answer);
   }
   co_return changed_answer();
 }
 
-ResourceHandler::Attempt ResourceHandler::put_once(const ResourceCall& call, Json body) {
-  auto before = co_await find_item(key_of(call));
+async::Task<std::optional<LocalAnswer>> ResourceHandler::refuse_put(const ResourceCall& call,
+                                                                    const Json& body, KnownReads& reads) {
+  const WriteRules rules(loop_, reads, registry_, prefix_, hooks_);
+  if (const auto refused = co_await rules.check(call, body))
+    co_return refusal_answer(*refused, call.lists_faults);
+  if (call.kind != Kind::kCredential) co_return std::nullopt;
+  if (const auto refused = co_await rules.check_consumer(call)) co_return refusal_answer(*refused, false);
+  co_return std::nullopt;
+}
+
+ResourceHandler::Attempt ResourceHandler::put_once(ResourceCall& call, Json body, KnownReads& reads) {
+  if (auto refused = co_await refuse_put(call, body, reads)) {
+    if (reads.has_assumed()) co_return std::nullopt;
+    co_return refused;
+  }
+  if (call.kind == Kind::kConsumer) call.id = resource::text_field(body, "username");
+  secrets_.encrypt(call.kind, call.id, body);
+  auto before = co_await reads.find(key_of(call));
   if (!before) co_return store_answer(before.error());
   WritePlan plan{.action = "set"};
   const bool is_new = before->mod_revision == 0;
@@ -88,6 +98,7 @@ ResourceHandler::Attempt ResourceHandler::put_once(const ResourceCall& call, Jso
     if (stale) plan.also = std::move(*stale);
   }
   plan.before = std::move(*before);
+  plan.assumed = reads.compares();
   co_return co_await write(call, std::move(body), std::move(plan));
 }
 
@@ -195,11 +206,11 @@ ResourceHandler::Attempt ResourceHandler::write(const ResourceCall& call, Json v
   node["value"] = std::move(value);
   SecretFields::hide_plain_keys(call.kind, node["value"]);
   co_return co_await commit(call, std::move(changes), created ? 201 : 200,
-                            node_body(plan.action, std::move(node)));
+                            node_body(plan.action, std::move(node)), std::move(plan.assumed));
 }
 
 ResourceHandler::Attempt ResourceHandler::commit(const ResourceCall& call, std::vector<Change> changes,
-                                                 int status, Json body) {
+                                                 int status, Json body, std::vector<store::Compare> assumed) {
   if (call.mode.is_dry_run) {
     body["dry_run"] = true;
     body["diff"] = diff_of_change(secrets_, {call.kind, call.item_id()}, changes.front());
@@ -214,7 +225,9 @@ ResourceHandler::Attempt ResourceHandler::commit(const ResourceCall& call, std::
     const auto done = co_await writer_.commit(writer_.plan(some, call.author));
     if (!done) co_return store_answer(done.error());
   }
-  const auto done = co_await writer_.commit(writer_.plan(changes, call.author));
+  store::Txn txn = writer_.plan(changes, call.author);
+  std::ranges::move(assumed, std::back_inserter(txn.compares));
+  const auto done = co_await writer_.commit(std::move(txn));
   if (!done) co_return store_answer(done.error());
   if (!done->succeeded) co_return std::nullopt;
   status = co_await progress_.tell(done->revision, call.mode, status, body);

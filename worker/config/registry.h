@@ -136,6 +136,9 @@ class Registry final : private plugin::Directory {
   // the order of creation, and one of them. Other kinds have none here.
   std::vector<std::string> ids_in_force(std::string_view kind) const;
   std::optional<ObjectInForce> find_in_force(std::string_view kind, std::string_view id) const;
+  // The same by the store's key, as far as this copy has come; mod_revision 0: it has no such object.
+  // Nothing: objects of the kind are not kept here.
+  std::optional<store::Item> known_item(std::string_view key) const;
 
   store::Revision applied_revision() const { return applied_revision_; }
   // Of the last change of an object that is known here: nothing of the configuration was changed after it, by

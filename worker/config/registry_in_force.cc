@@ -64,4 +64,17 @@ std::optional<ObjectInForce> Registry::find_in_force(std::string_view kind, std:
   return std::nullopt;
 }
 
+std::optional<store::Item> Registry::known_item(std::string_view key) const {
+  const auto [kind, id] = split_key(key);
+  const bool is_kept =
+      kind == "routes" || kind == "services" || kind == "upstreams" || kind == "stream_routes";
+  if (!is_kept || id.empty() || id.contains('/')) return std::nullopt;
+  auto found = find_in_force(kind, id);
+  if (!found) return store::Item{};
+  return store::Item{.key = std::move(found->key),
+                     .value = std::move(found->value),
+                     .create_revision = found->create_revision,
+                     .mod_revision = found->mod_revision};
+}
+
 }  // namespace apisix::config

@@ -1,0 +1,30 @@
+#include "worker/admin/known_reads.h"
+
+#include <utility>
+
+namespace apisix::admin {
+
+async::Task<base::Result<store::Item>> KnownReads::get(std::string key) {
+  if (auto known = assumes_ ? registry_.known_item(key) : std::nullopt; known && known->mod_revision != 0) {
+    has_assumed_ = true;
+    compares_.push_back({store::Compare::Target::kModRevision, std::move(key), known->mod_revision});
+    co_return std::move(*known);
+  }
+  co_return co_await store_.get(std::move(key));
+}
+
+async::Task<base::Result<store::ListReply>> KnownReads::list(std::string prefix) {
+  co_return co_await store_.list(std::move(prefix));
+}
+
+async::Task<base::Result<store::Item>> KnownReads::find(std::string key) {
+  if (auto known = assumes_ ? registry_.known_item(key) : std::nullopt) {
+    has_assumed_ = true;
+    co_return std::move(*known);
+  }
+  auto item = co_await store_.get(std::move(key));
+  if (!item && item.error().code == base::ErrorCode::kNotFound) co_return store::Item{};
+  co_return item;
+}
+
+}  // namespace apisix::admin
