@@ -6,6 +6,7 @@ at least one; the answer's X-Upstream says which upstream the worker chose, so "
 import os
 import socket
 import statistics
+import subprocess
 import tempfile
 import threading
 import time
@@ -14,6 +15,8 @@ import gateways
 import measure
 
 CHANGES_PER_SECOND = 50
+PACED_PER_SECOND = 2000
+PACED_CONNECTIONS = 8
 VISIBLE_TIMEOUT_S = 20
 SINGLE_CHANGES = {"apisix": 200, "nginx": 20}
 
@@ -135,11 +138,13 @@ def measure_visibility(server, upstream, chosen, workers):
     load = measure.start_wrk(f"http://127.0.0.1:{server.port}{server.asked}", chosen.load_cpu, 120, 8)
     try:
         time.sleep(0.5)
-        accepted, seen = [], []
+        accepted, seen, alone = [], [], []
         for number in range(SINGLE_CHANGES[server.name]):
             one, each = visible_ms(server, probes, upstream.ports[(number + 1) % 2])
             accepted.append(one)
             seen += each
+            if getattr(server, "etcd", None):
+                alone.append(server.etcd.time_put_ms(number))
             time.sleep(0.02)
     finally:
         load.terminate()
@@ -147,7 +152,10 @@ def measure_visibility(server, upstream, chosen, workers):
     print(f"{server.name}: {len(accepted)} changes under load, {workers} workers: accepted p50 "
           f"{percentile(accepted, 50):.2f} ms, visible per worker p50 {percentile(seen, 50):.2f} ms, "
           f"p99 {percentile(seen, 99):.2f} ms, max {max(seen):.2f} ms", flush=True)
-    return {"accepted_ms": accepted, "visible_ms": seen}
+    if alone:
+        print(f"etcd alone, asked in between: a put p50 {percentile(alone, 50):.2f} ms, p99 {percentile(alone, 99):.2f} "
+              f"ms, max {max(alone):.2f} ms", flush=True)
+    return {"accepted_ms": accepted, "visible_ms": seen, "etcd_alone_ms": alone}
 
 
 class Changer(threading.Thread):
@@ -168,28 +176,50 @@ class Changer(threading.Thread):
             time.sleep(max(0.0, due - time.monotonic()))
 
 
+def paced_round(server, chosen):
+    """Microseconds of each request at a fixed rate. A load that waits for nobody but the gateway would measure what
+    the gateway, the load and etcd take from each other on a few cores."""
+    with tempfile.NamedTemporaryFile("r", prefix="paced-") as log:
+        subprocess.run(["taskset", "-c", str(chosen.load_cpu), "h2load", "--h1", "-c", str(PACED_CONNECTIONS),
+                        f"--rps={PACED_PER_SECOND // PACED_CONNECTIONS}", "-D", str(chosen.seconds),
+                        f"--log-file={log.name}", f"http://127.0.0.1:{server.port}{server.asked}"],
+                       check=True, stdout=subprocess.DEVNULL)
+        rows = [line.split("\t") for line in log]
+    failed = sum(status != "200" for _, status, _ in rows)
+    if failed or len(rows) < PACED_PER_SECOND * chosen.seconds * 0.9:
+        raise RuntimeError(f"{failed} of {len(rows)} requests failed, {PACED_PER_SECOND * chosen.seconds} were due")
+    return [int(duration) for _, _, duration in rows]
+
+
+def changing_round(server, upstream, chosen):
+    """(latencies, changes) of a round with changes."""
+    changer = Changer(server, upstream)
+    changer.start()
+    try:
+        return paced_round(server, chosen), changer
+    finally:
+        changer.done.set()
+        changer.join()
+
+
 def measure_disturbance(server, upstream, chosen):
-    """Traffic with and without changes, in turns; both kinds of round of a pair run side by side in time."""
-    quiet, changing, applied = [], [], 0
-    for number in range(chosen.rounds * 2):
-        changes_now = number % 2 == 1
-        changer = Changer(server, upstream) if changes_now else None
-        if changer:
-            changer.start()
-        result = measure.measured_round(server.pid, f"http://127.0.0.1:{server.port}{server.asked}", chosen.load_cpu,
-                                        seconds=chosen.seconds, connections=8)
-        if changer:
-            changer.done.set()
-            changer.join()
-            applied += changer.applied
-        (changing if changes_now else quiet).append(result)
-    p99 = measure.ratio(changing, quiet, "p99_us")
-    per_second = applied / (chosen.rounds * chosen.seconds)
-    print(f"{server.name}: p99 {measure.median(quiet, 'p99_us'):.0f} us quiet, "
-          f"{measure.median(changing, 'p99_us'):.0f} us with {per_second:.0f} changes a second, "
-          f"ratio {p99[0]:.2f} [{p99[1]:.2f}..{p99[2]:.2f}], errors {sum(r.errors for r in quiet + changing)}",
-          flush=True)
-    return {"quiet": quiet, "changing": changing, "changes_per_second": per_second}
+    """Traffic with and without changes, in turns; both rounds of a pair run side by side in time."""
+    kept = {"quiet": [], "changing": []}
+    applied = 0
+    for _ in range(chosen.rounds):
+        quiet = paced_round(server, chosen)
+        changing, changer = changing_round(server, upstream, chosen)
+        applied += changer.applied
+        kept["quiet"].append({p: percentile(quiet, p) for p in (50, 99)})
+        kept["changing"].append({p: percentile(changing, p) for p in (50, 99)})
+    for p in (50, 99):
+        ratios = [c[p] / q[p] for q, c in zip(kept["quiet"], kept["changing"])]
+        print(f"{server.name}: {PACED_PER_SECOND} requests a second, p{p} "
+              f"{statistics.median(q[p] for q in kept['quiet']):.0f} us quiet, "
+              f"{statistics.median(c[p] for c in kept['changing']):.0f} us with "
+              f"{applied / (chosen.rounds * chosen.seconds):.0f} changes a second, ratio "
+              f"{statistics.median(ratios):.2f} [{min(ratios):.2f}..{max(ratios):.2f}]", flush=True)
+    return kept
 
 
 def run(chosen, make, routes):
