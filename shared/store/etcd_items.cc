@@ -23,6 +23,16 @@ void add_compare(const Compare& compare, etcdserverpb::TxnRequest& to) {
   }
 }
 
+// etcd asks the condition of every key of the range; keys that were deleted are not there to be asked.
+void add_compare(const Unchanged& unchanged, etcdserverpb::TxnRequest& to) {
+  etcdserverpb::Compare& out = *to.add_compare();
+  out.set_key(unchanged.prefix);
+  out.set_range_end(range_end_of(unchanged.prefix));
+  out.set_target(etcdserverpb::Compare::MOD);
+  out.set_result(etcdserverpb::Compare::LESS);
+  out.set_mod_revision(unchanged.since + 1);
+}
+
 void add_write(const Put& put, etcdserverpb::TxnRequest& to) {
   etcdserverpb::PutRequest& out = *to.add_success()->mutable_request_put();
   out.set_key(put.key);
@@ -89,12 +99,14 @@ Event take_event(etcdserverpb::Event& from) {
 TxnLimits etcd_txn_limits() {
   return {.compares_max = kNestedWritesMax,
           .writes_max = kNestedWritesMax * kNestedWritesMax,
-          .bytes_max = kRequestBytesMax - kRequestOverheadBytes};
+          .bytes_max = kRequestBytesMax - kRequestOverheadBytes,
+          .sees_deletes = false};
 }
 
 etcdserverpb::TxnRequest txn_request(const Txn& txn) {
   etcdserverpb::TxnRequest out;
   for (const Compare& compare : txn.compares) add_compare(compare, out);
+  for (const Unchanged& unchanged : txn.unchanged) add_compare(unchanged, out);
   const bool is_nested = txn.writes.size() > kFlatWritesMax;
   etcdserverpb::TxnRequest* to = &out;
   for (std::size_t i = 0; i < txn.writes.size(); ++i) {

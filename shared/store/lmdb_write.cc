@@ -98,6 +98,20 @@ bool LmdbWrite::holds(const Compare& compare) {
   return actual == compare.expected;
 }
 
+// From the log, which costs what was changed since and not what there is.
+bool LmdbWrite::holds(const Unchanged& unchanged) {
+  if (unchanged.since < state_.floor || unchanged.since > state_.revision) return false;
+  LmdbCursor cursor(txn_, tables_.log);
+  const std::string from = encode_pair_key(static_cast<std::uint64_t>(unchanged.since) + 1, 0);
+  for (bool more = cursor.seek(from); more; more = cursor.next()) {
+    const auto at = decode_pair_key(cursor.key());
+    const auto event = decode_event(at ? static_cast<Revision>(at->first) : 0, cursor.value());
+    damage_ |= !at || !event;
+    if (damage_ || event->item.key.starts_with(unchanged.prefix)) return false;
+  }
+  return true;
+}
+
 base::Status LmdbWrite::check_leases(const Txn& txn) {
   for (const Write& write : txn.writes) {
     const Put* put = std::get_if<Put>(&write);
@@ -115,6 +129,9 @@ base::Result<WriteReply> LmdbWrite::run(const Txn& txn) {
   reply.revision = state_.revision;
   for (const Compare& compare : txn.compares) {
     if (!holds(compare)) return reply;
+  }
+  for (const Unchanged& unchanged : txn.unchanged) {
+    if (!holds(unchanged)) return reply;
   }
   if (auto status = check_leases(txn); !status) return std::unexpected(status.error());
   begin_revision();

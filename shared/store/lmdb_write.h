@@ -34,6 +34,7 @@ class LmdbWrite {
 
   std::optional<Item> find_item(const std::string& key);
   bool holds(const Compare& compare);
+  bool holds(const Unchanged& unchanged);
   base::Status check_leases(const Txn& txn);
 
   void put_item(const Put& put, const std::optional<Item>& previous);

@@ -55,21 +55,31 @@ struct Delete {
 
 using Write = std::variant<Put, Delete>;
 
-// All or nothing: when every compare holds, all writes happen at one new revision.
+// A condition of a transaction on all keys that start with `prefix`: nobody changed one after revision
+// `since`. Where TxnLimits::sees_deletes is false a delete is no change. One that cannot be answered (the log
+// does not go back so far) does not hold.
+struct Unchanged {
+  std::string prefix;
+  Revision since = 0;
+};
+
+// All or nothing: when every condition holds, all writes happen at one new revision.
 struct Txn {
   std::vector<Compare> compares;
   std::vector<Write> writes;
+  std::vector<Unchanged> unchanged = {};
 };
 
 // What one transaction may hold. Larger ones are refused: kTooLarge.
 struct TxnLimits {
-  std::size_t compares_max = 100'000;
+  std::size_t compares_max = 100'000;  // conditions of both kinds together
   std::size_t writes_max = 100'000;
   std::size_t bytes_max = std::size_t{64} << 20;  // keys and values of all writes together
+  bool sees_deletes = true;                       // see Unchanged
 };
 
 struct TxnReply {
-  bool succeeded = false;      // false: a compare did not hold, nothing was written
+  bool succeeded = false;      // false: a condition did not hold, nothing was written
   Revision revision = 0;       // of the store after the transaction
   std::vector<Item> previous;  // one for each write: the item before it; mod_revision 0 = there was none
 };

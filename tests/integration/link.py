@@ -11,6 +11,7 @@ class Link:
         self.target = port
         self.delay_s = 0.0  # of each piece of data, in each direction
         self.hangs = False  # accepts and forwards nothing more
+        self.on_request = None  # called with each piece that the server is about to get
         self._pairs = set()
         self._lock = threading.Lock()
         self._listener = None
@@ -65,15 +66,17 @@ class Link:
             with self._lock:
                 self._pairs.add((near, far))
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, sink is far), daemon=True).start()
 
-    def _pump(self, source, sink):
+    def _pump(self, source, sink, is_request):
         try:
             while data := source.recv(65536):
                 while self.hangs:
                     time.sleep(0.02)
                 if self.delay_s:
                     time.sleep(self.delay_s)
+                if is_request and self.on_request:
+                    self.on_request(data)
                 sink.sendall(data)
         except OSError:
             pass

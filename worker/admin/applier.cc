@@ -9,7 +9,6 @@
 #include "shared/async/time_slice.h"
 #include "shared/resource/fields.h"
 #include "shared/resource/id.h"
-#include "worker/admin/catch_up.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/stamp.h"
@@ -23,6 +22,8 @@ using resource::Kind;
 
 // Others may write the same objects in between, but not always.
 constexpr int kAttemptsMax = 10;
+// The same for what is beside the set's objects: each costs what a commit does, and no check.
+constexpr int kCommitsMax = 50;
 // From so many objects of one kind on, all of the kind are read at once.
 constexpr std::size_t kReadsPerKind = 50;
 
@@ -58,12 +59,12 @@ async::Task<LocalAnswer> Applier::run(ChangeSet set, ApplyOptions options) {
 }
 
 async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, const ApplyOptions& options) {
-  base::Result<store::Revision> head = 0;
-  if (options.expected) head = co_await check_expected(*options.expected);
-  if (!head) co_return failure(head.error());
+  SetGuard guard(loop_, store_, registry_, history_, prefix_);
+  if (auto status = co_await guard.begin(options.expected); !status) co_return failure(status.error());
   auto changes = co_await removal_of_children(set);
   if (!changes) co_return failure(changes.error());
   changes->insert(changes->begin(), set.changes.begin(), set.changes.end());
+  guard.cover(*changes);
   OverlayStore overlay(store_);
   if (auto status = co_await prefetch(*changes, overlay); !status) co_return failure(status.error());
   auto faults = co_await check(*changes, overlay, options.is_forced);
@@ -76,20 +77,28 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   Json body = co_await answer_body(*planned, unchanged, options.mode.is_dry_run);
   std::vector<Change> writes;
   for (Planned& each : *planned) writes.push_back(std::move(each.write));
-  store::Txn txn = writes.empty() ? store::Txn{} : writer_.plan(writes, options.author);
+  store::Txn txn;
+  if (!writes.empty()) txn = writer_.plan(writes, options.author, guard.conditions());
   if (auto status = writer_.check_fits(txn); !status) co_return failure(status.error());
   if (options.mode.is_dry_run || writes.empty()) {
     const auto now = co_await store_.list(prefix_ + "/gen_id");
     if (!now) co_return failure(now.error());
     co_return shown(std::move(body), now->revision, 200);
   }
-  if (options.expected && history_.is_kept())
-    txn.compares.push_back({store::Compare::Target::kModRevision, history_.head_key(), *head});
-  const auto done = co_await writer_.commit(std::move(txn));
+  const auto done = co_await commit(std::move(txn), writes, options.author, guard);
   if (!done) co_return failure(done.error());
   if (!done->succeeded) co_return std::nullopt;
   const int status = co_await progress_.tell(done->revision, options.mode, 200, body);
   co_return shown(std::move(body), done->revision, status);
+}
+
+async::Task<base::Result<store::TxnReply>> Applier::commit(store::Txn txn, const std::vector<Change>& writes,
+                                                           const Author& author, SetGuard& guard) {
+  for (int i = 0;; ++i) {
+    auto done = co_await writer_.commit(std::move(txn));
+    if (!done || done->succeeded || i == kCommitsMax || !co_await guard.renew(writes)) co_return done;
+    txn = writer_.plan(writes, author, guard.conditions());
+  }
 }
 
 LocalAnswer Applier::shown(Json body, store::Revision revision, int status) const {
@@ -97,30 +106,6 @@ LocalAnswer Applier::shown(Json body, store::Revision revision, int status) cons
   LocalAnswer answer = json_answer(status, body);
   add_revision(revision, answer);
   return answer;
-}
-
-async::Task<base::Result<store::Revision>> Applier::check_expected(store::Revision expected) {
-  // Our own writers renew the head with each change; what others wrote, this worker has seen.
-  auto head = co_await store_.get(history_.head_key());
-  if (!head && head.error().code != base::ErrorCode::kNotFound) co_return std::unexpected(head.error());
-  const store::Revision head_revision = head ? head->mod_revision : 0;
-  co_await catch_up(loop_, store_, registry_, prefix_);
-  const store::Revision changed = std::max(head_revision, registry_.changed_revision());
-  const auto now = co_await store_.list(prefix_ + "/gen_id");
-  if (!now) co_return std::unexpected(now.error());
-  if (changed > expected) {
-    co_return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
-                         fmt::format("the configuration was changed at revision {}, after revision {} of "
-                                     "If-Match; nothing was stored",
-                                     changed, expected));
-  }
-  if (now->revision < expected) {
-    co_return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
-                         fmt::format("the store is at revision {} and never had revision {} of If-Match; "
-                                     "nothing was stored",
-                                     now->revision, expected));
-  }
-  co_return head_revision;
 }
 
 async::Task<base::Result<std::vector<SetChange>>> Applier::removal_of_children(const ChangeSet& set) {

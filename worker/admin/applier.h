@@ -14,6 +14,7 @@
 #include "worker/admin/history.h"
 #include "worker/admin/overlay_store.h"
 #include "worker/admin/resource_handler.h"
+#include "worker/admin/set_guard.h"
 #include "worker/admin/worker_progress.h"
 #include "worker/config/registry.h"
 
@@ -44,8 +45,9 @@ class Applier {
   };
   // Nothing: an object was changed meanwhile, look again.
   async::Task<std::optional<proxy::LocalAnswer>> attempt(const ChangeSet& set, const ApplyOptions& options);
-  // The head of the history as it must still be, or the 412.
-  async::Task<base::Result<store::Revision>> check_expected(store::Revision expected);
+  // Not succeeded: an object is not what it was when it was read.
+  async::Task<base::Result<store::TxnReply>> commit(store::Txn txn, const std::vector<Change>& writes,
+                                                    const Author& author, SetGuard& guard);
   // Deletes of what lives below objects that are deleted.
   async::Task<base::Result<std::vector<SetChange>>> removal_of_children(const ChangeSet& set);
   async::Task<base::Result<std::vector<Planned>>> plan(const std::vector<SetChange>& changes,

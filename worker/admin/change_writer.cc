@@ -1,5 +1,6 @@
 #include "worker/admin/change_writer.h"
 
+#include <algorithm>
 #include <random>
 
 #include <fmt/format.h>
@@ -32,6 +33,14 @@ std::size_t bytes_of(const store::Txn& txn) {
   return out;
 }
 
+// Of the values before and after, before they are written as an entry, which is longer.
+std::size_t bytes_of(const std::vector<Change>& changes) {
+  std::size_t out = 0;
+  for (const Change& change : changes)
+    out += change.before.value.size() + (change.after ? change.after->size() : 0);
+  return out;
+}
+
 }  // namespace
 
 ChangeWriter::ChangeWriter(event::Loop& loop, store::Store& store, History& history, std::string prefix)
@@ -42,34 +51,51 @@ ChangeWriter::ChangeWriter(event::Loop& loop, store::Store& store, History& hist
       random_(std::random_device{}()),
       scope_(loop) {}
 
-store::Txn ChangeWriter::plan(const std::vector<Change>& changes, const Author& author) {
-  store::Txn txn;
-  // One is kept for what the caller has to compare.
-  const bool compares = changes.size() < store_.txn_limits().compares_max;
+store::Txn ChangeWriter::plan(const std::vector<Change>& changes, const Author& author, store::Txn with) {
+  store::Txn txn = std::move(with);
+  add_compares(changes, txn);
   for (const Change& change : changes) {
-    if (compares) {
-      txn.compares.push_back({store::Compare::Target::kModRevision, change.key, change.before.mod_revision});
-    }
     if (change.after) {
       txn.writes.emplace_back(store::Put{change.key, *change.after, change.lease});
     } else {
       txn.writes.emplace_back(store::Delete{change.key});
     }
   }
-  if (keeps_history()) add_entry(changes, author, txn);
+  add_entry(changes, author, txn);
   return txn;
 }
 
+void ChangeWriter::add_compares(const std::vector<Change>& changes, store::Txn& txn) const {
+  const store::TxnLimits limits = store_.txn_limits();
+  const bool is_covered = !txn.unchanged.empty();
+  if (is_covered && limits.sees_deletes) return;
+  const std::size_t taken = txn.compares.size() + txn.unchanged.size();
+  const std::size_t room = limits.compares_max - std::min(limits.compares_max, taken);
+  if (!is_covered && changes.size() > room) return;
+  std::size_t added = 0;
+  for (const Change& change : changes) {
+    // What a condition on a folder does not see is that an object was deleted.
+    if (is_covered && (change.before.mod_revision == 0 || added == room)) continue;
+    txn.compares.push_back({store::Compare::Target::kModRevision, change.key, change.before.mod_revision});
+    ++added;
+  }
+}
+
 void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& author, store::Txn& txn) {
+  if (is_denied()) return;
   const std::uint64_t now_ms = loop_.clock().wall_ms();
   const std::string id = make_history_id(now_ms, random_.next());
-  std::string values = encode_history_values(changes);
-  txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
+  const store::TxnLimits limits = store_.txn_limits();
+  // Where it is all that tells of a delete, the head is renewed also without an entry.
+  if (history_.is_kept() || !limits.sees_deletes)
+    txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
+  if (!history_.is_kept()) return;
+  const bool is_small = bytes_of(changes) <= kValuesBytesMax;
+  std::string values = is_small ? encode_history_values(changes) : std::string();
   txn.writes.emplace_back(
       store::Put{history_.index_key(id), encode_history_index(changes, prefix_, author, now_ms, true), 0});
   const std::size_t index = txn.writes.size() - 1;
-  const store::TxnLimits limits = store_.txn_limits();
-  if (values.size() <= kValuesBytesMax && txn.writes.size() < limits.writes_max &&
+  if (is_small && values.size() <= kValuesBytesMax && txn.writes.size() < limits.writes_max &&
       bytes_of(txn) + values.size() + history_.values_key(id).size() + kBytesPerWrite <= limits.bytes_max) {
     txn.writes.emplace_back(store::Put{history_.values_key(id), std::move(values), 0});
     return;
@@ -78,8 +104,8 @@ void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& a
       encode_history_index(changes, prefix_, author, now_ms, false);
 }
 
-bool ChangeWriter::keeps_history() const {
-  return history_.is_kept() && loop_.clock().monotonic_ms() >= denied_until_ms_;
+bool ChangeWriter::is_denied() const {
+  return loop_.clock().monotonic_ms() < denied_until_ms_;
 }
 
 store::Txn ChangeWriter::without_entry(store::Txn txn) {
@@ -106,20 +132,15 @@ base::Status ChangeWriter::check_fits(const store::Txn& txn) const {
 
 async::Task<base::Result<store::TxnReply>> ChangeWriter::commit(store::Txn txn) {
   auto done = co_await store_.txn(txn);
-  if (!done && keeps_history() && is_denial(done.error())) {
+  if (!done && !is_denied() && is_denial(done.error())) {
     done = co_await store_.txn(without_entry(std::move(txn)));
     co_return done;
   }
-  if (done && done->succeeded && keeps_history() && ++entries_ >= kEntriesPerTrim) {
+  if (done && done->succeeded && history_.is_kept() && !is_denied() && ++entries_ >= kEntriesPerTrim) {
     entries_ = 0;
-    scope_.spawn(trim());
+    scope_.spawn(history_.trim());
   }
   co_return done;
-}
-
-async::Task<void> ChangeWriter::trim() {
-  if (const auto status = co_await history_.trim(); !status)
-    base::log_warn("cannot shorten the history of changes: {}", status.error().what);
 }
 
 }  // namespace apisix::admin

@@ -19,9 +19,11 @@ class ChangeWriter {
  public:
   ChangeWriter(event::Loop& loop, store::Store& store, History& history, std::string prefix);
 
-  // The transaction of `changes`: holds only if each object still is what `before` says. Of more objects than
-  // the store can compare, it holds always. Values that are too large for an entry are left out of it.
-  store::Txn plan(const std::vector<Change>& changes, const Author& author);
+  // The transaction of `changes`: holds only if each object still is what `before` says, and the conditions
+  // of `with` do. Of more objects than the store can compare, only those conditions count, and of the rest as
+  // many objects as can be compared are. What `with` writes is written with it. Values that are too large for
+  // an entry are left out of it.
+  store::Txn plan(const std::vector<Change>& changes, const Author& author, store::Txn with = {});
   // Whether the store takes a transaction of that size; the error names the bounds.
   base::Status check_fits(const store::Txn& txn) const;
   // Not succeeded: an object is not what it was. A user of etcd who may not write the history writes without:
@@ -29,11 +31,11 @@ class ChangeWriter {
   async::Task<base::Result<store::TxnReply>> commit(store::Txn txn);
 
  private:
+  void add_compares(const std::vector<Change>& changes, store::Txn& txn) const;
   void add_entry(const std::vector<Change>& changes, const Author& author, store::Txn& txn);
-  bool keeps_history() const;
+  // The user of the store may not write the history: not tried for a while.
+  bool is_denied() const;
   store::Txn without_entry(store::Txn txn);
-  async::Task<void> trim();
-
   event::Loop& loop_;
   store::Store& store_;
   History& history_;

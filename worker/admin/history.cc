@@ -67,7 +67,7 @@ store::Revision History::oldest_kept(const store::ListReply& all) const {
   return *std::ranges::min_element(kept);
 }
 
-async::Task<base::Status> History::trim() {
+async::Task<base::Status> History::delete_old() {
   const auto all = co_await store_.list(index_key(""));
   if (!all) co_return std::unexpected(all.error());
   const store::Revision oldest = oldest_kept(*all);
@@ -86,10 +86,14 @@ async::Task<base::Status> History::trim() {
   co_return done ? base::Status{} : std::unexpected(done.error());
 }
 
+async::Task<void> History::trim() {
+  if (const auto status = co_await delete_old(); !status)
+    base::log_warn("cannot shorten the history of changes: {}", status.error().what);
+}
+
 async::Task<void> History::keep_trimmed() {
   for (;;) {
-    if (const auto status = co_await trim(); !status)
-      base::log_warn("cannot shorten the history of changes: {}", status.error().what);
+    co_await trim();
     co_await async::Sleep(loop_, kTrimEveryMs);
   }
 }

@@ -33,12 +33,13 @@ class History {
   };
   async::Task<base::Result<Listed>> list();
   async::Task<base::Status> load_values(HistoryEntry& entry);
-  // Deletes what is over the bounds. Any number of processes may do it at once.
-  async::Task<base::Status> trim();
+  // Deletes what is over the bounds; what fails is logged. Any number of processes may do it at once.
+  async::Task<void> trim();
   // At once and every hour, until destroyed: age passes also where nothing changes.
   async::Task<void> keep_trimmed();
 
  private:
+  async::Task<base::Status> delete_old();
   std::uint64_t oldest_ms() const;
   // The revision of the oldest entry within the bounds; of none, one that is yet to come.
   store::Revision oldest_kept(const store::ListReply& all) const;

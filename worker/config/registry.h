@@ -144,6 +144,11 @@ class Registry final : private plugin::Directory {
   // Of the last change of an object that is known here: nothing of the configuration was changed after it, by
   // whomever, up to applied_revision().
   store::Revision changed_revision() const { return changed_revision_; }
+  // Of the item with this key of the store, accepted or not, up to applied_revision(); 0: there is none.
+  store::Revision revision_of(std::string_view key) const {
+    const auto known = known_.find(key);
+    return known != known_.end() ? known->second.mod_revision : 0;
+  }
   std::size_t routes() const { return routes_.size(); }
   const std::map<std::string, Rejection>& rejections() const { return rejections_; }
   std::uint64_t rejected_total() const { return rejected_total_; }

@@ -186,6 +186,21 @@ TEST_F(LmdbFileTest, TheLogIsBoundedByRevisions) {
   EXPECT_EQ(keys("/k/").size(), 7U);
 }
 
+TEST_F(LmdbFileTest, AConditionThatTheLogCannotAnswerDoesNotHold) {
+  options_.log_revisions_max = 16;
+  open();
+  for (int i = 0; i < 20; ++i) commit(put("/a/k", "v"));
+  const StoreState state = read_log(0).state;
+  const auto holds = [this](Revision since) {
+    Txn txn = put("/own", "v");
+    txn.unchanged.push_back({"/b/", since});
+    return commit(txn).succeeded;
+  };
+  EXPECT_FALSE(holds(state.floor - 1));
+  EXPECT_TRUE(holds(state.floor));
+  EXPECT_FALSE(holds(state.revision + 2)) << "one that is yet to come";
+}
+
 TEST_F(LmdbFileTest, TheLogIsBoundedByBytesButKeepsTheNewest) {
   options_.log_bytes_max = 64 << 10;
   open();

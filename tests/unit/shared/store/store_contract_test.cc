@@ -190,6 +190,50 @@ TEST_P(StoreContract, ALargeTransactionIsOneRevisionOrNone) {
   EXPECT_THAT(seen.batches.front(), ::testing::HasSubstr(" delete 700"));
 }
 
+TEST_P(StoreContract, AConditionOnAFolderSeesWhoeverWritesThere) {
+  commit(put(key("a/1"), "x"));
+  commit(put(key("b/1"), "x"));
+  const auto attempt = [this](const std::string& folder, Revision since) {
+    Txn txn = put(key("own"), "v");
+    txn.unchanged.push_back({key(folder), since});
+    const bool succeeded = commit(std::move(txn)).succeeded;
+    return std::pair(succeeded, wait(store_->list(folder_))->revision);
+  };
+  EXPECT_EQ(attempt("b/", origin_ + 1), std::pair(false, origin_ + 2));
+  EXPECT_EQ(attempt("a/", origin_ + 1), std::pair(true, origin_ + 3));
+  EXPECT_EQ(attempt("none/", origin_ + 2), std::pair(true, origin_ + 4));
+  // One that was there before and was written again.
+  commit(put(key("a/1"), "y"));
+  EXPECT_FALSE(attempt("a/", origin_ + 4).first);
+  EXPECT_TRUE(attempt("a/", origin_ + 5).first);
+}
+
+TEST_P(StoreContract, AConditionOnAFolderIsAskedOfEachOfManyTransactions) {
+  Txn first = put(key("a/1"), "x");
+  first.unchanged.push_back({key("a/"), origin_});
+  Txn second = put(key("a/2"), "x");
+  second.unchanged.push_back({key("a/"), origin_});
+  int succeeded = 0;
+  int refused = 0;
+  const auto run = [&](Txn txn) -> async::Task<void> {
+    const auto reply = co_await store_->txn(std::move(txn));
+    ++(reply && reply->succeeded ? succeeded : refused);
+  };
+  async::Scope scope(loop_);
+  scope.spawn(run(std::move(first)));
+  scope.spawn(run(std::move(second)));
+  ASSERT_TRUE(turn_until(loop_, [&] { return succeeded + refused == 2; }));
+  EXPECT_EQ(succeeded, 1);
+}
+
+TEST_P(StoreContract, AConditionOnAFolderSeesDeletesWhereItIsSaid) {
+  commit(put(key("a/1"), "x"));
+  commit({{}, {Delete{key("a/1")}}});
+  Txn txn = put(key("own"), "v");
+  txn.unchanged.push_back({key("a/"), origin_ + 1});
+  EXPECT_EQ(commit(std::move(txn)).succeeded, !store_->txn_limits().sees_deletes);
+}
+
 // As many bytes as the limits say do fit; etcd sends them to watches in fragments.
 TEST_P(StoreContract, ATransactionOfTheLargestSizeFits) {
   const TxnLimits limits = store_->txn_limits();

@@ -1,0 +1,104 @@
+#include "worker/admin/set_guard.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "worker/admin/catch_up.h"
+
+namespace apisix::admin {
+namespace {
+
+base::Status conflict(std::string what) {
+  return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
+                    std::move(what) + "; nothing was stored");
+}
+
+std::string folder_of(resource::Kind kind) {
+  return resource::store_key(kind, "");
+}
+
+// What counts as a change of the configuration: objects, and the list of plugins, which says what they mean.
+// Heartbeats and counters below the same prefix change by themselves.
+std::vector<std::string> all_folders() {
+  std::vector<std::string> out = {"/plugins"};
+  for (const resource::KindInfo& info : resource::all_kinds()) out.push_back(folder_of(info.kind));
+  return out;
+}
+
+}  // namespace
+
+SetGuard::SetGuard(event::Loop& loop, store::Store& store, const config::Registry& registry,
+                   const History& history, std::string prefix)
+    : loop_(loop), store_(store), registry_(registry), history_(history), prefix_(std::move(prefix)) {}
+
+async::Task<base::Status> SetGuard::begin(std::optional<store::Revision> expected) {
+  is_exact_ = expected.has_value();
+  if (expected) co_return co_await check_expected(*expected);
+  const auto now = co_await store_.list(prefix_ + "/gen_id");
+  if (!now) co_return std::unexpected(now.error());
+  base_ = now->revision;
+  co_return base::Status{};
+}
+
+async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
+  // Where the store does not see deletes, those of the Admin API are seen by the head, which each renews.
+  const bool asks_head = !store_.txn_limits().sees_deletes;
+  store::Revision head_revision = 0;
+  if (asks_head) {
+    const auto head = co_await store_.get(history_.head_key());
+    if (!head && head.error().code != base::ErrorCode::kNotFound) co_return std::unexpected(head.error());
+    if (head) head_revision = head->mod_revision;
+  }
+  co_await catch_up(loop_, store_, registry_, prefix_);
+  const auto now = co_await store_.list(prefix_ + "/gen_id");
+  if (!now) co_return std::unexpected(now.error());
+  const store::Revision changed = std::max(head_revision, registry_.changed_revision());
+  if (changed > expected) {
+    co_return conflict(fmt::format(
+        "the configuration was changed at revision {}, after revision {} of If-Match", changed, expected));
+  }
+  if (now->revision < expected) {
+    co_return conflict(fmt::format("the store is at revision {} and never had revision {} of If-Match",
+                                   now->revision, expected));
+  }
+  // This worker's copy knows of every change up to here, the transaction of every one behind it.
+  keep_unchanged(all_folders(), std::max(expected, registry_.applied_revision()));
+  if (asks_head) {
+    conditions_.compares.push_back(
+        {store::Compare::Target::kModRevision, history_.head_key(), head_revision});
+  }
+  co_return base::Status{};
+}
+
+void SetGuard::cover(const std::vector<SetChange>& changes) {
+  if (is_exact_ || changes.size() <= store_.txn_limits().compares_max) return;
+  std::vector<std::string> folders;
+  for (const SetChange& change : changes) folders.push_back(folder_of(change.path.kind));
+  keep_unchanged(folders, base_);
+}
+
+void SetGuard::keep_unchanged(const std::vector<std::string>& folders, store::Revision since) {
+  base_ = since;
+  conditions_.unchanged.clear();
+  for (const std::string& folder : folders) {
+    const std::string prefix = prefix_ + folder;
+    if (std::ranges::find(conditions_.unchanged, prefix, &store::Unchanged::prefix) ==
+        conditions_.unchanged.end())
+      conditions_.unchanged.push_back({prefix, since});
+  }
+}
+
+async::Task<bool> SetGuard::renew(const std::vector<Change>& writes) {
+  if (is_exact_ || conditions_.unchanged.empty()) co_return false;
+  co_await catch_up(loop_, store_, registry_, prefix_);
+  if (registry_.applied_revision() <= base_) co_return false;
+  for (const Change& change : writes) {
+    if (registry_.revision_of(change.key) != change.before.mod_revision) co_return false;
+  }
+  base_ = registry_.applied_revision();
+  for (store::Unchanged& each : conditions_.unchanged) each.since = base_;
+  co_return true;
+}
+
+}  // namespace apisix::admin

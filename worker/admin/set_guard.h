@@ -1,0 +1,53 @@
+// SetGuard: nobody changes, between check and commit, what a set of changes was checked against. Lives for
+// one attempt to make the set. What it asks for is a part of the set's transaction, so that there is no
+// moment in between; see store::Unchanged.
+//
+//   begin() before anything is read -> cover() -> conditions() into the transaction -> [renew() -> again]
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/async/task.h"
+#include "shared/event/loop.h"
+#include "shared/store/store.h"
+#include "worker/admin/change_set.h"
+#include "worker/admin/history.h"
+#include "worker/config/registry.h"
+
+namespace apisix::admin {
+
+class SetGuard {
+ public:
+  // All outlive it.
+  SetGuard(event::Loop& loop, store::Store& store, const config::Registry& registry, const History& history,
+           std::string prefix);
+
+  // `expected`: no object may have been changed after it, nor may one be until the commit; kConflict says
+  // what was. Nothing: only the set's own objects count.
+  async::Task<base::Status> begin(std::optional<store::Revision> expected);
+  // Where the set has more objects than a transaction has conditions, their whole folders must stay as they
+  // are.
+  void cover(const std::vector<SetChange>& changes);
+  // For ChangeWriter::plan().
+  const store::Txn& conditions() const { return conditions_; }
+  // The transaction did not hold. True: somebody changed what is beside the set's objects, and the set may be
+  // committed as it is with what conditions() says now. False: check again.
+  async::Task<bool> renew(const std::vector<Change>& writes);
+
+ private:
+  async::Task<base::Status> check_expected(store::Revision expected);
+  void keep_unchanged(const std::vector<std::string>& folders, store::Revision since);
+
+  event::Loop& loop_;
+  store::Store& store_;
+  const config::Registry& registry_;
+  const History& history_;
+  std::string prefix_;
+  bool is_exact_ = false;     // nothing at all may change
+  store::Revision base_ = 0;  // what is read behind begin() is at least as new
+  store::Txn conditions_;
+};
+
+}  // namespace apisix::admin
