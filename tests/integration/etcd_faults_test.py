@@ -7,7 +7,7 @@ import time
 import pytest
 
 from etcd import Etcd
-from gateway import http_request, wait_until
+from gateway import wait_until
 from link import Link
 
 WORKERS = 2

@@ -306,6 +306,10 @@ class Gateway:
         assert answer.status in (200, 201), f"PUT {path}: {answer.status} {answer.text}"
         return answer.json()["value"]
 
+    def put_everywhere(self, path, body):
+        """The same, and every worker serves with it when this returns."""
+        return self.put(f"{path}?wait={PATIENCE_S * 1000:.0f}", body)
+
     def control(self, path, method="GET"):
         return http_request(self.control_port, method, path)
 

@@ -20,6 +20,7 @@ import websockets
 
 from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, process_title, wait_until
 from raw import RawUpstream
+from websocket_echo import websocket_echo
 
 FULL = bool(os.environ.get("LIFECYCLE_FULL"))
 RELOADS = 100 if FULL else 12
@@ -131,26 +132,8 @@ def answering():
 
 @pytest.fixture
 def websocket_port():
-    started, stop, port = threading.Event(), [], []
-
-    async def echo(socket, *_):
-        async for message in socket:
-            await socket.send(message)
-
-    async def serve():
-        stop.append(asyncio.get_running_loop().create_future())
-        async with websockets.serve(echo, "127.0.0.1", 0, ping_interval=None) as server:
-            port.append(server.sockets[0].getsockname()[1])
-            stop.append(asyncio.get_running_loop())
-            started.set()
-            await stop[0]
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert started.wait(PATIENCE_S)
-    yield port[0]
-    stop[1].call_soon_threadsafe(stop[0].set_result, None)
-    thread.join()
+    with websocket_echo(ping_interval=None) as port:
+        yield port
 
 
 @pytest.fixture

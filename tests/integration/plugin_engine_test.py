@@ -1,9 +1,7 @@
 """The plugin engine: which plugins run, in which order, for whom; and what happens when one answers or waits."""
-import json
 
 import pytest
 
-from gateway import http_request
 
 
 def route(gateway, upstream, plugins, **members):

@@ -3,28 +3,10 @@ and go on after a master died."""
 
 import pytest
 
-from gateway import Gateway, wait_until
+from gateway import wait_until
 from hammer import hammer
+from limits import gateway, limit, quick  # noqa: F401
 from redis_server import RedisCluster
-from upstream import Upstream
-
-
-@pytest.fixture(scope="module")
-def gateway():
-    gateway = Gateway(workers=2)
-    gateway.start()
-    yield gateway
-    gateway.stop()
-    damage = gateway.damage()
-    gateway.delete()
-    assert not damage, "\n".join(damage)
-
-
-@pytest.fixture(scope="module")
-def quick():
-    server = Upstream(lambda request: (200, {}, b"ok"))
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +19,6 @@ def cluster():
 def in_cluster(cluster, **more):
     return {"policy": "redis-cluster", "redis_cluster_name": "c", "redis_timeout": 5000,
             "redis_cluster_nodes": [node.address for node in cluster.masters[:2]]} | more
-
-
-def limit(gateway, server, plugin, conf):
-    gateway.put("/routes/1", {"uri": "/limited/*", "plugins": {plugin: conf}, "upstream": {
-        "type": "roundrobin", "nodes": {server.node: 1}}})
-    gateway.put("/routes/in-force", {"uri": f"/in-force-{id(conf)}", "upstream": {
-        "type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
-    in_a_row = 0
-
-    def everywhere():
-        nonlocal in_a_row
-        in_a_row = in_a_row + 1 if gateway.request(f"/in-force-{id(conf)}").status == 502 else 0
-        return in_a_row == 20
-
-    wait_until(everywhere, "the route in every worker")
 
 
 @pytest.mark.parametrize("plugin, conf", [

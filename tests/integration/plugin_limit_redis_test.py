@@ -8,8 +8,10 @@ import time
 
 import pytest
 
+import limits
 from gateway import Gateway, http_request, is_alive, wait_until
 from hammer import hammer
+from limits import quick  # noqa: F401
 from redis_server import RedisServer
 from upstream import Upstream
 
@@ -38,32 +40,15 @@ def pair():
     assert not damage, "\n".join(damage)
 
 
-@pytest.fixture(scope="module")
-def quick():
-    server = Upstream(lambda request: (200, {}, b"ok"))
-    yield server
-    server.close()
-
-
 def of(redis, **more):
     return {"policy": "redis", "redis_host": "127.0.0.1", "redis_port": redis.port, "redis_password": PASSWORD,
             "redis_timeout": 5000} | more
 
 
 def limit(gateways, server, plugin, conf, route_id="1"):
-    """The same route on all of them, in force in every worker."""
+    """The same route on all of them."""
     for gateway in gateways:
-        gateway.put(f"/routes/{route_id}", {"uri": "/limited", "plugins": {plugin: conf}, "upstream": {
-            "type": "roundrobin", "nodes": {server.node: 1}}})
-        uri = f"/in-force-{time.monotonic_ns()}"
-        gateway.put("/routes/in-force", {"uri": uri, "upstream": {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
-        in_a_row = [0]
-
-        def everywhere():
-            in_a_row[0] = in_a_row[0] + 1 if gateway.request(uri).status == 502 else 0
-            return in_a_row[0] == 20
-
-        wait_until(everywhere, "the route in every worker")
+        limits.limit(gateway, server, plugin, conf, route_id)
     return [gateway.port for gateway in gateways]
 
 

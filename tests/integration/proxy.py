@@ -4,7 +4,7 @@ configuration. Used through the fixture `proxy`."""
 import itertools
 from pathlib import Path
 
-from gateway import Gateway, wait_until
+from gateway import Gateway
 from raw import Client, RawUpstream, answer_ok
 
 
@@ -27,14 +27,14 @@ class Proxy:
         nodes = [{"host": "127.0.0.1", "port": getattr(u, "port", u), "weight": 1} for u in upstreams]
         body = {"uri": f"/r{number}*", "upstream": {"type": "roundrobin", "nodes": nodes} | (upstream or {})} | route
         self.gateway.put(f"/routes/{number}", body)
-        self.apply(number)
+        self.apply()
         return f"/r{number}"
 
-    def apply(self, number="0"):
-        """Waits until what was written so far is in force: changes are applied in order, so a later one tells."""
-        uri = f"/applied-{next(self._ids)}-{number}"
-        self.gateway.put("/routes/applied", {"uri": uri, "upstream": {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
-        wait_until(lambda: self.gateway.request(uri).status == 502, "the routes in force")
+    def apply(self):
+        """Waits until what was written so far is in force in every worker: changes are applied in order, so that a
+        later one tells."""
+        self.gateway.put_everywhere("/routes/applied", {"uri": f"/applied-{next(self._ids)}", "upstream": {
+            "type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
 
     def client(self, **more):
         return Client(self.port, **more)

@@ -8,6 +8,7 @@ import pytest
 import websockets
 
 from gateway import PATIENCE_S, wait_until
+from websocket_echo import websocket_echo
 
 SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
 
@@ -19,27 +20,8 @@ def upgrade(path, more=""):
 
 @pytest.fixture
 def websocket_port():
-    """An echo server of another implementation."""
-    started, stop, port = threading.Event(), [], []
-
-    async def echo(socket, *_):
-        async for message in socket:
-            await socket.send(message)
-
-    async def serve():
-        stop.append(asyncio.get_running_loop().create_future())
-        async with websockets.serve(echo, "127.0.0.1", 0, max_size=None) as server:
-            port.append(server.sockets[0].getsockname()[1])
-            stop.append(asyncio.get_running_loop())
-            started.set()
-            await stop[0]
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert started.wait(PATIENCE_S)
-    yield port[0]
-    stop[1].call_soon_threadsafe(stop[0].set_result, None)
-    thread.join()
+    with websocket_echo(max_size=None) as port:
+        yield port
 
 
 def test_websocket_echo(proxy, websocket_port):

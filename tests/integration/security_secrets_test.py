@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gateway import Gateway, http_request
-from signing import basic, base64url, date_at, signed, token, unsigned
+from gateway import http_request
+from signing import basic, base64url, signed, token, unsigned
 
 # The most talkative log. The access log as it is written for machines, with fields that hold what a client sent, decoded.
 GATEWAY = {"config": {"nginx_config": {"error_log_level": "debug", "http": {
