@@ -247,12 +247,12 @@ class Worker {
       co_return;
     }
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
-    const bool writes_list = settings::serves_admin_api(context_.settings) &&
-                             !settings::reads_configuration_file(context_.settings) &&
-                             !settings::takes_pushed_configuration(context_.settings);
-    if (context_.slot.index != 0 || !writes_list) co_return;
-    if (const auto status = co_await admin_->reset_plugin_list(); !status) {
-      base::log_error("cannot renew the stored list of plugins: {}", status.error().what);
+    const bool has_history = settings::serves_admin_api(context_.settings) &&
+                             !settings::reads_configuration_file(context_.settings);
+    if (context_.slot.index != 0 || !has_history) co_return;
+    if (!settings::takes_pushed_configuration(context_.settings)) {
+      const auto status = co_await admin_->reset_plugin_list();
+      if (!status) base::log_error("cannot renew the stored list of plugins: {}", status.error().what);
     }
     scope_.spawn(admin_->keep_history_trimmed());
   }

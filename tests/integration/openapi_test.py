@@ -130,6 +130,8 @@ def test_every_path_that_is_described_is_served(gateway):
 def test_where_the_configuration_is_pushed(gateway):
     api = document(gateway)
     check_structure(api)
-    assert set(api["paths"]) == {"/configs", "/configs/validate", "/explain", "/lint", "/openapi.json"}
+    assert set(api["paths"]) == {
+        "/configs", "/configs/apply", "/configs/validate", "/explain", "/history", "/history/{revision}",
+        "/history/{revision}/diff", "/history/{revision}/rollback", "/lint", "/openapi.json"}
     assert set(api["paths"]["/configs"]) == {"get", "put", "head"}
     assert http_request(gateway.admin_port, "GET", "/apisix/admin/openapi.json").status == 401

@@ -23,10 +23,13 @@ std::optional<std::string> key_of(const proxy::LocalRequest& request) {
 }
 
 constexpr std::string_view kApplyPath = "/apisix/admin/configs/apply";
+constexpr std::string_view kPushPath = "/apisix/admin/configs";
 
 bool is_for_viewers(const proxy::LocalRequest& request) {
   if (request.method == "GET") return true;
-  if (request.method != "POST" || request.path != kApplyPath) return false;
+  const bool is_set = request.method == "POST" && request.path == kApplyPath;
+  const bool is_push = request.method == "PUT" && request.path == kPushPath;
+  if (!is_set && !is_push) return false;
   const auto mode = parse_write_mode(request.query);
   return mode && mode->is_dry_run;
 }

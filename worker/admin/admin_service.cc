@@ -34,11 +34,14 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
       writer_(loop, store, history_, settings.deployment.etcd.prefix),
       progress_(loop, status),
       handler_(loop, store, registry, settings, writer_, progress_),
-      applier_(loop, store, registry, handler_, writer_, history_, progress_, settings),
+      pushed_(loop, store, settings),
+      applier_(loop, store, registry, handler_, writer_, history_, progress_,
+               settings::takes_pushed_configuration(settings) ? &pushed_ : nullptr, settings),
       changes_(loop, applier_, history_, handler_.secrets()),
       plugin_list_(store, settings, std::move(config)),
       catalog_(loop, store, registry, settings, plugin_list_),
-      configs_(loop, store, registry, handler_, settings),
+      configs_(loop, handler_, pushed_,
+               Pusher(loop, store, registry, handler_, pushed_, writer_, history_, progress_), settings),
       diagnose_(loop, store, registry, settings) {}
 
 std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) const {
@@ -95,8 +98,12 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   if (!key_name) co_return std::move(key_name.error());
   rest.remove_prefix(1);
   if (auto answer = co_await diagnose_.serve(request, rest)) co_return std::move(*answer);
-  if (settings::takes_pushed_configuration(settings_)) co_return co_await configs_.serve(request, rest);
-  auto answer = co_await serve_resource(request, rest, author_of(request, std::move(*key_name)));
+  Author author = author_of(request, std::move(*key_name));
+  if (settings::takes_pushed_configuration(settings_)) {
+    if (auto answer = co_await changes_.serve(request, rest, author)) co_return std::move(*answer);
+    co_return co_await configs_.serve(request, rest, std::move(author));
+  }
+  auto answer = co_await serve_resource(request, rest, std::move(author));
   answer.headers.emplace_back("X-API-VERSION",
                               settings_.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
   co_return answer;

@@ -53,6 +53,7 @@ class AdminService final : public proxy::LocalService {
   ChangeWriter writer_;
   WorkerProgress progress_;
   ResourceHandler handler_;
+  PushedConfig pushed_;
   Applier applier_;
   ChangesHandler changes_;
   PluginList plugin_list_;

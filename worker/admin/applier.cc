@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "shared/async/time_slice.h"
+#include "shared/resource/document.h"
 #include "shared/resource/fields.h"
 #include "shared/resource/id.h"
 #include "worker/admin/change_view.h"
@@ -37,7 +38,7 @@ LocalAnswer failure(const base::Error& error) {
 
 Applier::Applier(event::Loop& loop, store::Store& store, config::Registry& registry,
                  const ResourceHandler& resources, ChangeWriter& writer, History& history,
-                 WorkerProgress& progress, const settings::Settings& settings)
+                 WorkerProgress& progress, PushedConfig* pushed, const settings::Settings& settings)
     : loop_(loop),
       store_(store),
       registry_(registry),
@@ -45,6 +46,7 @@ Applier::Applier(event::Loop& loop, store::Store& store, config::Registry& regis
       writer_(writer),
       history_(history),
       progress_(progress),
+      pushed_(pushed),
       prefix_(settings.deployment.etcd.prefix),
       has_stream_routes_(settings.apisix.stream_enabled) {}
 
@@ -71,21 +73,24 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   if (!faults) co_return failure(faults.error());
   faults->insert(faults->begin(), set.faults.begin(), set.faults.end());
   if (!faults->empty()) co_return json_answer(400, faults_json(*faults));
-  auto planned = co_await plan(*changes, overlay);
-  if (!planned) co_return failure(planned.error());
-  const std::size_t unchanged = changes->size() - planned->size();
-  Json body = co_await answer_body(*planned, unchanged, options.mode.is_dry_run);
-  std::vector<Change> writes;
-  for (Planned& each : *planned) writes.push_back(std::move(each.write));
+  const auto writes = co_await plan(*changes, overlay);
+  if (!writes) co_return failure(writes.error());
+  const bool is_dry_run = options.mode.is_dry_run;
+  Json body = co_await changes_json(loop_, resources_.secrets(), prefix_, *writes, is_dry_run);
+  if (is_dry_run) body["dry_run"] = true;
+  body["unchanged"] = static_cast<Json::UInt64>(changes->size() - writes->size());
   store::Txn txn;
-  if (!writes.empty()) txn = writer_.plan(writes, options.author, guard.conditions());
+  if (!writes->empty()) {
+    if (auto status = co_await follow(*writes, guard); !status) co_return failure(status.error());
+    txn = writer_.plan(*writes, options.author, guard.conditions());
+  }
   if (auto status = writer_.check_fits(txn); !status) co_return failure(status.error());
-  if (options.mode.is_dry_run || writes.empty()) {
+  if (is_dry_run || writes->empty()) {
     const auto now = co_await store_.list(prefix_ + "/gen_id");
     if (!now) co_return failure(now.error());
     co_return shown(std::move(body), now->revision, 200);
   }
-  const auto done = co_await commit(std::move(txn), writes, options.author, guard);
+  const auto done = co_await commit(std::move(txn), *writes, options.author, guard);
   if (!done) co_return failure(done.error());
   if (!done->succeeded) co_return std::nullopt;
   const int status = co_await progress_.tell(done->revision, options.mode, 200, body);
@@ -99,6 +104,14 @@ async::Task<base::Result<store::TxnReply>> Applier::commit(store::Txn txn, const
     if (!done || done->succeeded || i == kCommitsMax || !co_await guard.renew(writes)) co_return done;
     txn = writer_.plan(writes, author, guard.conditions());
   }
+}
+
+async::Task<base::Status> Applier::follow(const std::vector<Change>& writes, SetGuard& guard) const {
+  if (pushed_ == nullptr) co_return base::Status{};
+  auto edit = co_await pushed_->edit(writes);
+  if (!edit) co_return std::unexpected(edit.error());
+  guard.add(std::move(*edit));
+  co_return base::Status{};
 }
 
 LocalAnswer Applier::shown(Json body, store::Revision revision, int status) const {
@@ -189,8 +202,11 @@ async::Task<std::optional<Refusal>> Applier::check_put(SetChange& change, const 
   ResourcePath path = change.path;
   // The name of a consumer is in the object; an id that it has must be the same.
   if (kind == Kind::kConsumer) path.id = resource::id_field(*change.value, "id");
-  if (auto refused = co_await rules.check(path, *change.value)) co_return std::move(refused);
-  if (kind == Kind::kCredential) co_return co_await rules.check_consumer(change.path);
+  // A push may name what is not there, so it must be possible to go back to that.
+  const bool is_back = pushed_ != nullptr && change.is_stored;
+  const auto references = is_back ? WriteRules::References::kNotAsked : WriteRules::References::kMustExist;
+  if (auto refused = co_await rules.check(path, *change.value, references)) co_return std::move(refused);
+  if (kind == Kind::kCredential && !is_back) co_return co_await rules.check_consumer(change.path);
   co_return std::nullopt;
 }
 
@@ -219,6 +235,12 @@ async::Task<base::Result<std::string>> Applier::find_user(const SetChange& chang
 
 std::string Applier::text_of(const SetChange& change, const store::Item& before) const {
   Json value = *change.value;
+  if (pushed_ != nullptr) {
+    // What a document that holds the object is read as.
+    const std::string list(resource::info_of(change.path.kind).folder);
+    Json element = pushed_element(list, change.key(), std::move(value));
+    return format::to_json(resource::make_document_item(list, 0, std::move(element)).value);
+  }
   const resource::KindInfo& info = resource::info_of(change.path.kind);
   resources_.secrets().encrypt(change.path.kind, change.path.id, value);
   if (!info.has_timestamps) {
@@ -232,40 +254,20 @@ std::string Applier::text_of(const SetChange& change, const store::Item& before)
   return format::to_json(value);
 }
 
-async::Task<base::Result<std::vector<Applier::Planned>>> Applier::plan(const std::vector<SetChange>& changes,
-                                                                       OverlayStore& overlay) {
-  std::vector<Planned> out;
+async::Task<base::Result<std::vector<Change>>> Applier::plan(const std::vector<SetChange>& changes,
+                                                             OverlayStore& overlay) {
+  std::vector<Change> out;
   async::TimeSlice slice(loop_);
   for (const SetChange& change : changes) {
     if (slice.is_over()) co_await slice.pause();
     const std::string key = prefix_ + change.key();
     auto before = co_await overlay.stored(key);
     if (!before) co_return std::unexpected(before.error());
-    Planned planned{&change, {.key = key, .after = std::nullopt, .before = std::move(*before)}};
-    if (change.value) planned.write.after = text_of(change, planned.write.before);
-    if (action_of(planned.write) != "nothing") out.push_back(std::move(planned));
+    Change write{.key = key, .after = std::nullopt, .before = std::move(*before)};
+    if (change.value) write.after = text_of(change, write.before);
+    if (action_of(write) != "nothing") out.push_back(std::move(write));
   }
   co_return out;
-}
-
-async::Task<Json> Applier::answer_body(const std::vector<Planned>& planned, std::size_t unchanged,
-                                       bool is_dry_run) const {
-  async::TimeSlice slice(loop_);
-  Json body(::Json::objectValue);
-  if (is_dry_run) body["dry_run"] = true;
-  body["unchanged"] = static_cast<Json::UInt64>(unchanged);
-  Json& list = body["changes"] = Json(::Json::arrayValue);
-  for (const Planned& each : planned) {
-    if (slice.is_over()) co_await slice.pause();
-    const ResourcePath& path = each.change->path;
-    Json& out = list.append(Json(::Json::objectValue));
-    out["resource_type"] = std::string(resource::info_of(path.kind).plural);
-    out["resource_id"] = path.item_id();
-    out["action"] = std::string(action_of(each.write));
-    if (is_dry_run)
-      out["diff"] = diff_of_change(resources_.secrets(), {path.kind, path.item_id()}, each.write);
-  }
-  co_return body;
 }
 
 }  // namespace apisix::admin

@@ -13,6 +13,7 @@
 #include "worker/admin/change_writer.h"
 #include "worker/admin/history.h"
 #include "worker/admin/overlay_store.h"
+#include "worker/admin/pushed_config.h"
 #include "worker/admin/resource_handler.h"
 #include "worker/admin/set_guard.h"
 #include "worker/admin/worker_progress.h"
@@ -29,20 +30,16 @@ struct ApplyOptions {
 
 class Applier {
  public:
-  // All outlive it.
+  // All outlive it. `pushed`: null unless the configuration is pushed as a whole.
   Applier(event::Loop& loop, store::Store& store, config::Registry& registry,
           const ResourceHandler& resources, ChangeWriter& writer, History& history, WorkerProgress& progress,
-          const settings::Settings& settings);
+          PushedConfig* pushed, const settings::Settings& settings);
 
   // 200, or 202 (see ?wait), and what was done; 400 and every fault; 409: others changed the same objects
   // again and again; 412: not at the revision that was expected; 413: larger than a transaction may be.
   async::Task<proxy::LocalAnswer> run(ChangeSet set, ApplyOptions options);
 
  private:
-  struct Planned {
-    const SetChange* change;
-    Change write;
-  };
   // Nothing: an object was changed meanwhile, look again.
   async::Task<std::optional<proxy::LocalAnswer>> attempt(const ChangeSet& set, const ApplyOptions& options);
   // Not succeeded: an object is not what it was when it was read.
@@ -50,8 +47,11 @@ class Applier {
                                                     const Author& author, SetGuard& guard);
   // Deletes of what lives below objects that are deleted.
   async::Task<base::Result<std::vector<SetChange>>> removal_of_children(const ChangeSet& set);
-  async::Task<base::Result<std::vector<Planned>>> plan(const std::vector<SetChange>& changes,
-                                                       OverlayStore& overlay);
+  // What there is to write, without what stays as it is.
+  async::Task<base::Result<std::vector<Change>>> plan(const std::vector<SetChange>& changes,
+                                                      OverlayStore& overlay);
+  // Where the configuration is pushed the document follows its objects.
+  async::Task<base::Status> follow(const std::vector<Change>& writes, SetGuard& guard) const;
   async::Task<base::Result<std::vector<SetFault>>> check(std::vector<SetChange>& changes,
                                                          OverlayStore& overlay, bool is_forced);
   async::Task<std::optional<Refusal>> check_put(SetChange& change, const WriteRules& rules) const;
@@ -60,8 +60,6 @@ class Applier {
                                                    const OverlayStore& overlay) const;
   async::Task<base::Status> prefetch(const std::vector<SetChange>& changes, OverlayStore& overlay);
   std::string text_of(const SetChange& change, const store::Item& before) const;
-  async::Task<format::Json> answer_body(const std::vector<Planned>& planned, std::size_t unchanged,
-                                        bool is_dry_run) const;
   proxy::LocalAnswer shown(format::Json body, store::Revision revision, int status) const;
 
   event::Loop& loop_;
@@ -71,6 +69,7 @@ class Applier {
   ChangeWriter& writer_;
   History& history_;
   WorkerProgress& progress_;
+  PushedConfig* pushed_;
   std::string prefix_;
   bool has_stream_routes_;
 };

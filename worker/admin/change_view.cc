@@ -1,5 +1,6 @@
 #include "worker/admin/change_view.h"
 
+#include "shared/async/time_slice.h"
 #include "worker/admin/diff.h"
 
 namespace apisix::admin {
@@ -70,6 +71,24 @@ std::string_view action_of(const std::string* before, const std::string* after) 
 
 std::string_view action_of(const Change& change) {
   return action_of(before_of(change), after_of(change));
+}
+
+async::Task<Json> changes_json(event::Loop& loop, const SecretFields& secrets, std::string_view prefix,
+                               const std::vector<Change>& changes, bool with_diffs) {
+  async::TimeSlice slice(loop);
+  Json body(::Json::objectValue);
+  Json& list = body["changes"] = Json(::Json::arrayValue);
+  for (const Change& change : changes) {
+    if (slice.is_over()) co_await slice.pause();
+    const std::string_view place = std::string_view(change.key).substr(prefix.size());
+    const auto key = resource::parse_store_key(place);
+    Json& out = list.append(Json(::Json::objectValue));
+    out["resource_type"] = key ? std::string(resource::info_of(key->kind).plural) : "";
+    out["resource_id"] = key ? key->id : std::string(place);
+    out["action"] = std::string(action_of(change));
+    if (with_diffs && key) out["diff"] = diff_of_change(secrets, *key, change);
+  }
+  co_return body;
 }
 
 }  // namespace apisix::admin

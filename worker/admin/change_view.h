@@ -3,7 +3,10 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
+#include "shared/async/task.h"
+#include "shared/event/loop.h"
 #include "shared/format/json.h"
 #include "shared/resource/kind.h"
 #include "worker/admin/history_entry.h"
@@ -21,5 +24,10 @@ format::Json diff_of_change(const SecretFields& secrets, const resource::ItemKey
 // "nothing" when only update_time differs, else "create", "update" or "delete".
 std::string_view action_of(const std::string* before, const std::string* after);
 std::string_view action_of(const Change& change);
+// {"changes": [{"resource_type", "resource_id", "action"}, ...]}, with_diffs each with its "diff". What it is
+// given must outlive the Task, which lets the loop turn in between.
+async::Task<format::Json> changes_json(event::Loop& loop, const SecretFields& secrets,
+                                       std::string_view prefix, const std::vector<Change>& changes,
+                                       bool with_diffs);
 
 }  // namespace apisix::admin

@@ -82,7 +82,7 @@ void ChangeWriter::add_compares(const std::vector<Change>& changes, store::Txn& 
 }
 
 void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& author, store::Txn& txn) {
-  if (is_denied()) return;
+  if (is_denied() || changes.empty()) return;
   const std::uint64_t now_ms = loop_.clock().wall_ms();
   const std::string id = make_history_id(now_ms, random_.next());
   const store::TxnLimits limits = store_.txn_limits();
@@ -90,7 +90,7 @@ void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& a
   if (history_.is_kept() || !limits.sees_deletes)
     txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
   if (!history_.is_kept()) return;
-  const bool is_small = bytes_of(changes) <= kValuesBytesMax;
+  const bool is_small = changes.size() <= kHistoryChangesMax && bytes_of(changes) <= kValuesBytesMax;
   std::string values = is_small ? encode_history_values(changes) : std::string();
   txn.writes.emplace_back(
       store::Put{history_.index_key(id), encode_history_index(changes, prefix_, author, now_ms, true), 0});

@@ -55,12 +55,9 @@ base::Result<ApplyOptions> apply_options(const proxy::LocalRequest& request, Aut
   if (!mode) return std::unexpected(mode.error());
   out.mode = *mode;
   out.is_forced = http::find_arg(request.query, "force") == std::optional<std::string_view>("true");
-  const auto* field = request.headers->find("if-match");
-  if (field == nullptr) return out;
-  std::string_view text = field->value;
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  out.expected = base::parse_integer<store::Revision>(text);
-  if (!out.expected) return base::invalid("invalid header If-Match: should be a revision");
+  const auto expected = parse_if_match(request);
+  if (!expected) return std::unexpected(expected.error());
+  out.expected = *expected;
   return out;
 }
 
@@ -115,6 +112,7 @@ Json ChangesHandler::entry_json(const HistoryEntry& entry) const {
   out["from"] = entry.from;
   out["request"] = entry.request;
   out["has_values"] = entry.has_values;
+  if (entry.left_out > 0) out["left_out"] = static_cast<Json::UInt64>(entry.left_out);
   Json& changes = out["changes"] = Json(::Json::arrayValue);
   for (const HistoryChange& change : entry.changes) {
     const auto key = resource::parse_store_key(change.key);
@@ -187,8 +185,9 @@ async::Task<LocalAnswer> ChangesHandler::roll_back(const proxy::LocalRequest& re
   if (!found) co_return store_answer(found.error());
   if (find_entry(found->entries, revision) == nullptr) co_return no_such_entry(revision);
   std::vector<HistoryEntry>& later = found->entries;
-  std::erase_if(
-      later, [&](const HistoryEntry& entry) { return entry.revision <= revision || !concerns(entry, *key); });
+  std::erase_if(later, [&](const HistoryEntry& entry) {
+    return entry.revision <= revision || (entry.left_out == 0 && !concerns(entry, *key));
+  });
   for (HistoryEntry& entry : later) {
     if (const auto status = co_await history_.load_values(entry); !status)
       co_return store_answer(status.error());

@@ -113,4 +113,19 @@ async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std
   co_return out;
 }
 
+Json faults_json(const std::vector<ConfigFault>& faults) {
+  Json out(::Json::objectValue);
+  out["error_msg"] = "Configuration validation failed";
+  Json& errors = out["errors"] = Json(::Json::arrayValue);
+  for (const ConfigFault& fault : faults) {
+    Json& each = errors.append(Json(::Json::objectValue));
+    each["resource_type"] = fault.list;
+    each["error"] = fault.error;
+    if (!fault.index) continue;
+    each["resource_id"] = fault.id;
+    each["index"] = *fault.index;
+  }
+  return out;
+}
+
 }  // namespace apisix::admin

@@ -37,4 +37,7 @@ struct ConfigsCheck {
 async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std::vector<PushedList>& lists,
                                                     const ConfigsCheck& check);
 
+// {"error_msg": ..., "errors": [{"resource_type", "resource_id", "index", "error"}]}, as APISIX's.
+format::Json faults_json(const std::vector<ConfigFault>& faults);
+
 }  // namespace apisix::admin

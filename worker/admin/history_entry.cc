@@ -1,5 +1,8 @@
 #include "worker/admin/history_entry.h"
 
+#include <algorithm>
+#include <span>
+
 #include <fmt/format.h>
 
 #include "shared/base/text.h"
@@ -39,7 +42,9 @@ std::string encode_history_index(const std::vector<Change>& changes, std::string
   out["request"] = author.request;
   out["has_values"] = has_values;
   Json& list = out["changes"] = Json(::Json::arrayValue);
-  for (const Change& change : changes) {
+  const std::size_t listed = std::min(changes.size(), kHistoryChangesMax);
+  if (listed < changes.size()) out["left_out"] = static_cast<Json::UInt64>(changes.size() - listed);
+  for (const Change& change : std::span(changes).first(listed)) {
     Json& each = list.append(Json(::Json::objectValue));
     each["key"] = change.key.substr(prefix.size());
     each["before"] = static_cast<Json::Int64>(change.before.mod_revision);
@@ -61,6 +66,7 @@ std::string encode_history_values(const std::vector<Change>& changes) {
 std::optional<HistoryEntry> decode_history_index(std::string_view id, const store::Item& item) {
   const auto value = format::parse_json(item.value);
   if (!value || !find_member(*value, "at_ms").isUInt64()) return std::nullopt;
+  const Json& left_out = find_member(*value, "left_out");
   HistoryEntry out{.id = std::string(id),
                    .revision = item.create_revision,
                    .at_ms = find_member(*value, "at_ms").asUInt64(),
@@ -68,6 +74,7 @@ std::optional<HistoryEntry> decode_history_index(std::string_view id, const stor
                    .from = resource::text_field(*value, "from"),
                    .request = resource::text_field(*value, "request"),
                    .has_values = resource::bool_field(*value, "has_values").value_or(false),
+                   .left_out = left_out.isUInt64() ? left_out.asUInt64() : 0,
                    .changes = {}};
   for (const Json& each : find_member(*value, "changes")) {
     const Json& before = find_member(each, "before");

@@ -18,6 +18,9 @@
 
 namespace apisix::admin {
 
+// What one entry lists. A set has fewer; a push may have any number.
+inline constexpr std::size_t kHistoryChangesMax = 4000;
+
 // One object's change, as it is to be done.
 struct Change {
   std::string key;                   // whole
@@ -42,7 +45,8 @@ struct HistoryEntry {
   std::string by;           // name of the admin key
   std::string from;         // client address
   std::string request;
-  bool has_values = false;  // false: they were too large to be kept
+  bool has_values = false;   // false: they were too large to be kept
+  std::size_t left_out = 0;  // changes that are not listed: there were more than kHistoryChangesMax
   std::vector<HistoryChange> changes;
 };
 

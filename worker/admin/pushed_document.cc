@@ -1,5 +1,9 @@
 #include "worker/admin/pushed_document.h"
 
+#include <map>
+
+#include <fmt/format.h>
+
 #include "shared/format/json_fault.h"
 #include "shared/resource/fields.h"
 
@@ -68,6 +72,41 @@ base::Result<std::vector<PushedList>> parse_pushed_document(std::string_view bod
     }
   }
   return out;
+}
+
+Json pushed_element(std::string_view list, std::string_view key, Json value) {
+  const std::string id(key.substr(list.size() + 2));  // behind "/routes/"
+  const bool is_named = list == "consumers" && resource::text_field(value, "username") == id;
+  if (!is_named) value["id"] = id;
+  return value;
+}
+
+base::Result<std::string> edit_pushed_list(std::string_view list, std::string_view text,
+                                           const std::vector<ListEdit>& edits) {
+  auto elements = format::parse_json(text.empty() ? "[]" : text);
+  if (!elements || !elements->isArray()) return base::invalid(fmt::format("the list {} is damaged", list));
+  std::map<std::string_view, const ListEdit*> open;
+  for (const ListEdit& edit : edits) open[edit.key] = &edit;
+  const auto parsed = [&list](const ListEdit& edit) {
+    return pushed_element(list, edit.key, format::parse_json(*edit.text).value_or(Json(::Json::objectValue)));
+  };
+  Json out(::Json::arrayValue);
+  for (Json::ArrayIndex i = 0; i < elements->size(); ++i) {
+    Json& element = (*elements)[i];
+    const std::string key = resource::make_document_item(list, i, element).key;
+    if (identity_of(list, element).empty()) element = pushed_element(list, key, std::move(element));
+    const auto edit = open.find(key);
+    if (edit == open.end()) {
+      out.append(std::move(element));
+      continue;
+    }
+    if (edit->second->text != nullptr) out.append(parsed(*edit->second));
+    open.erase(edit);
+  }
+  for (const ListEdit& edit : edits) {
+    if (edit.text != nullptr && open.contains(edit.key)) out.append(parsed(edit));
+  }
+  return out.empty() ? std::string() : format::to_json(out);
 }
 
 }  // namespace apisix::admin

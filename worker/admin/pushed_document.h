@@ -31,6 +31,21 @@ struct PushedList {
 // "routes" -> "routes_conf_version"
 std::string version_key(std::string_view list);
 
+// What a list's element becomes; `text` null: it goes.
+struct ListEdit {
+  std::string key;                    // below the prefix: "/routes/1"
+  const std::string* text = nullptr;  // the object's, as the store keeps it
+};
+
+// The text of a list with these changes; what is new stands at its end; empty: nothing is left in it. The
+// rest stays as it is, but elements whose place was their id get that id. An edited element has no
+// modifiedIndex.
+base::Result<std::string> edit_pushed_list(std::string_view list, std::string_view text,
+                                           const std::vector<ListEdit>& edits);
+
+// An object as the element of a document's list that is read as it: with its whole id, "jack/credentials/c1".
+format::Json pushed_element(std::string_view list, std::string_view key, format::Json value);
+
 // All lists of resource::kDocumentLists. Errors are what stands behind "invalid request body: ".
 base::Result<std::vector<PushedList>> parse_pushed_document(std::string_view body, bool is_yaml);
 

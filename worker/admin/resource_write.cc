@@ -225,9 +225,8 @@ ResourceHandler::Attempt ResourceHandler::commit(const ResourceCall& call, std::
     const auto done = co_await writer_.commit(writer_.plan(some, call.author));
     if (!done) co_return store_answer(done.error());
   }
-  store::Txn txn = writer_.plan(changes, call.author);
-  std::ranges::move(assumed, std::back_inserter(txn.compares));
-  const auto done = co_await writer_.commit(std::move(txn));
+  store::Txn conditions{.compares = std::move(assumed), .writes = {}};
+  const auto done = co_await writer_.commit(writer_.plan(changes, call.author, std::move(conditions)));
   if (!done) co_return store_answer(done.error());
   if (!done->succeeded) co_return std::nullopt;
   status = co_await progress_.tell(done->revision, call.mode, status, body);

@@ -38,6 +38,8 @@ base::Result<ChangeSet> make_rollback(const std::vector<HistoryEntry>& later, st
   // The oldest change of each object says what it was before.
   std::map<std::string, std::pair<const HistoryEntry*, const HistoryChange*>> first;
   for (const HistoryEntry& entry : later) {
+    if (entry.left_out > 0)
+      return unknown(fmt::format("the changes of revision {} were too many to be kept", entry.revision));
     for (const HistoryChange& change : entry.changes) {
       if (only.empty() || only == change.key) first[change.key] = {&entry, &change};
     }

@@ -78,6 +78,12 @@ void SetGuard::cover(const std::vector<SetChange>& changes) {
   keep_unchanged(folders, base_);
 }
 
+void SetGuard::add(store::Txn more) {
+  std::ranges::move(more.compares, std::back_inserter(conditions_.compares));
+  std::ranges::move(more.unchanged, std::back_inserter(conditions_.unchanged));
+  std::ranges::move(more.writes, std::back_inserter(conditions_.writes));
+}
+
 void SetGuard::keep_unchanged(const std::vector<std::string>& folders, store::Revision since) {
   base_ = since;
   conditions_.unchanged.clear();

@@ -30,6 +30,8 @@ class SetGuard {
   // Where the set has more objects than a transaction has conditions, their whole folders must stay as they
   // are.
   void cover(const std::vector<SetChange>& changes);
+  // What else must hold and be written in the same transaction.
+  void add(store::Txn more);
   // For ChangeWriter::plan().
   const store::Txn& conditions() const { return conditions_; }
   // The transaction did not hold. True: somebody changed what is beside the set's objects, and the set may be

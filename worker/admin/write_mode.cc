@@ -47,4 +47,14 @@ base::Result<WriteMode> parse_write_mode(std::string_view query) {
   return out;
 }
 
+base::Result<std::optional<store::Revision>> parse_if_match(const proxy::LocalRequest& request) {
+  const auto* field = request.headers->find("if-match");
+  if (field == nullptr) return std::nullopt;
+  std::string_view text = field->value;
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+  const auto revision = base::parse_integer<store::Revision>(text);
+  if (!revision) return base::invalid("invalid header If-Match: should be a revision");
+  return revision;
+}
+
 }  // namespace apisix::admin

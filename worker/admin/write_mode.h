@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "shared/base/result.h"
+#include "shared/store/store.h"
+#include "worker/proxy/local_service.h"
 
 namespace apisix::admin {
 
@@ -20,5 +22,8 @@ struct WriteMode {
 // Of the raw query. A value that is not understood, or two different ones, is an error and never a write: the
 // text of a 400.
 base::Result<WriteMode> parse_write_mode(std::string_view query);
+// The revision of the header If-Match, with or without quotes; nothing: there is none. The error is the text
+// of a 400.
+base::Result<std::optional<store::Revision>> parse_if_match(const proxy::LocalRequest& request);
 
 }  // namespace apisix::admin

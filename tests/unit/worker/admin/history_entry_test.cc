@@ -43,6 +43,15 @@ TEST(HistoryEntry, IsReadAsItWasWritten) {
   EXPECT_EQ(entry->changes[2].before, std::nullopt);
 }
 
+TEST(HistoryEntry, OfMoreChangesThanItListsItSaysHowManyAreLeftOut) {
+  const std::vector<Change> many(kHistoryChangesMax + 7, changes().front());
+  const auto entry =
+      decode_history_index("i", item(encode_history_index(many, "/apisix", kAuthor, 1, false)));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->changes.size(), kHistoryChangesMax);
+  EXPECT_EQ(entry->left_out, 7U);
+}
+
 TEST(HistoryEntry, DamageIsNoEntry) {
   for (const char* text : {"", "{", "[]", "1", "{}", R"({"at_ms": "x"})", R"({"at_ms": -1})"}) {
     EXPECT_FALSE(decode_history_index("i", item(text))) << text;

@@ -83,7 +83,7 @@ class PushedConfigTest : public StoreTest {
     auto store = store::LocalStore::open(loop_, options_);
     EXPECT_TRUE(store);
     store_ = std::move(*store);
-    config_ = std::make_unique<PushedConfig>(*store_, "/apisix");
+    config_ = std::make_unique<PushedConfig>(loop_, *store_, settings_);
   }
 
   // A push that replaces every list; the writes.
@@ -94,19 +94,38 @@ class PushedConfigTest : public StoreTest {
     PushedMeta after = *before;
     after.digest = digest;
     for (const PushedList& list : lists) after.versions[list.name] = 1;
-    const store::Txn txn =
-        config_->plan(lists, std::vector<bool>(lists.size(), true), *stored, *before, after);
+    const std::vector<bool> changed(lists.size(), true);
+    const auto changes = config_->changes(lists, changed, *stored, *before);
+    EXPECT_TRUE(commit(changes, config_->records(lists, changed, *stored, *before, after)));
     std::vector<std::string> out;
-    for (const store::Write& write : txn.writes) {
-      const auto* put = std::get_if<store::Put>(&write);
-      const std::string key = put != nullptr ? put->key : "-" + std::get<store::Delete>(write).key;
-      if (!key.contains("-pushed/")) out.push_back(put != nullptr ? key + "=" + put->value : key);
-    }
-    EXPECT_TRUE(wait_for(loop_, store_->txn(txn))->succeeded);
+    for (const Change& change : changes)
+      out.push_back(change.after ? change.key + "=" + *change.after : "-" + change.key);
     return out;
+  }
+  // As ChangeWriter writes it, but for the history.
+  bool commit(const std::vector<Change>& changes, store::Txn txn) {
+    for (const Change& change : changes) {
+      if (change.after) {
+        txn.writes.emplace_back(store::Put{change.key, *change.after, 0});
+      } else {
+        txn.writes.emplace_back(store::Delete{change.key});
+      }
+    }
+    const auto done = wait_for(loop_, store_->txn(txn));
+    return done && done->succeeded;
+  }
+  // What something else than a push does to objects, with the document behind it.
+  bool change(const std::vector<Change>& changes) {
+    auto records = wait_for(loop_, config_->edit(changes));
+    EXPECT_TRUE(records) << records.error().what;
+    return records && commit(changes, std::move(*records));
+  }
+  format::Json document() {
+    return format::parse_json(wait_for(loop_, config_->read_document())->text).value();
   }
 
   event::Loop loop_;
+  settings::Settings settings_;
   std::unique_ptr<store::LocalStore> store_;
   std::unique_ptr<PushedConfig> config_;
 };
@@ -116,9 +135,11 @@ TEST_F(PushedConfigTest, NothingWasPushed) {
   ASSERT_TRUE(meta);
   EXPECT_FALSE(meta->exists);
   EXPECT_EQ(meta->version_of("routes"), 0);
-  const auto document = wait_for(loop_, config_->read_document(*meta));
-  EXPECT_EQ(document->find("X-Digest"), std::string::npos);
-  EXPECT_NE(document->find(R"("routes_conf_version":0)"), std::string::npos);
+  const auto shown = wait_for(loop_, config_->read_document());
+  ASSERT_TRUE(shown);
+  EXPECT_FALSE(shown->meta.exists);
+  EXPECT_EQ(shown->text.find("X-Digest"), std::string::npos);
+  EXPECT_NE(shown->text.find(R"("routes_conf_version":0)"), std::string::npos);
 }
 
 TEST_F(PushedConfigTest, OnlyWhatDiffersIsWritten) {
@@ -130,11 +151,9 @@ TEST_F(PushedConfigTest, OnlyWhatDiffersIsWritten) {
                                    R"(/apisix/routes/c={"id":"c"})", "-/apisix/upstreams/u"));
   const auto meta = wait_for(loop_, config_->read_meta());
   EXPECT_EQ(meta->digest, "2");
-  const auto document = wait_for(loop_, config_->read_document(*meta));
-  const auto value = format::parse_json(*document);
-  ASSERT_TRUE(value);
-  EXPECT_EQ((*value)["routes"].size(), 3U);
-  EXPECT_FALSE(value->isMember("upstreams"));
+  const auto value = document();
+  EXPECT_EQ(value["routes"].size(), 3U);
+  EXPECT_FALSE(value.isMember("upstreams"));
 }
 
 TEST_F(PushedConfigTest, TheSameModifiedIndexIsNoChange) {
@@ -154,7 +173,9 @@ TEST_F(PushedConfigTest, ListsThatStayAreNotTouched) {
   const auto stored = wait_for(loop_, config_->read_items());
   std::vector<bool> changed;
   for (const PushedList& list : lists) changed.push_back(list.name == "upstreams");
-  const store::Txn txn = config_->plan(lists, changed, *stored, *before, *before);
+  for (const Change& change : config_->changes(lists, changed, *stored, *before))
+    EXPECT_FALSE(change.key.contains("routes")) << change.key;
+  const store::Txn txn = config_->records(lists, changed, *stored, *before, *before);
   for (const store::Write& write : txn.writes) {
     const auto* put = std::get_if<store::Put>(&write);
     const std::string& key = put != nullptr ? put->key : std::get<store::Delete>(write).key;
@@ -168,10 +189,54 @@ TEST_F(PushedConfigTest, ALatePushLoses) {
   const auto before = wait_for(loop_, config_->read_meta());
   const auto stored = wait_for(loop_, config_->read_items());
   const store::Txn late =
-      config_->plan(lists, std::vector<bool>(lists.size(), true), *stored, *before, *before);
+      config_->records(lists, std::vector<bool>(lists.size(), true), *stored, *before, *before);
   push(R"({"routes":[{"id":"b"}]})", "2");
   EXPECT_FALSE(wait_for(loop_, store_->txn(late))->succeeded);
   EXPECT_TRUE(wait_for(loop_, store_->get("/apisix/routes/b")));
+}
+
+TEST_F(PushedConfigTest, TheDocumentFollowsWhatChangesItsObjects) {
+  push(R"({"routes":[{"id":1,"uri":"/1","modifiedIndex":7},{"uri":"/no-id"}],"upstreams":[{"id":"u"}]})",
+       "1");
+  const std::string text = R"({"id":"1","uri":"/changed"})";
+  const store::Item some{.key = "k", .value = "{}", .mod_revision = 2};
+  EXPECT_TRUE(
+      change({{.key = "/apisix/routes/1", .after = text, .before = some},
+              {.key = "/apisix/upstreams/u", .after = std::nullopt, .before = some},
+              {.key = "/apisix/consumers/jack/credentials/c", .after = R"({"id":"c"})", .before = {}}}));
+  const auto value = document();
+  EXPECT_EQ(format::to_json(value["routes"]),
+            R"([{"id":"1","uri":"/changed"},{"id":"arr_2","uri":"/no-id"}])");
+  EXPECT_FALSE(value.isMember("upstreams"));
+  EXPECT_EQ(format::to_json(value["consumers"]), R"([{"id":"jack/credentials/c"}])");
+  EXPECT_EQ(value["routes_conf_version"], 1) << "it is the pusher's";
+  EXPECT_TRUE(value["X-Digest"].asString().starts_with("changed-"));
+  const auto meta = wait_for(loop_, config_->read_meta());
+  EXPECT_THAT(meta->edited, ElementsAre("consumers", "routes", "upstreams"));
+  EXPECT_TRUE(meta->modified_indexes.empty());
+  // What is pushed next with the index that the pusher knows is a change.
+  EXPECT_THAT(push(R"({"routes":[{"id":1,"uri":"/1","modifiedIndex":7}]})", "2"),
+              ::testing::Contains(R"(/apisix/routes/1={"id":1,"uri":"/1"})"));
+  EXPECT_TRUE(wait_for(loop_, config_->read_meta())->edited.empty());
+}
+
+TEST_F(PushedConfigTest, AnEditLosesToAPush) {
+  push(R"({"routes":[{"id":"a"}]})", "1");
+  const std::vector<Change> changes = {{.key = "/apisix/routes/a", .after = std::nullopt, .before = {}}};
+  auto records = wait_for(loop_, config_->edit(changes));
+  ASSERT_TRUE(records);
+  push(R"({"routes":[{"id":"b"}]})", "2");
+  EXPECT_FALSE(commit(changes, std::move(*records)));
+}
+
+TEST_F(PushedConfigTest, ADocumentThatBecomesTooLargeIsRefused) {
+  settings_.nginx_config.meta_lua_shared_dict_bytes["standalone-config"] = 100;
+  PushedConfig small(loop_, *store_, settings_);
+  const std::string text = R"({"id":"a","desc":")" + std::string(100, 'x') + R"("})";
+  const auto records =
+      wait_for(loop_, small.edit({{.key = "/apisix/routes/a", .after = text, .before = {}}}));
+  ASSERT_FALSE(records);
+  EXPECT_EQ(records.error().code, base::ErrorCode::kTooLarge);
 }
 
 }  // namespace

@@ -1,0 +1,193 @@
+#include "worker/admin/pusher.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "shared/async/awaiters.h"
+#include "shared/base/log.h"
+#include "worker/admin/change_view.h"
+#include "worker/admin/configs_check.h"
+#include "worker/admin/reply.h"
+#include "worker/admin/set_guard.h"
+
+namespace apisix::admin {
+namespace {
+
+using format::Json;
+using proxy::LocalAnswer;
+
+constexpr int kAttemptsMax = 10;
+constexpr std::uint64_t kApplyWaitMs = 1000;
+
+// The version that a list has after the push; the error is the text of a 400.
+base::Result<Json> next_version(const PushedList& list, const Json& current) {
+  if (list.version.isNull()) {
+    return current.isIntegral() ? Json(current.asInt64() + 1) : Json(current.asDouble() + 1);
+  }
+  if (list.version.asDouble() >= current.asDouble()) return list.version;
+  return base::invalid(fmt::format("{} must be greater than or equal to ({})", version_key(list.name),
+                                   format::to_json(current)));
+}
+
+// Of the same version a list stays as it is, unless it is not any more what was pushed with it.
+bool is_replaced(const PushedList& list, const Json& next, const PushedMeta& before) {
+  if (next != before.version_of(list.name)) return true;
+  return before.edited.contains(list.name) && !list.text.empty();
+}
+
+// Sets the versions behind the push, and which lists it replaces.
+base::Status settle_versions(const std::vector<PushedList>& lists, const PushedMeta& before,
+                             PushedMeta& after, std::vector<bool>& changed) {
+  for (const PushedList& list : lists) {
+    const auto next = next_version(list, before.version_of(list.name));
+    if (!next) return std::unexpected(next.error());
+    changed.push_back(is_replaced(list, *next, before));
+    after.versions[list.name] = *next;
+  }
+  return {};
+}
+
+// The list of plugins is no object, and has no entry in the history.
+void show_plugins(const std::vector<PushedList>& lists, const std::vector<bool>& changed,
+                  const StoredItems& stored, Json& body) {
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (!changed[i] || lists[i].name != resource::kPluginsList) continue;
+    const auto known = stored.find("/plugins");
+    const std::string before = known != stored.end() ? known->second.value : "";
+    if (before != lists[i].text) body["plugins_changed"] = true;
+  }
+}
+
+}  // namespace
+
+void add_push_headers(const PushedMeta& meta, LocalAnswer& answer) {
+  if (!meta.exists) return;
+  answer.headers.emplace_back("X-Last-Modified", std::to_string(meta.last_modified));
+  answer.headers.emplace_back("X-Digest", meta.digest);
+}
+
+LocalAnswer push_failure(const base::Error& error) {
+  if (error.code == base::ErrorCode::kConflict) return error_answer(412, error.what);
+  base::log_error("the pushed configuration: {}", error.what);
+  return error_answer(500, "failed to access the pushed configuration: " + error.what);
+}
+
+Pusher::Pusher(event::Loop& loop, store::Store& store, config::Registry& registry,
+               const ResourceHandler& resources, PushedConfig& config, ChangeWriter& writer,
+               const History& history, WorkerProgress& progress)
+    : loop_(loop),
+      store_(store),
+      registry_(registry),
+      resources_(resources),
+      config_(config),
+      writer_(writer),
+      history_(history),
+      progress_(progress) {}
+
+async::Task<LocalAnswer> Pusher::run(const std::vector<PushedList>& lists, PushOptions options) {
+  for (int i = 0; i < kAttemptsMax; ++i) {
+    if (auto answer = co_await attempt(lists, options)) co_return std::move(*answer);
+  }
+  co_return error_answer(503, "other pushes came first, again and again");
+}
+
+async::Task<std::optional<LocalAnswer>> Pusher::attempt(const std::vector<PushedList>& lists,
+                                                        const PushOptions& options) {
+  SetGuard guard(loop_, store_, registry_, history_, config_.prefix());
+  if (auto status = co_await guard.begin(options.expected); !status) co_return push_failure(status.error());
+  auto plan = co_await this->plan(lists, options);
+  if (!plan) co_return std::move(plan.error());
+  if (options.mode.is_dry_run) co_return co_await rehearsed(lists, *plan);
+  guard.add(config_.records(lists, plan->changed, plan->stored, plan->before, plan->after));
+  const auto done = co_await writer_.commit(writer_.plan(plan->changes, options.author, guard.conditions()));
+  if (!done) co_return push_failure(done.error());
+  if (!done->succeeded) co_return std::nullopt;
+  co_return co_await pushed(*plan, done->revision, options.mode);
+}
+
+async::Task<std::expected<Pusher::Plan, LocalAnswer>> Pusher::plan(const std::vector<PushedList>& lists,
+                                                                   const PushOptions& options) {
+  Plan out;
+  auto before = co_await config_.read_meta();
+  if (!before) co_return std::unexpected(push_failure(before.error()));
+  out.before = std::move(*before);
+  const bool is_same = out.before.exists && options.digest && out.before.digest == *options.digest;
+  if (is_same && !options.mode.is_dry_run) co_return std::unexpected(LocalAnswer{204, "", "", {}});
+  auto stored = co_await config_.read_items();
+  if (!stored) co_return std::unexpected(push_failure(stored.error()));
+  out.stored = std::move(*stored);
+  auto fault = co_await find_fault(lists, out.stored, options.mode.is_dry_run);
+  if (fault) co_return std::unexpected(std::move(*fault));
+  out.after = out.before;
+  out.after.exists = true;
+  out.after.digest = options.digest.value_or("");
+  out.after.last_modified = loop_.clock().wall_seconds();
+  if (auto status = settle_versions(lists, out.before, out.after, out.changed); !status)
+    co_return std::unexpected(error_answer(400, status.error().what));
+  std::size_t bytes = 0;
+  for (const PushedList& list : lists) bytes += list.text.size();
+  if (auto status = config_.check_bytes(bytes); !status)
+    co_return std::unexpected(
+        error_answer(500, "failed to save config to shared dict: no memory: " + status.error().what));
+  if (is_same) out.changed.assign(lists.size(), false);
+  out.changes = config_.changes(lists, out.changed, out.stored, out.before);
+  co_return out;
+}
+
+async::Task<std::optional<LocalAnswer>> Pusher::find_fault(const std::vector<PushedList>& lists,
+                                                           const StoredItems& stored, bool lists_all) {
+  const ConfigsCheck check{.hooks = resources_.hooks(),
+                           .takes_modified_index = true,
+                           .stops_at_first = !lists_all,
+                           .is_known = [&stored](const PushedItem& item) {
+                             const auto known = stored.find(item.item.key);
+                             return known != stored.end() && known->second.value == item.text;
+                           }};
+  const auto faults = co_await check_configs(loop_, lists, check);
+  if (faults.empty()) co_return std::nullopt;
+  if (!lists_all) co_return error_answer(400, faults.front().error);
+  co_return json_answer(400, faults_json(faults));
+}
+
+async::Task<LocalAnswer> Pusher::rehearsed(const std::vector<PushedList>& lists, const Plan& plan) {
+  std::size_t items = 0;
+  for (const PushedList& list : lists) items += list.name == resource::kPluginsList ? 0 : list.items.size();
+  const auto puts =
+      std::ranges::count_if(plan.changes, [](const Change& each) { return each.after.has_value(); });
+  Json body = co_await changes_json(loop_, resources_.secrets(), config_.prefix(), plan.changes, true);
+  body["dry_run"] = true;
+  body["unchanged"] = static_cast<Json::UInt64>(items - static_cast<std::size_t>(puts));
+  show_plugins(lists, plan.changed, plan.stored, body);
+  const auto now = co_await store_.list(config_.prefix() + "/gen_id");
+  if (!now) co_return push_failure(now.error());
+  body["revision"] = static_cast<Json::Int64>(now->revision);
+  LocalAnswer answer = json_answer(200, body);
+  add_push_headers(plan.before, answer);
+  add_revision(now->revision, answer);
+  co_return answer;
+}
+
+async::Task<LocalAnswer> Pusher::pushed(const Plan& plan, store::Revision revision, const WriteMode& mode) {
+  LocalAnswer answer{202, "application/json", "", {}};
+  if (mode.wait_ms) {
+    Json body(::Json::objectValue);
+    const int status = co_await progress_.tell(revision, mode, 200, body);
+    answer = json_answer(status, body);
+  } else {
+    co_await wait_until_applied(revision);
+  }
+  add_push_headers(plan.after, answer);
+  add_revision(revision, answer);
+  co_return answer;
+}
+
+// So that who pushed may ask this worker next; the others are milliseconds behind.
+async::Task<void> Pusher::wait_until_applied(store::Revision revision) {
+  const std::uint64_t until = loop_.clock().monotonic_ms() + kApplyWaitMs;
+  while (registry_.applied_revision() < revision && loop_.clock().monotonic_ms() < until) {
+    co_await async::Sleep(loop_, 1);
+  }
+}
+
+}  // namespace apisix::admin

@@ -1,0 +1,75 @@
+// Pusher: makes a pushed document the whole configuration: what it says is checked, what it changes is one
+// transaction with its entry in the history, as every change of the Admin API. Owned by ConfigsHandler.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/async/task.h"
+#include "shared/event/loop.h"
+#include "shared/store/store.h"
+#include "worker/admin/change_writer.h"
+#include "worker/admin/pushed_config.h"
+#include "worker/admin/resource_handler.h"
+#include "worker/admin/worker_progress.h"
+#include "worker/admin/write_mode.h"
+#include "worker/config/registry.h"
+#include "worker/proxy/local_service.h"
+
+namespace apisix::admin {
+
+struct PushOptions {
+  std::optional<std::string> digest;  // of the document, as the pusher says; a dry run needs none
+  Author author;
+  WriteMode mode;
+  std::optional<store::Revision> expected;  // nothing was changed after it
+};
+
+class Pusher {
+ public:
+  // All outlive it.
+  Pusher(event::Loop& loop, store::Store& store, config::Registry& registry, const ResourceHandler& resources,
+         PushedConfig& config, ChangeWriter& writer, const History& history, WorkerProgress& progress);
+
+  // 202, or 204: it is what was pushed last; with ?wait 200 or 202 and "applied". A dry run: 200 and what
+  // would be changed, or 400 and every fault.
+  async::Task<proxy::LocalAnswer> run(const std::vector<PushedList>& lists, PushOptions options);
+
+ private:
+  // What a push would do.
+  struct Plan {
+    PushedMeta before;
+    PushedMeta after;
+    StoredItems stored;
+    std::vector<bool> changed;  // list by list: it is replaced
+    std::vector<Change> changes;
+  };
+  // Nothing: somebody else's push came first.
+  async::Task<std::optional<proxy::LocalAnswer>> attempt(const std::vector<PushedList>& lists,
+                                                         const PushOptions& options);
+  // Reads what there is. The error is the answer.
+  async::Task<std::expected<Plan, proxy::LocalAnswer>> plan(const std::vector<PushedList>& lists,
+                                                            const PushOptions& options);
+  async::Task<std::optional<proxy::LocalAnswer>> find_fault(const std::vector<PushedList>& lists,
+                                                            const StoredItems& stored, bool lists_all);
+  async::Task<proxy::LocalAnswer> rehearsed(const std::vector<PushedList>& lists, const Plan& plan);
+  async::Task<proxy::LocalAnswer> pushed(const Plan& plan, store::Revision revision, const WriteMode& mode);
+  async::Task<void> wait_until_applied(store::Revision revision);
+
+  event::Loop& loop_;
+  store::Store& store_;
+  config::Registry& registry_;
+  const ResourceHandler& resources_;
+  PushedConfig& config_;
+  ChangeWriter& writer_;
+  const History& history_;
+  WorkerProgress& progress_;
+};
+
+// X-Digest and X-Last-Modified, once something was pushed.
+void add_push_headers(const PushedMeta& meta, proxy::LocalAnswer& answer);
+// The store could not be asked: 500, as APISIX.
+proxy::LocalAnswer push_failure(const base::Error& error);
+
+}  // namespace apisix::admin
