@@ -98,6 +98,7 @@ void Generation::on_message(Member& member, const channel::Message& message) {
       member.child->failure = message.text;
       break;
     case MessageKind::kReloadPlugins:
+      has_other_plugins_ = true;
       tell_others(member, MessageKind::kReloadPlugins);
       break;
     case MessageKind::kQuit:
@@ -136,6 +137,7 @@ void Generation::serve() {
 // After a death.
 void Generation::serve_again(Member& member) {
   if (!member.wanted) return;
+  if (has_other_plugins_ && member.role == ChildRole::kWorker) tell(member, MessageKind::kReloadPlugins);
   tell(member, MessageKind::kServe);
   if (member.role != ChildRole::kWorker) return;
   tell_others(member, MessageKind::kUncover);

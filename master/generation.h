@@ -114,6 +114,7 @@ class Generation {
   Callbacks callbacks_;
   const Roles& roles_;
   State state_ = State::kStarting;
+  bool has_other_plugins_ = false;  // than setup_ says: they were reloaded alone
   std::vector<std::unique_ptr<Member>> members_;
   event::Timer deadline_;
 };

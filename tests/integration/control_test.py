@@ -1,4 +1,6 @@
 """The Control API: what is in force, in APISIX's shapes; and what was refused."""
+import os
+import signal
 import subprocess
 
 import pytest
@@ -140,6 +142,7 @@ def with_plugins(*names, export_uri="/elsewhere"):
     return {"plugins": list(names), "plugin_attr": {"prometheus": {"export_uri": export_uri}}}
 
 
+@pytest.mark.expects_damage
 def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
     gateway = make_gateway(workers=2, config=with_plugins("public-api", "prometheus", "key-auth"))
     gateway.put("/routes/1", {"uri": "/metrics-here", "plugins": {"public-api": {}}})
@@ -154,6 +157,14 @@ def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
     assert "key-auth" not in gateway.control("/v1/schema").json()["plugins"]
     # A plugin that is not enabled is not there, as in APISIX.
     standalone.wait_for_status(gateway, "/guarded", 200)
+
+    # Workers that take the place of others have them too, before they accept anybody.
+    before = gateway.worker_pids()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(gateway.worker_pids()) - set(before)) == 2, "other workers")
+    assert standalone.statuses(gateway, "/guarded") == {200}
+    assert standalone.statuses(gateway, "/metrics-here") == {200}
 
     gateway.config_path.write_text("plugins: [")
     answer = gateway.control("/v1/plugins/reload", "PUT")
