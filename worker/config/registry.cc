@@ -17,6 +17,17 @@ constexpr std::uint64_t kResyncMsFirst = 100;
 constexpr std::uint64_t kResyncMsMax = 5'000;
 constexpr std::size_t kRejectionsListed = 1000;
 
+// Keys of what is known and not in the list.
+template <typename Known>
+std::vector<std::string> unlisted(const Known& known, const store::ListReply& list) {
+  std::vector<std::string> out;
+  for (const auto& [key, item] : known) {
+    const auto at = std::ranges::lower_bound(list.items, key, {}, &store::Item::key);
+    if (at == list.items.end() || at->key != key) out.push_back(key);
+  }
+  return out;
+}
+
 }  // namespace
 
 Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world,
@@ -118,25 +129,23 @@ async::Task<void> Registry::resync() {
 void Registry::apply_list(const store::ListReply& list) {
   // The list of plugins first: it decides what the others mean; and secrets, which others refer to. Routes
   // last: they inherit hosts from services.
-  const auto turn_of = [this](const store::Item& item) {
+  std::array<std::vector<const store::Item*>, 3> turns;
+  for (const store::Item& item : list.items) {
+    if (is_folder(item.key)) continue;
     const auto kind = split_key(item.key).first;
-    return kind == "plugins" || kind == "secrets" ? 0 : kind == "routes" ? 2 : 1;
-  };
-  for (const int turn : {0, 1, 2}) {
-    for (const store::Item& item : list.items) {
-      if (turn_of(item) != turn || is_folder(item.key)) continue;
-      const auto known = known_.find(item.key);
-      if (known == known_.end() || known->second != KnownItem::of(item)) apply_put(item);
+    turns[kind == "plugins" || kind == "secrets" ? 0 : kind == "routes" ? 2 : 1].push_back(&item);
+  }
+  const std::size_t listed = turns[0].size() + turns[1].size() + turns[2].size();
+  known_.reserve(listed);
+  for (const auto& turn : turns) {
+    for (const store::Item* item : turn) {
+      const auto known = known_.find(item->key);
+      if (known == known_.end() || known->second != KnownItem::of(*item)) apply_put(*item);
     }
   }
-  const auto is_listed = [&list](const std::string& key) {
-    const auto at = std::ranges::lower_bound(list.items, key, {}, &store::Item::key);
-    return at != list.items.end() && at->key == key;
-  };
-  std::vector<std::string> gone;
-  for (const auto& [key, item] : known_) {
-    if (!is_listed(key)) gone.push_back(key);
-  }
+  // All that is listed is known now.
+  const std::vector<std::string> gone =
+      known_.size() == listed ? std::vector<std::string>{} : unlisted(known_, list);
   for (const std::string& key : gone) apply_delete(key);
   // A store that was restored counts from its own past.
   if (list.revision < changed_revision_) changed_revision_ = 0;
@@ -161,9 +170,9 @@ void Registry::apply_batch(const store::EventBatch& batch) {
 
 // Heartbeats and counters that are kept beside the objects are no change.
 void Registry::note_change(std::string_view key, store::Revision revision) {
-  const auto [kind, id] = split_key(key);
-  if (kind == "plugins" || resource::find_kind_by_plural(kind))
-    changed_revision_ = std::max(changed_revision_, revision);
+  if (revision <= changed_revision_) return;
+  const auto kind = split_key(key).first;
+  if (kind == "plugins" || resource::find_kind_by_plural(kind)) changed_revision_ = revision;
 }
 
 void Registry::note_applied(store::Revision revision) {
