@@ -106,6 +106,14 @@ def probe_each_worker(server, workers):
     return sorted(kept.items())
 
 
+def start_paced(server, chosen, seconds, log="/dev/null"):
+    """Requests at a fixed rate. A load that waits for nobody but the gateway would measure what the gateway, the load
+    and etcd take from each other on a few cores."""
+    return subprocess.Popen(["taskset", "-c", str(chosen.load_cpu), "h2load", "--h1", "-c", str(PACED_CONNECTIONS),
+                             f"--rps={PACED_PER_SECOND // PACED_CONNECTIONS}", "-D", str(seconds), f"--log-file={log}",
+                             f"http://127.0.0.1:{server.port}{server.asked}"], stdout=subprocess.DEVNULL)
+
+
 def apply_change(server, port):
     """Returns when the gateway has accepted the change; nginx accepts a signal at once."""
     if server.name == "apisix":
@@ -135,7 +143,7 @@ def percentile(values, p):
 
 def measure_visibility(server, upstream, chosen, workers):
     probes = probe_each_worker(server, workers)
-    load = measure.start_wrk(f"http://127.0.0.1:{server.port}{server.asked}", chosen.load_cpu, 120, 8)
+    load = start_paced(server, chosen, 120)
     try:
         time.sleep(0.5)
         accepted, seen, alone = [], [], []
@@ -148,8 +156,8 @@ def measure_visibility(server, upstream, chosen, workers):
             time.sleep(0.02)
     finally:
         load.terminate()
-        load.communicate()
-    print(f"{server.name}: {len(accepted)} changes under load, {workers} workers: accepted p50 "
+        load.wait()
+    print(f"{server.name}: {len(accepted)} changes, {PACED_PER_SECOND} requests a second, {workers} workers: accepted p50 "
           f"{percentile(accepted, 50):.2f} ms, visible per worker p50 {percentile(seen, 50):.2f} ms, "
           f"p99 {percentile(seen, 99):.2f} ms, max {max(seen):.2f} ms", flush=True)
     if alone:
@@ -177,13 +185,11 @@ class Changer(threading.Thread):
 
 
 def paced_round(server, chosen):
-    """Microseconds of each request at a fixed rate. A load that waits for nobody but the gateway would measure what
-    the gateway, the load and etcd take from each other on a few cores."""
+    """Microseconds of each request of a round."""
     with tempfile.NamedTemporaryFile("r", prefix="paced-") as log:
-        subprocess.run(["taskset", "-c", str(chosen.load_cpu), "h2load", "--h1", "-c", str(PACED_CONNECTIONS),
-                        f"--rps={PACED_PER_SECOND // PACED_CONNECTIONS}", "-D", str(chosen.seconds),
-                        f"--log-file={log.name}", f"http://127.0.0.1:{server.port}{server.asked}"],
-                       check=True, stdout=subprocess.DEVNULL)
+        load = start_paced(server, chosen, chosen.seconds, log.name)
+        if load.wait() != 0:
+            raise RuntimeError("h2load failed")
         rows = [line.split("\t") for line in log]
     failed = sum(status != "200" for _, status, _ in rows)
     if failed or len(rows) < PACED_PER_SECOND * chosen.seconds * 0.9:

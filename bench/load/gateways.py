@@ -217,7 +217,7 @@ class Apisix(Server):
 
     def __init__(self, folder, binary=None, store="local"):
         super().__init__(folder)
-        self.binary = Path(binary or ROOT / "build/release/apisix")
+        self.binary = Path(binary or ROOT / "build/release/apisix").resolve()
         self.store = store
         self.etcd = Etcd(folder) if store == "etcd" else None
         self.exports_metrics = False  # on metrics_port

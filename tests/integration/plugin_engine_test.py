@@ -3,7 +3,6 @@
 import pytest
 
 
-
 def route(gateway, upstream, plugins, **members):
     gateway.put("/routes/1", {"uri": "/*", "plugins": plugins,
                               "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}} | members)
