@@ -411,5 +411,6 @@ def test_without_the_right_to_keep_a_history_changes_are_made(make_gateway):
         gateway.put("/upstreams/u", node())
         assert apply(gateway, {"routes": [route(1)]}, query="?wait=20000").status == 200
         assert gateway.admin("GET", "/history").status == 503
+        assert apply(gateway, {"routes": [route(2)]}, if_match="1").status == 503
         gateway.wait_for_log("no history of changes is kept: the user of the store may not write /apisix-history/")
         assert not server.items("/apisix-history/")

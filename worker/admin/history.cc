@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/async/awaiters.h"
+#include "shared/async/time_slice.h"
 #include "shared/base/log.h"
 
 namespace apisix::admin {
@@ -26,19 +27,33 @@ std::uint64_t History::oldest_ms() const {
   return now_ms - std::min(now_ms, static_cast<std::uint64_t>(bounds_.max_age_days) * kDayMs);
 }
 
+// Clocks of several nodes differ; the store's revisions do not.
+std::vector<const store::Item*> History::kept_of(const store::ListReply& all) const {
+  const std::uint64_t since_ms = oldest_ms();
+  std::vector<const store::Item*> out;
+  for (const store::Item& item : all.items) {
+    const auto id = std::string_view(item.key).substr(index_key("").size());
+    if (written_ms(id) >= since_ms) out.push_back(&item);
+  }
+  std::ranges::sort(out, std::greater(), &store::Item::create_revision);
+  out.resize(std::min(out.size(), static_cast<std::size_t>(bounds_.max_entries)));
+  std::size_t bytes = 0;
+  const auto full = std::ranges::find_if(
+      out, [&bytes](const store::Item* item) { return (bytes += item->value.size()) > kIndexBytesMax; });
+  out.erase(full, out.end());
+  return out;
+}
+
 async::Task<base::Result<History::Listed>> History::list() {
-  const std::string folder = index_key("");
-  const auto found = co_await store_.list(folder);
+  const auto found = co_await store_.list(index_key(""));
   if (!found) co_return std::unexpected(found.error());
   Listed out{{}, found->revision};
-  for (const store::Item& item : found->items) {
-    auto entry = decode_history_index(std::string_view(item.key).substr(folder.size()), item);
-    if (entry && entry->at_ms >= oldest_ms()) out.entries.push_back(std::move(*entry));
+  async::TimeSlice slice(loop_);
+  for (const store::Item* item : kept_of(*found)) {
+    if (slice.is_over()) co_await slice.pause();
+    auto entry = decode_history_index(std::string_view(item->key).substr(index_key("").size()), *item);
+    if (entry) out.entries.push_back(std::move(*entry));
   }
-  // Clocks of several nodes differ; the store's revisions do not.
-  std::ranges::sort(out.entries, std::greater(), &HistoryEntry::revision);
-  const auto entries_max = static_cast<std::size_t>(bounds_.max_entries);
-  if (out.entries.size() > entries_max) out.entries.resize(entries_max);
   co_return out;
 }
 
@@ -49,28 +64,12 @@ async::Task<base::Status> History::load_values(HistoryEntry& entry) {
   co_return add_history_values(item->value, entry);
 }
 
-// Keys and revisions say enough: reading a thousand entries would keep the loop's other work waiting.
-store::Revision History::oldest_kept(const store::ListReply& all) const {
-  const std::uint64_t since_ms = oldest_ms();
-  std::vector<store::Revision> kept;
-  for (const store::Item& item : all.items) {
-    const auto id = std::string_view(item.key).substr(index_key("").size());
-    if (written_ms(id) >= since_ms) kept.push_back(item.create_revision);
-  }
-  const auto entries_max = static_cast<std::size_t>(bounds_.max_entries);
-  if (kept.empty() || entries_max == 0) return all.revision + 1;
-  if (kept.size() > entries_max) {
-    std::ranges::nth_element(kept, kept.begin() + static_cast<std::ptrdiff_t>(entries_max - 1),
-                             std::greater());
-    kept.resize(entries_max);
-  }
-  return *std::ranges::min_element(kept);
-}
-
 async::Task<base::Status> History::delete_old() {
   const auto all = co_await store_.list(index_key(""));
   if (!all) co_return std::unexpected(all.error());
-  const store::Revision oldest = oldest_kept(*all);
+  // Of none, one that is yet to come.
+  const auto kept = kept_of(*all);
+  const store::Revision oldest = kept.empty() ? all->revision + 1 : kept.back()->create_revision;
   store::Txn txn;
   for (const store::Item& item : all->items) {
     if (item.create_revision >= oldest) continue;

@@ -14,6 +14,9 @@
 
 namespace apisix::admin {
 
+// Of all entries' lists of changes together, without the values; the oldest go first.
+inline constexpr std::size_t kIndexBytesMax = std::size_t{16} << 20;
+
 class History {
  public:
   History(event::Loop& loop, store::Store& store, const settings::Settings& settings);
@@ -41,8 +44,8 @@ class History {
  private:
   async::Task<base::Status> delete_old();
   std::uint64_t oldest_ms() const;
-  // The revision of the oldest entry within the bounds; of none, one that is yet to come.
-  store::Revision oldest_kept(const store::ListReply& all) const;
+  // The index records within the bounds, the newest first.
+  std::vector<const store::Item*> kept_of(const store::ListReply& all) const;
 
   event::Loop& loop_;
   store::Store& store_;
