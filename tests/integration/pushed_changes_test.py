@@ -1,4 +1,6 @@
 """What changes a pushed configuration besides pushes, and what a push says before it is made: dry run, sets, history."""
+import threading
+
 import pytest
 
 from changes_test import apply, history, revision_of, roll_back
@@ -131,6 +133,40 @@ def test_who_pushes_next_puts_his_own_document_in_force(gateway, upstream):
     assert apply(gateway, {"routes": [route(upstream, "a", uri="/fixed")]}, query="?wait=20000").status == 200
     accepted(gateway, {"routes_conf_version": 1000, "upstreams_conf_version": 1000}, "short")
     assert statuses(gateway, "/fixed") == {200} and len(configs(gateway)["upstreams"]) == 1
+
+
+def test_pushes_and_sets_at_the_same_time_keep_document_and_objects_alike(gateway, upstream):
+    accepted(gateway, {"routes": [route(upstream, "a")]}, "first")
+    answers = []
+
+    def pushes():
+        for i in range(6):
+            answers.append(push(gateway, {"routes": [route(upstream, "a"), route(upstream, f"p{i}")]}, f"p{i}").status)
+
+    def sets():
+        for i in range(6):
+            put_and_delete = apply(gateway, {"routes": [route(upstream, f"s{i}")]}, {"routes": [f"s{i - 1}"]})
+            answers.append(put_and_delete.status)
+
+    threads = [threading.Thread(target=work) for work in (pushes, sets)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) <= {200, 202}, answers
+    document = {name: value for name, value in configs(gateway).items() if not name.endswith(("_version", "-Modified"))}
+    assert put(gateway, document, "?dry_run=true").json()["changes"] == []
+    for each in document["routes"]:
+        wait_for_status(gateway, each["uri"], 200)
+    # Each entry begins where the one before it ended: nothing was changed beside the history.
+    present = set()
+    for entry in reversed(history(gateway, "?limit=1000")):
+        for change in entry["changes"]:
+            assert (change["action"] == "create") == (change["resource_id"] not in present)
+            present.add(change["resource_id"])
+            if change["action"] == "delete":
+                present.remove(change["resource_id"])
+    assert present == {each["id"] for each in document["routes"]}
 
 
 # ---- history
