@@ -11,6 +11,7 @@
 #include "shared/resource/fields.h"
 #include "shared/resource/id.h"
 #include "worker/admin/change_view.h"
+#include "worker/admin/dry_run.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/stamp.h"
 
@@ -85,6 +86,9 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
     txn = writer_.plan(*writes, options.author, guard.conditions());
   }
   if (auto status = writer_.check_fits(txn); !status) co_return failure(status.error());
+  if (is_dry_run) {
+    co_await add_findings({loop_, store_, registry_, resources_.secrets(), prefix_}, *writes, body);
+  }
   if (is_dry_run || writes->empty()) {
     const auto now = co_await store_.list(prefix_ + "/gen_id");
     if (!now) co_return failure(now.error());

@@ -6,6 +6,7 @@
 #include "shared/resource/fields.h"
 #include "shared/resource/id.h"
 #include "worker/admin/change_view.h"
+#include "worker/admin/dry_run.h"
 #include "worker/admin/patch.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/resource_handler.h"
@@ -215,6 +216,7 @@ ResourceHandler::Attempt ResourceHandler::commit(const ResourceCall& call, std::
     body["dry_run"] = true;
     body["diff"] = diff_of_change(secrets_, {call.kind, call.item_id()}, changes.front());
     for (std::size_t i = 1; i < changes.size(); ++i) body["also_deleted"].append(changes[i].key);
+    co_await add_findings({loop_, store_, registry_, secrets_, prefix_}, changes, body);
     co_return json_answer(status, body);
   }
   // More than fit into one transaction go ahead of the others.

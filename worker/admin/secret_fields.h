@@ -25,6 +25,8 @@ class SecretFields {
   static void hide_plain_keys(resource::Kind kind, format::Json& value);
   // For GET: decrypted, without the private keys of certificates.
   void show(resource::Kind kind, std::string_view id, format::Json& value) const;
+  // Of private keys.
+  const base::Keyring& keyring() const { return keyring_; }
 
  private:
   base::Keyring keyring_;

@@ -262,13 +262,6 @@ base::Ref<const plugin::Consumer> ConsumerTable::find_by_name(std::string_view u
   return person != persons_.end() ? current(*person->second) : nullptr;
 }
 
-std::vector<std::string> ConsumerTable::ids() const {
-  std::vector<std::string> ids;
-  ids.reserve(objects_.size());
-  for (const auto& [id, object] : objects_) ids.push_back(id);
-  return ids;
-}
-
 const std::string* ConsumerTable::text_of(std::string_view id) const {
   const auto found = objects_.find(id);
   return found != objects_.end() ? &found->second->value : nullptr;

@@ -14,6 +14,7 @@
 #include "shared/base/result.h"
 #include "shared/base/text.h"
 #include "shared/store/store.h"
+#include "worker/config/id_walk.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/secret/secret_book.h"
@@ -43,9 +44,9 @@ class ConsumerTable final : public plugin::ConsumerBook {
   std::string find_consumer(std::string_view mentions,
                             const std::function<bool(const format::Json&)>& matches) const;
 
-  // Of consumers and credentials ("jack", "jack/credentials/c1"); the text as stored, null when there is
-  // none.
-  std::vector<std::string> ids() const;
+  // Ids of consumers and credentials ("jack", "jack/credentials/c1"). False: that was all.
+  bool walk_ids(IdWalk& walk) const { return config::walk_ids(objects_, walk); }
+  // As stored; null when there is none.
   const std::string* text_of(std::string_view id) const;
 
   std::size_t size() const { return objects_.size(); }

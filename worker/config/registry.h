@@ -25,6 +25,7 @@
 #include "shared/format/json.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
+#include "worker/config/id_walk.h"
 #include "worker/config/plugin_book.h"
 #include "worker/plugin/batch.h"
 #include "worker/plugin/request.h"
@@ -139,6 +140,8 @@ class Registry final : private plugin::Directory {
   // The same by the store's key, as far as this copy has come; mod_revision 0: it has no such object.
   // Nothing: objects of the kind are not kept here.
   std::optional<store::Item> known_item(std::string_view key) const;
+  // Of the same kinds, ids in no order, where there may be very many of them. False: that was all.
+  bool walk_ids(std::string_view kind, IdWalk& walk) const;
 
   store::Revision applied_revision() const { return applied_revision_; }
   // Of the last change of an object that is known here: nothing of the configuration was changed after it, by

@@ -55,6 +55,14 @@ std::vector<std::string> Registry::ids_in_force(std::string_view kind) const {
   return {};
 }
 
+bool Registry::walk_ids(std::string_view kind, IdWalk& walk) const {
+  if (kind == "routes") return config::walk_ids(routes_, walk);
+  if (kind == "services") return config::walk_ids(services_, walk);
+  if (kind == "upstreams") return config::walk_ids(upstream_texts_, walk);
+  if (kind == "stream_routes") return config::walk_ids(stream_route_texts_, walk);
+  return false;
+}
+
 std::optional<ObjectInForce> Registry::find_in_force(std::string_view kind, std::string_view id) const {
   const std::string folder = options_.prefix + "/" + std::string(kind) + "/";
   if (kind == "routes") return find(routes_, id, folder);

@@ -82,8 +82,11 @@ class Run {
 
   async::Task<void> read_in_force(Kind kind) {
     const std::string_view plural = resource::info_of(kind).plural;
-    const std::vector<std::string> ids = registry_.ids_in_force(plural);
-    for (const std::string& id : ids) {
+    config::IdWalk walk;
+    while (registry_.walk_ids(plural, walk)) {
+      if (slice_.is_over()) co_await slice_.pause();
+    }
+    for (const std::string& id : walk.ids) {
       if (slice_.is_over()) co_await slice_.pause();
       if (const auto object = registry_.find_in_force(plural, id)) keep(kind, id, object->value);
     }
@@ -108,7 +111,11 @@ class Run {
   }
 
   async::Task<void> read_consumer_ids() {
-    consumer_ids_ = registry_.plugin_book().consumers().ids();
+    config::IdWalk walk;
+    while (registry_.plugin_book().consumers().walk_ids(walk)) {
+      if (slice_.is_over()) co_await slice_.pause();
+    }
+    consumer_ids_ = std::move(walk.ids);
     for (const std::string& id : consumer_ids_) {
       if (slice_.is_over()) co_await slice_.pause();
       const auto at = id.find(kCredentials);
@@ -126,18 +133,11 @@ class Run {
       checks().check(object.kind, object.id, object.value);
       usage_.use_all(object.kind, object.value);
       usage_.report_missing(object.kind, object.id, object.value, findings_);
-      const Json& plugins = find_member(object.value, "plugins");
-      const bool has_plugins = plugins.isObject() && !plugins.empty();
-      if (object.kind == Kind::kService && (has_upstream(object.value) || has_plugins)) {
-        answering_services_.insert(object.id);
-      }
-      if (object.kind == Kind::kGlobalRule) note_global_plugins(object.id, plugins);
+      if (object.kind == Kind::kService && has_answer(object.value)) answering_services_.insert(object.id);
+      if (object.kind == Kind::kGlobalRule)
+        note_global_plugins(object.id, find_member(object.value, "plugins"));
     }
     objects_.clear();
-  }
-
-  static bool has_upstream(const Json& object) {
-    return find_member(object, "upstream").isObject() || !resource::id_field(object, "upstream_id").empty();
   }
 
   // A plugin in several global rules runs for none.
@@ -155,8 +155,11 @@ class Run {
   }
 
   async::Task<void> check_routes() {
-    const std::vector<std::string> ids = registry_.ids_in_force("routes");
-    for (const std::string& id : ids) {
+    config::IdWalk walk;
+    while (registry_.walk_ids("routes", walk)) {
+      if (slice_.is_over()) co_await slice_.pause();
+    }
+    for (const std::string& id : walk.ids) {
       if (slice_.is_over()) co_await slice_.pause();
       const auto object = registry_.find_in_force("routes", id);
       if (!object) continue;  // deleted meanwhile
@@ -173,35 +176,14 @@ class Run {
     const route::RouteEntry* entry = registry_.route_entry(id);
     if (entry != nullptr) {
       shadows_.add(*entry, conditions_of(route));
-    } else if (!route::is_enabled(route)) {
-      findings_.add({Severity::kInfo, "route-disabled", Kind::kRoute, id,
-                     "its status is 0: it takes no requests", "set status to 1, or delete it"});
+      check_uris(registry_.options().router_kind, *entry, findings_);
     }
-    if (!can_answer(route)) {
-      findings_.add(
-          {Severity::kError, "route-without-upstream", Kind::kRoute, id,
-           "neither it nor a service of it has an upstream, and no plugin could answer: requests are "
-           "answered with 503",
-           "give it an upstream"});
-    }
-  }
-
-  static std::string conditions_of(const Json& route) {
-    std::string out;
-    for (const char* member : {"vars", "remote_addr", "remote_addrs", "filter_func"}) {
-      const Json& value = find_member(route, member);
-      const bool is_nothing = value.isNull() || ((value.isArray() || value.isObject()) && value.empty());
-      if (!is_nothing) out += member + format::to_json(value);
-    }
-    return out;
+    if (!can_answer(route)) findings_.add(route_without_upstream(id));
   }
 
   // What a missing service or plugin config leads to is another finding.
   bool can_answer(const Json& route) const {
-    if (has_upstream(route) || !resource::id_field(route, "plugin_config_id").empty()) return true;
-    if (const Json& plugins = find_member(route, "plugins"); plugins.isObject() && !plugins.empty())
-      return true;
-    if (!find_member(route, "script").isNull()) return true;
+    if (has_answer(route)) return true;
     const std::string service = resource::id_field(route, "service_id");
     if (service.empty()) return false;
     return !usage_.has(Kind::kService, service) || answering_services_.contains(service);
@@ -250,21 +232,7 @@ class Run {
     while (shadows_.step()) {
       if (slice_.is_over()) co_await slice_.pause();
     }
-    for (const Shadows::Shadow& shadow : shadows_.take()) {
-      if (shadow.is_equal) {
-        findings_.add({Severity::kWarning, "route-duplicate", Kind::kRoute, shadow.id,
-                       fmt::format("route {} takes exactly the same requests, and comes first", shadow.by),
-                       "delete one of them"});
-      } else if (shadow.is_whole) {
-        findings_.add({Severity::kWarning, "route-shadowed", Kind::kRoute, shadow.id,
-                       fmt::format("it is never taken: route {} comes first", shadow.by),
-                       "give it a higher priority or more conditions, or delete it"});
-      } else {
-        findings_.add({Severity::kInfo, "route-partly-shadowed", Kind::kRoute, shadow.id,
-                       fmt::format("its uri {} is never taken: route {} comes first", shadow.uri, shadow.by),
-                       "take the uri out, or give the route a higher priority"});
-      }
-    }
+    for (const Shadows::Shadow& shadow : shadows_.take()) findings_.add(shadow.finding());
   }
 
   void report_nameless() {

@@ -7,6 +7,8 @@
 #include "shared/base/crypto.h"
 #include "shared/format/variables.h"
 #include "shared/resource/fields.h"
+#include "worker/route/match_rule.h"
+#include "worker/route/path_pattern.h"
 
 namespace apisix::diagnose {
 namespace {
@@ -37,6 +39,15 @@ bool has_nodes(const Json& upstream) {
   return (nodes.isObject() || nodes.isArray()) && !nodes.empty();
 }
 
+Finding never_matches(Kind kind, const std::string& id, const std::string& what, const std::string& why) {
+  return {Severity::kWarning,
+          "regex-invalid",
+          kind,
+          id,
+          fmt::format("{} never matches: {}", what, why),
+          "correct the regular expression"};
+}
+
 bool is_discovered(const Json& upstream) {
   return !find_member(upstream, "discovery_type").isNull() || !find_member(upstream, "service_name").isNull();
 }
@@ -56,7 +67,7 @@ void ObjectChecks::check(Kind kind, const std::string& id, const Json& object) c
   if (kind == Kind::kSsl) check_ssl(id, object);
   if (kind == Kind::kUpstream) check_upstream(kind, id, object);
   if (const Json& own = find_member(object, "upstream"); own.isObject()) check_upstream(kind, id, own);
-  if (kind == Kind::kRoute) check_vars(id, find_member(object, "vars"));
+  if (kind == Kind::kRoute) check_route(id, object);
 }
 
 void ObjectChecks::check_plugins(Kind kind, const std::string& id, const Json& configured) const {
@@ -72,12 +83,24 @@ void ObjectChecks::check_plugins(Kind kind, const std::string& id, const Json& c
       out.add({Severity::kWarning, "plugin-not-enabled", kind, id, fmt::format("{} does not run", name),
                "add it to `plugins` in config.yaml, or take it out here"});
     }
+    check_expression(kind, id, "_meta.filter of " + name,
+                     find_member(find_member(*entry, "_meta"), "filter"));
     if (find_member(*entry, "disable").isBool()) {
       out.add({Severity::kWarning, "plugin-disable-ignored", kind, id,
                fmt::format("`disable` of {} has had no effect since APISIX 3.0", name),
                "write _meta.disable"});
     }
   }
+}
+
+// Compiled anew: what serves keeps the expressions that it did not need yet uncompiled.
+void ObjectChecks::check_expression(Kind kind, const std::string& id, const std::string& where,
+                                    const Json& expression) const {
+  if (expression.isNull()) return;
+  const auto rule = route::MatchRule::compile(expression);
+  if (!rule) return;
+  for (const std::string& why : rule->warnings())
+    out.add(never_matches(kind, id, "a comparison in " + where, why));
 }
 
 void ObjectChecks::check_upstream(Kind kind, const std::string& id, const Json& upstream) const {
@@ -131,11 +154,43 @@ void ObjectChecks::check_ssl(const std::string& id, const Json& ssl) const {
   for (const resource::CertificatePair& pair : resource::further_pairs(ssl)) check_pair(Kind::kSsl, id, pair);
 }
 
-void ObjectChecks::check_vars(const std::string& id, const Json& vars) const {
-  if (!has_old_form(vars)) return;
-  out.add({Severity::kWarning, "vars-old-form", Kind::kRoute, id,
-           "a comparison in vars has no operator: its right side is taken in lower case",
-           "write [name, \"==\", value]"});
+void ObjectChecks::check_route(const std::string& id, const Json& route) const {
+  if (!route::is_enabled(route)) {
+    out.add({Severity::kInfo, "route-disabled", Kind::kRoute, id, "its status is 0: it takes no requests",
+             "set status to 1, or delete it"});
+  }
+  check_expression(Kind::kRoute, id, "vars", find_member(route, "vars"));
+  if (has_old_form(find_member(route, "vars"))) {
+    out.add({Severity::kWarning, "vars-old-form", Kind::kRoute, id,
+             "a comparison in vars has no operator: its right side is taken in lower case",
+             "write [name, \"==\", value]"});
+  }
+}
+
+void check_uris(route::RouterKind kind, const route::RouteEntry& entry, Findings& out) {
+  for (const std::string_view uri : entry.uris) {
+    const auto shape = route::path_shape(uri, kind == route::RouterKind::kUriWithParameter);
+    if (shape.check != route::PathCheck::kRegex) continue;
+    const auto error = route::PathRegex(uri, shape.prefix.size()).error();
+    if (error) out.add(never_matches(Kind::kRoute, entry.id, fmt::format("the uri {}", uri), *error));
+  }
+}
+
+bool has_answer(const Json& object) {
+  const Json& plugins = find_member(object, "plugins");
+  return find_member(object, "upstream").isObject() || !resource::id_field(object, "upstream_id").empty() ||
+         !resource::id_field(object, "plugin_config_id").empty() ||
+         (plugins.isObject() && !plugins.empty()) || !find_member(object, "script").isNull();
+}
+
+Finding route_without_upstream(std::string id) {
+  return {Severity::kError,
+          "route-without-upstream",
+          Kind::kRoute,
+          std::move(id),
+          "neither it nor a service of it has an upstream, and no plugin could answer: requests are answered "
+          "with 503",
+          "give it an upstream"};
 }
 
 void for_each_named(const Json& plugins, std::string_view member,

@@ -13,6 +13,8 @@
 #include "shared/resource/kind.h"
 #include "worker/diagnose/findings.h"
 #include "worker/plugin/plugin_set.h"
+#include "worker/route/route_entry.h"
+#include "worker/route/router.h"
 
 namespace apisix::diagnose {
 
@@ -34,12 +36,23 @@ struct ObjectChecks {
   // When the certificate ends, and whether the key is its own. References to secrets are not looked at.
   void check_pair(resource::Kind kind, const std::string& id, const resource::CertificatePair& pair) const;
   void check_ssl(const std::string& id, const format::Json& ssl) const;
-  void check_vars(const std::string& id, const format::Json& vars) const;
+  void check_route(const std::string& id, const format::Json& route) const;
 
  private:
+  void check_expression(resource::Kind kind, const std::string& id, const std::string& where,
+                        const format::Json& expression) const;
   void check_end(resource::Kind kind, const std::string& id, std::int64_t end_s) const;
   void check_key(resource::Kind kind, const std::string& id, const resource::CertificatePair& pair) const;
 };
+
+// Paths of a route in the router that no request has: their regular expressions do not compile. They are
+// accepted, as in APISIX.
+void check_uris(route::RouterKind kind, const route::RouteEntry& entry, Findings& out);
+
+// Does a route, or a service, have an upstream, or a plugin that could answer in its place?
+bool has_answer(const format::Json& object);
+// Of a route of which neither it nor its service has one.
+Finding route_without_upstream(std::string id);
 
 // Calls `use` for every id that stands inside a plugin's configuration under this name, however deep
 // (traffic-split: upstream_id; grpc-transcode: proto_id; auth plugins: anonymous_consumer).

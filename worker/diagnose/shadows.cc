@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include <fmt/format.h>
+
 #include "worker/route/host_match.h"
 
 namespace apisix::diagnose {
@@ -42,6 +44,16 @@ bool same_texts(const route::TextList& a, const route::TextList& b) {
 
 }  // namespace
 
+std::string conditions_of(const format::Json& route) {
+  std::string out;
+  for (const char* member : {"vars", "remote_addr", "remote_addrs", "filter_func"}) {
+    const format::Json& value = format::find_member(route, member);
+    const bool is_nothing = value.isNull() || ((value.isArray() || value.isObject()) && value.empty());
+    if (!is_nothing) out += member + format::to_json(value);
+  }
+  return out;
+}
+
 bool Shadows::Later::operator()(const Place& a, const Place& b) const {
   return std::tie(a.host, a.prefix, a.exact, a.rank) > std::tie(b.host, b.prefix, b.exact, b.rank);
 }
@@ -55,18 +67,13 @@ void Shadows::add(const route::RouteEntry& entry, std::string conditions) {
   route.methods = entry.methods;
   route.priority = entry.priority;
   route.sequence = entry.sequence;
-  if (kind_ != route::RouterKind::kHostUri || route.hosts.empty()) return push(route, "");
-  for (const std::string_view host : route.hosts) push(route, host);
-}
-
-void Shadows::push(Route& route, std::string_view host) {
-  for (std::uint32_t i = 0; i < route.uris.size(); ++i) {
-    const auto shape = route::path_shape(route.uris[i], kind_ == route::RouterKind::kUriWithParameter);
-    const route::PlaceRank rank{-route.priority, -static_cast<std::int64_t>(route.uris[i].size()),
-                                route.sequence, route.id, i};
-    places_.push({host, shape.prefix, shape.exact, shape.check, rank, &route});
-    ++route.places;
-  }
+  for_each_place(
+      kind_, route, [&](std::string_view host, const route::PathShape& shape, std::uint32_t uri_index) {
+        const auto uri_bytes = static_cast<std::int64_t>(route.uris[uri_index].size());
+        const route::PlaceRank rank{-route.priority, -uri_bytes, route.sequence, route.id, uri_index};
+        places_.push({host, shape.prefix, shape.exact, shape.check, rank, &route});
+        ++route.places;
+      });
 }
 
 bool Shadows::step() {
@@ -171,6 +178,31 @@ std::vector<Shadows::Shadow> Shadows::take() const {
     out.push_back({route.id, by.id, std::string(route.uris[route.covered_uri]), is_whole, is_equal});
   }
   return out;
+}
+
+Finding Shadows::Shadow::finding() const {
+  if (is_equal) {
+    return {Severity::kWarning,
+            "route-duplicate",
+            resource::Kind::kRoute,
+            id,
+            fmt::format("route {} takes exactly the same requests, and comes first", by),
+            "delete one of them"};
+  }
+  if (is_whole) {
+    return {Severity::kWarning,
+            "route-shadowed",
+            resource::Kind::kRoute,
+            id,
+            fmt::format("it is never taken: route {} comes first", by),
+            "give it a higher priority or more conditions, or delete it"};
+  }
+  return {Severity::kInfo,
+          "route-partly-shadowed",
+          resource::Kind::kRoute,
+          id,
+          fmt::format("its uri {} is never taken: route {} comes first", uri, by),
+          "take the uri out, or give the route a higher priority"};
 }
 
 }  // namespace apisix::diagnose

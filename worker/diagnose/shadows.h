@@ -16,6 +16,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shared/format/json.h"
+#include "worker/diagnose/findings.h"
 #include "worker/route/path_pattern.h"
 #include "worker/route/place_list.h"
 #include "worker/route/route_entry.h"
@@ -23,13 +25,29 @@
 
 namespace apisix::diagnose {
 
+// What else a route asks of a request, as one text: its vars and client addresses; "" = nothing.
+std::string conditions_of(const format::Json& route);
+
+// Every place of a route (anything with `uris` and `hosts`): one of its uris, taken apart, under one host
+// pattern that the router stores it by, "" = without.
+template <typename Route, typename Visit>
+void for_each_place(route::RouterKind kind, const Route& route, const Visit& visit) {
+  static const route::TextList kNoHost = {""};
+  const bool by_host = kind == route::RouterKind::kHostUri && !route.hosts.empty();
+  for (const std::string_view host : by_host ? route.hosts : kNoHost) {
+    for (std::uint32_t i = 0; i < route.uris.size(); ++i) {
+      visit(host, route::path_shape(route.uris[i], kind == route::RouterKind::kUriWithParameter), i);
+    }
+  }
+}
+
 class Shadows {
  public:
   static constexpr std::size_t kWildcardsMax = 64;
 
   explicit Shadows(route::RouterKind kind) : kind_(kind) {}
 
-  // `conditions`: the route's vars and client addresses as one text; empty: it has none.
+  // `conditions`: conditions_of() the route.
   void add(const route::RouteEntry& entry, std::string conditions);
 
   // One place of one route; false when there is none left.
@@ -41,6 +59,8 @@ class Shadows {
     std::string uri;        // of the first place that is covered
     bool is_whole = false;  // no place is left; else some are
     bool is_equal = false;  // `by` has the same uris, hosts, methods and conditions
+
+    Finding finding() const;
   };
   // After the last step(), in no order.
   std::vector<Shadow> take() const;
@@ -82,7 +102,6 @@ class Shadows {
     const Route* by = nullptr;
   };
 
-  void push(Route& route, std::string_view host);
   void look_at(const Place& place);
   const Route* find_cover(const Place& place, std::string_view host) const;
   std::string form_of(const Place& place) const;

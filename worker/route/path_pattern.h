@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,8 @@ class PathRegex {
  public:
   PathRegex(std::string_view uri, std::size_t prefix_size);
   bool match(std::string_view uri, std::string_view path, MatchResult& out) const;
+  // Why no path matches: it does not compile. nullopt: it does.
+  std::optional<std::string> error() const { return regex_.error(); }
 
  private:
   format::LazyRegex regex_;
