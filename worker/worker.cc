@@ -101,7 +101,10 @@ std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
 secret::SecretBookOptions secret_options(const settings::Settings& settings) {
   const auto& lru = settings.apisix.lru_secret;
   const auto at_least_one_tick = [](std::int64_t ms) { return std::max<std::uint64_t>(ms < 0 ? 0 : ms, 10); };
-  return {.ttl_ms = at_least_one_tick(lru.ttl_ms), .neg_ttl_ms = at_least_one_tick(lru.neg_ttl_ms)};
+  return {.ttl_ms = at_least_one_tick(lru.ttl_ms),
+          .neg_ttl_ms = at_least_one_tick(lru.neg_ttl_ms),
+          .count = static_cast<std::size_t>(std::max<std::int64_t>(lru.count, 0)),
+          .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.

@@ -284,3 +284,49 @@ def test_gcp(gateway, upstream, tmp_path):
     assert [got.header(name) for name in headers] == ["text", "in-json", "text", "://gcp/1/missing"]
     assert google.tokens == 1  # all secrets of an account share its token
     google.server.close()
+
+
+def asked_for(vault, name):
+    return sum(request.path.endswith("/" + name) for request in vault.server.requests)
+
+
+@pytest.mark.parametrize("count", [1, 512])
+def test_values_that_nobody_uses_any_more_are_kept_up_to_the_count(make_gateway, upstream, vault, count):
+    gateway = make_gateway(config={"apisix": {"lru": {"secret": {"count": count}}}})
+    for name in ("jack", "rose"):
+        vault.secrets[f"/v1/kv/apisix/{name}"] = {"key": name}
+    gateway.put("/secrets/vault/1", vault.conf())
+    put_route(gateway, upstream, {"key-auth": {}})
+
+    def come_and_go(name):
+        gateway.put(f"/consumers/{name}", {
+            "username": name, "plugins": {"key-auth": {"key": f"$secret://vault/1/{name}/key"}}})
+        wait_until(lambda: with_key(gateway, name) == 200, "the answer")
+        assert gateway.admin("DELETE", f"/consumers/{name}?wait=20000").status == 200
+
+    come_and_go("jack")
+    come_and_go("rose")
+    gateway.put("/consumers/jack", {"username": "jack", "plugins": {
+        "key-auth": {"key": "$secret://vault/1/jack/key"}}})
+    if count == 1:
+        wait_until(lambda: asked_for(vault, "jack") == 2, "what was forgotten to be asked for again")
+        return
+    gateway.put("/consumers/tom", {"username": "tom", "plugins": {"key-auth": {"key": "$secret://vault/1/tom/key"}}})
+    wait_until(lambda: asked_for(vault, "tom"), "a later question")
+    assert asked_for(vault, "jack") == 1
+
+
+@pytest.mark.gateway(env={"LOG_TEXT": "resolved"})
+def test_metadata_is_used_as_it_stands(gateway, upstream):
+    """As in APISIX, which resolves references in plugins' configurations only."""
+    gateway.put("/plugin_metadata/file-logger", {"log_format": {"text": "$env://LOG_TEXT"}})
+    stored = gateway.admin("GET", "/plugin_metadata/file-logger").json()["value"]
+    assert stored["log_format"] == {"text": "$env://LOG_TEXT"}
+    folder = gateway.prefix / "entries"  # workers run as another user
+    folder.mkdir()
+    folder.chmod(0o777)
+    path = folder / "lines.log"
+    put_route(gateway, upstream, {"file-logger": {"path": str(path)}})
+    assert gateway.request("/a").status == 200
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), "the entry")
+    assert "resolved" not in path.read_text()

@@ -51,7 +51,10 @@ void SecretBook::ask_again(std::string_view id) {
 
 base::Ref<const Secret> SecretBook::get(std::string_view reference) {
   const auto known = secrets_.find(reference);
-  if (known != secrets_.end()) return base::Ref<const Secret>(known->second.get());
+  if (known != secrets_.end()) {
+    if (known->second->state_ != Secret::State::kPending) shelve(*known->second);
+    return base::Ref<const Secret>(known->second.get());
+  }
   auto secret = base::make_counted<Secret>(loop_, std::string(reference));
   if (!parse_reference(reference)) {
     read_now(*secret);
@@ -76,7 +79,6 @@ void SecretBook::read_now(Secret& secret) {
 }
 
 async::Task<void> SecretBook::keep_current(base::Ref<Secret> secret) {
-  constexpr std::uint32_t kOurs = 2;  // the map's and this one
   do {
     while (calls_ >= kCallsMax) co_await call_ended_.wait(kSecretTimeoutMs);
     const std::uint64_t asked_version = secret->version_;
@@ -87,9 +89,12 @@ async::Task<void> SecretBook::keep_current(base::Ref<Secret> secret) {
     // The object changed meanwhile: the answer is of the old one.
     if (secret->version_ != asked_version) continue;
     settle(*secret, std::move(answer));
+    shelve(*secret);
+    if (secret->shelf_ == nullptr) break;
     co_await secret->retry_.wait(secret->state_ == Secret::State::kKnown ? options_.ttl_ms
                                                                          : options_.neg_ttl_ms);
-  } while (secret->references() > kOurs);
+  } while (is_held(*secret));
+  unshelve(*secret);
   secrets_.erase(secret->reference_);
 }
 
@@ -120,7 +125,36 @@ void SecretBook::settle(Secret& secret, base::Result<Json> answer) {
   if (!keeps && secret.state_ != Secret::State::kUnresolved) set(secret, Secret::State::kUnresolved, {});
 }
 
+void SecretBook::shelve(Secret& secret) {
+  const bool is_known = secret.state_ == Secret::State::kKnown;
+  Shelf& shelf = is_known ? known_ : unresolved_;
+  unshelve(secret);
+  shelf.push_front(&secret);
+  secret.shelf_ = &shelf;
+  secret.place_ = shelf.begin();
+  shorten(shelf, is_known ? options_.count : options_.neg_count);
+}
+
+void SecretBook::unshelve(Secret& secret) {
+  if (secret.shelf_ != nullptr) secret.shelf_->erase(secret.place_);
+  secret.shelf_ = nullptr;
+}
+
+// A few steps each time: one that is held goes to the others that were wanted last.
+void SecretBook::shorten(Shelf& shelf, std::size_t max) {
+  for (unsigned looks = 0; shelf.size() > max && looks < kLooksMax; ++looks) {
+    Secret& oldest = *shelf.back();
+    if (is_held(oldest)) {
+      shelf.splice(shelf.begin(), shelf, oldest.place_);
+    } else {
+      unshelve(oldest);
+      oldest.retry_.notify();
+    }
+  }
+}
+
 void SecretBook::set(Secret& secret, Secret::State state, Json value) {
+  if (state == Secret::State::kPending) unshelve(secret);
   secret.state_ = state;
   secret.value_ = std::move(value);
   ++secret.version_;

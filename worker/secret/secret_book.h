@@ -6,10 +6,14 @@
 //   pending --answer--> known --ttl--> known (asked again; the old value serves meanwhile)
 //      |  `--no such value, or nobody answers--> unresolved --neg_ttl--> unresolved (asked again)
 //      `<--the manager's object changed-- known, unresolved
+//
+// What nobody holds any more is kept until it would be asked for again, for whoever wants it meanwhile: as
+// long as there are no more than `count` values (`neg_count` unresolved), those in use among them.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -46,18 +50,23 @@ class Secret : public base::Counted<Secret> {
 
  private:
   friend class SecretBook;
+  using Shelf = std::list<Secret*>;
 
   std::string reference_;
   State state_ = State::kPending;
   format::Json value_;
   std::uint64_t version_ = 0;
   std::string trouble_;  // told to error.log; told again when it is another
-  async::Signal retry_;  // notified: ask now
+  async::Signal retry_;  // notified: ask now, or end
+  Shelf* shelf_ = nullptr;
+  Shelf::iterator place_ = {};  // there
 };
 
 struct SecretBookOptions {
   std::uint64_t ttl_ms = 300'000;     // of a value
   std::uint64_t neg_ttl_ms = 60'000;  // until what could not be had is tried again
+  std::size_t count = 512;            // values that are kept; those in use stay whatever it is
+  std::size_t neg_count = 512;        // the same of what could not be had
 };
 
 class SecretBook {
@@ -74,11 +83,16 @@ class SecretBook {
   base::Ref<const Secret> get(std::string_view reference);
   // Grows with every Secret's version.
   std::uint64_t version() const { return version_; }
+  // In use or not, the environment's apart.
+  std::size_t kept() const { return secrets_.size(); }
   // Notified when version() has grown.
   async::Signal& changed() { return changed_; }
 
  private:
-  static constexpr unsigned kCallsMax = 32;  // at once: a vault is no cache
+  using Shelf = Secret::Shelf;
+  static constexpr unsigned kCallsMax = 32;     // at once: a vault is no cache
+  static constexpr std::uint32_t kOwnRefs = 2;  // the map's and keep_current()'s
+  static constexpr unsigned kLooksMax = 8;      // at the oldest, for one that nobody holds
 
   void read_now(Secret& secret);
   // Asks until nobody but this holds it.
@@ -87,12 +101,20 @@ class SecretBook {
   void settle(Secret& secret, base::Result<format::Json> answer);
   void set(Secret& secret, Secret::State state, format::Json value);
   void ask_again(std::string_view id);
+  static bool is_held(const Secret& secret) { return secret.references() > kOwnRefs; }
+  // Makes it the one that was wanted last.
+  void shelve(Secret& secret);
+  static void unshelve(Secret& secret);
+  static void shorten(Shelf& shelf, std::size_t max);
 
   event::Loop& loop_;
   const SecretBookOptions options_;
   Sources sources_;
   std::map<std::string, format::Json, std::less<>> objects_;  // by "vault/1"
   std::unordered_map<std::string, base::Ref<Secret>, base::StringHash, std::equal_to<>> secrets_;
+  // Those that are not pending, the last wanted first.
+  Shelf known_;
+  Shelf unresolved_;
   std::uint64_t version_ = 1;
   async::Signal changed_;
   async::Signal call_ended_;
