@@ -1,5 +1,9 @@
 #include "shared/memory/instance_metrics.h"
 
+#include <algorithm>
+#include <vector>
+
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shared/base/version.h"
@@ -60,6 +64,15 @@ void write_node(std::string_view prefix, std::string& out) {
   Gauge(out, prefix, "node_info", "Info of APISIX node").add(labels, 1);
 }
 
+// What no process touched yet, in whole pages: nginx counts the free pages of a dictionary.
+std::size_t free_bytes(const Zone& zone) {
+  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((zone.bytes() + page_bytes - 1) / page_bytes);
+  if (::mincore(zone.data(), zone.bytes(), pages.data()) != 0) return 0;
+  const auto touched = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+  return (pages.size() - static_cast<std::size_t>(touched)) * page_bytes;
+}
+
 void write_zones(const Zones& zones, std::string_view prefix, std::string& out) {
   Gauge capacity(out, prefix, "shared_dict_capacity_bytes",
                  "The capacity of each nginx shared DICT since APISIX start");
@@ -70,6 +83,9 @@ void write_zones(const Zones& zones, std::string_view prefix, std::string& out) 
       {"plugin-limit-conn", &zones.limit_conn.zone()},   {"plugin-api-breaker", &zones.api_breaker.zone()},
       {"internal-status", &zones.internal_status.zone()}};
   for (const auto& [name, zone] : named) capacity.add("name", name, static_cast<double>(zone->bytes()));
+  Gauge unused(out, prefix, "shared_dict_free_space_bytes",
+               "The free space of each nginx shared DICT since APISIX start");
+  for (const auto& [name, zone] : named) unused.add("name", name, static_cast<double>(free_bytes(*zone)));
   Gauge series(out, prefix, "metric_series",
                "Series of metrics that are there, of at most metric_series_max");
   series.add("", static_cast<double>(stats.series));

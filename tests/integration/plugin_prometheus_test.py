@@ -54,7 +54,10 @@ def test_what_requests_leave_behind(gateway, upstream):
     assert value(text, "apisix_http_requests_total") >= 3
     assert value(text, "apisix_nginx_http_current_connections", state="accepted") >= 3
     assert value(text, "apisix_node_info", version="3.18.0") == 1
-    assert value(text, "apisix_shared_dict_capacity_bytes", name="prometheus-metrics") > 0
+    capacity = value(text, "apisix_shared_dict_capacity_bytes", name="prometheus-metrics")
+    free = value(text, "apisix_shared_dict_free_space_bytes", name="prometheus-metrics")
+    assert 0 < free < capacity, "the metrics themselves take some of it"
+    assert (capacity - free) % os.sysconf("SC_PAGESIZE") == 0
 
 
 def test_names_and_consumers_and_answers_of_the_gateway(gateway, upstream):
