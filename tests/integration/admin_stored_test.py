@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from certificates import self_signed
 from etcd import Etcd
 from gateway import wait_until
 
@@ -70,9 +71,7 @@ def test_without_encryption_fields_are_plain(etcd, make):
 
 
 def test_private_keys_are_encrypted_at_rest(etcd, make, tmp_path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key",
-                    "-out", tmp_path / "cert", "-subj", "/CN=test.com"], check=True, capture_output=True)
-    key, cert = (tmp_path / "key").read_text(), (tmp_path / "cert").read_text()
+    cert, key = self_signed(tmp_path)
     gateway = make(encryption(KEY))
     answer = gateway.admin("PUT", "/ssls/1", {"cert": cert, "key": key, "sni": "test.com"})
     assert answer.status == 201 and "PRIVATE KEY" not in answer.text

@@ -2,12 +2,12 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 
 import pytest
 
+from certificates import self_signed
 from etcd import Etcd
 from gateway import http_request, is_alive, wait_until
 
@@ -324,9 +324,7 @@ def test_a_rollback_obeys_the_rules(make):
 
 
 def test_secrets_are_in_the_history_as_in_the_store(make, tmp_path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key",
-                    "-out", tmp_path / "cert", "-subj", "/CN=test.com"], check=True, capture_output=True)
-    key, cert = (tmp_path / "key").read_text(), (tmp_path / "cert").read_text()
+    cert, key = self_signed(tmp_path)
     gateway = make({"apisix": {"data_encryption": {"enable_encrypt_fields": True, "keyring": ["edd1c9f0985e76a2"]}}})
     gateway.put("/ssls/1", {"cert": cert, "key": key, "sni": "test.com"})
     gateway.put("/consumers", {"username": "jack", "plugins": {"key-auth": {"key": "a-plain-secret"}}})

@@ -3,6 +3,7 @@ ran), with the parts of the answers that it reads. It has every kind of object, 
 is refused, and builds its plugin forms from the schemas that it is given."""
 
 import pytest
+from certificates import self_signed
 from gateway import free_port
 
 NODES = [{"host": "127.0.0.1", "port": 8001, "weight": 1}]
@@ -86,6 +87,19 @@ def test_consumers_and_their_credentials(gateway):
     listed = ask(gateway, "GET", "/consumers?page=1&page_size=10")
     assert listed["list"][0]["value"]["username"] == "john-doe" and listed["list"][0]["value"]["update_time"]
     edit_and_delete(gateway, "/consumers/john-doe", body)
+
+
+def test_a_certificate_never_comes_with_its_key(gateway, tmp_path):
+    cert, key = self_signed(tmp_path)
+    body = {"snis": ["a.example.com", "*.example.com"], "cert": cert, "status": 1, "labels": {"a": "b"},
+            "ssl_protocols": ["TLSv1.2", "TLSv1.3"], "client": {"ca": cert, "depth": 2, "skip_mtls_uri_regex": ["/health.*"]}}
+    path = "/ssls/" + ask(gateway, "POST", "/ssls", body | {"key": key}, 201)["value"]["id"]
+    for value in (read_detail(gateway, path, body), ask(gateway, "GET", "/ssls?page=1&page_size=10")["list"][0]["value"]):
+        assert "key" not in value
+    # Its form asks for the key again, whatever is edited.
+    ask(gateway, "PUT", path, body | {"key": key, "status": 0})
+    read_detail(gateway, path, body | {"status": 0})
+    ask(gateway, "DELETE", path)
 
 
 def test_secrets_name_their_kind_in_the_id(gateway):
