@@ -55,7 +55,7 @@ std::optional<Timeouts> compile_timeouts(const std::optional<resource::Timeouts>
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::string& id,
                                                                  const resource::Upstream& upstream,
                                                                  const upstream::ClusterWorld& world,
-                                                                 std::uint64_t now_us) {
+                                                                 std::uint64_t now_us, UpstreamOwner owner) {
   if (upstream.scheme != resource::Scheme::kHttp) {
     return base::invalid("scheme \"" + std::string(resource::name_of(upstream.scheme)) +
                          "\" is not supported yet, only http");
@@ -63,6 +63,7 @@ base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::stri
   if (upstream.is_discovered()) return base::invalid("service discovery is not supported yet");
   auto compiled = base::make_counted<CompiledUpstream>();
   compiled->scheme = resource::name_of(upstream.scheme);
+  compiled->is_of_plugin = owner == UpstreamOwner::kPlugin;
   compiled->pass_host = pass_host_of(upstream.pass_host);
   compiled->upstream_host = upstream.upstream_host;
   compiled->timeouts = compile_timeouts(upstream.timeouts);

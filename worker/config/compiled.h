@@ -37,6 +37,7 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
   base::Ref<upstream::Cluster> cluster;
   std::unique_ptr<upstream::NodeHealth> health;  // null: no health checks
   std::string scheme = "http";
+  bool is_of_plugin = false;  // made by a plugin, of its own configuration
   PassHost pass_host = PassHost::kPass;
   std::string upstream_host;
   std::optional<Timeouts> timeouts;

@@ -180,7 +180,7 @@ base::Result<base::Ref<const CompiledUpstream>> Registry::compile_unchecked(cons
   if (!parsed) return std::unexpected(parsed.error());
   upstream::ClusterWorld world = world_;
   world.health = nullptr;
-  return compile_upstream(key, *parsed, world, loop_.clock().monotonic_us());
+  return compile_upstream(key, *parsed, world, loop_.clock().monotonic_us(), UpstreamOwner::kPlugin);
 }
 
 base::Ref<UpstreamSlot> Registry::slot_of(std::string_view upstream_id) {

@@ -94,6 +94,14 @@ bool is_default_port(std::string_view scheme, std::uint16_t port) {
          (scheme == "grpc" && port == 80) || (scheme == "grpcs" && port == 443);
 }
 
+// With pass_host "node". Of a plugin's upstream APISIX knows no scheme yet when it makes Host, and leaves the
+// port out, unless the scheme is https or another plugin has set one.
+bool leaves_port_out(const plugin::UpstreamTarget& target, const config::CompiledUpstream& upstream,
+                     std::uint16_t node_port) {
+  if (is_default_port(target.scheme, node_port)) return true;
+  return upstream.is_of_plugin && target.wanted_scheme.empty() && upstream.scheme != "https";
+}
+
 }  // namespace
 
 void apply_real_ip(plugin::Request& request, const Options& options) {
@@ -161,7 +169,7 @@ void set_upstream_target(plugin::Request& request, const config::CompiledUpstrea
       target.host = upstream.upstream_host;
       break;
     case config::PassHost::kNode:
-      target.host = is_default_port(upstream.scheme, node_port)
+      target.host = leaves_port_out(target, upstream, node_port)
                         ? node_host
                         : request.arena.concat(node_host, ":"sv, decimal(request.arena, node_port));
       break;
