@@ -169,7 +169,7 @@ class Run {
   }
 
   void check_route(const std::string& id, const Json& route) {
-    usage_.add(Kind::kRoute, id);
+    ++routes_;  // nobody names a route: their ids are not kept
     usage_.use_all(Kind::kRoute, route);
     usage_.report_missing(Kind::kRoute, id, route, findings_);
     checks().check(Kind::kRoute, id, route);
@@ -233,6 +233,9 @@ class Run {
       if (slice_.is_over()) co_await slice_.pause();
     }
     for (const Shadows::Shadow& shadow : shadows_.take()) findings_.add(shadow.finding());
+    while (shadows_.forget_some()) {
+      if (slice_.is_over()) co_await slice_.pause();
+    }
   }
 
   void report_nameless() {
@@ -261,7 +264,9 @@ class Run {
     out["revision"] = static_cast<::Json::Int64>(registry_.applied_revision());
     out["took_ms"] = static_cast<::Json::UInt64>(took_us / 1000);
     for (const resource::KindInfo& info : resource::all_kinds()) {
-      const std::size_t count = info.kind == Kind::kCredential ? credentials_ : usage_.size(info.kind);
+      const std::size_t count = info.kind == Kind::kCredential ? credentials_
+                                : info.kind == Kind::kRoute    ? routes_
+                                                               : usage_.size(info.kind);
       if (count > 0) out["checked"][std::string(info.plural)] = static_cast<::Json::UInt64>(count);
     }
     return out;
@@ -281,6 +286,7 @@ class Run {
   std::vector<std::string> consumer_ids_;
   std::vector<std::string> nameless_;  // consumers that no credential leads to
   std::size_t credentials_ = 0;
+  std::size_t routes_ = 0;
   Ids with_credentials_;
   Ids answering_services_;                                       // with an upstream, or plugins
   std::unordered_map<std::string, std::string> global_plugins_;  // -> the first rule that has it

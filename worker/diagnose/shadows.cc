@@ -180,6 +180,15 @@ std::vector<Shadows::Shadow> Shadows::take() const {
   return out;
 }
 
+bool Shadows::forget_some() {
+  constexpr std::size_t kAtOnce = 256;
+  at_ = {};
+  covers_.clear();
+  wildcards_.clear();
+  for (std::size_t i = 0; i < kAtOnce && !routes_.empty(); ++i) routes_.pop_back();
+  return !routes_.empty();
+}
+
 Finding Shadows::Shadow::finding() const {
   if (is_equal) {
     return {Severity::kWarning,

@@ -64,6 +64,9 @@ class Shadows {
   };
   // After the last step(), in no order.
   std::vector<Shadow> take() const;
+  // Frees some of what it holds; false when there is nothing left. After take(): to free it all takes a
+  // while.
+  bool forget_some();
 
  private:
   struct Route {
