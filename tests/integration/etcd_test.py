@@ -136,6 +136,19 @@ def test_a_write_does_not_believe_a_copy_that_is_behind(etcd, make, upstream):
         assert gateway.admin("PUT", "/routes/1", route(upstream, "/a")).status == 201
 
 
+def test_what_is_below_a_service_that_was_refused_stays(etcd, make, upstream):
+    """This gateway does not take the service that APISIX stored, but it is there, and all that is below it."""
+    direct = Direct(etcd)
+    gateway = make()
+    direct.put("/apisix/services/s", {"id": "s", "plugins": {"limit-count": {"count": "x"}}, "create_time": 7})
+    for i in range(70):
+        direct.put(f"/apisix/services/s/graphql_cost_decorations/{i}", {"id": str(i), "service_id": "s"})
+    gateway.wait_for_log("rejected /apisix/services/s")
+    answer = gateway.admin("PUT", "/services/s", {"upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
+    assert (answer.status, answer.json()["value"]["create_time"]) == (200, 7)
+    assert len(etcd.items()) == 71
+
+
 def test_commands_read_etcd(etcd, make, upstream):
     gateway = make()
     gateway.put("/upstreams/u", {"type": "roundrobin", "nodes": {upstream.node: 1}})

@@ -87,6 +87,8 @@ ResourceHandler::Attempt ResourceHandler::put_once(ResourceCall& call, Json body
   if (!before) co_return store_answer(before.error());
   WritePlan plan{.action = "set"};
   const bool is_new = before->mod_revision == 0;
+  // What is below a service that only seems to be new must not be taken for stale.
+  if (is_new && call.kind == Kind::kService && reads.has_assumed()) co_return std::nullopt;
   if (!resource::info_of(call.kind).has_timestamps) {
     body["id"] = call.id;
   } else {
