@@ -124,6 +124,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                              .worker_index = birth.index,
                              .workers = setup.workers,
                              .generation = birth.generation,
+                             .is_successor = birth.is_successor,
                              .prefix = setup.prefix,
                              .config_path = setup.config_path,
                              .instance_id = setup.instance_id});

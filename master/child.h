@@ -37,6 +37,7 @@ struct Birth {
   memory::ChildRole role = memory::ChildRole::kWorker;
   int index = 0;
   std::uint32_t generation = 1;
+  bool is_successor = false;  // of one of this generation that died
   std::vector<channel::ListenSocket> sockets;
 };
 

@@ -76,6 +76,7 @@ void Generation::start_child(Member& member) {
                            .role = member.role,
                            .index = member.index,
                            .generation = number_,
+                           .is_successor = state_ == State::kServing && member.role == ChildRole::kWorker,
                            .sockets = sockets_of(member)});
   if (!child) {
     on_death(member, {.how = child.error().what});

@@ -253,7 +253,9 @@ class Worker {
     const bool has_history = settings::serves_admin_api(context_.settings) &&
                              !settings::reads_configuration_file(context_.settings);
     if (context_.slot.index != 0 || !has_history) co_return;
-    if (!settings::takes_pushed_configuration(context_.settings)) {
+    // config.yaml counts when the gateway starts or is reloaded; behind that the stored list does, which may
+    // have been renewed since.
+    if (!context_.is_successor && !settings::takes_pushed_configuration(context_.settings)) {
       const auto status = co_await admin_->reset_plugin_list();
       if (!status) base::log_error("cannot renew the stored list of plugins: {}", status.error().what);
     }

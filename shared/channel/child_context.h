@@ -38,6 +38,7 @@ struct WorkerContext {
   int worker_index = 0;      // 0 .. workers - 1
   int workers = 1;
   std::uint32_t generation = 1;  // grows with each reload
+  bool is_successor = false;     // of a worker of this generation that died
   std::string prefix;            // absolute, no slash at the end
   std::string config_path;       // of config.yaml; the worker's user may not be able to read it
   std::string instance_id;       // that of conf/apisix.uid

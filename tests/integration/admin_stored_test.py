@@ -1,5 +1,7 @@
 """What the Admin API leaves in the store, seen from outside, and what the gateway makes of what others left there."""
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -104,6 +106,7 @@ def test_bad_values_in_the_store_are_rejected_alone(etcd, make, upstream):
     assert gateway.request("/a").status == 200
 
 
+@pytest.mark.expects_damage
 def test_the_stored_list_of_plugins_follows_config_yaml(etcd, make):
     etcd.put("/apisix/plugins", [{"name": "echo"}, {"name": "no-longer-there"}])
     gateway = make({"plugins": ["key-auth", "echo"], "stream_plugins": []}, workers=2)
@@ -122,6 +125,14 @@ def test_the_stored_list_of_plugins_follows_config_yaml(etcd, make):
     wait_until(lambda: all(enabled() == ["uri-blocker"] for _ in range(8)), "all workers to follow")
     refused = gateway.admin("PUT", "/routes/1", {"uri": "/", "plugins": {"echo": {"body": "a"}}})
     assert refused.json()["error_msg"] == "unknown plugin [echo]"
+    # Workers that take the place of others know only the config.yaml of the start: it does not count any more.
+    before = gateway.worker_pids()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(gateway.worker_pids()) - set(before)) == 2, "other workers")
+    wait_until(lambda: all(enabled() == ["uri-blocker"] for _ in range(8)), "them to have the list")
+    gateway.put("/routes/1?wait=30000", {"uri": "/", "plugins": {"uri-blocker": {"block_rules": ["a"]}}})
+    assert names() == ["uri-blocker"]
     gateway.config_path.write_text("plugins: {")
     assert gateway.admin("PUT", "/plugins/reload").status == 503
 
