@@ -195,6 +195,20 @@ def test_if_match_sees_every_kind_of_change(make):
     assert apply(gateway, {"routes": [route(1)]}, if_match=str(now)).status == 200
 
 
+@pytest.mark.parametrize("entries_max", [1000, 0])
+def test_if_match_sees_a_delete_from_before_its_worker_started(make, entries_max):
+    gateway = make({"deployment": {"admin": {"history": {"max_entries": entries_max}}}})
+    gateway.put("/upstreams/u", node())
+    gateway.put("/upstreams/v", node())
+    seen = revision_of(gateway.admin("GET", "/upstreams"))
+    gone = gateway.admin("DELETE", "/upstreams/v")
+    gateway.reload()
+    late = apply(gateway, {"upstreams": [{"id": "w"} | node()]}, if_match=str(seen))
+    assert late.status == 412 and f"was changed at revision {revision_of(gone)}" in late.text, late.text
+    now = revision_of(gateway.admin("GET", "/upstreams"))
+    assert apply(gateway, {"upstreams": [{"id": "w"} | node()]}, if_match=str(now)).status == 200
+
+
 def test_patches_and_sets_lose_no_update(make):
     gateway = make(workers=2)
     statuses = []

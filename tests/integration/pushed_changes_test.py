@@ -115,6 +115,10 @@ def test_a_set_changes_objects_and_document(gateway, upstream):
     now = revision_of(gateway.admin("GET", "/configs"))
     assert apply(gateway, delete={"routes": ["a"]}, if_match=str(now - 1)).status == 412
     assert apply(gateway, delete={"routes": ["a"]}, if_match=str(now)).status == 200
+    # Also of a worker that was not there when it was deleted.
+    gateway.reload()
+    late = put(gateway, {"routes": []}, "", {"X-Digest": "2", "If-Match": str(now)})
+    assert late.status == 412, late.text
 
 
 def test_who_pushes_next_puts_his_own_document_in_force(gateway, upstream):

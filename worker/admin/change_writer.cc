@@ -86,9 +86,8 @@ void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& a
   const std::uint64_t now_ms = loop_.clock().wall_ms();
   const std::string id = make_history_id(now_ms, random_.next());
   const store::TxnLimits limits = store_.txn_limits();
-  // Where it is all that tells of a delete, the head is renewed also without an entry.
-  if (history_.is_kept() || !limits.sees_deletes)
-    txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
+  // Also without an entry: to whoever comes later, the head is all that tells of a delete.
+  txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
   if (!history_.is_kept()) return;
   const bool is_small = changes.size() <= kHistoryChangesMax && bytes_of(changes) <= kValuesBytesMax;
   std::string values = is_small ? encode_history_values(changes) : std::string();

@@ -42,14 +42,11 @@ async::Task<base::Status> SetGuard::begin(std::optional<store::Revision> expecte
 }
 
 async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
-  // Where the store does not see deletes, those of the Admin API are seen by the head, which each renews.
-  const bool asks_head = !store_.txn_limits().sees_deletes;
-  store::Revision head_revision = 0;
-  if (asks_head) {
-    const auto head = co_await store_.get(history_.head_key());
-    if (!head && head.error().code != base::ErrorCode::kNotFound) co_return std::unexpected(head.error());
-    if (head) head_revision = head->mod_revision;
-  }
+  // What was deleted before this worker read everything left no trace in its copy: the head, which each
+  // change by the Admin API renews, tells of it.
+  const auto head = co_await store_.get(history_.head_key());
+  if (!head && head.error().code != base::ErrorCode::kNotFound) co_return std::unexpected(head.error());
+  const store::Revision head_revision = head ? head->mod_revision : 0;
   co_await catch_up(loop_, store_, registry_, prefix_);
   const auto now = co_await store_.list(prefix_ + "/gen_id");
   if (!now) co_return std::unexpected(now.error());
@@ -64,7 +61,7 @@ async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
   }
   // This worker's copy knows of every change up to here, the transaction of every one behind it.
   keep_unchanged(all_folders(), std::max(expected, registry_.applied_revision()));
-  if (asks_head) {
+  if (!store_.txn_limits().sees_deletes) {
     conditions_.compares.push_back(
         {store::Compare::Target::kModRevision, history_.head_key(), head_revision});
   }
@@ -100,7 +97,8 @@ async::Task<bool> SetGuard::renew(const std::vector<Change>& writes) {
   co_await catch_up(loop_, store_, registry_, prefix_);
   if (registry_.applied_revision() <= base_) co_return false;
   for (const Change& change : writes) {
-    if (registry_.revision_of(change.key) != change.before.mod_revision) co_return false;
+    const auto revision = registry_.revision_of(change.key);
+    if (!revision || *revision != change.before.mod_revision) co_return false;
   }
   base_ = registry_.applied_revision();
   for (store::Unchanged& each : conditions_.unchanged) each.since = base_;

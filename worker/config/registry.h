@@ -148,9 +148,11 @@ class Registry final : private plugin::Directory {
   // whomever, up to applied_revision().
   store::Revision changed_revision() const { return changed_revision_; }
   // Of the item with this key of the store, accepted or not, up to applied_revision(); 0: there is none.
-  store::Revision revision_of(std::string_view key) const {
+  // Nothing: there is one, and it is about to be read again.
+  std::optional<store::Revision> revision_of(std::string_view key) const {
     const auto known = known_.find(key);
-    return known != known_.end() ? known->second.mod_revision : 0;
+    if (known == known_.end()) return 0;
+    return known->second.mod_revision != 0 ? std::optional(known->second.mod_revision) : std::nullopt;
   }
   std::size_t routes() const { return routes_.size(); }
   const std::map<std::string, Rejection>& rejections() const { return rejections_; }
