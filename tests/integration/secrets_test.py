@@ -104,6 +104,23 @@ def test_a_consumer_whose_secret_is_unknown_is_nobody(gateway, upstream, vault):
     gateway.wait_for_log("failed to resolve secret reference")
 
 
+def test_a_secret_may_be_written_after_the_consumer(gateway, upstream, vault):
+    """The first request that wants it asks once more; what is not there even then is not asked for by every request."""
+    gateway.put("/secrets/vault/1", vault.conf())
+    for name in ("jack", "rose"):
+        gateway.put(f"/consumers/{name}", {"username": name, "plugins": {
+            "key-auth": {"key": f"$secret://vault/1/{name}/key"}}})
+        gateway.wait_for_log(f"failed to resolve secret reference: $secret://vault/1/{name}/key")
+    vault.secrets["/v1/kv/apisix/jack"] = {"key": "jacks"}
+    gateway.put_everywhere("/routes/a", {"uri": "/a", "plugins": {"key-auth": {}}, "upstream": {
+        "type": "roundrobin", "nodes": {upstream.node: 1}}})
+    assert with_key(gateway, "jacks") == 200
+    asked = len(vault.server.requests)
+    assert asked == 4, "each by the object and by the first request"
+    assert [with_key(gateway, key) for key in ("jacks", "roses", "jacks")] == [200, 401, 200]
+    assert len(vault.server.requests) == asked
+
+
 def test_the_first_request_waits_for_the_secret_and_no_other_does(gateway, upstream, vault):
     vault.secrets["/v1/kv/apisix/jack"] = {"key": "the-key"}
     gateway.put("/secrets/vault/1", vault.conf())

@@ -159,6 +159,7 @@ void ConsumerTable::follow_secrets() {
 
 bool ConsumerTable::has_pending() {
   if (with_secrets_.empty()) return false;
+  secrets_.want_all();
   follow_secrets();
   return has_pending_;
 }

@@ -1,5 +1,7 @@
 #include "worker/secret/secret_book.h"
 
+#include <utility>
+
 #include "shared/base/log.h"
 #include "shared/format/schema.h"
 #include "shared/resource/schemas.h"
@@ -42,6 +44,16 @@ void SecretBook::ask_again(std::string_view id) {
   const std::string prefix = "$secret://" + std::string(id) + "/";
   for (const auto& [reference, secret] : secrets_) {
     if (!reference.starts_with(prefix)) continue;
+    set(*secret, Secret::State::kPending, {});
+    secret->retry_.notify();
+  }
+}
+
+void SecretBook::ask_unwanted() {
+  has_unwanted_ = false;
+  const Shelf unresolved = unresolved_;
+  for (Secret* secret : unresolved) {
+    if (std::exchange(secret->was_wanted_, true)) continue;
     set(*secret, Secret::State::kPending, {});
     secret->retry_.notify();
   }
@@ -122,6 +134,7 @@ void SecretBook::settle(Secret& secret, base::Result<Json> answer) {
                     answer.error().what, keeps ? "; its last value stays" : "");
     secret.trouble_ = answer.error().what;
   }
+  has_unwanted_ |= !keeps && !secret.was_wanted_;
   if (!keeps && secret.state_ != Secret::State::kUnresolved) set(secret, Secret::State::kUnresolved, {});
 }
 

@@ -5,7 +5,7 @@
 //
 //   pending --answer--> known --ttl--> known (asked again; the old value serves meanwhile)
 //      |  `--no such value, or nobody answers--> unresolved --neg_ttl--> unresolved (asked again)
-//      `<--the manager's object changed-- known, unresolved
+//      `<--the manager's object changed-- known, unresolved;  a request wants it first-- unresolved
 //
 // What nobody holds any more is kept until it would be asked for again, for whoever wants it meanwhile: as
 // long as there are no more than `count` values (`neg_count` unresolved), those in use among them.
@@ -56,8 +56,9 @@ class Secret : public base::Counted<Secret> {
   State state_ = State::kPending;
   format::Json value_;
   std::uint64_t version_ = 0;
-  std::string trouble_;  // told to error.log; told again when it is another
-  async::Signal retry_;  // notified: ask now, or end
+  bool was_wanted_ = false;  // by a request, and not only by an object that refers to it
+  std::string trouble_;      // told to error.log; told again when it is another
+  async::Signal retry_;      // notified: ask now, or end
   Shelf* shelf_ = nullptr;
   Shelf::iterator place_ = {};  // there
 };
@@ -81,6 +82,11 @@ class SecretBook {
 
   // Never null. Of a text that is no reference: unresolved.
   base::Ref<const Secret> get(std::string_view reference);
+  // A request wants what objects refer to. What could not be had before the first that wanted it is pending
+  // again: it may have been written since, and nobody shall wait for neg_ttl then.
+  void want_all() {
+    if (has_unwanted_) ask_unwanted();
+  }
   // Grows with every Secret's version.
   std::uint64_t version() const { return version_; }
   // In use or not, the environment's apart.
@@ -101,6 +107,7 @@ class SecretBook {
   void settle(Secret& secret, base::Result<format::Json> answer);
   void set(Secret& secret, Secret::State state, format::Json value);
   void ask_again(std::string_view id);
+  void ask_unwanted();
   static bool is_held(const Secret& secret) { return secret.references() > kOwnRefs; }
   // Makes it the one that was wanted last.
   void shelve(Secret& secret);
@@ -115,6 +122,7 @@ class SecretBook {
   // Those that are not pending, the last wanted first.
   Shelf known_;
   Shelf unresolved_;
+  bool has_unwanted_ = false;  // there may be unresolved ones that no request has wanted
   std::uint64_t version_ = 1;
   async::Signal changed_;
   async::Signal call_ended_;

@@ -54,6 +54,20 @@ TEST_F(SecretBookTest, WhatIsHeldStays) {
   EXPECT_EQ(book.kept(), 3u);
 }
 
+TEST_F(SecretBookTest, TheFirstRequestAsksOnceMore) {
+  SecretBook book(loop_, http_, {});
+  const Held secret = settled(book, 0);
+  book.want_all();
+  EXPECT_EQ(secret->state(), Secret::State::kPending);
+  EXPECT_EQ(settled(book, 0), secret);
+  book.want_all();
+  EXPECT_EQ(secret->state(), Secret::State::kUnresolved);
+  const Held later = settled(book, 1);
+  book.want_all();
+  EXPECT_EQ(secret->state(), Secret::State::kUnresolved);
+  EXPECT_EQ(later->state(), Secret::State::kPending);
+}
+
 TEST_F(SecretBookTest, TheOneThatWasWantedLastIsForgottenLast) {
   SecretBook book(loop_, http_, {.neg_count = 2});
   const Secret* const first = settled(book, 0).get();
