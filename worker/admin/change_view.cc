@@ -74,7 +74,7 @@ std::string_view action_of(const Change& change) {
 }
 
 async::Task<Json> changes_json(event::Loop& loop, const SecretFields& secrets, std::string_view prefix,
-                               const std::vector<Change>& changes, bool with_diffs) {
+                               std::span<const Change> changes, bool with_diffs) {
   async::TimeSlice slice(loop);
   Json body(::Json::objectValue);
   Json& list = body["changes"] = Json(::Json::arrayValue);

@@ -2,8 +2,8 @@
 // of certificates are not shown, but that they change is.
 #pragma once
 
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
@@ -27,7 +27,7 @@ std::string_view action_of(const Change& change);
 // {"changes": [{"resource_type", "resource_id", "action"}, ...]}, with_diffs each with its "diff". What it is
 // given must outlive the Task, which lets the loop turn in between.
 async::Task<format::Json> changes_json(event::Loop& loop, const SecretFields& secrets,
-                                       std::string_view prefix, const std::vector<Change>& changes,
+                                       std::string_view prefix, std::span<const Change> changes,
                                        bool with_diffs);
 
 }  // namespace apisix::admin

@@ -1,5 +1,7 @@
 #include "worker/admin/configs_check.h"
 
+#include <algorithm>
+#include <span>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -11,6 +13,8 @@ namespace apisix::admin {
 namespace {
 
 using format::Json;
+
+constexpr std::size_t kFaultsListed = 1000;
 
 std::string type_name(const Json& value) {
   if (value.isString()) return "string";
@@ -117,7 +121,9 @@ Json faults_json(const std::vector<ConfigFault>& faults) {
   Json out(::Json::objectValue);
   out["error_msg"] = "Configuration validation failed";
   Json& errors = out["errors"] = Json(::Json::arrayValue);
-  for (const ConfigFault& fault : faults) {
+  if (faults.size() > kFaultsListed)
+    out["left_out"] = static_cast<Json::UInt64>(faults.size() - kFaultsListed);
+  for (const ConfigFault& fault : std::span(faults).first(std::min(faults.size(), kFaultsListed))) {
     Json& each = errors.append(Json(::Json::objectValue));
     each["resource_type"] = fault.list;
     each["error"] = fault.error;

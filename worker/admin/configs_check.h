@@ -37,7 +37,8 @@ struct ConfigsCheck {
 async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std::vector<PushedList>& lists,
                                                     const ConfigsCheck& check);
 
-// {"error_msg": ..., "errors": [{"resource_type", "resource_id", "index", "error"}]}, as APISIX's.
+// {"error_msg": ..., "errors": [{"resource_type", "resource_id", "index", "error"}]}, as APISIX's; of very
+// many faults the first 1,000, and how many are "left_out".
 format::Json faults_json(const std::vector<ConfigFault>& faults);
 
 }  // namespace apisix::admin

@@ -64,6 +64,7 @@ base::Result<std::vector<PushedList>> parse_pushed_document(std::string_view bod
     list.name = name;
     list.version = find_member(*document, version_key(name));
     Json& elements = (*document)[list.name];
+    list.is_present = !elements.isNull();
     list.is_list = elements.isArray() || elements.isNull() || (elements.isObject() && elements.empty());
     if (!elements.isArray() || elements.empty()) continue;
     list.text = format::to_json(elements);

@@ -21,10 +21,11 @@ struct PushedItem {
 };
 
 struct PushedList {
-  std::string name;      // "routes"
-  format::Json version;  // of "routes_conf_version"; null: none
-  bool is_list = true;   // false: something else stands there
-  std::string text;      // JSON, as sent; empty: not there, or nothing in it
+  std::string name;         // "routes"
+  format::Json version;     // of "routes_conf_version"; null: none
+  bool is_list = true;      // false: something else stands there
+  bool is_present = false;  // also when nothing is in it
+  std::string text;         // JSON, as sent; empty: not there, or nothing in it
   std::vector<PushedItem> items;
 };
 

@@ -1,6 +1,7 @@
 #include "worker/admin/pusher.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@ using proxy::LocalAnswer;
 
 constexpr int kAttemptsMax = 10;
 constexpr std::uint64_t kApplyWaitMs = 1000;
+constexpr std::size_t kChangesListed = 1000;  // by a dry run, each with its diff
 
 // The version that a list has after the push; the error is the text of a 400.
 base::Result<Json> next_version(const PushedList& list, const Json& current) {
@@ -33,7 +35,7 @@ base::Result<Json> next_version(const PushedList& list, const Json& current) {
 // Of the same version a list stays as it is, unless it is not any more what was pushed with it.
 bool is_replaced(const PushedList& list, const Json& next, const PushedMeta& before) {
   if (next != before.version_of(list.name)) return true;
-  return before.edited.contains(list.name) && !list.text.empty();
+  return before.edited.contains(list.name) && list.is_present;
 }
 
 // Sets the versions behind the push, and which lists it replaces.
@@ -155,7 +157,11 @@ async::Task<LocalAnswer> Pusher::rehearsed(const std::vector<PushedList>& lists,
   for (const PushedList& list : lists) items += list.name == resource::kPluginsList ? 0 : list.items.size();
   const auto puts =
       std::ranges::count_if(plan.changes, [](const Change& each) { return each.after.has_value(); });
-  Json body = co_await changes_json(loop_, resources_.secrets(), config_.prefix(), plan.changes, true);
+  const std::size_t listed = std::min(plan.changes.size(), kChangesListed);
+  Json body = co_await changes_json(loop_, resources_.secrets(), config_.prefix(),
+                                    std::span(plan.changes).first(listed), true);
+  if (listed < plan.changes.size())
+    body["left_out"] = static_cast<Json::UInt64>(plan.changes.size() - listed);
   body["dry_run"] = true;
   body["unchanged"] = static_cast<Json::UInt64>(items - static_cast<std::size_t>(puts));
   show_plugins(lists, plan.changed, plan.stored, body);

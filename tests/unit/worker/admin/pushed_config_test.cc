@@ -40,6 +40,8 @@ TEST(PushedDocument, ListsAndVersions) {
   EXPECT_EQ(routes.items[0].text, R"({"id":"r","uri":"/a"})") << "stored without what is the document's";
   EXPECT_EQ(routes.items[0].modified_index, 4);
   EXPECT_TRUE(list_named(lists, "ssls").text.empty());
+  EXPECT_TRUE(list_named(lists, "ssls").is_present) << "and empty";
+  EXPECT_FALSE(list_named(lists, "services").is_present);
   EXPECT_TRUE(list_named(lists, "services").version.isNull());
 }
 
