@@ -39,11 +39,14 @@ std::string change_text(const Json& change) {
                      text_of(find_member(change, "resource_id")));
 }
 
-std::string changes_text(const Json& changes) {
+std::string changes_text(const Json& entry) {
+  const Json& changes = find_member(entry, "changes");
+  const Json& left_out = find_member(entry, "left_out");
+  const std::size_t total = changes.size() + (left_out.isUInt64() ? left_out.asUInt64() : 0);
   std::string out;
   for (Json::ArrayIndex i = 0; i < changes.size() && i < kChangesShown; ++i)
     out += (i > 0 ? ", " : "") + change_text(changes[i]);
-  if (changes.size() > kChangesShown) out += fmt::format(" and {} more", changes.size() - kChangesShown);
+  if (total > kChangesShown) out += fmt::format(" and {} more", total - kChangesShown);
   return out;
 }
 
@@ -55,8 +58,7 @@ void print_entries(const Json& list) {
                    {"CHANGES", TextTable::Side::kLeft, true}});
   for (const Json& entry : list) {
     table.add({text_of(find_member(entry, "revision")), time_text(find_member(entry, "at_ms")),
-               text_of(find_member(entry, "by")), text_of(find_member(entry, "from")),
-               changes_text(find_member(entry, "changes"))});
+               text_of(find_member(entry, "by")), text_of(find_member(entry, "from")), changes_text(entry)});
   }
   print(table.lines(look_of_output()));
 }

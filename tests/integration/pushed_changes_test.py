@@ -63,6 +63,16 @@ def test_a_dry_run_lists_every_fault_and_a_push_the_first(gateway, upstream):
     assert "X-Digest" not in configs(gateway)
 
 
+def test_what_a_dry_run_lists_is_bounded(gateway):
+    many = put(gateway, {"upstreams": [{"id": f"u{i}", "nodes": {}} for i in range(1010)]}, "?dry_run=true").json()
+    assert len(many["changes"]) == 1000 and many["left_out"] == 10 and many["unchanged"] == 0
+    wrong = {"upstreams": [{"id": f"u{i}", "nodes": 1} for i in range(1010)]}
+    for answer in (put(gateway, wrong, "?dry_run=true"), gateway.admin("POST", "/configs/validate", wrong)):
+        assert answer.status == 400
+        assert len(answer.json()["errors"]) == 1000 and answer.json()["left_out"] == 10
+    assert "left_out" not in put(gateway, {"upstreams": wrong["upstreams"][:2]}, "?dry_run=true").json()
+
+
 def test_a_viewer_may_rehearse_a_push(make_gateway, upstream):
     gateway = make_gateway(config={"deployment": PUSHED["deployment"] | {"admin": {"admin_key": [
         {"name": "admin", "key": "an-admin-key-for-tests", "role": "admin"},
@@ -137,6 +147,10 @@ def test_who_pushes_next_puts_his_own_document_in_force(gateway, upstream):
     assert apply(gateway, {"routes": [route(upstream, "a", uri="/fixed")]}, query="?wait=20000").status == 200
     accepted(gateway, {"routes_conf_version": 1000, "upstreams_conf_version": 1000}, "short")
     assert statuses(gateway, "/fixed") == {200} and len(configs(gateway)["upstreams"]) == 1
+    # One that has it, empty, does not.
+    accepted(gateway, {"routes": [], "routes_conf_version": 1000, "upstreams_conf_version": 1000}, "none")
+    wait_for_status(gateway, "/fixed", 404)
+    assert "routes" not in configs(gateway)
 
 
 def test_pushes_and_sets_at_the_same_time_keep_document_and_objects_alike(gateway, upstream):
@@ -216,7 +230,13 @@ def test_a_push_of_very_much_has_a_short_entry(gateway):
     first = history(gateway)[0]["revision"]
     accepted(gateway, {"upstreams": [{"id": f"u{i}", "nodes": {}} for i in range(4100)]}, "2")
     entry = history(gateway)[0]
-    assert len(entry["changes"]) == 4000 and entry["left_out"] == 101 and not entry["has_values"]
+    assert len(entry["changes"]) == 20 and entry["left_out"] == 4081 and not entry["has_values"]
+    assert "and 4098 more" in gateway.run("history").stdout
+    whole = gateway.admin("GET", f"/history/{entry['revision']}").json()
+    assert len(whole["changes"]) == 4000 and whole["left_out"] == 101
+    # What was asked for is in the list, wherever it stands in the entry.
+    asked = history(gateway, "?kind=upstreams&id=u3000")[0]
+    assert shown(asked["changes"])[0] == ("upstreams", "u3000", "create") and len(asked["changes"]) == 20
     for query in ("", "?kind=upstreams&id=u4099"):
         refused = roll_back(gateway, first, query)
         assert refused.status == 409 and "too many to be kept" in refused.text

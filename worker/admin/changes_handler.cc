@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include "shared/async/background.h"
+#include "shared/async/time_slice.h"
 #include "shared/base/arena.h"
 #include "shared/base/text.h"
 #include "shared/format/json_fault.h"
 #include "shared/http/uri.h"
 #include "worker/admin/change_view.h"
+#include "worker/admin/history_view.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/rollback.h"
 
@@ -39,14 +41,6 @@ base::Result<std::string> key_argument(std::string_view query) {
   const auto kind = resource::find_kind(kind_name);
   if (!kind) return base::invalid("no kind of objects has the name " + kind_name);
   return id.empty() ? resource::collection_key(*kind) : resource::store_key(*kind, id);
-}
-
-// `key` of a collection ends with '/'.
-bool concerns(const HistoryEntry& entry, const std::string& key) {
-  if (key.empty()) return true;
-  return std::ranges::any_of(entry.changes, [&key](const HistoryChange& change) {
-    return key.ends_with('/') ? change.key.starts_with(key) : change.key == key;
-  });
 }
 
 base::Result<ApplyOptions> apply_options(const proxy::LocalRequest& request, Author author) {
@@ -104,26 +98,6 @@ async::Task<LocalAnswer> ChangesHandler::apply(const proxy::LocalRequest& reques
   co_return co_await applier_.run(std::move(*set), std::move(*options));
 }
 
-Json ChangesHandler::entry_json(const HistoryEntry& entry) const {
-  Json out(::Json::objectValue);
-  out["revision"] = static_cast<Json::Int64>(entry.revision);
-  out["at_ms"] = static_cast<Json::UInt64>(entry.at_ms);
-  out["by"] = entry.by;
-  out["from"] = entry.from;
-  out["request"] = entry.request;
-  out["has_values"] = entry.has_values;
-  if (entry.left_out > 0) out["left_out"] = static_cast<Json::UInt64>(entry.left_out);
-  Json& changes = out["changes"] = Json(::Json::arrayValue);
-  for (const HistoryChange& change : entry.changes) {
-    const auto key = resource::parse_store_key(change.key);
-    Json& each = changes.append(Json(::Json::objectValue));
-    each["resource_type"] = key ? std::string(resource::info_of(key->kind).plural) : "";
-    each["resource_id"] = key ? key->id : change.key;
-    each["action"] = change.is_delete ? "delete" : change.before_revision == 0 ? "create" : "update";
-  }
-  return out;
-}
-
 async::Task<LocalAnswer> ChangesHandler::list(const proxy::LocalRequest& request) {
   const auto key = key_argument(request.query);
   if (!key) co_return error_answer(400, key.error().what);
@@ -131,16 +105,18 @@ async::Task<LocalAnswer> ChangesHandler::list(const proxy::LocalRequest& request
   const auto limit = limit_text.empty() ? kListedDefault : base::parse_integer<std::size_t>(limit_text);
   if (!limit || *limit == 0 || *limit > kListedMax)
     co_return error_answer(400, fmt::format("invalid argument limit: should be 1 to {}", kListedMax));
-  const auto found = co_await history_.list();
+  auto found = co_await history_.list();
   if (!found) co_return store_answer(found.error());
   Json out(::Json::objectValue);
   out["revision"] = static_cast<Json::Int64>(found->revision);
   Json& list = out["list"] = Json(::Json::arrayValue);
   Json::UInt64 total = 0;
-  for (const HistoryEntry& entry : found->entries) {
+  async::TimeSlice slice(loop_);
+  for (HistoryEntry& entry : found->entries) {
+    if (slice.is_over()) co_await slice.pause();
     if (!concerns(entry, *key)) continue;
     ++total;
-    if (list.size() < *limit) list.append(entry_json(entry));
+    if (list.size() < *limit) list.append(listed_entry_json(std::move(entry), *key));
   }
   out["total"] = total;
   LocalAnswer answer = json_answer(200, out);

@@ -34,7 +34,6 @@ class ChangesHandler {
   async::Task<proxy::LocalAnswer> show(store::Revision revision, bool as_diff);
   async::Task<proxy::LocalAnswer> roll_back(const proxy::LocalRequest& request, store::Revision revision,
                                             Author author);
-  format::Json entry_json(const HistoryEntry& entry) const;
 
   event::Loop& loop_;
   Applier& applier_;
