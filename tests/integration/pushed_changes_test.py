@@ -125,7 +125,13 @@ def test_a_set_changes_objects_and_document(gateway, upstream):
     now = revision_of(gateway.admin("GET", "/configs"))
     assert apply(gateway, delete={"routes": ["a"]}, if_match=str(now - 1)).status == 412
     assert apply(gateway, delete={"routes": ["a"]}, if_match=str(now)).status == 200
-    # Also of a worker that was not there when it was deleted.
+    # Also of a worker that was not there when it was deleted, be it the list of plugins.
+    gateway.reload()
+    late = put(gateway, {"routes": []}, "", {"X-Digest": "2", "If-Match": str(now)})
+    assert late.status == 412, late.text
+    accepted(gateway, {"plugins": [{"name": "key-auth"}]}, "with a list")
+    now = revision_of(gateway.admin("GET", "/configs"))
+    accepted(gateway, {}, "without")
     gateway.reload()
     late = put(gateway, {"routes": []}, "", {"X-Digest": "2", "If-Match": str(now)})
     assert late.status == 412, late.text

@@ -19,6 +19,13 @@ constexpr std::size_t kBytesPerWrite = 32;  // of the message around key and val
 // The rights of an etcd's user do not change every minute.
 constexpr std::uint64_t kDeniedMs = 300'000;
 
+// A push may change the list of plugins alone.
+bool writes_key(const store::Txn& txn, std::string_view key) {
+  return std::ranges::any_of(txn.writes, [key](const store::Write& write) {
+    return std::visit([key](const auto& each) { return each.key == key; }, write);
+  });
+}
+
 bool is_denial(const base::Error& error) {
   return error.what.contains("permission denied");
 }
@@ -82,13 +89,13 @@ void ChangeWriter::add_compares(const std::vector<Change>& changes, store::Txn& 
 }
 
 void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& author, store::Txn& txn) {
-  if (is_denied() || changes.empty()) return;
+  if (is_denied() || (changes.empty() && !writes_key(txn, prefix_ + "/plugins"))) return;
   const std::uint64_t now_ms = loop_.clock().wall_ms();
   const std::string id = make_history_id(now_ms, random_.next());
   const store::TxnLimits limits = store_.txn_limits();
   // Also without an entry: to whoever comes later, the head is all that tells of a delete.
   txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
-  if (!history_.is_kept()) return;
+  if (!history_.is_kept() || changes.empty()) return;
   const bool is_small = changes.size() <= kHistoryChangesMax && bytes_of(changes) <= kValuesBytesMax;
   std::string values = is_small ? encode_history_values(changes) : std::string();
   txn.writes.emplace_back(
