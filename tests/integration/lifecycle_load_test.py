@@ -261,9 +261,7 @@ def test_killing_somebody_every_second_costs_only_their_own_requests(loaded, ans
         choices = [("worker", pid) for pid in loaded.worker_pids()] + [("agent", pid) for pid in loaded.agent_pids()]
         if not choices:
             continue
-        role, victim = random.choice(choices)
-        if not killed["agent"]:
-            role, victim = next(((r, p) for r, p in choices if r == "agent"), (role, victim))
+        role, victim = random.choice([one for one in choices if not killed[one[0]]] or choices)
         os.kill(victim, signal.SIGKILL)
         killed[role] += 1
         wait_until(lambda pid=victim: not is_alive(pid), "its death")
