@@ -251,7 +251,8 @@ def test_what_clients_meet_turns_a_node_and_a_probe_brings_it_back(gateway, node
     sick = nodes.node(2)
     nodes.behaviour[sick], nodes.traffic[sick] = 503, 500
     wait_until(lambda: gateway.request("/traffic").status and turns(gateway, "unhealthy") == 1, "three bad answers")
-    assert gateway.log().count("unhealthy HTTP increment") == 3
+    # What happens is noted when the client has its answer: the other worker may send one more there.
+    assert gateway.log().count("unhealthy HTTP increment") in (3, 4)
     assert {gateway.request("/traffic").status for _ in range(12)} == {200}
     wait_until(lambda: nodes.count(2) >= 2, "it to be probed at the interval of the unhealthy")
     assert turns(gateway, "healthy") == 0

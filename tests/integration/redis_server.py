@@ -51,7 +51,11 @@ class RedisServer:
         return f"127.0.0.1:{self.port}"
 
     def freeze(self):
+        """Answers nothing any more when this returns: a signal takes a moment to arrive on another core."""
         os.kill(self.process.pid, signal.SIGSTOP)
+        tasks = list(Path(f"/proc/{self.process.pid}/task").iterdir())
+        wait_until(lambda: all((task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks),
+                   "redis to stop")
 
     def thaw(self):
         os.kill(self.process.pid, signal.SIGCONT)
