@@ -15,5 +15,8 @@ namespace apisix::admin {
 // falls behind must not stop the Admin API.
 async::Task<void> catch_up(event::Loop& loop, store::Store& store, const config::Registry& registry,
                            std::string prefix);
+// The same for what this revision made.
+async::Task<void> wait_until_applied(event::Loop& loop, const config::Registry& registry,
+                                     store::Revision revision);
 
 }  // namespace apisix::admin

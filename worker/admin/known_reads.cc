@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "worker/admin/find_item.h"
+
 namespace apisix::admin {
 
 async::Task<base::Result<store::Item>> KnownReads::get(std::string key) {
@@ -22,9 +24,7 @@ async::Task<base::Result<store::Item>> KnownReads::find(std::string key) {
     has_assumed_ = true;
     co_return std::move(*known);
   }
-  auto item = co_await store_.get(std::move(key));
-  if (!item && item.error().code == base::ErrorCode::kNotFound) co_return store::Item{};
-  co_return item;
+  co_return co_await find_item(store_, std::move(key));
 }
 
 }  // namespace apisix::admin

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "worker/admin/find_item.h"
+
 namespace apisix::admin {
 namespace {
 
@@ -31,9 +33,9 @@ async::Task<base::Result<store::Item>> OverlayStore::stored(std::string key) {
   const bool is_absent =
       std::ranges::any_of(prefetched_, [&key](const std::string& prefix) { return key.starts_with(prefix); });
   if (is_absent) co_return store::Item{};
-  auto item = co_await store_.get(key);
-  if (!item && item.error().code != base::ErrorCode::kNotFound) co_return item;
-  co_return read_[std::move(key)] = item ? std::move(*item) : store::Item{};
+  auto item = co_await find_item(store_, key);
+  if (!item) co_return item;
+  co_return read_[std::move(key)] = std::move(*item);
 }
 
 async::Task<base::Result<store::Item>> OverlayStore::get(std::string key) {

@@ -6,6 +6,7 @@
 
 #include "shared/async/background.h"
 #include "shared/resource/fields.h"
+#include "worker/admin/find_item.h"
 
 namespace apisix::admin {
 namespace {
@@ -108,9 +109,9 @@ base::Status PushedConfig::check_bytes(std::size_t bytes) const {
 }
 
 async::Task<base::Result<PushedMeta>> PushedConfig::read_meta() {
-  const auto item = co_await store_.get(own_prefix_ + "meta");
-  if (!item && item.error().code == base::ErrorCode::kNotFound) co_return PushedMeta{};
+  const auto item = co_await find_item(store_, own_prefix_ + "meta");
   if (!item) co_return std::unexpected(item.error());
+  if (item->mod_revision == 0) co_return PushedMeta{};
   co_return decode(*item);
 }
 

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "shared/async/awaiters.h"
 #include "shared/base/log.h"
+#include "worker/admin/catch_up.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/configs_check.h"
 #include "worker/admin/reply.h"
@@ -19,7 +19,6 @@ using format::Json;
 using proxy::LocalAnswer;
 
 constexpr int kAttemptsMax = 10;
-constexpr std::uint64_t kApplyWaitMs = 1000;
 constexpr std::size_t kChangesListed = 1000;  // by a dry run, each with its diff
 
 // The version that a list has after the push; the error is the text of a 400.
@@ -181,19 +180,12 @@ async::Task<LocalAnswer> Pusher::pushed(const Plan& plan, store::Revision revisi
     const int status = co_await progress_.tell(revision, mode, 200, body);
     answer = json_answer(status, body);
   } else {
-    co_await wait_until_applied(revision);
+    // So that who pushed may ask this worker next; the others are milliseconds behind.
+    co_await wait_until_applied(loop_, registry_, revision);
   }
   add_push_headers(plan.after, answer);
   add_revision(revision, answer);
   co_return answer;
-}
-
-// So that who pushed may ask this worker next; the others are milliseconds behind.
-async::Task<void> Pusher::wait_until_applied(store::Revision revision) {
-  const std::uint64_t until = loop_.clock().monotonic_ms() + kApplyWaitMs;
-  while (registry_.applied_revision() < revision && loop_.clock().monotonic_ms() < until) {
-    co_await async::Sleep(loop_, 1);
-  }
 }
 
 }  // namespace apisix::admin

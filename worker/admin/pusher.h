@@ -55,7 +55,6 @@ class Pusher {
                                                             const StoredItems& stored, bool lists_all);
   async::Task<proxy::LocalAnswer> rehearsed(const std::vector<PushedList>& lists, const Plan& plan);
   async::Task<proxy::LocalAnswer> pushed(const Plan& plan, store::Revision revision, const WriteMode& mode);
-  async::Task<void> wait_until_applied(store::Revision revision);
 
   event::Loop& loop_;
   store::Store& store_;

@@ -76,8 +76,6 @@ class ResourceHandler {
   Attempt commit(const ResourceCall& call, std::vector<Change> changes, int status, format::Json body,
                  std::vector<store::Compare> assumed = {});
   async::Task<base::Result<store::LeaseId>> lease_of(const ResourceCall& call);
-  // The stored object; one with mod_revision 0 when there is none.
-  async::Task<base::Result<store::Item>> find_item(std::string key);
   // Deletes of the sub-resources that live below the object.
   async::Task<base::Result<std::vector<Change>>> removal_of_children(const ResourceCall& call);
   std::string key_of(const ResourceCall& call) const;

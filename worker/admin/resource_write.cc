@@ -7,6 +7,7 @@
 #include "shared/resource/id.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/dry_run.h"
+#include "worker/admin/find_item.h"
 #include "worker/admin/patch.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/resource_handler.h"
@@ -187,12 +188,6 @@ async::Task<base::Result<store::LeaseId>> ResourceHandler::lease_of(const Resour
   co_return co_await store_.grant_lease(static_cast<std::int64_t>(*seconds));
 }
 
-async::Task<base::Result<store::Item>> ResourceHandler::find_item(std::string key) {
-  auto item = co_await store_.get(std::move(key));
-  if (!item && item.error().code == base::ErrorCode::kNotFound) co_return store::Item{};
-  co_return item;
-}
-
 ResourceHandler::Attempt ResourceHandler::write(const ResourceCall& call, Json value, WritePlan plan) {
   const auto lease = co_await lease_of(call);
   if (!lease) {
@@ -267,7 +262,7 @@ async::Task<LocalAnswer> ResourceHandler::remove(ResourceCall& call) {
 
 ResourceHandler::Attempt ResourceHandler::remove_once(const ResourceCall& call) {
   const std::string key = key_of(call);
-  auto before = co_await find_item(key);
+  auto before = co_await find_item(store_, key);
   if (!before) co_return store_answer(before.error());
   auto children = co_await removal_of_children(call);
   if (!children) co_return store_answer(children.error());

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "worker/admin/catch_up.h"
+#include "worker/admin/find_item.h"
 
 namespace apisix::admin {
 namespace {
@@ -44,13 +45,12 @@ async::Task<base::Status> SetGuard::begin(std::optional<store::Revision> expecte
 async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
   // What was deleted before this worker read everything left no trace in its copy: the head, which each
   // change by the Admin API renews, tells of it.
-  const auto head = co_await store_.get(history_.head_key());
-  if (!head && head.error().code != base::ErrorCode::kNotFound) co_return std::unexpected(head.error());
-  const store::Revision head_revision = head ? head->mod_revision : 0;
+  const auto head = co_await find_item(store_, history_.head_key());
+  if (!head) co_return std::unexpected(head.error());
   co_await catch_up(loop_, store_, registry_, prefix_);
   const auto now = co_await store_.list(prefix_ + "/gen_id");
   if (!now) co_return std::unexpected(now.error());
-  const store::Revision changed = std::max(head_revision, registry_.changed_revision());
+  const store::Revision changed = std::max(head->mod_revision, registry_.changed_revision());
   if (changed > expected) {
     co_return conflict(fmt::format(
         "the configuration was changed at revision {}, after revision {} of If-Match", changed, expected));
@@ -63,7 +63,7 @@ async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
   keep_unchanged(all_folders(), std::max(expected, registry_.applied_revision()));
   if (!store_.txn_limits().sees_deletes) {
     conditions_.compares.push_back(
-        {store::Compare::Target::kModRevision, history_.head_key(), head_revision});
+        {store::Compare::Target::kModRevision, history_.head_key(), head->mod_revision});
   }
   co_return base::Status{};
 }
