@@ -8,20 +8,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
-from gateway import Gateway  # noqa: E402
+from gateway import running_gateway  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def shared_gateway():
-    gateway = Gateway()
-    gateway.start()
-    yield gateway
-    gateway.stop()
-    damage = gateway.damage()
-    log = gateway.log()[-8000:]
-    gateway.delete()
-    assert not damage, "\n".join(damage) + log
+    with running_gateway() as gateway:
+        yield gateway
 
 
 @pytest.fixture

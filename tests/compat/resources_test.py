@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway import BINARY, Gateway, free_port
+from gateway import BINARY, free_port, running_gateway
 
 HERE = Path(__file__).parent
 TABLES = sorted((HERE / "admin").glob("*.yaml"))
@@ -20,17 +20,12 @@ COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", 
 @pytest.fixture(scope="module")
 def gateway():
     assert BINARY.exists(), f"{BINARY} is missing: ./dev build dev apisix"
-    made = Gateway(config={
+    with running_gateway(config={
         "apisix": {"proxy_mode": "http&stream", "stream_proxy": {"tcp": [f"127.0.0.1:{free_port()}"]},
                    "data_encryption": {"enable_encrypt_fields": True, "keyring": ["edd1c9f0985e76a2"]}},
         "xrpc": {"protocols": [{"name": "redis"}, {"name": "dubbo"}]},
-    })
-    made.start()
-    yield made
-    made.stop()
-    damage = made.damage()
-    made.delete()
-    assert not damage, "\n".join(damage)
+    }) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,4 @@
 """The Control API: what is in force, in APISIX's shapes; and what was refused."""
-import os
-import signal
 import subprocess
 
 import pytest
@@ -159,10 +157,7 @@ def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
     standalone.wait_for_status(gateway, "/guarded", 200)
 
     # Workers that take the place of others have them too, before they accept anybody.
-    before = gateway.worker_pids()
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(set(gateway.worker_pids()) - set(before)) == 2, "other workers")
+    gateway.replace_workers()
     assert standalone.statuses(gateway, "/guarded") == {200}
     assert standalone.statuses(gateway, "/metrics-here") == {200}
 

@@ -4,6 +4,7 @@ The fixtures of conftest.py make and stop them; this file is what they are made 
 observed (wait_until), never for a fixed time; stop by pid what was started; loopback only.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -313,7 +314,23 @@ class Gateway:
     def control(self, path, method="GET"):
         return http_request(self.control_port, method, path)
 
+    def replace_workers(self):
+        """Kills every worker and waits for as many others."""
+        before = self.worker_pids()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len(self.worker_pids()) == len(before) and not set(before) & set(self.worker_pids()),
+                   "other workers")
+
     # ---- the end
+
+    def finish(self):
+        """Stops it and deletes its folder; no crash and no sanitizer's finding may be left."""
+        self.stop()
+        damage = self.damage()
+        log = self.log()[-8000:]
+        self.delete()
+        assert not damage, "\n".join(damage) + log
 
     def damage(self):
         """Lines that tell of a crash or a sanitizer's finding."""
@@ -321,3 +338,14 @@ class Gateway:
 
     def delete(self):
         shutil.rmtree(self.prefix, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_gateway(**options):
+    """One that the tests of a file share."""
+    gateway = Gateway(**options)
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        gateway.finish()

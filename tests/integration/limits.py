@@ -4,19 +4,14 @@
 """
 import pytest
 
-from gateway import Gateway
+from gateway import running_gateway
 from upstream import Upstream
 
 
 @pytest.fixture(scope="module")
 def gateway():
-    gateway = Gateway(workers=2)
-    gateway.start()
-    yield gateway
-    gateway.stop()
-    damage = gateway.damage()
-    gateway.delete()
-    assert not damage, "\n".join(damage)
+    with running_gateway(workers=2) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")

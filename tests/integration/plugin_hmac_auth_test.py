@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from gateway import Gateway, wait_until
+from gateway import running_gateway, wait_until
 from signing import date_at, digest_of, signed
 
 SECRET = "my-secret-key"
@@ -11,16 +11,11 @@ SECRET = "my-secret-key"
 
 @pytest.fixture(scope="module")
 def gate():
-    gateway = Gateway()
-    gateway.start()
-    gateway.put("/consumers/jack", {"username": "jack", "plugins": {
-        "hmac-auth": {"key_id": "my-access-key", "secret_key": SECRET}}})
-    gateway.put("/consumers/guest", {"username": "guest"})
-    yield gateway
-    gateway.stop()
-    damage = gateway.damage()
-    gateway.delete()
-    assert not damage, "\n".join(damage)
+    with running_gateway() as gateway:
+        gateway.put("/consumers/jack", {"username": "jack", "plugins": {
+            "hmac-auth": {"key_id": "my-access-key", "secret_key": SECRET}}})
+        gateway.put("/consumers/guest", {"username": "guest"})
+        yield gateway
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import limits
-from gateway import Gateway, http_request, is_alive, wait_until
+from gateway import http_request, is_alive, running_gateway, wait_until
 from hammer import hammer
 from limits import quick  # noqa: F401
 from redis_server import RedisServer
@@ -28,16 +28,8 @@ def redis():
 @pytest.fixture(scope="module")
 def pair():
     """Two gateways that have nothing in common but the redis."""
-    gateways = [Gateway(workers=2) for _ in range(2)]
-    for gateway in gateways:
-        gateway.start()
-    yield gateways
-    for gateway in gateways:
-        gateway.stop()
-    damage = [line for gateway in gateways for line in gateway.damage()]
-    for gateway in gateways:
-        gateway.delete()
-    assert not damage, "\n".join(damage)
+    with running_gateway(workers=2) as one, running_gateway(workers=2) as other:
+        yield [one, other]
 
 
 def of(redis, **more):

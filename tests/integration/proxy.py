@@ -66,7 +66,4 @@ class Proxy:
         assert not failures, f"in the upstream: {failures!r}"
 
     def stop(self):
-        self.gateway.stop()
-        damage = self.gateway.damage()
-        self.gateway.delete()
-        assert not damage, "\n".join(damage)
+        self.gateway.finish()

@@ -1,12 +1,9 @@
 """role traditional with config_provider yaml: the whole configuration is pushed by PUT /apisix/admin/configs."""
 import json
-import os
-import signal
 import threading
 
 import pytest
 import yaml
-from gateway import wait_until
 from standalone import route, statuses, wait_for_status
 
 LISTS = ["consumer_groups", "consumers", "global_rules", "plugin_configs", "plugin_metadata", "plugins", "protos",
@@ -175,10 +172,7 @@ def test_nothing_else_is_there(gateway):
 def test_it_outlives_workers_and_reloads_but_not_the_gateway(gateway, upstream):
     accepted(gateway, {"routes": [route(upstream, "a")]}, "d")
     wait_for_status(gateway, "/a", 200)
-    old = gateway.worker_pids()
-    for pid in old:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(gateway.worker_pids()) == 2 and not set(old) & set(gateway.worker_pids()), "new workers")
+    gateway.replace_workers()
     assert statuses(gateway, "/a") == {200}
     gateway.reload()
     assert statuses(gateway, "/a") == {200} and configs(gateway)["X-Digest"] == "d"
