@@ -72,9 +72,22 @@ void Loop::refresh_clock() {
   clock_is_fresh_ = true;
 }
 
+// What is pushed meanwhile waits for the next turn: else a node that pushes itself again would keep the loop.
+void Loop::run_deferred() {
+  ReadyQueue round;
+  round.append_all(deferred_);
+  const std::uint64_t end_us = base::monotonic_now_us() + kDeferredUsPerTurn;
+  do {
+    round.run_first();
+  } while (!round.empty() && base::monotonic_now_us() < end_us);
+  round.append_all(deferred_);
+  deferred_.append_all(round);
+}
+
 void Loop::finish_turn() {
   note_activity();
   timers_.advance(clock_.monotonic_ms());
+  if (!deferred_.empty()) run_deferred();
   while (!posted_.empty() || !ready_.empty()) {
     ready_.drain();
     std::vector<std::function<void()>> work;

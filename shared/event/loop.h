@@ -1,7 +1,8 @@
 // Loop: the one event loop of a process (a single thread). The only folder that knows libevent.
 //
-// A turn: wait -> refresh the clock -> io callbacks -> due timers -> the ready queue (coroutines that became
-// resumable are never resumed inline by an event) -> end-of-turn work (burying connections).
+// A turn: wait -> refresh the clock -> io callbacks -> due timers -> a slice of the deferred queue -> the
+// ready queue (coroutines that became resumable are never resumed inline by an event) -> end-of-turn work
+// (freeing connections).
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,9 @@ class Loop {
   const base::Clock& clock() const { return clock_; }
   TimerWheel& timers() { return timers_; }
   ReadyQueue& ready() { return ready_; }
+  // Runs in a later turn, behind the events of that turn and in the order of the queue: for work that one
+  // peer can make long. A turn spends kDeferredUsPerTurn on it, and at least one node.
+  ReadyQueue& deferred() { return deferred_; }
 
   // Runs `work` before this turn ends (in the next turn when called from end-of-turn work).
   void post(std::function<void()> work) { posted_.push_back(std::move(work)); }
@@ -50,11 +54,16 @@ class Loop {
 
  private:
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  // What a new client waits at most because of the backlog of others.
+  static constexpr std::uint64_t kDeferredUsPerTurn = 2'000;
   static void on_wake(int, short, void* self);
   void arm_wake(std::uint64_t at_ms, std::uint64_t now_ms);
   void refresh_clock();
   void finish_turn();
-  bool has_work() const { return !ready_.empty() || !posted_.empty() || !end_of_turn_.empty(); }
+  void run_deferred();
+  bool has_work() const {
+    return !ready_.empty() || !deferred_.empty() || !posted_.empty() || !end_of_turn_.empty();
+  }
 
   event_base* base_;
   ::event* wake_;  // bounds the wait
@@ -62,6 +71,7 @@ class Loop {
   base::Clock clock_;
   TimerWheel timers_;
   ReadyQueue ready_;
+  ReadyQueue deferred_;
   std::vector<std::function<void()>> posted_;
   std::vector<std::function<void()>> end_of_turn_;
   bool clock_is_fresh_ = false;

@@ -54,13 +54,26 @@ class ReadyQueue {
     head_.prev_ = &node;
   }
 
+  // The node may be destroyed by what it runs.
+  void run_first() {
+    ReadyNode& node = *head_.next_;
+    node.unlink();
+    node.run_(node.context_);
+  }
+
   // Runs until nothing is left, what is pushed meanwhile included.
   void drain() {
-    while (!empty()) {
-      ReadyNode& node = *head_.next_;
-      node.unlink();
-      node.run_(node.context_);
-    }
+    while (!empty()) run_first();
+  }
+
+  // Moves all nodes of `other` behind the ones that are here, in their order.
+  void append_all(ReadyQueue& other) {
+    if (other.empty()) return;
+    head_.prev_->next_ = other.head_.next_;
+    other.head_.next_->prev_ = head_.prev_;
+    head_.prev_ = other.head_.prev_;
+    head_.prev_->next_ = &head_;
+    other.head_.prev_ = other.head_.next_ = &other.head_;
   }
 
  private:

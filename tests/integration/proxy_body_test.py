@@ -297,3 +297,27 @@ def test_slow_upstream_body_arrives_as_it_comes(proxy):
         assert client.read_chunk() == text
         heard.release()
     assert client.read_chunk() == b""
+
+
+def test_pipelined_requests_of_many_clients_in_flat_memory(proxy):
+    """Each client sends 64 KiB of requests at once. They are answered in order, in bounded memory, and another
+    client is served meanwhile."""
+    one = request("/nowhere").encode()
+    count = 65536 // len(one)
+    clients = [proxy.client() for _ in range(100)]
+    with Watch(proxy) as watch:
+        for client in clients:
+            client.socket.setblocking(False)
+            client.socket.send(one * count)  # what the socket takes: 64 KiB fit
+            client.socket.settimeout(PATIENCE_S)
+        begin = time.monotonic()
+        assert proxy.get("/nowhere").status == 404
+        waited = time.monotonic() - begin
+        for client in clients[:3]:
+            for _ in range(count):
+                assert client.read_response().status == 404
+        everything = time.monotonic() - begin
+    for client in clients:
+        client.close()
+    assert watch.growth < GROWTH_BYTES_MAX
+    assert waited < everything / 2

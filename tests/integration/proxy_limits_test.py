@@ -225,3 +225,35 @@ def test_reload_under_requests_loses_none(make_proxy):
         if answer.header("Connection") == "close":
             client = proxy.client()
     assert upstream.received.count(b"GET ") == answered
+
+
+def test_silent_body_behind_an_early_response_is_given_up(proxy):
+    """The response began before the body was there, and what came of it was taken: the body still has a deadline."""
+    begun = 1 << 20
+
+    def serve(peer):
+        peer.read_head()
+        peer.send(f"HTTP/1.1 200 OK\r\nContent-Length: {begun + 1}\r\n\r\n")
+        peer.send(b"x" * begun)
+        peer.read_to_end()
+
+    upstream = proxy.upstream(serve)
+    client = proxy.client(receive_buffer=4096)
+    client.send(post(proxy.route(upstream), "Content-Length: 1000\r\n") + "x" * 10)
+    client.read_head()
+    client.read_exactly(begun)
+    begin = time.monotonic()
+    assert client.read_to_end() == b""
+    assert time.monotonic() - begin < 5
+    wait_until(lambda: upstream.peers[0].end, "the upstream's connection to be given up")
+
+
+@pytest.mark.parametrize("sent, status", [(90_000, 200), (80_000, 408)], ids=["whole", "silent"])
+def test_body_behind_a_plugin_that_waited_is_read_on(proxy, sent, status):
+    """More than is kept of a body that is not wanted yet: reading goes on when the pipeline does, with a deadline."""
+    path = proxy.route(proxy.upstream(), plugins={"fault-injection": {"delay": {"duration": 0.2}}})
+    assert proxy.get(path).status == 200  # its connection is pooled
+    client = proxy.client()
+    client.send(post(path, "Content-Length: 90000\r\n"))
+    client.send("x" * sent)
+    assert client.read_response().status == status

@@ -1,6 +1,11 @@
 """What happens when nodes fail: retries, timeouts, pooled connections, and what each side gets to know of it."""
 
+import fcntl
+import os
+import signal
 import socket
+import struct
+import termios
 import threading
 import time
 
@@ -10,11 +15,17 @@ from gateway import PATIENCE_S, free_port, wait_until
 from raw import answer_ok
 
 GATEWAY = {"config": {"nginx_config": {"http": {"upstream": {"keepalive": 320}}}}}
-OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OK_HEAD = "HTTP/1.1 200 OK\r\n"
+OK = OK_HEAD + "Content-Length: 2\r\n\r\nok"
 
 
 def request(path, more="", method="GET"):
     return f"{method} {path} HTTP/1.1\r\nHost: a.test\r\n{more}\r\n"
+
+
+def unsent_bytes(sock):
+    """What the other end has not acknowledged."""
+    return struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
 
 
 def silent(peer):
@@ -271,3 +282,89 @@ def test_body_that_goes_on_behind_a_whole_answer_nobody_reads(proxy):
     assert len(client.read_exactly(4 << 20)) == 4 << 20
     client.send(b"y" * 1000)
     client.read_to_end()
+
+
+def test_many_nodes_that_refuse_are_tried_in_a_loop_with_a_bound(proxy):
+    """Each connect fails at once. More nodes than the stack would hold, were each try a call inside the last one."""
+    nodes = {f"127.1.{i >> 8}.{i & 255}:1": 1 for i in range(16_000)}
+    path = proxy.route(upstream={"nodes": nodes})
+    worker = proxy.worker
+    assert proxy.get(path).status == 502
+    assert proxy.worker == worker
+    tries = proxy.route(proxy.upstream(), upstream={"nodes": {f"127.2.0.{i}:1": 1 for i in range(1, 100)},
+                                                    "retries": 3})
+    answer = proxy.get(tries)
+    assert answer.status == 502 and answer.header("X-APISIX-Upstream-Status") == "502, 502, 502, 502"
+
+
+@pytest.mark.parametrize("method, head", [
+    ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
+    ("GET", "HTTP/1.1 204 No Content\r\n\r\n"),
+    ("GET", "HTTP/1.1 304 Not Modified\r\n\r\n"),
+], ids=["HEAD", "204", "304"])
+def test_late_extra_response_never_reaches_the_next_client(proxy, method, head):
+    """The node sends a body that the rules forbid, behind the head and late: the request that follows at once must
+    not get it. The worker is stopped meanwhile, so that both are there when it looks."""
+    late = threading.Event()
+
+    def serve(peer):
+        peer.read_head()
+        peer.send(head)
+        late.wait(5)
+        peer.send("HTTP/1.1 200 OK\r\nX-Stolen: yes\r\nContent-Length: 6\r\n\r\nstolen")
+        peer.read_to_end()
+
+    path = proxy.route(proxy.upstream([serve, answer_ok]))
+    first, second = proxy.client(), proxy.client()
+    assert second.ask(request("/nowhere")).status == 404  # its connection is older than the upstream's
+    assert first.ask(request(path, method=method), to=method).status in (200, 204, 304)
+    os.kill(proxy.worker, signal.SIGSTOP)
+    try:
+        second.send(request(path))
+        late.set()
+        peer = proxy._upstreams[-1].peers[0]
+        wait_until(lambda: unsent_bytes(peer.socket) == 0, "the late response to be with the gateway")
+    finally:
+        os.kill(proxy.worker, signal.SIGCONT)
+    answer = second.read_response()
+    assert (answer.status, answer.body, answer.header("X-Stolen")) == (200, b"ok", None)
+
+
+@pytest.mark.parametrize("body", [
+    "5\r\nhello\r\nzz\r\n",
+    "5\r\nhello\r\n0\r\nno colon here\r\n\r\n",
+    "5\r\nhello\r\n0\r\nX-Long: " + "z" * 20_000 + "\r\n\r\n",
+], ids=["chunk size", "trailer without colon", "long trailer"])
+@pytest.mark.parametrize("plugins", [{}, {"response-rewrite": {"filters": [{"regex": "h", "replace": "H"}]}}],
+                         ids=["plain", "filtered"])
+def test_response_that_is_malformed_in_its_first_bytes_is_502(proxy, body, plugins):
+    """Nothing was sent yet: the client gets an error page and the log says so. A response that breaks later is cut."""
+    def serve(peer):
+        peer.read_head()
+        peer.send(f"{OK_HEAD}Transfer-Encoding: chunked\r\nX-Node: 1\r\n\r\n{body}")
+        peer.read_to_end()
+
+    path = proxy.route(proxy.upstream(serve), plugins=plugins)
+    answer = proxy.get(path)
+    assert (answer.status, answer.header("X-Node")) == (502, None)
+    assert answer.header("Content-Type").startswith("text/html") and b"502 Bad Gateway" in answer.body
+    log = proxy.gateway.prefix / "logs/access.log"
+    (line,) = wait_until(lambda: [line for line in log.read_text().splitlines() if f"{path} " in line], "the line")
+    assert f'" 502 {len(answer.body)} ' in line
+
+
+def test_response_that_is_malformed_later_is_cut(proxy):
+    def serve(peer):
+        peer.read_head()
+        peer.send(f"{OK_HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        go_on.wait(5)
+        peer.send("0\r\nno colon here\r\n\r\n")
+        peer.read_to_end()
+
+    go_on = threading.Event()
+    client = proxy.client()
+    client.send(request(proxy.route(proxy.upstream(serve))))
+    assert client.read_head().status == 200
+    client.read_until(b"hello")
+    go_on.set()
+    assert not client.read_to_end().endswith(b"0\r\n\r\n")

@@ -37,7 +37,11 @@ void ClientConnection::on_event(void* self, bool readable, bool writable) {
 }
 
 void ClientConnection::on_readable() {
-  const std::span<char> scratch(services().client_scratch.get(), limits::kScratchBytes);
+  if (input_ != nullptr && unread_.size() >= limits::kInputPendingBytesMax) return;  // an event of before
+  const std::size_t room =
+      input_ == nullptr ? limits::kScratchBytes
+                        : std::min(limits::kScratchBytes, limits::kInputPendingBytesMax - unread_.size());
+  const std::span<char> scratch(services().client_scratch.get(), room);
   const net::IoResult got = net::read_some(socket_.fd(), scratch);
   switch (got.kind) {
     case net::IoResult::Kind::kAgain:
@@ -76,15 +80,18 @@ void ClientConnection::on_peer_closed() {
   close();
 }
 
-// Works through what is unread until somebody has to wait.
+// Works through what is unread until it has to wait: for the client, the upstream, or its place in a later
+// turn.
 void ClientConnection::advance() {
   if (advancing_) return;
   advancing_ = true;
+  std::uint32_t begun = 0;
   for (bool more = true; more;) {
     switch (state_) {
       case State::kIdle:
       case State::kHead:
-        more = try_head();
+        more = begun < limits::kRequestsPerTurn && try_head();
+        ++begun;
         break;
       case State::kStream:
       case State::kTunnel: {
@@ -105,7 +112,16 @@ void ClientConnection::advance() {
     }
   }
   advancing_ = false;
-  if (state_ != State::kClosed) keep_unread();
+  if (state_ == State::kClosed) return;
+  keep_unread();
+  if (begun > limits::kRequestsPerTurn && state_ == State::kIdle) defer_rest();
+}
+
+// Other clients come first. The node is part of what was kept: without input it is not queued.
+void ClientConnection::defer_rest() {
+  if (input_ == nullptr) return;
+  services().loop.deferred().push(
+      input_->deferred, [](void* self) { static_cast<ClientConnection*>(self)->advance(); }, this);
 }
 
 // nginx's words: Reading, Writing; the rest of the open connections are Waiting.
@@ -136,9 +152,8 @@ bool ClientConnection::try_head() {
     case http::HeadScanner::Result::kNeedMore:
       if (unread_.size() > limits::kRequestHeadBytesMax ||
           (scanner.in_first_line() && unread_.size() > limits::kRequestLineBytesMax)) {
-        stream_ = std::make_unique<Stream>(services(), *this);
-        enter(State::kStream);
-        stream_->refuse(scanner.in_first_line() ? 414 : 431, "request head too large");
+        const std::uint16_t status = scanner.in_first_line() ? 414 : 431;
+        open_stream([status](Stream& stream) { stream.refuse(status, "request head too large"); });
         return true;
       }
       if (state_ == State::kIdle) timer_.set_after_ms(services().options.client_header_timeout_ms);
@@ -147,40 +162,53 @@ bool ClientConnection::try_head() {
     case http::HeadScanner::Result::kBad:
       break;
   }
-  stream_ = std::make_unique<Stream>(services(), *this);
-  enter(State::kStream);
   unread_ = {};
-  stream_->refuse(400, "malformed request head");
+  open_stream([](Stream& stream) { stream.refuse(400, "malformed request head"); });
   return true;
 }
 
 void ClientConnection::begin_stream(std::string_view head) {
   timer_.cancel();
-  enter(State::kStream);
   ++info_.requests;
   services().tallies.requests.add();
-  stream_ = std::make_unique<Stream>(services(), *this);
-  stream_->start(head);
+  open_stream([head](Stream& stream) { stream.start(head); });
 }
 
-// Bytes that nobody took: the scratch will be overwritten, so they move into a buffer of our own. Reading
-// stops when it is full, and so does the peer.
+// A Stream that ends meanwhile is freed here: what it called has returned. Kept until the turn ends, the
+// streams of clients that pipeline would take as much memory as they can send in one turn.
+template <typename Begin>
+void ClientConnection::open_stream(Begin begin) {
+  stream_ = std::make_unique<Stream>(services(), *this);
+  enter(State::kStream);
+  opening_stream_ = true;
+  begin(*stream_);
+  opening_stream_ = false;
+  if (state_ != State::kStream && state_ != State::kTunnel) stream_.reset();
+}
+
+// Bytes that were not consumed: the scratch will be overwritten, so they move into a buffer of our own.
+// Reading stops when it is full, and so does the peer.
 void ClientConnection::keep_unread() {
-  if (input_ == nullptr && !unread_.empty()) {
-    input_ = std::make_unique<Input>(Input{std::string(unread_)});
+  if (unread_.empty()) {
+    input_.reset();
+  } else if (input_ == nullptr) {
+    input_ = std::make_unique<Input>();
+    input_->bytes = unread_;
     unread_ = input_->bytes;
-  } else {
-    drop_consumed_input();
   }
   const bool full = unread_.size() >= limits::kInputPendingBytesMax;
   if (watch_.wants_read() == full && !peer_closed_) watch_.want_read(!full);
-  if (stream_ != nullptr && output_.empty()) {
-    if (stream_->waits_for_body()) {
-      timer_.set_after_ms(stream_->begin_body_wait());
-    } else {
-      timer_.cancel();
-    }
-  }
+  if (stream_ != nullptr) arm_stream_timer();
+}
+
+// The one place that arms a request's timer for the client: it has to take what is sent, and to send the body
+// that is awaited; the earlier deadline counts.
+void ClientConnection::arm_stream_timer() {
+  std::uint64_t deadline_ms = stream_->body_deadline_ms();
+  if (!output_.empty()) deadline_ms = std::min(deadline_ms, stream_->send_deadline_ms());
+  if (deadline_ms == Stream::kNoDeadline) return timer_.cancel();
+  const std::uint64_t now_ms = services().loop.clock().monotonic_ms();
+  timer_.set_after_ms(deadline_ms > now_ms ? deadline_ms - now_ms : 0);
 }
 
 // What was consumed must be gone before anything is read behind it, or it would be read twice.
@@ -209,9 +237,16 @@ bool ClientConnection::write(std::span<const iovec> pieces) {
   output_.append_rest(pieces, sent);
   if (!output_.empty() && !watch_.wants_write()) {
     watch_.want_write(true);
-    timer_.set_after_ms(services().options.send_timeout_ms);
+    on_output_progress();
   }
   return true;
+}
+
+// The client took something, or has to begin: it has send_timeout for the next bytes.
+void ClientConnection::on_output_progress() {
+  if (stream_ == nullptr) return timer_.set_after_ms(services().options.send_timeout_ms);
+  stream_->extend_send_deadline();
+  arm_stream_timer();
 }
 
 void ClientConnection::flush_output() {
@@ -229,13 +264,14 @@ void ClientConnection::flush_output() {
     }
     if (!result.done()) return;
     output_.consume(result.bytes);
-    timer_.set_after_ms(services().options.send_timeout_ms);
+    on_output_progress();
   }
   watch_.want_write(false);
   timer_.cancel();
   if (shutdown_when_drained_) ::shutdown(socket_.fd(), SHUT_WR);
   if (stream_ != nullptr) {
     stream_->on_client_drained();
+    if (stream_ != nullptr) arm_stream_timer();
   } else if (state_ == State::kLinger) {
     start_linger();
   } else if (state_ == State::kIdle) {
@@ -244,7 +280,7 @@ void ClientConnection::flush_output() {
 }
 
 void ClientConnection::end_stream(ClientFate fate) {
-  services().connections.bury(std::move(stream_));
+  if (!opening_stream_) services().connections.bury(std::move(stream_));  // a callback of it is on the stack
   if (fate == ClientFate::kKeep && peer_closed_) fate = ClientFate::kClose;
   switch (fate) {
     case ClientFate::kClose:

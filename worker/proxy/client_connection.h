@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "shared/event/io_watch.h"
+#include "shared/event/ready_queue.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/net/buffer_chain.h"
@@ -43,7 +44,8 @@ class ClientConnection {
   // Bytes the client sent that nobody consumed yet. Valid until consume_unread() or the turn's end.
   std::string_view unread() const { return unread_; }
   void consume_unread(std::size_t bytes) { unread_.remove_prefix(bytes); }
-  // The Stream wants more body: reads again if reading had stopped.
+  // The Stream can go on with what the client sends: hands it over, reads again if reading had stopped, and
+  // arms the timer for what is awaited. To be called at the end of each event that does not come from here.
   void want_request_bytes();
   // Sends now what the socket takes and keeps the rest. False: the client is gone.
   bool write(std::span<const iovec> pieces);
@@ -69,8 +71,9 @@ class ClientConnection {
   // What could not be consumed in the turn it arrived. The scanner remembers how far a head that comes in
   // pieces was looked at; it is fresh in every state but kHead.
   struct Input {
-    std::string bytes;
+    std::string bytes;  // unread_ is its end
     http::HeadScanner scanner{http::HeadKind::kRequest};
+    event::ReadyNode deferred;  // requests wait for a later turn
   };
 
   friend class ConnectionList;
@@ -84,9 +87,15 @@ class ClientConnection {
   void advance();
   bool try_head();
   void begin_stream(std::string_view head);
+  // A Stream of our own for what `begin` does with it.
+  template <typename Begin>
+  void open_stream(Begin begin);
   void keep_unread();
+  void defer_rest();
   void drop_consumed_input();
   void arm_idle_timer();
+  void arm_stream_timer();
+  void on_output_progress();
   void start_linger();
 
   const Listener& listener_;
@@ -104,6 +113,7 @@ class ClientConnection {
   State state_ = State::kIdle;
   bool peer_closed_ = false;
   bool advancing_ = false;
+  bool opening_stream_ = false;
   bool shutdown_when_drained_ = false;
 };
 

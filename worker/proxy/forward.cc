@@ -125,8 +125,7 @@ bool Forward::pump_request(Pieces& pieces) {
 bool Forward::send(Pieces& pieces) {
   const net::IoResult result = connection_->write(pieces.span());
   if (result.kind == net::IoResult::Kind::kError) {
-    on_send_failed(pieces);
-    return send_failed_;
+    return on_send_failed(pieces);
   }
   any_bytes_sent_ = true;
   attempt_->bytes_sent += pieces.bytes();
@@ -137,12 +136,12 @@ bool Forward::send(Pieces& pieces) {
 
 // The node takes no more. It may have answered before it closed (413 to a long body): when it has seen some
 // of the request, reading decides what happened; the rest of the body is read and dropped until then.
-void Forward::on_send_failed(const Pieces& pieces) {
+bool Forward::on_send_failed(const Pieces& pieces) {
   if (attempt_->bytes_sent > 0) {
     connection_->want_write(false);
     to_upstream_.clear();
     send_failed_ = true;
-    return;
+    return true;
   }
   if (!any_bytes_sent_ &&
       !stream_.has_stored_body()) {  // all of the body that was taken is in `pieces`, behind the head
@@ -153,6 +152,7 @@ void Forward::on_send_failed(const Pieces& pieces) {
     }
   }
   on_attempt_failed(Failure::kSend);
+  return false;
 }
 
 void Forward::remember_for_replay(std::span<const iovec> pieces) {
@@ -174,8 +174,7 @@ void Forward::on_upstream_writable() {
     const net::IoResult result = connection_->write({pieces.data(), count});
     if (result.kind == net::IoResult::Kind::kError) {
       if (state_ == State::kTunnel) return stream_.end_tunnel();
-      on_send_failed({});
-      if (!send_failed_) return;
+      if (!on_send_failed({})) return;
       break;
     }
     if (!result.done()) return arm_timer();

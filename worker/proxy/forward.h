@@ -81,11 +81,17 @@ class Forward final : public upstream::Connection::User {
 
   // --- attempts (forward_attempts.cc)
   Pick pick_next(std::uint16_t& failure);
-  void write_head();
+  // What is tried next: the same node by another connection, or the node that was picked, with its own head.
+  enum class Next : std::uint8_t { kNothing, kReconnect, kNode };
+  void attempt(Next next);
+  bool write_head();
   void connect_node();
   void on_attempt_failed(Failure failure);
   bool may_retry(Failure failure) const;
   bool was_stale(Failure failure) const;
+  // The node's response has no body by rule: one that it sends all the same would be read as the next
+  // response.
+  bool may_send_unasked() const;
   // What becomes of the node's connection: kept for the next request, closed, or broken off.
   enum class Parting : std::uint8_t { kPool, kClose, kReset };
   void release(Parting parting);
@@ -98,7 +104,8 @@ class Forward final : public upstream::Connection::User {
   void begin_exchange();
   bool pump_request(Pieces& pieces);
   bool send(Pieces& pieces);
-  void on_send_failed(const Pieces& pieces);
+  // True: the attempt goes on, its response may still come.
+  bool on_send_failed(const Pieces& pieces);
   void remember_for_replay(std::span<const iovec> pieces);
   void arm_timer();
 
@@ -156,6 +163,8 @@ class Forward final : public upstream::Connection::User {
   std::uint32_t retries_left_ = 0;
   std::uint32_t informational_ = 0;
   State state_ = State::kIdle;
+  Next next_ = Next::kNothing;
+  bool attempting_ = false;
   bool request_sent_ = false;    // all of it is in the socket
   bool any_bytes_sent_ = false;  // of this request, to any node
   bool replayable_ = true;

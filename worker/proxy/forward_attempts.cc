@@ -67,7 +67,8 @@ Forward::Pick Forward::pick_first(const config::CompiledRoute& route, std::uint1
     upstream_ = std::move(chosen.upstream);
     timeouts_ = route.timeouts ? *route.timeouts : upstream_->timeouts.value_or(config::Timeouts{});
     const std::size_t nodes = upstream_->cluster->node_count();
-    retries_left_ = upstream_->retries.value_or(nodes > 0 ? static_cast<std::uint32_t>(nodes - 1) : 0);
+    const std::size_t retries = upstream_->retries.value_or(nodes > 0 ? nodes - 1 : 0);
+    retries_left_ = static_cast<std::uint32_t>(std::min<std::size_t>(retries, limits::kRetriesMax));
     if (upstream_->retry_timeout_ms > 0) {
       retry_deadline_ms_ = services_.loop.clock().monotonic_ms() + upstream_->retry_timeout_ms;
     }
@@ -95,15 +96,24 @@ Forward::Pick Forward::pick_next(std::uint16_t& failure) {
 }
 
 void Forward::start() {
-  write_head();
-  if (head_.empty()) {  // a host or target that would not be one line: never sent
-    base::log_error("route {}: the request for the upstream cannot be written", route_->id);
-    return stream_.reply_error_page(kBadGateway);
-  }
-  connect_node();
+  attempt(Next::kNode);
 }
 
-void Forward::write_head() {
+// An attempt may fail while it is begun, and ask for another one: that one begins when the stack is back
+// here, so that any number of nodes that fail at once is a loop.
+void Forward::attempt(Next next) {
+  next_ = next;
+  if (attempting_) return;
+  attempting_ = true;
+  while (next_ != Next::kNothing) {
+    if (std::exchange(next_, Next::kNothing) == Next::kReconnect || write_head()) connect_node();
+  }
+  attempting_ = false;
+  stream_.client().want_request_bytes();
+}
+
+// False, and answered: a host or target would not be one line.
+bool Forward::write_head() {
   plugin::Request& request = stream_.request();
   http::RequestWrite write;
   write.method = request.upstream.method.empty() ? request.head->method_text : request.upstream.method;
@@ -117,6 +127,10 @@ void Forward::write_head() {
     write.upgrade_protocol = request.head->upgrade_protocol;
   }
   head_ = http::write_request_head(write, request.arena);
+  if (!head_.empty()) return true;
+  base::log_error("route {}: the request for the upstream cannot be written", route_->id);
+  stream_.reply_error_page(kBadGateway);
+  return false;
 }
 
 void Forward::connect_node() {
@@ -192,14 +206,14 @@ void Forward::on_attempt_failed(Failure failure) {
   if (connection_ != nullptr) drop_connection();
   to_upstream_.clear();
   const bool again = may_retry(failure);
-  if (again && stale) return connect_node();  // does not count as a try, as in nginx
+  if (again && stale) return attempt(Next::kReconnect);  // does not count as a try, as in nginx
   const bool retried = again && retries_left_ > 0;
   if (failure != Failure::kNoSocket) tell_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
   tell_balancer(/*failed=*/true);
   std::uint16_t no_node = 0;
   if (retried) {
     --retries_left_;
-    if (pick_next(no_node) == Pick::kPicked) return start();
+    if (pick_next(no_node) == Pick::kPicked) return attempt(Next::kNode);
   }
   stream_.reply_error_page(status);
 }
@@ -247,7 +261,13 @@ void Forward::release(Parting parting) {
   tell_balancer(/*failed=*/false);
   to_upstream_.clear();
   if (parting != Parting::kPool) return services_.pool.drop(connection, parting == Parting::kReset);
+  if (may_send_unasked()) connection.check_before_reuse();
   services_.pool.put(connection, upstream_->keepalive.value_or(services_.options.upstream_keepalive));
+}
+
+bool Forward::may_send_unasked() const {
+  const std::uint16_t status = attempt_->status;
+  return status == 204 || status == 304 || stream_.request().upstream_method() == http::Method::kHead;
 }
 
 }  // namespace apisix::proxy

@@ -161,6 +161,7 @@ void Stream::resume_pipeline() {
   if (state_ != State::kWaiting) return;
   set_state(State::kPipeline);
   run_pipeline(*this);
+  if (state_ != State::kDone) client_.want_request_bytes();
 }
 
 // --- client side inputs
@@ -209,16 +210,20 @@ ClientFate Stream::fate() const {
 
 // The rate is an average over the time spent waiting for this client only: a slow upstream is not its fault.
 // Every byte buys time, and one client_body_timeout is free: who pauses once is not refused for the rate.
-std::uint64_t Stream::begin_body_wait() {
+std::uint64_t Stream::body_deadline_ms() {
+  if (!waits_for_body()) return kNoDeadline;
   const Options& options = services_.options;
-  if (options.client_body_min_rate_bytes_per_s == 0 || is_grpc(*request_.head)) {
-    return options.client_body_timeout_ms;
-  }
   if (body_wait_started_ms_ == 0) body_wait_started_ms_ = services_.loop.clock().monotonic_ms();
+  const std::uint64_t silent_ms = body_wait_started_ms_ + options.client_body_timeout_ms;
+  if (options.client_body_min_rate_bytes_per_s == 0 || is_grpc(*request_.head)) return silent_ms;
   const std::uint64_t bought_ms =
       options.client_body_timeout_ms + body_bytes_ * 1000 / options.client_body_min_rate_bytes_per_s;
   const std::uint64_t left_ms = bought_ms > body_waited_ms_ ? bought_ms - body_waited_ms_ : 1;
-  return std::min(options.client_body_timeout_ms, left_ms);
+  return std::min(silent_ms, body_wait_started_ms_ + left_ms);
+}
+
+void Stream::extend_send_deadline() {
+  send_deadline_ms_ = services_.loop.clock().monotonic_ms() + services_.options.send_timeout_ms;
 }
 
 void Stream::end_body_wait() {
@@ -314,7 +319,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
   bool tells_length = response.status != 204 && response.status != 304;
   if (filters_response_body()) {
     const Filtered filtered = filter_response_body(request_.reply.body, true, true);
-    if (filtered.broken) return abort_response();
+    if (filtered.broken) return abort_response(500);
     body = filtered.bytes;
     if (!without_body) length = body.size();
     tells_length &= !without_body || !response.body_changes;
@@ -365,7 +370,11 @@ std::string_view Stream::make_response_head(http::Framing framing, std::uint64_t
 }
 
 bool Stream::write(Pieces& pieces) {
-  if (pieces.empty() || client_.write(pieces.span())) return true;
+  if (pieces.empty()) return true;
+  if (client_.write(pieces.span())) {
+    response_written_ |= response_started_;  // an interim response is not it
+    return true;
+  }
   on_client_gone();
   return false;
 }
@@ -377,8 +386,25 @@ void Stream::on_response_complete() {
   end(fate());
 }
 
-void Stream::abort_response() {
-  end(fate());
+void Stream::abort_response(std::uint16_t status) {
+  if (!response_started_ || response_written_) return end(fate());
+  take_response_back();
+  reply_error_page(status);
+}
+
+// The head was made and not sent: what it said is not true any more (RFC 9110 15.6.3). Header filters have
+// run once and do not see the error page.
+void Stream::take_response_back() {
+  keep_alive_ = false;
+  response_started_ = false;
+  body_filter_.reset();
+  plugin::ResponseState& response = request_.response;
+  response.headers.remove_if([](const http::HeaderField&) { return true; });
+  response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
+  response.reason = {};
+  response.bytes_sent = 0;
+  response.body_bytes_sent = 0;
+  response.body_changes = false;
 }
 
 void Stream::start_tunnel() {

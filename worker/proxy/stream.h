@@ -62,8 +62,14 @@ class Stream final : private plugin::RequestIo {
   // The worker leaves now.
   void part();
   bool waits_for_body() const;
-  // It waits from now on; returns how many milliseconds at most, by client_body_timeout and the lowest rate.
-  std::uint64_t begin_body_wait();
+  // Deadlines of the client, in milliseconds of the loop's monotonic clock.
+  static constexpr std::uint64_t kNoDeadline = ~std::uint64_t{0};
+  // Until when bytes of the body must come, by client_body_timeout and the lowest rate; kNoDeadline when none
+  // are awaited. The wait begins with the first call.
+  std::uint64_t body_deadline_ms();
+  // Until when it must take bytes that wait for it: send_timeout after the last ones that it took.
+  std::uint64_t send_deadline_ms() const { return send_deadline_ms_; }
+  void extend_send_deadline();
 
   // --- for the pipeline and Forward
   plugin::Request& request() { return request_; }
@@ -122,8 +128,9 @@ class Stream final : private plugin::RequestIo {
   bool write(Pieces& pieces);
   // Everything of the answer is in the connection's hands.
   void on_response_complete();
-  // The answer broke off: the client must see that it is not whole.
-  void abort_response();
+  // The answer broke off: the client must see that it is not whole. While nothing of it is written, the
+  // client gets an error page with `status` instead.
+  void abort_response(std::uint16_t status = 502);
   bool response_started() const { return response_started_; }
 
   // Request body: decodes what the client sent, for Forward. See BodyPump::take.
@@ -143,6 +150,7 @@ class Stream final : private plugin::RequestIo {
   ClientFate fate() const;
   void count_traffic();
   void end_body_wait();
+  void take_response_back();
   // plugin::RequestIo
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
   async::Task<std::string_view> read_body_start(std::size_t bytes_max) override;
@@ -179,11 +187,13 @@ class Stream final : private plugin::RequestIo {
   std::uint64_t body_bytes_ = 0;
   std::uint64_t body_waited_ms_ = 0;        // for the client's bytes, until now
   std::uint64_t body_wait_started_ms_ = 0;  // 0: not waiting
-  std::uint64_t secrets_deadline_ms_ = 0;   // 0: did not wait for any
+  std::uint64_t send_deadline_ms_ = 0;
+  std::uint64_t secrets_deadline_ms_ = 0;  // 0: did not wait for any
   std::size_t phase_ = 0;
   std::uint16_t body_failure_ = 0;
   State state_ = State::kPipeline;
-  bool response_started_ = false;
+  bool response_started_ = false;  // its head is made
+  bool response_written_ = false;  // bytes of it are with the connection
   bool response_complete_ = false;
   bool response_delimited_ = true;
   bool keep_alive_ = false;

@@ -1,5 +1,9 @@
 #include "worker/upstream/connection.h"
 
+#include <cerrno>
+
+#include <sys/socket.h>
+
 #include "worker/upstream/pool.h"
 
 namespace apisix::upstream {
@@ -21,6 +25,11 @@ void Connection::start_watch() {
 
 void Connection::shutdown_write() {
   ::shutdown(socket_.fd(), SHUT_WR);
+}
+
+bool Connection::has_unasked_input() const {
+  char byte = 0;
+  return ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 void Connection::close(bool reset) {

@@ -62,12 +62,16 @@ class Connection {
   // Times it was leased; 1 = not reused yet.
   std::uint32_t leases() const { return leases_; }
   bool is_reused() const { return leases_ > 1; }
+  // The node may send more than it was asked for: its next lease looks for bytes that wait (a system call).
+  void check_before_reuse() { checked_before_reuse_ = true; }
 
  private:
   friend class Pool;
   friend class HostPool;
   void start_watch();
   void close(bool reset);
+  // Bytes, an end or an error wait to be read: it must not carry another exchange.
+  bool has_unasked_input() const;
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
 
@@ -81,6 +85,7 @@ class Connection {
   Connection* older_ = nullptr;
   std::uint32_t leases_ = 1;
   State state_ = State::kConnecting;
+  bool checked_before_reuse_ = false;
 };
 
 }  // namespace apisix::upstream

@@ -59,7 +59,12 @@ void Pool::forget_empty_hosts() {
 Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
   HostPool& home = home_of(endpoint);
   Connection* connection = home.newest_;
+  while (connection != nullptr && connection->checked_before_reuse_ && connection->has_unasked_input()) {
+    drop(*connection);
+    connection = home.newest_;
+  }
   if (connection == nullptr) return nullptr;
+  connection->checked_before_reuse_ = false;
   home.remove(*connection);
   connection->state_ = Connection::State::kLeased;
   connection->user_ = &user;
