@@ -1,8 +1,5 @@
 #include "master/change_report.h"
 
-#include <cerrno>
-#include <csignal>
-
 #include <unistd.h>
 
 #include "master/pid_file.h"
@@ -26,18 +23,12 @@ std::string_view noun(memory::ChangeKind kind) {
 
 }  // namespace
 
-base::Result<ChangeReport> ChangeReport::of(const std::string& prefix) {
-  const PidFile::Holder holder = PidFile::holder(prefix);
-  if (holder.kind != PidFile::Holder::Kind::kRunning) {
-    if (PidFile::old_holder(prefix).kind == PidFile::Holder::Kind::kRunning)
-      return unavailable("an upgrade is under way");
-    return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
-                      "not running: nobody holds " + PidFile::path(prefix));
-  }
-  if (holder.pid <= 0) return unavailable("the master is just starting; try again");
-  auto zone = memory::StatusZone::look_into(holder.pid);
+base::Result<ChangeReport> ChangeReport::of(const std::string& prefix, const Process& master) {
+  const bool is_being_replaced = PidFile::old_holder(prefix).pid == master.pid();
+  if (is_being_replaced) return unavailable("an upgrade is under way");
+  auto zone = memory::StatusZone::look_into(master.pid());
   if (!zone) return std::unexpected(zone.error());
-  return ChangeReport(holder.pid, std::move(*zone));
+  return ChangeReport(master, std::move(*zone));
 }
 
 base::Status ChangeReport::change(int signal_number, std::uint64_t timeout_ms) {
@@ -46,16 +37,13 @@ base::Status ChangeReport::change(int signal_number, std::uint64_t timeout_ms) {
     return unavailable("an upgrade is under way");
   }
   if (zone_.master().generation.load() == 0) return unavailable("the gateway is starting; try again");
-  if (::kill(pid_, signal_number) != 0) {
-    return base::system_error("cannot signal process " + std::to_string(pid_), errno);
-  }
+  if (auto sent = master_.signal(signal_number); !sent) return sent;
   const std::uint64_t begun_us = base::monotonic_now_us();
   for (;;) {
     const Change now = zone_.master().change();
     if (now.serial != before.serial && now.state == ChangeState::kDone) return {};
     if (now.serial != before.serial && now.state == ChangeState::kFailed) return unavailable(now.why);
-    if (::kill(pid_, 0) != 0 && errno == ESRCH)
-      return unavailable("the master process died; see the error log");
+    if (!master_.is_alive()) return unavailable("the master process died; see the error log");
     if (base::monotonic_now_us() - begun_us > timeout_ms * 1000) {
       return base::fail(
           base::ErrorCode::kTimeout, base::ErrorSource::kGateway,

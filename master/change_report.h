@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "master/process.h"
 #include "shared/base/result.h"
 #include "shared/memory/status_zone.h"
 
@@ -14,19 +15,17 @@ namespace apisix::master {
 
 class ChangeReport {
  public:
-  // Looks at the master that runs in `prefix`. kNotFound when none does.
-  static base::Result<ChangeReport> of(const std::string& prefix);
+  // `master`: the one of `prefix` that serves; outlives the report.
+  static base::Result<ChangeReport> of(const std::string& prefix, const Process& master);
 
   // Sends the signal that begins the change, and waits for its end: kUnavailable with the master's own words
   // when it was refused or failed, kTimeout when it is still under way after `timeout_ms`.
   base::Status change(int signal_number, std::uint64_t timeout_ms);
 
-  pid_t master() const { return pid_; }
-
  private:
-  ChangeReport(pid_t pid, memory::StatusZone zone) : pid_(pid), zone_(std::move(zone)) {}
+  ChangeReport(const Process& master, memory::StatusZone zone) : master_(master), zone_(std::move(zone)) {}
 
-  pid_t pid_;
+  const Process& master_;
   memory::StatusZone zone_;
 };
 

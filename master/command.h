@@ -73,6 +73,7 @@ int run_lint(const Invocation&);
 // All kinds of objects: `action` says which.
 int run_list(const Invocation&);
 int run_reload(const Invocation&);
+int run_reopen(const Invocation&);
 int run_rollback(const Invocation&);
 int run_status(const Invocation&);
 int run_test(const Invocation&);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/file.h"
 #include "shared/base/log.h"
 
 namespace apisix::master {
@@ -22,6 +23,16 @@ std::string describe_exit(int wait_status) {
                        WCOREDUMP(wait_status) ? " (core dumped)" : "");
   }
   return fmt::format("exited with code {}", WEXITSTATUS(wait_status));
+}
+
+// "T (stopped)", "R (running)", "D (disk sleep)".
+std::string state_of_process(pid_t pid) {
+  constexpr std::string_view kField = "\nState:\t";
+  const auto text = base::read_file(fmt::format("/proc/{}/status", pid));
+  const auto at = text ? text->find(kField) : std::string::npos;
+  if (at == std::string::npos) return "unknown";
+  const auto begin = at + kField.size();
+  return text->substr(begin, text->find('\n', begin) - begin);
 }
 
 }  // namespace
@@ -51,7 +62,9 @@ Generation::Generation(event::Loop& loop, memory::Zones& zones, std::unique_ptr<
       number_(number),
       callbacks_(std::move(callbacks)),
       roles_(roles),
-      deadline_(loop.timers(), [](void* self) { static_cast<Generation*>(self)->on_deadline(); }, this) {}
+      deadline_(
+          loop.timers(), [](void* self) { static_cast<Generation*>(self)->on_deadline(); }, this),
+      look_(loop.timers(), [](void* self) { static_cast<Generation*>(self)->look_at_pulses(); }, this) {}
 
 Generation::Member& Generation::add_member(ChildRole role, int index) {
   members_.push_back(std::make_unique<Member>(loop_, *this, role, index));
@@ -83,6 +96,7 @@ void Generation::start_child(Member& member) {
     return;
   }
   member.child = std::move(*child);
+  member.pulse.reset();
   member.child->slot->deaths.store(static_cast<std::uint32_t>(member.backoff.deaths()));
   member.child->channel.start(
       loop_, [this, &member](const channel::Message& message) { on_message(member, message); }, [] {});
@@ -132,7 +146,40 @@ void Generation::serve() {
   deadline_.cancel();
   listeners_.start_listening();
   tell_all(MessageKind::kServe);
+  if (setup_->settings.nginx_config.worker_stuck_timeout_ms > 0) look_.set_after_ms(Pulse::kLookMs);
   callbacks_.on_ready(*this);
+}
+
+// Children that drain have their deadline.
+void Generation::look_at_pulses() {
+  if (state_ != State::kServing) return;
+  look_.set_after_ms(Pulse::kLookMs);
+  const bool is_regular = look_times_.is_regular(loop_.clock().monotonic_ms());
+  for (const auto& member : members_) {
+    if (!member->child || !member->wanted) continue;
+    member->pulse.look(member->child->slot->beats.get());
+    if (!is_regular) member->pulse.reset();
+    if (member->pulse.is_silent_for(silence_max_ms(*member))) kill_stuck(*member);
+  }
+}
+
+// A successor that loads its configuration has as long as at the start.
+std::uint64_t Generation::silence_max_ms(const Member& member) const {
+  const auto limit_ms = static_cast<std::uint64_t>(setup_->settings.nginx_config.worker_stuck_timeout_ms);
+  return is_ready(member) ? limit_ms : std::max(limit_ms, setup_->ready_timeout_ms);
+}
+
+void Generation::kill_stuck(Member& member) {
+  const memory::StatusSlot& slot = *member.child->slot;
+  base::log(
+      base::LogLevel::kCrit,
+      "{} {} (index {}) has not turned its event loop for {} s, killing it: its process is {}, it was {} "
+      "with {} connections, of which {} were being answered, after {} requests",
+      member.title(), member.child->pid, member.index, silence_max_ms(member) / 1000,
+      state_of_process(member.child->pid), memory::name_of(slot.state.load()), slot.connections.active.get(),
+      slot.connections.writing.get(), slot.connections.requests.get());
+  member.pulse.reset();
+  ::kill(member.child->pid, SIGKILL);
 }
 
 // After a death.

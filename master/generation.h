@@ -6,7 +6,8 @@
 //
 // The workers are started first and the agent when they are Ready: what they create in data/ then belongs
 // to their user. While a worker is dead, the others take its clients. Nobody accepts a connection before all
-// are Ready, so a generation that fails harms no client.
+// are Ready, so a generation that fails harms no client. While it serves, a child whose event loop stands
+// still for worker_stuck_timeout is killed, and replaced like any that died.
 #pragma once
 
 #include <csignal>
@@ -20,6 +21,7 @@
 #include "master/backoff.h"
 #include "master/child.h"
 #include "master/listeners.h"
+#include "master/pulse.h"
 #include "master/setup.h"
 #include "shared/event/loop.h"
 #include "shared/event/timer_wheel.h"
@@ -75,6 +77,7 @@ class Generation {
     int index;
     bool wanted = true;  // started again when it dies
     std::optional<Child> child;
+    Pulse pulse;
     Backoff backoff;
     event::Timer respawn;
     memory::StatusSlot* empty_place = nullptr;  // kGone: while it waits to be filled again
@@ -105,6 +108,9 @@ class Generation {
   void tell(Member& member, channel::MessageKind kind, std::string_view text = {});
   void mark_leaving(Member& member);
   void on_deadline();
+  void look_at_pulses();
+  std::uint64_t silence_max_ms(const Member& member) const;
+  void kill_stuck(Member& member);
 
   event::Loop& loop_;
   memory::Zones& zones_;
@@ -117,6 +123,8 @@ class Generation {
   bool has_other_plugins_ = false;  // than setup_ says: they were reloaded alone
   std::vector<std::unique_ptr<Member>> members_;
   event::Timer deadline_;
+  event::Timer look_;  // while serving
+  LookTimes look_times_;
 };
 
 }  // namespace apisix::master

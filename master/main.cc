@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <sys/stat.h>
+
 #include "master/arguments.h"
 #include "master/command.h"
 #include "shared/base/process_title.h"
@@ -23,6 +25,8 @@ int run_command(const Arguments& arguments) {
 }  // namespace apisix::master
 
 int main(int argc, char** argv) {
+  // Files have the modes that their makers name, whatever the shell or the service manager had set.
+  ::umask(022);
   const auto arguments = apisix::master::parse_arguments(argc, argv);
   apisix::base::keep_room_for_process_title(argc, argv);
   return apisix::master::run_command(arguments);

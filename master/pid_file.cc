@@ -1,20 +1,17 @@
 #include "master/pid_file.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <fstream>
-#include <iterator>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "master/identity.h"
 #include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/open_file.h"
 #include "shared/base/text.h"
 
 namespace apisix::master {
@@ -33,6 +30,11 @@ pid_t parse_pid(std::string_view text) {
   return base::parse_integer<pid_t>(text).value_or(0);
 }
 
+bool is_regular(int fd) {
+  struct stat about{};
+  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+}
+
 bool is_same_file(int fd, const std::string& path) {
   struct stat held{};
   struct stat named{};
@@ -40,30 +42,33 @@ bool is_same_file(int fd, const std::string& path) {
          held.st_ino == named.st_ino;
 }
 
-PidFile::Holder holder_of(const std::string& file) {
+// None that is no regular file: a FIFO would make us wait.
+base::UniqueFd open_to_look(const std::string& file) {
+  auto opened = base::open_file(file, O_RDONLY | O_NONBLOCK);
+  if (!opened || !is_regular(opened->fd.get())) return {};
+  return std::move(opened->fd);
+}
+
+PidFile::Holder holder_of(const std::string& prefix, const std::string& file) {
   using Kind = PidFile::Holder::Kind;
-  const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::UniqueFd fd = open_to_look(file);
   if (!fd) return {};
-  const pid_t pid = parse_pid(read_text(fd.get()));
-  if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return {Kind::kRunning, pid};
-  if (pid <= 0) return {Kind::kInvalid, 0};
-  return {PidFile::is_gateway(pid) ? Kind::kRunning : Kind::kStale, pid};
+  const pid_t written = parse_pid(read_text(fd.get()));
+  for (const pid_t pid : {lock_owner(fd.get()), written}) {
+    if (is_master_of(prefix, pid)) return {Kind::kRunning, pid, written};
+  }
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return {Kind::kRunning, 0, written};
+  return {written > 0 ? Kind::kStale : Kind::kInvalid, 0, written};
 }
 
 }  // namespace
 
-bool PidFile::is_gateway(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
-  const std::string title{std::istreambuf_iterator<char>(file), {}};
-  return title.starts_with("nginx: master process") || title.starts_with("apisix: master process");
-}
-
 PidFile::Holder PidFile::holder(const std::string& prefix) {
-  return holder_of(path(prefix));
+  return holder_of(prefix, path(prefix));
 }
 
 PidFile::Holder PidFile::old_holder(const std::string& prefix) {
-  return holder_of(old_path(prefix));
+  return holder_of(prefix, old_path(prefix));
 }
 
 bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
@@ -76,25 +81,13 @@ bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
   return true;
 }
 
-bool PidFile::wait_until_gone(const std::string& prefix, pid_t pid, int timeout_ms) {
-  const base::UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process && errno == ESRCH) return true;
-  // An old kernel, or a sandbox that forbids the call.
-  if (!process) return wait_until_free(prefix, timeout_ms);
-  pollfd ended{process.get(), POLLIN, 0};
-  const std::uint64_t start_us = base::monotonic_now_us();
-  for (;;) {
-    const auto waited_ms = static_cast<int>((base::monotonic_now_us() - start_us) / 1000);
-    const int changed = ::poll(&ended, 1, timeout_ms < 0 ? -1 : std::max(timeout_ms - waited_ms, 0));
-    if (changed >= 0 || errno != EINTR) return changed > 0;
-  }
-}
-
 base::Result<PidFile> PidFile::take(const std::string& prefix) {
   const std::string file = path(prefix);
   for (;;) {
-    base::UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    if (!fd) return base::system_error("cannot open " + file, errno);
+    auto opened = base::open_file(file, O_RDWR | O_CREAT | O_NONBLOCK, 0644);
+    if (!opened) return std::unexpected(opened.error());
+    base::UniqueFd fd = std::move(opened->fd);
+    if (!is_regular(fd.get())) return base::invalid(file + " is not a regular file: remove it");
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kGateway,
                         file + " is locked: another master process runs");
@@ -104,7 +97,16 @@ base::Result<PidFile> PidFile::take(const std::string& prefix) {
   }
 }
 
+// Not there on some file systems (NFS has one kind of lock only): then the open file has to do as a proof.
+void PidFile::lock_record() {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (::fcntl(fd_.get(), F_SETLK, &lock) != 0) base::log_info("no record lock on {}", path_);
+}
+
 base::Status PidFile::write() {
+  lock_record();
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(fd_.get(), 0) != 0 ||
       ::pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {

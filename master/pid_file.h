@@ -1,6 +1,8 @@
-// logs/nginx.pid, where APISIX and everybody's scripts keep it. The master holds a lock (flock) on it for as
-// long as it lives: the lock, not the number in the file, tells whether an instance of this prefix runs, so
-// that a file left over from a crash or an earlier container never blocks a start nor gets a stranger killed.
+// logs/nginx.pid, where APISIX and everybody's scripts keep it. The master holds two locks on it for as long
+// as it lives: one (flock) says from the first moment on that an instance of this prefix runs, the other (a
+// record lock) which process it is. The locks, not the number in the file, are believed, so that a file left
+// over from a crash or an earlier container, or written by another program, never blocks a start nor gets a
+// stranger killed.
 #pragma once
 
 #include <string>
@@ -22,25 +24,21 @@ class PidFile {
       kInvalid,  // a file without a pid in it
       kRunning,
     } kind = Kind::kNobody;
-    pid_t pid = 0;
+    pid_t pid = 0;      // kRunning: of the master; 0 while it has not said so yet
+    pid_t written = 0;  // the number in the file, whatever it means
   };
   static std::string path(const std::string& prefix) { return prefix + "/logs/nginx.pid"; }
   // During a binary upgrade, that of the master that is being replaced; nginx's name for it.
   static std::string old_path(const std::string& prefix) { return path(prefix) + ".oldbin"; }
   static Holder holder(const std::string& prefix);
   static Holder old_holder(const std::string& prefix);
-  // Whether the process calls itself a master, of ours or of an nginx-based APISIX, which holds no lock.
-  static bool is_gateway(pid_t pid);
   // True once nobody holds the file any more; false after `timeout_ms` (negative: waits for ever).
   static bool wait_until_free(const std::string& prefix, int timeout_ms);
-
-  // True once process `pid` has ended; false after `timeout_ms` (negative: waits for ever).
-  static bool wait_until_gone(const std::string& prefix, pid_t pid, int timeout_ms = -1);
 
   // Locks the file, creating it. kConflict when somebody runs. The lock goes over to a forked master and
   // ends with the last process that has this object.
   static base::Result<PidFile> take(const std::string& prefix);
-  // Writes this process's pid.
+  // Writes this process's pid, and takes the record lock. From now on this process must not open the file.
   base::Status write();
   // Makes way for the file of a new master: ours is called old_path() from now on, and stays locked.
   base::Status set_aside();
@@ -50,6 +48,8 @@ class PidFile {
   void remove();
 
  private:
+  void lock_record();
+
   PidFile(const std::string& prefix, base::UniqueFd fd)
       : prefix_(prefix), path_(path(prefix)), fd_(std::move(fd)) {}
 

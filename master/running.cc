@@ -1,12 +1,12 @@
 #include "master/running.h"
 
-#include <cerrno>
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 
+#include "master/masters.h"
 #include "master/pid_file.h"
+#include "shared/base/file.h"
 #include "shared/settings/config_path.h"
 
 namespace apisix::master {
@@ -30,25 +30,21 @@ base::Result<std::string> choose_config(const Invocation& in) {
                       "customized config file not exists, path: " + *path);
   }
   const std::string index = settings::customized_config_index(in.prefix);
-  std::ofstream file(index, std::ios::trunc);
-  if (!(file << *path << std::flush)) return base::system_error("cannot write " + index, errno);
+  if (auto written = base::replace_file(index, *path); !written) return std::unexpected(written.error());
   std::printf("Use customized yaml: %s\n", in.config.c_str());
   return path;
 }
 
-base::Status signal_master(const std::string& prefix, int signal_number) {
+base::Result<std::vector<Process>> masters_to_signal(const std::string& prefix) {
+  auto masters = masters_of(prefix);
+  if (masters.empty()) return std::unexpected(why_no_master(prefix));
   const PidFile::Holder holder = PidFile::holder(prefix);
-  if (holder.kind != PidFile::Holder::Kind::kRunning) {
-    return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
-                      "not running: nobody holds " + PidFile::path(prefix));
+  if (holder.written > 0 && std::ranges::find(masters, holder.written, &Process::pid) == masters.end()) {
+    std::fprintf(stderr,
+                 "apisix: warning: %s names process %d, which is not the master of this prefix: %d is\n",
+                 PidFile::path(prefix).c_str(), holder.written, masters.front().pid());
   }
-  // Locked, but the pid is not written yet: it is about to start.
-  if (holder.pid <= 0) {
-    return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kClient,
-                      "the master is just starting; try again", true);
-  }
-  if (::kill(holder.pid, signal_number) == 0) return {};
-  return base::system_error("cannot signal process " + std::to_string(holder.pid), errno);
+  return masters;
 }
 
 int failed(const base::Error& error) {

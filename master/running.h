@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "master/command.h"
+#include "master/process.h"
 #include "master/setup.h"
 #include "shared/base/result.h"
 
@@ -16,8 +18,10 @@ base::Result<std::string> choose_config(const Invocation& in);
 base::Result<std::string> current_config(const Invocation& in);
 void forget_customized_config(const std::string& prefix);
 
-// Sends a signal to the running master. kNotFound when there is none.
-base::Status signal_master(const std::string& prefix, int signal_number);
+// The masters of this prefix, for a command that signals them: the one that serves first. Says on standard
+// error when the pid file names another process. kNotFound when there is none, kUnavailable when it is just
+// starting.
+base::Result<std::vector<Process>> masters_to_signal(const std::string& prefix);
 
 // "apisix: <text>" on standard error; returns kExitFailed.
 int failed(const base::Error& error);

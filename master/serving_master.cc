@@ -4,20 +4,14 @@
 
 #include "master/command.h"
 #include "master/masters.h"
-#include "master/pid_file.h"
 #include "master/running.h"
 
 namespace apisix::master {
 
 base::Result<pid_t> serving_master(const std::string& prefix) {
   const auto masters = masters_of(prefix);
-  if (!masters.empty()) return masters.front();
-  if (PidFile::holder(prefix).kind == PidFile::Holder::Kind::kRunning) {
-    return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kClient,
-                      "the master is just starting; try again", true);
-  }
-  return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
-                    "not running: nobody holds " + PidFile::path(prefix));
+  if (masters.empty()) return std::unexpected(why_no_master(prefix));
+  return masters.front().pid();
 }
 
 int cannot_inspect(const base::Error& error) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/open_file.h"
 #include "shared/settings/admin_key.h"
 #include "shared/settings/cores.h"
 #include "shared/settings/instance_id.h"
@@ -20,13 +21,6 @@ namespace {
 
 constexpr rlim_t kFewOpenFiles = 1024;
 constexpr const char* kDefaultUser = "nobody";  // nginx's
-
-base::Status make_folder(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0) return {};
-  if (errno != EEXIST) return base::system_error("cannot make the folder " + path, errno);
-  if (!std::filesystem::is_directory(path)) return base::invalid(path + " is not a folder");
-  return {};
-}
 
 base::Status check_writable(const std::string& path) {
   if (::access(path.c_str(), W_OK | X_OK) == 0) return {};
@@ -150,17 +144,15 @@ base::Status create_log_files(const Setup& setup) {
   for (const std::string& path : log_paths(setup.settings.nginx_config)) {
     if (!is_plain_path(path)) continue;
     const std::string file = below_prefix(setup.prefix, path);
-    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
-    const int fd = ::open(file.c_str(), flags | O_NOFOLLOW, 0644);
-    if (fd < 0 && errno != ELOOP && errno != ENXIO)
-      return base::system_error("cannot open log file " + file, errno);
-    // A link (to /dev/stderr in containers) is followed by who writes, but what it names is never given away.
-    if (fd < 0) continue;
     struct stat info{};
-    if (setup.identity && ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
-      [[maybe_unused]] const int done = ::fchown(fd, setup.identity->uid, setup.identity->gid);
+    if (::stat(file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) continue;  // a terminal, a pipe
+    auto opened = base::open_file(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0644);
+    if (!opened) return std::unexpected(opened.error());
+    // What was there before and is named by a link is used, but never given away.
+    const bool is_ours = opened->is_new || !opened->by_link;
+    if (setup.identity && is_ours && ::fstat(opened->fd.get(), &info) == 0 && S_ISREG(info.st_mode)) {
+      [[maybe_unused]] const int done = ::fchown(opened->fd.get(), setup.identity->uid, setup.identity->gid);
     }
-    ::close(fd);
   }
   return {};
 }
@@ -171,8 +163,8 @@ base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const
   auto setup = std::make_unique<Setup>(std::move(*checked));
   const std::string logs = prefix + "/logs";
   const std::string data = prefix + "/data";
-  if (auto made = make_folder(logs, 0755); !made) return std::unexpected(made.error());
-  if (auto made = make_folder(data, 0700); !made) return std::unexpected(made.error());
+  if (auto made = base::make_folder(logs, 0755); !made) return std::unexpected(made.error());
+  if (auto made = base::make_folder(data, 0700); !made) return std::unexpected(made.error());
   if (auto writable = check_writable(logs); !writable) return std::unexpected(writable.error());
   auto keys = settings::fill_empty_admin_keys(setup->settings, config_path);
   if (!keys) return std::unexpected(keys.error());

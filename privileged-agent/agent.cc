@@ -15,6 +15,7 @@
 #include "privileged-agent/jobs/traffic_sweeper.h"
 #include "shared/base/log.h"
 #include "shared/base/random.h"
+#include "shared/channel/heartbeat.h"
 #include "shared/event/loop.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/load.h"
@@ -112,6 +113,7 @@ class Agent {
   event::Loop loop_;
   channel::AgentContext context_;
   channel::ChildEnd channel_;
+  channel::Heartbeat heartbeat_{loop_, context_.slot};
   MetricsEndpoint metrics_;
   MetricExpiry metric_expiry_;
   StatusEndpoint status_;

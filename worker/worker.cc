@@ -9,6 +9,7 @@
 #include "shared/async/scope.h"
 #include "shared/base/keyring.h"
 #include "shared/base/log.h"
+#include "shared/channel/heartbeat.h"
 #include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
 #include "shared/resolve/configured.h"
@@ -347,6 +348,7 @@ class Worker {
 
   event::Loop loop_;
   channel::WorkerContext context_;
+  channel::Heartbeat heartbeat_{loop_, context_.slot};
   const proxy::Options options_;
   base::Random random_{std::random_device{}()};
   upstream::LoadBook loads_;

@@ -15,6 +15,7 @@ constexpr std::array kCommands = {
     Command{"quit", "stop the apisix server gracefully", run_quit},
     Command{"restart", "restart the apisix server", run_restart},
     Command{"reload", "reload the apisix server", run_reload},
+    Command{"reopen", "open the log files again, after a rotation", run_reopen},
     Command{"upgrade", "replace the running binary by the one at its path, closing no port", run_upgrade},
     Command{"test", "test the configuration", run_test},
     Command{"status", "show the processes, their states and their configuration", run_status, kStatusPage},

@@ -13,11 +13,13 @@ namespace {
 constexpr std::uint64_t kPatienceMs = 5'000;
 
 int reload_and_wait(const Invocation& in) {
-  auto report = ChangeReport::of(in.prefix);
+  const auto masters = masters_to_signal(in.prefix);
+  if (!masters) return failed(masters.error());
+  auto report = ChangeReport::of(in.prefix, masters->front());
   if (!report && report.error().code == base::ErrorCode::kUnavailable) return failed(report.error());
   if (!report) {
     // An nginx-based APISIX, or a master of another layout: it can be told, but not be watched.
-    const auto sent = signal_master(in.prefix, SIGHUP);
+    const auto sent = masters->front().signal(SIGHUP);
     return sent ? kExitDone : failed(sent.error());
   }
   const auto changed = report->change(SIGHUP, in.timeout_ms + kPatienceMs);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "master/document.h"
+#include "master/identity.h"
 #include "master/inheritance.h"
 #include "master/pid_file.h"
 #include "master/running.h"
@@ -29,14 +30,15 @@ bool make_way(const std::string& prefix) {
   using Kind = PidFile::Holder::Kind;
   PidFile::wait_until_free(prefix, kOldMasterWaitMs);
   const PidFile::Holder holder = PidFile::holder(prefix);
-  if (holder.kind == Kind::kRunning) {
+  // Its pid file may have been deleted or replaced.
+  if (holder.kind == Kind::kRunning || !masters_with(PidFile::path(prefix)).empty()) {
     std::puts("the old APISIX is still running, the new one will not start");
     return false;
   }
   if (holder.kind == Kind::kStale) {
     std::printf(
         "nginx.pid exists but there's no corresponding process with pid %d, the file will be overwritten\n",
-        holder.pid);
+        holder.written);
   }
   if (holder.kind == Kind::kInvalid) std::puts("nginx.pid holds no pid, the file will be overwritten");
   return true;

@@ -18,7 +18,9 @@ constexpr std::uint64_t kPatienceMs = 20'000;
 
 int run_upgrade(const Invocation& in) {
   if (const int code = run_test(in); code != kExitDone) return code;
-  auto report = ChangeReport::of(in.prefix);
+  const auto masters = masters_to_signal(in.prefix);
+  if (!masters) return failed(masters.error());
+  auto report = ChangeReport::of(in.prefix, masters->front());
   if (!report) return failed(report.error());
   const auto changed = report->change(SIGUSR2, in.timeout_ms + kPatienceMs);
   if (!changed) {
@@ -27,7 +29,7 @@ int run_upgrade(const Invocation& in) {
       error.what = "not upgraded, the old binary stays in use: " + error.what;
     return failed(error);
   }
-  std::printf("upgraded: process %d replaces %d\n", PidFile::holder(in.prefix).pid, report->master());
+  std::printf("upgraded: process %d replaces %d\n", PidFile::holder(in.prefix).pid, masters->front().pid());
   return kExitDone;
 }
 

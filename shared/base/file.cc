@@ -1,14 +1,16 @@
 #include "shared/base/file.h"
 
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
+#include <cstdint>
 #include <optional>
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/base/open_file.h"
 #include "shared/base/unique_fd.h"
 
 namespace apisix::base {
@@ -24,23 +26,19 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-std::string target_of(const std::string& path) {
-  char resolved[PATH_MAX];
-  return ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;
-}
-
-std::string folder_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-Status rewrite_in_place(const std::string& path, std::string_view text) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+Status rewrite_in_place(const Place& place, const std::string& path, std::string_view text) {
+  const UniqueFd file(
+      ::openat(place.folder.get(), place.name.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC));
   if (file.get() < 0 || !write_all(file.get(), text) || ::fsync(file.get()) != 0) {
     return system_error("cannot write " + path, errno);
   }
   return {};
+}
+
+std::string temporary_name(const std::string& name) {
+  std::uint64_t number = 0;
+  (void)!::getrandom(&number, sizeof number, 0);
+  return fmt::format("{}.{:016x}", name, number);
 }
 
 // The owner is kept when we may; a file that then belongs to us is still readable to us.
@@ -75,28 +73,32 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   }
 }
 
-Status replace_file(const std::string& given_path, std::string_view text, unsigned mode) {
-  const std::string path = target_of(given_path);
+Status replace_file(const std::string& path, std::string_view text, unsigned mode) {
+  const auto place = find_place(path);
+  if (!place) return std::unexpected(place.error());
+  if (auto allowed = check_owner(*place, path); !allowed) return allowed;
+  const int folder = place->folder.get();
   struct stat found{};
-  const bool exists = ::stat(path.c_str(), &found) == 0;
-  std::string temporary = path + ".XXXXXX";
+  const bool exists = ::fstatat(folder, place->name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0;
+  const std::string temporary = temporary_name(place->name);
   {
-    const UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC));
+    const UniqueFd file(
+        ::openat(folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (file.get() < 0) return system_error("cannot create a file beside " + path, errno);
     if (!finish_temporary(file.get(), text, mode, exists ? std::optional(found) : std::nullopt)) {
       const int error = errno;
-      ::unlink(temporary.c_str());
-      return system_error("cannot write " + temporary, error);
+      ::unlinkat(folder, temporary.c_str(), 0);
+      return system_error("cannot write " + path, error);
     }
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+  if (::renameat(folder, temporary.c_str(), folder, place->name.c_str()) != 0) {
     const int error = errno;
-    ::unlink(temporary.c_str());
-    if (error == EBUSY) return rewrite_in_place(path, text);
+    ::unlinkat(folder, temporary.c_str(), 0);
+    if (error == EBUSY) return rewrite_in_place(*place, path, text);
     return system_error("cannot replace " + path, error);
   }
-  const UniqueFd folder(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() >= 0) ::fsync(folder.get());
+  const UniqueFd synced(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (synced.get() >= 0) ::fsync(synced.get());
   return {};
 }
 

@@ -10,6 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shared/base/open_file.h"
+
 namespace apisix::base {
 namespace {
 
@@ -61,10 +63,14 @@ std::optional<int> standard_stream(std::string path) {
 
 Result<int> open_log_file(const std::string& path) {
   const auto stream = standard_stream(path);
-  const int fd = stream ? ::fcntl(*stream, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-                        : ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return system_error("cannot open log file \"" + path + "\"", errno);
-  return fd;
+  if (stream) {
+    const int fd = ::fcntl(*stream, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (fd < 0) return system_error("cannot open log file " + path, errno);
+    return fd;
+  }
+  auto file = open_file(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
+  if (!file) return std::unexpected(file.error());
+  return file->fd.release();
 }
 
 Result<LogLevel> parse_log_level(std::string_view name) {

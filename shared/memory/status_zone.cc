@@ -27,6 +27,7 @@ void clear(StatusSlot& slot) {
   slot.applied_at_ms.set(0);
   slot.store_away_since_ms.set(0);
   slot.source.store(ConfigSource::kUnknown);
+  slot.beats.set(0);
   for (Tally* tally : {&slot.connections.accepted, &slot.connections.handled, &slot.connections.requests,
                        &slot.connections.active, &slot.connections.reading, &slot.connections.writing}) {
     tally->set(0);

@@ -69,6 +69,7 @@ struct alignas(128) StatusSlot {
   Tally store_away_since_ms;                 // wall clock; 0 = the config store answers. Else: degraded
   std::atomic<ConfigSource> source;
   ConnectionTallies connections;
+  Tally beats;  // once a second from a timer of its loop: the master replaces a child whose loop stands still
 };
 
 struct Totals {

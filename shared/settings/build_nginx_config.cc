@@ -98,6 +98,7 @@ void build_nginx_config(const Json& merged, NginxConfig& config, Report& report)
     config.worker_rlimit_nofile = config.event.worker_connections + kOtherFiles;
   }
   section.read_duration("worker_shutdown_timeout", config.worker_shutdown_timeout_ms);
+  section.read_duration("worker_stuck_timeout", config.worker_stuck_timeout_ms);
   section.read_texts("envs", config.envs);
   config.meta_lua_shared_dict_bytes.clear();
   section.section("meta").read_sizes("lua_shared_dict", config.meta_lua_shared_dict_bytes);

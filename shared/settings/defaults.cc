@@ -48,7 +48,7 @@ constexpr char kDefaults[] =
   "nginx_config": {
     "error_log": "logs/error.log", "error_log_level": "warn",
     "worker_processes": "auto", "enable_cpu_affinity": false,
-    "worker_rlimit_nofile": 20480, "worker_shutdown_timeout": "240s",
+    "worker_rlimit_nofile": 20480, "worker_shutdown_timeout": "240s", "worker_stuck_timeout": "10s",
     "max_pending_timers": 16384, "max_running_timers": 4096,
     "event": {"worker_connections": 10620},
     "meta": {

@@ -132,6 +132,7 @@ constexpr Key kKeys[] = {
     flag("nginx_config.enable_cpu_affinity"),
     count("nginx_config.worker_rlimit_nofile", 1),
     {"nginx_config.worker_shutdown_timeout", kDuration},
+    {"nginx_config.worker_stuck_timeout", kDuration, {}, kNoMin, kNoMax, Effect::kExtension},
     without_effect("nginx_config.max_pending_timers", kInteger),
     without_effect("nginx_config.max_running_timers", kInteger),
     {"nginx_config.event", kMap},

@@ -221,6 +221,7 @@ struct NginxConfig {
   bool enable_cpu_affinity = false;
   std::int64_t worker_rlimit_nofile = 20480;  // always above event.worker_connections
   std::int64_t worker_shutdown_timeout_ms = 240'000;
+  std::int64_t worker_stuck_timeout_ms = 10'000;  // 0: a process whose loop stands still is not replaced
   Event event;
   std::vector<std::string> envs;  // "NAME" or "NAME=value"
   std::map<std::string, std::int64_t> meta_lua_shared_dict_bytes = default_meta_zones();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shared/base/file.h"
+#include "shared/base/open_file.h"
 #include "shared/base/sip_hash.h"
 #include "shared/base/unique_fd.h"
 
@@ -152,9 +153,13 @@ base::Status write_snapshot_file(const std::string& path, std::string_view bytes
   const std::string folder_path = path.substr(0, slash);
   const std::string name = path.substr(slash + 1);
   const std::string temporary = name + ".new";
-  const base::UniqueFd folder(::open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  // The folder, not what a link in it may lead to: that is replaced.
+  const auto place = base::find_place(folder_path + "/.");
+  if (!place) return std::unexpected(place.error());
+  if (auto allowed = base::check_owner(*place, folder_path); !allowed) return allowed;
+  const base::UniqueFd& folder = place->folder;
   struct stat owner{};
-  if (!folder || ::fstat(folder.get(), &owner) != 0) return cannot("open", folder_path);
+  if (::fstat(folder.get(), &owner) != 0) return cannot("look at", folder_path);
   ::unlinkat(folder.get(), temporary.c_str(), 0);
   const base::UniqueFd file(
       ::openat(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -165,7 +170,7 @@ base::Status write_snapshot_file(const std::string& path, std::string_view bytes
   if (!write_all(file.get(), bytes) || ::fsync(file.get()) != 0) return cannot("write", path + ".new");
   if (::renameat(folder.get(), temporary.c_str(), folder.get(), name.c_str()) != 0)
     return cannot("rename", path + ".new");
-  const base::UniqueFd synced(::open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const base::UniqueFd synced(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (synced) ::fsync(synced.get());
   return {};
 }

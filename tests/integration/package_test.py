@@ -213,6 +213,9 @@ def test_logrotate_moves_the_files_and_tells_the_gateway(make_gateway, tmp_path)
     logs = gateway.prefix / "logs"
     text = (unpacked_package() / "etc/logrotate.d/apisix").read_text().replace("/var/log/apisix", str(logs))
     rules = tmp_path / "rules"
+    command = "/usr/bin/apisix reopen -p /var/lib/apisix"
+    assert command in text and "nginx.pid)" not in text, "no signal to a number that others than root can write"
+    text = text.replace(command, f"{gateway.binary} reopen -p {gateway.prefix}")
     rules.write_text(text.replace("su apisix apisix", "su root root"))
     state = tmp_path / "state"
     dry = run("logrotate", "--debug", "--state", state, rules)

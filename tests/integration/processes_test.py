@@ -5,6 +5,7 @@ import pwd
 import resource
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,46 @@ def test_killed_agent_is_replaced(gateway):
     (victim,) = gateway.agent_pids()
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: gateway.agent_pids() not in ([], [victim]), "a new agent")
+
+
+SOON_STUCK = {"nginx_config": {"worker_stuck_timeout": "2s"}}
+
+
+@pytest.mark.expects_damage
+@pytest.mark.gateway(workers=2, config=SOON_STUCK)
+def test_worker_that_stands_still_is_replaced_and_the_others_stay(gateway):
+    victim, other = gateway.worker_pids()
+    os.kill(victim, signal.SIGSTOP)
+    wait_until(lambda: len(gateway.worker_pids()) == 2 and victim not in gateway.worker_pids(), "a new worker")
+    assert other in gateway.worker_pids()
+    gateway.wait_for_log(f"[crit] {gateway.pid}#{gateway.pid}: worker process {victim} (index 0) has not turned its event loop "
+                         "for 2 s, killing it: its process is T (stopped)")
+    assert [gateway.request("/").status for _ in range(20)] == [404] * 20
+
+
+@pytest.mark.expects_damage
+@pytest.mark.gateway(config=SOON_STUCK)
+def test_agent_that_stands_still_is_replaced(gateway):
+    (victim,) = gateway.agent_pids()
+    os.kill(victim, signal.SIGSTOP)
+    wait_until(lambda: gateway.agent_pids() not in ([], [victim]), "a new agent")
+
+
+@pytest.mark.gateway(config=SOON_STUCK)
+def test_master_that_stood_still_blames_no_child(gateway):
+    """All of them stop, as in a container that is paused, and the children go on last."""
+    master, children = gateway.pid, children_of(gateway.pid)
+    for pid in (master, *children):
+        os.kill(pid, signal.SIGSTOP)
+    stopped_at = time.monotonic()
+    wait_until(lambda: time.monotonic() > stopped_at + 4, "twice the limit to pass")
+    os.kill(master, signal.SIGCONT)
+    gateway.signal(signal.SIGUSR1)
+    for pid in children:
+        os.kill(pid, signal.SIGCONT)
+    assert gateway.request("/").status == 404
+    gateway.reload()  # the master has done what it had to do before
+    assert "has not turned its event loop" not in gateway.log()
 
 
 @pytest.mark.expects_damage

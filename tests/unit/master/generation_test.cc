@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
+#include "shared/channel/heartbeat.h"
 
 namespace apisix::master {
 namespace {
@@ -17,8 +18,9 @@ namespace {
 using channel::MessageKind;
 using State = Generation::State;
 
-void wait_for_end(channel::ChildEnd& channel) {
+void wait_for_end(channel::ChildEnd& channel, memory::StatusSlot& slot) {
   event::Loop loop;
+  const channel::Heartbeat heartbeat(loop, slot);
   channel.start(
       loop,
       [&](const channel::Message& message) {
@@ -33,7 +35,7 @@ template <typename Context>
 int well_behaved(Context&& context) {
   if (!context.channel.send(MessageKind::kReady)) return 1;
   context.slot.connections.requests.add(5);
-  wait_for_end(context.channel);
+  wait_for_end(context.channel, context.slot);
   return 0;
 }
 int says_why_and_leaves(channel::WorkerContext&& context) {
@@ -69,6 +71,7 @@ class GenerationTest : public ::testing::Test {
     setup->workers = workers;
     setup->ready_timeout_ms = ready_ms;
     setup->settings.nginx_config.worker_shutdown_timeout_ms = drain_ms;
+    setup->settings.nginx_config.worker_stuck_timeout_ms = stuck_ms;
     return std::make_unique<Generation>(
         loop, zones, std::move(setup), Listeners{}, 1,
         Generation::Callbacks{[this](Generation&) { ++ready; },
@@ -107,6 +110,7 @@ class GenerationTest : public ::testing::Test {
   Roles roles{nullptr, well_behaved<channel::AgentContext>};
   int ready = 0;
   std::vector<std::string> failures;
+  std::int64_t stuck_ms = 0;
 };
 
 TEST_F(GenerationTest, ServesWhenAllWorkersAndThenTheAgentAreReady) {
@@ -179,6 +183,22 @@ TEST_F(GenerationTest, WorkerThatDoesNotStopIsKilled) {
   EXPECT_EQ(generation->state(), State::kKilled);
 }
 
+TEST_F(GenerationTest, WorkerWhoseLoopStandsStillIsReplacedAndTheOthersStay) {
+  stuck_ms = 1;
+  auto generation = make(deaf, 1);
+  generation->start();
+  run_until(*generation, [&] { return ready > 0; });
+  const auto stuck = pids(memory::ChildRole::kWorker);
+  const auto agent = pids(memory::ChildRole::kAgent);
+  run_until(*generation, [&] {
+    const auto now = pids(memory::ChildRole::kWorker);
+    return now.size() == 1 && now != stuck;
+  });
+  EXPECT_EQ(pids(memory::ChildRole::kAgent), agent);
+  EXPECT_EQ(zones.status.master().deaths.load(), 1u);
+  end(*generation);
+}
+
 TEST_F(GenerationTest, WorkerThatDrainsTooLongIsStopped) {
   auto generation = make(drains_for_ever, 1, 50);
   generation->start();
@@ -221,7 +241,7 @@ TEST_F(GenerationTest, NobodyServesBeforeAllAreReadyAndALaterOneServesAtOnce) {
 }
 
 int never_ready(channel::WorkerContext&& context) {
-  wait_for_end(context.channel);
+  wait_for_end(context.channel, context.slot);
   return 0;
 }
 
