@@ -1,6 +1,7 @@
 #include "worker/proxy/client_connection.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -138,7 +139,7 @@ bool ClientConnection::try_head() {
           (scanner.in_first_line() && unread_.size() > limits::kRequestLineBytesMax)) {
         stream_ = std::make_unique<Stream>(services(), *this);
         enter(State::kStream);
-        stream_->refuse(scanner.in_first_line() ? 414 : 431, "request head too large");
+        stream_->refuse_bytes(unread_, scanner.in_first_line() ? 414 : 431, "request head too large");
         return true;
       }
       if (state_ == State::kIdle) timer_.set_after_ms(services().options.client_header_timeout_ms);
@@ -149,8 +150,8 @@ bool ClientConnection::try_head() {
   }
   stream_ = std::make_unique<Stream>(services(), *this);
   enter(State::kStream);
-  unread_ = {};
-  stream_->refuse(400, "malformed request head");
+  const std::string_view bytes = std::exchange(unread_, {});
+  stream_->refuse_bytes(bytes, 400, "malformed request head");
   return true;
 }
 
