@@ -15,6 +15,7 @@
 #include "shared/settings/admin_key.h"
 #include "shared/settings/cores.h"
 #include "shared/settings/instance_id.h"
+#include "worker/log_format_check.h"
 
 namespace apisix::master {
 namespace {
@@ -111,7 +112,9 @@ base::Status open_error_log_of(const Setup& setup) {
 }
 
 base::Result<Setup> check_setup(const std::string& prefix, const std::string& config_path) {
-  auto loaded = settings::load_settings({.config_path = config_path, .prefix = prefix});
+  auto loaded = settings::load_settings({.config_path = config_path,
+                                         .prefix = prefix,
+                                         .find_unknown_variable = worker::find_unknown_log_variable});
   if (!loaded) return std::unexpected(loaded.error());
   auto identity = wanted_identity(loaded->settings);
   if (!identity) return std::unexpected(identity.error());

@@ -29,6 +29,12 @@ enum class TargetForm : std::uint8_t {
   kAsterisk,   // "*", OPTIONS only
 };
 
+// A field line that was read and left out of the head, as nginx does with ignore_invalid_headers.
+struct IgnoredLine {
+  std::string_view text = {};  // name, colon and value as received, without CRLF
+  const IgnoredLine* next = nullptr;
+};
+
 struct RequestHead {
   Method method = Method::kOther;
   Version version = Version::k11;
@@ -47,8 +53,9 @@ struct RequestHead {
       {};                       // raw "host[:port]": of the absolute form, else of Host; "" in 1.0 without
   std::string_view path = {};   // raw, begins with '/'; "*" or "" for the other forms
   std::string_view query = {};  // raw, without '?'
-  std::string_view upgrade_protocol = {};  // the first protocol of Upgrade, when upgrade
-  std::uint64_t content_length = 0;        // for kLength
+  std::string_view upgrade_protocol = {};      // the first protocol of Upgrade, when upgrade
+  std::uint64_t content_length = 0;            // for kLength
+  const IgnoredLine* ignored_lines = nullptr;  // in wire order; null: all fields are in `headers`
   HeaderMap headers;
 };
 
@@ -63,6 +70,7 @@ struct ResponseHead {
   bool has_content_length = false;
   std::string_view reason = {};  // may be empty
   std::uint64_t content_length = 0;
+  const IgnoredLine* ignored_lines = nullptr;
   HeaderMap headers;
 };
 
@@ -70,6 +78,9 @@ struct ResponseHead {
 struct ParseError {
   std::uint16_t status;  // to be answered: requests 400, 414, 417, 431, 501, 505; responses 502
   const char* what;
+  // Of a request, what was read until then: for the access log alone. Its request_line is there even when it
+  // could not be parsed; nothing else of it holds.
+  RequestHead* request = nullptr;
 };
 
 }  // namespace apisix::http

@@ -16,7 +16,7 @@ enum class Method : std::uint8_t {
   kDelete,
   kPatch,
   kOptions,
-  kConnect,
+  kConnect,  // from here on the request path looks twice at the method
   kTrace,
   kPurge,
   // WebDAV (RFC 4918, 3253, 5323)

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "shared/base/text.h"
+#include "shared/http/h1/request_parser.h"
 #include "shared/http/h1/scan.h"
 
 namespace apisix::http {
@@ -285,6 +286,23 @@ std::optional<std::string_view> keep_encoded_slash(std::string_view raw_path, st
     }
   }
   return std::string_view(out, static_cast<std::size_t>(at - out));
+}
+
+std::optional<std::string_view> find_uri_host(std::string_view uri) {
+  for (const std::string_view scheme : {"http:", "https:"}) {
+    if (!base::equals_ignore_case(uri.substr(0, scheme.size()), scheme)) continue;
+    uri.remove_prefix(scheme.size());
+    break;
+  }
+  if (!uri.starts_with("//")) return std::nullopt;
+  uri.remove_prefix(2);
+  std::string_view host = uri.substr(0, uri.find_first_of("/?#"));
+  if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+  if (!is_valid_authority(host)) return std::nullopt;
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  host = host.substr(0, host.find(':'));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host.empty() ? std::nullopt : std::optional(host);
 }
 
 std::optional<QueryArg> next_arg(std::string_view& query) {

@@ -50,6 +50,11 @@ std::string_view delete_tail_slash(std::string_view path);
 std::optional<std::string_view> keep_encoded_slash(std::string_view raw_path, std::string_view normalized,
                                                    base::Arena& arena);
 
+// The host of an "http:" or "https:" URI, or of a reference that begins with "//" (RFC 3986 3.2.2 and 4.2):
+// as it is written, without user information, port, brackets and one dot at its end. Nothing: another scheme,
+// no authority, or one that is not valid.
+std::optional<std::string_view> find_uri_host(std::string_view uri);
+
 struct QueryArg {
   std::string_view name = {};   // raw
   std::string_view value = {};  // raw; "" without '='

@@ -42,6 +42,7 @@ void build_http(const Section& section, NginxConfig::Http& http) {
   section.read_size("client_max_body_size", http.client_max_body_bytes);
   section.read_size("client_body_min_rate", http.client_body_min_rate_bytes_per_s);
   section.read_flag("underscores_in_headers", http.underscores_in_headers);
+  section.read_flag("ignore_invalid_headers", http.ignore_invalid_headers);
   section.read_text("real_ip_header", http.real_ip_header);
   section.read_flag("real_ip_recursive", http.real_ip_recursive);
   http.real_ip_from = read_peers(section.at("real_ip_from"));

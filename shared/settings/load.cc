@@ -73,6 +73,14 @@ void publish_provider(const Settings& settings, Json& merged) {
   if (Json* const place = make_path(merged, "deployment.role_traditional.config_provider")) *place = name;
 }
 
+// nginx does not start with it either; without an access log it never sees the format.
+void check_log_format(const LoadOptions& options, const NginxConfig::Http& http, Report& report) {
+  if (!http.enable_access_log) return;
+  if (const auto unknown = options.find_unknown_variable(http.access_log_format)) {
+    report.fault("nginx_config.http.access_log_format", fmt::format("unknown \"{}\" variable", *unknown));
+  }
+}
+
 void build_settings(const LoadOptions& options, const Json& user, Loaded& loaded, Report& report) {
   Settings& settings = loaded.settings;
   const bool names_etcd = options.environment("APISIX_DEPLOYMENT_ETCD_HOST").has_value();
@@ -83,6 +91,7 @@ void build_settings(const LoadOptions& options, const Json& user, Loaded& loaded
   close_http_services(settings, report);
   read_listeners(loaded.merged, settings, report);
   check_rules(loaded.merged, settings, options.environment, report);
+  if (options.find_unknown_variable) check_log_format(options, settings.nginx_config.http, report);
   note_keys_without_effect(loaded.merged, report);
   publish_provider(settings, loaded.merged);
 }

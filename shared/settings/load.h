@@ -2,7 +2,9 @@
 // go, so that an operator needs one attempt, each with file, line and key path.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,8 @@ struct LoadOptions {
   std::string config_path;  // as opened; faults name it
   std::string prefix;       // relative paths (certificates) are tried below it
   EnvironmentLookup environment = own_environment;
+  // The first name in an access log format that is no variable. Empty: formats are not looked at.
+  std::function<std::optional<std::string>(std::string_view format)> find_unknown_variable = {};
 };
 
 struct Loaded {

@@ -187,6 +187,7 @@ struct NginxConfig {
     // 0 turns it off.
     std::int64_t client_body_min_rate_bytes_per_s = 64;
     bool underscores_in_headers = true;
+    bool ignore_invalid_headers = true;  // nginx's directive, which APISIX has no key for
     std::string real_ip_header = "X-Real-IP";
     bool real_ip_recursive = false;
     PeerSet real_ip_from = default_real_ip_from();

@@ -65,6 +65,21 @@ void check_framing(std::string_view bytes, const RequestHead& head) {
   CHECK(head.version == Version::k10 || is_valid_authority(head.authority));
 }
 
+// As nginx lets names through, and none that a server behind us could read as a framing field.
+void check_names(const RequestHead& head) {
+  for (const HeaderField& field : head.headers) {
+    std::string hyphened(field.name);
+    for (char& c : hyphened) {
+      CHECK(base::is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') || c == '-' ||
+            c == '_');
+      if (c == '_') c = '-';
+    }
+    CHECK(field.id != KnownHeader::kUnknown || !is_hop_by_hop({.id = identify_header(hyphened)}));
+  }
+  for (const IgnoredLine* line = head.ignored_lines; line != nullptr; line = line->next)
+    CHECK(!line->text.empty());
+}
+
 std::string write(const RequestHead& head, base::Arena& arena) {
   const RequestWrite out{
       .method = head.method_text,
@@ -124,6 +139,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Exact received(bytes.substr(0, whole.head_bytes));
   if (const auto head = parse_request_head(received.view(), arena, RequestLimits{})) {
     check_framing(received.view(), **head);
+    check_names(**head);
     check_round_trip(**head);
   }
   return 0;

@@ -290,7 +290,8 @@ def test_no_descriptor_for_an_upstream_is_said_and_passes(make_limited, upstream
     crowd = [Client(gateway.port) for _ in range(60)]
     gateway.wait_for_log("accept4() failed: Too many open files")
     assert keeps.ask("GET /second HTTP/1.1\r\nHost: a.test\r\n\r\n").status == 502
-    gateway.wait_for_log(f"cannot make a socket: Too many open files, upstream: {upstream.node}, client: 127.0.0.1")
+    gateway.wait_for_log('cannot make a socket: Too many open files, client: 127.0.0.1, server: _, '
+                         f'request: "GET /second HTTP/1.1", upstream: "http://{upstream.node}/second"')
     assert "[healthcheck]" not in gateway.log().replace("create new checker", ""), "it is not the node that failed"
     for client in crowd:
         client.close()

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+import raw
 from gateway import free_port
 
 NETWORKS = ["127.0.0.1"]
@@ -120,10 +121,64 @@ def test_absolute_form_and_its_host_win(seen):
     assert (request.target, request.header("Host")) == (f"{seen.path}/x?y", "b.test:81")
 
 
-def test_options_asterisk_and_connect(proxy):
+def test_options_asterisk(proxy):
+    assert proxy.client().ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").status == 404
+
+
+def test_trace_track_and_connect_are_405_and_not_forwarded(proxy, seen):
+    """The answer to TRACE is the request, with the cookies that a script may not see."""
     client = proxy.client()
-    assert client.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").status == 404
-    assert client.ask("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n").status in (400, 405)
+    for method, target in (("TRACE", seen.path), ("TRACK", seen.path), ("CONNECT", "a:80"), ("TRACE", "/nowhere")):
+        answer = client.ask(f"{method} {target} HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n")  # on one connection
+        assert answer.status == 405 and b"405 Not Allowed" in answer.body and b"secret" not in answer.body, method
+    assert not seen.upstream.received
+
+
+def test_trace_is_405_on_the_admin_port_too(proxy):
+    client = raw.Client(proxy.gateway.admin_port)
+    assert client.ask("TRACE /apisix/admin/routes HTTP/1.1\r\nHost: a\r\nX-API-KEY: k\r\n\r\n").status == 405
+
+
+INVALID_NAMES = ["X[1]", '"X"', "X@", "X(1)", "X/Y", "X.Y", "X!", "X\xff", "Content_Length", "Transfer_Encoding", "transfer_encoding",
+                 "Keep_Alive", "Proxy_Connection", "HTTP2_Settings"]
+
+
+def test_invalid_names_are_not_forwarded(seen):
+    request = seen("".join(f"{name}: 5\r\n" for name in INVALID_NAMES) + "X-Good: 1\r\nX_Good: 2\r\n")
+    assert request.header("X-Good") == "1" and request.header("X_Good") == "2"
+    sent = {name for name, _ in request.headers}
+    assert not sent & set(INVALID_NAMES)
+    assert request.header("Content-Length") is None and request.header("Transfer-Encoding") is None
+
+
+def test_invalid_names_of_a_response_are_not_passed_on(proxy):
+    def serve(peer):
+        peer.read_request()
+        peer.send("HTTP/1.1 200 OK\r\nX[1]: a\r\nX.Y: b\r\nContent_Length: 9\r\nContent-Length: 2\r\n\r\nok")
+        peer.read_to_end()
+
+    answer = proxy.get(proxy.route(proxy.upstream(serve)))
+    assert (answer.status, answer.body, answer.header("X.Y")) == (200, b"ok", "b")
+    assert answer.header("X[1]") is None and answer.header("Content_Length") is None
+
+
+def test_tokens_pass_with_ignore_invalid_headers_off(make_proxy):
+    proxy = make_proxy(config={"nginx_config": {"http": {"ignore_invalid_headers": "off"}}})
+    upstream = proxy.upstream()
+    proxy.get(proxy.route(upstream), "X.Y: 1\r\nX[1]: 2\r\nContent.Length: 3\r\n")
+    assert b"\r\nX.Y: 1\r\n" in upstream.received
+    assert b"X[1]" not in upstream.received and b"Content.Length" not in upstream.received
+
+
+@pytest.mark.parametrize("pass_host", ["pass", "node"])
+def test_http_1_0_without_host_gets_the_node_s(proxy, seen, pass_host):
+    path = proxy.route(seen.upstream, upstream={"pass_host": pass_host})
+    client = proxy.client()
+    client.send(f"GET {path} HTTP/1.0\r\n\r\n")
+    assert client.read_response().status == 200
+    head = seen.upstream.received.split(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert head[0] == f"GET {path} HTTP/1.1"
+    assert [line for line in head if line.startswith("Host:")] == [f"Host: {seen.upstream.node}"]
 
 
 @pytest.mark.parametrize("upstream, host", [

@@ -7,6 +7,8 @@
 #include "shared/http/uri.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/write_mode.h"
+#include "worker/plugin/log_text.h"
+#include "worker/plugin/request_log.h"
 
 namespace apisix::admin {
 namespace {
@@ -34,8 +36,17 @@ bool is_for_viewers(const proxy::LocalRequest& request) {
   return mode && mode->is_dry_run;
 }
 
-std::unexpected<proxy::LocalAnswer> refuse(const char* why) {
-  base::log_warn("failed to check token: {}", why);
+// Who asked for what. Without the query: a key may be in it.
+std::string log_suffix(const proxy::LocalRequest& request) {
+  std::string out = ", client: " + request.peer_ip.to_string() + ", request: \"";
+  plugin::append_escaped(out, request.method);
+  out += ' ';
+  plugin::append_escaped(out, request.raw_path.substr(0, plugin::kLogTextBytesMax));
+  return out += '"';
+}
+
+std::unexpected<proxy::LocalAnswer> refuse(const proxy::LocalRequest& request, const char* why) {
+  base::log_warn("failed to check token: {}{}", why, log_suffix(request));
   format::Json body(::Json::objectValue);
   body["error_msg"] = "failed to check token";
   body["description"] = why;
@@ -50,8 +61,7 @@ std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admi
   for (const base::Cidr& network : *admin.allow_admin) {
     if (network.contains(request.peer_ip)) return std::nullopt;
   }
-  base::log_error("access to the Admin API forbidden by allow_admin, client: {}",
-                  request.peer_ip.to_string());
+  base::log_error("access to the Admin API forbidden by allow_admin{}", log_suffix(request));
   return proxy::page_answer(403);
 }
 
@@ -59,15 +69,15 @@ std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deploym
                                                          const proxy::LocalRequest& request) {
   if (!admin.admin_key_required) return std::string();
   const auto key = key_of(request);
-  if (!key) return refuse("missing apikey");
+  if (!key) return refuse(request, "missing apikey");
   for (const settings::AdminKey& row : admin.admin_key) {
     if (row.key.empty() || !base::equals_in_constant_time(*key, row.key)) continue;
     if (row.role == settings::AdminRole::kViewer && !is_for_viewers(request)) {
-      return refuse("invalid method for role viewer");
+      return refuse(request, "invalid method for role viewer");
     }
     return row.name;
   }
-  return refuse("wrong apikey");
+  return refuse(request, "wrong apikey");
 }
 
 }  // namespace apisix::admin

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "shared/base/log.h"
 #include "shared/http/identity_fields.h"
 #include "worker/plugin/debug_mode.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
 #include "worker/secret/secret_book.h"
 
@@ -160,7 +160,7 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
 ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Request& request) {
   if (outcome == Outcome::kPass) return Result::kPass;
   if (request.reply.status >= 400) {
-    base::log_warn("{} exits with http status code {}", link.conf->def().info.name, request.reply.status);
+    log_warn(request, "{} exits with http status code {}", link.conf->def().info.name, request.reply.status);
     if (!link.conf->error_response().empty()) {
       request.reply.body = request.arena.copy(link.conf->error_response());
       request.reply.is_error_page = false;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "worker/plugin/chain.h"
+#include "worker/plugin/request_log.h"
 
 namespace apisix::plugin {
 namespace {
@@ -133,47 +134,47 @@ void DebugTrace::begin(base::Ref<const DebugMode> mode, const Request& request) 
   traces_calls_ = mode_->traces_calls_of(request);
 }
 
-void DebugTrace::note(std::string_view plugin, Phase phase) {
+void DebugTrace::note(std::string_view plugin, Phase phase, Request& request) {
   const std::pair entry(plugin, phase);
   if (std::ranges::find(ran_, entry) != ran_.end()) return;
   ran_.push_back(entry);
-  if (reported_) base::log_warn("Apisix-Plugins: {}#{}", plugin, name_of(phase));
+  if (reported_) log_warn(request, "Apisix-Plugins: {}#{}", plugin, name_of(phase));
 }
 
-void DebugTrace::on_hook(const PluginConf& conf, Phase phase, const Request& request) {
-  if (mode_->tells_plugins()) note(conf.def().info.name, phase);
+void DebugTrace::on_hook(const PluginConf& conf, Phase phase, Request& request) {
+  if (mode_->tells_plugins()) note(conf.def().info.name, phase, request);
   if (!traces_calls_ || !mode_->prints_arguments()) return;
   // Where the configuration stands, not what is in it: it holds passwords.
   log_call(module_of(conf), name_of(phase), "args:{ " + conf.resource() + " }", request);
 }
 
-void DebugTrace::on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, const Request& request) {
+void DebugTrace::on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, Request& request) {
   if (!traces_calls_ || !mode_->prints_results()) return;
   const std::string result =
       outcome == Outcome::kPass ? "return:{}" : fmt::format("return:{{ {} }}", request.reply.status);
   log_call(module_of(conf), name_of(phase), result, request);
 }
 
-void DebugTrace::on_phase(std::string_view name, const Request& request) {
+void DebugTrace::on_phase(std::string_view name, Request& request) {
   if (traces_calls_ && mode_->prints_arguments()) log_call(kGatewayModule, name, "args:{}", request);
 }
 
-void DebugTrace::on_phase_done(std::string_view name, const Request& request) {
+void DebugTrace::on_phase_done(std::string_view name, Request& request) {
   if (traces_calls_ && mode_->prints_results()) log_call(kGatewayModule, name, "return:{}", request);
 }
 
 void DebugTrace::log_call(std::string_view module, std::string_view function, std::string_view what,
-                          const Request& request) const {
+                          Request& request) const {
   if (!mode_->has_call(module, function)) return;
-  base::log(mode_->level(), "call require(\"{}\").{}() {}, client: {}, request: \"{}\"", module, function,
-            what, request.remote_ip.to_string(), request.head->request_line);
+  log(mode_->level(), request, "call require(\"{}\").{}() {}", module, function, what);
 }
 
 void DebugTrace::report(const Chain* route_chain, Request& request) {
   if (!mode_->tells_plugins()) return;
   for (const Phase phase : kPhasesAfterHead) {
     if (route_chain == nullptr) break;
-    for (const Chain::Link* link : route_chain->hooks(phase)) note(link->conf->def().info.name, phase);
+    for (const Chain::Link* link : route_chain->hooks(phase))
+      note(link->conf->def().info.name, phase, request);
   }
   std::string text;
   for (const auto& [plugin, phase] : ran_) {

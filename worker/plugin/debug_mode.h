@@ -58,19 +58,19 @@ class DebugTrace {
   // Once, when the request's head is known.
   void begin(base::Ref<const DebugMode> mode, const Request& request);
 
-  void on_hook(const PluginConf& conf, Phase phase, const Request& request);
-  void on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, const Request& request);
+  void on_hook(const PluginConf& conf, Phase phase, Request& request);
+  void on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, Request& request);
   // A phase of the whole request: "http_log_phase".
-  void on_phase(std::string_view name, const Request& request);
-  void on_phase_done(std::string_view name, const Request& request);
+  void on_phase(std::string_view name, Request& request);
+  void on_phase_done(std::string_view name, Request& request);
   // Sets Apisix-Plugins: "name#phase" of what ran, in order, then of the route's hooks that come after the
   // head. What runs later without being announced is written to error.log.
   void report(const Chain* route_chain, Request& request);
 
  private:
-  void note(std::string_view plugin, Phase phase);
+  void note(std::string_view plugin, Phase phase, Request& request);
   void log_call(std::string_view module, std::string_view function, std::string_view what,
-                const Request& request) const;
+                Request& request) const;
 
   base::Ref<const DebugMode> mode_;
   std::vector<std::pair<std::string_view, Phase>> ran_;

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "shared/base/log.h"
 #include "shared/memory/zones.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/template.h"
 
 namespace apisix::plugins {
@@ -88,7 +88,7 @@ class ApiBreaker final : public plugin::Plugin {
     if (failed.value % failures_ != 0) return;
     counts_.set(key(request, "unhealthy-lasttime"sv), request.clock.wall_seconds(),
                 static_cast<std::uint64_t>(max_open_s_) * 1000, now_ms);
-    base::log_info("update unhealthy_key: {} to {}", key(request, "unhealthy-"sv), failed.value);
+    plugin::log_info(request, "update unhealthy_key: {} to {}", key(request, "unhealthy-"sv), failed.value);
   }
 
   void note_success(plugin::Request& request) {
@@ -96,7 +96,7 @@ class ApiBreaker final : public plugin::Plugin {
     if (!counts_.get(key(request, "unhealthy-"sv), now_ms)) return;
     const auto succeeded = counts_.incr(key(request, "healthy-"sv), 1, {}, now_ms);
     if (succeeded.value < successes_) return;
-    base::log_info("change to normal, {} {}", key(request, "healthy-"sv), succeeded.value);
+    plugin::log_info(request, "change to normal, {} {}", key(request, "healthy-"sv), succeeded.value);
     for (const std::string_view what : {"unhealthy-lasttime"sv, "unhealthy-"sv, "healthy-"sv}) {
       counts_.remove(key(request, what), now_ms);
     }

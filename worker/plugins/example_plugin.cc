@@ -6,6 +6,7 @@
 #include "shared/base/log.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 
 namespace apisix::plugins {
 namespace {
@@ -32,30 +33,32 @@ class ExamplePlugin final : public plugin::Plugin {
     if (find_member(conf, "ip").isString()) make_upstream(conf, context);
   }
 
-  plugin::Step rewrite(plugin::Request&) override {
-    base::log_warn("plugin rewrite phase, conf: {}", conf_);
-    base::log_warn("conf of: {}", resource_);
-    base::log_warn("conf_version: {}", version_);
+  plugin::Step rewrite(plugin::Request& request) override {
+    plugin::log_warn(request, "plugin rewrite phase, conf: {}", conf_);
+    plugin::log_warn(request, "conf of: {}", resource_);
+    plugin::log_warn(request, "conf_version: {}", version_);
     return plugin::pass();
   }
 
   plugin::Step access(plugin::Request& request) override {
-    base::log_warn("plugin access phase, conf: {}", conf_);
+    plugin::log_warn(request, "plugin access phase, conf: {}", conf_);
     if (!failure_.empty()) return request.reject(500, failure_);
     if (upstream_) request.upstream_override = upstream_;
     return plugin::pass();
   }
 
-  void header_filter(plugin::Request&) override {
-    base::log_warn("plugin header_filter phase, conf: {}", conf_);
+  void header_filter(plugin::Request& request) override {
+    plugin::log_warn(request, "plugin header_filter phase, conf: {}", conf_);
   }
-  void body_filter(plugin::Request&, plugin::Body& body) override {
-    base::log_warn("plugin body_filter phase, eof: {}, conf: {}", body.last(), conf_);
+  void body_filter(plugin::Request& request, plugin::Body& body) override {
+    plugin::log_warn(request, "plugin body_filter phase, eof: {}, conf: {}", body.last(), conf_);
   }
-  void delayed_body_filter(plugin::Request&, plugin::Body& body) override {
-    base::log_warn("plugin delayed_body_filter phase, eof: {}, conf: {}", body.last(), conf_);
+  void delayed_body_filter(plugin::Request& request, plugin::Body& body) override {
+    plugin::log_warn(request, "plugin delayed_body_filter phase, eof: {}, conf: {}", body.last(), conf_);
   }
-  void log(plugin::Request&) override { base::log_warn("plugin log phase, conf: {}", conf_); }
+  void log(plugin::Request& request) override {
+    plugin::log_warn(request, "plugin log phase, conf: {}", conf_);
+  }
 
  private:
   void make_upstream(const Json& conf, const plugin::BuildContext& context) {

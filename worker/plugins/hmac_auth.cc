@@ -12,9 +12,9 @@
 #include "shared/base/base64.h"
 #include "shared/base/crypto.h"
 #include "shared/base/crypto_digest.h"
-#include "shared/base/log.h"
 #include "shared/http/date.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugins/auth/authentication.h"
 #include "worker/plugins/auth/hmac_signature.h"
 
@@ -148,7 +148,7 @@ class HmacAuth final : public plugin::Plugin {
             ? fmt::format("request size {} is greater than the maximum size {} allowed", length,
                           body_bytes_max_)
             : fmt::format("request size is greater than the maximum size {} allowed", body_bytes_max_);
-    base::log_error("failed to read request body: {}", fault);
+    plugin::log_error(request, "failed to read request body: {}", fault);
     request.auth_failure = request.arena.copy(fault);
     return request.reject_message(413, fault);
   }

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <string>
 
-#include "shared/base/log.h"
 #include "shared/memory/zones.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugins/limit/limit_key.h"
 #include "worker/plugins/limit/redis_policy.h"
 
@@ -102,7 +102,7 @@ class LimitReq final : public plugin::Plugin {
                                   : request.reject(rejected_code_, rejected_body_);
   }
   plugin::Outcome fail(plugin::Request& request, std::string_view what) const {
-    base::log_error("failed to limit req: {}", what);
+    plugin::log_error(request, "failed to limit req: {}", what);
     return allows_degradation_ ? plugin::Outcome::kPass : request.reject_page(500);
   }
 

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "shared/base/log.h"
 #include "shared/base/version.h"
 #include "worker/plugin/chance.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/template.h"
 #include "worker/plugins/mock_schema.h"
 
@@ -95,7 +95,7 @@ class Mocking final : public plugin::Plugin {
   // Examples in a schema may hold variables, too.
   std::string_view made_up(plugin::Request& request) const {
     if (kind_ == BodyKind::kNone) {
-      base::log_error("json schema body only support xml and json content type");
+      plugin::log_error(request, "json schema body only support xml and json content type");
       return {};
     }
     base::Random& random = plugin::chance();

@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
-#include "shared/base/log.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_conf.h"
 #include "worker/plugin/plugin_set.h"
+#include "worker/plugin/request_log.h"
 
 namespace apisix::plugins {
 namespace {
@@ -74,7 +74,7 @@ class MultiAuth final : public plugin::Plugin {
                                      request.auth_failure));
     }
     request.auth_is_tried = false;
-    for (const std::string& failure : failures) base::log_warn("{}", failure);
+    for (const std::string& failure : failures) plugin::log_warn(request, "{}", failure);
     co_return request.reject_message(401, "Authorization Failed");
   }
 

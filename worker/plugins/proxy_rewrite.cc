@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "shared/base/log.h"
 #include "shared/format/regex.h"
 #include "shared/format/schema.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/template.h"
 #include "worker/plugins/header_edits.h"
 
@@ -206,8 +206,8 @@ class ProxyRewrite final : public plugin::Plugin {
       captured = captures.size();
       auto replaced = regex->replace_first(target, pattern.replacement);
       if (replaced) return request.arena.copy(replaced->text);
-      base::log_error("failed to substitute the uri {} ({}) with {} : {}", target, pattern.regex.pattern(),
-                      pattern.replacement, replaced.error().what);
+      plugin::log_error(request, "failed to substitute the uri {} ({}) with {} : {}", target,
+                        pattern.regex.pattern(), pattern.replacement, replaced.error().what);
       return target;
     }
     return target;

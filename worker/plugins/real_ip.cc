@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "shared/base/cidr_set.h"
-#include "shared/base/log.h"
 #include "shared/base/text.h"
+#include "worker/plugin/forwarded_address.h"
+#include "worker/plugin/log_text.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::plugins {
@@ -15,29 +17,6 @@ namespace {
 
 using format::find_member;
 using format::Json;
-
-struct Address {
-  base::IpAddress ip;
-  std::optional<std::uint16_t> port;
-};
-
-// "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]:80". Nothing: not an address, or port 0.
-std::optional<Address> parse_address(std::string_view text) {
-  text = base::trim(text);
-  std::string_view port;
-  const auto colon = text.rfind(':');
-  const bool bracketed = text.starts_with('[');
-  if (colon != std::string_view::npos && (bracketed ? text[colon - 1] == ']' : text.find(':') == colon)) {
-    port = text.substr(colon + 1);
-    text = text.substr(0, colon);
-  }
-  const auto ip = base::IpAddress::parse(text);
-  if (!ip) return std::nullopt;
-  if (port.empty()) return Address{*ip, std::nullopt};
-  const auto number = base::parse_integer<std::uint16_t>(port);
-  if (!number || *number == 0) return std::nullopt;
-  return Address{*ip, number};
-}
 
 class RealIp final : public plugin::Plugin {
  public:
@@ -65,13 +44,15 @@ class RealIp final : public plugin::Plugin {
     plugin::Variables variables(request);
     const auto value = variables.read(source_);
     if (!value || value->empty()) {
-      base::log_warn("missing real address");
+      plugin::log_warn(request, "missing real address");
       return plugin::pass();
     }
     const std::string_view text = from_forwarded_for_ ? last_of(*value) : *value;
-    const auto address = parse_address(text);
+    const auto address = plugin::parse_forwarded_address(text);
     if (!address) {
-      base::log_warn("bad address: {}", text);
+      std::string escaped;
+      plugin::append_escaped(escaped, text.substr(0, plugin::kLogTextBytesMax));
+      plugin::log_warn(request, "bad address: {}", escaped);
       return plugin::pass();
     }
     request.set_remote(address->ip, address->port.value_or(request.remote_port));
@@ -86,8 +67,8 @@ class RealIp final : public plugin::Plugin {
       const std::string_view last =
           base::trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
       if (!recursive_ || trusted_.empty() || comma == std::string_view::npos) return last;
-      const auto ip = base::IpAddress::parse(last);
-      if (!ip || !trusted_.contains(*ip)) return last;
+      const auto address = plugin::parse_forwarded_address(last);
+      if (!address || !trusted_.contains(address->ip)) return last;
       list = list.substr(0, comma);
     }
   }

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "shared/base/arena_text.h"
-#include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/format/regex.h"
 #include "shared/format/schema.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/chance.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::plugins {
@@ -166,8 +166,8 @@ class Redirect final : public plugin::Plugin {
     if (regex == nullptr) return plugin::pass();
     const auto replaced = regex->replace_first(request.path, replacement_);
     if (!replaced) {
-      base::log_error("failed to substitute the uri:{} ({}) with {}, error:{}", request.path,
-                      regex_->pattern(), replacement_, replaced.error().what);
+      plugin::log_error(request, "failed to substitute the uri:{} ({}) with {}, error:{}", request.path,
+                        regex_->pattern(), replacement_, replaced.error().what);
       return request.reject_page(500);
     }
     if (replaced->count == 0) return plugin::pass();

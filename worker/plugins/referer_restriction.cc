@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/ip.h"
+#include "shared/base/text.h"
+#include "shared/http/uri.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -12,14 +15,13 @@ namespace {
 using format::find_member;
 using format::Json;
 
-// The host of an absolute http URI; empty when it is none.
-std::string_view host_of(std::string_view uri) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!uri.starts_with(scheme)) continue;
-    const std::string_view authority = uri.substr(scheme.size());
-    return authority.substr(0, authority.find_first_of(":/?#"));
+// A host in one spelling: lower case, IPv6 addresses in their shortest form, no dot at the end.
+std::string canonical(std::string_view host) {
+  if (host.find(':') != std::string_view::npos) {
+    if (const auto ip = base::IpAddress::parse(host)) return ip->to_string();
   }
-  return {};
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return base::to_lower(host);
 }
 
 class RefererRestriction final : public plugin::Plugin {
@@ -33,22 +35,22 @@ class RefererRestriction final : public plugin::Plugin {
     for (const Json& host : find_member(conf, allows_ ? "whitelist" : "blacklist")) {
       const std::string text = host.asString();
       if (text.starts_with('*')) {
-        suffixes_.push_back(text.substr(1));
+        suffixes_.push_back(canonical(std::string_view(text).substr(1)));
       } else {
-        hosts_.insert(text);
+        hosts_.insert(canonical(text));
       }
     }
   }
 
   plugin::Step access(plugin::Request& request) override {
-    const std::string_view host = host_of(request.head->headers.value(http::KnownHeader::kReferer));
-    const bool passes = host.empty() ? bypass_missing_ : is_listed(host) == allows_;
+    const auto host = http::find_uri_host(request.head->headers.value(http::KnownHeader::kReferer));
+    const bool passes = host ? is_listed(canonical(*host)) == allows_ : bypass_missing_;
     if (passes) return plugin::pass();
     return request.reject_message(403, message_);
   }
 
  private:
-  bool is_listed(std::string_view host) const {
+  bool is_listed(const std::string& host) const {
     return hosts_.contains(host) || std::ranges::any_of(suffixes_, [host](const std::string& suffix) {
              return host.ends_with(suffix);
            });

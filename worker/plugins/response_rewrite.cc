@@ -14,6 +14,7 @@
 #include "shared/format/schema.h"
 #include "worker/plugin/condition.h"
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
 #include "worker/plugins/body_decoder.h"
 #include "worker/plugins/header_edits.h"
@@ -126,7 +127,7 @@ class ResponseRewrite final : public plugin::Plugin {
     const State* state = request.find_state<State>(this);
     if (state == nullptr || !state->matched) return;
     if (state->filters) {
-      filter(request.kept<Held>(this), body);
+      filter(request, request.kept<Held>(this), body);
     } else if (body_) {
       body.replace(*body_);
       body.finish();
@@ -177,8 +178,9 @@ class ResponseRewrite final : public plugin::Plugin {
     if (field != nullptr && !base::equals_ignore_case(field->value, "identity")) {
       decoder = BodyDecoder::make(field->value);
       if (decoder == nullptr) {
-        base::log_error("filters may not work as expected due to unsupported compression encoding type: {}",
-                        field->value);
+        plugin::log_error(request,
+                          "filters may not work as expected due to unsupported compression encoding type: {}",
+                          field->value);
         return false;
       }
     }
@@ -187,10 +189,10 @@ class ResponseRewrite final : public plugin::Plugin {
     return true;
   }
 
-  void filter(Held& held, plugin::Body& body) const {
+  void filter(plugin::Request& request, Held& held, plugin::Body& body) const {
     bool full = false;
     if (held.decoder != nullptr) {
-      if (!decode(held, body, full)) return body.break_off();
+      if (!decode(request, held, body, full)) return body.break_off();
     } else {
       const std::string_view data = body.data();
       const std::size_t room = body_bytes_max_ - held.bytes.size();
@@ -200,26 +202,27 @@ class ResponseRewrite final : public plugin::Plugin {
     std::string& out = body.output();
     if (!full && !body.last()) return;
     if (full) {
-      base::log_warn("response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
-                     body_bytes_max_);
+      plugin::log_warn(request, "response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
+                       body_bytes_max_);
     }
-    out = substitute(std::move(held.bytes));
+    out = substitute(request, std::move(held.bytes));
     body.finish();
   }
 
   // False: what goes out would not be what the upstream meant.
-  bool decode(Held& held, const plugin::Body& body, bool& full) const {
+  bool decode(plugin::Request& request, Held& held, const plugin::Body& body, bool& full) const {
     held.any |= !body.data().empty();
     switch (held.decoder->decode(body.data(), body_bytes_max_, held.bytes)) {
       case BodyDecoder::Result::kGood:
         if (!held.any || !body.last() || held.decoder->is_complete()) return true;
-        base::log_error("filters may not work as expected: the coded body ends too early");
+        plugin::log_error(request, "filters may not work as expected: the coded body ends too early");
         return false;
       case BodyDecoder::Result::kTooLong:
         full = true;
         return true;
       case BodyDecoder::Result::kNotCoded:
-        base::log_error("filters may not work as expected: the body is not in the coding that it claims");
+        plugin::log_error(request,
+                          "filters may not work as expected: the body is not in the coding that it claims");
         held.decoder.reset();
         full = body.data().size() > body_bytes_max_;
         held.bytes.assign(body.data().substr(0, body_bytes_max_));
@@ -227,11 +230,11 @@ class ResponseRewrite final : public plugin::Plugin {
       case BodyDecoder::Result::kBroken:
         break;
     }
-    base::log_error("filters may not work as expected: the coded body is damaged");
+    plugin::log_error(request, "filters may not work as expected: the coded body is damaged");
     return false;
   }
 
-  std::string substitute(std::string text) const {
+  std::string substitute(plugin::Request& request, std::string text) const {
     for (const BodyFilter& filter : filters_) {
       const format::Regex* regex = filter.regex.get();
       if (regex == nullptr) continue;
@@ -240,7 +243,8 @@ class ResponseRewrite final : public plugin::Plugin {
       if (replaced) {
         text = std::move(replaced->text);
       } else {
-        base::log_error("regex \"{}\" substitutes failed:{}", filter.regex.pattern(), replaced.error().what);
+        plugin::log_error(request, "regex \"{}\" substitutes failed:{}", filter.regex.pattern(),
+                          replaced.error().what);
       }
     }
     return text;

@@ -1,6 +1,7 @@
 #include "worker/proxy/client_connection.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -153,7 +154,9 @@ bool ClientConnection::try_head() {
       if (unread_.size() > limits::kRequestHeadBytesMax ||
           (scanner.in_first_line() && unread_.size() > limits::kRequestLineBytesMax)) {
         const std::uint16_t status = scanner.in_first_line() ? 414 : 431;
-        open_stream([status](Stream& stream) { stream.refuse(status, "request head too large"); });
+        open_stream([this, status](Stream& stream) {
+          stream.refuse_bytes(unread_, status, "request head too large");
+        });
         return true;
       }
       if (state_ == State::kIdle) timer_.set_after_ms(services().options.client_header_timeout_ms);
@@ -162,8 +165,8 @@ bool ClientConnection::try_head() {
     case http::HeadScanner::Result::kBad:
       break;
   }
-  unread_ = {};
-  open_stream([](Stream& stream) { stream.refuse(400, "malformed request head"); });
+  const std::string_view bytes = std::exchange(unread_, {});
+  open_stream([bytes](Stream& stream) { stream.refuse_bytes(bytes, 400, "malformed request head"); });
   return true;
 }
 

@@ -3,8 +3,9 @@
 #include "worker/proxy/forward.h"
 
 #include "shared/base/check.h"
-#include "shared/base/log.h"
+#include "worker/plugin/request_log.h"
 #include "worker/proxy/client_head.h"
+#include "worker/proxy/ignored_lines.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
@@ -248,9 +249,9 @@ void Forward::on_response_bytes(std::string_view bytes) {
 void Forward::read_heads(std::string_view bytes) {
   for (;;) {
     const auto found = scanner_.scan(bytes);
-    if (found == http::HeadScanner::Result::kBad) return on_attempt_failed(Failure::kBadResponse);
+    if (found == http::HeadScanner::Result::kBad) return on_bad_head("malformed response head");
     if (found == http::HeadScanner::Result::kNeedMore) {
-      if (bytes.size() > limits::kResponseHeadBytesMax) return on_attempt_failed(Failure::kBadResponse);
+      if (bytes.size() > limits::kResponseHeadBytesMax) return on_bad_head("the head is too large");
       if (!bytes.empty()) partial_head_ = std::make_unique<std::string>(bytes);
       return arm_timer();
     }
@@ -260,17 +261,21 @@ void Forward::read_heads(std::string_view bytes) {
     const auto head =
         http::parse_response_head(request.arena.copy(bytes.substr(0, head_bytes)), request.arena,
                                   request.upstream_method(), services_.response_limits);
-    if (!head) {
-      base::log_error("upstream {} sent an invalid response: {}", node_text(), head.error().what);
-      return on_attempt_failed(Failure::kBadResponse);
-    }
+    if (!head) return on_bad_head(head.error().what);
+    if ((*head)->ignored_lines != nullptr) [[unlikely]]
+      log_ignored_lines(request, (*head)->ignored_lines, "upstream");
     bytes.remove_prefix(head_bytes);
     if ((*head)->status >= 200) return begin_response(**head, bytes);
     if ((*head)->status == 101) return begin_upgrade(**head, bytes);
     if (++informational_ > limits::kInformationalResponsesMax)
-      return on_attempt_failed(Failure::kBadResponse);
+      return on_bad_head("too many informational responses");
     if (!pass_informational(**head)) return;
   }
+}
+
+void Forward::on_bad_head(const char* what) {
+  plugin::log_error(stream_.request(), "upstream {} sent an invalid response: {}", node_text(), what);
+  on_attempt_failed(Failure::kBadResponse);
 }
 
 // 100 answers an Expect that ended at this hop; the others are for the client, if it is new enough.
@@ -390,7 +395,7 @@ void Forward::on_upstream_closed() {
 
 // The head is out: all that is left is to make sure that the client notices.
 void Forward::fail_response(const char* what) {
-  base::log_error("{} while reading the response of {}", what, node_text());
+  plugin::log_error(stream_.request(), "{} while reading the response of {}", what, node_text());
   release(Parting::kReset);
   stream_.abort_response();
 }

@@ -86,6 +86,7 @@ class Forward final : public upstream::Connection::User {
   void attempt(Next next);
   bool write_head();
   void connect_node();
+  void on_bad_head(const char* what);
   void on_attempt_failed(Failure failure);
   bool may_retry(Failure failure) const;
   bool was_stale(Failure failure) const;

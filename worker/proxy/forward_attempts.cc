@@ -2,7 +2,7 @@
 // only before anything was sent, or for an idempotent method (RFC 9110 9.2.2), as nginx does.
 #include <algorithm>
 
-#include "shared/base/log.h"
+#include "worker/plugin/request_log.h"
 #include "worker/proxy/chosen_upstream.h"
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
@@ -60,7 +60,7 @@ Forward::Pick Forward::pick_first(const config::CompiledRoute& route, std::uint1
     route_ = &route;
     ChosenUpstream chosen = choose_upstream(stream_.request(), route);
     if (!chosen.upstream) {
-      base::log_error("{} of route {}", chosen.why, route.id);
+      plugin::log_error(stream_.request(), "{} of route {}", chosen.why, route.id);
       failure = chosen.status;
       return Pick::kFailed;
     }
@@ -85,7 +85,8 @@ Forward::Pick Forward::pick_next(std::uint16_t& failure) {
   const upstream::ClusterPick pick = upstream_->cluster->pick(picks_);
   if (pick.error == upstream::PickError::kResolving) return Pick::kWait;
   if (!pick) {
-    base::log_error("failed to pick server of route {}: {}", route_->id, upstream::text_of(pick.error));
+    plugin::log_error(stream_.request(), "failed to pick server of route {}: {}", route_->id,
+                      upstream::text_of(pick.error));
     failure = static_cast<std::uint16_t>(upstream::status_of(pick.error));
     return Pick::kFailed;
   }
@@ -128,7 +129,7 @@ bool Forward::write_head() {
   }
   head_ = http::write_request_head(write, request.arena);
   if (!head_.empty()) return true;
-  base::log_error("route {}: the request for the upstream cannot be written", route_->id);
+  plugin::log_error(request, "route {}: the request for the upstream cannot be written", route_->id);
   stream_.reply_error_page(kBadGateway);
   return false;
 }
@@ -145,8 +146,7 @@ void Forward::connect_node() {
   set_state(State::kConnecting);
   auto connecting = services_.pool.connect(endpoint_, *this);
   if (!connecting) {
-    base::log_error("{}, upstream: {}, client: {}", connecting.error().what, node_text(),
-                    stream_.request().remote_addr());
+    plugin::log_error(stream_.request(), "{}", connecting.error().what);
     const bool is_ours = connecting.error().source == base::ErrorSource::kGateway;
     return on_attempt_failed(is_ours ? Failure::kNoSocket : Failure::kConnect);
   }
@@ -156,8 +156,9 @@ void Forward::connect_node() {
 
 void Forward::on_upstream_connected(int error_number) {
   if (error_number != 0) {
-    base::log_error("{}",
-                    base::system_error("connect() to " + node_text() + " failed", error_number).error().what);
+    plugin::log_error(
+        stream_.request(), "{}",
+        base::system_error("connect() to " + node_text() + " failed", error_number).error().what);
     return on_attempt_failed(Failure::kConnect);
   }
   attempt_->connect_us = elapsed_us();
@@ -168,11 +169,11 @@ void Forward::on_upstream_connected(int error_number) {
 void Forward::on_upstream_timeout() {
   switch (state_) {
     case State::kConnecting:
-      base::log_error("connecting to {} timed out", node_text());
+      plugin::log_error(stream_.request(), "connecting to {} timed out", node_text());
       return on_attempt_failed(Failure::kConnectTimeout);
     case State::kAwaitHead:
-      base::log_error("upstream {} timed out while {}", node_text(),
-                      to_upstream_.empty() ? "reading the response head" : "sending the request");
+      plugin::log_error(stream_.request(), "upstream {} timed out while {}", node_text(),
+                        to_upstream_.empty() ? "reading the response head" : "sending the request");
       return on_attempt_failed(Failure::kReceiveTimeout);
     case State::kBody:
       return fail_response("upstream timed out");
@@ -207,6 +208,11 @@ void Forward::on_attempt_failed(Failure failure) {
   to_upstream_.clear();
   const bool again = may_retry(failure);
   if (again && stale) return attempt(Next::kReconnect);  // does not count as a try, as in nginx
+  if (failure == Failure::kSend || failure == Failure::kReceive) {
+    plugin::log_error(
+        stream_.request(), "upstream prematurely closed connection while {}",
+        failure == Failure::kSend ? "sending request to upstream" : "reading response header from upstream");
+  }
   const bool retried = again && retries_left_ > 0;
   if (failure != Failure::kNoSocket) tell_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
   tell_balancer(/*failed=*/true);

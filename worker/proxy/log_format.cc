@@ -1,33 +1,115 @@
 #include "worker/proxy/log_format.h"
 
+#include <algorithm>
 #include <array>
 
 #include "shared/base/json_escape.h"
+#include "shared/base/text.h"
+#include "worker/plugin/log_text.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::proxy {
 namespace {
 
-constexpr char kHexUpper[] = "0123456789ABCDEF";
-
 bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-constexpr std::array<bool, 256> make_plain(bool json) {
+constexpr std::array<bool, 256> make_plain_json() {
   std::array<bool, 256> plain{};
-  for (int c = 0x20; c < 256; ++c) {
-    plain[static_cast<std::size_t>(c)] = c != '"' && c != '\\' && (json || c < 0x7f);
-  }
+  for (std::size_t c = 0x20; c < 256; ++c) plain[c] = c != '"' && c != '\\';
   return plain;
 }
+constexpr std::array<bool, 256> kPlainJson = make_plain_json();
 
-constexpr std::array<bool, 256> kPlainDefault = make_plain(false);
-constexpr std::array<bool, 256> kPlainJson = make_plain(true);
+// What nginx makes of a quoted text in nginx.conf, where APISIX writes the format.
+std::string without_escapes(std::string_view format) {
+  std::string out;
+  for (std::size_t i = 0; i < format.size(); ++i) {
+    const char next = format[i] == '\\' && i + 1 < format.size() ? format[i + 1] : '\0';
+    switch (next) {
+      case '"':
+      case '\'':
+      case '\\':
+        out += next;
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      default:
+        out += format[i];
+        continue;
+    }
+    ++i;
+  }
+  return out;
+}
+
+// nginx's variables that have no meaning here, and those of its modules that name no feature of a gateway:
+// they are known, and unset.
+constexpr std::string_view kUnsetVariables[] = {"ancient_browser",
+                                                "connections_active",
+                                                "connections_reading",
+                                                "connections_waiting",
+                                                "connections_writing",
+                                                "ctx_ref",
+                                                "date_gmt",
+                                                "date_local",
+                                                "document_root",
+                                                "dubbo_method",
+                                                "dubbo_service_name",
+                                                "dubbo_service_version",
+                                                "fastcgi_path_info",
+                                                "fastcgi_script_name",
+                                                "gzip_ratio",
+                                                "invalid_referer",
+                                                "limit_conn_status",
+                                                "limit_rate",
+                                                "limit_req_status",
+                                                "memcached_key",
+                                                "modern_browser",
+                                                "msie",
+                                                "proxy_host",
+                                                "proxy_internal_body_length",
+                                                "proxy_internal_chunked",
+                                                "proxy_port",
+                                                "realpath_root",
+                                                "request_body_file",
+                                                "request_filename",
+                                                "secure_link",
+                                                "secure_link_expires",
+                                                "slice_range",
+                                                "uid_got",
+                                                "uid_reset",
+                                                "uid_set",
+                                                "upstream_last_server_name",
+                                                "upstream_sni",
+                                                "wasm_process_req_body",
+                                                "wasm_process_resp_body"};
+constexpr std::string_view kUnsetFamilies[] = {"proxy_protocol_tlv_"};
+// What plugins of the catalogue leave under a name of their own.
+constexpr std::string_view kPluginVariables[] = {"jwt_auth_payload"};
+
+bool is_known(const route::VariableName& name) {
+  if (name.kind != route::VariableKind::kUnknown) return true;
+  const std::string lowered = base::to_lower(name.detail);  // as nginx looks names up
+  const auto is_it = [&lowered](std::string_view known) { return lowered == known; };
+  const auto begins_it = [&lowered](std::string_view family) { return lowered.starts_with(family); };
+  return std::ranges::any_of(kUnsetVariables, is_it) || std::ranges::any_of(kPluginVariables, is_it) ||
+         std::ranges::any_of(kUnsetFamilies, begins_it);
+}
 
 }  // namespace
 
-LogFormat::LogFormat(std::string_view format, Escape escape) : escape_(escape) {
+LogFormat::LogFormat(std::string_view configured, Escape escape) : escape_(escape) {
+  const std::string unescaped = without_escapes(configured);
+  std::string_view format = unescaped;
   std::string text;
   while (!format.empty()) {
     const bool braced = format.starts_with("${");
@@ -49,6 +131,13 @@ LogFormat::LogFormat(std::string_view format, Escape escape) : escape_(escape) {
   parts_.push_back({text + "\n", {}});
 }
 
+std::optional<std::string> LogFormat::find_unknown_variable() const {
+  for (const Part& part : parts_) {
+    if (&part != &parts_.back() && !is_known(part.variable)) return part.variable.detail;
+  }
+  return std::nullopt;
+}
+
 void LogFormat::append(std::string& out, plugin::Request& request) const {
   plugin::Variables variables(request);
   for (const Part& part : parts_) {
@@ -64,24 +153,17 @@ void LogFormat::append(std::string& out, plugin::Request& request) const {
 }
 
 void LogFormat::append_value(std::string& out, std::string_view value) const {
+  if (escape_ == Escape::kDefault) return plugin::append_escaped(out, value);
   if (escape_ == Escape::kNone) {
     out += value;
     return;
   }
-  const auto& plain = escape_ == Escape::kJson ? kPlainJson : kPlainDefault;
   std::size_t done = 0;
   for (std::size_t i = 0; i < value.size(); ++i) {
-    if (plain[static_cast<unsigned char>(value[i])]) continue;
+    if (kPlainJson[static_cast<unsigned char>(value[i])]) continue;
     out.append(value.substr(done, i - done));
     done = i + 1;
-    if (escape_ == Escape::kJson) {
-      base::append_json_escape(out, value[i]);
-    } else {
-      const auto byte = static_cast<unsigned char>(value[i]);
-      out += "\\x";
-      out += kHexUpper[byte >> 4];
-      out += kHexUpper[byte & 15];
-    }
+    base::append_json_escape(out, value[i]);
   }
   out.append(value.substr(done));
 }

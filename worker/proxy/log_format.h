@@ -2,6 +2,7 @@
 // log_format: default (\xHH for quotes, backslashes, controls and bytes from 0x7f), json, or none.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,12 @@ enum class Escape : unsigned char { kDefault, kJson, kNone };
 
 class LogFormat {
  public:
-  // "$name" and "${name}"; anything else is text.
+  // "$name" and "${name}"; anything else is text, in which \", \', \\, \t, \r and \n mean what they mean in
+  // nginx.conf.
   LogFormat(std::string_view format, Escape escape);
+
+  // A name that is no variable of nginx, of APISIX, nor of a plugin here; nothing when all are known.
+  std::optional<std::string> find_unknown_variable() const;
 
   // Appends the line, with its newline. An unset variable is "-" ("" in json and none).
   void append(std::string& out, plugin::Request& request) const;

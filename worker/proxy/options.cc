@@ -44,6 +44,7 @@ Options Options::from(const settings::Settings& settings) {
   options.match_uri_encoded_slash = apisix.match_uri_encoded_slash;
   options.show_upstream_status = apisix.show_upstream_status_in_response_header;
   options.underscores_in_headers = http.underscores_in_headers;
+  options.ignore_invalid_headers = http.ignore_invalid_headers;
   options.trusted_addresses = apisix.trusted_addresses;
   options.real_ip_header = base::to_lower(http.real_ip_header);
   if (options.real_ip_header == "x-forwarded-for") options.real_ip_source = RealIpSource::kXForwardedFor;
@@ -57,7 +58,8 @@ http::RequestLimits Options::request_limits() const {
           .header_line_bytes_max = limits::kHeaderLineBytesMax,
           .request_line_bytes_max = limits::kRequestLineBytesMax,
           .head_bytes_max = limits::kRequestHeadBytesMax,
-          .underscores_in_headers = underscores_in_headers};
+          .underscores_in_headers = underscores_in_headers,
+          .ignore_invalid_headers = ignore_invalid_headers};
 }
 
 }  // namespace apisix::proxy

@@ -2,10 +2,10 @@
 
 #include <array>
 
-#include "shared/base/log.h"
 #include "shared/memory/stub_status.h"
 #include "worker/config/registry.h"
 #include "worker/plugin/debug_mode.h"
+#include "worker/plugin/request_log.h"
 #include "worker/proxy/local_reply.h"
 #include "worker/proxy/request_target.h"
 #include "worker/proxy/stream.h"
@@ -48,7 +48,9 @@ Next refuse(Stream& stream, const char* what) {
 Next normalize(Stream& stream) {
   const TargetFault fault = settle_target(stream.request(), stream.services().options);
   if (!fault) return Next::kGoOn;
-  return fault.ends_connection ? refuse(stream, fault.what) : answer_page(stream, fault.status);
+  if (fault.ends_connection) return refuse(stream, fault.what);
+  plugin::log_info(stream.request(), "client sent a request that is not served ({})", fault.what);
+  return answer_page(stream, fault.status);
 }
 
 Next find_client_address(Stream& stream) {
@@ -71,8 +73,7 @@ Next answer_nginx_status(Stream& stream) {
 
 Next wait_for_secrets(Stream& stream) {
   if (stream.wait_for_secrets()) return Next::kWait;
-  base::log_error("the secrets that the plugins of {} need could not be read in time",
-                  stream.request().matched.route_id);
+  plugin::log_error(stream.request(), "the secrets that the plugins need could not be read in time");
   return answer_page(stream, 503);
 }
 
@@ -134,7 +135,7 @@ Next merge_consumer(Stream& stream) {
   if (!request.consumer || stream.is_unmatched()) return Next::kGoOn;
   auto merged = stream.services().registry->chain_with(stream.route(), request.consumer);
   if (!merged) {
-    base::log_error("route {}: {}", stream.route().id, merged.error().what);
+    plugin::log_error(request, "route {}: {}", stream.route().id, merged.error().what);
     return answer_page(stream, 503);
   }
   if (*merged && (*merged)->is_pending()) return wait_for_secrets(stream);

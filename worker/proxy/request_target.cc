@@ -9,12 +9,32 @@ namespace {
 constexpr TargetFault kBadPath{400, "path leaves the root or holds %00 or a bad escape", true};
 constexpr TargetFault kBadServletPath{400, "path parameters hide dot segments", true};
 constexpr TargetFault kConnect{405, "CONNECT is not served", false};
+// Both send the request back, with its cookies and credentials, to what runs in a browser (cross-site
+// tracing).
+constexpr TargetFault kTrace{405, "TRACE is not served", false};
+constexpr TargetFault kTrack{405, "TRACK is not served", false};
 
 }  // namespace
 
+// nginx answers CONNECT and TRACE so, without a field Allow; TRACK is what another server called TRACE.
+TargetFault find_method_fault(const http::RequestHead& head) {
+  switch (head.method) {
+    case http::Method::kConnect:
+      return kConnect;
+    case http::Method::kTrace:
+      return kTrace;
+    case http::Method::kOther:
+      return head.method_text == "TRACK" ? kTrack : TargetFault{};
+    default:
+      return {};
+  }
+}
+
 TargetFault settle_target(plugin::Request& request, const Options& options) {
   const http::RequestHead& head = *request.head;
-  if (head.form == http::TargetForm::kAuthority) return kConnect;
+  if (head.method >= http::Method::kConnect) [[unlikely]] {
+    if (const TargetFault fault = find_method_fault(head)) return fault;
+  }
   request.args = head.query;
   request.host = request.host_of(head.authority);
   if (head.form == http::TargetForm::kAsterisk) {

@@ -18,6 +18,9 @@ struct TargetFault {
   explicit operator bool() const { return status != 0; }
 };
 
+// Methods that a gateway does not forward: 405.
+TargetFault find_method_fault(const http::RequestHead& head);
+
 // Sets host, path, match_path and args of a request whose head is parsed. $uri: decoded, dot segments
 // resolved, slashes merged. What is matched here is what is forwarded.
 TargetFault settle_target(plugin::Request& request, const Options& options);

@@ -4,12 +4,13 @@
 #include <array>
 
 #include "shared/base/check.h"
-#include "shared/base/log.h"
 #include "shared/http/h1/request_parser.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/debug_mode.h"
+#include "worker/plugin/request_log.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_head.h"
+#include "worker/proxy/ignored_lines.h"
 #include "worker/proxy/local_reply.h"
 #include "worker/proxy/pipeline.h"
 
@@ -119,11 +120,10 @@ void Stream::set_state(State state) {
 void Stream::start(std::string_view head) {
   request_.request_bytes = head.size();
   auto parsed = http::parse_request_head(arena_.copy(head), arena_, services_.request_limits);
-  if (!parsed) {
-    refuse(parsed.error().status, parsed.error().what);
-    return;
-  }
+  if (!parsed) return refuse_head(*parsed.error().request, parsed.error().status, parsed.error().what);
   request_.head = *parsed;
+  if (request_.head->ignored_lines != nullptr) [[unlikely]]
+    log_ignored_lines(request_, request_.head->ignored_lines, "client");
   keep_alive_ = request_.head->keep_alive && services_.options.keepalive_timeout_ms > 0;
   request_body_.start(
       request_.head->framing, request_.head->content_length,
@@ -139,12 +139,33 @@ void Stream::start(std::string_view head) {
   }
 }
 
+void Stream::refuse_bytes(std::string_view bytes, std::uint16_t status, const char* what) {
+  request_.request_bytes = bytes.size();
+  auto* read = arena_.make<http::RequestHead>();
+  read->request_line = arena_.copy(http::first_line(bytes).substr(0, limits::kRequestLineBytesMax));
+  refuse_head(*read, status, what);
+}
+
+// What was read of the head is for the logs: as in nginx's the request line, and what it asks for.
+void Stream::refuse_head(http::RequestHead& read, std::uint16_t status, const char* what) {
+  request_.head = &read;
+  if (read.path.starts_with('/')) static_cast<void>(settle_target(request_, services_.options));
+  if (client_.listener().service() != nullptr) hide_query();
+  refuse(status, what);
+}
+
+// The key of the Admin API may be in it.
+void Stream::hide_query() {
+  std::string_view& line = request_.head->request_line;
+  line = line.substr(0, line.find('?'));
+}
+
 void Stream::refuse(std::uint16_t status, const char* what) {
   if (response_started_) return abort_response();
-  base::log_info("client sent an invalid request ({}), client: {}", what, client_.info().peer_ip.to_string());
+  if (request_.head == nullptr) request_.head = arena_.make<http::RequestHead>();
+  plugin::log_info(request_, "client sent an invalid request ({})", what);
   keep_alive_ = false;
   request_body_.start(http::Framing::kUntilClose, 0, http::Framing::kNone);  // what follows is not to be read
-  if (request_.head == nullptr) request_.head = arena_.make<http::RequestHead>();
   reply_error_page(status);
 }
 
@@ -247,7 +268,7 @@ void Stream::on_client_timeout() {
   if (client_.output_pending() > 0 || response_started_) {
     return end(response_delimited_ ? ClientFate::kClose : ClientFate::kReset);
   }
-  base::log_info("client {} is too slow with its request body", request_.remote_addr());
+  plugin::log_info(request_, "client is too slow with its request body");
   forward_.abort();
   keep_alive_ = false;
   reply_error_page(408);
@@ -300,7 +321,7 @@ void Stream::reply(std::uint16_t status) {
 void Stream::reply(const plugin::LocalReply& reply) {
   // A plugin's configuration may hold any number.
   if (reply.status < 200 || reply.status > 999) {
-    base::log_error("a plugin answers with status {}, which is none", reply.status);
+    plugin::log_error(request_, "a plugin answers with status {}, which is none", reply.status);
     return reply_error_page(500);
   }
   chains_.cancel();
@@ -443,7 +464,8 @@ void Stream::collect_body() {
   if (local_ == nullptr) {
     set_state(State::kCollecting);
     request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
-    if (!open_local_exchange()) return reply_error_page(400);
+    hide_query();
+    if (const TargetFault fault = open_local_exchange()) return reply_error_page(fault.status);
   }
   LocalService& service = *client_.listener().service();
   bool too_large = request_.head->content_length > local_->body_bytes_max;
@@ -468,10 +490,11 @@ void Stream::collect_body() {
   send_continue_if_expected();
 }
 
-bool Stream::open_local_exchange() {
+TargetFault Stream::open_local_exchange() {
   const http::RequestHead& head = *request_.head;
+  if (const TargetFault fault = find_method_fault(head)) return fault;
   const auto normal = http::normalize_path(head.path, arena_);
-  if (!normal) return false;
+  if (!normal) return {400, "a path that is none", false};
   local_ = std::make_unique<LocalExchange>();
   LocalRequest& request = local_->request;
   request.method = head.method_text;
@@ -481,7 +504,7 @@ bool Stream::open_local_exchange() {
   request.headers = &head.headers;
   request.peer_ip = client_.info().peer_ip;
   local_->body_bytes_max = client_.listener().service()->body_bytes_max(request);
-  return true;
+  return {};
 }
 
 void Stream::serve_local() {

@@ -20,6 +20,7 @@
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/forward.h"
 #include "worker/proxy/local_service.h"
+#include "worker/proxy/request_target.h"
 #include "worker/proxy/stored_body.h"
 
 namespace apisix::proxy {
@@ -47,8 +48,10 @@ class Stream final : private plugin::RequestIo {
 
   // `head`: complete, in the connection's bytes; copied.
   void start(std::string_view head);
-  // Answers a head that cannot be parsed, and closes.
+  // Answers what is no request, and closes.
   void refuse(std::uint16_t status, const char* what);
+  // The same for bytes that never became a head.
+  void refuse_bytes(std::string_view bytes, std::uint16_t status, const char* what);
 
   // --- inputs from the connection
   void on_request_bytes();
@@ -162,8 +165,9 @@ class Stream final : private plugin::RequestIo {
   async::Step read_secrets();
 
   void collect_body();
-  // False: the path is none.
-  bool open_local_exchange();
+  TargetFault open_local_exchange();
+  void refuse_head(http::RequestHead& read, std::uint16_t status, const char* what);
+  void hide_query();
   void serve_local();
   async::Task<void> run_local_service();
   void send_local_answer();

@@ -7,6 +7,7 @@
 #include "shared/base/text.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/uri.h"
+#include "worker/plugin/forwarded_address.h"
 
 namespace apisix::proxy {
 namespace {
@@ -21,28 +22,6 @@ bool is_in(const std::vector<base::Cidr>& networks, const base::IpAddress& ip) {
   return false;
 }
 
-struct IpPort {
-  base::IpAddress ip;
-  std::uint16_t port = 0;
-};
-
-// "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]:80"
-std::optional<IpPort> parse_ip_port(std::string_view text) {
-  text = base::trim(text);
-  std::string_view port;
-  const auto bracket = text.rfind(']');
-  const auto colon = text.rfind(':');
-  const bool has_port = colon != std::string_view::npos &&
-                        (bracket != std::string_view::npos ? colon > bracket : text.find(':') == colon);
-  if (has_port) {
-    port = text.substr(colon + 1);
-    text = text.substr(0, colon);
-  }
-  const auto ip = base::IpAddress::parse(text);
-  if (!ip) return std::nullopt;
-  return IpPort{*ip, base::parse_integer<std::uint16_t>(port).value_or(0)};
-}
-
 std::string_view decimal(base::Arena& arena, std::uint64_t number) {
   std::array<char, 20> digits;
   const char* end = http::append_decimal(digits.data(), number);
@@ -54,10 +33,9 @@ void take_real_ip(plugin::Request& request, const Options& options, std::string_
   for (;;) {
     const auto comma = value.rfind(',');
     const auto last = comma == std::string_view::npos ? value : value.substr(comma + 1);
-    const auto parsed = parse_ip_port(last);
+    const auto parsed = plugin::parse_forwarded_address(last);
     if (!parsed) return;
-    request.remote_ip = parsed->ip;
-    request.remote_port = parsed->port;
+    request.set_remote(parsed->ip, parsed->port.value_or(0));
     if (!options.real_ip_recursive || comma == std::string_view::npos ||
         !is_in(options.real_ip_from, parsed->ip)) {
       return;
@@ -100,6 +78,13 @@ bool leaves_port_out(const plugin::UpstreamTarget& target, const config::Compile
                      std::uint16_t node_port) {
   if (is_default_port(target.scheme, node_port)) return true;
   return upstream.is_of_plugin && target.wanted_scheme.empty() && upstream.scheme != "https";
+}
+
+std::string_view node_authority(const plugin::Request& request, const plugin::UpstreamTarget& target,
+                                const config::CompiledUpstream& upstream, std::string_view node_host,
+                                std::uint16_t node_port) {
+  if (leaves_port_out(target, upstream, node_port)) return node_host;
+  return request.arena.concat(node_host, ":"sv, decimal(request.arena, node_port));
 }
 
 }  // namespace
@@ -164,14 +149,15 @@ void set_upstream_target(plugin::Request& request, const config::CompiledUpstrea
   switch (upstream.pass_host) {
     case config::PassHost::kPass:
       target.host = target.wanted_host.empty() ? request.head->authority : target.wanted_host;
+      // Only HTTP/1.0 may come without: the request goes out as 1.1, which must have one (RFC 9112 3.2).
+      if (target.host.empty()) [[unlikely]]
+        target.host = node_authority(request, target, upstream, node_host, node_port);
       break;
     case config::PassHost::kRewrite:
       target.host = upstream.upstream_host;
       break;
     case config::PassHost::kNode:
-      target.host = leaves_port_out(target, upstream, node_port)
-                        ? node_host
-                        : request.arena.concat(node_host, ":"sv, decimal(request.arena, node_port));
+      target.host = node_authority(request, target, upstream, node_host, node_port);
       break;
   }
   if (target.uri.empty()) target.uri = request.forward_target();

@@ -1,6 +1,9 @@
 #include "shared/http/h1/field_lines.h"
 
+#include <array>
+
 #include "shared/base/text.h"
+#include "shared/http/h1/head_writer.h"
 #include "shared/http/h1/scan.h"
 
 namespace apisix::http {
@@ -13,10 +16,55 @@ bool is_space(char c) {
   return c == ' ' || c == '\t';
 }
 
+enum NameTrait : std::uint8_t {
+  kUnderscore = 1,
+  kOdd = 2,      // invalid for nginx
+  kNoToken = 4,  // RFC 9110 5.6.2
+  kRefused = 8,  // white space, control characters: where parsers find different names
+};
+
+// No trait: letters, digits and '-'.
+constexpr std::array<std::uint8_t, 256> name_traits() {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(kOdd | kNoToken);
+  for (int c = 0; c <= ' '; ++c) out[c] = kRefused;
+  out[0x7f] = kRefused;
+  for (const char c : std::string_view("!#$%&'*+.^`|~")) out[static_cast<unsigned char>(c)] = kOdd;
+  for (int c = '0'; c <= '9'; ++c) out[c] = 0;
+  for (int c = 'a'; c <= 'z'; ++c) out[c] = out[c - 0x20] = 0;
+  out['-'] = 0;
+  out['_'] = kUnderscore;
+  return out;
+}
+constexpr std::array<std::uint8_t, 256> kNameTraits = name_traits();
+
+std::uint8_t traits_of(std::string_view name) {
+  std::uint8_t traits = 0;  // without a branch per character: names are short
+  for (const char c : name) traits |= kNameTraits[static_cast<unsigned char>(c)];
+  return traits;
+}
+
+// Servers that make variables of names (CGI and its kin) read all punctuation as one character, so that
+// Content_Length may end a body there that does not end here.
+bool looks_like_framing(std::string_view name) {
+  std::array<char, 32> hyphened;
+  if (name.size() > hyphened.size()) return false;  // longer than any of them
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    hyphened[i] = kNameTraits[static_cast<unsigned char>(name[i])] == 0 ? name[i] : '-';
+  }
+  return is_hop_by_hop({.id = identify_header({hyphened.data(), name.size()})});
+}
+
+bool is_left_out(std::string_view name, std::uint8_t traits, const FieldLimits& limits) {
+  if ((traits & kNoToken) != 0 || ((traits & kOdd) != 0 && limits.letters_only)) return true;
+  return ((traits & kUnderscore) != 0 && !limits.underscores) || looks_like_framing(name);
+}
+
 struct Line {
   HeaderField field;
   const char* next = nullptr;  // the line behind; null on error
   const char* error = nullptr;
+  bool left_out = false;
 };
 
 // Only for the message: the line is refused already.
@@ -28,19 +76,25 @@ const char* explain_name(std::string_view name, char after) {
   return "a header name has a character that is not allowed";
 }
 
-Line parse_line(const char* begin, const char* at, const char* end, bool trim_name) {
+Line parse_line(const char* begin, const char* at, const char* end, const FieldLimits& limits) {
   const char* colon = scan::find_first(begin, at, end, scan::NameEnd{});
   std::string_view name(at, static_cast<std::size_t>(colon - at));
-  if (trim_name && !name.empty() && is_space(name.back()) && !is_space(name.front())) name = base::trim(name);
+  if (limits.trim_name && !name.empty() && is_space(name.back()) && !is_space(name.front()))
+    name = base::trim(name);
   Line line;
   if (colon == end || *colon != ':') {
     line.error = explain_name(name, '\0');
     return line;
   }
   line.field.id = identify_header(name);  // a known name needs no further check
-  if (line.field.id == KnownHeader::kUnknown && !is_token(name)) {
-    line.error = explain_name(name, ':');
-    return line;
+  if (line.field.id == KnownHeader::kUnknown) {
+    const std::uint8_t traits = traits_of(name);
+    if ((traits & kRefused) != 0 || name.empty()) {
+      line.error = explain_name(name, ':');
+      return line;
+    }
+    if (traits != 0) [[unlikely]]
+      line.left_out = is_left_out(name, traits, limits);
   }
 
   const char* value = colon + 1;
@@ -66,6 +120,7 @@ Line parse_line(const char* begin, const char* at, const char* end, bool trim_na
 FieldLines parse_field_lines(const char* begin, const char* at, const char* end, base::Arena& arena,
                              const FieldLimits& limits, HeaderMap& headers) {
   FieldLines out;
+  IgnoredLine* last_ignored = nullptr;
   std::uint32_t count = 0;
   while (true) {
     if (end - at < 2) {
@@ -76,7 +131,7 @@ FieldLines parse_field_lines(const char* begin, const char* at, const char* end,
       if (at[1] != '\n' || at + 2 != end) out.error = "a stray CR, or bytes behind the empty line";
       return out;
     }
-    const Line line = parse_line(begin, at, end, limits.trim_name);
+    const Line line = parse_line(begin, at, end, limits);
     if (line.error != nullptr) {
       out.error = line.error;
       return out;
@@ -87,8 +142,16 @@ FieldLines parse_field_lines(const char* begin, const char* at, const char* end,
       out.too_large = true;
       return out;
     }
+    if (line.left_out) [[unlikely]] {
+      auto* ignored = arena.make<IgnoredLine>();
+      ignored->text = {at, line_bytes};
+      if (last_ignored != nullptr) last_ignored->next = ignored;
+      if (out.ignored == nullptr) out.ignored = ignored;
+      last_ignored = ignored;
+      at = line.next;
+      continue;
+    }
     at = line.next;
-    if (!limits.underscores && line.field.name.find('_') != std::string_view::npos) continue;
     out.repeated |= headers.mask() & header_bit(line.field.id);
     headers.push(arena, line.field);
   }

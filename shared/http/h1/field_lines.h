@@ -15,18 +15,24 @@ struct FieldLimits {
   std::uint32_t line_bytes_max;
   bool underscores = true;  // false: fields with '_' in their names are left out
   bool trim_name = false;   // responses: white space between name and colon is removed (RFC 9112 5.1)
+  // Requests: a name of other characters than letters, digits, '-' and '_' is left out, as nginx does with
+  // ignore_invalid_headers on. What is no token (RFC 9110 5.6.2) is left out always.
+  bool letters_only = false;
 };
 
 struct FieldLines {
   // header_bit() of every known field that occurs more than once.
   std::uint64_t repeated = 0;
+  const IgnoredLine* ignored = nullptr;  // the lines that were left out, in wire order
   // Null when all is well.
   const char* error = nullptr;
   bool too_large = false;  // the error is a limit: 431
 };
 
 // Parses [at, end): field lines and the empty line that ends them, which must be the last two bytes. Bytes
-// from `begin` on may be read. All values are free of control characters afterwards.
+// from `begin` on may be read. All values are free of control characters afterwards. White space and control
+// characters in a name are errors; other characters that FieldLimits does not allow, and names that some
+// server behind us would read as a framing or hop-by-hop field (Content_Length), leave the line out.
 FieldLines parse_field_lines(const char* begin, const char* at, const char* end, base::Arena& arena,
                              const FieldLimits& limits, HeaderMap& headers);
 

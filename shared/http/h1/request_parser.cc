@@ -269,25 +269,37 @@ bool is_valid_authority(std::string_view authority) {
   return at != 0 && is_valid_port_suffix(authority.substr(at));
 }
 
+std::string_view first_line(std::string_view bytes) {
+  while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+  return bytes.substr(0, bytes.find_first_of("\r\n"));
+}
+
 std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head, base::Arena& arena,
                                                            const RequestLimits& limits) {
+  RequestHead* out = arena.make<RequestHead>();
+  const auto failed = [&](const ParseError& error) {
+    if (out->request_line.empty()) out->request_line = first_line(head);
+    return std::unexpected(ParseError{error.status, error.what, out});
+  };
   for (unsigned i = 0; i < HeadScanner::kEmptyLinesMax && head.starts_with("\r\n"); ++i)
     head.remove_prefix(2);
-  if (head.size() < kHeadBytesMin) return bad("the head is shorter than any request");
-  if (head.size() > limits.head_bytes_max) return refuse(431, "the head is too large");
+  if (head.size() < kHeadBytesMin) return failed({400, "the head is shorter than any request"});
+  if (head.size() > limits.head_bytes_max) return failed({431, "the head is too large"});
   const char* const begin = head.data();
   const char* const end = begin + head.size();
 
-  RequestHead* out = arena.make<RequestHead>();
   const auto lines = parse_request_line(begin, end, limits, *out);
-  if (!lines) return std::unexpected(lines.error());
+  if (!lines) return failed(lines.error());
   const FieldLimits field_limits{.count_max = limits.header_count_max,
                                  .line_bytes_max = limits.header_line_bytes_max,
-                                 .underscores = limits.underscores_in_headers};
+                                 .underscores = limits.underscores_in_headers,
+                                 .letters_only = limits.ignore_invalid_headers};
   const FieldLines fields = parse_field_lines(begin, *lines, end, arena, field_limits, out->headers);
-  if (fields.error != nullptr) return refuse(fields.too_large ? 431 : 400, fields.error);
-  if (const Parsed applied = apply_fields(*out, fields.repeated); !applied)
-    return std::unexpected(applied.error());
+  out->ignored_lines = fields.ignored;
+  if (fields.error != nullptr) {
+    return failed({static_cast<std::uint16_t>(fields.too_large ? 431 : 400), fields.error});
+  }
+  if (const Parsed applied = apply_fields(*out, fields.repeated); !applied) return failed(applied.error());
   return out;
 }
 

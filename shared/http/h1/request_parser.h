@@ -20,12 +20,18 @@ struct RequestLimits {
   std::uint32_t head_bytes_max = 32768;
   // False: a field with '_' in its name is left out, as nginx does with underscores_in_headers off.
   bool underscores_in_headers = true;
+  // As nginx's directive: a field whose name holds anything but letters, digits, '-' and '_' is left out.
+  // False: names that are tokens are let through.
+  bool ignore_invalid_headers = true;
 };
 
 // `head` is what HeadScanner found: it ends in CRLFCRLF and stays where it is as long as the arena
-// lives. Only the RequestHead and its field array are allocated.
+// lives. Only the RequestHead, its field array and the list of ignored lines are allocated.
 std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head, base::Arena& arena,
                                                            const RequestLimits& limits);
+
+// The first line of what a client sent, empty lines in front of it skipped: for logs, when it is no head.
+std::string_view first_line(std::string_view bytes);
 
 // host [":" port] of RFC 3986 3.2 without user information, as Host and the authority form have it:
 // reg-name, IPv4, or "[" IPv6 "]". The port may be empty ("a:"), as RFC 3986 allows.

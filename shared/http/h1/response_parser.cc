@@ -119,6 +119,7 @@ std::expected<ResponseHead*, ParseError> parse_response_head(std::string_view he
                                  .line_bytes_max = limits.header_line_bytes_max,
                                  .trim_name = true};
   const FieldLines fields = parse_field_lines(begin, *lines, end, arena, field_limits, out->headers);
+  out->ignored_lines = fields.ignored;
   if (fields.error != nullptr) return bad(fields.error);
   if (const Parsed applied = apply_fields(*out, request_method, fields.repeated); !applied) {
     return std::unexpected(applied.error());

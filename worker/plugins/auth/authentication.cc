@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "shared/base/log.h"
+#include "worker/plugin/request_log.h"
 
 namespace apisix::plugins {
 
@@ -33,7 +33,7 @@ plugin::Outcome Authentication::accept(plugin::Request& request,
 plugin::Outcome Authentication::refuse(plugin::Request& request, std::string_view message,
                                        std::string_view reason) const {
   request.auth_failure = request.arena.copy(reason.empty() ? message : reason);
-  if (!reason.empty() && !request.auth_is_tried) base::log_warn("{}", reason);
+  if (!reason.empty() && !request.auth_is_tried) plugin::log_warn(request, "{}", reason);
   if (anonymous_consumer_.empty()) return challenge(request, message);
   if (const auto anonymous = consumers_.find_by_name(anonymous_consumer_)) {
     request.attach_consumer(anonymous);
@@ -42,7 +42,8 @@ plugin::Outcome Authentication::refuse(plugin::Request& request, std::string_vie
   const std::string missing = "failed to get anonymous consumer " + anonymous_consumer_;
   request.auth_failure = request.arena.copy(missing);
   if (!request.auth_is_tried) {
-    base::log_error("{} failed to authenticate the request, code: 401. error: {}", plugin_, missing);
+    plugin::log_error(request, "{} failed to authenticate the request, code: 401. error: {}", plugin_,
+                      missing);
   }
   return challenge(request, "Invalid user authorization");
 }

@@ -5,8 +5,8 @@
 #include <memory>
 #include <utility>
 
-#include "shared/base/log.h"
 #include "shared/client/redis_clients.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugins/limit/redis_policy.h"
 
 namespace apisix::plugins {
@@ -106,7 +106,7 @@ plugin::Step ConcurrencyLimit::begin(plugin::Request& request) {
   std::uninitialized_default_construct_n(applied, rules_.size());
   const auto count = apply_all(request, applied);
   if (!count) {
-    base::log_error("failed to get limit conn rules: {}", count.error().what);
+    plugin::log_error(request, "failed to get limit conn rules: {}", count.error().what);
     return allows_degradation_ ? plugin::Outcome::kPass : request.reject_page(500);
   }
   if (redis_) return begin_by_redis(request, applied, *count);
@@ -219,7 +219,7 @@ plugin::Outcome ConcurrencyLimit::reject(plugin::Request& request) const {
 }
 
 plugin::Outcome ConcurrencyLimit::fail(plugin::Request& request, std::string_view what) const {
-  base::log_error("failed to limit conn: {}", what);
+  plugin::log_error(request, "failed to limit conn: {}", what);
   return allows_degradation_ ? plugin::Outcome::kPass : request.reject_page(500);
 }
 

@@ -1,7 +1,7 @@
 #include "worker/plugins/limit/limit_key.h"
 
-#include "shared/base/log.h"
 #include "shared/base/sip_hash.h"
+#include "worker/plugin/request_log.h"
 
 namespace apisix::plugins {
 
@@ -25,7 +25,7 @@ std::string_view LimitKey::of(plugin::Request& request) const {
       if (const auto value = plugin::Variables(request).read(variable_)) return *value;
       break;
   }
-  base::log_info("The value of the configured key is empty, use client IP instead");
+  plugin::log_info(request, "The value of the configured key is empty, use client IP instead");
   return request.remote_addr();
 }
 

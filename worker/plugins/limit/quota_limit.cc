@@ -7,7 +7,7 @@
 #include <set>
 #include <utility>
 
-#include "shared/base/log.h"
+#include "worker/plugin/request_log.h"
 #include "worker/plugins/limit/quota_group.h"
 #include "worker/plugins/limit/redis_policy.h"
 
@@ -190,7 +190,7 @@ plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
   std::uninitialized_default_construct_n(applied, rules_.size());
   const auto count = apply_all(request, cost, applied);
   if (!count) {
-    base::log_error("failed to get rate limit rules: {}", count.error().what);
+    plugin::log_error(request, "failed to get rate limit rules: {}", count.error().what);
     return allows_degradation_ ? plugin::pass() : request.reject_page(500);
   }
   if (redis_ != nullptr) return limit_by_redis(request, applied, *count);
@@ -266,7 +266,7 @@ plugin::Outcome QuotaLimit::reject(plugin::Request& request) {
 }
 
 plugin::Outcome QuotaLimit::fail(plugin::Request& request, std::string_view what) {
-  base::log_error("failed to limit count: {}", what);
+  plugin::log_error(request, "failed to limit count: {}", what);
   if (allows_degradation_) return plugin::Outcome::kPass;
   return request.reject(500, "{\"error_msg\":\"failed to limit count\"}\n");
 }

@@ -295,6 +295,70 @@ TEST(EncodedSlash, IsKeptOnlyWhenDecodingIsAllThatHappened) {
   EXPECT_EQ(keep("/a%2Fb%00"), "refused");
 }
 
+// RFC 3986 3.2 and 4.2.
+TEST(UriHost, IsWhatTheAuthorityNames) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"http://a.com", "a.com"},
+      {"https://a.com/", "a.com"},
+      {"HTTP://A.com/b", "A.com"},
+      {"http://a.com?b/c", "a.com"},
+      {"http://a.com#b@c", "a.com"},
+      {"http://a.com:80", "a.com"},
+      {"http://a.com:/", "a.com"},
+      {"http://a.com./", "a.com"},
+      {"http://a.com.:8080/", "a.com"},
+      {"//a.com/", "a.com"},
+      {"//a.com", "a.com"},
+      {"http://user@a.com/", "a.com"},
+      {"http://user:word@a.com:80/", "a.com"},
+      {"http://b.com@a.com/", "a.com"},
+      {"http://b.com:80@a.com", "a.com"},
+      {"http://b.com@c.com@a.com/", "a.com"},
+      {"http://a.com/@b.com", "a.com"},
+      {"http://a.com/http://b.com/", "a.com"},
+      {"http://192.0.2.1:80/", "192.0.2.1"},
+      {"http://[2001:db8::1]/", "2001:db8::1"},
+      {"http://[2001:db8::1]:80/", "2001:db8::1"},
+      {"http://u@[::1]:80", "::1"},
+      {"http://a_b.com/", "a_b.com"},
+  };
+  for (const auto& [uri, host] : rows) EXPECT_EQ(find_uri_host(uri), host) << uri;
+}
+
+TEST(UriHost, NothingIsNamedByWhatIsNoUriOfTheWeb) {
+  for (const char* uri : {"",
+                          "a.com",
+                          "/a",
+                          "http:",
+                          "http:/a.com",
+                          "http:a.com",
+                          "http://",
+                          "http:///a",
+                          "http://:80/",
+                          "http://./",
+                          "http://@/",
+                          "ftp://a.com/",
+                          "android-app://a.com/",
+                          "httpx://a.com/",
+                          "javascript://a.com/",
+                          "about:blank",
+                          "null",
+                          "http://[::1/",
+                          "http://[]/",
+                          "http://[a.com]/",
+                          "http://[::1]a/",
+                          "http://a.com:b/",
+                          "http://a.com:99999/",
+                          "http://a..com/",
+                          "http://a.com\\@b.com/",
+                          "http://a b.com/",
+                          " http://a.com/",
+                          "http://\xc3\xa4.com/",
+                          "http://a\"b.com/"}) {
+    EXPECT_EQ(find_uri_host(uri), std::nullopt) << uri;
+  }
+}
+
 TEST(QueryArgs, AreTakenOffTheFront) {
   std::string_view query = "a=1&b&=x&&c=&a=2%3D&d=e=f";
   std::string seen;

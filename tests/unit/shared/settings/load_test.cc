@@ -192,6 +192,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
       "    client_max_body_size: 512m\n"
       "    access_log_buffer: 64k\n"
       "    underscores_in_headers: \"off\"\n"
+      "    ignore_invalid_headers: \"off\"\n"
       "    real_ip_recursive: on\n"
       "    access_log: \"off\"\n"
       "    access_log_format_escape: json\n"
@@ -209,6 +210,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
   EXPECT_EQ(config.http.client_max_body_bytes, 512LL << 20);
   EXPECT_EQ(config.http.access_log_buffer_bytes, 65536);
   EXPECT_FALSE(config.http.underscores_in_headers);
+  EXPECT_FALSE(config.http.ignore_invalid_headers);
   EXPECT_TRUE(config.http.real_ip_recursive);
   EXPECT_FALSE(config.http.enable_access_log);
   EXPECT_EQ(config.http.access_log_format_escape, LogEscape::kJson);
@@ -218,6 +220,25 @@ TEST(Load, NginxFormsAndTextNumbers) {
   EXPECT_TRUE(config.http.real_ip_from.contains(*base::IpAddress::parse("10.9.8.7")));
   EXPECT_TRUE(config.http.real_ip_from.contains(*base::IpAddress::parse("::1")));
   EXPECT_FALSE(config.http.real_ip_from.contains(*base::IpAddress::parse("127.0.0.1")));
+}
+
+TEST(Load, UnknownVariablesOfTheAccessLogFormatAreFaults) {
+  LoadOptions options;
+  options.config_path = "conf/config.yaml";
+  options.environment = [](std::string_view) { return std::nullopt; };
+  options.find_unknown_variable = [](std::string_view format) {
+    return format == "$bad" ? std::optional<std::string>("bad") : std::nullopt;
+  };
+  const std::string format = "nginx_config:\n  http:\n    access_log_format: $bad\n";
+  const auto refused = load_settings_text(format, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what,
+            "conf/config.yaml:3: nginx_config.http.access_log_format: unknown \"bad\" variable");
+  // nginx never sees a format that nothing uses.
+  EXPECT_TRUE(load_settings_text(format + "    enable_access_log: false\n", options));
+  EXPECT_TRUE(load_settings_text("nginx_config: {http: {access_log_format: $good}}\n", options));
+  options.find_unknown_variable = {};
+  EXPECT_TRUE(load_settings_text(format, options));
 }
 
 TEST(Load, ApisixSection) {

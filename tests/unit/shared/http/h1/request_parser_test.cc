@@ -227,6 +227,89 @@ TEST_F(RequestParser, UnderscoresInNames) {
   EXPECT_EQ(head.headers.find("x-c")->value, "d");
 }
 
+std::string ignored(const RequestHead& head) {
+  std::string out;
+  for (const IgnoredLine* line = head.ignored_lines; line != nullptr; line = line->next) {
+    out.append(line->text).append("|");
+  }
+  return out;
+}
+
+TEST_F(RequestParser, NamesThatNginxCallsInvalidAreLeftOut) {
+  for (const char* name : {"X[1]", "\"X\"", "X@",  "X(a)",  "X/",       "X\\", "X=", "X?", "{X}",
+                           "X,Y",  "X;",    "<X>", "X\x80", "\xc3\xa4", "X.Y", "X!", "X#", "X$",
+                           "X%20", "X&",    "X'",  "X*",    "X+",       "X^",  "X`", "X|", "~"}) {
+    const RequestHead& head = parse_fields("X-A: 1\r\n"s + name + ": secret \r\nX-B: 2\r\n");
+    EXPECT_EQ(head.headers.size(), 3u) << name;
+    EXPECT_EQ(head.headers.find("x-a")->value, "1") << name;
+    EXPECT_EQ(head.headers.find("x-b")->value, "2") << name;
+    EXPECT_EQ(ignored(head), name + ": secret |"s);
+  }
+  EXPECT_EQ(ignored(parse_fields("a[: 1\r\nB: 2\r\nc]:3\r\n")), "a[: 1|c]:3|");
+  EXPECT_EQ(ignored(parse_fields("X-A: 1\r\nX_A: 2\r\n")), "");
+}
+
+TEST_F(RequestParser, WhiteSpaceAndControlCharactersInANameAreRefused) {
+  for (const std::string& name : std::initializer_list<std::string>{
+           "X Y", "X\tY", " X", "X ", "X\t", "X\x7f", "X\x01", "X\0"s, "[ ]", "", "X\r", "X\n"}) {
+    EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\n" + name + ": 1\r\n\r\n"), 400) << name;
+  }
+}
+
+TEST_F(RequestParser, TokensAreKeptWhenInvalidHeadersAreNotIgnored) {
+  limits_.ignore_invalid_headers = false;
+  const RequestHead& head = parse_fields("X.Y: 1\r\nX!: 2\r\nX[1]: 3\r\n");
+  EXPECT_EQ(head.headers.value(KnownHeader::kHost), "a");
+  ASSERT_NE(head.headers.find("x.y"), nullptr);
+  EXPECT_EQ(head.headers.find("x.y")->value, "1");
+  EXPECT_EQ(head.headers.size(), 3u);
+  EXPECT_EQ(ignored(head), "X[1]: 3|");
+}
+
+// A server that makes variables of names (CGI) would find another end of the body, or another connection.
+TEST_F(RequestParser, NamesThatReadAsFramingElsewhereAreLeftOut) {
+  for (const bool strict : {true, false}) {
+    limits_.ignore_invalid_headers = strict;
+    for (const char* name :
+         {"Content_Length", "content_length", "Transfer_Encoding", "TRANSFER_ENCODING", "Keep_Alive",
+          "Proxy_Connection", "HTTP2_Settings", "Content.Length", "Transfer~Encoding"}) {
+      const RequestHead& head = parse_fields(name + ": 5\r\nX-B: 2\r\n"s);
+      EXPECT_EQ(head.framing, Framing::kNone) << name;
+      EXPECT_EQ(head.headers.size(), 2u) << name;
+      EXPECT_EQ(ignored(head), name + ": 5|"s);
+    }
+  }
+  EXPECT_EQ(parse_fields("Content_Type: a\r\nX_Content_Length: 1\r\nContent__Length: 1\r\n").headers.size(),
+            4u);
+}
+
+TEST_F(RequestParser, LinesThatAreLeftOutCountForTheLimits) {
+  limits_.header_count_max = 3;
+  limits_.header_line_bytes_max = 20;
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\nA[: b\r\nC[: d\r\n\r\n"), 0);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\nA[: b\r\nC[: d\r\nE[: f\r\n\r\n"), 431);
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\nA[: " + std::string(17, 'b') + "\r\n\r\n"), 431);
+}
+
+TEST_F(RequestParser, WhatWasReadOfARefusedHeadIsThereForLogs) {
+  const auto read = [&](const std::string& bytes) -> const RequestHead& {
+    const auto parsed = parse_request_head(arena_.copy(bytes), arena_, limits_);
+    EXPECT_FALSE(parsed) << bytes;
+    return *parsed.error().request;
+  };
+  EXPECT_EQ(read("GET /a?b HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").request_line, "GET /a?b HTTP/1.1");
+  EXPECT_EQ(read("GET /a?b HTTP/1.1\r\nHost: a\r\nX Y: b\r\n\r\n").path, "/a");
+  EXPECT_EQ(read("GET /a HTTP/3.0\r\nHost: a\r\n\r\n").request_line, "GET /a HTTP/3.0");
+  EXPECT_EQ(read("\r\n\r\nget /a HTTP/1.1\r\nHost: a\r\n\r\n").request_line, "get /a HTTP/1.1");
+  EXPECT_EQ(read("GET  /a HTTP/1.1\r\nHost: a\r\n\r\n").request_line, "GET  /a HTTP/1.1");
+  EXPECT_EQ(read("GET /\r\n\r\n").request_line, "GET /");
+  EXPECT_EQ(read("").request_line, "");
+  limits_.request_line_bytes_max = 20;
+  EXPECT_EQ(read("GET /6789012 HTTP/1.1\r\nHost: a\r\n\r\n").request_line, "GET /6789012 HTTP/1.1");
+  limits_.head_bytes_max = 30;
+  EXPECT_EQ(read("GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n").request_line, "GET / HTTP/1.1");
+}
+
 TEST_F(RequestParser, TheHeadMustBeWholeAndNothingMore) {
   const std::string head = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
   for (std::size_t size = 0; size < head.size(); ++size) EXPECT_EQ(status(head.substr(0, size)), 400) << size;

@@ -214,5 +214,19 @@ TEST_F(ResponseParser, Limits) {
   EXPECT_TRUE(is_refused("HTTP/1.1 200 " + std::string(60, 'x') + "\r\n\r\n"));
 }
 
+TEST(ResponseNames, WhatIsNoTokenOrReadsAsFramingElsewhereIsLeftOut) {
+  base::Arena arena;
+  const auto head = parse_response_head(
+      arena.copy(ok("Content-Length: 0\r\nX[1]: a\r\nX.Y: b\r\nContent_Length: 5\r\nX_A: c\r\n")), arena,
+      Method::kGet, ResponseLimits{});
+  ASSERT_TRUE(head);
+  EXPECT_EQ((*head)->headers.size(), 3u);
+  EXPECT_EQ((*head)->headers.find("x.y")->value, "b");
+  EXPECT_EQ((*head)->headers.find("x_a")->value, "c");
+  ASSERT_NE((*head)->ignored_lines, nullptr);
+  EXPECT_EQ((*head)->ignored_lines->text, "X[1]: a");
+  EXPECT_EQ((*head)->ignored_lines->next->text, "Content_Length: 5");
+}
+
 }  // namespace
 }  // namespace apisix::http
