@@ -7,6 +7,7 @@
 
 #include "shared/base/file.h"
 #include "shared/base/text.h"
+#include "shared/resource/global_plugins.h"
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
 #include "worker/plugins/catalog.h"
@@ -49,12 +50,23 @@ class DocumentCheck {
     const bool is_consumer = *item.kind == resource::Kind::kConsumer;
     const auto found = resource::validate(
         *item.kind, value, {.hooks = hooks_, .is_stored = true, .path_id = is_consumer ? "" : id});
-    if (found.ok()) return;
+    if (found.ok()) return check_global_rule(item, id);
     if (found.faults.empty()) return add(item.path, found.error_msg);
     for (const format::Fault& fault : found.faults) {
       const std::string hint = fault.hint.empty() ? "" : " (" + fault.hint + ")";
       add(item.path + path_of_pointer(fault.pointer), fault.message + hint);
     }
+  }
+
+  // As a worker takes them: what is disabled is in no rule's way.
+  void check_global_rule(const resource::DocumentItem& item, const std::string& id) {
+    const format::Json& plugins = format::find_member(item.value, "plugins");
+    if (item.kind != resource::Kind::kGlobalRule || !plugins.isObject()) return;
+    std::vector<std::string> enabled = plugins.getMemberNames();
+    std::erase_if(enabled,
+                  [&plugins](const std::string& name) { return plugin::is_disabled(plugins[name]); });
+    if (const std::string taken = global_plugins_.add(id, enabled); !taken.empty())
+      add(item.path + ".plugins", taken);
   }
 
   void check_plugins(const resource::DocumentItem& item, const format::Json& list) {
@@ -72,6 +84,7 @@ class DocumentCheck {
   const std::string& file_;
   format::Yaml lines_;
   const resource::ValidateHooks& hooks_;
+  resource::GlobalPlugins global_plugins_;
   std::multimap<int, std::string> faults_;  // by line
 };
 

@@ -7,6 +7,7 @@
 #include <json/writer.h>
 
 #include "shared/base/json_escape.h"
+#include "shared/base/utf8.h"
 
 namespace apisix::format {
 namespace {
@@ -37,17 +38,32 @@ std::string one_line(std::string errors) {
 
 // cjson escapes DEL too.
 bool is_plain(char c) {
-  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
 }
 
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+// JSON is UTF-8 (RFC 8259 8.1), whatever bytes a client sent: one of them must not cost a reader the rest.
 void append_string(std::string& out, std::string_view text) {
   out += '"';
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (is_plain(text[i])) continue;
-    out.append(text.substr(done, i - done));
-    base::append_json_escape(out, text[i]);
-    done = i + 1;
+    const bool is_escaped = is_ascii(text[i]);
+    const base::Utf8Piece piece = is_escaped ? base::Utf8Piece{1, true} : base::utf8_piece(text.substr(i));
+    if (is_escaped || !piece.is_valid) {
+      out.append(text.substr(done, i - done));
+      done = i + piece.size;
+      if (is_escaped) {
+        base::append_json_escape(out, text[i]);
+      } else {
+        out.append(base::kReplacement);
+      }
+    }
+    i += piece.size - 1;
   }
   out.append(text.substr(done));
   out += '"';

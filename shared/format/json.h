@@ -21,7 +21,7 @@ inline constexpr int kJsonDepthMax = 64;
 base::Result<Json> parse_json(std::string_view text);
 
 // Compact, keys in alphabetical order, no newline; whole numbers print without a fraction, as cjson prints
-// them.
+// them. Always UTF-8: what is none in a string becomes U+FFFD.
 std::string to_json(const Json& value);
 
 // The member, or null when `object` is no object or has none of that name. Never inserts.

@@ -187,6 +187,19 @@ bool equals_decoded(std::string_view text, std::string_view plain) {
   return at == plain.size();
 }
 
+char* decode_escapes(std::string_view text, char* at, bool plus_is_space) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int byte = text[i] == '%' ? decode_at(text, i) : kNoDigit;
+    if (byte >= 0) {
+      *at++ = static_cast<char>(byte);
+      i += 2;
+    } else {
+      *at++ = plus_is_space && text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return at;
+}
+
 // False for a segment that a servlet container would read as another path than the one matched here.
 bool is_honest_segment(std::string_view segment, bool last) {
   if (segment.empty()) return last;
@@ -228,17 +241,12 @@ std::string_view escape_control(std::string_view text, base::Arena& arena) {
 std::string_view unescape(std::string_view text, base::Arena& arena, bool plus_is_space) {
   if (text.find_first_of(plus_is_space ? "%+" : "%") == std::string_view::npos) return text;
   char* const out = arena.text(text.size());
-  char* at = out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int byte = text[i] == '%' ? decode_at(text, i) : kNoDigit;
-    if (byte >= 0) {
-      *at++ = static_cast<char>(byte);
-      i += 2;
-    } else {
-      *at++ = plus_is_space && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return {out, static_cast<std::size_t>(at - out)};
+  const char* const end = decode_escapes(text, out, plus_is_space);
+  return {out, static_cast<std::size_t>(end - out)};
+}
+
+char* unescape_to(std::string_view text, char* out) {
+  return decode_escapes(text, out, true);
 }
 
 std::optional<std::string_view> normalize_like_servlet(std::string_view path, base::Arena& arena) {

@@ -35,6 +35,9 @@ std::string_view escape_control(std::string_view text, base::Arena& arena);
 // %XX decoded once, malformed escapes kept as they are (ngx.unescape_uri); '+' becomes a space when
 // `plus_is_space`.
 std::string_view unescape(std::string_view text, base::Arena& arena, bool plus_is_space = true);
+// The same, '+' as a space, into `out`, which has room for text.size() bytes; returns the end of what it
+// wrote.
+char* unescape_to(std::string_view text, char* out);
 
 // apisix.normalize_uri_like_servlet: drops ";parameters" of each segment. Nothing (answer 400) for a
 // segment that is ".", "..", "%2e", "%2e%2e" or, except the last, empty in front of its ';': those reach a

@@ -2,11 +2,18 @@
 
 #include <algorithm>
 
+#include "shared/base/utf8.h"
+
 namespace apisix::memory {
 
 void append_label(std::string& labels, std::string_view name, std::string_view value) {
   if (!labels.empty()) labels += ',';
   labels.append(name).append("=\"");
+  std::string cleaned;
+  if (!base::is_utf8(value)) {  // the text format is UTF-8: one such byte and a scrape is lost
+    base::append_utf8(cleaned, value);
+    value = cleaned;
+  }
   for (const char c : value) {
     if (c == '\\' || c == '"') labels += '\\';
     if (c == '\n') {

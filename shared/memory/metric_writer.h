@@ -16,7 +16,8 @@
 
 namespace apisix::memory {
 
-// Appends `name="value"`, escaped as the text format wants it, after a comma if there is something already.
+// Appends `name="value"`, escaped as the text format wants it, after a comma if there is something already;
+// with U+FFFD for what is no UTF-8.
 void append_label(std::string& labels, std::string_view name, std::string_view value);
 
 class MetricWriter {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/json_utf8.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::resource {
@@ -42,7 +43,7 @@ base::Result<format::Yaml> parse_yaml_document(std::string_view text, const std:
 base::Result<format::Yaml> parse_json_document(std::string_view text, const std::string& name,
                                                const format::EnvironmentLookup& environment,
                                                format::YamlLines lines) {
-  auto value = format::parse_json(text);
+  auto value = format::parse_json_utf8(text);
   if (!value) return base::invalid(name + ": failed to decode json: " + value.error().what);
   format::Yaml out;
   if (lines == format::YamlLines::kKeep) {  // JSON is YAML: only the lines are wanted

@@ -1,6 +1,6 @@
 #include "shared/resource/route.h"
 
-#include "shared/base/text.h"
+#include "shared/base/host_name.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::resource {
@@ -18,7 +18,7 @@ RouteConditions parse_conditions(Json& json) {
   RouteConditions conditions;
   conditions.uris = one_or_many(json, "uri", "uris");
   conditions.hosts = one_or_many(json, "host", "hosts");
-  for (std::string& host : conditions.hosts) host = base::to_lower(host);
+  for (std::string& host : conditions.hosts) host = base::comparable_host(host);
   conditions.methods = texts_field(json, "methods");
   conditions.remote_addrs = one_or_many(json, "remote_addr", "remote_addrs");
   conditions.vars = take_field(json, "vars");

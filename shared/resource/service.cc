@@ -1,6 +1,6 @@
 #include "shared/resource/service.h"
 
-#include "shared/base/text.h"
+#include "shared/base/host_name.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::resource {
@@ -11,7 +11,7 @@ base::Result<Service> parse_service(Json json) {
   service.id = id_field(json, "id");
   service.name = text_field(json, "name");
   service.hosts = texts_field(json, "hosts");
-  for (std::string& host : service.hosts) host = base::to_lower(host);
+  for (std::string& host : service.hosts) host = base::comparable_host(host);
   service.upstream_id = id_field(json, "upstream_id");
   service.script = text_field(json, "script");
   service.enable_websocket = bool_field(json, "enable_websocket");

@@ -130,6 +130,7 @@ def test_what_is_refused_changes_nothing(gateway, upstream):
             ({"secrets": [{"id": "1", "uri": "x"}]}, "invalid secret id: 1"),
             ("{abcd", "invalid request body: Expected object key string but found invalid token at character 2"),
             ("[]", "invalid request body: expected an object of lists"),
+            (b'{"routes":[{"id":"\xff"}]}', "invalid request body: Line 1, Column 19 the text is not UTF-8"),
             ("", "invalid request body: empty request body")):
         answer = push(gateway, document, "bad")
         assert answer.status == 400, document
@@ -219,3 +220,28 @@ def test_commands_see_it(gateway, upstream):
     assert gateway.run("test").returncode == 0
     accepted(gateway, {"routes": [route(upstream, "a")]}, "d")
     assert "/a" in gateway.run("routes").stdout
+
+
+def test_two_global_rules_with_one_plugin_are_refused_and_the_guard_stays(gateway, upstream):
+    def document(*rules, **more):
+        return {"routes": [route(upstream, "a")], "global_rules": [
+            {"id": name, "plugins": {"ip-restriction": {"blacklist": ["127.0.0.1"]}}} | more for name in rules]}
+
+    accepted(gateway, document("one"), "1")
+    wait_for_status(gateway, "/a", 403)
+    taken = "plugin 'ip-restriction' already exists in global rule with id 'one'"
+    assert push(gateway, document("one", "two"), "2").json() == {"error_msg": taken}
+    validated = gateway.admin("POST", "/configs/validate", document("one", "two"))
+    assert validated.status == 400 and [fault["error"] for fault in validated.json()["errors"]] == [taken]
+    assert statuses(gateway, "/a") == {403}
+    # In one push a plugin may go from one rule to another.
+    accepted(gateway, document("two"), "3")
+    assert statuses(gateway, "/a") == {403}
+    accepted(gateway, document("two", modifiedIndex=1), "4")
+    # What an unchanged item has counts, not what is written in its place.
+    pushed = {"routes": [route(upstream, "a")], "global_rules": [
+        {"id": "two", "plugins": {"cors": {}}, "modifiedIndex": 1}, document("new")["global_rules"][0]]}
+    answer = push(gateway, pushed, "5")
+    assert answer.status == 400 and "already exists in global rule with id" in answer.json()["error_msg"]
+    accepted(gateway, document(), "6")
+    wait_for_status(gateway, "/a", 200)

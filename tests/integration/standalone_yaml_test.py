@@ -77,6 +77,27 @@ def test_a_bad_item_is_refused_alone(make_gateway, upstream):
     assert gateway.request("/good").status == 200
 
 
+def test_of_two_global_rules_with_one_plugin_one_is_refused_alone(make_gateway, upstream):
+    def document(*rules):
+        return {"routes": [route(upstream, "a"), route(upstream, "done-" + "-".join(name for name, _ in rules))],
+                "global_rules": [{"id": name, "plugins": plugins} for name, plugins in rules]}
+
+    guard = {"ip-restriction": {"blacklist": ["127.0.0.1"], "message": "first"}}
+    twice = {"ip-restriction": {"whitelist": ["127.0.0.1"]}, "echo": {"body": "never"}}
+    gateway = start(make_gateway, document(("a", guard), ("b", twice), ("c", {"request-id": {}})))
+    answer = gateway.request("/a")
+    assert answer.status == 403 and answer.header("X-Request-Id")
+    assert "rejected /apisix/global_rules/b" in gateway.log()
+    assert "plugin 'ip-restriction' already exists in global rule with id 'a'" in gateway.log()
+    # It is in force as soon as it is alone.
+    write_document(gateway, document(("b", {"ip-restriction": {"blacklist": ["127.0.0.2"]}}), ("c", {"request-id": {}})))
+    wait_for_status(gateway, "/a", 200)
+    # A rule in force that takes another's plugin keeps what it was; none of the two guards goes.
+    write_document(gateway, document(("b", guard), ("c", guard)))
+    wait_for_status(gateway, "/a", 403)
+    assert gateway.request("/a").header("X-Request-Id")
+
+
 def test_variables_of_the_environment(make_gateway, upstream):
     document = ("routes:\n  - uri: ${{ROUTE_URI}}\n    priority: ${{PRIORITY:=3}}\n    desc: \"${{NUMBER}}\"\n"
                 "    upstream: {type: roundrobin, nodes: {\"${{NODE}}\": 1}}\n#END\n")
@@ -124,6 +145,9 @@ def test_the_test_command_lists_faults_with_their_lines(make_gateway):
     assert any(line.startswith("11: consumers[0]") and "username" in line for line in lines), lines
     assert any(line.startswith("15: global_rules[0].plugins.no-such-plugin: unknown plugin") for line in lines), lines
     assert done.stderr.endswith("configuration test failed\n")
+    document_path(gateway).write_text(
+        "global_rules:\n  - id: a\n    plugins: {cors: {}}\n  - id: b\n    plugins: {cors: {}}\n#END\n")
+    assert "5: global_rules[1].plugins: plugin 'cors' already exists in global rule with id 'a'" in gateway.run("test").stderr
     document_path(gateway).write_text("routes: [{id: 1, uri: /a, upstream_id: 1}]\n#END\n")
     assert gateway.run("test").returncode == 0
 

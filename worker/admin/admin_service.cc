@@ -7,6 +7,7 @@
 #include "worker/admin/access.h"
 #include "worker/admin/body.h"
 #include "worker/admin/reply.h"
+#include "worker/admin/target_check.h"
 
 namespace apisix::admin {
 namespace {
@@ -97,6 +98,7 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   auto key_name = check_key(settings_.deployment.admin, request);
   if (!key_name) co_return std::move(key_name.error());
   rest.remove_prefix(1);
+  if (const auto target = check_target(request); !target) co_return error_answer(400, target.error().what);
   if (auto answer = co_await diagnose_.serve(request, rest)) co_return std::move(*answer);
   Author author = author_of(request, std::move(*key_name));
   if (settings::takes_pushed_configuration(settings_)) {

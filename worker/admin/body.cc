@@ -1,13 +1,14 @@
 #include "worker/admin/body.h"
 
 #include "shared/format/json_fault.h"
+#include "shared/format/json_utf8.h"
 #include "worker/admin/reply.h"
 
 namespace apisix::admin {
 
 base::Result<std::optional<format::Json>> parse_body(const proxy::LocalRequest& request) {
   if (request.body.empty()) return std::nullopt;
-  auto body = format::parse_json(request.body);
+  auto body = format::parse_json_utf8(request.body);
   if (!body) return base::invalid(format::json_refusal(request.body, body.error().what));
   return std::optional(std::move(*body));
 }

@@ -9,6 +9,7 @@
 #include "shared/base/arena.h"
 #include "shared/base/text.h"
 #include "shared/format/json_fault.h"
+#include "shared/format/json_utf8.h"
 #include "shared/http/uri.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/history_view.h"
@@ -89,7 +90,7 @@ async::Task<LocalAnswer> ChangesHandler::apply(const proxy::LocalRequest& reques
   auto options = apply_options(request, std::move(author));
   if (!options) co_return error_answer(400, options.error().what);
   async::Background<base::Result<ChangeSet>> reading(loop_, [&body = request.body] {
-    auto json = format::parse_json(body);
+    auto json = format::parse_json_utf8(body);
     if (!json) return base::Result<ChangeSet>(base::invalid(format::json_refusal(body, json.error().what)));
     return read_change_set(std::move(*json));
   });

@@ -8,6 +8,7 @@
 
 #include "shared/async/time_slice.h"
 #include "shared/resource/fields.h"
+#include "shared/resource/global_plugins.h"
 
 namespace apisix::admin {
 namespace {
@@ -102,6 +103,7 @@ async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std
     }
     if (list.name == resource::kPluginsList) continue;
     std::unordered_set<std::string> identities;
+    resource::GlobalPlugins global_plugins;
     for (unsigned i = 0; i < list.items.size(); ++i) {
       const PushedItem& item = list.items[i];
       const bool is_known = check.is_known && check.is_known(item);
@@ -109,6 +111,10 @@ async::Task<std::vector<ConfigFault>> check_configs(event::Loop& loop, const std
       if (!fault.empty()) out.push_back({list.name, item.id, i, std::move(fault)});
       if (!item.identity.empty() && !identities.insert(item.identity).second) {
         out.push_back({list.name, item.id, i, duplicate_text(list, item)});
+      }
+      if (item.item.kind == resource::Kind::kGlobalRule && fault.empty()) {
+        fault = global_plugins.add_rule(resource::id_text(item.id), item.item.value);
+        if (!fault.empty()) out.push_back({list.name, item.id, i, std::move(fault)});
       }
       if (check.stops_at_first && !out.empty()) co_return out;
       if (slice.is_over()) co_await slice.pause();

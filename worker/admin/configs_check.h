@@ -1,5 +1,5 @@
 // Whether the items of a whole document are acceptable: each as a write of the Admin API would be, but for
-// references, which may be anywhere; and none there twice.
+// references, which may be anywhere; and none there twice, nor a plugin in two global rules.
 #pragma once
 
 #include <functional>

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "shared/format/json_fault.h"
+#include "shared/format/json_utf8.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::admin {
@@ -19,7 +20,7 @@ base::Result<Json> parse_body(std::string_view body, bool is_yaml) {
     if (!yaml || !yaml->isObject()) return base::invalid("invalid yaml request body");
     return yaml;
   }
-  auto json = format::parse_json(body);
+  auto json = format::parse_json_utf8(body);
   if (!json) return base::invalid(format::json_refusal(body, json.error().what));
   if (!json->isObject()) return base::invalid("expected an object of lists");
   return json;

@@ -1,11 +1,13 @@
 #include "worker/admin/pusher.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
 
 #include <fmt/format.h>
 
 #include "shared/base/log.h"
+#include "shared/resource/global_plugins.h"
 #include "worker/admin/catch_up.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/configs_check.h"
@@ -47,6 +49,34 @@ base::Status settle_versions(const std::vector<PushedList>& lists, const PushedM
     after.versions[list.name] = *next;
   }
   return {};
+}
+
+// What the push leaves of the global rules, with those of lists that it does not replace and of items that it
+// says are unchanged: "" when each plugin is in one of them.
+std::string fault_of_global_rules(const std::vector<Change>& changes, const StoredItems& stored,
+                                  const std::string& prefix) {
+  const std::string folder = resource::collection_key(resource::Kind::kGlobalRule);
+  std::map<std::string_view, const std::string*> rules;  // texts by key below the prefix
+  for (auto item = stored.lower_bound(folder); item != stored.end() && item->first.starts_with(folder);
+       ++item) {
+    rules[item->first] = &item->second.value;
+  }
+  bool is_touched = false;
+  for (const Change& change : changes) {
+    const std::string_view key = std::string_view(change.key).substr(prefix.size());
+    if (!key.starts_with(folder)) continue;
+    is_touched = true;
+    rules.erase(key);
+    if (change.after) rules[key] = &*change.after;
+  }
+  if (!is_touched) return "";
+  resource::GlobalPlugins plugins;
+  for (const auto& [key, text] : rules) {
+    const auto rule = format::parse_json(*text);
+    const std::string_view id = key.substr(folder.size());
+    if (std::string fault = rule ? plugins.add_rule(id, *rule) : std::string(); !fault.empty()) return fault;
+  }
+  return "";
 }
 
 // The list of plugins is no object, and has no entry in the history.
@@ -133,6 +163,8 @@ async::Task<std::expected<Pusher::Plan, LocalAnswer>> Pusher::plan(const std::ve
         error_answer(500, "failed to save config to shared dict: no memory: " + status.error().what));
   if (is_same) out.changed.assign(lists.size(), false);
   out.changes = config_.changes(lists, out.changed, out.stored, out.before);
+  const std::string taken = fault_of_global_rules(out.changes, out.stored, config_.prefix());
+  if (!taken.empty()) co_return std::unexpected(error_answer(400, taken));
   co_return out;
 }
 

@@ -18,6 +18,13 @@ std::string not_supported(std::string_view method, Kind kind) {
   return fmt::format("not supported `{}` method for {}", method, resource::info_of(kind).words);
 }
 
+// PATCH changes what is at a path inside an object. To other writes it would be the whole object, which is
+// not what such a path says; reading ignores it, as APISIX does. Sub-resources have no room for one.
+bool takes_sub_path(const ResourceCall& call) {
+  if (call.method == "PATCH") return !resource::parent_of(call.kind).has_value();
+  return call.method != "PUT" && call.method != "POST" && call.method != "DELETE";
+}
+
 }  // namespace
 
 ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
@@ -48,6 +55,9 @@ async::Task<LocalAnswer> ResourceHandler::serve(ResourceCall call) {
   if (call.method == "POST" && !info.can_post) co_return error_answer(405, not_supported("POST", call.kind));
   if (call.method == "PATCH" && !info.can_patch)
     co_return error_answer(405, not_supported("PATCH", call.kind));
+  if (!call.sub_path.empty() && !takes_sub_path(call)) {
+    co_return error_answer(400, fmt::format("invalid sub-path: {}", call.sub_path));
+  }
   if (call.kind == Kind::kGraphqlCostDecoration && call.parent.empty()) {
     co_return error_answer(400, "missing service id");
   }

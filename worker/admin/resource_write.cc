@@ -136,8 +136,7 @@ async::Task<LocalAnswer> ResourceHandler::post(ResourceCall& call) {
 }
 
 base::Status ResourceHandler::apply_patch(const ResourceCall& call, Json& value) {
-  // The path of a sub-resource has no room for a sub-path.
-  const bool is_whole = call.sub_path.empty() || resource::parent_of(call.kind).has_value();
+  const bool is_whole = call.sub_path.empty();
   bool keeps_update_time = false;
   if (is_whole) {
     if (!call.body->isObject() && !call.body->isArray()) return base::invalid("invalid configuration");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "shared/resource/fields.h"
+#include "shared/resource/global_plugins.h"
 #include "worker/admin/catch_up.h"
 #include "worker/admin/consumer_key.h"
 #include "worker/plugin/plugin_set.h"
@@ -113,8 +114,7 @@ async::Task<std::optional<Refusal>> WriteRules::check_global_rules(const Resourc
     const Json& taken = find_member(*rule, "plugins");
     for (const std::string& plugin : find_member(value, "plugins").getMemberNames()) {
       if (!taken.isObject() || !taken.isMember(plugin)) continue;
-      const std::string text = fmt::format("plugin '{}' already exists in global rule with id '{}'", plugin,
-                                           resource::id_field(*rule, "id"));
+      const std::string text = resource::global_plugin_taken(plugin, resource::id_field(*rule, "id"));
       Refusal refusal;
       refusal.what.add(text, {"/plugins/" + plugin, "unique", text, {}, "change that global rule instead"});
       co_return refusal;

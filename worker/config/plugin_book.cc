@@ -1,6 +1,6 @@
 #include "worker/config/plugin_book.h"
 
-#include <set>
+#include <algorithm>
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
@@ -40,11 +40,8 @@ bool PluginBook::keeps(std::string_view kind) {
          kind == "plugin_metadata";
 }
 
-PluginBook::Objects* PluginBook::objects_of(std::string_view kind) {
-  if (kind == "plugin_configs") return &plugin_configs_;
-  if (kind == "consumer_groups") return &consumer_groups_;
-  if (kind == "global_rules") return &global_rules_;
-  return nullptr;
+PluginBook::Objects& PluginBook::objects_of(std::string_view kind) {
+  return kind == "plugin_configs" ? plugin_configs_ : consumer_groups_;
 }
 
 base::Status PluginBook::put(std::string_view kind, std::string_view id, const store::Item& item) {
@@ -54,9 +51,20 @@ base::Status PluginBook::put(std::string_view kind, std::string_view id, const s
   auto shared = read_plugins(find_member(*value, "plugins"), "/" + std::string(kind) + "/" + std::string(id),
                              static_cast<std::uint64_t>(item.mod_revision));
   if (!shared) return std::unexpected(shared.error());
-  (*objects_of(kind))[std::string(id)] = *shared;
-  if (kind == "global_rules") global_chain_is_current_ = false;
+  if (kind == "global_rules") {
+    global_rules_.put(id, item.create_revision, *shared);
+  } else {
+    objects_of(kind)[std::string(id)] = *shared;
+  }
   return {};
+}
+
+std::vector<GlobalRules::Verdict> PluginBook::decide_global_rules() {
+  auto verdicts = global_rules_.decide();
+  const bool has_changed =
+      std::ranges::any_of(verdicts, [](const auto& verdict) { return verdict.reason.empty(); });
+  if (has_changed) global_chain_is_current_ = false;
+  return verdicts;
 }
 
 void PluginBook::erase(std::string_view kind, std::string_view id) {
@@ -64,9 +72,13 @@ void PluginBook::erase(std::string_view kind, std::string_view id) {
     if (const auto found = metadata_.find(id); found != metadata_.end()) metadata_.erase(found);
     return;
   }
-  Objects& objects = *objects_of(kind);
+  if (kind == "global_rules") {
+    global_rules_.erase(id);
+    global_chain_is_current_ = false;
+    return;
+  }
+  Objects& objects = objects_of(kind);
   if (const auto found = objects.find(id); found != objects.end()) objects.erase(found);
-  if (kind == "global_rules") global_chain_is_current_ = false;
 }
 
 // Metadata of a plugin that is not enabled takes no effect and is no fault.
@@ -144,28 +156,18 @@ base::Ref<const plugin::Metadata> PluginBook::metadata(std::string_view plugin) 
   return found != metadata_.end() ? found->second : nullptr;
 }
 
-// A plugin that several global rules configure runs for none of them, as in APISIX.
 const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
   if (global_chain_is_current_ && (!global_chain_ || global_chain_->is_current())) return global_chain_;
   global_chain_is_current_ = true;
   plugin::PluginConfs merged;
-  std::set<std::string> seen;
-  for (const auto& [id, rule] : global_rules_) {
+  for (const auto& [id, rule] : global_rules_.in_force()) {
     if (!rule->missing.empty()) {
       base::log_error(
           "global rule {} names plugin {}, which this gateway does not have: every request is answered 503",
           id, rule->missing);
       add_refusal(merged, "/global_rules/" + id);
     }
-    for (const auto& [name, conf] : rule->confs) {
-      if (seen.insert(name).second) {
-        merged[name] = conf;
-      } else {
-        base::log_error("Found {} configured across different global rules. Removing it from execution list",
-                        name);
-        merged.erase(name);
-      }
-    }
+    for (const auto& [name, conf] : rule->confs) merged[name] = conf;
   }
   auto chain = make_chain(merged);
   if (!chain) {

@@ -16,6 +16,7 @@
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
 #include "worker/config/consumer_table.h"
+#include "worker/config/global_rules.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -48,7 +49,9 @@ class PluginBook {
   base::Ref<const SharedPlugins> plugin_config(std::string_view id) const;
   base::Ref<const SharedPlugins> consumer_group(std::string_view id) const;
   using Objects = std::map<std::string, base::Ref<const SharedPlugins>, std::less<>>;
-  const Objects& global_rules() const { return global_rules_; }
+  const GlobalRules& global_rules() const { return global_rules_; }
+  // After all items of one change: what became of the global rules among them.
+  std::vector<GlobalRules::Verdict> decide_global_rules();
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) const;
 
   // All global rules as one chain; null when there is none.
@@ -62,7 +65,7 @@ class PluginBook {
 
  private:
   base::Status put_metadata(std::string_view id, const store::Item& item);
-  Objects* objects_of(std::string_view kind);
+  Objects& objects_of(std::string_view kind);
 
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
@@ -72,7 +75,7 @@ class PluginBook {
   ConsumerTable consumers_;
   Objects plugin_configs_;
   Objects consumer_groups_;
-  Objects global_rules_;
+  GlobalRules global_rules_;
   std::map<std::string, base::Ref<const plugin::Metadata>, std::less<>> metadata_;
   base::Ref<const plugin::Chain> global_chain_;
   bool global_chain_is_current_ = true;

@@ -175,7 +175,23 @@ void Registry::note_change(std::string_view key, store::Revision revision) {
   if (kind == "plugins" || resource::find_kind_by_plural(kind)) changed_revision_ = revision;
 }
 
+// Of the global rules of one change; a rule that waits may be freed by the change of another.
+void Registry::decide_global_rules(store::Revision revision) {
+  for (GlobalRules::Verdict& verdict : plugins_.decide_global_rules()) {
+    const std::string key = options_.prefix + "/global_rules/" + verdict.id;
+    if (verdict.reason.empty()) {
+      rejections_.erase(key);
+    } else if (verdict.was_put) {
+      const store::Revision of_item = revision_of(key).value_or(revision);
+      reject({.key = key, .value = "", .mod_revision = of_item}, std::move(verdict.reason));
+    } else if (const auto known = rejections_.find(key); known != rejections_.end()) {
+      known->second.reason = std::move(verdict.reason);
+    }
+  }
+}
+
 void Registry::note_applied(store::Revision revision) {
+  decide_global_rules(revision);
   applied_revision_ = revision;
   if (on_applied_) on_applied_(revision);
 }

@@ -190,6 +190,7 @@ class Registry final : private plugin::Directory {
   async::Task<base::Status> read_all();
   void apply_list(const store::ListReply& list);
   void apply_batch(const store::EventBatch& batch);
+  void decide_global_rules(store::Revision revision);
   void note_applied(store::Revision revision);
   void note_change(std::string_view key, store::Revision revision);
   // APISIX marks a folder with an item whose key is the folder's: it is no object.

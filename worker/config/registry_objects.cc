@@ -39,7 +39,7 @@ void fail(const CompiledRoute& route, std::uint16_t status, std::string reason) 
 route::MatchInput match_input(const plugin::Request& request, route::VariableReader& variables) {
   return {.uri = request.match_path,
           .host = request.host,
-          .raw_host = request.head->authority,
+          .authority = request.head->authority,
           .method = route::method_bit(request.head->method_text),
           .remote = request.remote_ip,
           .variables = &variables};

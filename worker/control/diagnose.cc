@@ -1,4 +1,5 @@
 // What would become of a request, and what is wrong with the configuration; docs/EXPLAIN_AND_LINT.md.
+#include "shared/format/json_utf8.h"
 #include "worker/control/endpoints.h"
 #include "worker/diagnose/explain.h"
 #include "worker/diagnose/lint.h"
@@ -7,7 +8,7 @@ namespace apisix::control {
 
 // 400 with {"error_msg"} when the question makes no sense.
 Reply explain(const Call& call) {
-  const auto body = format::parse_json(call.request.body);
+  const auto body = format::parse_json_utf8(call.request.body);
   if (!body) co_return proxy::error_answer(400, "invalid request body: " + body.error().what);
   auto question = diagnose::Question::parse(*body);
   if (!question) co_return proxy::error_answer(400, question.error().what);

@@ -140,17 +140,17 @@ class Run {
     objects_.clear();
   }
 
-  // A plugin in several global rules runs for none.
+  // A plugin may be in one global rule: of those that have it, one is in force.
   void note_global_plugins(const std::string& id, const Json& plugins) {
     if (!plugins.isObject()) return;
     for (auto entry = plugins.begin(); entry != plugins.end(); ++entry) {
       if (plugin::is_disabled(*entry)) continue;
       const auto [other, is_first] = global_plugins_.try_emplace(entry.name(), id);
       if (is_first) continue;
-      findings_.add(
-          {Severity::kError, "global-rule-plugin-twice", Kind::kGlobalRule, id,
-           fmt::format("{} is in global rule {} too: it runs for none", entry.name(), other->second),
-           "configure it in one of them"});
+      findings_.add({Severity::kError, "global-rule-plugin-twice", Kind::kGlobalRule, id,
+                     fmt::format("{} is in global rule {} too: one of the two rules is rejected",
+                                 entry.name(), other->second),
+                     "configure it in one of them"});
     }
   }
 

@@ -93,15 +93,12 @@ void add_replaced(Json& out, const std::vector<Layer>& layers) {
 }
 
 void add_global_rules(Json& out, const config::PluginBook& book) {
-  std::map<std::string_view, std::size_t> uses;
-  for (const auto& [id, rule] : book.global_rules()) {
-    for (const auto& [name, conf] : rule->confs) ++uses[name];
+  for (const auto& [id, rule] : book.global_rules().in_force()) {
+    add_not_run(out, "/global_rules/" + id, *rule);
   }
-  for (const auto& [id, rule] : book.global_rules()) {
-    const std::string from = "/global_rules/" + id;
-    add_not_run(out, from, *rule);
-    for (const auto& [name, conf] : rule->confs) {
-      if (uses[name] > 1) add_left_out(out, name, from, "in several global rules: it runs for none");
+  for (const auto& [id, rule] : book.global_rules().waiting()) {
+    for (const auto& [name, conf] : rule.plugins->confs) {
+      add_left_out(out, name, "/global_rules/" + id, "the rule is rejected: " + rule.reason);
     }
   }
 }

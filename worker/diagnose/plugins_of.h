@@ -16,7 +16,7 @@ format::Json running_plugins(const config::Registry& registry, plugin::ChainRun&
                              plugin::Request& request);
 
 // [{name, from, why}]: disabled by _meta.disable, not enabled in this gateway, replaced by an object of
-// higher precedence, in several global rules at once.
+// higher precedence, in a global rule that is rejected.
 format::Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& route,
                               const plugin::Consumer* consumer);
 

@@ -274,7 +274,9 @@ Json LogEntry::full_entry(Request& request) const {
   in["uri"] = uri;
   in["method"] = text(request.method());
   in["headers"] = headers_json(request.head->headers);
-  if (!request.head->authority.empty()) in["headers"]["host"] = text(request.head->authority);
+  if (!request.head->authority.empty() && !in["headers"].isMember("host")) {
+    in["headers"]["host"] = text(request.head->authority);
+  }
   in["querystring"] = args_json(request);
   in["size"] = Json::UInt64(request.request_bytes);
   Json& out = entry["response"];

@@ -20,6 +20,7 @@
 #include "shared/base/ip.h"
 #include "shared/format/json.h"
 #include "shared/http/message.h"
+#include "shared/http/query_table.h"
 #include "worker/plugin/body_coder.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/request_body.h"
@@ -170,7 +171,7 @@ class Request {
       match_path;             // what routes are matched on: path, or with %2F kept (match_uri_encoded_slash)
   bool path_changed = false;  // normalising changed the segments: the raw target must not be forwarded
   std::string_view args;      // raw query, without '?'
-  std::string_view host;      // $host: lower case, without port
+  std::string_view host;      // $host: lower case, without port and without a dot at its end
   base::IpAddress remote_ip;  // $remote_addr: the peer, or what real_ip says
   std::uint16_t remote_port = 0;
 
@@ -236,8 +237,10 @@ class Request {
   // Raw query without '?': replaces what goes to the upstream and what $args and $arg_ read.
   void set_args(std::string_view new_args);
   bool args_were_set() const { return args_set_; }
-  // The first query argument of that name, decoded.
-  std::optional<std::string_view> arg(std::string_view name) const;
+  // The first query argument of that name, decoded; "" when it has no '='.
+  std::optional<std::string_view> arg(std::string_view name);
+  // All of them, decoded when the first is asked for; a view of `args` and of the arena.
+  const http::QueryTable& query_table();
   // Takes every query argument of that name out; the others stay as the client wrote them.
   void remove_arg(std::string_view name);
 
@@ -323,7 +326,7 @@ class Request {
   // Target for the upstream: the client's own bytes, or the normalised path escaped again when normalising
   // changed its segments, so that the upstream cannot see another path than the one that was matched.
   std::string_view forward_target();
-  // Lower case, without port and brackets kept: $host of an authority.
+  // Lower case, without port and brackets kept: $host of an authority, which has no dot at its end any more.
   std::string_view host_of(std::string_view authority);
   std::string_view scheme() const { return client->is_tls ? "https" : "http"; }
 
@@ -341,6 +344,7 @@ class Request {
   }
 
  private:
+  http::QueryTable query_table_;
   std::string_view remote_addr_text_;
   std::string_view request_id_;
   CustomVariable* variables_ = nullptr;

@@ -215,10 +215,15 @@ void Request::set_args(std::string_view new_args) {
   args_set_ = true;
 }
 
-std::optional<std::string_view> Request::arg(std::string_view name) const {
-  const auto raw = http::find_arg(args, name);
-  if (!raw) return std::nullopt;
-  return http::unescape(*raw, arena);
+const http::QueryTable& Request::query_table() {
+  if (!query_table_.is_of(args)) query_table_ = http::QueryTable(args, arena);
+  return query_table_;
+}
+
+std::optional<std::string_view> Request::arg(std::string_view name) {
+  if (args.empty()) return std::nullopt;
+  const auto found = query_table().find(name);
+  return found ? std::optional(found->value) : std::nullopt;
 }
 
 void Request::remove_arg(std::string_view name) {

@@ -121,8 +121,10 @@ std::string_view rate_limiting_text(base::Arena& arena, const RateLimitingInfo& 
   const auto number = [&arena](std::int64_t value) {
     return decimal_text(arena, static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
   };
-  return arena.concat(R"({"rate_limiting_key":")"sv, info.key, R"(","rate_limiting_limit":)"sv,
-                      number(info.limit), R"(,"rate_limiting_remaining":)"sv, number(info.remaining),
+  // A key may be what a client sent: quoted as JSON quotes.
+  const std::string key = format::to_json(format::Json(std::string(info.key)));
+  return arena.concat(R"({"rate_limiting_key":)"sv, key, R"(,"rate_limiting_limit":)"sv, number(info.limit),
+                      R"(,"rate_limiting_remaining":)"sv, number(info.remaining),
                       R"(,"rate_limiting_reset":)"sv, number(info.reset_s), "}"sv);
 }
 

@@ -118,14 +118,12 @@ Value Variables::read_family(const route::VariableName& name) {
   base::Arena& arena = request_.arena;
   switch (name.kind) {
     case VariableKind::kArg:
-      return http::find_arg(request_.args, name.detail);
+      return read_arg(name.detail);
     case VariableKind::kCookie: {
       const auto cookies = read_header(head.headers, "cookie", arena);
       return cookies ? http::find_cookie(*cookies, name.detail) : Value{};
     }
     case VariableKind::kHttp:
-      // The upstream's Host is set later; a condition sees what the client sent.
-      if (name.detail == "host") return unless_empty(head.authority);
       return read_header(head.headers, name.detail, arena);
     case VariableKind::kUriParam:
       for (std::size_t i = 0; i < request_.matched.parameter_count; ++i) {
@@ -144,6 +142,15 @@ Value Variables::read_family(const route::VariableName& name) {
   }
 }
 
+// ngx.req.get_uri_args(): decoded, and of several the first. An argument without '=' is Lua's true, which is
+// "true" wherever text is made of it.
+Value Variables::read_arg(std::string_view name) {
+  if (request_.args.empty()) return std::nullopt;
+  const auto found = request_.query_table().find(name);
+  if (!found) return std::nullopt;
+  return found->has_value ? found->value : "true"sv;
+}
+
 // Nobody reads a body that no condition asks about: unset until it was read.
 Value Variables::read_post_arg(const route::VariableName& name) {
   if (name.kind != VariableKind::kPostArg && name.kind != VariableKind::kPostArgPath) return std::nullopt;
@@ -157,8 +164,13 @@ Value Variables::read_post_arg(const route::VariableName& name) {
   return request_.arena.copy(field->isString() ? field->asString() : format::to_json(*field));
 }
 
-// Numbers, lists and objects inside a body keep their type in comparisons; text is read().
+// Numbers, lists and objects inside a body keep their type in comparisons, as true does; text is read().
 const format::Json* Variables::read_value(const route::VariableName& name) {
+  if (name.kind == VariableKind::kArg) {
+    static const format::Json is_there(true);
+    const auto found = request_.args.empty() ? std::nullopt : request_.query_table().find(name.detail);
+    return found && !found->has_value ? &is_there : nullptr;
+  }
   if (name.kind != VariableKind::kPostArgPath) return nullptr;
   if (!request_.body.is_read()) {
     request_.body.ask_for();

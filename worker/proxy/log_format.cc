@@ -5,6 +5,8 @@
 
 #include "shared/base/json_escape.h"
 #include "shared/base/text.h"
+#include "shared/base/utf8.h"
+#include "shared/http/uri.h"
 #include "worker/plugin/log_text.h"
 #include "worker/plugin/variables.h"
 
@@ -105,6 +107,20 @@ bool is_known(const route::VariableName& name) {
          std::ranges::any_of(kUnsetFamilies, begins_it);
 }
 
+// What nginx logs, not what APISIX's plugins see: raw, the name compared as it was sent but in any case, and
+// only with a '=' (ngx_http_arg).
+std::optional<std::string_view> raw_arg(std::string_view query, std::string_view name) {
+  while (const auto arg = http::next_arg(query)) {
+    if (arg->has_value && base::equals_ignore_case(arg->name, name)) return arg->value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> read(const route::VariableName& name, plugin::Request& request) {
+  if (name.kind == route::VariableKind::kArg) return raw_arg(request.args, name.detail);
+  return plugin::Variables(request).read(name);
+}
+
 }  // namespace
 
 LogFormat::LogFormat(std::string_view configured, Escape escape) : escape_(escape) {
@@ -139,11 +155,10 @@ std::optional<std::string> LogFormat::find_unknown_variable() const {
 }
 
 void LogFormat::append(std::string& out, plugin::Request& request) const {
-  plugin::Variables variables(request);
   for (const Part& part : parts_) {
     out += part.text;
     if (&part == &parts_.back()) return;
-    const auto value = variables.read(part.variable);
+    const auto value = read(part.variable, request);
     if (value && !value->empty()) {
       append_value(out, *value);
     } else if (escape_ == Escape::kDefault) {
@@ -157,6 +172,11 @@ void LogFormat::append_value(std::string& out, std::string_view value) const {
   if (escape_ == Escape::kNone) {
     out += value;
     return;
+  }
+  std::string cleaned;
+  if (escape_ == Escape::kJson && !base::is_utf8(value)) {  // RFC 8259 8.1
+    base::append_utf8(cleaned, value);
+    value = cleaned;
   }
   std::size_t done = 0;
   for (std::size_t i = 0; i < value.size(); ++i) {

@@ -11,13 +11,14 @@
 
 namespace apisix::route {
 
-// `host` is in lower case and without port; `raw_host` is the Host header as it was sent, which is what a
-// pattern with a ':' is compared with ("" = there is none, then `host`).
-bool host_matches(std::string_view pattern, std::string_view host, std::string_view raw_host);
+// `host` is in lower case and without port; `authority` is "host[:port]" in any case, which is what a pattern
+// with a ':' is compared with ("" = there is none, then `host`). Both are without a dot at the host's end, as
+// patterns are.
+bool host_matches(std::string_view pattern, std::string_view host, std::string_view authority);
 
 // nullopt when none matches; of several the first. A view of `patterns`.
 std::optional<std::string_view> find_matching_host(const TextList& patterns, std::string_view host,
-                                                   std::string_view raw_host);
+                                                   std::string_view authority);
 
 bool address_in(std::span<const base::Cidr> blocks, const base::IpAddress& address);
 

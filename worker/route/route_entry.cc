@@ -1,6 +1,6 @@
 #include "worker/route/route_entry.h"
 
-#include "shared/base/text.h"
+#include "shared/base/host_name.h"
 
 namespace apisix::route {
 namespace {
@@ -21,10 +21,19 @@ TextList texts_of(const Json& many, const Json& one) {
 TextList hosts_of(const Json& route, const Json* service) {
   auto hosts = texts_of(find_member(route, "hosts"), find_member(route, "host"));
   if (hosts.empty() && service != nullptr) hosts = texts_of(find_member(*service, "hosts"), Json());
-  return hosts;
+  return comparable_hosts(hosts);
 }
 
 }  // namespace
+
+TextList comparable_hosts(const TextList& hosts) {
+  TextList out;
+  for (const std::string_view host : hosts) {
+    const std::string comparable = base::comparable_host(host);
+    if (!out.contains(comparable)) out.push_back(comparable);
+  }
+  return out;
+}
 
 bool is_enabled(const Json& route) {
   const Json& status = find_member(route, "status");

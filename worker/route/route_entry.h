@@ -37,6 +37,9 @@ struct RouteEntry {
                                             const format::Json* service);
 };
 
+// As hosts are compared (base::comparable_host()), each once, in the order given.
+TextList comparable_hosts(const TextList& hosts);
+
 // A route with status 0 is not put into the router; a missing status means enabled.
 bool is_enabled(const format::Json& route);
 

@@ -111,7 +111,7 @@ Verdict RouteIndex::check_conditions(const Place& place, std::size_t prefix_size
     return Verdict::kRemoteAddr;
   }
   if ((place.conditions & kChecksHosts) != 0) {
-    const auto found = find_matching_host(entry.hosts, input.host, input.raw_host);
+    const auto found = find_matching_host(entry.hosts, input.host, input.authority);
     if (!found) return Verdict::kHost;
     host_pattern = found->starts_with('*') ? *found : input.host;
   }

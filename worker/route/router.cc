@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "shared/base/text.h"
 #include "worker/route/path_pattern.h"
 #include "worker/route/route_index.h"
 
@@ -27,16 +26,6 @@ base::Status check_entry(const RouteEntry& entry) {
     }
   }
   return {};
-}
-
-// Lower case, each once, in the order given.
-TextList normalised_hosts(const TextList& hosts) {
-  TextList out;
-  for (const std::string_view host : hosts) {
-    const std::string lowered = base::to_lower(host);
-    if (!out.contains(lowered)) out.push_back(lowered);
-  }
-  return out;
 }
 
 }  // namespace
@@ -92,7 +81,7 @@ Router Router::make(RouterKind kind) {
 
 base::Status Router::put(RouteEntry entry) {
   if (auto checked = check_entry(entry); !checked) return checked;
-  entry.hosts = normalised_hosts(entry.hosts);
+  entry.hosts = comparable_hosts(entry.hosts);
   index_->put(std::move(entry));
   return {};
 }

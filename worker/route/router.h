@@ -36,10 +36,10 @@ inline constexpr std::size_t kHostBytesMax = 1024;  // of a host pattern; longer
 inline constexpr std::size_t kParametersMax = 32;   // ":name" and "*name" segments of one uri
 
 struct MatchInput {
-  std::string_view uri = {};       // the normalised, decoded path
-  std::string_view host = {};      // lower case, without port
-  std::string_view raw_host = {};  // the Host header as it was sent; "" = none
-  MethodMask method = 0;           // method_bit()
+  std::string_view uri = {};        // the normalised, decoded path
+  std::string_view host = {};       // lower case, without port and without a dot at its end
+  std::string_view authority = {};  // "host[:port]" of RequestHead; "" = none
+  MethodMask method = 0;            // method_bit()
   base::IpAddress remote = {};
   VariableReader* variables = nullptr;  // nullptr = every variable is unset
 };

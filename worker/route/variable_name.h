@@ -16,7 +16,7 @@ enum class VariableKind : std::uint8_t {
   kUnknown,  // detail = the whole name: registered by a plugin, written into the request, or never set
 
   // Families; the detail is what follows the prefix.
-  kArg,              // arg_<name>: query argument, case-sensitive, the first when repeated
+  kArg,              // arg_<name>: query argument, decoded, case-sensitive, the first when repeated
   kCookie,           // cookie_<name>: case-sensitive
   kHttp,             // http_<header>: detail is the header's name, lower case with '-' (see parse)
   kPostArg,          // post_arg_<name>: urlencoded form field
@@ -191,11 +191,11 @@ struct VariableName {
   // The variable's name, canonical: parse(to_string()) == *this.
   std::string to_string() const;
 
-  // Its value may be something else than text (JSON body fields, GraphQL root fields, what plugins set):
-  // VariableReader::read_value() is asked first.
+  // Its value may be something else than text (query arguments without '=', which are Lua's true, JSON body
+  // fields, GraphQL root fields, what plugins set): VariableReader::read_value() is asked first.
   bool may_be_structured() const {
-    return kind == VariableKind::kPostArgPath || kind == VariableKind::kGraphqlRootFields ||
-           kind == VariableKind::kUnknown;
+    return kind == VariableKind::kArg || kind == VariableKind::kPostArgPath ||
+           kind == VariableKind::kGraphqlRootFields || kind == VariableKind::kUnknown;
   }
 
   bool operator==(const VariableName&) const = default;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "shared/base/host_name.h"
 #include "shared/base/text.h"
 #include "shared/http/h1/field_lines.h"
 #include "shared/http/h1/head_scanner.h"
@@ -154,6 +155,15 @@ Parsed apply_host(RequestHead& head, std::uint64_t repeated) {
   return {};
 }
 
+// What is matched is what is forwarded: the host without the dot, for everybody behind the parser.
+void remove_end_dot(RequestHead& head, base::Arena& arena) {
+  const auto dot = base::find_end_dot(head.authority);
+  if (!dot) return;
+  const std::string_view port = head.authority.substr(*dot + 1);
+  const std::string_view host = head.authority.substr(0, *dot);
+  head.authority = port.empty() ? host : arena.concat(host, port);
+}
+
 Parsed apply_transfer_encoding(RequestHead& head, std::uint64_t repeated) {
   if (head.version == Version::k10) return bad("Transfer-Encoding in an HTTP/1.0 request");
   if (head.headers.has(KnownHeader::kContentLength)) return bad("both Content-Length and Transfer-Encoding");
@@ -266,7 +276,8 @@ bool is_valid_authority(std::string_view authority) {
     if (authority[at] == '.' && previous == '.') return false;
     previous = authority[at];
   }
-  return at != 0 && is_valid_port_suffix(authority.substr(at));
+  const bool is_dot_alone = at == 1 && previous == '.';
+  return at != 0 && !is_dot_alone && is_valid_port_suffix(authority.substr(at));
 }
 
 std::string_view first_line(std::string_view bytes) {
@@ -300,6 +311,7 @@ std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head
     return failed({static_cast<std::uint16_t>(fields.too_large ? 431 : 400), fields.error});
   }
   if (const Parsed applied = apply_fields(*out, fields.repeated); !applied) return failed(applied.error());
+  remove_end_dot(*out, arena);
   return out;
 }
 

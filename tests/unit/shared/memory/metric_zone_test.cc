@@ -176,6 +176,13 @@ TEST_F(MetricZoneTest, LabelsAreEscaped) {
   EXPECT_EQ(labels, R"(a="plain",b="q\"b\\n\n")");
 }
 
+// One client's byte must not cost the whole scrape.
+TEST_F(MetricZoneTest, LabelsAreUtf8) {
+  std::string labels;
+  append_label(labels, "a", "\xFFx\"\xC3\xA4\xC3");
+  EXPECT_EQ(labels, "a=\"\xEF\xBF\xBDx\\\"\xC3\xA4\xEF\xBF\xBD\"");
+}
+
 TEST_F(MetricZoneTest, AnotherBinaryOpensIt) {
   MetricWriter writer(zone, 0);
   writer.add(*writer.add_family(kRequests), "", 3);

@@ -154,7 +154,7 @@ TEST(Shadows, NothingThatIsReportedIsEverTaken) {
               const std::string raw = host + std::string(port);
               const auto* found = router.match({.uri = path,
                                                 .host = host,
-                                                .raw_host = raw,
+                                                .authority = raw,
                                                 .method = route::method_bit(method),
                                                 .variables = &reader},
                                                nullptr);

@@ -125,8 +125,8 @@ class NaiveRouter {
 
   static bool host_fits(const RouteEntry& entry, const MatchInput& input, NaiveMatch& found) {
     for (const std::string_view pattern : entry.hosts) {
-      const bool with_port = pattern.find(':') != std::string::npos && !input.raw_host.empty();
-      const std::string_view host = with_port ? input.raw_host : input.host;
+      const bool with_port = pattern.find(':') != std::string::npos && !input.authority.empty();
+      const std::string_view host = with_port ? input.authority : input.host;
       if (pattern[0] == '*' && host.ends_with(pattern.substr(1))) {
         found.host_pattern = pattern;
         return true;

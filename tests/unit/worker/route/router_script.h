@@ -52,7 +52,7 @@ class RouterScript {
       MatchInput input{
           .uri = uri,
           .host = host,
-          .raw_host = choose_(2) == 0 ? std::string_view("a.b:80") : "",
+          .authority = choose_(2) == 0 ? std::string_view("a.b:80") : "",
           .method = method_bit(pick({"GET", "POST", "FROB"})),
           .remote = base::IpAddress::parse(pick({"10.0.0.1", "10.1.0.1", "2001:db8::1"})).value(),
           .variables = &variables};

@@ -17,7 +17,7 @@ struct Request {
   std::string host = "x";
   std::string method = "GET";
   std::string remote = "192.0.2.1";
-  std::string raw_host = "";
+  std::string authority = "";
   std::string variables = "{}";
 };
 
@@ -77,7 +77,7 @@ class Fixture {
   MatchInput input(VariableReader& variables) const {
     return {.uri = request_.uri,
             .host = request_.host,
-            .raw_host = request_.raw_host,
+            .authority = request_.authority,
             .method = method_bit(request_.method),
             .remote = base::IpAddress::parse(request_.remote).value(),
             .variables = &variables};
@@ -341,19 +341,35 @@ TEST(Router, AFailedCandidateLeavesNothingInTheResult) {
   EXPECT_EQ(f.result_.parameter_count, 0u);
 }
 
-TEST(Router, AHostWithAPortIsComparedWithTheHeaderAsSent) {
+TEST(Router, AHostWithAPortIsComparedWithHostAndPort) {
   for (const RouterKind kind : {RouterKind::kUri, RouterKind::kUriWithParameter}) {
     Fixture f(kind,
               {{"1", R"({"uri":"/a","host":"foo.com:8080"})"}, {"2", R"({"uri":"/a","host":"*.com:81"})"}});
-    EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .raw_host = "foo.com:8080"}), "1");
+    EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .authority = "foo.com:8080"}), "1");
     EXPECT_EQ(f.result_.host_pattern, "foo.com");
-    EXPECT_EQ(f.match({.uri = "/a", .host = "bar.com", .raw_host = "bar.com:81"}), "2");
-    EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .raw_host = "foo.com"}), "-");
-    EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .raw_host = "FOO.com:8080"}), "-");
+    EXPECT_EQ(f.match({.uri = "/a", .host = "bar.com", .authority = "bar.com:81"}), "2");
+    EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .authority = "foo.com"}), "-");
+    EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .authority = "FOO.com:8080"}), "1");
+    EXPECT_EQ(f.match({.uri = "/a", .host = "x.com", .authority = "x.COM:81"}), "2");
+    EXPECT_EQ(f.match({.uri = "/a", .host = "x.org", .authority = "x.org:81"}), "-");
   }
   // radixtree_host_uri looks at the host without port only.
   Fixture f(RouterKind::kHostUri, {{"1", R"({"uri":"/a","host":"foo.com:8080"})"}});
-  EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .raw_host = "foo.com:8080"}), "-");
+  EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .authority = "foo.com:8080"}), "-");
+}
+
+// "foo.com." names the same host; "*." would match every host without its dot, and matches none.
+TEST(Router, ADotAtTheEndOfAConfiguredHostIsNoPartOfIt) {
+  for (const RouterKind kind : {RouterKind::kUri, RouterKind::kHostUri}) {
+    Fixture f(kind, {{"1", R"({"uri":"/a","hosts":["Foo.com.","foo.com"]})"},
+                     {"2", R"({"uri":"/a","host":"*.Bar.com."})"},
+                     {"3", R"({"uri":"/b","host":"*."})"}});
+    EXPECT_EQ(f.match("/a", "foo.com"), "1");
+    EXPECT_EQ(f.match("/a", "x.bar.com"), "2");
+    EXPECT_EQ(f.match("/b", "foo.com"), "-");
+  }
+  Fixture f(RouterKind::kUri, {{"1", R"({"uri":"/a","host":"foo.com.:8080"})"}});
+  EXPECT_EQ(f.match({.uri = "/a", .host = "foo.com", .authority = "foo.com:8080"}), "1");
 }
 
 TEST(Router, HostUriTriesTheExactHostThenLongerWildcards) {

@@ -75,11 +75,13 @@ TEST(VariableName, EveryNameOfTheCatalogueIsItsOwnCanonicalForm) {
   }
 }
 
-TEST(VariableName, OnlyBodyFieldsAndPluginVariablesMayBeStructured) {
+TEST(VariableName, OnlyArgumentsBodyFieldsAndPluginVariablesMayBeStructured) {
   EXPECT_TRUE(VariableName::parse("post_arg.a").may_be_structured());
   EXPECT_TRUE(VariableName::parse("graphql_root_fields").may_be_structured());
   EXPECT_TRUE(VariableName::parse("my_own").may_be_structured());
-  EXPECT_FALSE(VariableName::parse("arg_a").may_be_structured());
+  EXPECT_TRUE(VariableName::parse("arg_a").may_be_structured());  // "?a" is true
+  EXPECT_FALSE(VariableName::parse("post_arg_a").may_be_structured());
+  EXPECT_FALSE(VariableName::parse("uri").may_be_structured());
 }
 
 }  // namespace

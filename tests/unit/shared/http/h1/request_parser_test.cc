@@ -129,9 +129,32 @@ TEST_F(RequestParser, Http10) {
 }
 
 TEST_F(RequestParser, Hosts) {
-  for (const char* host : {"a", "a.", "A-b_c.d~", "127.0.0.1", "127.0.0.1:9080", "[::1]",
+  for (const char* host : {"a", "a.b", "A-b_c.d~", "127.0.0.1", "127.0.0.1:9080", "[::1]",
                            "[::ffff:1.2.3.4]:80", "a:", "a:0", "a:65535", "a%20b", "!$&'()*+,;="}) {
     EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: "s + host + "\r\n\r\n").authority, host);
+  }
+}
+
+// RFC 1034 3.1: the dot stands for the root, and is the same host. As nginx's $host.
+TEST_F(RequestParser, OneDotAtTheEndIsNoPartOfTheHost) {
+  struct Case {
+    std::string_view sent, authority;
+  };
+  for (const Case& each : {Case{"a.", "a"},
+                           {"Secret.com.", "Secret.com"},
+                           {"secret.com.:9080", "secret.com:9080"},
+                           {"127.0.0.1.", "127.0.0.1"},
+                           {"a.:", "a:"}}) {
+    const RequestHead& head = parse("GET / HTTP/1.1\r\nHost: " + std::string(each.sent) + "\r\n\r\n");
+    EXPECT_EQ(head.authority, each.authority);
+    EXPECT_EQ(head.headers.value(KnownHeader::kHost), each.sent);  // $http_host
+    const RequestHead& absolute =
+        parse("GET http://" + std::string(each.sent) + "/ HTTP/1.1\r\nHost: b\r\n\r\n");
+    EXPECT_EQ(absolute.authority, each.authority);
+  }
+  for (const char* host : {".", "a..", "a..:80", ".:80", "..", "a..b", "[::1]."}) {
+    EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: "s + host + "\r\n\r\n"), 400) << host;
+    EXPECT_EQ(status("GET http://"s + host + "/ HTTP/1.1\r\nHost: a\r\n\r\n"), 400) << host;
   }
 }
 

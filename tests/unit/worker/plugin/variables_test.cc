@@ -1,0 +1,96 @@
+// Which form of what a client sent a variable has: the one that APISIX's plugins see.
+#include "worker/plugin/variables.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "shared/event/loop.h"
+#include "shared/http/h1/request_parser.h"
+#include "worker/plugin/variable_text.h"
+#include "worker/route/match_rule.h"
+
+namespace apisix::plugin {
+namespace {
+
+class VariablesTest : public ::testing::Test {
+ protected:
+  VariablesTest() : request_(arena_, loop_.clock()) {
+    const std::string_view head = arena_.copy(
+        "GET /a HTTP/1.1\r\nHost: Secret.com.:9080\r\nCookie: a=%41; a=2\r\nX-A: %41\r\nx_a: 2\r\n\r\n");
+    request_.head = *http::parse_request_head(head, arena_, {});
+    request_.client = &client_;
+    request_.host = request_.host_of(request_.head->authority);
+  }
+
+  std::string read(std::string_view name) {
+    Variables variables(request_);
+    return std::string(variables.read(route::VariableName::parse(name)).value_or("(unset)"));
+  }
+  bool holds(const std::string& expression) {
+    Variables variables(request_);
+    return route::MatchRule::compile(format::parse_json(expression).value()).value().evaluate(variables);
+  }
+
+  event::Loop loop_;
+  base::Arena arena_;
+  ClientInfo client_;
+  Request request_;
+};
+
+TEST_F(VariablesTest, ArgumentsAreDecodedAndTheFirstWins) {
+  request_.args = "user=b%6fb&us%65r2=a+b&user=eve&empty=&flag&v=%zz";
+  EXPECT_EQ(read("arg_user"), "bob");
+  EXPECT_EQ(read("arg_user2"), "a b");
+  EXPECT_EQ(read("arg_empty"), "");
+  EXPECT_EQ(read("arg_v"), "%zz");
+  EXPECT_EQ(read("arg_User"), "(unset)");
+  EXPECT_EQ(read("arg_none"), "(unset)");
+  EXPECT_EQ(read("args"), request_.args);  // these stay as they were sent
+  EXPECT_EQ(read("query_string"), request_.args);
+}
+
+// ngx.req.get_uri_args(): "?flag" is true, which is no text.
+TEST_F(VariablesTest, AnArgumentWithoutAValueIsTrue) {
+  request_.args = "flag&text=true&flag=x";
+  EXPECT_EQ(read("arg_flag"), "true");
+  EXPECT_TRUE(holds(R"([["arg_flag","==",true]])"));
+  EXPECT_FALSE(holds(R"([["arg_flag","==","true"]])"));
+  EXPECT_TRUE(holds(R"([["arg_flag","~~","^true$"]])"));
+  EXPECT_FALSE(holds(R"([["arg_text","==",true]])"));
+  EXPECT_TRUE(holds(R"([["arg_text","==","true"]])"));
+  EXPECT_TRUE(holds(R"([["arg_none","==",null]])"));
+  EXPECT_EQ(request_.arg("flag"), "");  // and no key of a consumer
+}
+
+TEST_F(VariablesTest, ArgumentsFollowWhatAPluginSets) {
+  request_.args = "a=1";
+  EXPECT_EQ(read("arg_a"), "1");
+  request_.set_args("a=%32&b");
+  EXPECT_EQ(read("arg_a"), "2");
+  request_.remove_arg("a");
+  EXPECT_EQ(read("arg_a"), "(unset)");
+  request_.set_args("");
+  EXPECT_EQ(read("arg_b"), "(unset)");
+}
+
+TEST_F(VariablesTest, TheHostIsThatOfTheRouteAndHttpHostWhatWasSent) {
+  EXPECT_EQ(read("host"), "secret.com");
+  EXPECT_EQ(read("http_host"), "Secret.com.:9080");
+  EXPECT_EQ(read("upstream_host"), "Secret.com:9080");
+}
+
+TEST_F(VariablesTest, FieldsAndCookiesStayAsTheyWereSent) {
+  EXPECT_EQ(read("http_x_a"), "%41, 2");
+  EXPECT_EQ(read("cookie_a"), "%41");
+}
+
+TEST_F(VariablesTest, WhatALimitFoundIsJsonWhateverItsKey) {
+  const RateLimitingInfo info{.key = "a\"b\xFF", .limit = 2, .remaining = 1, .reset_s = 3};
+  EXPECT_EQ(rate_limiting_text(arena_, info),
+            "{\"rate_limiting_key\":\"a\\\"b\xEF\xBF\xBD\",\"rate_limiting_limit\":2,"
+            "\"rate_limiting_remaining\":1,\"rate_limiting_reset\":3}");
+}
+
+}  // namespace
+}  // namespace apisix::plugin
