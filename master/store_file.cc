@@ -78,12 +78,13 @@ std::string look_in_a_child(const Setup& setup, const store::LocalStoreOptions& 
 
 }  // namespace
 
-base::Status prepare_store(Setup& setup, StoreUse use) {
+base::Status prepare_store(Setup& setup, StoreUse use, const FoundStore& in_use) {
   const auto path = store::local_store_path(setup.settings, setup.prefix);
   if (!path) return {};
   store::LocalStoreOptions options;
   options.path = *path;
   options.opening = use == StoreUse::kFirst ? store::Opening::kFirst : store::Opening::kJoin;
+  if (in_use.inode != 0) options.in_use = store::StoreFileId{in_use.device, in_use.inode};
   const std::string said = look_in_a_child(setup, options);
   if (said.front() != kWhole) {
     return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore, said.substr(1));

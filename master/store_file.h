@@ -14,6 +14,7 @@ enum class StoreUse : unsigned char { kFirst, kReload };
 
 // Fills in setup.store. Waits for the check: 0.3 s for 100,000 routes. Refuses a damaged store and, while the
 // gateway runs, a missing one; the text says what to do.
-base::Status prepare_store(Setup& setup, StoreUse use);
+// `in_use`: what the generation that serves was given.
+base::Status prepare_store(Setup& setup, StoreUse use, const FoundStore& in_use = {});
 
 }  // namespace apisix::master

@@ -48,7 +48,7 @@ base::Status Supervisor::try_reload() {
   if (!setup) return std::unexpected(setup.error());
   // The first time that it is asked for, it may be made.
   const auto use = current_->setup().store.inode != 0 ? StoreUse::kReload : StoreUse::kFirst;
-  if (auto whole = prepare_store(**setup, use); !whole) return whole;
+  if (auto whole = prepare_store(**setup, use, current_->setup().store); !whole) return whole;
   (*setup)->ready_timeout_ms = ready_timeout_ms_;
   auto listeners = open_listeners(**setup, current_->listeners());
   if (!listeners) return std::unexpected(listeners.error());

@@ -88,6 +88,14 @@ base::Status find_store(const LocalStoreOptions& options) {
                         "the gateway to use the new one");
 }
 
+// LMDB's lock file names the newest transaction: that of the old file would be taken for the new one's. Who
+// has the old one open keeps the old locks, and writes no more (check_place()).
+void part_from_replaced(const LocalStoreOptions& options) {
+  struct stat about{};
+  if (!options.in_use || stat(options.path.c_str(), &about) != 0) return;
+  if (*options.in_use != StoreFileId{about.st_dev, about.st_ino}) unlink((options.path + "-lock").c_str());
+}
+
 // A name that is there leads to a file that may be opened: not to a link that somebody planted.
 base::Result<StoreFaults> check(const LocalStoreOptions& options) {
   if (options.opening == Opening::kJoinChecked) return StoreFaults{};
@@ -109,6 +117,7 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open(const LocalStoreOptions& 
   if (auto found = find_store(options); !found) return std::unexpected(found.error());
   const auto faults = check(options);
   if (!faults) return std::unexpected(faults.error());
+  part_from_replaced(options);
   auto env = LmdbEnv::open({.path = options.path, .map_bytes = options.map_bytes});
   if (!env) return std::unexpected(env.error());
   std::unique_ptr<LmdbFile> file(new LmdbFile(options, std::move(*notice), std::move(*env)));

@@ -48,6 +48,8 @@ struct LocalStoreOptions {
   Opening opening = Opening::kFirst;
   // Refuse any other file: what the rest of the gateway serves.
   std::optional<StoreFileId> expected = {};
+  // What the gateway serves from until now: another file at the path must not share its locks.
+  std::optional<StoreFileId> in_use = {};
 };
 
 }  // namespace apisix::store

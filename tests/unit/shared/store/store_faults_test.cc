@@ -68,7 +68,8 @@ TEST_F(StoreFaults, RefusesWhatIsNoStore) {
   std::ofstream(options_.path) << std::string(20'000, 'x');
   const base::Error garbage = refused();
   EXPECT_EQ(garbage.code, base::ErrorCode::kInvalid);
-  EXPECT_THAT(garbage.what, AllOf(HasSubstr(options_.path), HasSubstr("the store is damaged: page 0: it is no meta page")));
+  EXPECT_THAT(garbage.what,
+              AllOf(HasSubstr(options_.path), HasSubstr("the store is damaged: page 0: it is no meta page")));
   EXPECT_FALSE(LmdbFile::open_read_only(options_.path));
 }
 
