@@ -95,7 +95,7 @@ base::Status prepare_store(Setup& setup, StoreUse use, const FoundStore& in_use)
     at = end + 1;
   }
   // Held as long as its processes live: no other file gets its inode meanwhile.
-  setup.store.held.reset(::open(path->c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  setup.store.held.reset(::open(path->c_str(), O_PATH | O_CLOEXEC));
   struct stat info{};
   if (!setup.store.held || ::fstat(setup.store.held.get(), &info) != 0) {
     return base::system_error("cannot open the store " + *path, errno);

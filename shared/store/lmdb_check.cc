@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "shared/store/lmdb_file.h"
 #include "shared/store/lmdb_pages.h"
@@ -146,8 +147,12 @@ base::Result<StoreFaults> check_once(LmdbPages& pages) {
 }  // namespace
 
 base::Result<StoreFaults> check_store(const std::string& path) {
-  const StoreFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const StoreFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return base::system_error(path + ": cannot open the store", errno);
+  struct stat about{};
+  if (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) {
+    return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore, path + ": it is no regular file");
+  }
   (void)posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED);
   for (int tries = 0; tries < kTries; ++tries) {
     auto pages = LmdbPages::open(file.get());
