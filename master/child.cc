@@ -104,6 +104,7 @@ base::Status set_up(const Birth& birth, int channel_fd, pid_t master) {
 
 int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& slot) {
   const Setup& setup = birth.setup;
+  const channel::StoreFile store{setup.store.device, setup.store.inode, birth.store_is_checked};
   if (birth.role == memory::ChildRole::kAgent) {
     return birth.roles.agent({.settings = setup.settings,
                               .sockets = birth.sockets,
@@ -112,6 +113,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                               .slot = slot,
                               .workers = setup.workers,
                               .generation = birth.generation,
+                              .store = store,
                               .prefix = setup.prefix,
                               .config_path = setup.config_path,
                               .instance_id = setup.instance_id});
@@ -125,6 +127,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                              .workers = setup.workers,
                              .generation = birth.generation,
                              .is_successor = birth.is_successor,
+                             .store = store,
                              .prefix = setup.prefix,
                              .config_path = setup.config_path,
                              .instance_id = setup.instance_id});

@@ -37,7 +37,8 @@ struct Birth {
   memory::ChildRole role = memory::ChildRole::kWorker;
   int index = 0;
   std::uint32_t generation = 1;
-  bool is_successor = false;  // of one of this generation that died
+  bool is_successor = false;      // of one of this generation that died
+  bool store_is_checked = false;  // setup.store, just now
   std::vector<channel::ListenSocket> sockets;
 };
 

@@ -90,6 +90,7 @@ void Generation::start_child(Member& member) {
                            .index = member.index,
                            .generation = number_,
                            .is_successor = state_ == State::kServing && member.role == ChildRole::kWorker,
+                           .store_is_checked = state_ == State::kStarting,
                            .sockets = sockets_of(member)});
   if (!child) {
     on_death(member, {.how = child.error().what});

@@ -10,12 +10,20 @@
 
 #include "master/privileges.h"
 #include "shared/base/result.h"
+#include "shared/base/unique_fd.h"
 #include "shared/memory/zones.h"
 #include "shared/settings/load.h"
 
 namespace apisix::master {
 
 inline constexpr std::uint64_t kReadyTimeoutMs = 60'000;
+
+// The embedded store's file (store_file.h); inode 0: the configuration is elsewhere.
+struct FoundStore {
+  base::UniqueFd held;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
 
 struct Setup {
   std::string prefix;  // absolute, no slash at the end
@@ -26,6 +34,7 @@ struct Setup {
   int workers = 1;
   // How long its processes may take to load the configuration.
   std::uint64_t ready_timeout_ms = kReadyTimeoutMs;
+  FoundStore store;
   std::optional<Identity> identity;   // the workers', when the master is root and they are not
   std::vector<std::string> notes;     // for people, one line each
   std::vector<std::string> warnings;  // the same, more serious

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "master/store_file.h"
 #include "master/supervisor.h"
 #include "shared/base/log.h"
 #include "shared/settings/config_path.h"
@@ -45,6 +46,9 @@ base::Status Supervisor::try_reload() {
   const auto path = settings::resolve_config_path(prefix, {});
   auto setup = path ? make_setup(prefix, *path) : std::unexpected(path.error());
   if (!setup) return std::unexpected(setup.error());
+  // The first time that it is asked for, it may be made.
+  const auto use = current_->setup().store.inode != 0 ? StoreUse::kReload : StoreUse::kFirst;
+  if (auto whole = prepare_store(**setup, use, current_->setup().store); !whole) return whole;
   (*setup)->ready_timeout_ms = ready_timeout_ms_;
   auto listeners = open_listeners(**setup, current_->listeners());
   if (!listeners) return std::unexpected(listeners.error());

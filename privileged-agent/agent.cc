@@ -77,7 +77,8 @@ class Agent {
   }
 
   void start_jobs() {
-    auto store = store::open_store(loop_, context_.settings, context_.prefix);
+    auto store = store::open_store(loop_, context_.settings, context_.prefix,
+                                   {context_.store.device, context_.store.inode, context_.store.is_checked});
     if (!store) {
       base::log_error("the agent does nothing that needs the configuration: {}", store.error().what);
       return;

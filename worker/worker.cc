@@ -145,7 +145,8 @@ class Worker {
     debug_file_ = std::make_unique<DebugFile>(
         loop_, settings::profile_path(context_.prefix, "debug", "yaml", settings::own_environment),
         plugin::debug_mode);
-    auto store = store::open_store(loop_, context_.settings, context_.prefix);
+    auto store = store::open_store(loop_, context_.settings, context_.prefix,
+                                   {context_.store.device, context_.store.inode, context_.store.is_checked});
     if (!store) return std::unexpected(store.error());
     store_ = std::move(*store);
     auto config = resolve::configured_resolver(context_.settings);

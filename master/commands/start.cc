@@ -13,6 +13,7 @@
 #include "master/pid_file.h"
 #include "master/running.h"
 #include "master/start_report.h"
+#include "master/store_file.h"
 #include "master/supervisor.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -80,6 +81,8 @@ base::Result<Supervisor::Start> prepare(const Invocation& in, Inheritance& inher
   if (!pid_file) return std::unexpected(pid_file.error());
   if (!replaces_a_master) forget_kept_configuration(in.prefix);
   if (auto opened = open_error_log_of(**setup); !opened) return std::unexpected(opened.error());
+  const auto use = replaces_a_master ? StoreUse::kReload : StoreUse::kFirst;
+  if (auto whole = prepare_store(**setup, use); !whole) return std::unexpected(whole.error());
   if (const auto limited = raise_open_files((*setup)->settings.nginx_config.worker_rlimit_nofile)) {
     (*setup)->warnings.push_back(*limited);
   }

@@ -27,6 +27,13 @@ struct ListenSocket {
   bool is_spare = false;    // another worker's: served only while that one is dead
 };
 
+// The embedded store's file, which the master knows by its inode; 0: the configuration is elsewhere.
+struct StoreFile {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool is_checked = false;  // just now, by the master
+};
+
 // The same address may appear more than once: after a reload with fewer workers a worker also serves the
 // sockets of those that are gone, so that no queued connection is lost.
 struct WorkerContext {
@@ -39,9 +46,10 @@ struct WorkerContext {
   int workers = 1;
   std::uint32_t generation = 1;  // grows with each reload
   bool is_successor = false;     // of a worker of this generation that died
-  std::string prefix;            // absolute, no slash at the end
-  std::string config_path;       // of config.yaml; the worker's user may not be able to read it
-  std::string instance_id;       // that of conf/apisix.uid
+  StoreFile store = {};
+  std::string prefix;       // absolute, no slash at the end
+  std::string config_path;  // of config.yaml; the worker's user may not be able to read it
+  std::string instance_id;  // that of conf/apisix.uid
 };
 
 struct AgentContext {
@@ -52,6 +60,7 @@ struct AgentContext {
   memory::StatusSlot& slot;
   int workers = 1;
   std::uint32_t generation = 1;
+  StoreFile store = {};
   std::string prefix;
   std::string config_path;
   std::string instance_id;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "shared/base/text.h"
+#include "shared/format/yaml_comments.h"
 
 namespace apisix::format {
 namespace {
@@ -94,11 +95,26 @@ Json typed_value(const std::string& text) {
   return text;
 }
 
-base::Result<std::string> replace_variables_in_text(std::string_view text,
+base::Result<std::string> replace_variables_in_yaml(std::string_view text,
                                                     const EnvironmentLookup& environment, Variables& used) {
-  Replaced replaced = replace_variables(text, environment, used);
-  if (!replaced.missing.empty()) return missing(replaced);
-  return std::move(replaced.text);
+  std::string out;
+  const auto add = [&](std::string_view part) -> base::Status {
+    const Replaced replaced = replace_variables(part, environment, used);
+    if (!replaced.missing.empty()) return missing(replaced);
+    out += replaced.text;
+    return {};
+  };
+  if (text.find("${{") == text.npos) return std::string(text);
+  std::size_t done = 0;
+  for (const TextRange& comment : find_yaml_comments(text)) {
+    if (auto status = add(text.substr(done, comment.begin - done)); !status) {
+      return std::unexpected(status.error());
+    }
+    out += text.substr(comment.begin, comment.end - comment.begin);
+    done = comment.end;
+  }
+  if (auto status = add(text.substr(done)); !status) return std::unexpected(status.error());
+  return out;
 }
 
 base::Status replace_variables_in_json(Json& value, const EnvironmentLookup& environment, Variables& used) {

@@ -30,8 +30,9 @@ Replaced replace_variables(std::string_view text, const EnvironmentLookup& envir
 // What a value made from a variable is: a number (as Lua's tonumber() reads it), true, false, or the text.
 Json typed_value(const std::string& text);
 
-// In a raw text, before it is parsed. Fails with "can't find environment variable NAME".
-base::Result<std::string> replace_variables_in_text(std::string_view text,
+// In the raw text of a YAML document, before it is parsed: quotes then decide what a value is. What stands in
+// a comment stays as it is. Fails with "can't find environment variable NAME".
+base::Result<std::string> replace_variables_in_yaml(std::string_view text,
                                                     const EnvironmentLookup& environment, Variables& used);
 // In the values and the names of members. A value made from a variable is typed_value(). Fails as above.
 base::Status replace_variables_in_json(Json& value, const EnvironmentLookup& environment, Variables& used);

@@ -33,7 +33,7 @@ base::Result<format::Yaml> parse_yaml_document(std::string_view text, const std:
                                                format::YamlLines lines) {
   if (!has_document_end(text)) return base::invalid("missing valid end flag in file " + name);
   format::Variables used;
-  const auto resolved = format::replace_variables_in_text(text, environment, used);
+  const auto resolved = format::replace_variables_in_yaml(text, environment, used);
   if (!resolved) return base::invalid(name + ": failed to handle configuration: " + resolved.error().what);
   auto parsed = format::parse_yaml(*resolved, name, lines);
   if (parsed && parsed->value.isObject()) fill_nulls(parsed->value);

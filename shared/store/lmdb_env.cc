@@ -135,6 +135,14 @@ void LmdbTxn::remove_pair(LmdbTable table, std::string_view key, std::string_vie
   note(mdb_del(txn_, table, &name, &content));
 }
 
+std::uint64_t LmdbTxn::id() const {
+  return mdb_txn_id(txn_);
+}
+
+void LmdbTxn::clear(LmdbTable table) {
+  if (code_ == 0) note(mdb_drop(txn_, table, 0));
+}
+
 std::optional<LmdbTable> LmdbTxn::open_table(const char* name, std::optional<unsigned> create_flags) {
   if (code_ != 0) return std::nullopt;
   LmdbTable table = 0;
@@ -243,6 +251,7 @@ int LmdbEnv::begin(unsigned flags, MDB_txn** txn) {
 }
 
 base::Result<LmdbTxn> LmdbEnv::begin_read() {
+  if (auto status = check_length(); !status) return std::unexpected(status.error());
   int code = parked_ == nullptr ? MDB_BAD_TXN : mdb_txn_renew(parked_);
   if (code != 0) {
     if (parked_ != nullptr) mdb_txn_abort(std::exchange(parked_, nullptr));
@@ -253,12 +262,14 @@ base::Result<LmdbTxn> LmdbEnv::begin_read() {
 }
 
 base::Result<LmdbTxn> LmdbEnv::begin_read_once() {
+  if (auto status = check_length(); !status) return std::unexpected(status.error());
   MDB_txn* txn = nullptr;
   if (const int code = begin(MDB_RDONLY, &txn); code != 0) return error("cannot read the store", code);
   return LmdbTxn(txn, LmdbTxn::End::kAbort);
 }
 
 base::Result<LmdbTxn> LmdbEnv::begin_write() {
+  if (auto status = check_length(); !status) return std::unexpected(status.error());
   MDB_txn* txn = nullptr;
   if (const int code = begin(0, &txn); code != 0) return error("cannot write to the store", code);
   return LmdbTxn(txn, LmdbTxn::End::kAbort);
@@ -278,9 +289,56 @@ std::unexpected<base::Error> LmdbEnv::error(std::string_view doing, int code) co
   return base::fail(classify(code), base::ErrorSource::kStore, std::move(what), code == MDB_READERS_FULL);
 }
 
-bool LmdbEnv::is_removed() const {
-  struct stat about{};
-  return fstat(file(), &about) == 0 && about.st_nlink == 0;
+base::Status LmdbEnv::check_place() const {
+  struct stat there{};
+  const bool is_gone = stat(path().c_str(), &there) != 0 && (errno == ENOENT || errno == ENOTDIR);
+  const bool is_other = !is_gone && there.st_ino != 0 && (there.st_dev != device_ || there.st_ino != inode_);
+  if (!is_gone && !is_other) return {};
+  return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kStore,
+                    fmt::format("{}: the file was {} while it was open; what was loaded stays in force, and "
+                                "nothing can be written: put the file back, or {}",
+                                path(), is_gone ? "deleted" : "replaced",
+                                is_gone ? "stop and start the gateway to begin without it"
+                                        : "reload the gateway to use the new one"));
+}
+
+bool LmdbEnv::is_shared() {
+  clear_dead_readers();
+  const std::string own = std::to_string(getpid());
+  struct Found {
+    const std::string& own;
+    bool another = false;
+  } found{own};
+  // One line for each process: its number, its thread and its transaction, behind a line of titles.
+  mdb_reader_list(
+      env_,
+      [](const char* line, void* context) {
+        auto& out = *static_cast<Found*>(context);
+        const std::string_view text(line);
+        const auto begin = text.find_first_not_of(' ');
+        if (begin == text.npos || text[begin] < '0' || text[begin] > '9') return 0;
+        const auto pid = text.substr(begin, text.find(' ', begin) - begin);
+        out.another |= pid != out.own;
+        return 0;
+      },
+      &found);
+  return found.another;
+}
+
+// A process that reads behind the end of a mapped file is killed (SIGBUS). LMDB never shortens a file.
+base::Status LmdbEnv::check_length() {
+  const std::uint64_t bytes = file_bytes();
+  const std::uint64_t seen = bytes_seen_.load();
+  if (bytes < seen) {
+    return base::fail(
+        base::ErrorCode::kUnavailable, base::ErrorSource::kStore,
+        fmt::format("{}: the file was cut short while it was open, {} bytes are left of {}; what was "
+                    "loaded stays in force, and nothing can be written: put a backup in its place "
+                    "and reload the gateway",
+                    path(), bytes, seen));
+  }
+  if (bytes > seen) bytes_seen_.store(bytes);
+  return {};
 }
 
 std::uint64_t LmdbEnv::used_bytes() const {

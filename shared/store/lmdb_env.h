@@ -5,6 +5,7 @@
 // failure and does nothing after it, so that its user asks once, at the end.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,11 @@ class LmdbTxn {
   void remove_pair(LmdbTable table, std::string_view key, std::string_view value);
   // A table by name; nothing when there is none and `create_flags` is not given.
   std::optional<LmdbTable> open_table(const char* name, std::optional<unsigned> create_flags = {});
+
+  // LMDB's number of it: of a write transaction the one that it will make, of a read one that it sees.
+  std::uint64_t id() const;
+  // Removes every record of the table.
+  void clear(LmdbTable table);
 
   // The first failure; 0 = none. A miss is none.
   int code() const { return code_; }
@@ -113,8 +119,10 @@ class LmdbEnv {
   const std::string& path() const { return options_.path; }
   // "<path>: <doing>: <why>", with the code that the caller can act on.
   std::unexpected<base::Error> error(std::string_view doing, int code) const;
-  // Somebody deleted the file or put another in its place: what is written now would be lost.
-  bool is_removed() const;
+  // Fails when the file was deleted, or another one is in its place: what is written now would be lost.
+  base::Status check_place() const;
+  // Whether another living process has it open.
+  bool is_shared();
   // Bytes that the pages in use need, and that the file has.
   std::uint64_t used_bytes() const;
   std::uint64_t file_bytes() const;
@@ -123,6 +131,7 @@ class LmdbEnv {
  private:
   explicit LmdbEnv(const LmdbEnvOptions& options) : options_(options) {}
   int open_handle();
+  base::Status check_length();
   int begin(unsigned flags, MDB_txn** txn);
 
   LmdbEnvOptions options_;
@@ -130,6 +139,7 @@ class LmdbEnv {
   MDB_txn* parked_ = nullptr;  // the reading thread's
   std::uint64_t device_ = 0;   // which file is open; 0, 0 = none
   std::uint64_t inode_ = 0;
+  std::atomic<std::uint64_t> bytes_seen_ = 0;  // the most that the file had; both threads look
 };
 
 }  // namespace apisix::store

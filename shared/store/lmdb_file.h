@@ -62,6 +62,8 @@ struct LogPage {
   std::optional<std::uint64_t> next_expiry_ms;  // wall clock, of the lease that ends first
 };
 
+struct StoreFaults;
+
 struct LmdbTables {
   LmdbTable meta = 0;
   LmdbTable kv = 0;
@@ -73,10 +75,13 @@ struct LmdbTables {
 
 class LmdbFile {
  public:
-  static constexpr std::string_view kStateName = "state";  // in meta
+  // In meta.
+  static constexpr std::string_view kFormatName = "format";
+  static constexpr std::string_view kUuidName = "uuid";
+  static constexpr std::string_view kStateName = "state";
 
-  // Makes the store when it is not there. Call it after fork(), once per process and file. May wait for
-  // the disk. Errors name the file: no permission, damaged, another format, no space, open already.
+  // See Opening. Call it after fork(), once per process and file. May wait for the disk. Errors name the
+  // file: no permission, damaged, another format or file, no space, open already.
   static base::Result<std::unique_ptr<LmdbFile>> open(const LocalStoreOptions& options);
   // Changes nothing and makes nothing; kNotFound when there is no store.
   static base::Result<std::unique_ptr<LmdbFile>> open_read_only(const std::string& path);
@@ -92,27 +97,35 @@ class LmdbFile {
   // does not touch the others.
   CommitReply commit(std::span<const WriteRequest> requests, std::uint64_t now_ms);
   void clear_dead_readers() { env_->clear_dead_readers(); }
+  // Fails when the path leads to another file, or to none.
+  base::Status check_place() const { return env_->check_place(); }
 
   // Made with the store: tells whether it is still the same one.
   const std::string& uuid() const { return uuid_; }
   const std::string& path() const { return options_.path; }
+  StoreFormat format() const { return format_; }
+  // What was mended when it was opened, for people, a line each.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   LmdbFile(LocalStoreOptions options, StoreFd notice, std::unique_ptr<LmdbEnv> env)
       : options_(std::move(options)), notice_(std::move(notice)), env_(std::move(env)) {}
   base::Status open_tables();
   base::Status lengthen();
-  void shorten(std::uint64_t bytes);
-  base::Status check_pages();
   base::Status read_meta();
+  base::Status mend(const StoreFaults& faults);
+  base::Status add_checksums();
   base::Result<CommitReply> commit_once(std::span<const WriteRequest> requests, std::uint64_t now_ms);
   std::unexpected<base::Error> damaged(std::string_view where) const;
+  std::unexpected<base::Error> mismatch(std::string_view where) const;
 
   LocalStoreOptions options_;
   StoreFd notice_;
   std::unique_ptr<LmdbEnv> env_;
   LmdbTables tables_;
   std::string uuid_;
+  StoreFormat format_ = StoreFormat::kWithChecksums;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace apisix::store

@@ -1,4 +1,4 @@
-// LmdbFile: making and opening the file, and telling a damaged one from a good one.
+// LmdbFile: making and opening the file. A damaged one is told from a good one before LMDB sees it.
 #include <cerrno>
 #include <cstdio>
 
@@ -9,40 +9,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shared/base/text.h"
+#include "shared/store/lmdb_check.h"
 #include "shared/store/lmdb_file.h"
 
 namespace apisix::store {
 namespace {
 
-constexpr std::string_view kFormat = "apisix store 1";
-constexpr const char* kFormatName = "format";
-constexpr const char* kUuidName = "uuid";
-
-bool is_item(std::string_view key, std::string_view bytes) {
-  return decode_item(key, bytes).has_value();
-}
-
-bool is_event(std::string_view key, std::string_view bytes) {
-  const auto at = decode_pair_key(key);
-  return at && decode_event(static_cast<Revision>(at->first), bytes);
-}
-
 struct TableName {
   const char* name;
   LmdbTable LmdbTables::* table;
   unsigned flags;
-  bool (*is_good)(std::string_view key, std::string_view value);
 };
 constexpr TableName kTableNames[] = {
-    {"meta", &LmdbTables::meta, 0, nullptr},
-    {"kv", &LmdbTables::kv, 0, is_item},
-    {"log", &LmdbTables::log, 0, is_event},
-    {"lease", &LmdbTables::lease, 0, nullptr},
-    {"lease_due", &LmdbTables::lease_due, 0, nullptr},
-    {"lease_keys", &LmdbTables::lease_keys, MDB_DUPSORT, nullptr},
+    {"meta", &LmdbTables::meta, 0},
+    {"kv", &LmdbTables::kv, 0},
+    {"log", &LmdbTables::log, 0},
+    {"lease", &LmdbTables::lease, 0},
+    {"lease_due", &LmdbTables::lease_due, 0},
+    {"lease_keys", &LmdbTables::lease_keys, MDB_DUPSORT},
 };
-constexpr LmdbTable kFreePagesTable = 0;  // LMDB's own
 
 base::Result<std::string> make_uuid() {
   unsigned char bytes[16];
@@ -68,9 +53,10 @@ base::Status make_store(const LocalStoreOptions& options) {
       const auto table = txn->open_table(each.name, each.flags);
       if (table && each.table == &LmdbTables::meta) meta = *table;
     }
-    txn->put(meta, kFormatName, kFormat);
-    txn->put(meta, kUuidName, *uuid);
-    txn->put(meta, LmdbFile::kStateName, encode_state({}));
+    constexpr StoreFormat kFormat = StoreFormat::kWithChecksums;
+    txn->put(meta, LmdbFile::kFormatName, name_of(kFormat));
+    txn->put(meta, LmdbFile::kUuidName, encode_uuid(*uuid, kFormat));
+    txn->put(meta, LmdbFile::kStateName, encode_state({.txn_id = txn->id()}, kFormat));
     if (txn->commit() != 0) return (*env)->error("cannot make the store", txn->code());
   }
   unlink((path + "-lock").c_str());
@@ -82,18 +68,40 @@ base::Status make_store(const LocalStoreOptions& options) {
   return sync_dir_of(options.path);
 }
 
-bool exists(const std::string& path) {
+// Makes it, or refuses to: a gateway that runs must not go on with an empty configuration, nor a part of it
+// with another one than the rest.
+base::Status find_store(const LocalStoreOptions& options) {
   struct stat about{};
-  return stat(path.c_str(), &about) == 0;
+  const bool exists = stat(options.path.c_str(), &about) == 0;
+  if (!exists && errno == ENOENT && options.opening == Opening::kFirst) return make_store(options);
+  if (!exists && errno == ENOENT) {
+    return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kStore,
+                      options.path +
+                          ": the file was deleted while the gateway runs; put it back, or stop and start "
+                          "the gateway to begin without it");
+  }
+  if (!exists) return base::system_error(options.path + ": cannot open the store", errno);
+  if (!options.expected || *options.expected == StoreFileId{about.st_dev, about.st_ino}) return {};
+  return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kStore,
+                    options.path +
+                        ": the file was replaced while the gateway runs; put the old one back, or reload "
+                        "the gateway to use the new one");
 }
 
-// Every record of a table, so that a missing page shows.
-bool reads_whole(LmdbTxn& txn, LmdbTable table, bool (*is_good)(std::string_view, std::string_view)) {
-  LmdbCursor cursor(txn, table);
-  for (bool more = cursor.first(); more; more = cursor.next()) {
-    if (is_good != nullptr && !is_good(cursor.key(), cursor.value())) return false;
-  }
-  return txn.code() == 0;
+// LMDB's lock file names the newest transaction: that of the old file would be taken for the new one's. Who
+// has the old one open keeps the old locks, and writes no more (check_place()).
+void part_from_replaced(const LocalStoreOptions& options) {
+  struct stat about{};
+  if (!options.in_use || stat(options.path.c_str(), &about) != 0) return;
+  if (*options.in_use != StoreFileId{about.st_dev, about.st_ino}) unlink((options.path + "-lock").c_str());
+}
+
+// A name that is there leads to a file that may be opened: not to a link that somebody planted.
+base::Result<StoreFaults> check(const LocalStoreOptions& options) {
+  if (options.opening == Opening::kJoinChecked) return StoreFaults{};
+  auto faults = check_store(options.path);
+  if (!faults || faults->items.empty() || options.opening == Opening::kFirst) return faults;
+  return refuse_damaged_items(options.path, faults->items);
 }
 
 }  // namespace
@@ -106,20 +114,21 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open(const LocalStoreOptions& 
   if (!notice) return std::unexpected(notice.error());
   const auto lock = OpeningLock::take(notice->get(), options.path);
   if (!lock) return std::unexpected(lock.error());
-  if (!exists(options.path)) {
-    if (auto made = make_store(options); !made) return std::unexpected(made.error());
-  }
+  if (auto found = find_store(options); !found) return std::unexpected(found.error());
+  const auto faults = check(options);
+  if (!faults) return std::unexpected(faults.error());
+  part_from_replaced(options);
   auto env = LmdbEnv::open({.path = options.path, .map_bytes = options.map_bytes});
   if (!env) return std::unexpected(env.error());
   std::unique_ptr<LmdbFile> file(new LmdbFile(options, std::move(*notice), std::move(*env)));
   file->clear_dead_readers();
-  const std::uint64_t bytes = file->env_->file_bytes();
   auto status = file->lengthen();
-  const bool longer = file->env_->file_bytes() > bytes;
   if (status) status = file->open_tables();
-  if (status && longer) status = file->check_pages();
-  if (!status && longer && status.error().code == base::ErrorCode::kInvalid) file->shorten(bytes);
   if (status) status = file->read_meta();
+  if (status && options.opening == Opening::kFirst) {
+    status = file->mend(*faults);
+    if (status) status = file->add_checksums();
+  }
   if (!status) return std::unexpected(status.error());
   return file;
 }
@@ -138,6 +147,7 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open_read_only(const std::stri
   std::optional<base::Result<OpeningLock>> lock;
   if (*notice) lock.emplace(OpeningLock::take(notice->get(), path));
   if (lock && !*lock) return std::unexpected(lock->error());
+  if (const auto faults = check_store(path); !faults) return std::unexpected(faults.error());
   auto env = LmdbEnv::open({.path = path, .map_bytes = kMapBytes, .read_only = true});
   if (!env) return std::unexpected(env.error());
   LocalStoreOptions options;
@@ -164,23 +174,25 @@ base::Status LmdbFile::open_tables() {
 base::Status LmdbFile::read_meta() {
   auto txn = env_->begin_read();
   if (!txn) return std::unexpected(txn.error());
-  const auto format = txn->find(tables_.meta, kFormatName);
-  if (!format) return damaged("it has no format");
-  if (*format != kFormat) {
-    return base::fail(
-        base::ErrorCode::kInvalid, base::ErrorSource::kStore,
-        fmt::format("{}: its format is \"{}\", this program's is \"{}\"", path(), *format, kFormat));
+  const auto name = txn->find(tables_.meta, kFormatName);
+  if (!name) return damaged("it has no format");
+  const auto format = format_of(*name);
+  if (!format) {
+    return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore,
+                      fmt::format("{}: its format is \"{}\", this program's is \"{}\"", path(), *name,
+                                  name_of(StoreFormat::kWithChecksums)));
   }
   const auto uuid = txn->find(tables_.meta, kUuidName);
   const auto state = txn->find(tables_.meta, kStateName);
-  if (!uuid || !state || !decode_state(*state)) return damaged("it has no state");
-  uuid_ = *uuid;
+  auto plain = uuid ? decode_uuid(*uuid, *format) : std::nullopt;
+  if (!plain || !state || !decode_state(*state, *format)) return damaged("it has no state");
+  uuid_ = std::move(*plain);
+  format_ = *format;
   return {};
 }
 
-// A file that was cut short kills the process that reads behind its end (SIGBUS). LMDB may rightly leave the
-// last pages in use unwritten, when they are free: so the file is made long enough, and what had been cut
-// off shows as pages that make no sense. fallocate() never cuts off what another process has just written.
+// LMDB may rightly leave the last pages in use unwritten, when they are free; but who reads behind the end of
+// the file is killed (SIGBUS). fallocate() never cuts off what another process has just written.
 base::Status LmdbFile::lengthen() {
   const std::uint64_t used = env_->used_bytes();
   if (env_->file_bytes() >= used) return {};
@@ -188,25 +200,15 @@ base::Status LmdbFile::lengthen() {
   return env_->error("cannot lengthen the store", errno);
 }
 
-// Leaves a damaged file as it was found, for the next one who opens it to see.
-void LmdbFile::shorten(std::uint64_t bytes) {
-  (void)!ftruncate(env_->file(), static_cast<off_t>(bytes));
-}
-
-base::Status LmdbFile::check_pages() {
-  auto txn = env_->begin_read();
-  if (!txn) return std::unexpected(txn.error());
-  bool whole = reads_whole(*txn, kFreePagesTable, nullptr);
-  for (const TableName& each : kTableNames) {
-    whole = whole && reads_whole(*txn, tables_.*each.table, each.is_good);
-  }
-  if (!whole) return damaged("it was cut short");
-  return {};
-}
-
 std::unexpected<base::Error> LmdbFile::damaged(std::string_view where) const {
   return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore,
                     fmt::format("{}: it is no store of this program, or it is damaged: {}", path(), where));
+}
+
+// While it serves. No fault of who asks.
+std::unexpected<base::Error> LmdbFile::mismatch(std::string_view where) const {
+  return base::fail(base::ErrorCode::kIo, base::ErrorSource::kStore,
+                    fmt::format("{}: the store is damaged: checksum mismatch in {}", path(), where));
 }
 
 }  // namespace apisix::store

@@ -84,7 +84,7 @@ base::Result<WriteReply> LmdbWrite::apply(const WriteRequest& request) {
 std::optional<Item> LmdbWrite::find_item(const std::string& key) {
   const auto bytes = txn_.find(tables_.kv, key);
   if (!bytes) return std::nullopt;
-  auto item = decode_item(key, *bytes);
+  auto item = decode_item(key, *bytes, format_);
   damage_ |= !item;
   return item;
 }
@@ -105,7 +105,7 @@ bool LmdbWrite::holds(const Unchanged& unchanged) {
   const std::string from = encode_pair_key(static_cast<std::uint64_t>(unchanged.since) + 1, 0);
   for (bool more = cursor.seek(from); more; more = cursor.next()) {
     const auto at = decode_pair_key(cursor.key());
-    const auto event = decode_event(at ? static_cast<Revision>(at->first) : 0, cursor.value());
+    const auto event = at ? decode_event(*at, cursor.value(), format_) : std::nullopt;
     damage_ |= !at || !event;
     if (damage_ || event->item.key.starts_with(unchanged.prefix)) return false;
   }
@@ -175,7 +175,7 @@ void LmdbWrite::put_item(const Put& put, const std::optional<Item>& previous) {
     if (before != 0) txn_.remove_pair(tables_.lease_keys, lease_key(before), put.key);
     if (put.lease != 0) txn_.put(tables_.lease_keys, lease_key(put.lease), put.key);
   }
-  txn_.put(tables_.kv, put.key, encode_item(event.item));
+  txn_.put(tables_.kv, put.key, encode_item(event.item, format_));
   log_event(event);
 }
 
@@ -190,8 +190,8 @@ void LmdbWrite::delete_item(const Item& item) {
 }
 
 void LmdbWrite::log_event(const Event& event) {
-  const std::string key = encode_pair_key(static_cast<std::uint64_t>(writing_), event_index_++);
-  const std::string bytes = encode_event(event);
+  const std::string key = encode_pair_key(static_cast<std::uint64_t>(writing_), event_index_);
+  const std::string bytes = encode_event(event, event_index_++, format_);
   txn_.append(tables_.log, key, bytes);
   state_.log_bytes += key.size() + bytes.size();
 }
@@ -199,7 +199,7 @@ void LmdbWrite::log_event(const Event& event) {
 std::optional<LeaseRecord> LmdbWrite::find_lease(LeaseId id) {
   const auto bytes = txn_.find(tables_.lease, lease_key(id));
   if (!bytes) return std::nullopt;
-  const auto lease = decode_lease(*bytes);
+  const auto lease = decode_lease(id, *bytes, format_);
   damage_ |= !lease;
   // One that is due is as good as gone: whoever notices first deletes its keys.
   if (!lease || lease->expiry_ms <= now_ms_) return std::nullopt;
@@ -207,8 +207,9 @@ std::optional<LeaseRecord> LmdbWrite::find_lease(LeaseId id) {
 }
 
 void LmdbWrite::write_lease(LeaseId id, const LeaseRecord& lease) {
-  txn_.put(tables_.lease, lease_key(id), encode_lease(lease));
-  txn_.put(tables_.lease_due, encode_pair_key(lease.expiry_ms, static_cast<std::uint64_t>(id)), {});
+  txn_.put(tables_.lease, lease_key(id), encode_lease(id, lease, format_));
+  const PairKey due{lease.expiry_ms, static_cast<std::uint64_t>(id)};
+  txn_.put(tables_.lease_due, encode_pair_key(due.first, due.second), encode_due(due, format_));
   changed_ = true;
 }
 
@@ -300,7 +301,8 @@ void LmdbWrite::trim_log() {
 bool LmdbWrite::finish() {
   if (!changed_) return false;
   trim_log();
-  txn_.put(tables_.meta, LmdbFile::kStateName, encode_state(state_));
+  state_.txn_id = txn_.id();
+  txn_.put(tables_.meta, LmdbFile::kStateName, encode_state(state_, format_));
   return true;
 }
 

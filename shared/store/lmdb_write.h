@@ -16,9 +16,9 @@ struct LogBounds {
 
 class LmdbWrite {
  public:
-  LmdbWrite(LmdbTxn& txn, const LmdbTables& tables, const StoreState& state, LogBounds bounds,
-            std::uint64_t now_ms)
-      : txn_(txn), tables_(tables), state_(state), bounds_(bounds), now_ms_(now_ms) {}
+  LmdbWrite(LmdbTxn& txn, const LmdbTables& tables, const StoreState& state, StoreFormat format,
+            LogBounds bounds, std::uint64_t now_ms)
+      : txn_(txn), tables_(tables), state_(state), format_(format), bounds_(bounds), now_ms_(now_ms) {}
 
   base::Result<WriteReply> apply(const WriteRequest& request);
   // Writes the state and trims the log; false when the requests changed nothing.
@@ -53,6 +53,7 @@ class LmdbWrite {
   LmdbTxn& txn_;
   const LmdbTables& tables_;
   StoreState state_;
+  StoreFormat format_;
   LogBounds bounds_;
   std::uint64_t now_ms_;
   Revision writing_ = 0;           // the revision that the events get

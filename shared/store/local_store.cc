@@ -66,6 +66,7 @@ base::Result<std::unique_ptr<LocalStore>> LocalStore::open(event::Loop& loop,
                                                            const LocalStoreOptions& options) {
   auto file = LmdbFile::open(options);
   if (!file) return std::unexpected(file.error());
+  for (const std::string& note : (*file)->notes()) base::log_warn("{}", note);
   auto parts = std::make_unique<Parts>();
   parts->file = std::move(*file);
   parts->wake = StoreFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -73,6 +74,12 @@ base::Result<std::unique_ptr<LocalStore>> LocalStore::open(event::Loop& loop,
   parts->writer = std::make_unique<StoreWriter>(*parts->file, parts->wake.get());
   const OwnerScope scope(options.owner);
   return std::unique_ptr<LocalStore>(new LocalStore(loop, std::move(parts)));
+}
+
+base::Result<std::vector<std::string>> LocalStore::prepare(const LocalStoreOptions& options) {
+  const auto file = LmdbFile::open(options);
+  if (!file) return std::unexpected(file.error());
+  return (*file)->notes();
 }
 
 base::Result<ListReply> LocalStore::read_once(const std::string& path, const std::string& prefix) {
@@ -168,13 +175,35 @@ void LocalStore::settle_writes() {
 base::Result<LogPage> LocalStore::read_log(Revision from) {
   auto page = parts_->file->read_log(from, kRevisionsPerTurn, kBytesPerTurn);
   const std::string trouble = page ? std::string() : page.error().what;
-  if (trouble != last_trouble_ && !trouble.empty()) base::log_error("{}", trouble);
+  if (trouble != last_trouble_ && !trouble.empty()) base::log(base::LogLevel::kCrit, "{}", trouble);
   last_trouble_ = trouble;
+  // Who watches reads everything again, and so passes by a damaged event.
+  if (!page && page.error().code == base::ErrorCode::kIo) watches_.lose_all(page.error());
   return page;
 }
 
+void LocalStore::on_health(std::function<void(const StoreHealth&)> callback) {
+  on_health_ = std::move(callback);
+  on_health_(health_);
+}
+
+void LocalStore::note_health(const base::Status& status) {
+  const std::string error = status ? std::string() : status.error().what;
+  if (error == health_.error) return;
+  if (error.empty()) base::log_notice("{}: the file is back", parts_->file->path());
+  const bool was_connected = health_.connected;
+  health_.connected = status.has_value();
+  health_.error = error;
+  if (health_.connected != was_connected) health_.since_ms = loop_.clock().wall_ms();
+  if (on_health_) on_health_(health_);
+}
+
 void LocalStore::look() {
+  const auto place = parts_->file->check_place();
+  if (!place && place.error().what != health_.error)
+    base::log(base::LogLevel::kCrit, "{}", place.error().what);
   const auto page = read_log(watches_.next_revision().value_or(kNoRevision));
+  note_health(place && !page ? base::Status(std::unexpected(page.error())) : place);
   if (!page) return;  // the next notice looks again
   watches_.lose_outside(page->state.floor, page->state.revision);
   for (const EventBatch& batch : page->batches) watches_.deliver(batch);

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
@@ -33,6 +35,10 @@ class LocalStore final : public Store {
   // as root or as options.owner. Errors name the file and what is wrong with it: no permission, damaged,
   // another format, no space, open already in this process.
   static base::Result<std::unique_ptr<LocalStore>> open(event::Loop& loop, const LocalStoreOptions& options);
+  // For the master, before it starts processes: makes, checks and mends the file as options.opening says, and
+  // leaves it closed. What was mended, for people, a line each. Call it in a process of its own, as the user
+  // that the workers will be: the file is theirs, and is not to be trusted by root.
+  static base::Result<std::vector<std::string>> prepare(const LocalStoreOptions& options);
   // For the command line, without a loop: what is under `prefix`. Makes nothing; kNotFound when there is no
   // store. Other processes may have it open, this one may not.
   static base::Result<ListReply> read_once(const std::string& path, const std::string& prefix);
@@ -51,6 +57,10 @@ class LocalStore final : public Store {
   // on_lost (kClosed) when `from_revision` is no longer in the log or the store has not come so far.
   std::unique_ptr<Watch> watch(std::string prefix, Revision from_revision, WatchCallbacks callbacks) override;
   std::string_view provider() const override { return "local"; }
+  // Not connected: the file was deleted, replaced or cut short while it was open. It is looked at every
+  // second and at every write.
+  StoreHealth health() const override { return health_; }
+  void on_health(std::function<void(const StoreHealth&)> callback) override;
 
   // Made with the store's file: tells whether it is still the same one.
   const std::string& uuid() const;
@@ -67,6 +77,7 @@ class LocalStore final : public Store {
   void look();
   void plan_expiry(std::optional<std::uint64_t> next_expiry_ms);
   base::Result<LogPage> read_log(Revision from);
+  void note_health(const base::Status& status);
 
   event::Loop& loop_;
   std::unique_ptr<Parts> parts_;
@@ -76,6 +87,8 @@ class LocalStore final : public Store {
   std::optional<std::uint64_t> planned_expiry_ms_;  // what lease_timer_ is set for
   bool expiring_ = false;                           // asked the writer to end leases
   std::string last_trouble_;                        // logged once
+  StoreHealth health_;
+  std::function<void(const StoreHealth&)> on_health_;
 };
 
 }  // namespace apisix::store

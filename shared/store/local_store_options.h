@@ -25,6 +25,18 @@ struct Owner {
   gid_t group = 0;
 };
 
+// Which file it is, whatever its path says later.
+struct StoreFileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const StoreFileId&) const = default;
+};
+
+// kFirst: nothing serves from it yet. It is made when it is missing, checked, mended from its own log, and
+// brought to the newest format. kJoin: others serve from it: it must be there, and is checked. kJoinChecked:
+// it was checked just now.
+enum class Opening : unsigned char { kFirst, kJoin, kJoinChecked };
+
 struct LocalStoreOptions {
   // "<prefix>/data/store.mdb". Its directory (one level) is made when it is missing, with mode 0700; the
   // files have mode 0600, because they hold keys and passwords.
@@ -33,6 +45,11 @@ struct LocalStoreOptions {
   std::size_t map_bytes = kMapBytes;
   Revision log_revisions_max = kLogRevisionsMax;
   std::uint64_t log_bytes_max = kLogBytesMax;
+  Opening opening = Opening::kFirst;
+  // Refuse any other file: what the rest of the gateway serves.
+  std::optional<StoreFileId> expected = {};
+  // What the gateway serves from until now: another file at the path must not share its locks.
+  std::optional<StoreFileId> in_use = {};
 };
 
 }  // namespace apisix::store

@@ -11,8 +11,14 @@ namespace {
 
 using Opened = base::Result<std::unique_ptr<Store>>;
 
-Opened open_local(event::Loop& loop, const std::string& path) {
-  auto store = LocalStore::open(loop, {.path = path, .owner = {}});
+Opened open_local(event::Loop& loop, const std::string& path, const SharedFile& file) {
+  LocalStoreOptions options;
+  options.path = path;
+  if (file.inode != 0) {
+    options.opening = file.is_checked ? Opening::kJoinChecked : Opening::kJoin;
+    options.expected = StoreFileId{file.device, file.inode};
+  }
+  auto store = LocalStore::open(loop, options);
   if (!store) return std::unexpected(store.error());
   return std::unique_ptr<Store>(std::move(*store));
 }
@@ -30,19 +36,17 @@ Opened open_file(event::Loop& loop, const settings::Settings& settings, const st
 
 }  // namespace
 
-Opened open_store(event::Loop& loop, const settings::Settings& settings, const std::string& prefix) {
-  switch (settings.deployment.provider) {
-    case settings::Provider::kLocal:
-      return open_local(loop, prefix + "/data/store.mdb");
-    case settings::Provider::kYaml:
-    case settings::Provider::kJson:
-      if (settings::takes_pushed_configuration(settings))
-        return open_local(loop, settings::pushed_store_path(prefix));
-      return open_file(loop, settings, prefix);
-    case settings::Provider::kEtcd:
-      break;
-  }
-  return open_etcd(loop, settings);
+std::optional<std::string> local_store_path(const settings::Settings& settings, const std::string& prefix) {
+  if (settings.deployment.provider == settings::Provider::kLocal) return prefix + "/data/store.mdb";
+  if (settings::takes_pushed_configuration(settings)) return settings::pushed_store_path(prefix);
+  return std::nullopt;
+}
+
+Opened open_store(event::Loop& loop, const settings::Settings& settings, const std::string& prefix,
+                  const SharedFile& file) {
+  if (const auto path = local_store_path(settings, prefix)) return open_local(loop, *path, file);
+  if (settings.deployment.provider == settings::Provider::kEtcd) return open_etcd(loop, settings);
+  return open_file(loop, settings, prefix);
 }
 
 }  // namespace apisix::store

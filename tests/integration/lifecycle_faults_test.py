@@ -44,8 +44,8 @@ def test_reload_with_a_bad_file_names_file_line_and_key(gateway, upstream, text,
     assert gateway.request("/").status == 200
 
 
-def test_reload_tells_why_new_workers_cannot_start(gateway):
-    """Nothing is wrong with the file, and the master can do its part: what a worker says is the answer."""
+def test_reload_refuses_a_damaged_store(gateway):
+    """Nothing is wrong with config.yaml, but the new workers would have nothing to serve."""
     before = children_of(gateway.pid)
     store = gateway.prefix / "data/store.mdb"
     kept = store.with_suffix(".kept")
@@ -54,7 +54,7 @@ def test_reload_tells_why_new_workers_cannot_start(gateway):
     store.chmod(0o666)
     done = gateway.run("reload")
     assert done.returncode == 1
-    assert re.search("not reloaded, the old configuration stays in use: worker process .* exited with code 1: .*store.mdb",
+    assert re.search("not reloaded, the old configuration stays in use: .*store.mdb: the store is damaged",
                      done.stderr), done.stderr
     assert children_of(gateway.pid) == before and is_listening(gateway.port)
     kept.rename(store)

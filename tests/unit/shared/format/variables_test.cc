@@ -14,12 +14,39 @@ std::optional<std::string> environment(std::string_view name) {
 
 TEST(Variables, InText) {
   Variables used;
-  EXPECT_EQ(replace_variables_in_text("a: ${{A}}\nb: \"${{B:=2}}\"\n", environment, used),
+  EXPECT_EQ(replace_variables_in_yaml("a: ${{A}}\nb: \"${{B:=2}}\"\n", environment, used),
             "a: 1\nb: \"2\"\n");
   EXPECT_EQ(used, (Variables{{"A", "1"}, {"B", "2"}}));
-  const auto missing = replace_variables_in_text("${{C}}", environment, used);
+  const auto missing = replace_variables_in_yaml("${{C}}", environment, used);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().what, "can't find environment variable C");
+}
+
+TEST(Variables, InCommentsOfYamlAreNone) {
+  Variables used;
+  const std::string text =
+      "# ${{UNSET}}\n"
+      "a: ${{A}} # ${{UNSET}}\n"
+      "b: '# ${{A}}'\n"
+      "c: \"x # ${{A}} \\\" # ${{A}}\" #${{UNSET}}\n"
+      "d: it's ${{A}} # isn't ${{UNSET}}\n"
+      "e: |\n"
+      "    # ${{A}}\n"
+      "  # ${{UNSET}}\n"
+      "f: a#${{A}}\n";
+  const auto replaced = replace_variables_in_yaml(text, environment, used);
+  ASSERT_TRUE(replaced) << replaced.error().what;
+  EXPECT_EQ(*replaced,
+            "# ${{UNSET}}\n"
+            "a: 1 # ${{UNSET}}\n"
+            "b: '# 1'\n"
+            "c: \"x # 1 \\\" # 1\" #${{UNSET}}\n"
+            "d: it's 1 # isn't ${{UNSET}}\n"
+            "e: |\n"
+            "    # 1\n"
+            "  # ${{UNSET}}\n"
+            "f: a#1\n");
+  EXPECT_EQ(used, (Variables{{"A", "1"}}));
 }
 
 std::string replaced_json(std::string_view text) {
