@@ -1,9 +1,11 @@
 #include "worker/config/plugin_book.h"
 
+#include <algorithm>
 #include <set>
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
+#include "shared/format/read.h"
 #include "worker/config/refusal.h"
 #include "worker/plugins/catalog.h"
 
@@ -92,8 +94,9 @@ base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
   std::vector<std::string> enabled;
   for (const Json& entry : *value) {
     const Json& stream = find_member(entry, "stream");
-    if (stream.isBool() && stream.asBool()) continue;
-    if (const Json& name = find_member(entry, "name"); name.isString()) enabled.push_back(name.asString());
+    if (format::is_true(stream)) continue;
+    if (const Json& name = find_member(entry, "name"); name.isString())
+      enabled.push_back(format::string_of(name));
   }
   return enable(enabled);
 }
@@ -180,7 +183,22 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::make_chain(const plugin::PluginConfs& confs) {
   if (confs.empty()) return base::Ref<const plugin::Chain>();
-  return plugin::Chain::make(*world_, confs, nullptr, &secrets_);
+  return link(confs, nullptr);
+}
+
+base::Result<base::Ref<const plugin::Chain>> PluginBook::link(const plugin::PluginConfs& confs,
+                                                              const plugin::PluginConfs* without_consumer) {
+  std::vector<const plugin::PluginConf*> failed_before;
+  for (const auto& [name, conf] : confs) {
+    if (conf->failure() != nullptr) failed_before.push_back(conf.get());
+  }
+  auto chain = plugin::Chain::make(*world_, confs, without_consumer, &secrets_);
+  if (chain || !on_unbuilt_) return chain;
+  for (const auto& [name, conf] : confs) {
+    const bool is_new = std::ranges::find(failed_before, conf.get()) == failed_before.end();
+    if (conf->failure() != nullptr && is_new) on_unbuilt_(*conf);
+  }
+  return chain;
 }
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
@@ -208,7 +226,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
   plugin::PluginConfs confs = route.plugins;
   if (group) plugin::merge_confs(confs, group->confs);
   plugin::merge_confs(confs, consumer->plugins);
-  auto chain = plugin::Chain::make(*world_, confs, &route.plugins, &secrets_);
+  auto chain = link(confs, &route.plugins);
   if (!chain) return chain;
   if (merged.size() >= kMergedChainsMax) merged.clear();
   merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});

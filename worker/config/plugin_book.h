@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,6 +30,11 @@ class PluginBook {
 
   // Before the first chain is built; `world` outlives the book.
   void set_world(plugin::World& world) { world_ = &world; }
+  // Called when a plugin could not be built, once for each such configuration: what it is part of is answered
+  // 503.
+  void on_unbuilt(std::function<void(const plugin::PluginConf&)> callback) {
+    on_unbuilt_ = std::move(callback);
+  }
   const plugin::PluginSet& plugins() const { return *plugins_; }
   ConsumerTable& consumers() { return consumers_; }
 
@@ -63,6 +69,8 @@ class PluginBook {
  private:
   base::Status put_metadata(std::string_view id, const store::Item& item);
   Objects* objects_of(std::string_view kind);
+  base::Result<base::Ref<const plugin::Chain>> link(const plugin::PluginConfs& confs,
+                                                    const plugin::PluginConfs* without_consumer);
 
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
@@ -76,6 +84,7 @@ class PluginBook {
   std::map<std::string, base::Ref<const plugin::Metadata>, std::less<>> metadata_;
   base::Ref<const plugin::Chain> global_chain_;
   bool global_chain_is_current_ = true;
+  std::function<void(const plugin::PluginConf&)> on_unbuilt_;
 };
 
 }  // namespace apisix::config
