@@ -213,7 +213,7 @@ struct TrialGateway::Parts {
   Parts()
       : zones(make_zones()),
         redis(loop, nullptr, ""),
-        registry(loop, store, {random, loads}, options()),
+        registry(loop, store, {random, loads, nullptr, &zones.health}, options()),
         hooks(make_hooks([this]() -> const plugin::PluginSet& { return registry.plugins(); }, settings)),
         secrets(settings, registry),
         rules(loop, store, registry, kPrefix, hooks) {
@@ -279,9 +279,14 @@ TrialGateway::Outcome TrialGateway::put(Kind kind, const std::string& id, const 
   }
   own.secrets.encrypt(kind, path.id, body);
   if (resource::info_of(kind).has_timestamps) stamp(body, 1, nullptr);
+  return store(kind, id, body);
+}
+
+TrialGateway::Outcome TrialGateway::store(Kind kind, const std::string& id, const Json& value) {
+  Parts& own = *parts_;
   const std::string key = kPrefix + resource::store_key(kind, id);
   const std::optional<std::string> before = own.store.find(key);
-  own.store.put(key, format::to_json(body));
+  own.store.put(key, format::to_json(value));
   Outcome out;
   {
     Trial trial(own.loop, own.registry);

@@ -24,9 +24,11 @@ class TrialGateway {
   // Checks the object as a PUT; what is accepted is stored, put in force, and meets a request.
   // `id`: of the store, "1", "jack/credentials/c1", "vault/1", "cors".
   Outcome put(resource::Kind kind, const std::string& id, const format::Json& value);
-  // A route with this plugin, in the same way.
+  // The same without the checks, as others may write it into the store.
+  Outcome store(resource::Kind kind, const std::string& id, const format::Json& value);
+  // A route with this plugin, as put().
   Outcome put_plugin(const std::string& name, const format::Json& conf);
-  // Stays, as if others had written it: nothing is checked.
+  // Stays; nothing is checked.
   void keep(resource::Kind kind, const std::string& id, const format::Json& value);
 
  private:

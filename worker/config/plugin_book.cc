@@ -17,6 +17,8 @@ using format::Json;
 
 // A route remembers this many consumers' chains; a consumer of which there are more is merged again.
 constexpr std::size_t kMergedChainsMax = 1024;
+// As many objects that cannot be built are told once; of more some are told again.
+constexpr std::size_t kUnbuiltMax = 1000;
 
 base::Result<Json> parse_object(const store::Item& item) {
   auto value = format::parse_json(item.value);
@@ -188,15 +190,19 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::make_chain(const plugin
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::link(const plugin::PluginConfs& confs,
                                                               const plugin::PluginConfs* without_consumer) {
-  std::vector<const plugin::PluginConf*> failed_before;
-  for (const auto& [name, conf] : confs) {
-    if (conf->failure() != nullptr) failed_before.push_back(conf.get());
-  }
   auto chain = plugin::Chain::make(*world_, confs, without_consumer, &secrets_);
-  if (chain || !on_unbuilt_) return chain;
+  if (chain && unbuilt_.empty()) return chain;
+  if (unbuilt_.size() > kUnbuiltMax) unbuilt_.clear();
   for (const auto& [name, conf] : confs) {
-    const bool is_new = std::ranges::find(failed_before, conf.get()) == failed_before.end();
-    if (conf->failure() != nullptr && is_new) on_unbuilt_(*conf);
+    const auto known = unbuilt_.find(conf->resource());
+    const bool was_told = known != unbuilt_.end() && known->second == conf->version();
+    if (conf->failure() != nullptr && !was_told) {
+      unbuilt_[conf->resource()] = conf->version();
+      if (on_build_) on_build_(*conf);
+    } else if (chain && known != unbuilt_.end()) {
+      unbuilt_.erase(known);
+      if (on_build_) on_build_(*conf);
+    }
   }
   return chain;
 }

@@ -60,11 +60,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
       router_(route::Router::make(options_.router_kind)),
       scope_(loop) {
   plugins_.set_world(plugin_world_);
-  plugins_.on_unbuilt([this](const plugin::PluginConf& conf) {
-    ++rejected_total_;  // error.log has it already
-    list_rejection({options_.prefix + conf.resource(), static_cast<store::Revision>(conf.version()),
-                    fmt::format("plugin {}: {}", conf.def().info.name, conf.failure()->what)});
-  });
+  plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
 }
 
 Registry::~Registry() {
@@ -243,6 +239,18 @@ void Registry::reject(const store::Item& item, std::string reason) {
   ++rejected_total_;
   base::log_error("rejected {} at revision {}: {}", item.key, item.mod_revision, reason);
   list_rejection({item.key, item.mod_revision, std::move(reason)});
+}
+
+// error.log has it already.
+void Registry::on_build(const plugin::PluginConf& conf) {
+  const std::string key = options_.prefix + conf.resource();
+  if (conf.failure() == nullptr) {
+    rejections_.erase(key);
+    return;
+  }
+  ++rejected_total_;
+  list_rejection({key, static_cast<store::Revision>(conf.version()),
+                  fmt::format("plugin {}: {}", conf.def().info.name, conf.failure()->what)});
 }
 
 void Registry::list_rejection(Rejection rejection) {

@@ -198,6 +198,7 @@ class Registry final : private plugin::Directory {
   void apply_delete(std::string_view key);
   void reject(const store::Item& item, std::string reason);
   void list_rejection(Rejection rejection);
+  void on_build(const plugin::PluginConf& conf);
   base::Status put(const store::Item& item);
   // "/apisix/routes/1" -> {"routes", "1"}
   std::pair<std::string_view, std::string_view> split_key(std::string_view key) const;
