@@ -6,6 +6,7 @@
 
 #include "master/running.h"
 #include "shared/client/http_once.h"
+#include "shared/format/read.h"
 
 namespace apisix::master {
 namespace {
@@ -26,7 +27,7 @@ base::Result<std::string> key_of(const settings::Deployment::Admin& admin) {
 }
 
 std::string text_of(const Json& value) {
-  return value.isString() ? value.asString() : format::to_json(value);
+  return value.isString() ? format::string_of(value) : format::to_json(value);
 }
 
 }  // namespace
@@ -69,9 +70,10 @@ std::string refusal_text(const AdminAnswer& answer) {
   if (!answer.body.isObject()) return fmt::format("the Admin API answers {}", answer.status);
   std::string out = text_of(find_member(answer.body, "error_msg"));
   for (const Json& fault : find_member(answer.body, "errors")) {
-    out += fmt::format("\n  {}/{}{}: {}", text_of(find_member(fault, "resource_type")),
-                       text_of(find_member(fault, "resource_id")), find_member(fault, "pointer").asString(),
-                       text_of(find_member(fault, "error")));
+    out +=
+        fmt::format("\n  {}/{}{}: {}", text_of(find_member(fault, "resource_type")),
+                    text_of(find_member(fault, "resource_id")),
+                    format::string_of(find_member(fault, "pointer")), text_of(find_member(fault, "error")));
   }
   return out;
 }

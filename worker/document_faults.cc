@@ -7,6 +7,7 @@
 
 #include "shared/base/file.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/resource/global_plugins.h"
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
@@ -95,7 +96,7 @@ std::vector<std::string> enabled_plugins(const format::Json& document, const set
   std::vector<std::string> out;
   for (const format::Json& entry : list) {
     const format::Json& is_stream = format::find_member(entry, "stream");
-    if (!is_stream.isBool() || !is_stream.asBool()) out.push_back(entry["name"].asString());
+    if (!format::is_true(is_stream)) out.push_back(format::string_of(entry["name"]));
   }
   return out;
 }

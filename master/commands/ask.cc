@@ -5,6 +5,7 @@
 #include "master/admin_call.h"
 #include "master/running.h"
 #include "shared/client/http_once.h"
+#include "shared/format/read.h"
 
 namespace apisix::master {
 namespace {
@@ -40,7 +41,8 @@ base::Result<format::Json> ask_gateway(const Invocation& in, const std::string& 
   auto json = format::parse_json(answer->body);
   if (answer->status == 200) return json;
   const format::Json& said = json ? format::find_member(*json, "error_msg") : format::Json::nullSingleton();
-  const std::string why = said.isString() ? said.asString() : fmt::format("it answers {}", answer->status);
+  const std::string why =
+      said.isString() ? format::string_of(said) : fmt::format("it answers {}", answer->status);
   const bool is_refused = answer->status == 400;
   return base::fail(is_refused ? base::ErrorCode::kConflict : base::ErrorCode::kInternal,
                     is_refused ? base::ErrorSource::kClient : base::ErrorSource::kGateway, why);

@@ -12,6 +12,7 @@
 #include "master/view/terminal.h"
 #include "master/view/text_table.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 
 namespace apisix::master {
 namespace {
@@ -22,11 +23,12 @@ using format::Json;
 constexpr std::size_t kChangesShown = 3;
 
 std::string text_of(const Json& value) {
-  return value.isString() ? value.asString() : format::to_json(value);
+  return value.isString() ? format::string_of(value) : format::to_json(value);
 }
 
 std::string time_text(const Json& at_ms) {
-  const std::time_t seconds = at_ms.isUInt64() ? static_cast<std::time_t>(at_ms.asUInt64() / 1000) : 0;
+  const std::time_t seconds =
+      static_cast<std::time_t>(format::integer_of<std::uint64_t>(at_ms).value_or(0) / 1000);
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
@@ -42,7 +44,7 @@ std::string change_text(const Json& change) {
 std::string changes_text(const Json& entry) {
   const Json& changes = find_member(entry, "changes");
   const Json& left_out = find_member(entry, "left_out");
-  const std::size_t total = changes.size() + (left_out.isUInt64() ? left_out.asUInt64() : 0);
+  const std::size_t total = changes.size() + format::integer_of<std::uint64_t>(left_out).value_or(0);
   std::string out;
   for (Json::ArrayIndex i = 0; i < changes.size() && i < kChangesShown; ++i)
     out += (i > 0 ? ", " : "") + change_text(changes[i]);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
+
 namespace apisix::master {
 namespace {
 
@@ -12,13 +14,14 @@ using Side = TextTable::Side;
 
 std::string text(const Json& object, std::string_view name) {
   const Json& value = find_member(object, name);
-  if (value.isString()) return printable(value.asString());
+  if (value.isString()) return printable(format::string_of(value));
   return value.isNull() ? std::string() : printable(format::to_json(value));
 }
 
 std::string joined(const Json& texts) {
   std::string out;
-  for (const Json& one : texts) out += (out.empty() ? "" : ",") + (one.isString() ? one.asString() : "");
+  for (const Json& one : texts)
+    out += (out.empty() ? "" : ",") + (one.isString() ? format::string_of(one) : "");
   return out;
 }
 
@@ -58,8 +61,8 @@ void add_candidates(std::vector<std::string>& out, const Json& answer, const Loo
   }
   add_table(out, table, look);
   const Json& total = find_member(answer, "candidates_total");
-  if (total.isUInt64() && total.asUInt64() > candidates.size()) {
-    out.push_back(fmt::format("and {} more", total.asUInt64() - candidates.size()));
+  if (total.isUInt64() && format::clamped<std::uint64_t>(total) > candidates.size()) {
+    out.push_back(fmt::format("and {} more", format::clamped<std::uint64_t>(total) - candidates.size()));
   }
 }
 
@@ -110,7 +113,7 @@ void add_plugins(std::vector<std::string>& out, const Json& answer, const Look& 
 Cell health_of(const Json& node) {
   const Json& healthy = find_member(node, "healthy");
   if (healthy.isNull()) return Cell("unchecked", Tone::kDim);
-  return healthy.asBool() ? Cell("healthy", Tone::kGood) : Cell("unhealthy", Tone::kBad);
+  return format::is_true(healthy) ? Cell("healthy", Tone::kGood) : Cell("unhealthy", Tone::kBad);
 }
 
 void add_upstream(std::vector<std::string>& out, const Json& answer, const Look& look) {
@@ -159,7 +162,7 @@ std::vector<std::string> explain_lines(const Json& answer, const Look& look) {
   const Json& notes = find_member(answer, "notes");
   if (!notes.empty()) out.push_back("");
   for (const Json& note : notes) {
-    if (note.isString()) out.push_back("Note: " + printable(note.asString()));
+    if (note.isString()) out.push_back("Note: " + printable(format::string_of(note)));
   }
   return out;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
+
 namespace apisix::master {
 namespace {
 
@@ -10,12 +12,12 @@ using format::Json;
 
 std::string text(const Json& object, std::string_view name) {
   const Json& value = find_member(object, name);
-  return value.isString() ? printable(value.asString()) : std::string();
+  return value.isString() ? printable(format::string_of(value)) : std::string();
 }
 
 std::uint64_t number(const Json& object, std::string_view name) {
   const Json& value = find_member(object, name);
-  return value.isUInt64() ? value.asUInt64() : 0;
+  return format::integer_of<std::uint64_t>(value).value_or(0);
 }
 
 Tone tone_of(std::string_view severity) {

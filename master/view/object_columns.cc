@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/format/json.h"
+#include "shared/format/read.h"
 
 namespace apisix::master {
 namespace {
@@ -14,7 +15,7 @@ using Side = TextTable::Side;
 
 std::string text_of(const Json& value) {
   if (value.isNull()) return "";
-  if (value.isString()) return value.asString();
+  if (value.isString()) return format::string_of(value);
   if (!value.isArray()) return format::to_json(value);
   std::string out;
   for (const Json& element : value) out += (out.empty() ? "" : ",") + text_of(element);
@@ -56,7 +57,7 @@ std::string type_or(const StoredObject& object, const char* fallback) {
 // `status` 0 turns a route or a certificate off.
 TextTable::Cell state_of(const StoredObject& object) {
   const Json& status = find_member(object.value, "status");
-  if (status.isNumeric() && status.asInt() == 0) return {"off", Tone::kWarning};
+  if (status.isNumeric() && format::clamped<int>(status) == 0) return {"off", Tone::kWarning};
   return {"on"};
 }
 

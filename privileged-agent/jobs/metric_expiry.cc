@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/format/read.h"
+
 namespace apisix::agent {
 
 using format::find_member;
@@ -15,8 +17,8 @@ MetricExpiry::MetricExpiry(event::Loop& loop, memory::MetricZone& zone, const fo
   if (!metrics.isObject()) return;
   for (const std::string& name : metrics.getMemberNames()) {
     const format::Json& expire = find_member(metrics[name], "expire");
-    if (!expire.isNumeric() || expire.asDouble() <= 0) continue;  // 0: never, as in APISIX
-    const auto after_ms = static_cast<std::uint64_t>(std::min(expire.asDouble(), 1e9) * 1000);
+    if (!expire.isNumeric() || format::number_of(expire) <= 0) continue;  // 0: never, as in APISIX
+    const auto after_ms = static_cast<std::uint64_t>(std::min(format::number_of(expire), 1e9) * 1000);
     expire_ms_[prefix + name] = after_ms;
     look_ms_ = std::min(look_ms_, std::max(after_ms / 4, kLookMsMin));
   }

@@ -17,6 +17,13 @@ std::string joined(std::initializer_list<std::string_view> words) {
   return text;
 }
 
+// An empty array is also an empty object, and the other way round; who reads the value later finds what the
+// schema says.
+void make_of_type(std::uint8_t types, Json& empty_table) {
+  if (types == kObject && !empty_table.isObject()) empty_table = Json(::Json::objectValue);
+  if (types == kArray && !empty_table.isArray()) empty_table = Json(::Json::arrayValue);
+}
+
 }  // namespace
 
 Json* find_mutable(Json& object, const std::string& name) {
@@ -65,6 +72,7 @@ bool SchemaCheck::run_rules(const SchemaNode& node, Json& value) {
   const bool was_array = counts_as_array(value);
   const bool was_empty = is_empty_table(value);
   if (!pass(check_type(node, value))) return false;
+  if (was_empty) make_of_type(node.types, value);
   if (node.object && counts_as_object(value) && !run_object(*node.object, value)) return false;
   if (node.object && node.object->must_be_empty && !was_empty) {
     return fail({"the input data should be an empty table"});

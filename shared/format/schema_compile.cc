@@ -1,6 +1,7 @@
 // Json -> Nodes. Every subschema is compiled once, however many references lead to it.
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <unordered_map>
 
 #include "shared/base/text.h"
@@ -56,6 +57,15 @@ std::string unescape_step(std::string_view step) {
     }
   }
   return plain;
+}
+
+// What std::int64_t and double hold bounds a number where its schema does not: no reader has to cut it (the
+// parser makes infinity of 1e999).
+void bound_to_types(NumberRules& rules, std::uint8_t types) {
+  if ((types & (kInteger | kNumber)) == 0) return;
+  const double most = (types & kNumber) != 0 ? std::numeric_limits<double>::max() : 0x1p63;
+  if (!rules.minimum && !rules.exclusive_minimum) rules.minimum = -most;
+  if (!rules.maximum && !rules.exclusive_maximum) rules.maximum = most;
 }
 
 class Compiler {
@@ -305,6 +315,7 @@ void Compiler::fill_number(SchemaNode& node, const Json& schema, const std::stri
                     .maximum = number(schema, "maximum", where),
                     .exclusive_maximum = number(schema, "exclusiveMaximum", where),
                     .multiple_of = number(schema, "multipleOf", where)};
+  bound_to_types(rules, node.types);
   if (rules.minimum || rules.exclusive_minimum || rules.maximum || rules.exclusive_maximum ||
       rules.multiple_of) {
     node.number = std::make_unique<NumberRules>(rules);

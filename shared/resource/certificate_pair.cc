@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "shared/format/schema.h"
 #include "shared/resource/fields.h"
 
@@ -30,7 +31,7 @@ std::vector<CertificatePair> further_pairs(const Json& ssl) {
   if (!certs.isArray() || !keys.isArray()) return out;
   for (Json::ArrayIndex i = 0; i < std::min(certs.size(), keys.size()); ++i) {
     if (!certs[i].isString() || !keys[i].isString()) continue;
-    out.push_back({certs[i].asString(), keys[i].asString(), fmt::format("/certs/{}", i),
+    out.push_back({format::string_of(certs[i]), format::string_of(keys[i]), fmt::format("/certs/{}", i),
                    fmt::format("/keys/{}", i), fmt::format("failed to handle cert-key pair[{}]: ", i + 1)});
   }
   return out;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 
 namespace apisix::resource {
 namespace {
@@ -15,7 +16,7 @@ using format::Json;
 template <typename Change>
 void change_text(Json& value, const Change& change) {
   if (!value.isString()) return;
-  if (const std::optional<std::string> changed = change(value.asString())) value = *changed;
+  if (const std::optional<std::string> changed = change(format::string_of(value))) value = *changed;
 }
 
 template <typename Change>
@@ -41,7 +42,7 @@ void change_at(Json& object, std::string_view path, const Change& change) {
 template <typename Change>
 void change_fields(Json& conf, const Json& schema, const Change& change) {
   for (const Json& path : format::find_member(schema, "encrypt_fields")) {
-    if (path.isString()) change_at(conf, path.asString(), change);
+    if (path.isString()) change_at(conf, format::string_of(path), change);
   }
 }
 

@@ -4,25 +4,18 @@
 #include <cmath>
 #include <limits>
 
+#include "shared/format/read.h"
+
 namespace apisix::resource {
 namespace {
 
-template <typename Integer>
-Integer cut(double number) {
-  if (number <= static_cast<double>(std::numeric_limits<Integer>::min())) {
-    return std::numeric_limits<Integer>::min();
-  }
-  if (number >= static_cast<double>(std::numeric_limits<Integer>::max())) {
-    return std::numeric_limits<Integer>::max();
-  }
-  return static_cast<Integer>(number);
-}
+constexpr double kMillisecondsMax = std::numeric_limits<std::uint32_t>::max();  // 49 days
 
 }  // namespace
 
 std::string text_field(const Json& object, std::string_view name) {
   const Json& member = format::find_member(object, name);
-  return member.isString() ? member.asString() : std::string();
+  return member.isString() ? format::string_of(member) : std::string();
 }
 
 std::string id_field(const Json& object, std::string_view name) {
@@ -31,11 +24,11 @@ std::string id_field(const Json& object, std::string_view name) {
 
 std::optional<bool> bool_field(const Json& object, std::string_view name) {
   const Json& member = format::find_member(object, name);
-  return member.isBool() ? std::optional(member.asBool()) : std::nullopt;
+  return member.isBool() ? std::optional(format::is_true(member)) : std::nullopt;
 }
 
 std::optional<std::uint32_t> count_of(const Json& value) {
-  return value.isNumeric() ? std::optional(cut<std::uint32_t>(value.asDouble())) : std::nullopt;
+  return value.isNumeric() ? std::optional(format::clamped<std::uint32_t>(value)) : std::nullopt;
 }
 
 std::optional<std::uint32_t> count_field(const Json& object, std::string_view name) {
@@ -44,14 +37,15 @@ std::optional<std::uint32_t> count_field(const Json& object, std::string_view na
 
 std::int32_t integer_field(const Json& object, std::string_view name) {
   const Json& member = format::find_member(object, name);
-  return member.isNumeric() ? cut<std::int32_t>(member.asDouble()) : 0;
+  return format::clamped<std::int32_t>(member);
 }
 
 std::optional<std::uint32_t> milliseconds_field(const Json& object, std::string_view name) {
   const Json& member = format::find_member(object, name);
   if (!member.isNumeric()) return std::nullopt;
-  const double seconds = member.asDouble();
-  return seconds > 0 ? std::max(1U, cut<std::uint32_t>(std::round(seconds * 1000))) : 0;
+  const double seconds = format::number_of(member);
+  if (seconds <= 0) return 0;
+  return static_cast<std::uint32_t>(std::clamp(std::round(seconds * 1000), 1.0, kMillisecondsMax));
 }
 
 std::vector<std::string> texts_field(const Json& object, std::string_view name) {
@@ -60,7 +54,7 @@ std::vector<std::string> texts_field(const Json& object, std::string_view name) 
   if (!member.isArray()) return texts;
   texts.reserve(member.size());
   for (const Json& item : member) {
-    if (item.isString()) texts.push_back(item.asString());
+    if (item.isString()) texts.push_back(format::string_of(item));
   }
   return texts;
 }
@@ -71,7 +65,7 @@ std::unique_ptr<Json> take_field(Json& object, std::string_view name) {
 }
 
 std::string id_text(const Json& id) {
-  if (id.isString()) return id.asString();
+  if (id.isString()) return format::string_of(id);
   return id.isNumeric() ? format::to_json(id) : std::string();
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::resource {
@@ -20,7 +21,7 @@ base::Status refuse_in(const format::Json& object, const std::string& path) {
   for (const char* name : {"create_time", "update_time"}) {
     const format::Json& member = format::find_member(object, name);
     const bool is_there =
-        object.isObject() && object.isMember(name) && !(member.isBool() && !member.asBool());
+        object.isObject() && object.isMember(name) && !(member.isBool() && !format::is_true(member));
     if (is_there) return base::invalid("the property is forbidden:  " + path + name);
   }
   return {};
@@ -33,8 +34,9 @@ bool is_valid_id_text(std::string_view id) {
 }
 
 bool is_valid_id(const format::Json& id) {
-  if (id.isString()) return is_valid_id_text(id.asString());
-  return id.isNumeric() && id.asDouble() >= 1 && std::floor(id.asDouble()) == id.asDouble();
+  if (id.isString()) return is_valid_id_text(format::string_of(id));
+  return id.isNumeric() && format::number_of(id) >= 1 &&
+         std::floor(format::number_of(id)) == format::number_of(id);
 }
 
 base::Result<std::string> settle_id(Kind kind, std::string_view path_id, bool needs_id, format::Json& body) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/ip.h"
+#include "shared/format/built.h"
 #include "shared/resource/certificate_pair.h"
 #include "shared/resource/fields.h"
 #include "shared/resource/schemas.h"
@@ -145,7 +146,9 @@ void Validator::run_credential() {
   if (!matches("credential")) return;
   check_plugins(PluginScope::kConsumer, "invalid plugins configuration: ");
   if (!hooks().check_credential_plugin || !has(value_, "plugins")) return;
-  for (const std::string& name : value_["plugins"].getMemberNames()) {
+  const Json& plugins = value_["plugins"];
+  if (!plugins.isObject()) return;
+  for (const std::string& name : plugins.getMemberNames()) {
     add(hooks().check_credential_plugin(name), "/plugins/" + name, "plugin");
   }
 }
@@ -244,14 +247,40 @@ void Validator::check_address(const char* member) {
   out_.add(text, {std::string("/") + member, "address", text, Json(address), ""});
 }
 
+// As the validator of APISIX names types.
+std::string lua_type(const Json& value) {
+  if (value.isString()) return "string";
+  if (value.isBool()) return "boolean";
+  if (value.isNull()) return "userdata";
+  return value.isNumeric() ? "number" : "table";
+}
+
+// The schemas take an empty array for an empty object, as APISIX's do; what is stored is a map of members.
+Validation check_is_object(const Json& value, const std::string& prefix) {
+  Validation out;
+  if (value.isObject()) return out;
+  const std::string text = "wrong type: expected object, got " + lua_type(value);
+  out.add(prefix + text, {"", "type", text, {}, ""});
+  return out;
+}
+
 }  // namespace
 
 Validation validate(Kind kind, Json& value, const ValidateContext& context) {
-  return Validator(value, context).run(kind);
+  Validation out = check_is_object(value, kInvalid);
+  if (!out.ok()) return out;
+  const auto status = format::built([&]() -> base::Status {
+    out = Validator(value, context).run(kind);
+    return {};
+  });
+  if (!status)
+    out.add(std::string(kInvalid) + status.error().what, {"", "type", status.error().what, {}, ""});
+  return out;
 }
 
 Validation validate_schema(Kind kind, const Json& value) {
   const std::string_view name = info_of(kind).schema;
+  if (auto out = check_is_object(value, ""); !out.ok()) return out;
   if (name.empty()) return {};
   const format::Schema& schema = get_schema(name);
   const base::Status status = schema.validate(value);

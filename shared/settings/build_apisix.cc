@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/settings/build.h"
 #include "shared/settings/merge.h"
 #include "shared/settings/port_table.h"
@@ -59,7 +60,7 @@ void read_keyring(const Section& options, Apisix& apisix, Report& report) {
   std::vector<std::string>& keyring = apisix.data_encryption.keyring;
   keyring.clear();
   const Json& value = options.at("keyring");
-  if (value.isString()) keyring.push_back(value.asString());
+  if (value.isString()) keyring.push_back(format::string_of(value));
   options.read_texts("keyring", keyring);
   if (value.isNull()) return;
   if (!value.isString() && !value.isArray()) return report.expected(kPath, "a key or a list of keys", value);
@@ -148,7 +149,7 @@ void read_trusted_addresses(const Section& section, Apisix& apisix) {
   if (!addresses.isArray()) return;
   apisix.trusted_addresses.emplace();
   for (const Json& address : addresses) {
-    const auto network = base::Cidr::parse(address.isString() ? address.asString() : "");
+    const auto network = base::Cidr::parse(address.isString() ? format::string_of(address) : "");
     if (network) apisix.trusted_addresses->push_back(*network);
   }
 }

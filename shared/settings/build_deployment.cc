@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "shared/settings/build.h"
 #include "shared/settings/merge.h"
 #include "shared/settings/section.h"
@@ -50,7 +51,7 @@ void read_admin_key(const std::string& path, const Section& entry, std::vector<A
   if (key.isNumeric()) {
     out.key = format::to_json(key);
   } else if (key.isString()) {
-    out.key = key.asString();
+    out.key = format::string_of(key);
   } else if (!key.isNull()) {
     report.expected(path + ".key", "text", key);
   }
@@ -68,7 +69,7 @@ void read_allow_admin(const Section& admin, std::optional<std::vector<base::Cidr
       allowed.reset();
       return;
     }
-    const auto network = base::Cidr::parse(element.isString() ? element.asString() : "");
+    const auto network = base::Cidr::parse(element.isString() ? format::string_of(element) : "");
     if (network) allowed->push_back(*network);
   }
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "shared/settings/build.h"
 #include "shared/settings/merge.h"
 #include "shared/settings/section.h"
@@ -17,7 +18,7 @@ PeerSet read_peers(const Json& list) {
   PeerSet peers;
   if (!list.isArray()) return peers;
   for (const Json& element : list) {
-    const std::string text = element.isString() ? element.asString() : std::string();
+    const std::string text = element.isString() ? format::string_of(element) : std::string();
     const bool all = text == "all";
     if (all || text == "unix:") peers.unix_sockets = true;
     for (const std::string& network :

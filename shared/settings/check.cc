@@ -9,6 +9,7 @@
 
 #include "shared/base/ip.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/settings/units.h"
 
 namespace apisix::settings {
@@ -154,8 +155,9 @@ bool is_in_range(const Key& key, double number) {
 
 // nginx_config takes numbers as text too: they end as text in nginx.conf.
 std::optional<double> number_of(const Key& key, const Json& value) {
-  if (value.isNumeric()) return value.asDouble();
-  if (value.isString() && key.path.starts_with("nginx_config.")) return base::parse_double(value.asString());
+  if (value.isNumeric()) return format::number_of(value);
+  if (value.isString() && key.path.starts_with("nginx_config."))
+    return base::parse_double(format::string_of(value));
   return std::nullopt;
 }
 
@@ -171,36 +173,36 @@ bool fits_number(const Key& key, const Json& value) {
 
 bool fits_duration(const Json& value) {
   constexpr double kSecondsMax = 100.0 * 365 * 86'400;
-  if (value.isNumeric()) return value.asDouble() >= 0 && value.asDouble() <= kSecondsMax;
-  return value.isString() && parse_duration_ms(value.asString());
+  if (value.isNumeric()) return format::number_of(value) >= 0 && format::number_of(value) <= kSecondsMax;
+  return value.isString() && parse_duration_ms(format::string_of(value));
 }
 
 bool fits_size(const Json& value) {
-  if (value.isNumeric()) return value.isInt64() && value.asInt64() >= 0;
-  return value.isString() && parse_size_bytes(value.asString());
+  if (value.isNumeric()) return value.isInt64() && format::clamped<std::int64_t>(value) >= 0;
+  return value.isString() && parse_size_bytes(format::string_of(value));
 }
 
 bool is_one_of(std::string_view choices, const Json& value) {
   if (!value.isString()) return false;
-  const std::string text = value.asString();
+  const std::string text = format::string_of(value);
   return std::ranges::any_of(base::split(choices, '|'),
                              [&](std::string_view choice) { return choice == text; });
 }
 
 bool is_peer(const Json& value) {
   if (!value.isString()) return false;
-  const std::string text = value.asString();
+  const std::string text = format::string_of(value);
   return text == "unix:" || text == "all" || base::Cidr::parse(text).has_value();
 }
 
 bool is_url(const Json& value) {
   if (!value.isString()) return false;
-  const std::string text = value.asString();
+  const std::string text = format::string_of(value);
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
 bool is_plain_text(const Json& value) {
-  return value.isString() && std::ranges::none_of(value.asString(), [](char c) {
+  return value.isString() && std::ranges::none_of(format::string_of(value), [](char c) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
          });
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/settings/merge.h"
 #include "shared/settings/port_table.h"
 #include "shared/settings/section.h"
@@ -14,7 +15,7 @@ namespace {
 
 std::optional<std::uint16_t> port_number(const Json& value) {
   if (!value.isIntegral() || !value.isInt64()) return std::nullopt;
-  const auto number = value.asInt64();
+  const auto number = format::clamped<std::int64_t>(value);
   if (number < 1 || number > 65535) return std::nullopt;
   return static_cast<std::uint16_t>(number);
 }
@@ -140,7 +141,7 @@ class ListenerReader {
       listen.port = *number;
     }
     if (ip.isString()) {
-      const auto numeric = numeric_ip(ip.asString());
+      const auto numeric = numeric_ip(format::string_of(ip));
       if (!numeric) return report_.expected(path + ".ip", "an IP address", ip);
       listen.ip = *numeric;
     }
@@ -228,7 +229,7 @@ class ListenerReader {
   // "9100", "127.0.0.1:9100", "[::1]:9100", "2000-2100", "127.0.0.1:2000-2100" or a number.
   void add_streams(std::vector<StreamListen>& to, const std::string& path, const Json& address,
                    StreamListen listen) {
-    std::string text = address.isString() ? address.asString() : std::string();
+    std::string text = address.isString() ? format::string_of(address) : std::string();
     if (address.isIntegral()) text = format::to_json(address);
     if (text.empty())
       return report_.expected(path, "a port, ip:port or a range of ports such as 2000-2100", address);

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
+
 namespace apisix::settings {
 
 bool is_secret_path(std::string_view path) {
@@ -21,13 +23,13 @@ std::string describe(const Json& value) {
     case ::Json::nullValue:
       return "nothing";
     case ::Json::booleanValue:
-      return value.asBool() ? "true" : "false";
+      return format::is_true(value) ? "true" : "false";
     case ::Json::arrayValue:
       return value.empty() ? "an empty list" : "a list";
     case ::Json::objectValue:
       return "a map";
     case ::Json::stringValue: {
-      std::string text = value.asString();
+      std::string text = format::string_of(value);
       if (text.size() > kShownMax) text = text.substr(0, kShownMax) + "...";
       return "\"" + text + "\"";
     }

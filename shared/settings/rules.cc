@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/settings/admin_key.h"
 #include "shared/settings/defaults.h"
 #include "shared/settings/keys.h"
@@ -78,7 +79,7 @@ void check_batch_requests(const Settings& settings, const Json& merged, Report& 
   if (!contains(settings.plugins, "batch-requests")) return;
   const Json& from = at_path(merged, "nginx_config.http.real_ip_from");
   for (const Json& peer : from) {
-    const std::string text = peer.isString() ? peer.asString() : std::string();
+    const std::string text = peer.isString() ? format::string_of(peer) : std::string();
     const std::string_view address = std::string_view(text).substr(0, text.find('/'));
     const auto ip = base::IpAddress::parse(address);
     if (!ip) continue;
@@ -146,7 +147,7 @@ void note_keys_without_effect(const Json& merged, Report& report) {
       if (key.effect != Effect::kNone) continue;
       const Json& value = at_path(merged, key.path);
       if (value.isNull() || value == at_path(default_config(), key.path)) continue;
-      if (value.isString() && is_only_comments(value.asString())) continue;
+      if (value.isString() && is_only_comments(format::string_of(value))) continue;
       report.note_at(key.path, "has no effect in this gateway");
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/check.h"
+#include "shared/format/read.h"
 #include "shared/settings/defaults.h"
 #include "shared/settings/units.h"
 
@@ -13,7 +14,7 @@ std::map<std::string, std::int64_t> zone_sizes(const Json& section) {
   std::map<std::string, std::int64_t> sizes;
   const Json& zones = format::find_member(section, "lua_shared_dict");
   for (auto zone = zones.begin(); zone != zones.end(); ++zone) {
-    const auto bytes = parse_size_bytes(zone->asString());
+    const auto bytes = parse_size_bytes(format::string_of(*zone));
     CHECK(bytes.has_value());
     sizes[zone.name()] = *bytes;
   }
@@ -58,7 +59,8 @@ std::map<std::string, std::int64_t> NginxConfig::default_meta_zones() {
 
 std::vector<std::string> Settings::default_plugins() {
   std::vector<std::string> names;
-  for (const Json& name : format::find_member(default_config(), "plugins")) names.push_back(name.asString());
+  for (const Json& name : format::find_member(default_config(), "plugins"))
+    names.push_back(format::string_of(name));
   return names;
 }
 

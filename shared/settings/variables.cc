@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "shared/settings/check.h"
 
 namespace apisix::settings {
@@ -43,7 +44,7 @@ class Walker {
   }
 
   void replace_value(const std::string& path, Json& value) {
-    const Replaced replaced = format::replace_variables(value.asString(), environment_, used_);
+    const Replaced replaced = format::replace_variables(format::string_of(value), environment_, used_);
     report_missing(path, replaced);
     if (!replaced.any) return;
     const Key* const key = find_key_of_path(path);

@@ -86,6 +86,22 @@ def library(tree, layers):
                 yield file.path, number, f"<{what}> may only be included by {places}"
 
 
+# asString(), asUInt64() ... of the JSON library throw on a value of another type or out of range.
+_JSON_AS = re.compile(r"(?:\.|->)\s*(as(?:String|CString|Bool|Int|UInt|Int64|UInt64|LargestInt|LargestUInt|Float|Double))\s*\(|"
+                      r"(?:\.|->)\s*(as)\s*<")
+
+
+def json_readers(tree, layers):
+    """Values of JSON are read by shared/format/read.h, which does not throw."""
+    for file in tree.product():
+        if file.folder == "shared/format":
+            continue
+        for number, line in enumerate(file.code.splitlines(), 1):
+            for found in _JSON_AS.finditer(line):
+                name = found.group(1) or found.group(2)
+                yield file.path, number, f"{name}() throws: read it by shared/format/read.h (string_of(), clamped() ...)"
+
+
 def exceptions(tree, layers):
     """Out of memory is not a failure that anybody reports as a Result: bad_alloc is free."""
     for file in tree.cpp():
@@ -114,4 +130,4 @@ def catalog(tree, layers):
             yield file.path, number, f"only worker/plugins/catalog.cc may include {what}"
 
 
-RULES = [layer_table, room_has_row, layer, include_form, library, exceptions, catalog]
+RULES = [json_readers, layer_table, room_has_row, layer, include_form, library, exceptions, catalog]

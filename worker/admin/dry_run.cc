@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "shared/format/read.h"
 #include "worker/admin/catch_up.h"
 #include "worker/diagnose/preview.h"
 
@@ -30,7 +31,7 @@ async::Task<void> add_findings(const DryRunWorld& world, const std::vector<Chang
   Json report =
       co_await diagnose::preview(world.loop, world.registry, world.secrets.keyring(), std::move(proposals));
   body["findings"] = std::move(report["findings"]);
-  if (report["left_out"].asUInt64() > 0) body["findings_left_out"] = report["left_out"];
+  if (format::clamped<std::uint64_t>(report["left_out"]) > 0) body["findings_left_out"] = report["left_out"];
 }
 
 }  // namespace apisix::admin

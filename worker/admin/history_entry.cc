@@ -7,6 +7,7 @@
 
 #include "shared/base/text.h"
 #include "shared/format/json.h"
+#include "shared/format/read.h"
 #include "shared/resource/fields.h"
 
 namespace apisix::admin {
@@ -20,7 +21,7 @@ Json optional_text(const std::optional<std::string>& text) {
 }
 
 std::optional<std::string> text_of(const Json& value) {
-  return value.isString() ? std::optional(value.asString()) : std::nullopt;
+  return value.isString() ? std::optional(format::string_of(value)) : std::nullopt;
 }
 
 }  // namespace
@@ -69,17 +70,17 @@ std::optional<HistoryEntry> decode_history_index(std::string_view id, const stor
   const Json& left_out = find_member(*value, "left_out");
   HistoryEntry out{.id = std::string(id),
                    .revision = item.create_revision,
-                   .at_ms = find_member(*value, "at_ms").asUInt64(),
+                   .at_ms = format::clamped<std::uint64_t>(find_member(*value, "at_ms")),
                    .by = resource::text_field(*value, "by"),
                    .from = resource::text_field(*value, "from"),
                    .request = resource::text_field(*value, "request"),
                    .has_values = resource::bool_field(*value, "has_values").value_or(false),
-                   .left_out = left_out.isUInt64() ? left_out.asUInt64() : 0,
+                   .left_out = format::integer_of<std::uint64_t>(left_out).value_or(0),
                    .changes = {}};
   for (const Json& each : find_member(*value, "changes")) {
     const Json& before = find_member(each, "before");
     out.changes.push_back({.key = resource::text_field(each, "key"),
-                           .before_revision = before.isInt64() ? before.asInt64() : 0,
+                           .before_revision = format::integer_of<std::int64_t>(before).value_or(0),
                            .is_delete = resource::bool_field(each, "delete").value_or(false)});
   }
   return out;

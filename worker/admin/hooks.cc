@@ -7,6 +7,7 @@
 #include "shared/base/keyring.h"
 #include "shared/format/json_path.h"
 #include "shared/format/proto.h"
+#include "shared/format/read.h"
 #include "shared/resource/fields.h"
 #include "worker/route/match_rule.h"
 
@@ -20,7 +21,7 @@ constexpr std::string_view kPostArg = "post_arg.";
 // Conditions on a JSON body: what follows "post_arg." is a JSONPath.
 base::Status check_body_paths(const Json& node) {
   if (!node.isArray()) return {};
-  const std::string name = node.size() >= 3 && node[0].isString() ? node[0].asString() : "";
+  const std::string name = node.size() >= 3 && node[0].isString() ? format::string_of(node[0]) : "";
   if (name.starts_with(kPostArg)) {
     const auto path = format::JsonPath::compile(std::string_view(name).substr(kPostArg.size()));
     if (!path) return base::invalid("invalid expression: " + path.error().what);

@@ -7,6 +7,7 @@
 #include "shared/base/arena.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "shared/http/uri.h"
 #include "shared/resource/fields.h"
@@ -37,7 +38,7 @@ class TextFilter {
   }
   bool wanted() const { return wanted_; }
   bool matches(const Json& text) const {
-    return regex_ && text.isString() && regex_->matches(text.asString());
+    return regex_ && text.isString() && regex_->matches(format::string_of(text));
   }
 
  private:
@@ -96,7 +97,8 @@ base::Status page(Json& out, std::vector<Json>& items, std::string_view query) {
       return base::invalid("page_size must be between 10 and 500");
     }
     std::sort(items.begin(), items.end(), [](const Json& a, const Json& b) {
-      return find_member(a, "createdIndex").asInt64() < find_member(b, "createdIndex").asInt64();
+      return format::clamped<std::int64_t>(find_member(a, "createdIndex")) <
+             format::clamped<std::int64_t>(find_member(b, "createdIndex"));
     });
     const auto size = static_cast<std::size_t>(*page_size);
     from = static_cast<std::size_t>(std::clamp(*page, 1.0, 1e9) - 1) * size;
@@ -120,7 +122,7 @@ base::Result<Json> select_items(resource::Kind kind, std::vector<Json> items, st
     if (label && find_member(find_member(value, "labels"), *label).isNull()) return true;
     return std::any_of(fields.begin(), fields.end(), [&](const FieldFilter& filter) {
       const Json& field = find_member(value, filter.name);
-      return !field.isString() || field.asString() != filter.value;
+      return !field.isString() || format::string_of(field) != filter.value;
     });
   });
   Json out(::Json::objectValue);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "shared/async/background.h"
+#include "shared/format/read.h"
 #include "shared/resource/fields.h"
 #include "worker/admin/find_item.h"
 
@@ -54,10 +55,10 @@ base::Result<PushedMeta> decode(const store::Item& item) {
   out.exists = true;
   out.revision = item.mod_revision;
   out.digest = resource::text_field(*value, "digest");
-  out.last_modified = find_member(*value, "last_modified").asInt64();
+  out.last_modified = format::clamped<std::int64_t>(find_member(*value, "last_modified"));
   out.versions = to_map(find_member(*value, "versions"));
   out.modified_indexes = to_map(find_member(*value, "modified_indexes"));
-  for (const Json& list : find_member(*value, "edited")) out.edited.insert(list.asString());
+  for (const Json& list : find_member(*value, "edited")) out.edited.insert(format::string_of(list));
   return out;
 }
 

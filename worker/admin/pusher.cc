@@ -1,12 +1,14 @@
 #include "worker/admin/pusher.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <span>
 
 #include <fmt/format.h>
 
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 #include "shared/resource/global_plugins.h"
 #include "worker/admin/catch_up.h"
 #include "worker/admin/change_view.h"
@@ -26,9 +28,11 @@ constexpr std::size_t kChangesListed = 1000;  // by a dry run, each with its dif
 // The version that a list has after the push; the error is the text of a 400.
 base::Result<Json> next_version(const PushedList& list, const Json& current) {
   if (list.version.isNull()) {
-    return current.isIntegral() ? Json(current.asInt64() + 1) : Json(current.asDouble() + 1);
+    const auto whole = format::integer_of<std::int64_t>(current);
+    const bool has_next = whole && *whole < std::numeric_limits<std::int64_t>::max();
+    return has_next ? Json(*whole + 1) : Json(format::number_of(current) + 1);
   }
-  if (list.version.asDouble() >= current.asDouble()) return list.version;
+  if (format::number_of(list.version) >= format::number_of(current)) return list.version;
   return base::invalid(fmt::format("{} must be greater than or equal to ({})", version_key(list.name),
                                    format::to_json(current)));
 }

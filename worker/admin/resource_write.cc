@@ -139,7 +139,7 @@ base::Status ResourceHandler::apply_patch(const ResourceCall& call, Json& value)
   const bool is_whole = call.sub_path.empty();
   bool keeps_update_time = false;
   if (is_whole) {
-    if (!call.body->isObject() && !call.body->isArray()) return base::invalid("invalid configuration");
+    if (!call.body->isObject()) return base::invalid("invalid configuration");
     merge_patch(value, *call.body);
     keeps_update_time = !find_member(*call.body, "update_time").isNull();
   } else if (auto status = patch_sub_path(value, call.sub_path, *call.body); !status) {

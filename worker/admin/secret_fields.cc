@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "shared/format/read.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {
@@ -12,11 +13,11 @@ using format::Json;
 using resource::Kind;
 
 void encrypt_key(Json& value, const base::Keyring& keyring) {
-  if (value.isString()) value = keyring.encrypt_pem(value.asString());
+  if (value.isString()) value = keyring.encrypt_pem(format::string_of(value));
 }
 
 bool is_pem(const Json& value) {
-  return value.isString() && value.asString().starts_with("---");
+  return value.isString() && format::string_of(value).starts_with("---");
 }
 
 void encrypt_certificate_keys(Json& ssl, const base::Keyring& keyring) {

@@ -112,8 +112,10 @@ async::Task<std::optional<Refusal>> WriteRules::check_global_rules(const Resourc
     const auto rule = format::parse_json(item.value);
     if (!rule || resource::id_field(*rule, "id") == path.id) continue;
     const Json& taken = find_member(*rule, "plugins");
-    for (const std::string& plugin : find_member(value, "plugins").getMemberNames()) {
-      if (!taken.isObject() || !taken.isMember(plugin)) continue;
+    const Json& plugins = find_member(value, "plugins");
+    if (!plugins.isObject()) continue;  // Lua's empty table
+    for (const std::string& plugin : plugins.getMemberNames()) {
+      if (find_member(taken, plugin).isNull()) continue;
       const std::string text = resource::global_plugin_taken(plugin, resource::id_field(*rule, "id"));
       Refusal refusal;
       refusal.what.add(text, {"/plugins/" + plugin, "unique", text, {}, "change that global rule instead"});

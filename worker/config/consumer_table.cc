@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
+#include "shared/format/read.h"
 #include "worker/config/refusal.h"
 #include "worker/secret/uses.h"
 
@@ -17,7 +18,7 @@ constexpr std::string_view kCredentials = "/credentials/";
 
 std::string text_member(const Json& object, std::string_view name) {
   const Json& value = find_member(object, name);
-  if (value.isString()) return value.asString();
+  if (value.isString()) return format::string_of(value);
   return value.isNumeric() ? format::to_json(value) : std::string();
 }
 

@@ -1,9 +1,11 @@
 #include "worker/config/plugin_book.h"
 
 #include <algorithm>
+#include <set>
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
+#include "shared/format/read.h"
 #include "worker/config/refusal.h"
 #include "worker/plugins/catalog.h"
 
@@ -15,6 +17,8 @@ using format::Json;
 
 // A route remembers this many consumers' chains; a consumer of which there are more is merged again.
 constexpr std::size_t kMergedChainsMax = 1024;
+// As many objects that cannot be built are told once; of more some are told again.
+constexpr std::size_t kUnbuiltMax = 1000;
 
 base::Result<Json> parse_object(const store::Item& item) {
   auto value = format::parse_json(item.value);
@@ -104,8 +108,9 @@ base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
   std::vector<std::string> enabled;
   for (const Json& entry : *value) {
     const Json& stream = find_member(entry, "stream");
-    if (stream.isBool() && stream.asBool()) continue;
-    if (const Json& name = find_member(entry, "name"); name.isString()) enabled.push_back(name.asString());
+    if (format::is_true(stream)) continue;
+    if (const Json& name = find_member(entry, "name"); name.isString())
+      enabled.push_back(format::string_of(name));
   }
   return enable(enabled);
 }
@@ -182,7 +187,26 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::make_chain(const plugin::PluginConfs& confs) {
   if (confs.empty()) return base::Ref<const plugin::Chain>();
-  return plugin::Chain::make(*world_, confs, nullptr, &secrets_);
+  return link(confs, nullptr);
+}
+
+base::Result<base::Ref<const plugin::Chain>> PluginBook::link(const plugin::PluginConfs& confs,
+                                                              const plugin::PluginConfs* without_consumer) {
+  auto chain = plugin::Chain::make(*world_, confs, without_consumer, &secrets_);
+  if (chain && unbuilt_.empty()) return chain;
+  if (unbuilt_.size() > kUnbuiltMax) unbuilt_.clear();
+  for (const auto& [name, conf] : confs) {
+    const auto known = unbuilt_.find(conf->resource());
+    const bool was_told = known != unbuilt_.end() && known->second == conf->version();
+    if (conf->failure() != nullptr && !was_told) {
+      unbuilt_[conf->resource()] = conf->version();
+      if (on_build_) on_build_(*conf);
+    } else if (chain && known != unbuilt_.end()) {
+      unbuilt_.erase(known);
+      if (on_build_) on_build_(*conf);
+    }
+  }
+  return chain;
 }
 
 base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
@@ -210,7 +234,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
   plugin::PluginConfs confs = route.plugins;
   if (group) plugin::merge_confs(confs, group->confs);
   plugin::merge_confs(confs, consumer->plugins);
-  auto chain = plugin::Chain::make(*world_, confs, &route.plugins, &secrets_);
+  auto chain = link(confs, &route.plugins);
   if (!chain) return chain;
   if (merged.size() >= kMergedChainsMax) merged.clear();
   merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,9 @@ class PluginBook {
 
   // Before the first chain is built; `world` outlives the book.
   void set_world(plugin::World& world) { world_ = &world; }
+  // Called when a plugin could not be built, once for each version of an object: what it is part of is
+  // answered 503. Again, without a failure(), when it could at last, because a secret has changed.
+  void on_build(std::function<void(const plugin::PluginConf&)> callback) { on_build_ = std::move(callback); }
   const plugin::PluginSet& plugins() const { return *plugins_; }
   ConsumerTable& consumers() { return consumers_; }
 
@@ -66,6 +70,8 @@ class PluginBook {
  private:
   base::Status put_metadata(std::string_view id, const store::Item& item);
   Objects& objects_of(std::string_view kind);
+  base::Result<base::Ref<const plugin::Chain>> link(const plugin::PluginConfs& confs,
+                                                    const plugin::PluginConfs* without_consumer);
 
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
@@ -79,6 +85,8 @@ class PluginBook {
   std::map<std::string, base::Ref<const plugin::Metadata>, std::less<>> metadata_;
   base::Ref<const plugin::Chain> global_chain_;
   bool global_chain_is_current_ = true;
+  std::map<std::string, std::uint64_t> unbuilt_;  // versions of objects, by resource
+  std::function<void(const plugin::PluginConf&)> on_build_;
 };
 
 }  // namespace apisix::config

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "shared/async/awaiters.h"
 #include "shared/base/log.h"
 #include "shared/base/retry_delay.h"
+#include "shared/format/built.h"
 #include "shared/resource/kind.h"
 #include "worker/config/registry_objects.h"
 
@@ -57,6 +60,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
       router_(route::Router::make(options_.router_kind)),
       scope_(loop) {
   plugins_.set_world(plugin_world_);
+  plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
 }
 
 Registry::~Registry() {
@@ -202,40 +206,35 @@ Registry::KnownItem Registry::KnownItem::of(const store::Item& item) {
 
 void Registry::apply_put(const store::Item& item) {
   known_[item.key] = KnownItem::of(item);
+  rejections_.erase(item.key);
+  const auto status = format::built([&] { return put(item); });
+  if (!status) reject(item, status.error().what);
+}
+
+// A kind that no request of this build looks at is accepted.
+base::Status Registry::put(const store::Item& item) {
   const auto [kind, id] = split_key(item.key);
-  base::Status status;
-  if (check_) status = check_(item);
-  if (!status) return reject(item, status.error().what);
+  if (check_) {
+    if (auto status = check_(item); !status) return status;
+  }
   if (kind == "plugins") {
     const auto changed = plugins_.put_plugin_list(item);
-    if (!changed) {
-      status = std::unexpected(changed.error());
-    } else if (*changed && watch_) {
-      read_again();
-    }
-  } else if (kind == "consumers") {
-    status = plugins_.consumers().put(id, item);
-  } else if (PluginBook::keeps(kind)) {
-    status = plugins_.put(kind, id, item);
+    if (!changed) return std::unexpected(changed.error());
+    if (*changed && watch_) read_again();
+  }
+  if (kind == "consumers") return plugins_.consumers().put(id, item);
+  if (PluginBook::keeps(kind)) {
+    auto status = plugins_.put(kind, id, item);
     if (kind == "plugin_configs") touch_routes_of_plugin_config(id);
-  } else if (kind == "routes") {
-    status = put_route(item);
-  } else if (kind == "services" && !id.contains('/')) {  // not what is kept below a service
-    status = put_service(item);
-  } else if (kind == "upstreams") {
-    status = put_upstream(item);
-  } else if (kind == "stream_routes") {
-    stream_route_texts_[std::string(id)] = KeptText::of(item);
-  } else if (kind == "secrets") {
-    status = secrets_.put(id, item);
-  } else {
-    return;  // a kind that no request of this build looks at
+    return status;
   }
-  if (status) {
-    rejections_.erase(item.key);
-  } else {
-    reject(item, status.error().what);
-  }
+  if (kind == "routes") return put_route(item);
+  // Not what is kept below a service.
+  if (kind == "services" && !id.contains('/')) return put_service(item);
+  if (kind == "upstreams") return put_upstream(item);
+  if (kind == "secrets") return secrets_.put(id, item);
+  if (kind == "stream_routes") stream_route_texts_[std::string(id)] = KeptText::of(item);
+  return {};
 }
 
 void Registry::apply_delete(std::string_view key) {
@@ -255,9 +254,23 @@ void Registry::apply_delete(std::string_view key) {
 void Registry::reject(const store::Item& item, std::string reason) {
   ++rejected_total_;
   base::log_error("rejected {} at revision {}: {}", item.key, item.mod_revision, reason);
-  if (rejections_.size() < kRejectionsListed) {
-    rejections_[item.key] = {item.key, item.mod_revision, std::move(reason)};
+  list_rejection({item.key, item.mod_revision, std::move(reason)});
+}
+
+// error.log has it already.
+void Registry::on_build(const plugin::PluginConf& conf) {
+  const std::string key = options_.prefix + conf.resource();
+  if (conf.failure() == nullptr) {
+    rejections_.erase(key);
+    return;
   }
+  ++rejected_total_;
+  list_rejection({key, static_cast<store::Revision>(conf.version()),
+                  fmt::format("plugin {}: {}", conf.def().info.name, conf.failure()->what)});
+}
+
+void Registry::list_rejection(Rejection rejection) {
+  if (rejections_.size() < kRejectionsListed) rejections_[rejection.key] = std::move(rejection);
 }
 
 std::pair<std::string_view, std::string_view> Registry::split_key(std::string_view key) const {

@@ -198,6 +198,9 @@ class Registry final : private plugin::Directory {
   void apply_put(const store::Item& item);
   void apply_delete(std::string_view key);
   void reject(const store::Item& item, std::string reason);
+  void list_rejection(Rejection rejection);
+  void on_build(const plugin::PluginConf& conf);
+  base::Status put(const store::Item& item);
   // "/apisix/routes/1" -> {"routes", "1"}
   std::pair<std::string_view, std::string_view> split_key(std::string_view key) const;
 
@@ -227,6 +230,8 @@ class Registry final : private plugin::Directory {
   const format::Json* proto(std::string_view id) override;
 
   base::Ref<const CompiledRoute> compile(RouteObject& route);
+  // What can be told of a route that cannot be served is its failure; an error is what it does not expect.
+  base::Status fill(RouteObject& route, CompiledRoute& compiled);
   // The chain of the route's plugins; on failure the route's failure is set.
   void make_chain(const CompiledRoute& route);
   base::Ref<UpstreamSlot> upstream_of(RouteObject& route, const format::Json& value,

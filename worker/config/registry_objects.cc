@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "shared/base/log.h"
+#include "shared/format/built.h"
+#include "shared/format/read.h"
 #include "worker/config/compile.h"
 #include "worker/plugin/variables.h"
 #include "worker/route/methods.h"
@@ -19,7 +21,7 @@ constexpr std::uint16_t kServiceUnavailable = 503;
 
 // Ids are strings or numbers in stored objects.
 std::string text_of(const Json& value) {
-  if (value.isString()) return value.asString();
+  if (value.isString()) return format::string_of(value);
   return value.isNull() ? std::string() : format::to_json(value);
 }
 
@@ -304,34 +306,43 @@ base::Result<std::vector<Registry::PluginLayer>> Registry::plugin_layers(std::st
   return layers_of(route, *value, service != services_.end() ? service->second.get() : nullptr);
 }
 
-// The route over its service: the service's upstream counts only where the route names none.
 base::Ref<const CompiledRoute> Registry::compile(RouteObject& route) {
   auto compiled = base::make_counted<CompiledRoute>();
-  const auto value = format::parse_json(route.value);  // it was parsed before
   compiled->id = route.id;
-  compiled->name = text_of(find_member(*value, "name"));
-  compiled->timeouts = compile_timeouts(resource::parse_timeouts(find_member(*value, "timeout")));
+  if (const auto filled = format::built([&] { return fill(route, *compiled); }); !filled) {
+    fail(*compiled, kServiceUnavailable, "route " + route.id + " answers 503: " + filled.error().what);
+    ++rejected_total_;
+    list_rejection({options_.prefix + "/routes/" + route.id, route.mod_revision, filled.error().what});
+  }
+  return base::Ref<const CompiledRoute>(compiled.get());
+}
+
+// The route over its service: the service's upstream counts only where the route names none.
+base::Status Registry::fill(RouteObject& route, CompiledRoute& compiled) {
+  const auto value = format::parse_json(route.value);  // it was parsed before
+  compiled.name = text_of(find_member(*value, "name"));
+  compiled.timeouts = compile_timeouts(resource::parse_timeouts(find_member(*value, "timeout")));
   const auto found = services_.find(route.service_id);
   const ServiceObject* service = found != services_.end() ? found->second.get() : nullptr;
   if (!route.service_id.empty() && service == nullptr) {
-    fail(*compiled, kNotFound, "failed to fetch service configuration by id: " + route.service_id);
-    return base::Ref<const CompiledRoute>(compiled.get());
+    fail(compiled, kNotFound, "failed to fetch service configuration by id: " + route.service_id);
+    return {};
   }
   const Json* inherited = service != nullptr ? &service->value : nullptr;
   if (service != nullptr) {
-    compiled->service_id = service->id;
-    compiled->service_name = text_of(find_member(service->value, "name"));
+    compiled.service_id = service->id;
+    compiled.service_name = text_of(find_member(service->value, "name"));
   }
   const Json& websocket = find_member(*value, "enable_websocket");
-  compiled->enable_websocket =
-      websocket.isBool() ? websocket.asBool()
+  compiled.enable_websocket =
+      websocket.isBool() ? format::is_true(websocket)
                          : inherited != nullptr && find_member(*inherited, "enable_websocket").isBool() &&
-                               find_member(*inherited, "enable_websocket").asBool();
-  compiled->upstream = upstream_of(route, *value, service);
-  if (auto merged = merge_plugins(route, *value, service, *compiled); !merged) {
-    fail(*compiled, kServiceUnavailable, merged.error().what);
+                               format::is_true(find_member(*inherited, "enable_websocket"));
+  compiled.upstream = upstream_of(route, *value, service);
+  if (auto merged = merge_plugins(route, *value, service, compiled); !merged) {
+    fail(compiled, kServiceUnavailable, merged.error().what);
   }
-  return base::Ref<const CompiledRoute>(compiled.get());
+  return {};
 }
 
 base::Result<std::vector<Registry::PluginLayer>> Registry::layers_of(const RouteObject& route,

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "shared/base/markup.h"
+#include "shared/format/read.h"
 
 namespace apisix::control {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::string_view kHead = R"(<html xmlns="http://www.w3.org/1999/xhtml"
 constexpr std::string_view kFoot = "</table>\n</body>\n</html>\n";
 
 std::string text_of(const Json& value) {
-  return value.isString() ? value.asString() : value.isNull() ? "" : format::to_json(value);
+  return value.isString() ? format::string_of(value) : value.isNull() ? "" : format::to_json(value);
 }
 
 template <std::size_t n>

@@ -2,6 +2,7 @@
 
 #include "shared/async/time_slice.h"
 #include "shared/base/ip.h"
+#include "shared/format/read.h"
 #include "shared/resource/upstream.h"
 #include "shared/resource/validate.h"
 #include "shared/settings/shown_key.h"
@@ -50,8 +51,8 @@ void list_nodes(Json& upstream) {
 
 bool has_domain(const Json& upstream) {
   for (const Json& node : find_member(upstream, "nodes")) {
-    std::string_view host;
-    if (const Json& text = find_member(node, "host"); text.isString()) host = text.asCString();
+    const std::string text = format::string_of(find_member(node, "host"));
+    std::string_view host = text;
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     if (!base::IpAddress::parse(host)) return true;
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "worker/plugin/variables.h"
 #include "worker/route/methods.h"
 #include "worker/route/path_pattern.h"
@@ -79,7 +80,7 @@ std::string explain_vars(const RouteEntry& entry, const Json& route, plugin::Req
     row["value"] = value;
     words +=
         fmt::format("{}{} where {} is {}", words.empty() ? "" : ", ", format::to_json(decisive.expression),
-                    row["variable"].asString(), value.isNull() ? "unset" : format::to_json(value));
+                    format::string_of(row["variable"]), value.isNull() ? "unset" : format::to_json(value));
     list.append(std::move(row));
   }
   return "does not hold: " + words;

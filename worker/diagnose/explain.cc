@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "shared/format/read.h"
 #include "worker/diagnose/candidates.h"
 #include "worker/diagnose/plugins_of.h"
 #include "worker/diagnose/probe.h"
@@ -140,7 +141,7 @@ void add_notes(const plugin::ChainRun& chains, const Question& question, Json& o
         "an auth plugin finds out the consumer, whose plugins come over these: name one to see them");
   }
   if (changes) notes.append("no plugin was run: what they answer, rewrite or redirect is not shown");
-  const std::string balancer = format::find_member(out["upstream"], "balancer").asString();
+  const std::string balancer = format::string_of(format::find_member(out["upstream"], "balancer"));
   if (balancer == "ewma" || balancer == "random") {
     notes.append("the node is drawn at random: this is the next draw of this worker");
   } else if (balancer == "roundrobin" || balancer == "least_conn") {

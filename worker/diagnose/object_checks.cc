@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "shared/base/crypto.h"
+#include "shared/format/read.h"
 #include "shared/format/variables.h"
 #include "shared/resource/fields.h"
 #include "worker/route/match_rule.h"
@@ -145,7 +146,7 @@ void ObjectChecks::check_key(Kind kind, const std::string& id, const resource::C
 }
 
 void ObjectChecks::check_ssl(const std::string& id, const Json& ssl) const {
-  if (const Json& status = find_member(ssl, "status"); status.isNumeric() && status.asDouble() == 0) {
+  if (const Json& status = find_member(ssl, "status"); status.isNumeric() && format::number_of(status) == 0) {
     out.add({Severity::kInfo, "ssl-disabled", Kind::kSsl, id, "its status is 0: it is not used",
              "set status to 1, or delete it"});
     return;

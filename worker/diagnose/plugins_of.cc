@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
+
 namespace apisix::diagnose {
 namespace {
 
@@ -41,7 +43,7 @@ void add_chain(const config::Registry& registry, plugin::ChainRun& chains, const
     row["phases"] = phases_of(def);
     row["runs"] = !chains.is_filtered_out(*chain, link, request);
     row["why"] = "";
-    if (!row["runs"].asBool()) {
+    if (!format::is_true(row["runs"])) {
       const bool gives_way =
           is_global && def.info.prefers_route && chains.route() != nullptr && chains.route()->contains(def);
       row["why"] = gives_way ? "the route configures it too" : "_meta.filter does not hold";

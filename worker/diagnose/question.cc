@@ -4,6 +4,7 @@
 #include <array>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 
 namespace apisix::diagnose {
 namespace {
@@ -23,7 +24,7 @@ base::Result<std::string> text_member(const Json& json, const char* name, std::s
   const Json& value = find_member(json, name);
   if (value.isNull()) return std::string(missing);
   if (!value.isString()) return base::invalid(std::string(name) + " is not a string");
-  return value.asString();
+  return format::string_of(value);
 }
 
 base::Result<std::string> line_member(const Json& json, const char* name, std::string_view missing) {
@@ -65,13 +66,13 @@ base::Status take_url(std::string_view url, Question& question) {
 }
 
 base::Status take_header(const std::string& name, const Json& value, Question& question) {
-  if (!value.isString() || !is_one_line(name) || !is_one_line(value.asString())) {
+  if (!value.isString() || !is_one_line(name) || !is_one_line(format::string_of(value))) {
     return base::invalid("headers: " + name + " is not a text of one line");
   }
   if (question.headers.size() == kQuestionHeadersMax) {
     return base::invalid("headers: more than " + std::to_string(kQuestionHeadersMax));
   }
-  question.headers.emplace_back(name, value.asString());
+  question.headers.emplace_back(name, format::string_of(value));
   return {};
 }
 

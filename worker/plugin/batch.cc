@@ -4,6 +4,7 @@
 
 #include "shared/async/awaiters.h"
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 
 namespace apisix::plugin {
 namespace {
@@ -12,9 +13,16 @@ namespace {
 constexpr std::size_t kPendingBytesMax = 256 << 20;
 constexpr std::uint64_t kDropReportMs = 1000;
 
+// 31 years: in milliseconds it can be added to any clock.
+constexpr std::uint64_t kSecondsMax = 1'000'000'000;
+
 std::uint64_t number_of(const format::Json& conf, const char* name, std::uint64_t otherwise) {
   const format::Json& value = format::find_member(conf, name);
-  return value.isUInt64() ? value.asUInt64() : otherwise;
+  return value.isNumeric() ? format::clamped<std::uint64_t>(value) : otherwise;
+}
+
+std::uint64_t seconds_as_ms(const format::Json& conf, const char* name, std::uint64_t otherwise_s) {
+  return std::min(number_of(conf, name, otherwise_s), kSecondsMax) * 1000;
 }
 
 }  // namespace
@@ -22,11 +30,11 @@ std::uint64_t number_of(const format::Json& conf, const char* name, std::uint64_
 BatchOptions BatchOptions::from(const format::Json& conf) {
   BatchOptions options;
   if (const format::Json& name = format::find_member(conf, "name"); name.isString())
-    options.name = name.asString();
+    options.name = format::string_of(name);
   options.max_retry_count = number_of(conf, "max_retry_count", 0);
-  options.retry_delay_ms = number_of(conf, "retry_delay", 1) * 1000;
-  options.buffer_duration_ms = number_of(conf, "buffer_duration", 60) * 1000;
-  options.inactive_timeout_ms = number_of(conf, "inactive_timeout", 5) * 1000;
+  options.retry_delay_ms = seconds_as_ms(conf, "retry_delay", 1);
+  options.buffer_duration_ms = seconds_as_ms(conf, "buffer_duration", 60);
+  options.inactive_timeout_ms = seconds_as_ms(conf, "inactive_timeout", 5);
   options.batch_max_size = number_of(conf, "batch_max_size", 1000);
   return options;
 }

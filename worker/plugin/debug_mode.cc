@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/request_log.h"
 
@@ -37,7 +38,7 @@ base::Status read_flag(const Json& section, const char* name, bool& into) {
   const Json& value = find_member(section, name);
   if (value.isNull()) return {};
   if (!value.isBool()) return base::invalid(fmt::format("property \"{}\" is not a boolean", name));
-  into = value.asBool();
+  into = format::is_true(value);
   return {};
 }
 
@@ -45,7 +46,7 @@ base::Status read_text(const Json& section, const char* name, std::string& into)
   const Json& value = find_member(section, name);
   if (value.isNull()) return {};
   if (!value.isString()) return base::invalid(fmt::format("property \"{}\" is not a string", name));
-  into = value.asString();
+  into = format::string_of(value);
   return {};
 }
 
@@ -100,7 +101,7 @@ void DebugMode::read_calls(const format::Json& modules) {
   if (!modules.isObject()) return;
   for (const std::string& module : modules.getMemberNames()) {
     for (const Json& function : modules[module]) {
-      const std::string name = function.isString() ? function.asString() : format::to_json(function);
+      const std::string name = function.isString() ? format::string_of(function) : format::to_json(function);
       if (can_trace(module, name)) {
         calls_[module].insert(name);
       } else {

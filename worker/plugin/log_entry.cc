@@ -9,6 +9,7 @@
 #include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
+#include "shared/format/read.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/variables.h"
 
@@ -28,7 +29,7 @@ std::optional<Condition> compile_condition(const Json& expression) {
 
 std::size_t bytes_of(const Json& conf, const char* name) {
   const Json& value = find_member(conf, name);
-  return value.isUInt64() ? static_cast<std::size_t>(value.asUInt64()) : kBodyBytesDefault;
+  return format::integer_of<std::size_t>(value).value_or(kBodyBytesDefault);
 }
 
 Json formats_of(const Json& conf) {
@@ -102,12 +103,13 @@ std::optional<double> upstream_latency_ms(const Request& request) {
 // --- LogFields
 
 LogFields::LogFields(const Json& format, int depth) {
+  if (!format.isObject()) return;
   for (const std::string& name : format.getMemberNames()) {
     const Json& value = format[name];
     Field field;
     field.name = name;
-    if (value.isString() && value.asString().starts_with('$')) {
-      field.variable = route::VariableName::parse(value.asString().substr(1));
+    if (value.isString() && format::string_of(value).starts_with('$')) {
+      field.variable = route::VariableName::parse(format::string_of(value).substr(1));
       wants_request_body_ |= field.variable->kind == route::VariableKind::kRequestBody;
     } else if (value.isObject()) {
       if (depth >= kDepthMax) {
@@ -169,8 +171,8 @@ LogEntry::LogEntry(const Json& conf, const BuildContext& context)
       conf_formats_(formats_of(conf)),
       request_body_if_(compile_condition(find_member(conf, "include_req_body_expr"))),
       response_body_if_(compile_condition(find_member(conf, "include_resp_body_expr"))),
-      include_request_body_(find_member(conf, "include_req_body").asBool()),
-      include_response_body_(find_member(conf, "include_resp_body").asBool()),
+      include_request_body_(format::is_true(find_member(conf, "include_req_body"))),
+      include_response_body_(format::is_true(find_member(conf, "include_resp_body"))),
       request_body_bytes_max_(bytes_of(conf, "max_req_body_bytes")),
       response_body_bytes_max_(bytes_of(conf, "max_resp_body_bytes")) {
   for (const Json& one : find_member(conf, "match")) {
@@ -268,7 +270,7 @@ Json LogEntry::full_entry(Request& request) const {
   };
   Json entry(::Json::objectValue);
   Json& in = entry["request"];
-  const std::string uri = read("request_uri").asString();
+  const std::string uri = format::string_of(read("request_uri"));
   in["url"] = std::string(request.scheme()) + "://" + std::string(request.host) + ":" +
               std::to_string(request.client->local_port) + uri;
   in["uri"] = uri;

@@ -2,6 +2,8 @@
 
 #include "shared/base/log.h"
 #include "shared/event/loop.h"
+#include "shared/format/built.h"
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -16,14 +18,20 @@ PluginConf::PluginConf(const PluginDef& def, format::Json conf, std::string reso
       version_(version),
       priority_(def.info.priority),
       has_secrets_(secret::has_references(conf_)) {
-  read_meta();
+  // What _meta says must not be left out: the plugin does not run without it.
+  const auto read = format::built([this]() -> base::Status {
+    read_meta();
+    return {};
+  });
+  if (!read) failure_ = read.error();
 }
 
 PluginConf::~PluginConf() = default;
 
 void PluginConf::read_meta() {
   const format::Json& meta = find_member(conf_, "_meta");
-  if (const auto& priority = find_member(meta, "priority"); priority.isInt()) priority_ = priority.asInt();
+  if (const auto& priority = find_member(meta, "priority"); priority.isNumeric())
+    priority_ = format::clamped<int>(priority);
   if (const auto& filter = find_member(meta, "filter"); filter.isArray() && !filter.empty()) {
     auto rule = route::MatchRule::compile(filter);
     if (rule) {
@@ -39,7 +47,7 @@ void PluginConf::read_meta() {
   }
   const auto& response = find_member(meta, "error_response");
   if (response.isString()) {
-    error_response_ = response.asString();
+    error_response_ = format::string_of(response);
   } else if (response.isObject()) {
     error_response_ = format::to_json(response) + "\n";
     error_response_is_json_ = true;
@@ -49,7 +57,7 @@ void PluginConf::read_meta() {
 base::Result<base::Ref<Plugin>> PluginConf::plugin(World& world) {
   if (plugin_) return plugin_;
   if (failure_) return std::unexpected(*failure_);
-  auto built = build(world);
+  auto built = format::built([&] { return build(world); });
   if (!built) {
     failure_ = built.error();
     base::log_error("{}: plugin {} cannot be built: {}", resource_, def_.info.name, built.error().what);

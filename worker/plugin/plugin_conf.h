@@ -43,6 +43,10 @@ class PluginConf : public base::Counted<PluginConf> {
   // is_pending(), as refresh() left it.
   base::Result<base::Ref<Plugin>> plugin(World& world);
 
+  // Why plugin() failed; null: it did not.
+  const base::Error* failure() const { return failure_ ? &*failure_ : nullptr; }
+  std::uint64_t version() const { return version_; }
+
   // Some value of it is a reference to a secret.
   bool has_secrets() const { return has_secrets_; }
   // Reads the secrets as they are now.

@@ -6,6 +6,8 @@
 
 #include "shared/base/check.h"
 #include "shared/base/log.h"
+#include "shared/format/built.h"
+#include "shared/format/read.h"
 #include "shared/resource/encrypted_fields.h"
 #include "worker/plugin/plugin_schemas.h"
 #include "worker/route/match_rule.h"
@@ -104,7 +106,7 @@ ConfScope conf_scope_of(resource::PluginScope scope) {
 
 bool is_disabled(const Json& conf) {
   const Json& disable = find_member(find_member(conf, "_meta"), "disable");
-  return disable.isBool() && disable.asBool();
+  return format::is_true(disable);
 }
 
 PluginSet::PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled,
@@ -151,7 +153,7 @@ const PublicApi* PluginSet::find_public_api(std::string_view method, std::string
     const Json& attr = api.path_attr.empty()
                            ? Json::nullSingleton()
                            : find_member(find_member(plugin_attr, def.info.name), api.path_attr);
-    return attr.isString() ? attr.asCString() == path : api.path == path;
+    return attr.isString() ? format::string_of(attr) == path : api.path == path;
   };
   for (const PluginDef* def : enabled_) {
     for (const PublicApi& api : def->public_apis) {
@@ -187,9 +189,12 @@ resource::Validation PluginSet::check_conf(const PluginDef& def, Json& conf, Con
     if (def.rephrase != nullptr) out.error_msg = def.rephrase(conf, out.error_msg);
     return out;
   }
-  base::Status status;
-  if (origin == Origin::kWritten && def.check_written != nullptr) status = def.check_written(conf);
-  if (status && def.check != nullptr) status = def.check(conf, scope, *this);
+  const auto status = format::built([&]() -> base::Status {
+    if (origin == Origin::kWritten && def.check_written != nullptr) {
+      if (auto written = def.check_written(conf); !written) return written;
+    }
+    return def.check != nullptr ? def.check(conf, scope, *this) : base::Status{};
+  });
   if (!status) {
     out.add(status.error().what, {"", "plugin", status.error().what, {}, ""});
   }
@@ -243,6 +248,7 @@ resource::Validation PluginSet::check(Json& plugins, resource::PluginScope scope
       const std::string text = "invalid plugin conf " + format::to_json(conf) + " for plugin [" + name + "]";
       out.add(text, {"/" + name, "type", text, {}, "a plugin's configuration is an object"});
     } else if (def != nullptr) {
+      if (conf.isArray()) conf = Json(::Json::objectValue);  // Lua's empty table
       out.add_within("/" + name, "", check_one(*def, conf, conf_scope, origin));
     } else if (origin != Origin::kStored) {
       const std::string text = "unknown plugin [" + name + "]";

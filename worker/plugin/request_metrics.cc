@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 #include "shared/memory/zones.h"
 #include "worker/plugin/variables.h"
 
@@ -26,7 +27,7 @@ std::vector<double> buckets_of(const Json& attr) {
   const Json& configured = find_member(attr, "default_buckets");
   std::vector<double> buckets;
   for (const Json& bound : configured) {
-    if (bound.isNumeric()) buckets.push_back(bound.asDouble());
+    if (bound.isNumeric()) buckets.push_back(format::number_of(bound));
   }
   if (buckets.empty()) buckets.assign(std::begin(kBucketsMs), std::end(kBucketsMs));
   std::ranges::sort(buckets);
@@ -64,7 +65,7 @@ RequestMetrics::RequestMetrics(World& world)
 
 void RequestMetrics::register_families(const Json& attr) {
   const Json& configured = find_member(attr, "metric_prefix");
-  const std::string prefix = configured.isString() ? configured.asString() : "apisix_";
+  const std::string prefix = configured.isString() ? format::string_of(configured) : "apisix_";
   constexpr std::array<memory::MetricType, kMetrics> kTypes = {
       memory::MetricType::kCounter, memory::MetricType::kHistogram, memory::MetricType::kCounter};
   for (std::size_t i = 0; i < kMetrics; ++i) {
@@ -85,7 +86,7 @@ void RequestMetrics::register_families(const Json& attr) {
          find_member(find_member(find_member(attr, "metrics"), kNames[i]), "extra_labels")) {
       for (const std::string& label :
            extra.isObject() ? extra.getMemberNames() : std::vector<std::string>()) {
-        const std::string variable = extra[label].asString();
+        const std::string variable = format::string_of(extra[label]);
         if (variable.starts_with('$')) {
           family.extra.push_back({label, route::VariableName::parse(variable.substr(1))});
         }
@@ -105,7 +106,7 @@ void RequestMetrics::read_metadata() {
     families_[i].disabled.clear();
     if (!metadata) continue;
     for (const Json& label : find_member(find_member(metadata->value, "disabled_labels"), kNames[i])) {
-      families_[i].disabled.insert(label.asString());
+      families_[i].disabled.insert(format::string_of(label));
     }
   }
 }

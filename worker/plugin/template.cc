@@ -5,6 +5,7 @@
 
 #include "shared/base/arena_text.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/plugin/request.h"
 #include "worker/plugin/variables.h"
 
@@ -32,7 +33,7 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 std::string text_of(const format::Json& value) {
-  if (value.isString()) return value.asString();
+  if (value.isString()) return format::string_of(value);
   return value.isNumeric() && !value.isBool() ? format::to_json(value) : std::string();
 }
 

@@ -11,6 +11,7 @@
 
 #include "shared/base/base64.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/http/cookie.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/uri.h"
@@ -161,7 +162,7 @@ Value Variables::read_post_arg(const route::VariableName& name) {
   if (name.kind == VariableKind::kPostArg) return request_.body.form_field(name.detail, request_.arena);
   const format::Json* field = request_.body.field(name.detail);
   if (field == nullptr || field->isNull()) return std::nullopt;
-  return request_.arena.copy(field->isString() ? field->asString() : format::to_json(*field));
+  return request_.arena.copy(field->isString() ? format::string_of(*field) : format::to_json(*field));
 }
 
 // Numbers, lists and objects inside a body keep their type in comparisons, as true does; text is read().

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "shared/format/read.h"
 #include "shared/memory/zones.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
@@ -19,10 +20,13 @@ using format::find_member;
 using format::Json;
 using std::string_view_literals::operator""sv;
 
+// It doubles 40 times at most: 2^40 s.
+constexpr std::int64_t kOpenSecondsMax = std::int64_t{1} << 40;
+
 std::vector<std::uint16_t> statuses_of(const Json& conf) {
   std::vector<std::uint16_t> out;
   for (const Json& status : find_member(conf, "http_statuses")) {
-    out.push_back(static_cast<std::uint16_t>(status.asUInt()));
+    out.push_back(format::clamped<std::uint16_t>(status));
   }
   return out;
 }
@@ -33,17 +37,17 @@ class ApiBreaker final : public plugin::Plugin {
 
   ApiBreaker(const Json& conf, const plugin::BuildContext& context)
       : counts_(context.world.zones->api_breaker),
-        code_(static_cast<std::uint16_t>(find_member(conf, "break_response_code").asUInt())),
+        code_(format::clamped<std::uint16_t>(find_member(conf, "break_response_code"), 200, 599)),
         has_body_(find_member(conf, "break_response_body").isString()),
-        max_open_s_(find_member(conf, "max_breaker_sec").asInt64()),
-        failures_(find_member(find_member(conf, "unhealthy"), "failures").asInt64()),
-        successes_(find_member(find_member(conf, "healthy"), "successes").asInt64()),
+        max_open_s_(format::clamped<std::int64_t>(find_member(conf, "max_breaker_sec"), 3, kOpenSecondsMax)),
+        failures_(format::clamped<std::int64_t>(find_member(find_member(conf, "unhealthy"), "failures"), 1)),
+        successes_(format::clamped<std::int64_t>(find_member(find_member(conf, "healthy"), "successes"), 1)),
         bad_(statuses_of(find_member(conf, "unhealthy"))),
         good_(statuses_of(find_member(conf, "healthy"))) {
-    if (has_body_) body_ = find_member(conf, "break_response_body").asString();
+    if (has_body_) body_ = format::string_of(find_member(conf, "break_response_body"));
     for (const Json& header : find_member(conf, "break_response_headers")) {
-      headers_.emplace_back(find_member(header, "key").asString(),
-                            plugin::Template(find_member(header, "value").asString()));
+      headers_.emplace_back(format::string_of(find_member(header, "key")),
+                            plugin::Template(format::string_of(find_member(header, "value"))));
     }
   }
 

@@ -5,6 +5,7 @@
 #include "shared/base/base64.h"
 #include "shared/base/crypto.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugins/auth/authentication.h"
 
@@ -16,7 +17,7 @@ using format::Json;
 constexpr std::string_view kScheme = "basic";
 
 struct Password final : plugin::PreparedAuth {
-  explicit Password(const Json& conf) : text(format::find_member(conf, "password").asString()) {}
+  explicit Password(const Json& conf) : text(format::string_of(format::find_member(conf, "password"))) {}
   const std::string text;
 };
 

@@ -1,5 +1,6 @@
 // client-control: the longest request body that this route takes, instead of client_max_body_size.
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -14,7 +15,7 @@ class ClientControl final : public plugin::Plugin {
 
   explicit ClientControl(const Json& conf)
       : is_set_(find_member(conf, "max_body_size").isUInt64()),
-        body_bytes_max_(is_set_ ? find_member(conf, "max_body_size").asUInt64() : 0) {}
+        body_bytes_max_(is_set_ ? format::clamped<std::uint64_t>(find_member(conf, "max_body_size")) : 0) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
     if (!is_set_) return plugin::pass();

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -18,7 +19,7 @@ using Names = std::set<std::string, std::less<>>;
 
 Names names_of(const Json& array) {
   Names names;
-  for (const Json& name : array) names.insert(name.asString());
+  for (const Json& name : array) names.insert(format::string_of(name));
   return names;
 }
 
@@ -27,16 +28,16 @@ class ConsumerRestriction final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "consumer-restriction", .priority = 2400};
 
   explicit ConsumerRestriction(const Json& conf)
-      : type_(find_member(conf, "type").asString()),
+      : type_(format::string_of(find_member(conf, "type"))),
         blacklist_(names_of(find_member(conf, "blacklist"))),
         whitelist_(names_of(find_member(conf, "whitelist"))),
-        rejected_code_(static_cast<std::uint16_t>(
-            std::min<Json::LargestUInt>(find_member(conf, "rejected_code").asLargestUInt(), 999))),
+        rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
         rejected_message_(find_member(conf, "rejected_msg").isString()
-                              ? find_member(conf, "rejected_msg").asString()
+                              ? format::string_of(find_member(conf, "rejected_msg"))
                               : "The " + type_ + " is forbidden.") {
     for (const Json& entry : find_member(conf, "allowed_by_methods")) {
-      users_.push_back({find_member(entry, "user").asString(), names_of(find_member(entry, "methods"))});
+      users_.push_back(
+          {format::string_of(find_member(entry, "user")), names_of(find_member(entry, "methods"))});
     }
   }
 

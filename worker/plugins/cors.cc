@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "worker/plugin/plugin.h"
 
@@ -56,7 +57,7 @@ bool allows(Origin allowed, Origin origin) {
 
 base::Status check_regexes(const Json& patterns) {
   for (const Json& pattern : patterns) {
-    if (auto regex = format::Regex::compile(pattern.asString()); !regex)
+    if (auto regex = format::Regex::compile(format::string_of(pattern)); !regex)
       return std::unexpected(regex.error());
   }
   return {};
@@ -64,7 +65,7 @@ base::Status check_regexes(const Json& patterns) {
 
 std::string joined(const Json& patterns) {
   std::string all;
-  for (const Json& pattern : patterns) all += (all.empty() ? "" : "|") + pattern.asString();
+  for (const Json& pattern : patterns) all += (all.empty() ? "" : "|") + format::string_of(pattern);
   return all;
 }
 
@@ -73,7 +74,7 @@ std::string joined(const Json& patterns) {
 class MetadataOrigins {
  public:
   explicit MetadataOrigins(const Json& names) {
-    for (const Json& name : names) names_.push_back(name.asString());
+    for (const Json& name : names) names_.push_back(format::string_of(name));
   }
 
   Origin answer_to(plugin::Directory& directory, Origin origin) {
@@ -93,7 +94,8 @@ class MetadataOrigins {
     if (!metadata) return;
     const Json& known = find_member(metadata->value, "allow_origins");
     for (const std::string& name : names_) {
-      if (const Json& list = find_member(known, name); list.isString()) lists_.emplace_back(list.asString());
+      if (const Json& list = find_member(known, name); list.isString())
+        lists_.emplace_back(format::string_of(list));
     }
   }
 
@@ -108,7 +110,7 @@ class Cors final : public plugin::Plugin {
 
   static base::Status check(Json& conf, plugin::ConfScope scope) {
     if (scope == plugin::ConfScope::kMetadata) return {};
-    if (find_member(conf, "allow_credential").asBool()) {
+    if (format::is_true(find_member(conf, "allow_credential"))) {
       for (const char* name :
            {"allow_origins", "allow_methods", "allow_headers", "expose_headers", "timing_allow_origins"}) {
         if (find_member(conf, name) == Json("*"))
@@ -121,19 +123,19 @@ class Cors final : public plugin::Plugin {
 
   Cors(const Json& conf, const plugin::BuildContext& context)
       : directory_(context.world.directory),
-        origins_(find_member(conf, "allow_origins").asString()),
-        methods_(find_member(conf, "allow_methods").asString()),
-        headers_(find_member(conf, "allow_headers").asString()),
-        expose_headers_(find_member(conf, "expose_headers").asString()),
+        origins_(format::string_of(find_member(conf, "allow_origins"))),
+        methods_(format::string_of(find_member(conf, "allow_methods"))),
+        headers_(format::string_of(find_member(conf, "allow_headers"))),
+        expose_headers_(format::string_of(find_member(conf, "expose_headers"))),
         max_age_(format::to_json(find_member(conf, "max_age"))),
-        allow_credential_(find_member(conf, "allow_credential").asBool()) {
+        allow_credential_(format::is_true(find_member(conf, "allow_credential"))) {
     if (methods_ == kForced) methods_ = kAllMethods;
     if (const Json& patterns = find_member(conf, "allow_origins_by_regex"); patterns.isArray())
       regex_.emplace(joined(patterns));
     if (const Json& names = find_member(conf, "allow_origins_by_metadata"); names.isArray())
       by_metadata_.emplace(names);
     if (const Json& origins = find_member(conf, "timing_allow_origins"); origins.isString())
-      timing_origins_.emplace(origins.asString());
+      timing_origins_.emplace(format::string_of(origins));
     if (const Json& patterns = find_member(conf, "timing_allow_origins_by_regex"); patterns.isArray())
       timing_regex_.emplace(joined(patterns));
   }

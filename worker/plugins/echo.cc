@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/template.h"
 
@@ -17,9 +18,9 @@ class Echo final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "echo", .priority = 412};
 
   explicit Echo(const Json& conf)
-      : before_(find_member(conf, "before_body").asString()),
-        body_(find_member(conf, "body").asString()),
-        after_(find_member(conf, "after_body").asString()),
+      : before_(format::string_of(find_member(conf, "before_body"))),
+        body_(format::string_of(find_member(conf, "body"))),
+        after_(format::string_of(find_member(conf, "after_body"))),
         replaces_(find_member(conf, "body").isString()) {
     const Json& headers = find_member(conf, "headers");
     if (!headers.isObject()) return;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "shared/format/read.h"
 #include "worker/plugin/chance.h"
 #include "worker/plugin/condition.h"
 #include "worker/plugin/plugin.h"
@@ -24,7 +25,7 @@ class Target {
  public:
   explicit Target(const Json& fault) {
     if (const Json& percentage = find_member(fault, "percentage"); percentage.isNumeric())
-      percentage_ = percentage.asUInt();
+      percentage_ = format::clamped<std::uint32_t>(percentage);
     const Json& vars = find_member(fault, "vars");
     if (!vars.isArray()) return;
     conditions_.emplace();
@@ -49,9 +50,9 @@ class Target {
 
 struct Abort {
   explicit Abort(const Json& conf)
-      : target(conf),
-        status(static_cast<std::uint16_t>(std::min(find_member(conf, "http_status").asUInt(), 999u))) {
-    if (const Json& text = find_member(conf, "body"); text.isString()) body = Template(text.asString());
+      : target(conf), status(format::clamped<std::uint16_t>(find_member(conf, "http_status"), 200, 999)) {
+    if (const Json& text = find_member(conf, "body"); text.isString())
+      body = Template(format::string_of(text));
     const Json& fields = find_member(conf, "headers");
     if (!fields.isObject()) return;
     for (auto field = fields.begin(); field != fields.end(); ++field) {
@@ -74,7 +75,7 @@ struct Delay {
   explicit Delay(const Json& conf) : target(conf) {
     // A day is as good as for ever; nothing overflows.
     duration_ms = static_cast<std::uint64_t>(
-        std::llround(std::min(find_member(conf, "duration").asDouble(), 86'400.0) * 1000));
+        std::llround(std::min(format::number_of(find_member(conf, "duration")), 86'400.0) * 1000));
   }
 
   Target target;

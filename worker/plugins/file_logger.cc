@@ -6,6 +6,7 @@
 
 #include "shared/base/log.h"
 #include "shared/base/unique_fd.h"
+#include "shared/format/read.h"
 #include "worker/plugin/log_entry.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
@@ -32,7 +33,9 @@ class FileLogger final : public plugin::Plugin {
   }
 
   FileLogger(const Json& conf, const plugin::BuildContext& context)
-      : world_(context.world), entry_(conf, context), conf_path_(find_member(conf, "path").asString()) {}
+      : world_(context.world),
+        entry_(conf, context),
+        conf_path_(format::string_of(find_member(conf, "path"))) {}
 
   plugin::Step access(plugin::Request& request) override { return entry_.read_request_body(request); }
   void body_filter(plugin::Request& request, plugin::Body& body) override { entry_.collect(request, body); }
@@ -53,7 +56,7 @@ class FileLogger final : public plugin::Plugin {
     std::string path = conf_path_;
     if (path.empty()) {
       if (const auto metadata = world_.directory.metadata(kInfo.name)) {
-        path = find_member(metadata->value, "path").asString();
+        path = format::string_of(find_member(metadata->value, "path"));
       }
     }
     if (!path.empty() && !path.starts_with('/')) path = world_.prefix + "/" + path;

@@ -10,6 +10,7 @@
 
 #include "shared/base/check.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/http/accept_encoding.h"
 #include "worker/plugin/body_coder.h"
 #include "worker/plugin/plugin.h"
@@ -78,13 +79,13 @@ class Gzip final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "gzip", .priority = 995};
 
   explicit Gzip(const Json& conf)
-      : length_min_(find_member(conf, "min_length").asUInt64()),
-        level_(std::clamp(find_member(conf, "comp_level").asInt(), 1, 9)),
-        needs_http_11_(find_member(conf, "http_version").asDouble() > 1.05),
-        varies_(find_member(conf, "vary").asBool()) {
+      : length_min_(format::clamped<std::uint64_t>(find_member(conf, "min_length"))),
+        level_(format::clamped<int>(find_member(conf, "comp_level"), 1, 9)),
+        needs_http_11_(format::number_of(find_member(conf, "http_version")) > 1.05),
+        varies_(format::is_true(find_member(conf, "vary"))) {
     const Json& types = find_member(conf, "types");
     any_type_ = types.isString();
-    for (const Json& type : types) types_.push_back(type.asString());
+    for (const Json& type : types) types_.push_back(format::string_of(type));
   }
 
   void header_filter(plugin::Request& request) override {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shared/format/read.h"
+
 namespace apisix::plugins {
 namespace {
 
@@ -60,7 +62,7 @@ void HeaderEdits::add(std::string name, std::string value) {
 
 void HeaderEdits::remove(const Json& names) {
   if (!names.isArray()) return;
-  for (const Json& name : names) remove_.push_back(name.asString());
+  for (const Json& name : names) remove_.push_back(format::string_of(name));
 }
 
 bool HeaderEdits::needs_body() const {

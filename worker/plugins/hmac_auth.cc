@@ -12,6 +12,7 @@
 #include "shared/base/base64.h"
 #include "shared/base/crypto.h"
 #include "shared/base/crypto_digest.h"
+#include "shared/format/read.h"
 #include "shared/http/date.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
@@ -33,7 +34,7 @@ constexpr std::array<Algorithm, 3> kAlgorithms = {{{"hmac-sha1", base::Digest::k
                                                    {"hmac-sha512", base::Digest::kSha512}}};
 
 struct SecretKey final : plugin::PreparedAuth {
-  explicit SecretKey(const Json& conf) : text(find_member(conf, "secret_key").asString()) {}
+  explicit SecretKey(const Json& conf) : text(format::string_of(find_member(conf, "secret_key"))) {}
   const std::string text;
 };
 
@@ -44,14 +45,15 @@ class HmacAuth final : public plugin::Plugin {
 
   HmacAuth(const Json& conf, const plugin::BuildContext& context)
       : authentication_(kInfo, "hmac", conf, context),
-        clock_skew_seconds_(find_member(conf, "clock_skew").asInt64()),
-        validates_body_(find_member(conf, "validate_request_body").asBool()),
-        body_bytes_max_(find_member(conf, "max_req_body_size").asUInt64()) {
+        clock_skew_seconds_(format::clamped<std::int64_t>(find_member(conf, "clock_skew"))),
+        validates_body_(format::is_true(find_member(conf, "validate_request_body"))),
+        body_bytes_max_(format::clamped<std::uint64_t>(find_member(conf, "max_req_body_size"))) {
     for (const Json& name : find_member(conf, "allowed_algorithms")) {
-      const auto* found = std::ranges::find(kAlgorithms, name.asString(), &Algorithm::name);
+      const auto* found = std::ranges::find(kAlgorithms, format::string_of(name), &Algorithm::name);
       if (found != kAlgorithms.end()) allowed_.push_back(*found);
     }
-    for (const Json& name : find_member(conf, "signed_headers")) signed_headers_.push_back(name.asString());
+    for (const Json& name : find_member(conf, "signed_headers"))
+      signed_headers_.push_back(format::string_of(name));
   }
 
   plugin::Step rewrite(plugin::Request& request) override {

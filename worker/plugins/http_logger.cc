@@ -3,6 +3,7 @@
 #include <string>
 
 #include "shared/client/http_client.h"
+#include "shared/format/read.h"
 #include "worker/plugin/batch.h"
 #include "worker/plugin/log_entry.h"
 #include "worker/plugin/plugin.h"
@@ -15,6 +16,8 @@ using format::Json;
 
 constexpr std::size_t kErrorBodyBytesMax = 4096;
 constexpr std::size_t kPendingEntriesMax = 8192;  // when the metadata names none
+
+constexpr std::uint64_t kTimeoutSecondsMax = 86'400;  // a day is as good as for ever
 
 // What a batch needs to be sent; shared with batches that outlive the plugin.
 struct Collector {
@@ -88,18 +91,19 @@ class HttpLogger final : public plugin::Plugin {
     const auto metadata = world_.directory.metadata(kInfo.name);
     if (!metadata) return kPendingEntriesMax;
     const Json& most = find_member(metadata->value, "max_pending_entries");
-    return most.isUInt64() ? most.asUInt64() : kPendingEntriesMax;
+    return format::integer_of<std::uint64_t>(most).value_or(kPendingEntriesMax);
   }
 
   static std::shared_ptr<const Collector> make_collector(const Json& conf, client::HttpClient& http) {
-    return std::make_shared<const Collector>(
-        Collector{.http = http,
-                  .uri = find_member(conf, "uri").asString(),
-                  .authorization = find_member(conf, "auth_header").asString(),
-                  .timeout_ms = find_member(conf, "timeout").asUInt64() * 1000,
-                  .verify_tls = find_member(conf, "ssl_verify").asBool(),
-                  .as_lines = find_member(conf, "concat_method").asString() == "new_line",
-                  .as_single = find_member(conf, "batch_max_size").asUInt64() == 1});
+    return std::make_shared<const Collector>(Collector{
+        .http = http,
+        .uri = format::string_of(find_member(conf, "uri")),
+        .authorization = format::string_of(find_member(conf, "auth_header")),
+        .timeout_ms =
+            format::clamped<std::uint64_t>(find_member(conf, "timeout"), 1, kTimeoutSecondsMax) * 1000,
+        .verify_tls = format::is_true(find_member(conf, "ssl_verify")),
+        .as_lines = format::string_of(find_member(conf, "concat_method")) == "new_line",
+        .as_single = format::clamped<std::uint64_t>(find_member(conf, "batch_max_size")) == 1});
   }
 
   plugin::World& world_;

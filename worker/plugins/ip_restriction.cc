@@ -2,6 +2,7 @@
 #include <string>
 
 #include "shared/base/cidr_set.h"
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -19,7 +20,7 @@ class IpRestriction final : public plugin::Plugin {
     base::CidrSet unused;
     for (const char* list : {"whitelist", "blacklist"}) {
       for (const Json& network : find_member(conf, list)) {
-        if (auto status = unused.add(network.asString()); !status) return status;
+        if (auto status = unused.add(format::string_of(network)); !status) return status;
       }
     }
     return {};
@@ -27,10 +28,10 @@ class IpRestriction final : public plugin::Plugin {
 
   explicit IpRestriction(const Json& conf)
       : allows_(find_member(conf, "whitelist").isArray()),
-        status_(static_cast<std::uint16_t>(find_member(conf, "response_code").asUInt())),
-        message_(find_member(conf, "message").asString()) {
+        status_(format::clamped<std::uint16_t>(find_member(conf, "response_code"), 403, 404)),
+        message_(format::string_of(find_member(conf, "message"))) {
     for (const Json& network : find_member(conf, allows_ ? "whitelist" : "blacklist")) {
-      static_cast<void>(networks_.add(network.asString()));  // valid: check()
+      static_cast<void>(networks_.add(format::string_of(network)));  // valid: check()
     }
   }
 

@@ -10,6 +10,7 @@
 #include "shared/base/base64.h"
 #include "shared/base/log.h"
 #include "shared/format/jwt.h"
+#include "shared/format/read.h"
 #include "shared/format/schema.h"
 #include "shared/http/cookie.h"
 #include "shared/http/date.h"
@@ -29,15 +30,15 @@ bool is_hmac(std::string_view algorithm) {
 // What a consumer's tokens must be signed with.
 struct TokenKey final : plugin::PreparedAuth {
   explicit TokenKey(const Json& conf)
-      : algorithm(find_member(conf, "algorithm").asString()),
-        grace_seconds(find_member(conf, "lifetime_grace_period").asDouble()),
+      : algorithm(format::string_of(find_member(conf, "algorithm"))),
+        grace_seconds(format::number_of(find_member(conf, "lifetime_grace_period"))),
         key(make(conf, algorithm)) {}
 
   static base::Result<format::JwtKey> make(const Json& conf, const std::string& algorithm) {
     if (!is_hmac(algorithm))
-      return format::JwtKey::make(algorithm, find_member(conf, "public_key").asString());
-    const std::string secret = find_member(conf, "secret").asString();
-    if (!find_member(conf, "base64_secret").asBool()) return format::JwtKey::make(algorithm, secret);
+      return format::JwtKey::make(algorithm, format::string_of(find_member(conf, "public_key")));
+    const std::string secret = format::string_of(find_member(conf, "secret"));
+    if (!format::is_true(find_member(conf, "base64_secret"))) return format::JwtKey::make(algorithm, secret);
     const auto decoded = base::decode_base64(secret);
     if (!decoded) return base::invalid("the secret is not in base64 format");
     return format::JwtKey::make(algorithm, *decoded);
@@ -57,7 +58,7 @@ std::string date_of(double seconds) {
 // Why a point in time that a token names ("exp", "nbf") speaks against it; empty: it does not.
 std::string claim_fault(const std::string& name, const Json& claim, double now, double grace_seconds) {
   if (!claim.isNumeric()) return "claim " + name + " is not a number";
-  const double time = claim.asDouble();
+  const double time = format::number_of(claim);
   if (name == "exp") {
     return time > now - grace_seconds ? "" : fmt::format("'exp' claim expired at {}", date_of(time));
   }
@@ -71,13 +72,14 @@ class JwtAuth final : public plugin::Plugin {
 
   static base::Status check(Json& conf, plugin::ConfScope scope) {
     if (scope != plugin::ConfScope::kConsumer) return {};
-    const bool hmac = is_hmac(find_member(conf, "algorithm").asString());
+    const bool hmac = is_hmac(format::string_of(find_member(conf, "algorithm")));
     const Json& secret = find_member(conf, "secret");
     if (hmac && !secret.isString()) {
       return base::invalid("property \"secret\" is required when using HS based algorithms");
     }
-    if (find_member(conf, "base64_secret").asBool() && secret.isString() &&
-        !format::is_secret_ref(secret.asString()) && !base::decode_base64(secret.asString())) {
+    if (format::is_true(find_member(conf, "base64_secret")) && secret.isString() &&
+        !format::is_secret_ref(format::string_of(secret)) &&
+        !base::decode_base64(format::string_of(secret))) {
       return base::invalid("base64_secret required but the secret is not in base64 format");
     }
     if (!hmac && !find_member(conf, "public_key").isString())
@@ -87,13 +89,13 @@ class JwtAuth final : public plugin::Plugin {
 
   JwtAuth(const Json& conf, const plugin::BuildContext& context)
       : authentication_(kInfo, "Bearer", conf, context),
-        header_(find_member(conf, "header").asString()),
-        query_(find_member(conf, "query").asString()),
-        cookie_(find_member(conf, "cookie").asString()),
-        key_claim_name_(find_member(conf, "key_claim_name").asString()),
-        stores_payload_(find_member(conf, "store_in_ctx").asBool()) {
+        header_(format::string_of(find_member(conf, "header"))),
+        query_(format::string_of(find_member(conf, "query"))),
+        cookie_(format::string_of(find_member(conf, "cookie"))),
+        key_claim_name_(format::string_of(find_member(conf, "key_claim_name"))),
+        stores_payload_(format::is_true(find_member(conf, "store_in_ctx"))) {
     for (const Json& claim : find_member(conf, "claims_to_verify"))
-      required_claims_.push_back(claim.asString());
+      required_claims_.push_back(format::string_of(claim));
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
@@ -104,7 +106,7 @@ class JwtAuth final : public plugin::Plugin {
       return authentication_.refuse(request, "JWT token invalid", "JWT token invalid: " + jwt.error().what);
     const Json& key = find_member(jwt->payload(), key_claim_name_);
     if (key.isNull()) return authentication_.refuse(request, "missing user key in JWT token");
-    const auto auth = key.isString() ? authentication_.find(key.asString()) : nullptr;
+    const auto auth = key.isString() ? authentication_.find(format::string_of(key)) : nullptr;
     if (!auth) {
       return authentication_.refuse(
           request, "Invalid user key in JWT token",

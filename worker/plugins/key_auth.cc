@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugins/auth/authentication.h"
 
@@ -18,8 +19,8 @@ class KeyAuth final : public plugin::Plugin {
 
   KeyAuth(const Json& conf, const plugin::BuildContext& context)
       : authentication_(kInfo, "apikey", conf, context),
-        header_(find_member(conf, "header").asString()),
-        query_(find_member(conf, "query").asString()) {}
+        header_(format::string_of(find_member(conf, "header"))),
+        query_(format::string_of(find_member(conf, "query"))) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
     auto key = request.find_header(header_);

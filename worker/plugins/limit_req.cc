@@ -1,8 +1,10 @@
 // limit-req: requests above a rate wait until the rate allows them, and are refused above a burst. A leaky
 // bucket for each key: in shared memory, or in a redis.
+#include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "shared/format/read.h"
 #include "shared/memory/zones.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
@@ -36,6 +38,11 @@ const client::RedisScript& bucket_script() {
   return script;
 }
 
+// Of a rate near 0 it is beyond every number: 31 years are as good.
+std::uint64_t milliseconds_of(double delay_s) {
+  return static_cast<std::uint64_t>(std::ceil(std::min(delay_s, 1e9) * 1000));
+}
+
 class LimitReq final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "limit-req", .priority = 1001};
@@ -58,15 +65,15 @@ class LimitReq final : public plugin::Plugin {
 
  private:
   LimitReq(const Json& conf, const plugin::BuildContext& context, base::Ref<client::RedisService> redis)
-      : key_(find_member(conf, "key_type").asString(), find_member(conf, "key").asString()),
+      : key_(format::string_of(find_member(conf, "key_type")), format::string_of(find_member(conf, "key"))),
         counter_(conf, context),
         buckets_(context.world.zones->limit_req),
         redis_(std::move(redis)),
-        rate_(find_member(conf, "rate").asDouble()),
-        burst_(find_member(conf, "burst").asDouble()),
-        rejected_code_(static_cast<std::uint16_t>(find_member(conf, "rejected_code").asUInt())),
-        nodelay_(find_member(conf, "nodelay").asBool()),
-        allows_degradation_(find_member(conf, "allow_degradation").asBool()) {
+        rate_(format::number_of(find_member(conf, "rate"))),
+        burst_(format::number_of(find_member(conf, "burst"))),
+        rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
+        nodelay_(format::is_true(find_member(conf, "nodelay"))),
+        allows_degradation_(format::is_true(find_member(conf, "allow_degradation"))) {
     if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
       Json body(::Json::objectValue);
       body["error_msg"] = message;
@@ -75,7 +82,7 @@ class LimitReq final : public plugin::Plugin {
   }
 
   static plugin::Step wait(plugin::Request& request, double delay_s) {
-    co_await request.sleep_ms(static_cast<std::uint64_t>(std::ceil(delay_s * 1000)));
+    co_await request.sleep_ms(milliseconds_of(delay_s));
     co_return plugin::Outcome::kPass;
   }
 
@@ -92,7 +99,7 @@ class LimitReq final : public plugin::Plugin {
     if (reply->items[0].whole_number() != 1) co_return reject(request);
     const double delay_s = *excess / rate;
     if (delay_s >= kDelayMinS && !nodelay_) {
-      co_await request.sleep_ms(static_cast<std::uint64_t>(std::ceil(delay_s * 1000)));
+      co_await request.sleep_ms(milliseconds_of(delay_s));
     }
     co_return plugin::Outcome::kPass;
   }

@@ -6,6 +6,7 @@
 
 #include "shared/base/markup.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 
 namespace apisix::plugins {
 namespace {
@@ -24,7 +25,7 @@ MockSchema::MockSchema(const Json& schema) {
 }
 
 MockSchema::Type MockSchema::type_of(const Json& schema) {
-  const std::string name = base::to_lower(find_member(schema, "type").asString());
+  const std::string name = base::to_lower(format::string_of(find_member(schema, "type")));
   if (name == "array") return Type::kArray;
   if (name == "object") return Type::kObject;
   if (name == "string") return Type::kString;
@@ -42,13 +43,13 @@ MockSchema::Node MockSchema::compile(const Json& schema) {
     node.inner.push_back(compile(items));
   const Json& example = find_member(schema, "example");
   if (node.type == Type::kString && example.isString()) {
-    node.example = example.asString();
+    node.example = format::string_of(example);
   } else if (node.type == Type::kNumber && example.isNumeric() && !example.isBool()) {
     node.example = format::to_json(example);
   } else if (node.type == Type::kInteger && example.isNumeric() && !example.isBool()) {
-    node.example = format::to_json(Json(std::floor(example.asDouble())));
+    node.example = format::to_json(Json(std::floor(format::number_of(example))));
   } else if (node.type == Type::kBoolean && example.isBool()) {
-    node.example = example.asBool() ? "true" : "false";
+    node.example = format::is_true(example) ? "true" : "false";
   } else {
     return node;
   }

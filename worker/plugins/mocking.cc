@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/base/version.h"
+#include "shared/format/read.h"
 #include "worker/plugin/chance.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
@@ -39,17 +40,17 @@ class Mocking final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "mocking", .priority = 10900};
 
   static base::Status check(Json& conf, plugin::ConfScope) {
-    const std::string content_type = find_member(conf, "content_type").asString();
+    const std::string content_type = format::string_of(find_member(conf, "content_type"));
     const std::string_view type = media_type(content_type);
     if (type == "application/json" || type == "text/plain" || type == "text/html" || is_xml(type)) return {};
     return base::invalid("unsupported content type!");
   }
 
   explicit Mocking(const Json& conf)
-      : status_(static_cast<std::uint16_t>(std::min(find_member(conf, "response_status").asUInt(), 999u))),
-        delay_s_(std::clamp<std::int64_t>(find_member(conf, "delay").asInt64(), 0, kDelayMaxS)),
-        content_type_(find_member(conf, "content_type").asString()),
-        with_mock_header_(find_member(conf, "with_mock_header").asBool()) {
+      : status_(format::clamped<std::uint16_t>(find_member(conf, "response_status"), 100, 999)),
+        delay_s_(format::clamped<std::int64_t>(find_member(conf, "delay"), 0, kDelayMaxS)),
+        content_type_(format::string_of(find_member(conf, "content_type"))),
+        with_mock_header_(format::is_true(find_member(conf, "with_mock_header"))) {
     read_body(conf);
     const Json& fields = find_member(conf, "response_headers");
     if (!fields.isObject()) return;
@@ -67,7 +68,7 @@ class Mocking final : public plugin::Plugin {
  private:
   void read_body(const Json& conf) {
     if (const Json& example = find_member(conf, "response_example"); example.isString()) {
-      example_ = Template(example.asString());
+      example_ = Template(format::string_of(example));
       needs_body_ = example_.needs_body();
       return;
     }

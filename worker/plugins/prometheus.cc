@@ -1,6 +1,7 @@
 // prometheus: counts requests for the export server of the agent, and for the public API of the same metrics.
 #include <array>
 
+#include "shared/format/read.h"
 #include "shared/memory/instance_metrics.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_metrics.h"
@@ -18,16 +19,16 @@ class Prometheus final : public plugin::Plugin {
 
   static plugin::Step serve(plugin::Request& request, plugin::World& world) {
     const Json& prefix = find_member(find_member(world.plugin_attr, "prometheus"), "metric_prefix");
-    return request.reject(
-        200, memory::instance_metrics_text(*world.zones, prefix.isString() ? prefix.asString() : "apisix_",
-                                           world.hidden_key_prefix));
+    return request.reject(200, memory::instance_metrics_text(
+                                   *world.zones, prefix.isString() ? format::string_of(prefix) : "apisix_",
+                                   world.hidden_key_prefix));
   }
   static constexpr auto kPublicApis = std::to_array<plugin::PublicApi>(
       {{"GET", "/apisix/prometheus/metrics", &Prometheus::serve, "export_uri"}});
 
   Prometheus(const Json& conf, const plugin::BuildContext& context)
       : metrics_(context.world.shared<plugin::RequestMetrics>()),
-        prefer_name_(find_member(conf, "prefer_name").asBool()) {}
+        prefer_name_(format::is_true(find_member(conf, "prefer_name"))) {}
 
   void log(plugin::Request& request) override { metrics_.count(request, prefer_name_); }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "shared/format/schema.h"
 #include "shared/http/uri.h"
@@ -27,8 +28,8 @@ base::Status check_regex_uri(const Json& pairs) {
   if (!pairs.isArray()) return {};
   if (pairs.size() % 2 != 0) return base::invalid("The length of regex_uri should be an even number");
   for (Json::ArrayIndex i = 0; i < pairs.size(); i += 2) {
-    const std::string pattern = pairs[i].asString();
-    std::string replacement = pairs[i + 1].asString();
+    const std::string pattern = format::string_of(pairs[i]);
+    std::string replacement = format::string_of(pairs[i + 1]);
     if (format::is_secret_ref(pattern)) continue;
     if (format::is_secret_ref(replacement)) replacement.clear();
     const auto failed = [&](const base::Error& error) {
@@ -106,13 +107,13 @@ class ProxyRewrite final : public plugin::Plugin {
 
   explicit ProxyRewrite(const Json& conf)
       : has_uri_(find_member(conf, "uri").isString()),
-        uri_(find_member(conf, "uri").asString()),
-        method_(find_member(conf, "method").asString()),
-        host_(find_member(conf, "host").asString()),
-        unsafe_(find_member(conf, "use_real_request_uri_unsafe").asBool()) {
+        uri_(format::string_of(find_member(conf, "uri"))),
+        method_(format::string_of(find_member(conf, "method"))),
+        host_(format::string_of(find_member(conf, "host"))),
+        unsafe_(format::is_true(find_member(conf, "use_real_request_uri_unsafe"))) {
     const Json& pairs = find_member(conf, "regex_uri");
     for (Json::ArrayIndex i = 0; pairs.isArray() && i + 1 < pairs.size(); i += 2) {
-      patterns_.push_back({format::LazyRegex(pairs[i].asString()), pairs[i + 1].asString()});
+      patterns_.push_back({format::LazyRegex(format::string_of(pairs[i])), format::string_of(pairs[i + 1])});
     }
     read_headers(find_member(conf, "headers"));
     needs_body_ = uri_.needs_body() || headers_.needs_body();

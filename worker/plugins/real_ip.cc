@@ -6,6 +6,7 @@
 
 #include "shared/base/cidr_set.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/plugin/forwarded_address.h"
 #include "worker/plugin/log_text.h"
 #include "worker/plugin/plugin.h"
@@ -25,17 +26,17 @@ class RealIp final : public plugin::Plugin {
   static base::Status check(Json& conf, plugin::ConfScope) {
     base::CidrSet unused;
     for (const Json& network : find_member(conf, "trusted_addresses")) {
-      if (auto status = unused.add(network.asString()); !status) return status;
+      if (auto status = unused.add(format::string_of(network)); !status) return status;
     }
     return {};
   }
 
   explicit RealIp(const Json& conf)
-      : source_(route::VariableName::parse(find_member(conf, "source").asString())),
-        from_forwarded_for_(find_member(conf, "source").asString() == "http_x_forwarded_for"),
-        recursive_(find_member(conf, "recursive").asBool()) {
+      : source_(route::VariableName::parse(format::string_of(find_member(conf, "source")))),
+        from_forwarded_for_(format::string_of(find_member(conf, "source")) == "http_x_forwarded_for"),
+        recursive_(format::is_true(find_member(conf, "recursive"))) {
     for (const Json& network : find_member(conf, "trusted_addresses")) {
-      static_cast<void>(trusted_.add(network.asString()));  // valid: check()
+      static_cast<void>(trusted_.add(format::string_of(network)));  // valid: check()
     }
   }
 

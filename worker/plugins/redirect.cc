@@ -7,6 +7,7 @@
 
 #include "shared/base/arena_text.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "shared/format/schema.h"
 #include "shared/http/uri.h"
@@ -102,28 +103,30 @@ class Redirect final : public plugin::Plugin {
 
   static base::Status check(Json& conf, plugin::ConfScope) {
     if (const Json& pair = find_member(conf, "regex_uri"); pair.isArray() && pair.size() == 2) {
-      if (auto status = check_regex_uri(pair[0].asString(), pair[1].asString()); !status) return status;
+      if (auto status = check_regex_uri(format::string_of(pair[0]), format::string_of(pair[1])); !status)
+        return status;
     }
-    if (find_member(conf, "http_to_https").asBool() && find_member(conf, "append_query_string").asBool()) {
+    if (format::is_true(find_member(conf, "http_to_https")) &&
+        format::is_true(find_member(conf, "append_query_string"))) {
       return base::invalid("only one of `http_to_https` and `append_query_string` can be configured.");
     }
     return {};
   }
 
   Redirect(const Json& conf, const plugin::BuildContext& context)
-      : status_(static_cast<std::uint16_t>(std::min(find_member(conf, "ret_code").asUInt(), 999u))),
-        uri_(find_member(conf, "uri").asString()),
+      : status_(format::clamped<std::uint16_t>(find_member(conf, "ret_code"), 200, 999)),
+        uri_(format::string_of(find_member(conf, "uri"))),
         has_uri_(find_member(conf, "uri").isString()),
-        to_https_(find_member(conf, "http_to_https").asBool()),
-        encodes_(find_member(conf, "encode_uri").asBool()),
-        appends_query_(find_member(conf, "append_query_string").asBool()) {
+        to_https_(format::is_true(find_member(conf, "http_to_https"))),
+        encodes_(format::is_true(find_member(conf, "encode_uri"))),
+        appends_query_(format::is_true(find_member(conf, "append_query_string"))) {
     if (const Json& pair = find_member(conf, "regex_uri"); pair.isArray() && pair.size() == 2) {
-      regex_.emplace(pair[0].asString());
-      replacement_ = pair[1].asString();
+      regex_.emplace(format::string_of(pair[0]));
+      replacement_ = format::string_of(pair[1]);
     }
     const Json& port = find_member(find_member(context.world.plugin_attr, "redirect"), "https_port");
     if (port.isIntegral()) {
-      https_ports_.push_back(static_cast<int>(port.asInt64()));
+      https_ports_.push_back(format::clamped<int>(port, 1, 65'535));
     } else {
       https_ports_.assign(context.world.tls_ports.begin(), context.world.tls_ports.end());
     }

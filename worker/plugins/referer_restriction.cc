@@ -6,6 +6,7 @@
 
 #include "shared/base/ip.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/plugin.h"
 
@@ -30,10 +31,10 @@ class RefererRestriction final : public plugin::Plugin {
 
   explicit RefererRestriction(const Json& conf)
       : allows_(find_member(conf, "whitelist").isArray()),
-        bypass_missing_(find_member(conf, "bypass_missing").asBool()),
-        message_(find_member(conf, "message").asString()) {
+        bypass_missing_(format::is_true(find_member(conf, "bypass_missing"))),
+        message_(format::string_of(find_member(conf, "message"))) {
     for (const Json& host : find_member(conf, allows_ ? "whitelist" : "blacklist")) {
-      const std::string text = host.asString();
+      const std::string text = format::string_of(host);
       if (text.starts_with('*')) {
         suffixes_.push_back(canonical(std::string_view(text).substr(1)));
       } else {

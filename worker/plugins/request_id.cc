@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "shared/base/check.h"
+#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -19,6 +20,9 @@ constexpr std::string_view kNanoid = "-_0123456789abcdefghijklmnopqrstuvwxyzABCD
 constexpr std::string_view kBase62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::size_t kNanoidLength = 21;
 constexpr std::size_t kKsuidLength = 27;
+// A longer one would leave no room for other fields in the head that the upstream reads (8 KiB by default).
+constexpr std::uint32_t kRangeLengthMin = 6;
+constexpr std::uint32_t kRangeLengthMax = 1024;
 constexpr std::uint64_t kKsuidEpochS = 1'400'000'000;
 
 // Bytes of the kernel's generator, fetched in blocks: a system call for every tenth id or so.
@@ -114,11 +118,14 @@ class RequestId final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "request-id", .priority = 12015};
 
   explicit RequestId(const Json& conf)
-      : header_(find_member(conf, "header_name").asString()),
-        include_in_response_(find_member(conf, "include_in_response").asBool()),
-        make_(maker_of(find_member(conf, "algorithm").asString())),
-        range_length_(find_member(find_member(conf, "range_id"), "length").asUInt()),
-        range_characters_(find_member(find_member(conf, "range_id"), "char_set").asString()) {}
+      : header_(format::string_of(find_member(conf, "header_name"))),
+        include_in_response_(format::is_true(find_member(conf, "include_in_response"))),
+        make_(maker_of(format::string_of(find_member(conf, "algorithm")))),
+        range_length_(format::clamped<std::uint32_t>(find_member(find_member(conf, "range_id"), "length"),
+                                                     kRangeLengthMin, kRangeLengthMax)),
+        range_characters_(format::string_of(find_member(find_member(conf, "range_id"), "char_set"))) {
+    if (range_characters_.empty()) range_characters_ = kBase62;
+  }
 
   plugin::Step rewrite(plugin::Request& request) override {
     std::string_view id = request.find_header(header_).value_or(std::string_view());
@@ -165,7 +172,7 @@ class RequestId final : public plugin::Plugin {
   const bool include_in_response_;
   const Maker make_;
   const std::size_t range_length_;
-  const std::string range_characters_;
+  std::string range_characters_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "shared/base/base64.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "shared/format/schema.h"
 #include "worker/plugin/condition.h"
@@ -37,8 +38,8 @@ base::Status check_flat_headers(const Json& headers) {
 
 base::Status check_filters(const Json& filters) {
   for (const Json& filter : filters) {
-    const std::string pattern = find_member(filter, "regex").asString();
-    const auto options = format::RegexOptions::parse(find_member(filter, "options").asString());
+    const std::string pattern = format::string_of(find_member(filter, "regex"));
+    const auto options = format::RegexOptions::parse(format::string_of(find_member(filter, "options")));
     const auto failed = [&pattern](const base::Error& error) {
       return base::invalid("regex \"" + pattern + "\" validation failed: " + error.what);
     };
@@ -84,8 +85,8 @@ class ResponseRewrite final : public plugin::Plugin {
   static base::Status check(Json& conf, plugin::ConfScope) {
     if (auto status = check_flat_headers(find_member(conf, "headers")); !status) return status;
     const Json& body = find_member(conf, "body");
-    const std::string text = body.asString();
-    if (find_member(conf, "body_base64").asBool() && !format::is_secret_ref(text)) {
+    const std::string text = format::string_of(body);
+    if (format::is_true(find_member(conf, "body_base64")) && !format::is_secret_ref(text)) {
       if (text.empty() || !base::decode_base64(text)) return base::invalid("invalid base64 content");
     }
     if (const Json& vars = find_member(conf, "vars"); vars.isArray()) {
@@ -96,15 +97,16 @@ class ResponseRewrite final : public plugin::Plugin {
   }
 
   explicit ResponseRewrite(const Json& conf)
-      : status_(static_cast<std::uint16_t>(find_member(conf, "status_code").asUInt())),
+      : status_(format::clamped<std::uint16_t>(find_member(conf, "status_code"))),
         body_bytes_max_(body_bytes_max(conf)) {
     if (const Json& vars = find_member(conf, "vars"); vars.isArray()) {
       if (auto condition = plugin::Condition::compile(vars)) condition_ = std::move(*condition);
     }
     read_headers(find_member(conf, "headers"));
     if (const Json& body = find_member(conf, "body"); body.isString()) {
-      body_ = body.asString();
-      if (find_member(conf, "body_base64").asBool()) body_ = base::decode_base64(*body_).value_or(*body_);
+      body_ = format::string_of(body);
+      if (format::is_true(find_member(conf, "body_base64")))
+        body_ = base::decode_base64(*body_).value_or(*body_);
     }
     for (const Json& filter : find_member(conf, "filters")) add_filter(filter);
   }
@@ -138,7 +140,7 @@ class ResponseRewrite final : public plugin::Plugin {
   static std::size_t body_bytes_max(const Json& conf) {
     constexpr std::size_t kDefault = 64 * 1024 * 1024;
     const Json& configured = find_member(conf, "max_resp_body_size");
-    return configured.isUInt64() ? static_cast<std::size_t>(configured.asUInt64()) : kDefault;
+    return format::integer_of<std::size_t>(configured).value_or(kDefault);
   }
 
   struct State {
@@ -152,9 +154,10 @@ class ResponseRewrite final : public plugin::Plugin {
     if (!HeaderEdits::is_in_parts(headers)) return headers_.set(headers, kNone);
     HeaderEdits edits;
     for (const Json& text : find_member(headers, "add")) {
-      auto line = parse_line(text.asString());
+      auto line = parse_line(format::string_of(text));
       if (!line) {  // as in APISIX none of the edits is made then
-        base::log_error("failed to create header operation: \"{}\" is no header field", text.asString());
+        base::log_error("failed to create header operation: \"{}\" is no header field",
+                        format::string_of(text));
         return;
       }
       edits.add(std::move(line->name), std::move(line->value));
@@ -165,10 +168,11 @@ class ResponseRewrite final : public plugin::Plugin {
   }
 
   void add_filter(const Json& filter) {
-    const auto options = format::RegexOptions::parse(find_member(filter, "options").asString());
-    filters_.push_back(
-        {format::LazyRegex(find_member(filter, "regex").asString(), options.value_or(format::RegexOptions{})),
-         find_member(filter, "replace").asString(), find_member(filter, "scope").asString() == "global"});
+    const auto options = format::RegexOptions::parse(format::string_of(find_member(filter, "options")));
+    filters_.push_back({format::LazyRegex(format::string_of(find_member(filter, "regex")),
+                                          options.value_or(format::RegexOptions{})),
+                        format::string_of(find_member(filter, "replace")),
+                        format::string_of(find_member(filter, "scope")) == "global"});
   }
 
   // False: the body is in a coding that nobody here can read; it stays as it is, and is told as what it is.

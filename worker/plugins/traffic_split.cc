@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 #include "worker/plugin/condition.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/variables.h"
@@ -82,9 +83,9 @@ class TrafficSplit final : public plugin::Plugin {
 
   base::Result<Share> read_share(const Json& json, const plugin::BuildContext& context) {
     Share share;
-    share.weight = find_member(json, "weight").asInt64();
+    share.weight = format::clamped<std::uint32_t>(find_member(json, "weight"));
     if (const Json& id = find_member(json, "upstream_id"); !id.isNull()) {
-      share.upstream_id = id.isString() ? id.asString() : format::to_json(id);
+      share.upstream_id = id.isString() ? format::string_of(id) : format::to_json(id);
       share.upstream = context.world.directory.upstream_by_id(share.upstream_id);
     } else if (const Json& own = find_member(json, "upstream"); own.isObject()) {
       const std::string key = context.conf_key() + "#" + std::to_string(++upstreams_);

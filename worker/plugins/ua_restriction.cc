@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "worker/plugin/plugin.h"
 
@@ -20,7 +21,7 @@ class UaRestriction final : public plugin::Plugin {
   static base::Status check(Json& conf, plugin::ConfScope) {
     for (const char* list : {"allowlist", "denylist"}) {
       for (const Json& rule : find_member(conf, list)) {
-        if (auto regex = format::Regex::compile(rule.asString()); !regex)
+        if (auto regex = format::Regex::compile(format::string_of(rule)); !regex)
           return std::unexpected(regex.error());
       }
     }
@@ -29,10 +30,10 @@ class UaRestriction final : public plugin::Plugin {
 
   explicit UaRestriction(const Json& conf)
       : allows_(find_member(conf, "allowlist").isArray()),
-        bypass_missing_(find_member(conf, "bypass_missing").asBool()),
-        message_(find_member(conf, "message").asString()) {
+        bypass_missing_(format::is_true(find_member(conf, "bypass_missing"))),
+        message_(format::string_of(find_member(conf, "message"))) {
     for (const Json& rule : find_member(conf, allows_ ? "allowlist" : "denylist")) {
-      rules_.emplace_back(rule.asString());
+      rules_.emplace_back(format::string_of(rule));
     }
   }
 

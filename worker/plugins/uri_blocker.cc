@@ -2,6 +2,7 @@
 // patterns.
 #include <string>
 
+#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/variables.h"
@@ -18,14 +19,15 @@ class UriBlocker final : public plugin::Plugin {
 
   static base::Status check(Json& conf, plugin::ConfScope) {
     for (const Json& rule : find_member(conf, "block_rules")) {
-      if (auto regex = format::Regex::compile(rule.asString()); !regex) return std::unexpected(regex.error());
+      if (auto regex = format::Regex::compile(format::string_of(rule)); !regex)
+        return std::unexpected(regex.error());
     }
     return {};
   }
 
   explicit UriBlocker(const Json& conf)
-      : rules_(join(conf), {.caseless = find_member(conf, "case_insensitive").asBool()}),
-        rejected_code_(static_cast<std::uint16_t>(find_member(conf, "rejected_code").asUInt())) {
+      : rules_(join(conf), {.caseless = format::is_true(find_member(conf, "case_insensitive"))}),
+        rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)) {
     if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
       rejected_body_ = Json(::Json::objectValue);
       rejected_body_["error_msg"] = message;
@@ -45,7 +47,7 @@ class UriBlocker final : public plugin::Plugin {
   static std::string join(const Json& conf) {
     std::string all;
     for (const Json& rule : find_member(conf, "block_rules"))
-      all += (all.empty() ? "" : "|") + rule.asString();
+      all += (all.empty() ? "" : "|") + format::string_of(rule);
     return all;
   }
 

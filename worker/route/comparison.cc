@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "shared/format/read.h"
 #include "worker/route/lua_number.h"
 
 namespace apisix::route {
@@ -50,16 +51,16 @@ Left read_left(const VariableName& name, VariableReader& variables) {
 
 std::optional<double> number_of(const Left& left) {
   if (left.text) return to_lua_number(*left.text);
-  if (left.json != nullptr && left.json->isNumeric()) return left.json->asDouble();
+  if (left.json != nullptr && left.json->isNumeric()) return format::number_of(*left.json);
   return std::nullopt;
 }
 
 // A JSON scalar as a value; Never for arrays and objects, which equal nothing.
 Comparison::Right scalar_or_never(const Json& value) {
   if (value.isNull()) return Scalar(std::monostate{});
-  if (value.isBool()) return Scalar(value.asBool());
-  if (value.isNumeric()) return Scalar(value.asDouble());
-  if (value.isString()) return Scalar(value.asString());
+  if (value.isBool()) return Scalar(format::is_true(value));
+  if (value.isNumeric()) return Scalar(format::number_of(value));
+  if (value.isString()) return Scalar(format::string_of(value));
   return Comparison::Never{};
 }
 
@@ -67,10 +68,10 @@ Comparison::Right scalar_or_never(const Json& value) {
 bool same(const Left& left, const Scalar& right) {
   if (const auto* text = std::get_if<std::string>(&right)) return left.text && *left.text == *text;
   if (const auto* number = std::get_if<double>(&right)) {
-    return left.json != nullptr && left.json->isNumeric() && left.json->asDouble() == *number;
+    return left.json != nullptr && left.json->isNumeric() && format::number_of(*left.json) == *number;
   }
   if (const auto* flag = std::get_if<bool>(&right)) {
-    return left.json != nullptr && left.json->isBool() && left.json->asBool() == *flag;
+    return left.json != nullptr && left.json->isBool() && format::is_true(*left.json) == *flag;
   }
   return left.json == nullptr && !left.text;
 }
@@ -107,8 +108,8 @@ bool found_in(const Left& left, const Comparison::Right& right) {
   if (regex == nullptr) return false;
   if (left.text) return regex->matches(*left.text);
   if (left.json == nullptr) return false;
-  if (left.json->isNumeric()) return regex->matches(lua_number_text(left.json->asDouble()));
-  return left.json->isBool() && left.json->asBool() && regex->matches("true");  // false is as unset
+  if (left.json->isNumeric()) return regex->matches(lua_number_text(format::number_of(*left.json)));
+  return left.json->isBool() && format::is_true(*left.json) && regex->matches("true");  // false is as unset
 }
 
 bool is_element(const Left& left, const Comparison::Right& right) {
@@ -143,12 +144,12 @@ Comparison::Right list_of(const Json& right) {
 
 base::Result<Comparison::Right> blocks_of(const Json& right) {
   const bool usable = right.isArray() || right.isString();
-  if (!usable || right.empty() || (right.isString() && right.asString().empty())) {
+  if (!usable || right.empty() || (right.isString() && format::string_of(right).empty())) {
     return base::invalid("invalid ip address");
   }
   std::vector<base::Cidr> blocks;
   const auto add = [&](const Json& item) -> base::Status {
-    const std::string text = item.isString() ? item.asString() : std::string();
+    const std::string text = item.isString() ? format::string_of(item) : std::string();
     const auto block = base::Cidr::parse(text);
     if (!block) return base::invalid("invalid ip address: " + text.substr(0, text.find('/')));
     blocks.push_back(*block);
@@ -166,16 +167,17 @@ base::Result<Comparison::Right> blocks_of(const Json& right) {
 }
 
 Comparison::Right bound_of(const Json& right) {
-  if (right.isNumeric() && !right.isBool()) return Scalar(right.asDouble());
+  if (right.isNumeric() && !right.isBool()) return Scalar(format::number_of(right));
   if (right.isString()) {
-    if (const auto number = to_lua_number(right.asString())) return Scalar(*number);
+    if (const auto number = to_lua_number(format::string_of(right))) return Scalar(*number);
   }
   return Comparison::Never{};
 }
 
 Comparison::Right regex_of(const Json& right, bool caseless) {
   if (!right.isString() && (!right.isNumeric() || right.isBool())) return Comparison::Never{};
-  std::string pattern = right.isString() ? right.asString() : lua_number_text(right.asDouble());
+  std::string pattern =
+      right.isString() ? format::string_of(right) : lua_number_text(format::number_of(right));
   return std::make_unique<const format::LazyRegex>(std::move(pattern),
                                                    format::RegexOptions{.caseless = caseless});
 }

@@ -2,6 +2,7 @@
 
 #include "shared/base/check.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/route/lua_number.h"
 
 namespace apisix::route {
@@ -15,11 +16,11 @@ constexpr int kDepthMax = format::kJsonDepthMax;
 // The operator, or in the old form the value, as text in lower case; false when it is neither.
 bool lower_text(const Json& value, std::string& out) {
   if (value.isString()) {
-    out = base::to_lower(value.asString());
+    out = base::to_lower(format::string_of(value));
     return true;
   }
   if (value.isNumeric() && !value.isBool()) {
-    out = lua_number_text(value.asDouble());
+    out = lua_number_text(format::number_of(value));
     return true;
   }
   return false;
@@ -29,7 +30,7 @@ bool lower_text(const Json& value, std::string& out) {
 
 bool MatchRule::logic_word(const Json& word, StepKind& kind) {
   if (!word.isString()) return false;
-  const std::string lowered = base::to_lower(word.asString());
+  const std::string lowered = base::to_lower(format::string_of(word));
   if (lowered == "and")
     kind = StepKind::kAnd;
   else if (lowered == "or")
@@ -83,7 +84,7 @@ base::Status MatchRule::add_group(StepKind kind, const Json& operands, unsigned 
 // op] (compared with unset). In [left, right] the value is taken in lower case, as APISIX does by accident.
 base::Status MatchRule::add_comparison(const Json& rule) {
   const bool negated = rule.size() == 4;
-  if (negated && (!rule[1].isString() || rule[1].asString() != "!")) {
+  if (negated && (!rule[1].isString() || format::string_of(rule[1]) != "!")) {
     return base::invalid("bad 'not' expression");
   }
   const unsigned op_at = negated ? 2 : 1;
@@ -93,9 +94,10 @@ base::Status MatchRule::add_comparison(const Json& rule) {
   }
   static const Json kUnset;
   const bool has_right = rule.size() > op_at + 1;
-  auto comparison = has_right || is_operator(op)
-                        ? Comparison::make(rule[0].asString(), op, has_right ? rule[op_at + 1] : kUnset)
-                        : Comparison::make(rule[0].asString(), "==", Json(op));
+  auto comparison =
+      has_right || is_operator(op)
+          ? Comparison::make(format::string_of(rule[0]), op, has_right ? rule[op_at + 1] : kUnset)
+          : Comparison::make(format::string_of(rule[0]), "==", Json(op));
   if (!comparison) return std::unexpected(comparison.error());
   comparison->negated = negated;
   steps_.push_back({StepKind::kCompare, static_cast<std::uint32_t>(steps_.size() + 1),

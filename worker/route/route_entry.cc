@@ -1,6 +1,8 @@
 #include "worker/route/route_entry.h"
 
 #include "shared/base/host_name.h"
+#include "shared/base/text.h"
+#include "shared/format/read.h"
 
 namespace apisix::route {
 namespace {
@@ -12,9 +14,9 @@ using format::Json;
 TextList texts_of(const Json& many, const Json& one) {
   TextList out;
   for (const Json& item : many) {
-    if (item.isString()) out.push_back(item.asString());
+    if (item.isString()) out.push_back(format::string_of(item));
   }
-  if (out.empty() && one.isString()) out.push_back(one.asString());
+  if (out.empty() && one.isString()) out.push_back(format::string_of(one));
   return out;
 }
 
@@ -37,7 +39,7 @@ TextList comparable_hosts(const TextList& hosts) {
 
 bool is_enabled(const Json& route) {
   const Json& status = find_member(route, "status");
-  return !status.isNumeric() || status.asDouble() != 0;
+  return !status.isNumeric() || format::number_of(status) != 0;
 }
 
 base::Result<RouteEntry> RouteEntry::from_json(std::string id, const Json& route, const Json* service) {
@@ -46,7 +48,7 @@ base::Result<RouteEntry> RouteEntry::from_json(std::string id, const Json& route
   entry.uris = texts_of(find_member(route, "uris"), find_member(route, "uri"));
   entry.hosts = hosts_of(route, service);
   const Json& priority = find_member(route, "priority");
-  if (priority.isInt64()) entry.priority = priority.asInt64();
+  if (priority.isInt64()) entry.priority = format::clamped<std::int64_t>(priority);
   for (const std::string_view name : texts_of(find_member(route, "methods"), Json())) {
     const MethodMask bit = method_bit(name);
     if (bit == 0) return base::invalid("methods: unknown method \"" + std::string(name) + "\"");

@@ -1,5 +1,6 @@
 // AWS Secrets Manager: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 #include "shared/client/aws_signature.h"
+#include "shared/format/read.h"
 #include "worker/secret/sources.h"
 
 namespace apisix::secret {
@@ -17,9 +18,9 @@ std::string origin_of(const std::string& url) {
 
 client::HttpRequest make_request(const Json& conf, const std::string& name, std::int64_t wall_seconds) {
   const Json& configured = find_member(conf, "region");
-  const std::string region = configured.isString() ? configured.asString() : "us-east-1";
+  const std::string region = configured.isString() ? format::string_of(configured) : "us-east-1";
   const Json& endpoint = find_member(conf, "endpoint_url");
-  const std::string origin = endpoint.isString() ? origin_of(endpoint.asString())
+  const std::string origin = endpoint.isString() ? origin_of(format::string_of(endpoint))
                                                  : "https://secretsmanager." + region + ".amazonaws.com";
   Json body(::Json::objectValue);
   body["SecretId"] = name;
@@ -30,7 +31,7 @@ client::HttpRequest make_request(const Json& conf, const std::string& name, std:
                   {"x-amz-target", "secretsmanager.GetSecretValue"}};
   call.body = format::to_json(body);
   const auto text = [&conf](const char* member) {
-    return expand_environment(find_member(conf, member).asString());
+    return expand_environment(format::string_of(find_member(conf, member)));
   };
   client::HttpRequest request;
   request.method = "POST";
@@ -45,7 +46,7 @@ client::HttpRequest make_request(const Json& conf, const std::string& name, std:
 bool says_not_found(const client::HttpResponse& response) {
   const auto body = format::parse_json(response.body);
   const Json& type = body ? find_member(*body, "__type") : Json::nullSingleton();
-  return type.isString() && type.asString().contains("ResourceNotFoundException");
+  return type.isString() && format::string_of(type).contains("ResourceNotFoundException");
 }
 
 base::Result<Json> value_of(const client::HttpResponse& response, const std::string& member) {
@@ -54,7 +55,7 @@ base::Result<Json> value_of(const client::HttpResponse& response, const std::str
   const Json& text = find_member(*body, "SecretString");
   if (!text.isString()) return no_secret("the secret holds no text");
   if (member.empty()) return text;
-  return member_of(text.asString(), member);
+  return member_of(format::string_of(text), member);
 }
 
 }  // namespace

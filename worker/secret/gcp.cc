@@ -4,6 +4,7 @@
 #include "shared/base/base64.h"
 #include "shared/base/crypto_key.h"
 #include "shared/base/file.h"
+#include "shared/format/read.h"
 #include "shared/http/uri.h"
 #include "worker/secret/sources.h"
 
@@ -13,19 +14,20 @@ namespace {
 using format::find_member;
 
 constexpr std::int64_t kAssertionSeconds = 3600;
+constexpr std::int64_t kTokenSecondsMax = 86'400;  // it is asked for again each day at the latest
 constexpr std::int64_t kTokenSpareSeconds = 60;
 constexpr std::size_t kAccountFileBytesMax = 64 * 1024;
 
 std::string text_or(const Json& object, const char* name, const char* otherwise) {
   const Json& value = find_member(object, name);
-  return value.isString() ? value.asString() : otherwise;
+  return value.isString() ? format::string_of(value) : otherwise;
 }
 
 base::Result<Json> account_of(const Json& conf) {
   if (const Json& inline_account = find_member(conf, "auth_config"); inline_account.isObject()) {
     return inline_account;
   }
-  const std::string path = find_member(conf, "auth_file").asString();
+  const std::string path = format::string_of(find_member(conf, "auth_file"));
   const auto text = base::read_file(path, kAccountFileBytesMax);
   if (!text) return no_secret("cannot read the auth_file: " + text.error().what);
   auto account = format::parse_json(*text);
@@ -39,10 +41,10 @@ base::Result<Json> account_of(const Json& conf) {
 
 std::string scopes_of(const Json& account) {
   const Json& scope = find_member(account, "scope");
-  if (scope.isString()) return scope.asString();
+  if (scope.isString()) return format::string_of(scope);
   std::string joined;
   for (const Json& one : scope) {
-    if (one.isString()) joined += (joined.empty() ? "" : " ") + one.asString();
+    if (one.isString()) joined += (joined.empty() ? "" : " ") + format::string_of(one);
   }
   return joined.empty() ? "https://www.googleapis.com/auth/cloud-platform" : joined;
 }
@@ -52,7 +54,7 @@ std::string token_uri_of(const Json& account) {
 }
 
 base::Result<std::string> make_assertion(const Json& account, std::int64_t now) {
-  const auto key = base::PrivateKey::from_pem(find_member(account, "private_key").asString());
+  const auto key = base::PrivateKey::from_pem(format::string_of(find_member(account, "private_key")));
   if (!key) return no_secret("the private_key of the service account cannot be used");
   Json claims(::Json::objectValue);
   claims["iss"] = find_member(account, "client_email");
@@ -81,9 +83,10 @@ client::HttpRequest secret_request(const Json& account, const std::string& name,
                                    const std::string& authorization) {
   base::Arena arena;
   client::HttpRequest request;
-  request.url = text_or(account, "entries_uri", "https://secretmanager.googleapis.com/v1") + "/projects/" +
-                std::string(http::escape_component(find_member(account, "project_id").asString(), arena)) +
-                "/secrets/" + std::string(http::escape_component(name, arena)) + "/versions/latest:access";
+  request.url =
+      text_or(account, "entries_uri", "https://secretmanager.googleapis.com/v1") + "/projects/" +
+      std::string(http::escape_component(format::string_of(find_member(account, "project_id")), arena)) +
+      "/secrets/" + std::string(http::escape_component(name, arena)) + "/versions/latest:access";
   request.timeout_ms = kSecretTimeoutMs;
   request.headers.emplace_back("Content-Type", "application/json");
   request.headers.emplace_back("Authorization", authorization);
@@ -94,7 +97,7 @@ base::Result<std::string> payload_of(const client::HttpResponse& response) {
   if (response.status != 200) return refused("gcp", response.status);
   const auto body = format::parse_json(response.body);
   const Json& data = body ? find_member(find_member(*body, "payload"), "data") : Json::nullSingleton();
-  const auto payload = data.isString() ? base::decode_base64(data.asString()) : std::nullopt;
+  const auto payload = data.isString() ? base::decode_base64(format::string_of(data)) : std::nullopt;
   if (!payload) return no_secret("gcp's answer has no payload");
   return *payload;
 }
@@ -102,8 +105,8 @@ base::Result<std::string> payload_of(const client::HttpResponse& response) {
 }  // namespace
 
 async::Task<base::Result<std::string>> GoogleSecrets::authorize(const Json& account, bool verify_tls) {
-  const std::string key =
-      find_member(account, "client_email").asString() + "#" + find_member(account, "project_id").asString();
+  const std::string key = format::string_of(find_member(account, "client_email")) + "#" +
+                          format::string_of(find_member(account, "project_id"));
   while (asking_.contains(key)) co_await asked_.wait(kSecretTimeoutMs);
   if (const auto known = tokens_.find(key);
       known != tokens_.end() && clock_.wall_seconds() <= known->second.ends_at - kTokenSpareSeconds) {
@@ -133,8 +136,8 @@ async::Task<base::Result<GoogleSecrets::Token>> GoogleSecrets::ask_for_token(con
   }
   const Json& seconds = find_member(*body, "expires_in");
   co_return Token{
-      text_or(*body, "token_type", "Bearer") + " " + find_member(*body, "access_token").asString(),
-      clock_.wall_seconds() + (seconds.isInt64() ? seconds.asInt64() : 0)};
+      text_or(*body, "token_type", "Bearer") + " " + format::string_of(find_member(*body, "access_token")),
+      clock_.wall_seconds() + format::clamped<std::int64_t>(seconds, 0, kTokenSecondsMax)};
 }
 
 async::Task<base::Result<Json>> GoogleSecrets::read(Json conf, std::string key) {
@@ -144,7 +147,7 @@ async::Task<base::Result<Json>> GoogleSecrets::read(Json conf, std::string key) 
   const auto account = account_of(conf);
   if (!account) co_return std::unexpected(account.error());
   const Json& verify = find_member(conf, "ssl_verify");
-  const bool verify_tls = !verify.isBool() || verify.asBool();
+  const bool verify_tls = !verify.isBool() || format::is_true(verify);
   const auto authorization = co_await authorize(*account, verify_tls);
   if (!authorization) co_return std::unexpected(authorization.error());
   client::HttpRequest request = secret_request(*account, name, *authorization);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 
 namespace apisix::secret {
 namespace {
@@ -50,7 +51,7 @@ base::Result<format::Json> read_environment(std::string_view reference) {
 std::string expand_environment(const std::string& text) {
   if (!is_environment_reference(text)) return text;
   const auto value = read_environment(text);
-  return value && value->isString() ? value->asString() : text;
+  return value && value->isString() ? format::string_of(*value) : text;
 }
 
 }  // namespace apisix::secret

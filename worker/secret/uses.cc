@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/format/read.h"
 #include "shared/format/schema.h"
 
 namespace apisix::secret {
@@ -9,7 +10,7 @@ namespace apisix::secret {
 using format::Json;
 
 bool has_references(const Json& conf) {
-  if (conf.isString()) return format::is_secret_ref(conf.asString());
+  if (conf.isString()) return format::is_secret_ref(format::string_of(conf));
   if (!conf.isObject() && !conf.isArray()) return false;
   return std::any_of(conf.begin(), conf.end(), has_references);
 }
@@ -23,8 +24,8 @@ Uses Uses::resolve(Json& conf, SecretBook& book) {
 void Uses::resolve_within(Json& value, SecretBook& book) {
   if (value.isObject() || value.isArray()) {
     for (Json& member : value) resolve_within(member, book);
-  } else if (value.isString() && format::is_secret_ref(value.asString())) {
-    const auto secret = book.get(value.asString());
+  } else if (value.isString() && format::is_secret_ref(format::string_of(value))) {
+    const auto secret = book.get(format::string_of(value));
     uses_.push_back({secret, secret->version()});
     if (secret->state() == Secret::State::kKnown) value = secret->value();
   }

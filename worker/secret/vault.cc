@@ -1,6 +1,7 @@
 // HashiCorp Vault: https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v1
 #include "shared/base/arena.h"
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "shared/http/uri.h"
 #include "worker/secret/sources.h"
 
@@ -49,14 +50,15 @@ async::Task<base::Result<Json>> read_vault(client::HttpClient& http, Json conf, 
   if (slash == 0) co_return no_secret("can't find main key, key: " + key);
   const std::string field = key.substr(slash + 1);
   if (field.empty()) co_return no_secret("can't find sub key, key: " + key);
-  const auto path = path_of(find_member(conf, "prefix").asString(), key.substr(0, slash));
+  const auto path = path_of(format::string_of(find_member(conf, "prefix")), key.substr(0, slash));
   if (!path) co_return std::unexpected(path.error());
   client::HttpRequest request;
-  request.url = find_member(conf, "uri").asString() + *path;
+  request.url = format::string_of(find_member(conf, "uri")) + *path;
   request.timeout_ms = kSecretTimeoutMs;
-  request.headers.emplace_back("X-Vault-Token", expand_environment(find_member(conf, "token").asString()));
+  request.headers.emplace_back("X-Vault-Token",
+                               expand_environment(format::string_of(find_member(conf, "token"))));
   if (const Json& name = find_member(conf, "namespace"); name.isString()) {
-    request.headers.emplace_back("X-Vault-Namespace", name.asString());
+    request.headers.emplace_back("X-Vault-Namespace", format::string_of(name));
   }
   const auto response = co_await http.send(std::move(request));
   if (!response) co_return std::unexpected(response.error());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/format/read.h"
 #include "worker/plugin/request_log.h"
 
 namespace apisix::plugins {
@@ -12,9 +13,9 @@ Authentication::Authentication(const plugin::PluginInfo& info, std::string_view 
                                const format::Json& conf, const plugin::BuildContext& context)
     : plugin_(info.name),
       consumers_(context.world.consumers),
-      challenge_(fmt::format("{} realm=\"{}\"", scheme, find_member(conf, "realm").asString())),
-      anonymous_consumer_(find_member(conf, "anonymous_consumer").asString()),
-      hides_credentials_(find_member(conf, "hide_credentials").asBool()) {}
+      challenge_(fmt::format("{} realm=\"{}\"", scheme, format::string_of(find_member(conf, "realm")))),
+      anonymous_consumer_(format::string_of(find_member(conf, "anonymous_consumer"))),
+      hides_credentials_(format::is_true(find_member(conf, "hide_credentials"))) {}
 
 base::Ref<const plugin::ConsumerAuth> Authentication::find(std::string_view key) const {
   return consumers_.find(plugin_, key);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shared/client/redis_clients.h"
+#include "shared/format/read.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugins/limit/redis_policy.h"
 
@@ -14,6 +15,8 @@ namespace {
 
 using format::find_member;
 using format::Json;
+
+constexpr std::int64_t kLeaseSecondsMax = 1'000'000'000;  // 31 years: can be added to any time
 
 // The leases of a key are a sorted set of request ids, by the time when each ends. ARGV: limit, lifetime,
 // now, id.
@@ -49,11 +52,11 @@ ConcurrencyLimit::ConcurrencyLimit(const Json& conf, const plugin::BuildContext&
       counter_(conf, context),
       leases_(leases),
       redis_(std::move(redis)),
-      default_delay_s_(find_member(conf, "default_conn_delay").asDouble()),
-      rejected_code_(static_cast<std::uint16_t>(find_member(conf, "rejected_code").asUInt())),
-      allows_degradation_(find_member(conf, "allow_degradation").asBool()) {
-  if (const Json& ttl = find_member(conf, "key_ttl"); ttl.isInt64()) {
-    lease_ttl_s_ = std::max<std::int64_t>(ttl.asInt64(), 1);
+      default_delay_s_(format::number_of(find_member(conf, "default_conn_delay"))),
+      rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
+      allows_degradation_(format::is_true(find_member(conf, "allow_degradation"))) {
+  if (const Json& ttl = find_member(conf, "key_ttl"); ttl.isNumeric()) {
+    lease_ttl_s_ = format::clamped<std::int64_t>(ttl, 1, kLeaseSecondsMax);
   }
   if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
     Json body(::Json::objectValue);
@@ -69,9 +72,9 @@ void ConcurrencyLimit::add_rule(const Json& conf, bool is_only) {
   Rule& rule = rules_.emplace_back();
   rule.conn = LimitNumber(find_member(conf, "conn"));
   rule.burst = LimitNumber(find_member(conf, "burst"), /*allows_zero=*/true);
-  const std::string key = find_member(conf, "key").asString();
+  const std::string key = format::string_of(find_member(conf, "key"));
   if (is_only) {
-    rule.key.emplace(find_member(conf, "key_type").asString(), key);
+    rule.key.emplace(format::string_of(find_member(conf, "key_type")), key);
   } else {
     rule.text = plugin::Template(key);
   }

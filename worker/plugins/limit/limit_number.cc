@@ -4,19 +4,20 @@
 #include <string>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/plugin/request.h"
 
 namespace apisix::plugins {
 namespace {
 
-constexpr double kSafeIntegerMax = 9007199254740991;  // 2^53 - 1
+constexpr std::int64_t kSafeIntegerMax = (std::int64_t{1} << 53) - 1;
 
 }  // namespace
 
 LimitNumber::LimitNumber(const format::Json& value, bool allows_zero)
     : is_constant_(!value.isString()), allows_zero_(allows_zero) {
-  if (value.isString()) text_ = plugin::Template(value.asString());
-  if (value.isNumeric()) number_ = static_cast<std::int64_t>(std::min(value.asDouble(), kSafeIntegerMax));
+  if (value.isString()) text_ = plugin::Template(format::string_of(value));
+  if (value.isNumeric()) number_ = format::clamped<std::int64_t>(value, 0, kSafeIntegerMax);
 }
 
 base::Result<std::int64_t> LimitNumber::resolve(plugin::Request& request) const {
@@ -32,7 +33,7 @@ base::Result<std::int64_t> LimitNumber::resolve(plugin::Request& request) const 
   if (*number != std::floor(*number)) {
     return base::invalid("resolved value must be an integer, got: " + text);
   }
-  if (*number > kSafeIntegerMax) {
+  if (*number > static_cast<double>(kSafeIntegerMax)) {
     return base::invalid("resolved value exceeds safe integer range (2^53-1), got: " + text);
   }
   return static_cast<std::int64_t>(*number);

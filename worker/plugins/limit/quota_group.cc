@@ -5,6 +5,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 
 namespace apisix::plugins {
 namespace {
@@ -46,12 +47,12 @@ format::Json counted_part(format::Json conf) {
 base::Status QuotaGroups::check(const format::Json& conf) {
   const format::Json& group = find_member(conf, "group");
   if (!group.isString()) return {};
-  const auto known = groups().find(group.asString());
+  const auto known = groups().find(format::string_of(group));
   if (known == groups().end() || known->second.seen_ms + kRememberedMs <= now_ms()) return {};
   if (known->second.conf == counted_part(conf)) return {};
-  base::log_error("previous limit-count group {} conf: {}", group.asString(),
+  base::log_error("previous limit-count group {} conf: {}", format::string_of(group),
                   format::to_json(known->second.conf));
-  base::log_error("current limit-count group {} conf: {}", group.asString(), format::to_json(conf));
+  base::log_error("current limit-count group {} conf: {}", format::string_of(group), format::to_json(conf));
   return base::invalid("group conf mismatched");
 }
 
@@ -59,7 +60,7 @@ void QuotaGroups::remember(const format::Json& conf) {
   const format::Json& group = find_member(conf, "group");
   if (!group.isString()) return;
   make_room();
-  groups()[group.asString()] = {counted_part(conf), now_ms()};
+  groups()[format::string_of(group)] = {counted_part(conf), now_ms()};
 }
 
 }  // namespace apisix::plugins

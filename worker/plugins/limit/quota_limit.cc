@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "shared/format/read.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugins/limit/quota_group.h"
 #include "worker/plugins/limit/redis_policy.h"
@@ -17,19 +18,21 @@ namespace {
 using format::find_member;
 using format::Json;
 
+constexpr double kSyncSecondsMax = 86'400;  // a day is as good as for ever
+
 bool is_remote(const Json& conf) {
   const Json& policy = find_member(conf, "policy");
-  return policy.isString() && policy.asString() != "local";
+  return policy.isString() && format::string_of(policy) != "local";
 }
 
 bool is_sliding(const Json& conf) {
   const Json& type = find_member(conf, "window_type");
-  return type.isString() && type.asString() == "sliding";
+  return type.isString() && format::string_of(type) == "sliding";
 }
 
 std::string header_in(const Json& metadata, const char* name, const char* otherwise) {
   const Json& header = find_member(metadata, name);
-  return header.isString() ? header.asString() : otherwise;
+  return header.isString() ? format::string_of(header) : otherwise;
 }
 
 // X-RateLimit-Limit with the prefix of a rule: X-<prefix>-RateLimit-Limit.
@@ -73,16 +76,17 @@ base::Status QuotaLimit::check(Json& conf) {
   if (has_rules && has_group) return base::invalid("group and rules cannot be specified at the same time");
   if (has_group && !find_member(conf, "_vid").isNull()) return base::invalid("group is not supported");
   const Json& interval = find_member(conf, "sync_interval");
-  if (is_remote(conf) && interval.isNumeric() && interval.asDouble() != -1) {
-    if (interval.asDouble() < 0.1) return base::invalid("sync_interval should not be smaller than 0.1");
+  if (is_remote(conf) && interval.isNumeric() && format::number_of(interval) != -1) {
+    if (format::number_of(interval) < 0.1)
+      return base::invalid("sync_interval should not be smaller than 0.1");
     const Json& window = find_member(conf, "time_window");
-    if (window.isNumeric() && interval.asDouble() >= window.asDouble()) {
+    if (window.isNumeric() && format::number_of(interval) >= format::number_of(window)) {
       return base::invalid("sync_interval should be smaller than time_window");
     }
   }
   std::set<std::string> keys;
   for (const Json& rule : find_member(conf, "rules")) {
-    const std::string key = find_member(rule, "key").asString();
+    const std::string key = format::string_of(find_member(rule, "key"));
     if (!keys.insert(key).second) return base::invalid("duplicate key '" + key + "' in rules");
   }
   QuotaGroups::remember(conf);
@@ -104,14 +108,15 @@ base::Result<std::unique_ptr<QuotaLimit>> QuotaLimit::make(const Json& conf,
 QuotaLimit::QuotaLimit(const Json& conf, const plugin::BuildContext& context, const Counters& counters)
     : world_(context.world),
       plugin_(context.plugin),
-      counter_(find_member(conf, "group").isString() ? CounterName(find_member(conf, "group").asString())
-                                                     : CounterName(conf, context)),
+      counter_(find_member(conf, "group").isString()
+                   ? CounterName(format::string_of(find_member(conf, "group")))
+                   : CounterName(conf, context)),
       local_(counters.fixed, counters.sliding, is_sliding(conf)),
-      rejected_code_(static_cast<std::uint16_t>(find_member(conf, "rejected_code").asUInt())),
+      rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
       own_headers_{header_in(conf, "limit_header", ""), header_in(conf, "remaining_header", ""),
                    header_in(conf, "reset_header", "")},
-      allows_degradation_(find_member(conf, "allow_degradation").asBool()),
-      shows_headers_(find_member(conf, "show_limit_quota_header").asBool()) {
+      allows_degradation_(format::is_true(find_member(conf, "allow_degradation"))),
+      shows_headers_(format::is_true(find_member(conf, "show_limit_quota_header"))) {
   if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
     Json body(::Json::objectValue);
     body["error_msg"] = message;
@@ -127,15 +132,15 @@ void QuotaLimit::add_rule(const Json& conf, std::size_t index) {
   Rule& rule = rules_.emplace_back();
   rule.count = LimitNumber(find_member(conf, "count"));
   rule.window = LimitNumber(find_member(conf, "time_window"));
-  const std::string key = find_member(conf, "key").asString();
+  const std::string key = format::string_of(find_member(conf, "key"));
   if (index == 0) {
     const Json& type = find_member(conf, "key_type");
-    rule.key.emplace(type.isString() ? type.asString() : "var", key);
+    rule.key.emplace(type.isString() ? format::string_of(type) : "var", key);
     return;
   }
   rule.text = plugin::Template(key);
   const Json& prefix = find_member(conf, "header_prefix");
-  rule.header_prefix = prefix.isString() ? prefix.asString() : std::to_string(index);
+  rule.header_prefix = prefix.isString() ? format::string_of(prefix) : std::to_string(index);
 }
 
 base::Status QuotaLimit::connect(const Json& conf, const Counters& counters) {
@@ -144,8 +149,8 @@ base::Status QuotaLimit::connect(const Json& conf, const Counters& counters) {
   if (!*service) return {};
   redis_ = std::make_unique<RedisQuota>(*service, plugin_, is_sliding(conf));
   const Json& interval = find_member(conf, "sync_interval");
-  if (!interval.isNumeric() || interval.asDouble() <= 0) return {};
-  sync_interval_s_ = interval.asDouble();
+  if (!interval.isNumeric() || format::number_of(interval) <= 0) return {};
+  sync_interval_s_ = std::min(format::number_of(interval), kSyncSecondsMax);
   sync_ = base::Ref<QuotaSync>(new QuotaSync(world_, counters.fixed, *redis_, local_,
                                              static_cast<std::uint64_t>(sync_interval_s_ * 1000)));
   return {};

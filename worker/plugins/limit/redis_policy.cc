@@ -1,11 +1,13 @@
 #include "worker/plugins/limit/redis_policy.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "shared/base/text.h"
 #include "shared/client/redis_clients.h"
+#include "shared/format/read.h"
 
 namespace apisix::plugins {
 namespace {
@@ -17,34 +19,42 @@ using format::Json;
 using Service = base::Ref<client::RedisService>;
 
 constexpr std::uint16_t kRedisPort = 6379;
+constexpr std::uint16_t kSentinelPort = 26379;
+constexpr std::uint64_t kMillisecondsMax = 86'400'000;  // a day is as good as for ever
 
 std::string text_in(const Json& conf, const char* name) {
-  return find_member(conf, name).isString() ? find_member(conf, name).asString() : std::string();
+  return find_member(conf, name).isString() ? format::string_of(find_member(conf, name)) : std::string();
 }
 
-std::uint64_t number_in(const Json& conf, const char* name, std::uint64_t otherwise) {
+// Cut to what Integer holds.
+template <typename Integer>
+Integer number_in(const Json& conf, const char* name, Integer otherwise) {
   const Json& value = find_member(conf, name);
-  return value.isUInt64() ? value.asUInt64() : otherwise;
+  return value.isNumeric() ? format::clamped<Integer>(value, 0) : otherwise;
+}
+
+std::uint64_t milliseconds_in(const Json& conf, const char* name, std::uint64_t otherwise) {
+  return std::min(number_in(conf, name, otherwise), kMillisecondsMax);
 }
 
 bool flag_in(const Json& conf, const char* name) {
-  return find_member(conf, name).isBool() && find_member(conf, name).asBool();
+  return format::is_true(find_member(conf, name));
 }
 
 RedisTarget common_target(const Json& conf) {
   RedisTarget target;
   target.password = text_in(conf, "redis_password");
-  target.connect_timeout_ms = target.reply_timeout_ms = number_in(conf, "redis_timeout", 1000);
-  target.idle_timeout_ms = number_in(conf, "redis_keepalive_timeout", 10'000);
-  target.connections_max = static_cast<std::uint32_t>(number_in(conf, "redis_keepalive_pool", 100));
+  target.connect_timeout_ms = target.reply_timeout_ms = milliseconds_in(conf, "redis_timeout", 1000);
+  target.idle_timeout_ms = milliseconds_in(conf, "redis_keepalive_timeout", 10'000);
+  target.connections_max = number_in<std::uint32_t>(conf, "redis_keepalive_pool", 100);
   return target;
 }
 
 Service single(const Json& conf, client::RedisClients& clients) {
   RedisTarget target = common_target(conf);
   target.host = text_in(conf, "redis_host");
-  target.port = static_cast<std::uint16_t>(number_in(conf, "redis_port", kRedisPort));
-  target.database = static_cast<int>(number_in(conf, "redis_database", 0));
+  target.port = number_in(conf, "redis_port", kRedisPort);
+  target.database = number_in(conf, "redis_database", 0);
   target.username = text_in(conf, "redis_username");
   target.tls = flag_in(conf, "redis_ssl");
   target.tls_verify = flag_in(conf, "redis_ssl_verify");
@@ -69,8 +79,8 @@ base::Result<Service> cluster(const Json& conf, client::RedisClients& clients) {
   target.node.tls = flag_in(conf, "redis_cluster_ssl");
   target.node.tls_verify = flag_in(conf, "redis_cluster_ssl_verify");
   for (const Json& node : find_member(conf, "redis_cluster_nodes")) {
-    auto address = parse_address(node.asString());
-    if (!address) return base::invalid("failed to parse address: " + node.asString());
+    auto address = parse_address(format::string_of(node));
+    if (!address) return base::invalid("failed to parse address: " + format::string_of(node));
     target.seeds.push_back(std::move(*address));
   }
   return clients.cluster(target);
@@ -80,17 +90,16 @@ Service sentinel(const Json& conf, client::RedisClients& clients) {
   client::RedisSentinelTarget target;
   target.node = common_target(conf);
   target.node.username = text_in(conf, "redis_username");
-  target.node.database = static_cast<int>(number_in(conf, "redis_database", 0));
-  target.node.connect_timeout_ms = number_in(conf, "redis_connect_timeout", 1000);
-  target.node.reply_timeout_ms = number_in(conf, "redis_read_timeout", 1000);
-  target.node.idle_timeout_ms = number_in(conf, "redis_keepalive_timeout", 60'000);
+  target.node.database = number_in(conf, "redis_database", 0);
+  target.node.connect_timeout_ms = milliseconds_in(conf, "redis_connect_timeout", 1000);
+  target.node.reply_timeout_ms = milliseconds_in(conf, "redis_read_timeout", 1000);
+  target.node.idle_timeout_ms = milliseconds_in(conf, "redis_keepalive_timeout", 60'000);
   target.sentinel_username = text_in(conf, "sentinel_username");
   target.sentinel_password = text_in(conf, "sentinel_password");
   target.master_name = text_in(conf, "redis_master_name");
   target.wants_replica = text_in(conf, "redis_role") == "slave";
   for (const Json& node : find_member(conf, "redis_sentinels")) {
-    target.sentinels.push_back(
-        {text_in(node, "host"), static_cast<std::uint16_t>(number_in(node, "port", 26379))});
+    target.sentinels.push_back({text_in(node, "host"), number_in(node, "port", kSentinelPort)});
   }
   return clients.sentinel(target);
 }

@@ -77,5 +77,35 @@ TEST_F(RegistryTest, WhatIsToBeReadAgainIsNotTakenForAbsent) {
       loop_, [&] { return registry.revision_of("/apisix/services/1") == std::optional(written); }));
 }
 
+// This registry's world has no redis client: limit-req cannot be built.
+TEST_F(RegistryTest, APluginThatCannotBeBuiltCostsItsRouteAlone) {
+  commit(store::put("/apisix/routes/bad", R"({"id":"bad","uri":"/bad","plugins":{"limit-req":{
+      "rate":1,"burst":0,"key":"host","policy":"redis","redis_host":"127.0.0.1"}}})"));
+  commit(store::put("/apisix/routes/good", R"({"id":"good","uri":"/good","plugins":{"cors":{}}})"));
+  RegistryOptions options;
+  options.plugins = {"limit-req", "cors"};
+  Registry registry(loop_, *store_, {random_, loads_}, options);
+  ASSERT_TRUE(wait_for(loop_, registry.load()));
+  EXPECT_TRUE(registry.rejections().empty());
+  const auto failure_of = [&](std::string_view path) {
+    base::Arena arena;
+    plugin::Request request(arena, loop_.clock());
+    request.head = arena.make<http::RequestHead>();
+    request.head->method_text = "GET";
+    request.path = request.match_path = path;
+    const auto route = registry.match(request);
+    return route ? int{route->failure} : -1;
+  };
+  EXPECT_EQ(failure_of("/bad"), 503);
+  EXPECT_EQ(failure_of("/bad"), 503);
+  EXPECT_EQ(failure_of("/good"), 0);
+  ASSERT_EQ(registry.rejections().size(), 1U);
+  EXPECT_EQ(registry.rejected_total(), 1U);
+  EXPECT_EQ(registry.rejections().begin()->first, "/apisix/routes/bad");
+  EXPECT_TRUE(registry.rejections().begin()->second.reason.starts_with("plugin limit-req: "))
+      << registry.rejections().begin()->second.reason;
+  EXPECT_GT(registry.rejections().begin()->second.revision, 0);
+}
+
 }  // namespace
 }  // namespace apisix::config

@@ -1,0 +1,88 @@
+"""What a configuration holds costs no worker: numbers beyond C++'s types, bodies that are no object. Every field and every
+value is tried by tests/unit/worker/admin/hostile_values_test.cc; here are the real processes."""
+import pytest
+
+NUMBERS = ["2147483648", "4294967296", "9223372036854775808", "1e19", "1e300", "1e999", "-1", "0.5"]
+MOCK = '"mocking": {"response_example": "ok", "content_type": "text/plain"}'
+FIELDS = ['"uri-blocker": {"block_rules": ["zz"], "rejected_code": %s}',
+          '"consumer-restriction": {"whitelist": ["a"], "rejected_code": %s}',
+          '"fault-injection": {"abort": {"http_status": %s}}',
+          '"redirect": {"uri": "/a", "ret_code": %s}',
+          '"client-control": {"max_body_size": %s}',
+          '"gzip": {"min_length": %s}',
+          '"hmac-auth": {"clock_skew": %s}',
+          '"hmac-auth": {"max_req_body_size": %s}',
+          '"api-breaker": {"break_response_code": 502, "max_breaker_sec": %s}',
+          '"api-breaker": {"break_response_code": 502, "unhealthy": {"failures": %s}}',
+          '"http-logger": {"uri": "http://127.0.0.1:1", "timeout": %s}',
+          '"limit-conn": {"conn": %s, "burst": 0, "default_conn_delay": 1, "key": "host"}',
+          '"limit-count": {"count": %s, "time_window": 60}',
+          '"request-id": {"algorithm": "range_id", "range_id": {"length": %s}}',
+          '"response-rewrite": {"max_resp_body_size": %s, "filters": [{"regex": "a", "replace": "b"}]}',
+          '"mocking": {"response_example": "ok", "response_status": %s}',
+          '"mocking": {"response_example": "ok", "delay": %s}']
+KINDS = ["routes/v", "services/v", "upstreams/v", "consumers/v", "consumers/jack/credentials/v", "ssls/v", "global_rules/v",
+         "plugin_configs/v", "plugin_metadata/cors", "consumer_groups/v", "protos/v", "secrets/vault/v"]
+
+
+def deaths(gateway):
+    return gateway.log().count(" exited on ")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_numbers_beyond_a_type_cost_no_worker(proxy, field):
+    before = deaths(proxy.gateway)
+    for number in NUMBERS:
+        plugins = "{%s}" % (field % number if field.startswith('"mocking"') else f"{MOCK}, {field % number}")
+        body = '{"uri": "/values", "plugins": %s}' % plugins
+        answer = proxy.gateway.admin("PUT", "/routes/values", body.encode())
+        assert answer.status in (200, 201, 400), answer.text
+        if answer.status == 400:
+            assert "failed to check the configuration of plugin" in answer.text or "invalid configuration" in answer.text
+        elif "delay" not in field:
+            proxy.apply()
+            assert proxy.gateway.request("/values").status < 600
+    proxy.gateway.admin("DELETE", "/routes/values")
+    assert proxy.gateway.request("/values").status == 404
+    assert deaths(proxy.gateway) == before
+
+
+def test_a_status_out_of_range_is_refused_with_the_range(proxy):
+    answer = proxy.gateway.admin("PUT", "/routes/values", {"uri": "/values", "plugins": {
+        "uri-blocker": {"block_rules": ["a"], "rejected_code": 4294967296}}})
+    assert answer.status == 400
+    assert "expected 4294967296 to be at most 999" in answer.json()["error_msg"]
+
+
+@pytest.mark.parametrize("body", ["[]", "[1]", "7", '"a"', "true", "null"])
+def test_bodies_that_are_no_object_are_refused(proxy, body):
+    gateway = proxy.gateway
+    before = deaths(gateway)
+    gateway.put("/consumers/jack", {"username": "jack"})
+    for path in KINDS:
+        for query in ("", "?dry_run=true"):
+            answer = gateway.admin("PUT", f"/{path}{query}", body.encode())
+            assert answer.status == 400, f"PUT {path}{query} {body}: {answer.status} {answer.text}"
+    for path in ("routes", "services", "upstreams", "ssls", "protos"):
+        assert gateway.admin("POST", f"/{path}", body.encode()).status == 400, f"POST {path}"
+        assert gateway.admin("POST", f"/schema/validate/{path}", body.encode()).status == 400, f"validate {path}"
+    gateway.put("/routes/patched", {"uri": "/patched"})
+    assert gateway.admin("PATCH", "/routes/patched", body.encode()).status == 400
+    for path in ("configs/apply", "configs/validate"):
+        assert gateway.admin("POST", f"/{path}", body.encode()).status == 400, path
+    assert gateway.admin("PUT", "/configs?dry_run=true", body.encode()).status == 400
+    assert deaths(gateway) == before
+
+
+def test_an_empty_array_is_an_empty_object_inside(proxy):
+    """As in Lua, and as in APISIX: what stands there is in force as an object."""
+    before = deaths(proxy.gateway)
+    proxy.gateway.put("/routes/values", {"uri": "/values", "plugins": {"key-auth": []}})
+    proxy.apply()
+    assert proxy.gateway.request("/values").status == 401
+    for path, value in (("/global_rules/values", {"plugins": []}), ("/services/values", {"plugins": []}),
+                        ("/consumers/jack/credentials/values", {"plugins": []})):
+        assert proxy.gateway.admin("PUT", path, value).status in (200, 201, 400)
+    for path in ("/routes/values", "/global_rules/values", "/services/values"):
+        proxy.gateway.admin("DELETE", path)
+    assert deaths(proxy.gateway) == before
