@@ -100,15 +100,20 @@ bool in_order(Operator op, const Left& left, const Comparison::Right& right) {
   }
 }
 
-bool found_in(const Left& left, const Comparison::Right& right) {
+bool finds(const format::Regex& regex, std::string_view text, VariableReader& variables) {
+  format::RegexBudget* budget = variables.regex_budget();
+  return budget != nullptr ? regex.match(text, *budget) == format::Match::kYes : regex.matches(text);
+}
+
+bool found_in(const Left& left, const Comparison::Right& right, VariableReader& variables) {
   const auto* pattern = std::get_if<std::unique_ptr<const format::LazyRegex>>(&right);
   if (pattern == nullptr) return false;
   const format::Regex* regex = (*pattern)->get();
   if (regex == nullptr) return false;
-  if (left.text) return regex->matches(*left.text);
+  if (left.text) return finds(*regex, *left.text, variables);
   if (left.json == nullptr) return false;
-  if (left.json->isNumeric()) return regex->matches(lua_number_text(left.json->asDouble()));
-  return left.json->isBool() && left.json->asBool() && regex->matches("true");  // false is as unset
+  if (left.json->isNumeric()) return finds(*regex, lua_number_text(left.json->asDouble()), variables);
+  return left.json->isBool() && left.json->asBool() && finds(*regex, "true", variables);  // false is as unset
 }
 
 bool is_element(const Left& left, const Comparison::Right& right) {
@@ -237,7 +242,7 @@ bool Comparison::holds(VariableReader& variables) const {
       result = in_order(op, value, right);
       break;
     case Operator::kFinds:
-      result = found_in(value, right);
+      result = found_in(value, right, variables);
       break;
     case Operator::kIn:
       result = is_element(value, right);
