@@ -89,9 +89,11 @@ TEST_F(VariablesTest, CombinedHashKeyIsOneAllocation) {
   std::string key;
   for (int i = 0; i < 20; ++i) key += "$http_x_a,";
   const upstream::HashKey hash_key(upstream::HashOn::kVarsCombinations, key);
-  const auto lookup = [&](std::string_view name) {
-    return Variables(request_).read(route::VariableName::parse(name));
-  };
+  const upstream::VariableLookup lookup{
+      [](void* request, std::string_view name) {
+        return Variables(*static_cast<Request*>(request)).read(route::VariableName::parse(name));
+      },
+      &request_};
   EXPECT_GT(hash_key.of(lookup, arena_).size(), 20U * 8000);
   EXPECT_LE(bytes_taken(), 20U * 8010 + 2 * base::Arena::kBlockBytes);
 }
