@@ -1,5 +1,6 @@
-// Every bound of the data path, in one place, with the sum that led to it. Nothing that a peer sends can
-// make a worker hold more than these allow.
+// Every bound of the data path, in one place, with the sum that led to it. What a request costs in memory and
+// time is linear in its size with a named factor, and what all requests of a worker hold is bounded by named
+// budgets: nothing that a peer sends can make a worker hold more than these allow.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +18,20 @@ inline constexpr std::size_t kResponseHeadBytesMax = 64 * 1024;
 inline constexpr std::size_t kResponseHeadersMax = 1024;
 // 1xx answers before the final one; more is an upstream gone wrong.
 inline constexpr std::uint32_t kInformationalResponsesMax = 16;
+
+// Field names in one signature of hmac-auth. Clients sign five; each name is looked for in all fields, and
+// its values are copied into the text that is signed.
+inline constexpr std::size_t kSignedHeadersMax = 64;
+
+// --- what is computed from a request. The regular expressions of one request share
+// format::RegexBudget::kRequestSteps; texts that are joined from it are made once (base::KeptTexts).
+// Values (and names) in the JSON body that conditions are about: parsing takes up to 0.4 us and 150 bytes for
+// one, so 20 ms and 7 MiB. A body of 1 MiB whose values have 20 bytes each is just parsed.
+inline constexpr std::size_t kBodyValuesMax = 50'000;
+// Of all parsed bodies of a worker, which live as long as their requests: 75 MiB.
+inline constexpr std::size_t kBodyValuesOfWorkerMax = 500'000;
+// Fields of a form: lua-nginx-module's default, which APISIX keeps.
+inline constexpr std::size_t kFormFieldsMax = 100;
 
 // --- bodies
 // What one read may bring: 2.8 times cheaper at 64 KiB than 4 KiB. One buffer per direction and worker.

@@ -15,9 +15,9 @@ namespace {
 std::unique_ptr<::Json::CharReader> make_reader() {
   ::Json::CharReaderBuilder builder;
   ::Json::CharReaderBuilder::strictMode(&builder.settings_);
-  builder["strictRoot"] = false;     // any value may be the root: PATCH of a sub-path sends scalars
-  builder["rejectDupKeys"] = false;  // the last wins, as in cjson
-  builder["stackLimit"] = kJsonDepthMax;
+  builder["strictRoot"] = false;              // any value may be the root: PATCH of a sub-path sends scalars
+  builder["rejectDupKeys"] = false;           // the last wins, as in cjson
+  builder["stackLimit"] = kJsonDepthMax + 1;  // it counts the number inside of the innermost list too
   return std::unique_ptr<::Json::CharReader>(builder.newCharReader());
 }
 

@@ -79,43 +79,56 @@ base::Result<JsonPath::Step> JsonPath::parse_bracket(std::string_view text, std:
   return step;
 }
 
-void JsonPath::apply(const Step& step, const Json& value, std::vector<const Json*>& out) {
-  if (out.size() >= kResultsMax) return;
+void JsonPath::apply(const Step& step, const Json& value, Found& out) {
+  if (out.is_full()) return;
+  --out.visits_left;
   switch (step.kind) {
     case Kind::kName:
       if (const Json& member = find_member(value, step.name); value.isObject() && value.isMember(step.name)) {
-        out.push_back(&member);
+        out.values.push_back(&member);
       }
       return;
     case Kind::kIndex: {
       if (!value.isArray()) return;
       const int size = static_cast<int>(value.size());
       const int index = step.index < 0 ? size + step.index : step.index;
-      if (index >= 0 && index < size) out.push_back(&value[index]);
+      if (index >= 0 && index < size) out.values.push_back(&value[index]);
       return;
     }
     case Kind::kAny:
       if (!value.isArray() && !value.isObject()) return;
       for (const Json& member : value) {
-        if (out.size() < kResultsMax) out.push_back(&member);
+        if (out.is_full()) return;
+        --out.visits_left;
+        out.values.push_back(&member);
       }
   }
 }
 
-void JsonPath::apply_deep(const Step& step, const Json& value, std::vector<const Json*>& out) {
+void JsonPath::apply_deep(const Step& step, const Json& value, int depth, Found& out) {
   apply(step, value, out);
-  if (!value.isArray() && !value.isObject()) return;
-  for (const Json& member : value) apply_deep(step, member, out);
+  if ((!value.isArray() && !value.isObject()) || depth == kJsonDepthMax) return;
+  for (const Json& member : value) {
+    if (out.is_full()) return;
+    apply_deep(step, member, depth + 1, out);
+  }
 }
 
 std::vector<const Json*> JsonPath::find(const Json& root) const {
+  std::size_t visits_left = kVisitsMax;
+  return find(root, visits_left);
+}
+
+std::vector<const Json*> JsonPath::find(const Json& root, std::size_t& visits_left) const {
   std::vector<const Json*> found{&root};
   for (const Step& step : steps_) {
-    std::vector<const Json*> next;
+    Found next{{}, visits_left};
     for (const Json* value : found) {
-      step.at_any_depth ? apply_deep(step, *value, next) : apply(step, *value, next);
+      step.at_any_depth ? apply_deep(step, *value, 0, next) : apply(step, *value, next);
     }
-    found = std::move(next);
+    // What was found by then is not all that it leads to.
+    if (visits_left == 0) return {};
+    found = std::move(next.values);
   }
   return found;
 }

@@ -17,13 +17,17 @@ class JsonPath {
   // "a.b[0].c", "messages[*].role", "..name"; a leading "$." may be there. The error says at which byte.
   static base::Result<JsonPath> compile(std::string_view text);
 
-  // Everything that it leads to, in document order, at most kResultsMax.
+  // Everything that it leads to, in document order, at most kResultsMax. Nothing when it takes more than
+  // `visits_left` values to find out, of which it takes what it looked at.
+  std::vector<const Json*> find(const Json& root, std::size_t& visits_left) const;
   std::vector<const Json*> find(const Json& root) const;
   // It is only names: at most one result.
   bool is_definite() const;
 
   static constexpr std::size_t kResultsMax = 1000;
   static constexpr std::size_t kStepsMax = 64;
+  // Some milliseconds. ".." looks at each value once for each value above it from which it starts.
+  static constexpr std::size_t kVisitsMax = 500'000;
 
  private:
   enum class Kind : std::uint8_t { kName, kIndex, kAny };
@@ -35,8 +39,15 @@ class JsonPath {
   };
 
   static base::Result<Step> parse_bracket(std::string_view text, std::size_t& at);
-  static void apply(const Step& step, const Json& value, std::vector<const Json*>& out);
-  static void apply_deep(const Step& step, const Json& value, std::vector<const Json*>& out);
+  // What one step leads to.
+  struct Found {
+    std::vector<const Json*> values;
+    std::size_t& visits_left;
+
+    bool is_full() const { return values.size() >= kResultsMax || visits_left == 0; }
+  };
+  static void apply(const Step& step, const Json& value, Found& out);
+  static void apply_deep(const Step& step, const Json& value, int depth, Found& out);
 
   std::vector<Step> steps_;
 };

@@ -7,14 +7,24 @@
 
 #include "shared/base/check.h"
 #include "shared/base/log.h"
+#include "shared/base/log_interval.h"
 
 namespace apisix::format {
 namespace {
 
-// One step of the matcher is a few nanoseconds: the worst pattern holds the loop for some milliseconds.
-// Large subjects get more, as even a harmless pattern takes a few steps per byte.
-constexpr std::uint32_t kMatchStepsMin = 500'000;
-constexpr std::uint32_t kMatchStepsPerByte = 16;
+// PCRE2's match limit is counted anew for every place of the subject where a match may begin, and what was
+// used of it cannot be read. So a match is first run with a small limit for each of them: what stays below is
+// charged by the size of the subject. Only when one of them exceeds it they are tried in small groups.
+// .*x.* takes as many steps as the subject has bytes: up to 128 bytes it stays below the limit.
+constexpr std::uint32_t kFirstLimit = 64;
+constexpr std::size_t kFirstLimitProduct = 16 * 1024;
+constexpr std::size_t kLargeSubjectBytes = 64 * 1024;
+// A large subject gets more than kMatchSteps: (\w+\s*)* takes some steps per byte.
+constexpr std::uint64_t kMatchStepsPerByte = 4;
+constexpr std::uint32_t kLimitGrowth = 4;
+constexpr std::size_t kGroupOfStartsMax = 64 * 1024;
+// A match that ended by another limit (stack, heap, depth) took some ten thousands of steps.
+constexpr std::uint64_t kOtherLimitSteps = 64 * 1024;
 constexpr std::uint32_t kMatchDepthMax = 10'000;  // interpreter only; JIT is bound by its stack
 constexpr std::uint32_t kMatchHeapKib = 4 * 1024;
 constexpr std::size_t kJitStackBytesMin = 32 * 1024;
@@ -36,6 +46,7 @@ struct Scratch {
   std::unique_ptr<pcre2_jit_stack, Destroyer<pcre2_jit_stack_free>> stack{
       pcre2_jit_stack_create(kJitStackBytesMin, kJitStackBytesMax, nullptr)};
   std::uint64_t gave_up = 0;
+  base::LogInterval log_interval;
 
   Scratch() {
     CHECK(data && context);
@@ -65,11 +76,23 @@ std::uint32_t flags_of(const RegexOptions& options) {
   if (options.anchored) flags |= PCRE2_ANCHORED;
   if (options.utf) flags |= PCRE2_UTF;
   if (options.duplicate_names) flags |= PCRE2_DUPNAMES;
-  return flags;
+  return flags | PCRE2_USE_OFFSET_LIMIT;
 }
 
 PCRE2_SPTR bytes_of(std::string_view text) {
   return reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data());
+}
+
+// Steps for each place to begin, in the first run over so many bytes.
+std::uint32_t first_limit(std::size_t bytes) {
+  if (bytes > kLargeSubjectBytes) return Regex::kStepsPerByte;
+  const std::size_t extra = std::min(bytes, kFirstLimitProduct / std::max<std::size_t>(bytes, 1));
+  return kFirstLimit + static_cast<std::uint32_t>(extra);
+}
+
+// For a match outside of a request: what a harmless pattern takes, and what a request has.
+RegexBudget budget_for(std::string_view subject) {
+  return RegexBudget(RegexBudget::kRequestSteps + 2 * Regex::kStepsPerByte * subject.size());
 }
 
 // Long patterns are cut: the text goes to a client or into a log line.
@@ -173,35 +196,118 @@ base::Result<Regex> Regex::compile(std::string_view pattern, RegexOptions option
   pcre2_pattern_info(out.code_.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
   out.group_count_ = groups;
   out.utf_ = options.utf;
+  std::uint32_t flags = 0;
+  pcre2_pattern_info(out.code_.get(), PCRE2_INFO_ALLOPTIONS, &flags);
+  out.anchored_ = (flags & PCRE2_ANCHORED) != 0;
+  // A verb like (*COMMIT) forbids later places to begin, and \G is where the matcher was started.
+  out.splittable_ = pattern.find("(*") == pattern.npos && pattern.find("\\G") == pattern.npos;
   return out;
 }
 
-// PCRE2's answer: >= 0 found, PCRE2_ERROR_NOMATCH, or another error, which is counted here.
-int Regex::run(std::string_view subject, std::size_t from, std::uint32_t options) const {
+// Tries the `starts` places from `from` on, each with so many steps. PCRE2's answer: >= 0 found,
+// PCRE2_ERROR_NOMATCH, or another error.
+int Regex::call(std::string_view subject, std::size_t from, std::size_t starts, std::uint32_t limit,
+                bool checked) const {
   Scratch& s = scratch();
-  const auto by_size =
-      std::min<std::uint64_t>(std::uint64_t{subject.size()} * kMatchStepsPerByte, UINT32_MAX);
-  pcre2_set_match_limit(s.context.get(), std::max(kMatchStepsMin, static_cast<std::uint32_t>(by_size)));
-  const int found = pcre2_match(code_.get(), bytes_of(subject), subject.size(), from, options, s.data.get(),
-                                s.context.get());
-  if (found >= 0 || found == PCRE2_ERROR_NOMATCH) return found;
+  pcre2_set_match_limit(s.context.get(), limit);
+  pcre2_set_offset_limit(s.context.get(), starts == SIZE_MAX ? PCRE2_UNSET : from + starts - 1);
+  const int found = pcre2_match(code_.get(), bytes_of(subject), subject.size(), from,
+                                utf_ && checked ? PCRE2_NO_UTF_CHECK : 0, s.data.get(), s.context.get());
   // Only with `utf`: the subject is no UTF-8, so no text of the pattern can be in it.
   if (found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21) return PCRE2_ERROR_NOMATCH;
-  ++s.gave_up;
-  if (!gave_up_logged_) {
-    gave_up_logged_ = true;
-    base::log_warn("a regex gave up on a subject of {} bytes: {}", subject.size(), error_text(found));
-  }
   return found;
 }
 
+Match Regex::run(std::string_view subject, std::size_t from, RegexBudget& budget, bool checked) const {
+  if (budget.is_used_up()) return give_up(subject, PCRE2_ERROR_MATCHLIMIT, budget);
+  const std::size_t bytes = subject.size() - from;
+  const int found = call(subject, from, SIZE_MAX, first_limit(bytes), checked);
+  if (found == PCRE2_ERROR_MATCHLIMIT) return try_starts(subject, from, budget);
+  if (found >= 0) {
+    const std::size_t end = std::max(pcre2_get_ovector_pointer(scratch().data.get())[1], from);
+    budget.charge(anchored_ ? kStepsPerByte : (end - from + 1) * kStepsPerByte);
+    return Match::kYes;
+  }
+  if (found != PCRE2_ERROR_NOMATCH) return give_up(subject, found, budget);
+  budget.charge(anchored_ ? kStepsPerByte : (bytes + 1) * kStepsPerByte);
+  return Match::kNo;
+}
+
+// A group of places that stays below the first limit makes the next group twice as large; one that does not
+// is tried place by place. The result is that of one run over all places.
+Match Regex::try_starts(std::string_view subject, std::size_t from, RegexBudget& budget) const {
+  const std::uint32_t limit = first_limit(subject.size() - from);
+  std::size_t group = splittable_ && !anchored_ ? 1 : SIZE_MAX;
+  for (std::size_t at = from; at <= subject.size();) {
+    if (budget.is_used_up()) return give_up(subject, PCRE2_ERROR_MATCHLIMIT, budget);
+    if (group == 1 || group == SIZE_MAX) {
+      if (group == SIZE_MAX) return try_one_start(subject, at, SIZE_MAX, budget);
+      if (const Match match = try_one_start(subject, at, 1, budget); match != Match::kNo) return match;
+    } else {
+      const int found = call(subject, at, group, limit, true);
+      budget.charge(std::min(group, subject.size() - at + 1) * kStepsPerByte);
+      if (found >= 0) return Match::kYes;
+      if (found == PCRE2_ERROR_MATCHLIMIT) {
+        budget.charge(limit);
+        group = 1;
+        continue;
+      }
+      if (found != PCRE2_ERROR_NOMATCH) return give_up(subject, found, budget);
+    }
+    at += group;
+    while (utf_ && at < subject.size() && (subject[at] & 0xc0) == 0x80) ++at;
+    group = std::min(2 * group, kGroupOfStartsMax);
+  }
+  return Match::kNo;
+}
+
+// With more and more steps, up to what one match may take.
+Match Regex::try_one_start(std::string_view subject, std::size_t at, std::size_t starts,
+                           RegexBudget& budget) const {
+  std::uint64_t left = std::min<std::uint64_t>(
+      {std::max(kMatchSteps, kMatchStepsPerByte * subject.size()), budget.left(), UINT32_MAX});
+  for (std::uint64_t limit = first_limit(subject.size());; limit *= kLimitGrowth) {
+    limit = std::min(limit, left);
+    const int found = call(subject, at, starts, static_cast<std::uint32_t>(limit), true);
+    budget.charge(limit);
+    left -= limit;
+    if (found >= 0) return Match::kYes;
+    if (found == PCRE2_ERROR_NOMATCH) return Match::kNo;
+    if (found != PCRE2_ERROR_MATCHLIMIT || left == 0) return give_up(subject, found, budget);
+  }
+}
+
+Match Regex::give_up(std::string_view subject, int code, RegexBudget& budget) const {
+  Scratch& s = scratch();
+  ++s.gave_up;
+  budget.count_gave_up();
+  if (code != PCRE2_ERROR_MATCHLIMIT) budget.charge(kOtherLimitSteps);
+  if (s.log_interval.is_due()) {
+    base::log_warn("a regex gave up on a subject of {} bytes: {}; {} so far", subject.size(),
+                   budget.is_used_up() ? "the request's steps are used up" : error_text(code), s.gave_up);
+  }
+  return Match::kGaveUp;
+}
+
+Match Regex::match(std::string_view subject, RegexBudget& budget) const {
+  return run(subject, 0, budget);
+}
+
 bool Regex::matches(std::string_view subject) const {
-  return run(subject, 0, 0) >= 0;
+  RegexBudget budget = budget_for(subject);
+  return match(subject, budget) == Match::kYes;
 }
 
 bool Regex::search(std::string_view subject, std::span<std::string_view> groups, std::size_t from) const {
+  RegexBudget budget = budget_for(subject);
+  return search(subject, groups, budget, from) == Match::kYes;
+}
+
+Match Regex::search(std::string_view subject, std::span<std::string_view> groups, RegexBudget& budget,
+                    std::size_t from) const {
   std::fill(groups.begin(), groups.end(), std::string_view());
-  if (from > subject.size() || run(subject, from, 0) < 0) return false;
+  if (from > subject.size()) return Match::kNo;
+  if (const Match match = run(subject, from, budget); match != Match::kYes) return match;
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch().data.get());
   const std::size_t known = std::min<std::size_t>({group_count_ + 1, kGroupsMax + 1, groups.size()});
   for (std::size_t i = 0; i < known; ++i) {
@@ -211,7 +317,7 @@ bool Regex::search(std::string_view subject, std::span<std::string_view> groups,
     if (first == PCRE2_UNSET || last < first) continue;
     groups[i] = std::string_view(reinterpret_cast<const char*>(bytes_of(subject)) + first, last - first);
   }
-  return true;
+  return Match::kYes;
 }
 
 std::optional<unsigned> Regex::group_number(std::string_view name) const {
@@ -227,26 +333,40 @@ std::optional<unsigned> Regex::group_number(std::string_view name) const {
   return lowest;
 }
 
-base::Result<Regex::Replaced> Regex::replace_first(std::string_view subject,
-                                                   std::string_view replacement) const {
-  return replace(subject, replacement, false, SIZE_MAX);
+base::Result<Regex::Replaced> Regex::replace_first(std::string_view subject, std::string_view replacement,
+                                                   RegexBudget* budget) const {
+  RegexBudget own = budget_for(subject);
+  return replace(subject, replacement, false, SIZE_MAX, budget != nullptr ? *budget : own);
 }
 
 base::Result<Regex::Replaced> Regex::replace_all(std::string_view subject, std::string_view replacement,
-                                                 std::size_t bytes_max) const {
-  return replace(subject, replacement, true, bytes_max);
+                                                 std::size_t bytes_max, RegexBudget* budget) const {
+  RegexBudget own = budget_for(subject);
+  return replace(subject, replacement, true, bytes_max, budget != nullptr ? *budget : own);
 }
 
+namespace {
+
+std::unexpected<base::Error> gave_up_error(std::string_view subject) {
+  return base::fail(base::ErrorCode::kTooLarge, base::ErrorSource::kClient,
+                    "the regex gave up on a subject of " + std::to_string(subject.size()) + " bytes");
+}
+
+}  // namespace
+
 base::Result<Regex::Replaced> Regex::replace(std::string_view subject, std::string_view replacement, bool all,
-                                             std::size_t bytes_max) const {
+                                             std::size_t bytes_max, RegexBudget& budget) const {
   for (std::string_view rest = replacement; !rest.empty();) {
     if (auto piece = take_piece(rest); !piece) return std::unexpected(piece.error());
   }
   Replaced out;
   std::size_t copied = 0;  // bytes of the subject that are in the text or replaced
   std::size_t from = 0;
-  std::uint32_t options = 0;
-  while (from <= subject.size() && run(subject, from, options) >= 0) {
+  while (from <= subject.size()) {
+    // Looking for a match in each rest of a long text: it is checked for UTF-8 once.
+    const Match match = run(subject, from, budget, out.count > 0);
+    if (match == Match::kNo) break;
+    if (match == Match::kGaveUp) return gave_up_error(subject);
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch().data.get());
     const std::size_t first = ends[0];
     const std::size_t last = std::max(ends[0], ends[1]);

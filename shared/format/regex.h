@@ -1,6 +1,7 @@
 // Regular expressions: PCRE2 in byte mode with JIT, as ngx.re does with "jo". Every match is bounded (steps,
-// depth, heap), so that no pattern and no subject can hold the loop: a match that runs out of its bound is
-// "no match", counted and logged once per Regex. A match allocates nothing; the scratch is per thread.
+// depth, heap), and so are all matches of a request together (RegexBudget): a match that runs out of either
+// gave up, which is neither "found" nor "not found". It is counted, and logged once a minute. A match
+// allocates nothing; the scratch is per thread.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include "shared/base/result.h"
+#include "shared/format/regex_budget.h"
 
 struct pcre2_real_code_8;
 
@@ -30,19 +32,30 @@ struct RegexOptions {
   static base::Result<RegexOptions> parse(std::string_view letters);
 };
 
+enum class Match : std::uint8_t { kNo, kYes, kGaveUp };
+
 class Regex {
  public:
+  // What a match that was no trouble is charged per byte at which it could begin. More than an ordinary
+  // pattern takes; what takes much more is counted exactly (see run() and try_starts()).
+  static constexpr std::uint64_t kStepsPerByte = 16;
+  // Of one match; a subject of megabytes gets more.
+  static constexpr std::uint64_t kMatchSteps = 500'000;
   static constexpr std::size_t kGroupsMax = 64;  // groups past it match but cannot be read
   static constexpr std::size_t kPatternBytesMax = 64 * 1024;
 
   // The error names the pattern and the place in it.
   static base::Result<Regex> compile(std::string_view pattern, RegexOptions options = {});
 
-  // Found anywhere in the subject?
+  // Found anywhere in the subject? What it takes is charged to the budget.
+  Match match(std::string_view subject, RegexBudget& budget) const;
+  // Outside of a request, with a budget of its own: a match that gave up is none.
   bool matches(std::string_view subject) const;
 
-  // As matches() from byte `from` on; fills groups[0] = the whole match, groups[1..] = its groups, as views
+  // As match() from byte `from` on; fills groups[0] = the whole match, groups[1..] = its groups, as views
   // of the subject; those that did not take part, or do not exist, are empty with data() == nullptr.
+  Match search(std::string_view subject, std::span<std::string_view> groups, RegexBudget& budget,
+               std::size_t from = 0) const;
   bool search(std::string_view subject, std::span<std::string_view> groups, std::size_t from = 0) const;
 
   unsigned group_count() const { return group_count_; }  // without the whole match
@@ -54,10 +67,13 @@ class Regex {
     unsigned count = 0;
   };
   // ngx.re.sub and ngx.re.gsub: $0 $1 ${1} and $$ in the template. A '$' that starts none of these is an
-  // error. The result is at most `bytes_max` long, else kTooLarge.
-  base::Result<Replaced> replace_first(std::string_view subject, std::string_view replacement) const;
+  // error, and so is a match that gave up. The result is at most `bytes_max` long, else kTooLarge.
+  // Without a budget it has one of its own, in proportion to the subject.
+  base::Result<Replaced> replace_first(std::string_view subject, std::string_view replacement,
+                                       RegexBudget* budget = nullptr) const;
   base::Result<Replaced> replace_all(std::string_view subject, std::string_view replacement,
-                                     std::size_t bytes_max = 64 * 1024 * 1024) const;
+                                     std::size_t bytes_max = 64 * 1024 * 1024,
+                                     RegexBudget* budget = nullptr) const;
 
   // Matches of this thread that ran out of their bound.
   static std::uint64_t gave_up_total();
@@ -66,14 +82,22 @@ class Regex {
   struct Free {
     void operator()(pcre2_real_code_8* code) const;
   };
-  int run(std::string_view subject, std::size_t from, std::uint32_t options) const;
+  // `checked`: the subject is known to be UTF-8.
+  Match run(std::string_view subject, std::size_t from, RegexBudget& budget, bool checked = false) const;
+  Match try_starts(std::string_view subject, std::size_t from, RegexBudget& budget) const;
+  Match try_one_start(std::string_view subject, std::size_t at, std::size_t starts,
+                      RegexBudget& budget) const;
+  int call(std::string_view subject, std::size_t from, std::size_t starts, std::uint32_t limit,
+           bool checked) const;
+  Match give_up(std::string_view subject, int code, RegexBudget& budget) const;
   base::Result<Replaced> replace(std::string_view subject, std::string_view replacement, bool all,
-                                 std::size_t bytes_max) const;
+                                 std::size_t bytes_max, RegexBudget& budget) const;
 
   std::unique_ptr<pcre2_real_code_8, Free> code_;
   unsigned group_count_ = 0;
   bool utf_ = false;
-  mutable bool gave_up_logged_ = false;
+  bool anchored_ = false;   // it can begin at one place only
+  bool splittable_ = true;  // trying a few places to begin after the others finds the same
 };
 
 // A pattern that is compiled at its first use: compiled code costs kilobytes, most patterns of a large

@@ -23,7 +23,7 @@ constexpr char kDefaults[] =
       ]
     },
     "delete_uri_tail_slash": false, "normalize_uri_like_servlet": false, "match_uri_encoded_slash": false,
-    "max_post_args_readable_size": 64,
+    "max_post_args_readable_size": 1,
     "router": {"http": "radixtree_host_uri", "ssl": "radixtree_sni"},
     "proxy_mode": "http",
     "resolver_timeout": 5, "enable_resolv_search_opt": true,

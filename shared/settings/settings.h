@@ -127,7 +127,7 @@ struct Apisix {
   bool normalize_uri_like_servlet = false;
   bool match_uri_encoded_slash = false;
   bool show_upstream_status_in_response_header = false;
-  std::int64_t max_post_args_readable_bytes = 64 << 20;  // 0: no limit
+  std::int64_t max_post_args_readable_bytes = 1 << 20;  // 0: no limit
   bool disable_upstream_healthcheck = false;
   bool tracing = false;
   std::optional<std::vector<base::Cidr>> trusted_addresses;  // none: not configured, which differs from empty

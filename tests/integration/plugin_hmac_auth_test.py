@@ -109,6 +109,16 @@ def test_fields_that_are_none(gate, route, field, reason):
     assert refused(gate.request(path, headers=headers), reason)
 
 
+@pytest.mark.parametrize("names, reason", [
+    (("date", "a", "A"), 'header "A" signed twice'),
+    (("date", *(f"h{i}" for i in range(64))), "more than 64 headers signed"),
+], ids=["repeated", "many"])
+def test_names_that_cost_too_much_are_refused_before_anything_is_signed(gate, route, names, reason):
+    path = route()
+    assert refused(gate.request(path, headers=signed(path, headers={"a": "1"}, names=names)))
+    assert reason in gate.log()
+
+
 def test_another_secret(gate, route):
     path = route()
     assert refused(gate.request(path, headers=signed(path, secret="guessed")))

@@ -257,13 +257,22 @@ def test_redirect_leads_to_no_other_host(proxy, sent, location):
     assert ask_of(proxy, "same.test", sent).header("Location") == location
 
 
-@pytest.mark.parametrize("plugins", [{"ua-restriction": {"denylist": ["^(a+)+$"]}}, {"uri-blocker": {"block_rules": ["(x+x+)+y"]}}],
+@pytest.mark.parametrize("plugins", [{"ua-restriction": {"denylist": ["^(a+)+$"]}}, {"uri-blocker": {"block_rules": ["(x+x+)+[yz]"]}}],
                          ids=["ua-restriction", "uri-blocker"])
 def test_no_pattern_holds_the_worker(proxy, upstream, plugins):
-    """A pattern that backtracks without end, and a text made for it: matching gives up, and others are served. Without a
-    bound it would take longer than anybody lives, and the client here gives up before that."""
+    """A pattern that backtracks without end, and a text made for it: matching gives up, and what it could not decide is
+    blocked. Without a bound it would take longer than the client waits."""
     path = proxy.route(upstream.port, plugins=plugins)
-    assert proxy.get(f"{path}?{'x' * 3000}", f"User-Agent: {'a' * 3000}!\r\n").status == 200
+    assert proxy.get(f"{path}?{'x' * 3000}", f"User-Agent: {'a' * 3000}!\r\n").status == 403
+    assert proxy.get(path, "User-Agent: curl\r\n").status == 200
+
+
+def test_body_with_too_many_values_matches_no_condition(proxy, upstream):
+    proxy.route(upstream.port, uri="/*", hosts=["values.test"], vars=[["post_arg.a", "==", "b"]])
+    headers = {"Content-Type": "application/json", "Host": "values.test"}
+    for values, status in ((1000, 200), (60_000, 404)):
+        body = '{"a":"b","l":[0' + ",0" * values + "]}"
+        assert proxy.gateway.request("/x", "POST", headers=headers, body=body).status == status
 
 
 def test_deep_documents_are_refused(proxy, upstream):

@@ -1,8 +1,10 @@
 #include "worker/admin/patch.h"
 
+#include <algorithm>
 #include <string>
 
 #include "shared/base/text.h"
+#include "shared/format/json_count.h"
 
 namespace apisix::admin {
 namespace {
@@ -34,6 +36,12 @@ void merge_patch(Json& target, const Json& patch) {
 
 base::Status patch_sub_path(Json& target, std::string_view sub_path, const Json& value) {
   const auto segments = base::split(sub_path, '/');
+  // The value is stored as JSON, and must be read again.
+  const auto levels =
+      format::kJsonDepthMax - static_cast<int>(std::min<std::size_t>(segments.size(), 1 << 10));
+  if (levels < 0 || format::is_nested_deeper(value, levels)) {
+    return base::invalid("nested deeper than " + std::to_string(format::kJsonDepthMax) + " levels");
+  }
   Json* at = &target;
   std::string walked;
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {

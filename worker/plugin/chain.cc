@@ -184,7 +184,8 @@ bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Requ
   std::uint8_t& result = results[link.index];
   if (result == kUnknown) {
     Variables variables(request);
-    const bool runs = filter->evaluate(variables);
+    // A filter that could not be decided must not take a plugin out that protects something.
+    const bool runs = filter->decide(variables) != route::MatchRule::Verdict::kNo;
     if (awaits_body(request)) return !runs;  // not to be remembered
     result = runs ? kRuns : kSkipped;
   }

@@ -18,7 +18,9 @@
 #include "shared/base/clock.h"
 #include "shared/base/counted.h"
 #include "shared/base/ip.h"
+#include "shared/base/kept_texts.h"
 #include "shared/format/json.h"
+#include "shared/format/regex_budget.h"
 #include "shared/http/message.h"
 #include "shared/http/query_table.h"
 #include "worker/plugin/body_coder.h"
@@ -185,6 +187,11 @@ class Request {
   std::string_view original_x_forwarded_host;
   std::string_view original_x_forwarded_port;
   std::string_view original_forwarded;
+
+  // What is joined from several pieces of the request, made once however often it is read.
+  base::KeptTexts texts;
+  // Of all regular expressions that are run on what this client sent.
+  format::RegexBudget regex_budget;
 
   RequestBody body;
   Matched matched;

@@ -6,6 +6,7 @@
 #include "shared/base/text.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/identity_fields.h"
+#include "shared/http/joined_fields.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/request.h"
@@ -134,14 +135,10 @@ void Request::set_identity_header(std::string_view name, std::string_view value)
 }
 
 std::string_view Request::header(std::string_view name) {
-  std::string_view joined;
-  bool any = false;
-  for (const http::HeaderField& field : head->headers) {
-    if (!base::equals_ignore_case(field.name, name)) continue;
-    joined = any ? arena.concat(joined, ", "sv, field.value) : field.value;
-    any = true;
-  }
-  return joined;
+  return http::join_fields(
+             head->headers, ", ", arena, texts,
+             [name](const http::HeaderField& field) { return base::equals_ignore_case(field.name, name); })
+      .value_or(std::string_view{});
 }
 
 std::optional<std::string_view> Request::find_header(std::string_view name) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "shared/base/arena_text.h"
 #include "shared/http/h1/head_writer.h"
 
 namespace apisix::plugin {
@@ -110,11 +111,13 @@ std::string_view time_iso8601_text(std::int64_t unix_seconds) {
 
 std::optional<std::string_view> attempts_text(Request& request, VariableKind kind) {
   if (request.attempts == nullptr) return std::nullopt;
-  std::string_view out = attempt_text(request.arena, *request.attempts, kind);
-  for (const Attempt* attempt = request.attempts->next; attempt != nullptr; attempt = attempt->next) {
-    out = request.arena.concat(out, ", "sv, attempt_text(request.arena, *attempt, kind));
+  if (request.attempts->next == nullptr) return attempt_text(request.arena, *request.attempts, kind);
+  base::ArenaText out;
+  for (const Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
+    if (!out.empty()) out.append(request.arena, ", ");
+    out.append(request.arena, attempt_text(request.arena, *attempt, kind));
   }
-  return out;
+  return out.view();
 }
 
 std::string_view rate_limiting_text(base::Arena& arena, const RateLimitingInfo& info) {

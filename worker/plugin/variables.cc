@@ -14,6 +14,7 @@
 #include "shared/format/read.h"
 #include "shared/http/cookie.h"
 #include "shared/http/h1/head_writer.h"
+#include "shared/http/joined_fields.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/variable_text.h"
 
@@ -46,14 +47,16 @@ bool is_field(const http::HeaderField& field, std::string_view name) {
 }
 
 // Several fields of a name are joined with ", " as nginx does ("; " for cookies).
-Value read_header(const http::HeaderMap& headers, std::string_view name, base::Arena& arena) {
-  Value joined;
+Value read_header(Request& request, const http::HeaderMap& headers, std::string_view name) {
   const std::string_view separator = name == "cookie" ? "; "sv : ", "sv;
-  for (const http::HeaderField& field : headers) {
-    if (!is_field(field, name)) continue;
-    joined = joined ? arena.concat(*joined, separator, field.value) : field.value;
-  }
-  return joined;
+  return http::join_fields(headers, separator, request.arena, request.texts,
+                           [name](const http::HeaderField& field) { return is_field(field, name); });
+}
+
+// Pieces that belong together, as one text that is made once.
+template <typename... Pieces>
+std::string_view join(Request& request, const Pieces&... pieces) {
+  return request.texts.join(request.arena, [&](const auto& add) { (add(std::string_view(pieces)), ...); });
 }
 
 Value tcp_info(int fd, std::string_view what, base::Arena& arena) {
@@ -85,16 +88,15 @@ std::string_view host_name() {
 }
 
 // User name of Basic credentials, as nginx's $remote_user.
-Value remote_user(const Request& request) {
+Value remote_user(Request& request) {
   const std::string_view value = request.head->headers.value(http::KnownHeader::kAuthorization);
   if (value.size() < 6 || !base::equals_ignore_case(value.substr(0, 6), "basic ")) return std::nullopt;
   const std::string_view credentials = base::trim(value.substr(6));
-  char* text = request.arena.text(base::decoded_size_max(credentials.size()));
-  const auto size = base::decode_base64_to(credentials, text);
-  if (!size) return std::nullopt;
-  const std::string_view decoded(text, *size);
-  const auto colon = decoded.find(':');
-  return colon == std::string_view::npos ? Value{} : unless_empty(decoded.substr(0, colon));
+  const auto decoded = base::decode_base64(credentials);
+  if (!decoded) return std::nullopt;
+  const auto colon = decoded->find(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  return join(request, std::string_view(*decoded).substr(0, colon));
 }
 
 }  // namespace
@@ -120,22 +122,20 @@ Value Variables::read_family(const route::VariableName& name) {
   switch (name.kind) {
     case VariableKind::kArg:
       return read_arg(name.detail);
-    case VariableKind::kCookie: {
-      const auto cookies = read_header(head.headers, "cookie", arena);
-      return cookies ? http::find_cookie(*cookies, name.detail) : Value{};
-    }
+    case VariableKind::kCookie:
+      return http::find_cookie(head.headers, name.detail);
     case VariableKind::kHttp:
-      return read_header(head.headers, name.detail, arena);
+      return read_header(request_, head.headers, name.detail);
     case VariableKind::kUriParam:
       for (std::size_t i = 0; i < request_.matched.parameter_count; ++i) {
         if (request_.matched.parameters[i].name == name.detail) return request_.matched.parameters[i].value;
       }
       return std::nullopt;
     case VariableKind::kSentHttp:
-      return read_header(request_.response.headers, name.detail, arena);
+      return read_header(request_, request_.response.headers, name.detail);
     case VariableKind::kUpstreamHttp:
       if (request_.response.upstream_head == nullptr) return std::nullopt;
-      return read_header(request_.response.upstream_head->headers, name.detail, arena);
+      return read_header(request_, request_.response.upstream_head->headers, name.detail);
     case VariableKind::kTcpinfo:
       return tcp_info(request_.client->fd, name.detail, arena);
     default:
@@ -160,9 +160,7 @@ Value Variables::read_post_arg(const route::VariableName& name) {
     return std::nullopt;
   }
   if (name.kind == VariableKind::kPostArg) return request_.body.form_field(name.detail, request_.arena);
-  const format::Json* field = request_.body.field(name.detail);
-  if (field == nullptr || field->isNull()) return std::nullopt;
-  return request_.arena.copy(field->isString() ? format::string_of(*field) : format::to_json(*field));
+  return request_.body.field_text(name.detail, request_.arena);
 }
 
 // Numbers, lists and objects inside a body keep their type in comparisons, as true does; text is read().
@@ -207,9 +205,9 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kRealRequestUri:
       return unless_empty(head.target);
     case VariableKind::kRequestUri:
-      return request_.args.empty() ? request_.path : arena.concat(request_.path, "?"sv, request_.args);
+      return request_.args.empty() ? request_.path : join(request_, request_.path, "?"sv, request_.args);
     case VariableKind::kContentLength:
-      return read_header(head.headers, "content-length", arena);
+      return read_header(request_, head.headers, "content-length");
     case VariableKind::kContentType:
       return unless_empty(head.headers.value(http::KnownHeader::kContentType));
     case VariableKind::kRemoteUser:
@@ -291,8 +289,8 @@ Value Variables::read_connection(VariableKind kind) {
     case VariableKind::kVarXForwardedProto:
       return unless_empty(request_.head->headers.value(http::KnownHeader::kXForwardedProto));
     case VariableKind::kProxyAddXForwardedFor: {
-      const auto sent = read_header(request_.head->headers, "x-forwarded-for", arena);
-      return sent ? arena.concat(*sent, ", "sv, request_.remote_addr()) : request_.remote_addr();
+      const auto sent = read_header(request_, request_.head->headers, "x-forwarded-for");
+      return sent ? join(request_, *sent, ", "sv, request_.remote_addr()) : request_.remote_addr();
     }
     default:
       return std::nullopt;

@@ -18,6 +18,7 @@ class Variables final : public route::VariableReader {
   // nullopt: unset. Cheap to make: it holds a reference only.
   std::optional<std::string_view> read(const route::VariableName& name) override;
   const format::Json* read_value(const route::VariableName& name) override;
+  format::RegexBudget* regex_budget() override { return &request_.regex_budget; }
 
  private:
   std::optional<std::string_view> read_post_arg(const route::VariableName& name);

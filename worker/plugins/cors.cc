@@ -154,10 +154,10 @@ class Cors final : public plugin::Plugin {
   void header_filter(plugin::Request& request) override {
     const State* state = request.find_state<State>(&kInfo);
     const Origin origin = state != nullptr && state->has_origin ? Origin(state->origin) : std::nullopt;
-    const Origin allowed = choose(origin);
+    const Origin allowed = choose(origin, request.regex_budget);
     if (origins_.text() != kAny) request.add_response_header("Vary", "Origin");
     if (allowed) set_fields(request, *allowed);
-    if (const Origin timing = choose_timing(origin); timing && allows(timing, origin))
+    if (const Origin timing = choose_timing(origin, request.regex_budget); timing && allows(timing, origin))
       request.set_response_header("Timing-Allow-Origin", *timing);
   }
 
@@ -168,23 +168,25 @@ class Cors final : public plugin::Plugin {
     bool has_origin = false;
   };
 
-  static Origin match(const format::LazyRegex& pattern, Origin origin) {
+  // An origin about which the patterns gave up is not allowed.
+  static Origin match(const format::LazyRegex& pattern, Origin origin, format::RegexBudget& budget) {
     const format::Regex* regex = pattern.get();
-    return origin && regex != nullptr && regex->matches(*origin) ? origin : std::nullopt;
+    const bool found = origin && regex != nullptr && regex->match(*origin, budget) == format::Match::kYes;
+    return found ? origin : std::nullopt;
   }
 
   // Metadata first; then, unless the configured list is the default that allows everybody, what stands here.
-  Origin choose(Origin origin) {
+  Origin choose(Origin origin, format::RegexBudget& budget) {
     if (by_metadata_) {
       const Origin allowed = by_metadata_->answer_to(directory_, origin);
       if (allows(allowed, origin) || origins_.text() == kAny) return allowed;
     }
-    const Origin allowed = regex_ ? match(*regex_, origin) : origins_.answer_to(origin);
+    const Origin allowed = regex_ ? match(*regex_, origin, budget) : origins_.answer_to(origin);
     return allows(allowed, origin) ? allowed : std::nullopt;
   }
 
-  Origin choose_timing(Origin origin) const {
-    if (timing_regex_) return match(*timing_regex_, origin);
+  Origin choose_timing(Origin origin, format::RegexBudget& budget) const {
+    if (timing_regex_) return match(*timing_regex_, origin, budget);
     return timing_origins_ ? timing_origins_->answer_to(origin) : std::nullopt;
   }
 

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "shared/base/arena_text.h"
 #include "shared/base/base64.h"
 #include "shared/base/crypto.h"
 #include "shared/base/crypto_digest.h"
@@ -79,12 +78,13 @@ class HmacAuth final : public plugin::Plugin {
     if (sent.key_id.data() == nullptr || sent.signature.data() == nullptr)
       return "keyId or signature missing";
     if (sent.algorithm.data() == nullptr) return "algorithm missing";
+    const auto names = sent.header_names();
+    if (std::string fault = fault_of_names(names); !fault.empty()) return fault;
     auth = authentication_.find(sent.key_id);
     if (!auth) return std::string(authentication_.why_not_found("Invalid key_id"));
     const auto algorithm = std::ranges::find(allowed_, sent.algorithm, &Algorithm::name);
     if (algorithm == allowed_.end()) return "Invalid algorithm";
     if (std::string fault = date_fault(request); !fault.empty()) return fault;
-    const auto names = sent.header_names();
     for (const std::string& wanted : signed_headers_) {
       if (std::ranges::find(names, wanted) == names.end()) {
         return "expected header \"" + wanted + "\" missing in signing";
@@ -107,27 +107,22 @@ class HmacAuth final : public plugin::Plugin {
   }
 
   // Several fields of one name are signed together, so that none can be added.
-  static std::string_view signed_text(plugin::Request& request, std::string_view key_id,
-                                      const std::vector<std::string_view>& names) {
-    base::ArenaText text;
-    text.append(request.arena, key_id);
-    text.append(request.arena, "\n");
+  static std::string signed_text(plugin::Request& request, std::string_view key_id,
+                                 const std::vector<std::string_view>& names) {
+    std::string text(key_id);
+    text += '\n';
     for (const std::string_view name : names) {
-      if (request.find_header(name)) {
+      if (const auto first = request.find_header(name)) {
         const std::string_view all = request.header(name);
-        text.append(request.arena, name);
-        text.append(request.arena, ": ");
-        text.append(request.arena, all.empty() ? *request.find_header(name) : all);
+        text.append(name).append(": ").append(all.empty() ? *first : all);
       } else if (name == "@request-target") {
-        text.append(request.arena, request.method());
-        text.append(request.arena, " ");
-        text.append(request.arena, request.head->target);
+        text.append(request.method()).append(" ").append(request.head->target);
       } else {
         continue;
       }
-      text.append(request.arena, "\n");
+      text += '\n';
     }
-    return text.view();
+    return text;
   }
 
   plugin::Step check_body(plugin::Request& request, base::Ref<const plugin::ConsumerAuth> auth) {

@@ -1,6 +1,7 @@
 // proxy-rewrite: another target, method, host and header fields for the upstream than the client sent. What
 // goes into the request line is escaped here: a variable or a capture that a client filled with line ends or
 // spaces stays inside its place.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -60,34 +61,33 @@ base::Status check_flat_headers(const Json& headers) {
   return {};
 }
 
+// In one allocation; the text itself when the character is not there.
+std::string_view escape_character(std::string_view text, char character, std::string_view escaped,
+                                  base::Arena& arena) {
+  const auto count = static_cast<std::size_t>(std::ranges::count(text, character));
+  if (count == 0) return text;
+  const std::size_t size = text.size() + count * (escaped.size() - 1);
+  char* const out = arena.text(size);
+  char* at = out;
+  for (const char c : text) {
+    if (c == character) {
+      at = std::ranges::copy(escaped, at).out;
+    } else {
+      *at++ = c;
+    }
+  }
+  return {out, size};
+}
+
 // Keeps ? & = and everything that is escaped already, but can neither end nor split the request line.
 std::string_view one_word(std::string_view text, base::Arena& arena) {
   text = http::escape_control(text, arena);
-  std::size_t spaces = 0;
-  for (const char c : text) spaces += c == ' ' ? 1 : 0;
-  if (spaces == 0) return text;
-  char* out = arena.text(text.size() + 2 * spaces);
-  char* at = out;
-  for (const char c : text) {
-    if (c != ' ') {
-      *at++ = c;
-      continue;
-    }
-    for (const char escaped : "%20"sv) *at++ = escaped;
-  }
-  return {out, static_cast<std::size_t>(at - out)};
+  return escape_character(text, ' ', "%20", arena);
 }
 
 // A '?' of the client's, decoded from %3F, must not begin a query.
 std::string_view escape_question_mark(std::string_view value, base::Arena& arena) {
-  if (value.find('?') == std::string_view::npos) return value;
-  std::string_view out;
-  while (true) {
-    const std::size_t mark = value.find('?');
-    if (mark == std::string_view::npos) return arena.concat(out, value);
-    out = arena.concat(out, value.substr(0, mark), "%3F"sv);
-    value.remove_prefix(mark + 1);
-  }
+  return escape_character(value, '?', "%3F", arena);
 }
 
 std::string_view join_query(std::string_view target, std::string_view query, base::Arena& arena) {
@@ -147,6 +147,7 @@ class ProxyRewrite final : public plugin::Plugin {
   plugin::Outcome apply(plugin::Request& request) {
     Captures captures;
     std::size_t captured = 0;
+    const std::uint32_t gave_up = request.regex_budget.gave_up();
     if (!host_.empty()) request.set_header("Host", host_);
     if (unsafe_) {
       request.upstream.uri = unsafe_target(request, captures, captured);
@@ -154,6 +155,8 @@ class ProxyRewrite final : public plugin::Plugin {
       const auto target = safe_target(request, captures, captured);
       request.upstream.uri = join_query(target, request.args, request.arena);
     }
+    // As APISIX: the path must not reach the upstream as a rewrite that was not finished leaves it.
+    if (request.regex_budget.gave_up() != gave_up) return request.reject_page(503);
     headers_.apply_to_request(request, {captures.data(), captured});
     if (!method_.empty()) request.upstream.method = request.arena.copy(method_);
     return plugin::pass();
@@ -203,9 +206,12 @@ class ProxyRewrite final : public plugin::Plugin {
                               std::size_t& captured) {
     for (const Pattern& pattern : patterns_) {
       const format::Regex* regex = pattern.regex.get();
-      if (regex == nullptr || !regex->search(target, captures)) continue;
+      if (regex == nullptr) continue;
+      const format::Match match = regex->search(target, captures, request.regex_budget);
+      if (match == format::Match::kGaveUp) return target;
+      if (match == format::Match::kNo) continue;
       captured = captures.size();
-      auto replaced = regex->replace_first(target, pattern.replacement);
+      auto replaced = regex->replace_first(target, pattern.replacement, &request.regex_budget);
       if (replaced) return request.arena.copy(replaced->text);
       plugin::log_error(request, "failed to substitute the uri {} ({}) with {} : {}", target,
                         pattern.regex.pattern(), pattern.replacement, replaced.error().what);

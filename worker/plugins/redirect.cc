@@ -167,7 +167,7 @@ class Redirect final : public plugin::Plugin {
     }
     const format::Regex* regex = regex_ ? regex_->get() : nullptr;
     if (regex == nullptr) return plugin::pass();
-    const auto replaced = regex->replace_first(request.path, replacement_);
+    const auto replaced = regex->replace_first(request.path, replacement_, &request.regex_budget);
     if (!replaced) {
       plugin::log_error(request, "failed to substitute the uri:{} ({}) with {}, error:{}", request.path,
                         regex_->pattern(), replacement_, replaced.error().what);

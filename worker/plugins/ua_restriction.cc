@@ -1,8 +1,8 @@
 // ua-restriction: lets only requests pass whose User-Agent matches a pattern, or none of them.
-#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/format/read.h"
 #include "shared/format/regex.h"
@@ -13,6 +13,7 @@ namespace {
 
 using format::find_member;
 using format::Json;
+using format::Match;
 
 class UaRestriction final : public plugin::Plugin {
  public:
@@ -40,22 +41,27 @@ class UaRestriction final : public plugin::Plugin {
   // With several User-Agent fields one that is listed decides.
   plugin::Step access(plugin::Request& request) override {
     bool any = false;
-    bool listed = false;
+    Match listed = Match::kNo;
     for (const http::HeaderField& field : request.head->headers) {
       if (field.id != http::KnownHeader::kUserAgent) continue;
       any = true;
-      listed |= is_listed(base::trim(field.value));
+      listed = find_listed(base::trim(field.value), request.regex_budget);
+      if (listed != Match::kNo) break;
     }
-    const bool passes = any ? listed == allows_ : bypass_missing_;
+    // What was not decided is blocked, by an allowlist and by a denylist.
+    if (listed == Match::kGaveUp) base::log_warn("ua-restriction: the rules gave up: blocked");
+    const bool passes = any ? listed == (allows_ ? Match::kYes : Match::kNo) : bypass_missing_;
     if (passes) return plugin::pass();
     return request.reject_message(403, message_);
   }
 
  private:
-  bool is_listed(std::string_view agent) const {
-    return std::ranges::any_of(rules_, [agent](const format::LazyRegex& rule) {
-      return rule.get() != nullptr && rule.get()->matches(agent);
-    });
+  Match find_listed(std::string_view agent, format::RegexBudget& budget) const {
+    for (const format::LazyRegex& rule : rules_) {
+      if (rule.get() == nullptr) continue;
+      if (const Match match = rule.get()->match(agent, budget); match != Match::kNo) return match;
+    }
+    return Match::kNo;
   }
 
   std::vector<format::LazyRegex> rules_;

@@ -2,6 +2,7 @@
 // patterns.
 #include <string>
 
+#include "shared/base/log.h"
 #include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "worker/plugin/plugin.h"
@@ -38,7 +39,11 @@ class UriBlocker final : public plugin::Plugin {
     plugin::Variables variables(request);
     static const auto kRequestUri = route::VariableName::parse("request_uri");
     const format::Regex* rules = rules_.get();
-    if (rules == nullptr || !rules->matches(variables.read(kRequestUri).value_or(""))) return plugin::pass();
+    if (rules == nullptr) return plugin::pass();
+    const format::Match match = rules->match(variables.read(kRequestUri).value_or(""), request.regex_budget);
+    if (match == format::Match::kNo) return plugin::pass();
+    // What the rules say of it is not known: it might be what they are there to stop.
+    if (match == format::Match::kGaveUp) base::log_warn("uri-blocker: the rules gave up: blocked");
     if (rejected_body_.isNull()) return request.reject_page(rejected_code_);
     return request.reject_json(rejected_code_, rejected_body_);
   }

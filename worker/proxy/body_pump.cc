@@ -9,6 +9,26 @@ namespace {
 constexpr std::size_t kEndPieces = 4;
 constexpr std::uint32_t kTrailersMax = 64;
 
+// RFC 9112 7.1: the chunk of size 0, the trailer fields, an empty line; in one allocation.
+std::string_view last_chunk_with(const http::HeaderMap& trailers, base::Arena& arena) {
+  constexpr std::string_view kZero = "0\r\n";
+  constexpr std::string_view kColon = ": ";
+  constexpr std::string_view kLineEnd = "\r\n";
+  std::size_t size = kZero.size() + kLineEnd.size();
+  for (const http::HeaderField& field : trailers) {
+    size += field.name.size() + kColon.size() + field.value.size() + kLineEnd.size();
+  }
+  char* const text = arena.text(size);
+  char* at = std::ranges::copy(kZero, text).out;
+  for (const http::HeaderField& field : trailers) {
+    for (const std::string_view part : {field.name, kColon, field.value, kLineEnd}) {
+      at = std::ranges::copy(part, at).out;
+    }
+  }
+  std::ranges::copy(kLineEnd, at);
+  return {text, size};
+}
+
 }  // namespace
 
 std::size_t Pieces::bytes() const {
@@ -58,11 +78,7 @@ void BodyPump::add_end(Pieces& out) {
   http::HeaderMap fields;
   if (!trailers_.empty() && http::parse_trailers(trailers_.view(), arena_, kTrailersMax, fields) &&
       !fields.empty()) {
-    std::string_view lines;
-    for (const http::HeaderField& field : fields) {
-      lines = arena_.concat(lines, field.name, std::string_view(": "), field.value, std::string_view("\r\n"));
-    }
-    out.add(arena_.concat(std::string_view("0\r\n"), lines, std::string_view("\r\n")));
+    out.add(last_chunk_with(fields, arena_));
     return;
   }
   out.add(http::kLastChunk);

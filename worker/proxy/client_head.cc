@@ -41,14 +41,20 @@ bool speaks_to_proxy(const http::HeaderField& field) {
 
 // Every try's status, "502, 200", as $upstream_status has it.
 std::string_view upstream_statuses(plugin::Request& request) {
-  std::string_view out;
+  constexpr std::size_t kBytesMax = 7;  // five digits, comma and space
+  std::size_t count = 0;
+  for (const plugin::Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next)
+    ++count;
+  char* const text = request.arena.text(count * kBytesMax);
+  char* at = text;
   for (const plugin::Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
-    char digits[8];
-    const char* end = http::append_decimal(digits, attempt->status);
-    const std::string_view status(digits, static_cast<std::size_t>(end - digits));
-    out = out.empty() ? request.arena.copy(status) : request.arena.concat(out, ", "sv, status);
+    if (at != text) {
+      *at++ = ',';
+      *at++ = ' ';
+    }
+    at = http::append_decimal(at, attempt->status);
   }
-  return out;
+  return {text, static_cast<std::size_t>(at - text)};
 }
 
 void add_upstream_status(plugin::Request& request, bool always) {

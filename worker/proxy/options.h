@@ -25,7 +25,7 @@ struct Options {
   std::uint64_t client_body_timeout_ms = 60'000;
   std::uint64_t send_timeout_ms = 10'000;
   std::uint64_t client_max_body_bytes = 0;  // 0 = no limit
-  std::size_t max_post_args_readable_bytes = 64 << 20;
+  std::size_t max_post_args_readable_bytes = 1 << 20;
   std::uint64_t client_body_min_rate_bytes_per_s = 0;
   upstream::KeepaliveLimits upstream_keepalive;
 

@@ -1,11 +1,13 @@
 #include "worker/proxy/upstream_head.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
 
 #include "shared/base/text.h"
 #include "shared/http/h1/head_writer.h"
+#include "shared/http/joined_fields.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/forwarded_address.h"
 
@@ -45,12 +47,13 @@ void take_real_ip(plugin::Request& request, const Options& options, std::string_
 }
 
 std::string_view join_values(plugin::Request& request, KnownHeader id) {
-  std::string_view joined;
-  for (const http::HeaderField& field : request.head->headers) {
-    if (field.id != id) continue;
-    joined = joined.empty() ? field.value : request.arena.concat(joined, ", "sv, field.value);
-  }
-  return joined;
+  const http::HeaderMap& headers = request.head->headers;
+  // Empty fields at the front are left out.
+  const auto* const first = std::ranges::find_if(
+      headers, [id](const http::HeaderField& field) { return field.id == id && !field.value.empty(); });
+  return http::join_fields(headers, ", ", request.arena, request.texts,
+                           [&](const http::HeaderField& field) { return &field >= first && field.id == id; })
+      .value_or(std::string_view{});
 }
 
 std::string_view host_port_of(std::string_view authority) {

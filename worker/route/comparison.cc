@@ -101,15 +101,20 @@ bool in_order(Operator op, const Left& left, const Comparison::Right& right) {
   }
 }
 
-bool found_in(const Left& left, const Comparison::Right& right) {
+bool finds(const format::Regex& regex, std::string_view text, VariableReader& variables) {
+  format::RegexBudget* budget = variables.regex_budget();
+  return budget != nullptr ? regex.match(text, *budget) == format::Match::kYes : regex.matches(text);
+}
+
+bool found_in(const Left& left, const Comparison::Right& right, VariableReader& variables) {
   const auto* pattern = std::get_if<std::unique_ptr<const format::LazyRegex>>(&right);
   if (pattern == nullptr) return false;
   const format::Regex* regex = (*pattern)->get();
   if (regex == nullptr) return false;
-  if (left.text) return regex->matches(*left.text);
+  if (left.text) return finds(*regex, *left.text, variables);
   if (left.json == nullptr) return false;
-  if (left.json->isNumeric()) return regex->matches(lua_number_text(format::number_of(*left.json)));
-  return left.json->isBool() && format::is_true(*left.json) && regex->matches("true");  // false is as unset
+  if (left.json->isNumeric()) return finds(*regex, lua_number_text(format::number_of(*left.json)), variables);
+  return left.json->isBool() && format::is_true(*left.json) && finds(*regex, "true", variables);  // false: unset
 }
 
 bool is_element(const Left& left, const Comparison::Right& right) {
@@ -239,7 +244,7 @@ bool Comparison::holds(VariableReader& variables) const {
       result = in_order(op, value, right);
       break;
     case Operator::kFinds:
-      result = found_in(value, right);
+      result = found_in(value, right, variables);
       break;
     case Operator::kIn:
       result = is_element(value, right);

@@ -45,6 +45,7 @@ struct Comparison {
   // `op` in lower case. Errors have lua-resty-expr's text: "invalid operator 'x'", "invalid ip address: x".
   static base::Result<Comparison> make(std::string_view left, std::string_view op, const format::Json& right);
 
+  // Of a regular expression that gave up, false: the reader's budget has counted it.
   bool holds(VariableReader& variables) const;
 
   // Why a "~~" or "~*" can never hold; empty when it can.

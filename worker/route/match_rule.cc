@@ -106,8 +106,13 @@ base::Status MatchRule::add_comparison(const Json& rule) {
   return {};
 }
 
-bool MatchRule::evaluate(VariableReader& variables) const {
-  return steps_.empty() || holds(0, variables);
+MatchRule::Verdict MatchRule::decide(VariableReader& variables) const {
+  if (steps_.empty()) return Verdict::kYes;
+  const format::RegexBudget* budget = variables.regex_budget();
+  const std::uint32_t before = budget != nullptr ? budget->gave_up() : 0;
+  const bool result = holds(0, variables);
+  if (budget != nullptr && budget->gave_up() != before) return Verdict::kUnknown;
+  return result ? Verdict::kYes : Verdict::kNo;
 }
 
 bool MatchRule::holds(std::uint32_t at, VariableReader& variables) const {

@@ -25,7 +25,11 @@ class MatchRule {
   // "failed to validate the 'vars' expression: " + what.
   static base::Result<MatchRule> compile(const format::Json& rule);
 
-  bool evaluate(VariableReader& variables) const;
+  // kUnknown: a regular expression gave up, so that nothing follows, be it negated or one of several.
+  enum class Verdict : std::uint8_t { kNo, kYes, kUnknown };
+  Verdict decide(VariableReader& variables) const;
+  // What is unknown does not hold.
+  bool evaluate(VariableReader& variables) const { return decide(variables) == Verdict::kYes; }
   bool always_true() const { return steps_.empty(); }
 
   // The comparisons because of which evaluate() says what it says: of an AND that is false the first false

@@ -141,11 +141,15 @@ bool match_segments(std::string_view uri, std::string_view path, std::size_t pre
 PathRegex::PathRegex(std::string_view uri, std::size_t prefix_size)
     : regex_(regex_of(uri, prefix_size), format::RegexOptions{.anchored = true}) {}
 
-bool PathRegex::match(std::string_view uri, std::string_view path, MatchResult& out) const {
+bool PathRegex::match(std::string_view uri, std::string_view path, MatchResult& out,
+                      format::RegexBudget* budget) const {
   const format::Regex* regex = regex_.get();
   std::array<std::string_view, format::Regex::kGroupsMax> groups;
   // As in APISIX the first match at the start has to be the whole path; no shorter or longer one is tried.
-  if (regex == nullptr || !regex->search(path, groups) || groups[0].size() != path.size()) return false;
+  if (regex == nullptr) return false;
+  const bool found = budget != nullptr ? regex->search(path, groups, *budget) == format::Match::kYes
+                                       : regex->search(path, groups);
+  if (!found || groups[0].size() != path.size()) return false;
   unsigned named = 0;
   for_each_segment(uri, [&](std::string_view segment, bool) {
     if (!is_named(segment)) return;

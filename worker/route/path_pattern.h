@@ -48,7 +48,9 @@ bool match_segments(std::string_view uri, std::string_view path, std::size_t pre
 class PathRegex {
  public:
   PathRegex(std::string_view uri, std::size_t prefix_size);
-  bool match(std::string_view uri, std::string_view path, MatchResult& out) const;
+  // `budget`: what the request's regular expressions have left; may be null.
+  bool match(std::string_view uri, std::string_view path, MatchResult& out,
+             format::RegexBudget* budget) const;
   // Why no path matches: it does not compile. nullopt: it does.
   std::optional<std::string> error() const { return regex_.error(); }
 

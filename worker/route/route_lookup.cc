@@ -140,7 +140,9 @@ bool RouteIndex::check_path(const Place& place, std::size_t prefix_size, const Q
     return true;
   }
   if ((place.conditions & kChecksSegments) != 0) return match_segments(uri, path, prefix_size, query.out);
-  return path_regexes_.find(place.entry)->second[place.uri_index]->match(uri, path, query.out);
+  return path_regexes_.find(place.entry)
+      ->second[place.uri_index]
+      ->match(uri, path, query.out, variables_of(query.input).regex_budget());
 }
 
 }  // namespace apisix::route

@@ -10,6 +10,10 @@
 
 #include <json/forwards.h>
 
+namespace apisix::format {
+class RegexBudget;
+}
+
 namespace apisix::route {
 
 enum class VariableKind : std::uint8_t {
@@ -214,6 +218,9 @@ class VariableReader {
   // The value when it is no text: number, bool, array, object. nullptr = text or unset, then read() decides.
   // Lives until the next call. Only asked for names that may_be_structured().
   virtual const Json::Value* read_value(const VariableName& name) { return nullptr; }
+
+  // What the regular expressions of the request have left; nullptr: each has a budget of its own.
+  virtual format::RegexBudget* regex_budget() { return nullptr; }
 };
 
 }  // namespace apisix::route

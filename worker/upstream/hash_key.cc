@@ -100,7 +100,10 @@ void HashKey::add_variable(std::string_view text) {
 }
 
 std::optional<std::string_view> HashKey::combination(const VariableLookup& lookup, base::Arena& arena) const {
-  std::string_view out;
+  auto* const values = static_cast<std::string_view*>(
+      arena.allocate(pieces_.size() * sizeof(std::string_view), alignof(std::string_view)));
+  std::size_t count = 0;
+  std::size_t size = 0;
   bool any = false;
   for (const auto& piece : pieces_) {
     std::optional<std::string_view> value;
@@ -111,9 +114,16 @@ std::optional<std::string_view> HashKey::combination(const VariableLookup& looku
       if (!value && piece.has_fallback) value = piece.fallback;
       any |= value.has_value();
     }
-    if (value && !value->empty()) out = out.empty() ? *value : arena.concat(out, *value);
+    if (!value || value->empty()) continue;
+    new (&values[count++]) std::string_view(*value);
+    size += value->size();
   }
-  return any ? std::optional(out) : std::nullopt;
+  if (!any) return std::nullopt;
+  if (count == 1) return values[0];
+  char* const text = arena.text(size);
+  char* at = text;
+  for (std::size_t i = 0; i < count; ++i) at = std::ranges::copy(values[i], at).out;
+  return std::string_view(text, size);
 }
 
 std::string_view HashKey::of(const VariableLookup& lookup, base::Arena& arena) const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "shared/base/text.h"
+#include "shared/http/identity_fields.h"
+#include "worker/limits.h"
 
 namespace apisix::plugins {
 namespace {
@@ -35,6 +37,19 @@ std::optional<Member> find_member(std::string_view piece) {
 std::vector<std::string_view> HmacSignature::header_names() const {
   if (headers.empty()) return {};
   return base::split(headers, ' ');
+}
+
+std::string fault_of_names(std::span<const std::string_view> names) {
+  if (names.size() > limits::kSignedHeadersMax) {
+    return "more than " + std::to_string(limits::kSignedHeadersMax) + " headers signed";
+  }
+  for (std::size_t i = 1; i < names.size(); ++i) {
+    const auto earlier = names.first(i);
+    const bool again = std::ranges::any_of(
+        earlier, [name = names[i]](std::string_view other) { return http::is_same_identity(name, other); });
+    if (again && !names[i].empty()) return "header \"" + std::string(names[i]) + "\" signed twice";
+  }
+  return {};
 }
 
 std::optional<HmacSignature> parse_hmac_signature(std::string_view field) {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,10 @@ struct HmacSignature {
 
   std::vector<std::string_view> header_names() const;
 };
+
+// Why these names cannot be signed: one is there twice, in whatever case and with '_' for '-', so that its
+// values would be signed again and again, or there are too many (limits::kSignedHeadersMax). Empty: they can.
+std::string fault_of_names(std::span<const std::string_view> names);
 
 // nullopt: the field is of another scheme. Of a member that is given twice the last counts; what is no
 // member is skipped.

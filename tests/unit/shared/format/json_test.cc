@@ -19,6 +19,15 @@ TEST(Json, RefusesWhatIsNotOneStrictValue) {
   }
 }
 
+TEST(Json, DeepestAllowedAndFirstRefused) {
+  const auto nested = [](int levels) {
+    return std::string(static_cast<std::size_t>(levels), '[') + "1" +
+           std::string(static_cast<std::size_t>(levels), ']');
+  };
+  EXPECT_TRUE(parse_json(nested(kJsonDepthMax)));
+  EXPECT_FALSE(parse_json(nested(kJsonDepthMax + 1)));
+}
+
 TEST(Json, RefusesDeepNesting) {
   EXPECT_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')));
 }

@@ -49,5 +49,24 @@ TEST(PatchSubPath, RefusesToGoThroughAValue) {
   }
 }
 
+TEST(PatchSubPath, DeepestAllowedAndFirstRefused) {
+  const auto path_of = [](int segments) {
+    std::string path = "a";
+    for (int i = 1; i < segments; ++i) path += "/a";
+    return path;
+  };
+  Json target(::Json::objectValue);
+  EXPECT_TRUE(patch_sub_path(target, path_of(format::kJsonDepthMax), json("1")));
+  EXPECT_TRUE(format::parse_json(format::to_json(target)));
+  Json other(::Json::objectValue);
+  EXPECT_TRUE(patch_sub_path(other, path_of(format::kJsonDepthMax - 1), json("[1]")));
+  EXPECT_TRUE(format::parse_json(format::to_json(other)));
+  for (const int segments : {format::kJsonDepthMax, 4000}) {
+    const auto status = patch_sub_path(other, path_of(segments), json("[1]"));
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().what, "nested deeper than 64 levels");
+  }
+}
+
 }  // namespace
 }  // namespace apisix::admin

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "worker/limits.h"
+
 namespace apisix::plugins {
 namespace {
 
@@ -44,6 +46,30 @@ TEST(HmacSignature, OddMembers) {
   EXPECT_EQ(parse_hmac_signature(R"(Signature keyId=a)")->key_id.data(), nullptr);
   EXPECT_EQ(parse_hmac_signature(R"(Signature ="x" keyId="a")")->key_id, "a");
   EXPECT_EQ(parse_hmac_signature(R"(Signature keyId="a,b")")->key_id.data(), nullptr);
+}
+
+std::string fault_of(std::string_view headers) {
+  return fault_of_names(
+      HmacSignature{.key_id = {}, .algorithm = {}, .headers = headers, .signature = {}}.header_names());
+}
+
+TEST(HmacSignature, NamesThatAreSignedOnce) {
+  EXPECT_EQ(fault_of(""), "");
+  EXPECT_EQ(fault_of("@request-target date x-custom-a x-custom-b"), "");
+  EXPECT_EQ(fault_of("date  x"), "");
+}
+
+TEST(HmacSignature, NameThatIsSignedTwiceIsRefusedInAnySpelling) {
+  EXPECT_EQ(fault_of("date a a"), "header \"a\" signed twice");
+  EXPECT_EQ(fault_of("Date date"), "header \"date\" signed twice");
+  EXPECT_EQ(fault_of("x-a x_A"), "header \"x_A\" signed twice");
+}
+
+TEST(HmacSignature, TooManyNamesAreRefused) {
+  std::string names;
+  for (std::size_t i = 0; i < limits::kSignedHeadersMax; ++i) names += "h" + std::to_string(i) + " ";
+  EXPECT_EQ(fault_of(names.substr(0, names.size() - 1)), "");
+  EXPECT_EQ(fault_of(names + "date"), "more than 64 headers signed");
 }
 
 }  // namespace
