@@ -52,10 +52,10 @@ struct RequestHead {
   // "host[:port]" of the absolute form, else of Host, as it was written but for one dot at the host's end,
   // which is no part of the name (RFC 1034 3.1); "" in 1.0 without. What was sent is in headers.
   std::string_view authority = {};
-  std::string_view path = {};              // raw, begins with '/'; "*" or "" for the other forms
-  std::string_view query = {};             // raw, without '?'
-  std::string_view upgrade_protocol = {};  // the first protocol of Upgrade, when upgrade
-  std::uint64_t content_length = 0;        // for kLength
+  std::string_view path = {};                  // raw, begins with '/'; "*" or "" for the other forms
+  std::string_view query = {};                 // raw, without '?'
+  std::string_view upgrade_protocol = {};      // the first protocol of Upgrade, when upgrade
+  std::uint64_t content_length = 0;            // for kLength
   const IgnoredLine* ignored_lines = nullptr;  // in wire order; null: all fields are in `headers`
   HeaderMap headers;
 };

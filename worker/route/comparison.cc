@@ -114,7 +114,8 @@ bool found_in(const Left& left, const Comparison::Right& right, VariableReader& 
   if (left.text) return finds(*regex, *left.text, variables);
   if (left.json == nullptr) return false;
   if (left.json->isNumeric()) return finds(*regex, lua_number_text(format::number_of(*left.json)), variables);
-  return left.json->isBool() && format::is_true(*left.json) && finds(*regex, "true", variables);  // false: unset
+  return left.json->isBool() && format::is_true(*left.json) &&
+         finds(*regex, "true", variables);  // false: unset
 }
 
 bool is_element(const Left& left, const Comparison::Right& right) {

@@ -1,6 +1,4 @@
 // What reading the variables of a request costs: bytes of its arena, steps of its regular expressions.
-#include "worker/plugin/variables.h"
-
 #include <string>
 
 #include <gtest/gtest.h>
@@ -8,6 +6,7 @@
 #include "shared/event/loop.h"
 #include "worker/plugin/condition.h"
 #include "worker/plugin/template.h"
+#include "worker/plugin/variables.h"
 #include "worker/upstream/hash_key.h"
 
 namespace apisix::plugin {
