@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
+#include "worker/config/plugin_merge.h"
 #include "worker/config/refusal.h"
 #include "worker/plugins/catalog.h"
 
@@ -120,7 +121,7 @@ base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugi
       if (plugin::is_disabled(plugins[name])) {
         shared->disabled.push_back(name);
       } else if (plugins_->is_missing(name)) {
-        shared->missing = name;
+        shared->missing.push_back(name);
       } else if (plugins_->find(name) == nullptr) {
         shared->unknown.push_back(name);
       }
@@ -144,7 +145,8 @@ base::Ref<const plugin::Metadata> PluginBook::metadata(std::string_view plugin) 
   return found != metadata_.end() ? found->second : nullptr;
 }
 
-// A plugin that several global rules configure runs for none of them, as in APISIX.
+// A plugin that several global rules configure runs for none of them, as in APISIX: also where one of them
+// turns it off.
 const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
   if (global_chain_is_current_ && (!global_chain_ || global_chain_->is_current())) return global_chain_;
   global_chain_is_current_ = true;
@@ -154,18 +156,20 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
     if (!rule->missing.empty()) {
       base::log_error(
           "global rule {} names plugin {}, which this gateway does not have: every request is answered 503",
-          id, rule->missing);
+          id, rule->missing.front());
       add_refusal(merged, "/global_rules/" + id);
     }
+    const auto is_first = [&](const std::string& name) {
+      if (seen.insert(name).second) return true;
+      base::log_error("Found {} configured across different global rules. Removing it from execution list",
+                      name);
+      merged.erase(name);
+      return false;
+    };
     for (const auto& [name, conf] : rule->confs) {
-      if (seen.insert(name).second) {
-        merged[name] = conf;
-      } else {
-        base::log_error("Found {} configured across different global rules. Removing it from execution list",
-                        name);
-        merged.erase(name);
-      }
+      if (is_first(name)) merged[name] = conf;
     }
+    for (const std::string& name : rule->disabled) is_first(name);
   }
   auto chain = make_chain(merged);
   if (!chain) {
@@ -193,10 +197,15 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
     }
   }
   if (group && !group->missing.empty()) {
-    return base::invalid("consumer group " + consumer->group_id + " names plugin " + group->missing +
-                         ", which this gateway does not have");
+    PluginMerge own;
+    own.put_over(*group);
+    own.put_over(*consumer);
+    if (!own.missing.empty()) {
+      return base::invalid("consumer group " + consumer->group_id + " names plugin " + *own.missing.begin() +
+                           ", which this gateway does not have");
+    }
   }
-  if (consumer->plugins.empty() && (!group || group->confs.empty())) return route.chain;
+  if (changes_nothing(*consumer) && (!group || changes_nothing(*group))) return route.chain;
   auto& merged = route.merged_chains;
   const auto [first, last] = merged.equal_range(consumer.get());
   for (auto at = first; at != last; ++at) {
@@ -205,10 +214,10 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
     merged.erase(at);
     break;
   }
-  plugin::PluginConfs confs = route.plugins;
-  if (group) plugin::merge_confs(confs, group->confs);
-  plugin::merge_confs(confs, consumer->plugins);
-  auto chain = plugin::Chain::make(*world_, confs, &route.plugins, &secrets_);
+  PluginMerge all{.confs = route.plugins, .missing = {}};
+  if (group) all.put_over(*group);
+  all.put_over(*consumer);
+  auto chain = plugin::Chain::make(*world_, all.confs, &route.plugins, &secrets_);
   if (!chain) return chain;
   if (merged.size() >= kMergedChainsMax) merged.clear();
   merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});

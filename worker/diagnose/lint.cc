@@ -140,11 +140,10 @@ class Run {
     objects_.clear();
   }
 
-  // A plugin in several global rules runs for none.
+  // A plugin in several global rules runs for none, also where one of them turns it off.
   void note_global_plugins(const std::string& id, const Json& plugins) {
     if (!plugins.isObject()) return;
     for (auto entry = plugins.begin(); entry != plugins.end(); ++entry) {
-      if (plugin::is_disabled(*entry)) continue;
       const auto [other, is_first] = global_plugins_.try_emplace(entry.name(), id);
       if (is_first) continue;
       findings_.add(

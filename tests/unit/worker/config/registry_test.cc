@@ -77,5 +77,19 @@ TEST_F(RegistryTest, WhatIsToBeReadAgainIsNotTakenForAbsent) {
       loop_, [&] { return registry.revision_of("/apisix/services/1") == std::optional(written); }));
 }
 
+TEST_F(RegistryTest, APluginOfSeveralGlobalRulesRunsForNoneAlsoWhereOneTurnsItOff) {
+  commit(store::put("/apisix/global_rules/1", R"({"plugins":{"echo":{"body":"a"},"cors":{}}})"));
+  commit(
+      store::put("/apisix/global_rules/2", R"({"plugins":{"echo":{"body":"b","_meta":{"disable":true}}}})"));
+  RegistryOptions options;
+  options.plugins = {"echo", "cors"};
+  Registry registry(loop_, *store_, {random_, loads_}, std::move(options));
+  ASSERT_TRUE(wait_for(loop_, registry.load()));
+  const auto& chain = registry.global_chain();
+  ASSERT_TRUE(chain);
+  ASSERT_EQ(chain->size(), 1u);
+  EXPECT_EQ(chain->links()[0].conf->def().info.name, "cors");
+}
+
 }  // namespace
 }  // namespace apisix::config
