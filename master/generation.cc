@@ -100,7 +100,9 @@ void Generation::on_message(Member& member, const channel::Message& message) {
       break;
     case MessageKind::kReloadPlugins:
       has_other_plugins_ = true;
-      tell_others(member, MessageKind::kReloadPlugins);
+      for (const auto& other : members_) {
+        if (other.get() != &member && is_ready(*other)) tell(*other, MessageKind::kReloadPlugins);
+      }
       break;
     case MessageKind::kQuit:
     case MessageKind::kStop:
@@ -138,7 +140,7 @@ void Generation::serve() {
 // After a death.
 void Generation::serve_again(Member& member) {
   if (!member.wanted) return;
-  if (has_other_plugins_ && member.role == ChildRole::kWorker) tell(member, MessageKind::kReloadPlugins);
+  if (has_other_plugins_) tell(member, MessageKind::kReloadPlugins);
   tell(member, MessageKind::kServe);
   if (member.role != ChildRole::kWorker) return;
   tell_others(member, MessageKind::kUncover);
