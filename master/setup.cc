@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/listeners.h"
 #include "shared/base/clock.h"
 #include "shared/settings/admin_key.h"
 #include "shared/settings/cores.h"
@@ -130,6 +131,7 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
   out.identity = *identity;
   out.notes = std::move(loaded->notes);
   out.warnings = std::move(loaded->warnings);
+  if (auto unopened = unopened_ports(out.settings)) out.log_lines.push_back(std::move(*unopened));
   note_open_files(out);
   return out;
 }

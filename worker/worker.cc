@@ -230,11 +230,6 @@ class Worker {
 
   base::Status open_listeners() {
     for (const channel::ListenSocket& socket : context_.sockets) {
-      // TLS needs certificates: it is not served by this version's workers.
-      if (socket.purpose == Purpose::kProxyTls) {
-        net::Socket(socket.fd).close();  // or the port would stay open as long as we drain
-        continue;
-      }
       proxy::LocalService* service = nullptr;
       if (socket.purpose == Purpose::kAdmin) service = admin_.get();
       if (socket.purpose == Purpose::kControl) service = control_.get();
@@ -301,16 +296,16 @@ class Worker {
   }
 
   // The list and the attributes only; the rest of config.yaml is read by a reload of the gateway.
-    return std::move(loaded->settings);
-  }
-
-  static base::Status status_of(const base::Result<settings::Settings>& read) {
-    if (!read) return std::unexpected(read.error());
   base::Result<settings::Settings> reload_plugins() {
     base::log_info("start to hot reload plugins");
     auto loaded = settings::load_settings({.config_path = context_.config_path, .prefix = context_.prefix});
     if (!loaded) return std::unexpected(loaded.error());
     registry_->set_plugins(loaded->settings.plugins, loaded->settings.plugin_attr);
+    return std::move(loaded->settings);
+  }
+
+  static base::Status status_of(const base::Result<settings::Settings>& read) {
+    if (!read) return std::unexpected(read.error());
     return {};
   }
 

@@ -150,6 +150,21 @@ def test_init_prepares_the_prefix(make_gateway):
     assert gateway.pid is None
 
 
+def test_ports_of_tls_are_not_opened_and_it_is_said(make_gateway):
+    gateway = make_gateway(start=False)
+    done = gateway.start()
+    assert "TLS" not in done.stdout + done.stderr, "by default it is meant to be on: nothing to bother people with"
+    assert not is_listening(gateway.tls_port) and is_listening(gateway.port)
+    said = [line for line in gateway.log().splitlines() if "TLS is not served by this version" in line]
+    assert len(said) == 1 and "[warn]" in said[0] and said[0].endswith(f"not listening on 127.0.0.1:{gateway.tls_port}")
+    with socket.create_server(("127.0.0.1", gateway.tls_port)):
+        gateway.reload()  # another process has the port
+    gateway.write_config({"apisix": {"ssl": {"enable": False}}})
+    before = gateway.log().count("TLS is not served")
+    gateway.reload()
+    assert gateway.log().count("TLS is not served") == before == 2
+
+
 def test_empty_admin_key_is_replaced_by_a_random_one(make_gateway):
     gateway = make_gateway(start=False, admin_key="")
     done = gateway.start()
