@@ -184,7 +184,8 @@ base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const
   }
   auto id = settings::instance_id(setup->settings, prefix);
   if (!id) return std::unexpected(id.error());
-  setup->instance_id = *id;
+  setup->instance_id = std::move(id->text);
+  if (!id->remark.empty()) setup->log_lines.push_back(std::move(id->remark));
   if (auto settled = settle_identity(*setup); !settled) return std::unexpected(settled.error());
   if (!setup->identity) {
     if (auto writable = check_writable(data); !writable) return std::unexpected(writable.error());
