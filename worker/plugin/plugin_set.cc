@@ -188,6 +188,8 @@ const Json* PluginSet::find_schema_of(std::string_view name, ConfScope scope) co
 resource::Validation PluginSet::check_conf(const PluginDef& def, Json& conf, ConfScope scope,
                                            Origin origin) const {
   resource::Validation out;
+  // As in APISIX, which cannot tell them apart: what has no members is a configuration with no members.
+  if (conf.isArray() && conf.empty()) conf = Json(::Json::objectValue);
   if (const Compiled* compiled = find_schema(def, scope)) out = check_schema(compiled->schema, conf);
   if (!out.ok()) {
     if (def.rephrase != nullptr) out.error_msg = def.rephrase(conf, out.error_msg);
