@@ -115,7 +115,9 @@ void Generation::on_message(Member& member, const channel::Message& message) {
       break;
     case MessageKind::kReloadPlugins:
       has_other_plugins_ = true;
-      tell_others(member, MessageKind::kReloadPlugins);
+      for (const auto& other : members_) {
+        if (other.get() != &member && is_ready(*other)) tell(*other, MessageKind::kReloadPlugins);
+      }
       break;
     case MessageKind::kQuit:
     case MessageKind::kStop:
@@ -186,7 +188,7 @@ void Generation::kill_stuck(Member& member) {
 // After a death.
 void Generation::serve_again(Member& member) {
   if (!member.wanted) return;
-  if (has_other_plugins_ && member.role == ChildRole::kWorker) tell(member, MessageKind::kReloadPlugins);
+  if (has_other_plugins_) tell(member, MessageKind::kReloadPlugins);
   tell(member, MessageKind::kServe);
   if (member.role != ChildRole::kWorker) return;
   tell_others(member, MessageKind::kUncover);

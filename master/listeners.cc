@@ -7,7 +7,8 @@
 #include <optional>
 
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -137,9 +138,6 @@ std::vector<WantedListener> wanted_listeners(const settings::Settings& settings)
   if (apisix.http_enabled) {
     for (const auto& listen : apisix.node_listen)
       out.push_back({listen, Purpose::kProxy, "apisix.node_listen"});
-    for (const auto& listen : apisix.ssl.listen) {
-      out.push_back({listen, Purpose::kProxyTls, "apisix.ssl.listen"});
-    }
   }
   if (settings::serves_admin_api(settings)) {
     out.push_back({settings.deployment.admin.listen, Purpose::kAdmin, "deployment.admin.admin_listen"});
@@ -151,6 +149,14 @@ std::vector<WantedListener> wanted_listeners(const settings::Settings& settings)
     out.push_back({*settings.prometheus.listen, Purpose::kMetrics, "plugin_attr.prometheus.export_addr"});
   }
   return out;
+}
+
+std::optional<std::string> unopened_ports(const settings::Settings& settings) {
+  if (!settings.apisix.http_enabled || settings.apisix.ssl.listen.empty()) return std::nullopt;
+  std::vector<std::string> addresses;
+  for (const auto& listen : settings.apisix.ssl.listen) addresses.push_back(address_text(listen));
+  return fmt::format("apisix.ssl.listen: TLS is not served by this version, not listening on {}",
+                     fmt::join(addresses, " and "));
 }
 
 base::Result<Listeners> Listeners::open(const std::vector<WantedListener>& wanted, int per_address,

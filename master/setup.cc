@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/listeners.h"
 #include "shared/base/clock.h"
 #include "shared/base/open_file.h"
 #include "shared/settings/admin_key.h"
@@ -127,6 +128,7 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
   out.identity = *identity;
   out.notes = std::move(loaded->notes);
   out.warnings = std::move(loaded->warnings);
+  if (auto unopened = unopened_ports(out.settings)) out.log_lines.push_back(std::move(*unopened));
   note_open_files(out);
   return out;
 }
@@ -177,7 +179,8 @@ base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const
   }
   auto id = settings::instance_id(setup->settings, prefix);
   if (!id) return std::unexpected(id.error());
-  setup->instance_id = *id;
+  setup->instance_id = std::move(id->text);
+  if (!id->remark.empty()) setup->log_lines.push_back(std::move(id->remark));
   if (auto settled = settle_identity(*setup); !settled) return std::unexpected(settled.error());
   if (!setup->identity) {
     if (auto writable = check_writable(data); !writable) return std::unexpected(writable.error());

@@ -40,6 +40,7 @@ int Supervisor::run() {
 }
 
 Generation& Supervisor::add_generation(std::unique_ptr<Setup> setup, Listeners listeners) {
+  for (const std::string& line : setup->log_lines) base::log_warn("{}", line);
   generations_.push_back(std::make_unique<Generation>(
       loop_, zones_, std::move(setup), std::move(listeners), next_number_++,
       Generation::Callbacks{

@@ -66,14 +66,25 @@ class Agent {
         metrics_.serve();
         status_.serve();
         break;
+      case channel::MessageKind::kReloadPlugins:
+        reload_plugins();
+        break;
       case channel::MessageKind::kCover:
       case channel::MessageKind::kUncover:
-      case channel::MessageKind::kReloadPlugins:
         break;  // it has no clients
       case channel::MessageKind::kReady:
       case channel::MessageKind::kFailed:
         break;  // never sent by the master
     }
+  }
+
+  // The addresses of the servers, and the names of what is counted, are those of the start.
+  void reload_plugins() {
+    const auto loaded =
+        settings::load_settings({.config_path = context_.config_path, .prefix = context_.prefix});
+    if (!loaded) return base::log_error("cannot reload the plugins: {}", loaded.error().what);
+    metrics_.set_export_uri(loaded->settings.prometheus.export_uri);
+    metric_expiry_.set(format::find_member(loaded->settings.plugin_attr, "prometheus"));
   }
 
   void start_jobs() {

@@ -190,10 +190,11 @@ class Worker {
     services_.status = &context_.zones.status;
     services_.traffic = &traffic_;
     admin_ = std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings,
-                                                   context_.zones.status, config_file());
+                                                   context_.zones.status, context_.prefix,
+                                                   [this] { return reload_plugins_everywhere(); });
     control_ = std::make_unique<control::ControlService>(
         control::World{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
-                       [this] { return reload_plugins_everywhere(); }});
+                       [this] { return status_of(reload_plugins_everywhere()); }});
     return open_listeners();
   }
 
@@ -231,11 +232,6 @@ class Worker {
 
   base::Status open_listeners() {
     for (const channel::ListenSocket& socket : context_.sockets) {
-      // TLS needs certificates: it is not served by this version's workers.
-      if (socket.purpose == Purpose::kProxyTls) {
-        net::Socket(socket.fd).close();  // or the port would stay open as long as we drain
-        continue;
-      }
       proxy::LocalService* service = nullptr;
       if (socket.purpose == Purpose::kAdmin) service = admin_.get();
       if (socket.purpose == Purpose::kControl) service = control_.get();
@@ -277,7 +273,7 @@ class Worker {
       case channel::MessageKind::kUncover:
         return cover(message.text, false);
       case channel::MessageKind::kReloadPlugins:
-        return log_failure(reload_plugins());
+        return log_failure(status_of(reload_plugins()));
       case channel::MessageKind::kStop:
         return loop_.stop();
       default:
@@ -302,11 +298,16 @@ class Worker {
   }
 
   // The list and the attributes only; the rest of config.yaml is read by a reload of the gateway.
-  base::Status reload_plugins() {
+  base::Result<settings::Settings> reload_plugins() {
     base::log_info("start to hot reload plugins");
-    const auto loaded = settings::load_settings(config_file());
+    auto loaded = settings::load_settings({.config_path = context_.config_path, .prefix = context_.prefix});
     if (!loaded) return std::unexpected(loaded.error());
     registry_->set_plugins(loaded->settings.plugins, loaded->settings.plugin_attr);
+    return std::move(loaded->settings);
+  }
+
+  static base::Status status_of(const base::Result<settings::Settings>& read) {
+    if (!read) return std::unexpected(read.error());
     return {};
   }
 
@@ -314,13 +315,12 @@ class Worker {
     if (!status) base::log_error("cannot reload the plugins: {}", status.error().what);
   }
 
-  base::Status reload_plugins_everywhere() {
-    if (auto status = reload_plugins(); !status) return status;
-    return context_.channel.send(channel::MessageKind::kReloadPlugins);
-  }
-
-  settings::LoadOptions config_file() const {
-    return {.config_path = context_.config_path, .prefix = context_.prefix};
+  base::Result<settings::Settings> reload_plugins_everywhere() {
+    auto read = reload_plugins();
+    if (!read) return read;
+    if (auto sent = context_.channel.send(channel::MessageKind::kReloadPlugins); !sent)
+      return std::unexpected(sent.error());
+    return read;
   }
 
   void reopen_logs() {

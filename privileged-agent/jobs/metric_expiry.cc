@@ -9,17 +9,26 @@ namespace apisix::agent {
 using format::find_member;
 
 MetricExpiry::MetricExpiry(event::Loop& loop, memory::MetricZone& zone, const format::Json& attr,
-                           const std::string& prefix)
+                           std::string prefix)
     : loop_(loop),
       zone_(zone),
+      prefix_(std::move(prefix)),
       timer_(loop.timers(), [](void* self) { static_cast<MetricExpiry*>(self)->look(); }, this) {
+  set(attr);
+}
+
+void MetricExpiry::set(const format::Json& attr) {
+  expire_ms_.clear();
+  seen_.clear();
+  look_ms_ = kLookMsMax;
+  timer_.cancel();
   const format::Json& metrics = find_member(attr, "metrics");
   if (!metrics.isObject()) return;
   for (const std::string& name : metrics.getMemberNames()) {
     const format::Json& expire = find_member(metrics[name], "expire");
     if (!expire.isNumeric() || format::number_of(expire) <= 0) continue;  // 0: never, as in APISIX
     const auto after_ms = static_cast<std::uint64_t>(std::min(format::number_of(expire), 1e9) * 1000);
-    expire_ms_[prefix + name] = after_ms;
+    expire_ms_[prefix_ + name] = after_ms;
     look_ms_ = std::min(look_ms_, std::max(after_ms / 4, kLookMsMin));
   }
   if (!expire_ms_.empty()) timer_.set_after_ms(look_ms_);

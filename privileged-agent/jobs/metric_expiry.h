@@ -20,8 +20,10 @@ class MetricExpiry {
   static constexpr std::uint64_t kLookMsMax = 10'000;
 
   // `attr`: plugin_attr.prometheus.
-  MetricExpiry(event::Loop& loop, memory::MetricZone& zone, const format::Json& attr,
-               const std::string& prefix);
+  MetricExpiry(event::Loop& loop, memory::MetricZone& zone, const format::Json& attr, std::string prefix);
+
+  // Other limits from now on.
+  void set(const format::Json& attr);
 
  private:
   struct Seen {
@@ -34,6 +36,7 @@ class MetricExpiry {
 
   event::Loop& loop_;
   memory::MetricZone& zone_;
+  const std::string prefix_;                                  // of the families' names
   std::unordered_map<std::string, std::uint64_t> expire_ms_;  // by family name
   std::unordered_map<memory::SeriesId, Seen> seen_;
   std::uint64_t look_ms_ = kLookMsMax;

@@ -2,6 +2,8 @@
 // metrics of the whole instance, merged at that moment, and /apisix/nginx_status; anything else is 404.
 #pragma once
 
+#include <string>
+
 #include "privileged-agent/small_server.h"
 
 namespace apisix::agent {
@@ -12,11 +14,13 @@ class MetricsEndpoint {
   MetricsEndpoint(event::Loop& loop, const channel::AgentContext& context);
 
   void serve() { server_.serve(); }
+  void set_export_uri(const std::string& uri) { export_uri_ = uri; }
 
  private:
   SmallAnswer answer(const SmallRequest& request) const;
 
   const channel::AgentContext& context_;
+  std::string export_uri_;
   SmallServer server_;
 };
 

@@ -32,7 +32,7 @@ enum class MessageKind : unsigned char {
   kServe,       // the generation is complete: accept connections. Sent once to each Ready child.
   kCover,       // the text names sockets ("7,8") of a worker that died: accept their connections as well
   kUncover,     // that worker has a successor
-  // worker -> master -> the other workers
+  // worker -> master -> the other workers and the agent
   kReloadPlugins,  // read the list of plugins and their attributes from config.yaml again
 };
 

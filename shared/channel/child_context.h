@@ -18,7 +18,7 @@ inline constexpr std::uint64_t kOrphanLimitMs = 30'000;
 inline constexpr unsigned kOrphanGraceS = 5;
 
 struct ListenSocket {
-  enum class Purpose : unsigned char { kProxy, kProxyTls, kAdmin, kControl, kStatus, kMetrics };
+  enum class Purpose : unsigned char { kProxy, kAdmin, kControl, kStatus, kMetrics };
 
   int fd = -1;  // bound, listening, non-blocking; the master keeps its own copy
   Purpose purpose = Purpose::kProxy;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include "shared/base/file.h"
@@ -14,6 +15,13 @@ std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(kSpace);
   if (first == std::string::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+// "" when there is none, or none that can be read.
+std::string stored_id(const std::string& path) {
+  constexpr std::size_t kIdBytesMax = 4096;
+  const auto stored = base::read_file(path, kIdBytesMax);
+  return stored ? trimmed(*stored) : std::string();
 }
 
 }  // namespace
@@ -35,21 +43,28 @@ base::Result<std::string> random_uuid() {
   return uuid;
 }
 
-base::Result<std::string> instance_id(const Settings& settings, const std::string& prefix) {
+base::Result<InstanceId> instance_id(const Settings& settings, const std::string& prefix) {
   const std::string path = prefix + "/conf/apisix.uid";
-  constexpr std::size_t kIdBytesMax = 4096;
-  const auto stored = base::read_file(path, kIdBytesMax);
-  if (!stored && stored.error().code != base::ErrorCode::kNotFound) return stored;
-  if (std::string id = stored ? trimmed(*stored) : std::string(); !id.empty()) return id;
-
-  std::string id = trimmed(settings.apisix.id);
-  if (id.empty()) {
+  if (std::string id = stored_id(path); !id.empty()) return InstanceId{std::move(id), {}};
+  const std::string spare_path = prefix + "/data/apisix.uid";
+  InstanceId out{trimmed(settings.apisix.id), {}};
+  const bool is_configured = !out.text.empty();
+  if (!is_configured) out.text = stored_id(spare_path);
+  const bool is_new = out.text.empty();
+  if (is_new) {
     auto uuid = random_uuid();
-    if (!uuid) return uuid;
-    id = *std::move(uuid);
+    if (!uuid) return std::unexpected(uuid.error());
+    out.text = *std::move(uuid);
   }
-  if (const auto written = base::replace_file(path, id); !written) return std::unexpected(written.error());
-  return id;
+  const auto written = base::replace_file(path, out.text);
+  if (written || is_configured) return out;
+  const auto spare = is_new ? base::replace_file(spare_path, out.text) : base::Status();
+  out.remark =
+      spare ? fmt::format("{}: the id {} of this instance is kept in {}", written.error().what, out.text,
+                          spare_path)
+            : fmt::format("{}; {}: the id {} of this instance lasts until it is stopped: set apisix.id",
+                          written.error().what, spare.error().what, out.text);
+  return out;
 }
 
 }  // namespace apisix::settings

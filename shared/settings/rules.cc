@@ -19,13 +19,32 @@ bool contains(const std::vector<std::string>& list, std::string_view name) {
   return std::ranges::find(list, name) != list.end();
 }
 
+// An address of this machine's own, or a range that holds no other.
+bool is_loopback(std::string_view text) {
+  static const auto loopback = base::Cidr::parse("127.0.0.0/8");
+  static const auto loopback_v6 = base::IpAddress::parse("::1");
+  const auto slash = text.find('/');
+  const auto address = base::IpAddress::parse(text.substr(0, slash));
+  if (!address) return false;
+  const unsigned all_bits = address->is_v4() ? 32 : 128;
+  const auto bits =
+      slash == text.npos ? std::optional(all_bits) : base::parse_integer<unsigned>(text.substr(slash + 1));
+  if (!bits) return false;
+  return address->is_v4() ? *bits >= 8 && loopback->contains(*address)
+                          : *bits == all_bits && *address == *loopback_v6;
+}
+
 // Only this machine may ask: then APISIX does not insist on a key.
-bool admin_is_loopback_only(const Settings& settings) {
-  return settings.deployment.admin.allow_admin == Deployment::Admin::default_allow_admin();
+bool admin_is_loopback_only(const Json& merged, const Settings& settings) {
+  if (!settings.deployment.admin.allow_admin) return false;  // everybody may
+  const Json& list = at_path(merged, "deployment.admin.allow_admin");
+  return std::ranges::all_of(list.begin(), list.end(), [](const Json& element) {
+    return element.isString() && (element == "unix:" || is_loopback(element.asString()));
+  });
 }
 
 // It keeps nobody out who can ask: where only this machine can, that is told and no more.
-void check_known_key(const Settings& settings, Report& report) {
+void check_known_key(const Json& merged, const Settings& settings, Report& report) {
   const Deployment::Admin& admin = settings.deployment.admin;
   if (admin.allow_insecure_default_key) return;
   for (std::size_t i = 0; i < admin.admin_key.size(); ++i) {
@@ -34,7 +53,7 @@ void check_known_key(const Settings& settings, Report& report) {
     const std::string what =
         "this key stands in old examples of APISIX and everybody knows it (CVE-2020-13945): choose another "
         "one, or leave it empty to have one generated";
-    if (admin_is_loopback_only(settings)) {
+    if (admin_is_loopback_only(merged, settings)) {
       report.warn(path, what);
     } else {
       report.fault(path, what + "; deployment.admin.allow_insecure_default_key: true permits it");
@@ -42,7 +61,7 @@ void check_known_key(const Settings& settings, Report& report) {
   }
 }
 
-void check_admin_key(const Settings& settings, Report& report) {
+void check_admin_key(const Json& merged, const Settings& settings, Report& report) {
   const Deployment::Admin& admin = settings.deployment.admin;
   if (!settings.apisix.enable_admin) return;
   if (!admin.admin_key_required) {
@@ -51,14 +70,14 @@ void check_admin_key(const Settings& settings, Report& report) {
         "Warning! Admin key is bypassed! If you are deploying in a production environment, enable "
         "`admin_key_required` and set a secure admin key!");
   }
-  check_known_key(settings, report);
+  check_known_key(merged, settings, report);
   const bool any_empty =
       std::ranges::any_of(admin.admin_key, [](const AdminKey& key) { return key.key.empty(); });
   if (admin.admin_key.empty()) {
     const std::string_view what = "missing valid Admin API token: nobody can use the Admin API";
-    if (!admin_is_loopback_only(settings)) return report.fault("deployment.admin.admin_key", what);
+    if (!admin_is_loopback_only(merged, settings)) return report.fault("deployment.admin.admin_key", what);
     report.warn("deployment.admin.admin_key", what);
-  } else if (any_empty && !admin_is_loopback_only(settings)) {
+  } else if (any_empty && !admin_is_loopback_only(merged, settings)) {
     report.warn("deployment.admin.admin_key",
                 "WARNING: using empty Admin API token, a random one will be generated");
   }
@@ -133,7 +152,7 @@ void check_local_etcd(const Json& merged, const Settings& settings, Report& repo
 
 void check_rules(const Json& merged, const Settings& settings, const EnvironmentLookup& environment,
                  Report& report) {
-  check_admin_key(settings, report);
+  check_admin_key(merged, settings, report);
   check_plugins(settings, report);
   check_batch_requests(settings, merged, report);
   check_wasm(merged, report);

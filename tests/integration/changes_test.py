@@ -353,11 +353,50 @@ def test_secrets_are_in_the_history_as_in_the_store(make, tmp_path):
     for entry in history(gateway):
         for view in ("", "/diff"):
             assert "PRIVATE KEY" not in gateway.admin("GET", f"/history/{entry['revision']}{view}").text
-    # As GET shows them, and restored so that they work.
-    assert "a-plain-secret" in gateway.admin("GET", f"/history/{first}").text
+    # Restored so that they work.
     assert roll_back(gateway, first).status == 200
     value = gateway.admin("GET", "/consumers/jack").json()["value"]
     assert value["plugins"]["key-auth"]["key"] == "a-plain-secret"
+
+
+@pytest.mark.parametrize("encrypts", [True, False])
+def test_secrets_are_not_shown_by_histories_and_dry_runs(make, tmp_path, encrypts):
+    cert, key = self_signed(tmp_path)
+    gateway = make({"apisix": {"data_encryption": {"enable_encrypt_fields": encrypts, "keyring": ["edd1c9f0985e76a2"]}}})
+    upstream = node() | {"tls": {"client_cert": cert, "client_key": key}}
+    versions = [(f"first-secret-{name}", f"second-secret-{name}") for name in ("key", "password", "token", "metadata")]
+    for turn in (0, 1):
+        of_key, of_redis, of_vault, of_consumer = (pair[turn] for pair in versions)
+        gateway.put("/consumers", {"username": "jack", "plugins": {"key-auth": {"key": of_key}}})
+        gateway.put("/consumers/jack/credentials/c", {"plugins": {"basic-auth": {"username": "u", "password": of_consumer}}})
+        gateway.put("/routes/r", {"uri": "/a", "upstream": upstream, "desc": str(turn), "plugins": {"limit-count": {
+            "count": 1, "time_window": 1, "policy": "redis", "redis_host": "127.0.0.1", "redis_password": of_redis}}})
+        gateway.put("/secrets/vault/1", {"uri": "http://127.0.0.1:1", "prefix": "p", "token": of_vault})
+        gateway.put("/upstreams/u", upstream | {"desc": str(turn)})
+        gateway.put("/ssls/s", {"cert": cert, "key": key, "sni": "test.com", "labels": {"turn": str(turn)}})
+    entries = history(gateway)
+    answers = [gateway.admin("GET", f"/history/{entry['revision']}{view}") for entry in entries for view in ("", "/diff")]
+    answers.append(roll_back(gateway, entries[6]["revision"], "?dry_run=true"))
+    answers.append(apply(gateway, {"consumers": [{"username": "jack", "plugins": {"key-auth": {"key": "third-secret"}}}]},
+                         query="?dry_run=true"))
+    for answer in answers:
+        assert answer.status == 200 and "-secret" not in answer.text and "PRIVATE KEY" not in answer.text, answer.text
+    # That they differ is shown.
+    changes = {change["resource_id"]: change["diff"] for change in answers[-2].json()["changes"]}
+    hidden = {"op": "replace", "old": "(hidden)", "new": "(hidden, changed)"}
+    assert changes["jack"] == [hidden | {"path": "/plugins/key-auth/key"}]
+    assert changes["jack/credentials/c"] == [hidden | {"path": "/plugins/basic-auth/password"}]
+    assert changes["vault/1"] == [hidden | {"path": "/token"}]
+    assert changes["r"][1] == hidden | {"path": "/plugins/limit-count/redis_password"}
+    assert {name: [row["path"] for row in changes[name]] for name in "us"} == {"u": ["/desc"], "s": ["/labels/turn"]}
+    assert [change["diff"] for change in answers[-1].json()["changes"]] == [[hidden | {"path": "/plugins/key-auth/key"}]]
+    # What commands print comes from there.
+    for command in (["history", str(entries[0]["revision"])], ["rollback", str(entries[6]["revision"]), "--dry-run"],
+                    ["rollback", str(entries[6]["revision"]), "--dry-run", "--json"]):
+        done = gateway.run(*command)
+        assert done.returncode == 0 and "-secret" not in done.stdout + done.stderr and "PRIVATE" not in done.stdout
+    assert roll_back(gateway, entries[6]["revision"]).status == 200
+    assert gateway.admin("GET", "/consumers/jack").json()["value"]["plugins"]["key-auth"]["key"] == versions[0][0]
 
 
 @pytest.mark.parametrize("entries_max", [0, 5])

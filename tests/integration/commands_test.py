@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -148,6 +149,38 @@ def test_init_prepares_the_prefix(make_gateway):
     assert gateway.run("init").returncode == 0
     assert (gateway.prefix / "conf/apisix.uid").read_text() == uid
     assert gateway.pid is None
+
+
+def test_ports_of_tls_are_not_opened_and_it_is_said(make_gateway):
+    gateway = make_gateway(start=False)
+    done = gateway.start()
+    assert "TLS" not in done.stdout + done.stderr, "by default it is meant to be on: nothing to bother people with"
+    assert not is_listening(gateway.tls_port) and is_listening(gateway.port)
+    said = [line for line in gateway.log().splitlines() if "TLS is not served by this version" in line]
+    assert len(said) == 1 and "[warn]" in said[0] and said[0].endswith(f"not listening on 127.0.0.1:{gateway.tls_port}")
+    with socket.create_server(("127.0.0.1", gateway.tls_port)):
+        gateway.reload()  # another process has the port
+    gateway.write_config({"apisix": {"ssl": {"enable": False}}})
+    before = gateway.log().count("TLS is not served")
+    gateway.reload()
+    assert gateway.log().count("TLS is not served") == before == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes the user")
+def test_a_conf_folder_that_cannot_be_written(make_gateway):
+    gateway = make_gateway(start=False, user="nobody", config={"plugins": ["server-info"]})
+    for path in (gateway.prefix / "conf", gateway.config_path):
+        shutil.chown(path, "root")
+        path.chmod(0o755)
+    gateway.start()
+    uid = (gateway.prefix / "data/apisix.uid").read_text()
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", uid)
+    assert gateway.control("/v1/server_info").json()["id"] == uid
+    gateway.wait_for_log(f"the id {uid} of this instance is kept in {gateway.prefix}/data/apisix.uid")
+    assert gateway.run("restart").returncode == 0
+    wait_until(lambda: is_listening(gateway.control_port), "it again")
+    assert gateway.control("/v1/server_info").json()["id"] == uid
+    assert not (gateway.prefix / "conf/apisix.uid").exists()
 
 
 def test_empty_admin_key_is_replaced_by_a_random_one(make_gateway):

@@ -163,7 +163,7 @@ def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
 
     gateway.config_path.write_text("plugins: [")
     answer = gateway.control("/v1/plugins/reload", "PUT")
-    assert (answer.status, answer.json()) == (503, {"error_msg": "failed to reload plugins"})
+    assert answer.status == 503 and answer.json()["error_msg"].startswith("failed to reload plugins: ")
     assert standalone.statuses(gateway, "/metrics-here") == {200}, "what was loaded stays in force"
 
 

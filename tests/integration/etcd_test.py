@@ -100,7 +100,7 @@ def test_a_prefix_of_ones_own(etcd, make, upstream):
 
 def test_ttl_ends_an_object(etcd, make, upstream):
     gateway = make()
-    answer = gateway.admin("PUT", "/routes/1?ttl=1", route(upstream, "/a"))
+    answer = gateway.admin("PUT", "/routes/1?ttl=3", route(upstream, "/a"))
     assert answer.status == 201
     wait_until(lambda: serves(gateway, "/a"), "the route to be served")
     wait_until(lambda: gateway.request("/a").status == 404, "the lease to end")

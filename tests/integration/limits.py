@@ -7,6 +7,10 @@ import pytest
 from gateway import running_gateway
 from upstream import Upstream
 
+# Sliding windows start at multiples of their length, in time since 1970: one of this length ends in 2033, while that of a
+# day ends at midnight, and a test that runs then sees two of them.
+ENDLESS_S = 2_000_000_000
+
 
 @pytest.fixture(scope="module")
 def gateway():

@@ -54,6 +54,16 @@ def test_meta_of_a_plugin(gateway, upstream):
     assert refused.status == 403 and refused.json() == {"why": "because"}
 
 
+def test_an_empty_list_is_a_configuration_too(gateway, upstream):
+    """Some languages write an object without members as []. A plugin that is configured so runs, an auth plugin above all."""
+    route(gateway, upstream, {"key-auth": [], "request-id": []})
+    assert gateway.request("/a").status == 401
+    route(gateway, upstream, {"multi-auth": {"auth_plugins": [{"key-auth": []}, {"basic-auth": []}]}})
+    assert gateway.request("/a").status == 401
+    route(gateway, upstream, {"request-id": []})
+    assert gateway.request("/a").header("X-Request-Id")
+
+
 @pytest.mark.parametrize("sent", ["X-User-Role", "x-user-role", "X_User_Role", "x-user_role"])
 def test_a_field_that_a_plugin_sets_is_the_only_one_of_its_name(gateway, upstream, sent):
     route(gateway, upstream, {"proxy-rewrite": {"headers": {"set": {"X-User-Role": "guest"}}}})

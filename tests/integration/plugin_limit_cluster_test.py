@@ -5,7 +5,7 @@ import pytest
 
 from gateway import wait_until
 from hammer import hammer
-from limits import gateway, limit, quick  # noqa: F401
+from limits import ENDLESS_S, gateway, limit, quick  # noqa: F401
 from redis_server import RedisCluster
 
 
@@ -22,8 +22,8 @@ def in_cluster(cluster, **more):
 
 
 @pytest.mark.parametrize("plugin, conf", [
-    ("limit-count", {"count": 20, "time_window": 86400, "key": "uri"}),
-    ("limit-count", {"count": 20, "time_window": 86400, "key": "uri", "window_type": "sliding"}),
+    ("limit-count", {"count": 20, "time_window": ENDLESS_S, "key": "uri"}),
+    ("limit-count", {"count": 20, "time_window": ENDLESS_S, "key": "uri", "window_type": "sliding"}),
     ("limit-req", {"rate": 0.001, "burst": 19, "key": "uri", "nodelay": True}),
     ("limit-conn", {"conn": 100, "burst": 0, "default_conn_delay": 0.1, "key": "uri"}),
 ])

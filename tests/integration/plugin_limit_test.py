@@ -10,10 +10,10 @@ import pytest
 
 from gateway import http_request, is_alive, wait_until
 from hammer import hammer
+from limits import ENDLESS_S
 from upstream import Upstream
 
 WORKERS = 3
-
 
 GATEWAY = {"workers": WORKERS}
 
@@ -84,7 +84,7 @@ class Background:
 
 @pytest.mark.parametrize("window_type", ["fixed", "sliding"])
 def test_limit_count_is_exact_over_all_workers(proxy, quick, window_type):
-    conf = {"count": 200, "time_window": 86400, "key": "remote_addr", "window_type": window_type}
+    conf = {"count": 200, "time_window": ENDLESS_S, "key": "remote_addr", "window_type": window_type}
     path = limited(proxy, quick, **{"limit-count": conf})
     statuses = hammer([proxy.port], path, clients=12, requests_each=40)
     assert statuses == {200: 200, 503: 280}

@@ -35,6 +35,49 @@ def route(gateway, upstream, conf=None, **members):
                               "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}} | members)
 
 
+def test_a_reload_of_the_plugins_moves_the_metrics(make_gateway):
+    """export_uri of plugin_attr, of the public API in every worker and of the agent's own server."""
+    gateway = make_gateway(workers=2)
+    for name in ("one", "two"):
+        gateway.put_everywhere(f"/routes/{name}", {"uri": f"/{name}/metrics", "plugins": {"public-api": {}}})
+
+    def seen(path):
+        """By eight requests, so that every worker answers some."""
+        return {gateway.request(path).status for _ in range(8)} | {http_request(gateway.metrics_port, "GET", path).status}
+
+    def reloaded(uri):
+        gateway.write_config({"plugin_attr": {"prometheus": {"export_uri": uri}}})
+        return gateway.admin("PUT", "/plugins/reload")
+
+    assert seen("/one/metrics") == {404}
+    for uri, other in (("/one/metrics", "/two/metrics"), ("/two/metrics", "/one/metrics")):
+        answer = reloaded(uri)
+        assert (answer.status, answer.text) == (200, "done")
+        wait_until(lambda uri=uri: seen(uri) == {200}, "every process to have read it")
+        assert seen(other) == {404}
+    # What cannot be is refused as a whole, and named.
+    refused = reloaded(["/one/metrics"])
+    assert refused.status == 503 and "plugin_attr.prometheus.export_uri" in refused.json()["error_msg"]
+    assert seen("/two/metrics") == {200} and seen("/one/metrics") == {404}
+    gateway.write_config({"plugin_attr": {"prometheus": {"export_uri": "/one/metrics"}}})
+    assert gateway.admin("GET", "/plugins/reload").status == 405
+    assert seen("/two/metrics") == {200}, "nothing is read before it is asked for"
+
+
+@pytest.mark.expects_damage
+def test_who_takes_the_place_of_a_dead_process_has_the_reloaded_plugins(make_gateway):
+    gateway = make_gateway()
+    gateway.put_everywhere("/routes/1", {"uri": "/moved", "plugins": {"public-api": {}}})
+    gateway.write_config({"plugin_attr": {"prometheus": {"export_uri": "/moved"}}})
+    assert gateway.admin("PUT", "/plugins/reload").status == 200
+    gateway.replace_workers()
+    assert gateway.request("/moved").status == 200
+    (old,) = gateway.agent_pids()
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: gateway.agent_pids() not in ([], [old]), "another agent")
+    wait_until(lambda: http_request(gateway.metrics_port, "GET", "/moved").status == 200, "it to have them")
+
+
 def test_what_requests_leave_behind(gateway, upstream):
     route(gateway, upstream, hosts=["a.test"])
     for _ in range(3):

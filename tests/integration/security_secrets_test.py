@@ -92,8 +92,10 @@ def test_cve_2020_13945_the_key_that_everybody_knows_is_refused(make_gateway):
     done = gateway.run("start")
     assert done.returncode != 0 and "CVE-2020-13945" in done.stdout + done.stderr
     assert gateway.pid is None
-    warned = make_gateway(start=False, admin_key=KNOWN_KEY).run("test")
-    assert warned.returncode == 0 and "CVE-2020-13945" in warned.stdout + warned.stderr
+    for allowed in (["127.0.0.0/24"], ["127.0.0.1/8", "::1/128", "::ffff:127.0.0.1"]):
+        config = {"deployment": {"admin": {"allow_admin": allowed}}}
+        warned = make_gateway(start=False, admin_key=KNOWN_KEY, config=config).run("test")
+        assert warned.returncode == 0 and "CVE-2020-13945" in warned.stdout + warned.stderr
 
 
 def forged_lines(log):

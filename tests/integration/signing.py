@@ -13,6 +13,11 @@ def date_at(offset_s=0):
     return email.utils.formatdate(time.time() + offset_s, usegmt=True)
 
 
+def moved(date, by_s):
+    """Another date, whenever it is asked: date_at(-1) is the one of a second ago, which may be the one that was signed."""
+    return email.utils.formatdate(email.utils.parsedate_to_datetime(date).timestamp() + by_s, usegmt=True)
+
+
 def signed(path, method="GET", headers=None, names=("@request-target", "date"), key_id="my-access-key",
            secret="my-secret-key", algorithm="hmac-sha256", offset_s=0):
     """The header fields of a request that hmac-auth accepts."""

@@ -28,9 +28,9 @@ Author author_of(const proxy::LocalRequest& request, std::string key_name) {
 
 AdminService::AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
                            const settings::Settings& settings, const memory::StatusZone& status,
-                           settings::LoadOptions config)
+                           const std::string& prefix, ReloadPlugins reload_plugins)
     : settings_(settings),
-      ui_(loop, config.prefix + "/ui"),
+      ui_(loop, prefix + "/ui"),
       history_(loop, store, settings),
       writer_(loop, store, history_, settings.deployment.etcd.prefix),
       progress_(loop, status),
@@ -39,8 +39,8 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
       applier_(loop, store, registry, handler_, writer_, history_, progress_,
                settings::takes_pushed_configuration(settings) ? &pushed_ : nullptr, settings),
       changes_(loop, applier_, history_, handler_.secrets()),
-      plugin_list_(store, settings, std::move(config)),
-      catalog_(loop, store, registry, settings, plugin_list_),
+      plugin_list_(store, settings),
+      catalog_(loop, store, registry, settings, plugin_list_, std::move(reload_plugins)),
       configs_(loop, handler_, pushed_,
                Pusher(loop, store, registry, handler_, pushed_, writer_, history_, progress_), settings),
       diagnose_(loop, store, registry, settings) {}

@@ -24,10 +24,10 @@ namespace apisix::admin {
 
 class AdminService final : public proxy::LocalService {
  public:
-  // `config`: where config.yaml is, for PUT plugins/reload.
+  // `prefix`: the runtime home, which has the pages of the UI.
   AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
                const settings::Settings& settings, const memory::StatusZone& status,
-               settings::LoadOptions config);
+               const std::string& prefix, ReloadPlugins reload_plugins);
 
   // At start, by one worker, before the configuration is loaded: the stored list of plugins follows
   // config.yaml.

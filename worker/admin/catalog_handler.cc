@@ -111,8 +111,13 @@ async::Task<LocalAnswer> CatalogHandler::reload(const proxy::LocalRequest& reque
         405, fmt::format("please use PUT method to reload the plugins, {} method is not allowed.",
                          request.method));
   }
-  if (const auto status = co_await plugin_list_.reload(); !status) {
-    base::log_error("cannot reload the plugins: {}", status.error().what);
+  const auto read = reload_plugins_();
+  if (!read) {
+    base::log_error("cannot reload the plugins: {}", read.error().what);
+    co_return error_answer(503, "failed to reload plugins: " + read.error().what);
+  }
+  if (const auto status = co_await plugin_list_.replace(*read); !status) {
+    base::log_error("cannot store the list of plugins: {}", status.error().what);
     co_return error_answer(503, "failed to record plugins reload");
   }
   co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);

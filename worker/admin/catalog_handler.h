@@ -15,11 +15,20 @@
 
 namespace apisix::admin {
 
+// Has every process of this machine read `plugins` and `plugin_attr` of config.yaml again; this worker has
+// when it returns. What it read, or what is wrong with the file: then nothing has changed.
+using ReloadPlugins = std::function<base::Result<settings::Settings>()>;
+
 class CatalogHandler {
  public:
   CatalogHandler(event::Loop& loop, store::Store& store, const config::Registry& registry,
-                 const settings::Settings& settings, PluginList& plugin_list)
-      : loop_(loop), store_(store), registry_(registry), settings_(settings), plugin_list_(plugin_list) {}
+                 const settings::Settings& settings, PluginList& plugin_list, ReloadPlugins reload_plugins)
+      : loop_(loop),
+        store_(store),
+        registry_(registry),
+        settings_(settings),
+        plugin_list_(plugin_list),
+        reload_plugins_(std::move(reload_plugins)) {}
 
   // `path` starts behind "/apisix/admin/". Nothing: it is none of these.
   async::Task<std::optional<proxy::LocalAnswer>> serve(const proxy::LocalRequest& request,
@@ -35,6 +44,7 @@ class CatalogHandler {
   const config::Registry& registry_;
   const settings::Settings& settings_;
   PluginList& plugin_list_;
+  const ReloadPlugins reload_plugins_;
 };
 
 }  // namespace apisix::admin

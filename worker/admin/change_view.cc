@@ -2,29 +2,22 @@
 
 #include "shared/async/time_slice.h"
 #include "worker/admin/diff.h"
+#include "worker/admin/secret_mask.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
 
-constexpr const char* kHidden = "(hidden)";
-constexpr const char* kHiddenAndChanged = "(hidden, changed)";
-constexpr const char* kKeyMembers[] = {"key", "keys"};
+constexpr const char* kNoJson = "(no JSON)";  // it may be anything, also a secret
 
-// A key that differs must differ in what is shown, too.
-void mark_keys(const std::string* before, const std::string* after, Json& shown_before, Json& shown_after) {
-  if (before == nullptr || after == nullptr) return;
-  const auto old_value = format::parse_json(*before);
-  const auto new_value = format::parse_json(*after);
-  if (!old_value || !new_value || !shown_before.isObject() || !shown_after.isObject()) return;
-  for (const char* member : kKeyMembers) {
-    const Json& old_key = format::find_member(*old_value, member);
-    const Json& new_key = format::find_member(*new_value, member);
-    if (!old_key.isNull()) shown_before[member] = kHidden;
-    if (!new_key.isNull())
-      shown_after[member] = old_key == new_key || old_key.isNull() ? kHidden : kHiddenAndChanged;
-  }
+// As it is used: null for null.
+Json plain_value(const SecretFields& secrets, const resource::ItemKey& key, const std::string* stored) {
+  if (stored == nullptr) return {};
+  auto value = format::parse_json(*stored);
+  if (!value) return kNoJson;
+  secrets.decrypt(key.kind, key.id, *value);
+  return std::move(*value);
 }
 
 const std::string* before_of(const Change& change) {
@@ -38,18 +31,22 @@ const std::string* after_of(const Change& change) {
 }  // namespace
 
 Json shown_value(const SecretFields& secrets, const resource::ItemKey& key, const std::string* stored) {
-  if (stored == nullptr) return {};
-  auto value = format::parse_json(*stored);
-  if (!value) return *stored;
-  secrets.show(key.kind, key.id, *value);
-  return std::move(*value);
+  Json value = plain_value(secrets, key, stored);
+  hide_secrets(secrets.plugins(), key, value, Json());
+  return value;
 }
 
 Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key, const std::string* before,
                     const std::string* after) {
-  Json shown_before = shown_value(secrets, key, before);
-  Json shown_after = shown_value(secrets, key, after);
-  if (key.kind == resource::Kind::kSsl) mark_keys(before, after, shown_before, shown_after);
+  Json shown_before = plain_value(secrets, key, before);
+  Json shown_after = plain_value(secrets, key, after);
+  if (shown_before.isObject() && shown_after.isObject()) {
+    // When it was written is no difference of what was written.
+    shown_before.removeMember("update_time");
+    shown_after.removeMember("update_time");
+  }
+  hide_secrets(secrets.plugins(), key, shown_after, shown_before);
+  hide_secrets(secrets.plugins(), key, shown_before, Json());
   return diff_json(before != nullptr ? &shown_before : nullptr, after != nullptr ? &shown_after : nullptr);
 }
 

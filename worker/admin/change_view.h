@@ -1,5 +1,5 @@
-// What a change does to an object, as people may see it: what GET shows of it before and after. Private keys
-// of certificates are not shown, but that they change is.
+// What a change does to an object, as people may see it: the object before and after, without its secrets
+// (secret_mask.h); that one changes is shown.
 #pragma once
 
 #include <span>
@@ -14,10 +14,10 @@
 
 namespace apisix::admin {
 
-// A stored text as GET shows it; null for null; a text that is no JSON as it is.
+// A stored text, decrypted, its secrets hidden; null for null.
 format::Json shown_value(const SecretFields& secrets, const resource::ItemKey& key,
                          const std::string* stored);
-// See diff_json().
+// See diff_json(). Without update_time, which is no difference.
 format::Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key,
                             const std::string* before, const std::string* after);
 format::Json diff_of_change(const SecretFields& secrets, const resource::ItemKey& key, const Change& change);

@@ -50,11 +50,9 @@ async::Task<base::Status> PluginList::reset() {
   co_return base::Status{};
 }
 
-async::Task<base::Status> PluginList::reload() {
-  const auto loaded = settings::load_settings(config_);
-  if (!loaded) co_return std::unexpected(loaded.error());
-  const auto done = co_await store_.txn(
-      {.compares = {}, .writes = {store::Put{key(), format::to_json(list_of(loaded->settings)), 0}}});
+async::Task<base::Status> PluginList::replace(const settings::Settings& read) {
+  const auto done =
+      co_await store_.txn({.compares = {}, .writes = {store::Put{key(), format::to_json(list_of(read)), 0}}});
   if (!done) co_return std::unexpected(done.error());
   co_return base::Status{};
 }

@@ -6,28 +6,26 @@
 
 #include "shared/async/task.h"
 #include "shared/base/result.h"
-#include "shared/settings/load.h"
+#include "shared/settings/settings.h"
 #include "shared/store/store.h"
 
 namespace apisix::admin {
 
 class PluginList {
  public:
-  PluginList(store::Store& store, const settings::Settings& settings, settings::LoadOptions config)
-      : store_(store), settings_(settings), config_(std::move(config)) {}
+  PluginList(store::Store& store, const settings::Settings& settings) : store_(store), settings_(settings) {}
 
   // At start: a stored list that says something else than config.yaml is replaced. Where none is stored, none
   // is needed.
   async::Task<base::Status> reset();
-  // Reads config.yaml again and stores its list. Errors: the file (kInvalid), or the store.
-  async::Task<base::Status> reload();
+  // Stores the list of config.yaml as it was `read` again, which outlives the Task.
+  async::Task<base::Status> replace(const settings::Settings& read);
 
  private:
   std::string key() const { return settings_.deployment.etcd.prefix + "/plugins"; }
 
   store::Store& store_;
   const settings::Settings& settings_;
-  settings::LoadOptions config_;
 };
 
 }  // namespace apisix::admin

@@ -25,6 +25,7 @@ class SecretFields {
   static void hide_plain_keys(resource::Kind kind, format::Json& value);
   // For GET: decrypted, without the private keys of certificates.
   void show(resource::Kind kind, std::string_view id, format::Json& value) const;
+  const plugin::PluginSet& plugins() const { return registry_.plugins(); }
   // Of private keys.
   const base::Keyring& keyring() const { return keyring_; }
 

@@ -59,8 +59,9 @@ struct UpstreamSlot final : plugin::UpstreamHandle {
 // The plugins of one plugin config, consumer group or global rule.
 struct SharedPlugins : base::Counted<SharedPlugins> {
   plugin::PluginConfs confs;
-  std::string missing;  // a plugin that is enabled and not built in: whoever uses this fails closed
-  // Named in the object, and not run: turned off by _meta.disable; not enabled in this gateway.
+  // Named in the object, and not run: enabled in this gateway and not built in, so that what uses them fails
+  // closed; turned off by _meta.disable; not enabled in this gateway.
+  std::vector<std::string> missing;
   std::vector<std::string> disabled;
   std::vector<std::string> unknown;
 };
@@ -74,7 +75,7 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   base::Ref<UpstreamSlot> upstream;
   std::optional<Timeouts> timeouts;  // the route's own; else the upstream's, else the default
   bool enable_websocket = false;
-  // Of the route, its plugin config and its service, merged.
+  // Of the route, its plugin config and its service, merged (plugin_merge.h).
   plugin::PluginConfs plugins;
   // Null: no plugins. Made anew, here, when a secret that they refer to has changed.
   mutable base::Ref<const plugin::Chain> chain;

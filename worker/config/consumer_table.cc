@@ -208,8 +208,11 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   if (plugins.isObject()) {
     for (const std::string& name : plugins.getMemberNames()) {
       const plugin::PluginDef* def = plugins_->find(name);
-      if (plugin::is_disabled(plugins[name])) consumer->disabled.push_back(name);
-      if (def != nullptr && def->info.is_auth) plugins.removeMember(name);
+      if (def != nullptr && def->info.is_auth) {
+        plugins.removeMember(name);
+      } else if (plugin::is_disabled(plugins[name])) {
+        consumer->disabled.push_back(name);
+      }
     }
   }
   consumer->username = text_member(*value, "username");

@@ -6,6 +6,7 @@
 #include "shared/base/log.h"
 #include "shared/format/json.h"
 #include "shared/format/read.h"
+#include "worker/config/plugin_merge.h"
 #include "worker/config/refusal.h"
 #include "worker/plugins/catalog.h"
 
@@ -137,7 +138,7 @@ base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugi
       if (plugin::is_disabled(plugins[name])) {
         shared->disabled.push_back(name);
       } else if (plugins_->is_missing(name)) {
-        shared->missing = name;
+        shared->missing.push_back(name);
       } else if (plugins_->find(name) == nullptr) {
         shared->unknown.push_back(name);
       }
@@ -169,7 +170,7 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
     if (!rule->missing.empty()) {
       base::log_error(
           "global rule {} names plugin {}, which this gateway does not have: every request is answered 503",
-          id, rule->missing);
+          id, rule->missing.front());
       add_refusal(merged, "/global_rules/" + id);
     }
     for (const auto& [name, conf] : rule->confs) merged[name] = conf;
@@ -219,10 +220,15 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
     }
   }
   if (group && !group->missing.empty()) {
-    return base::invalid("consumer group " + consumer->group_id + " names plugin " + group->missing +
-                         ", which this gateway does not have");
+    PluginMerge own;
+    own.put_over(*group);
+    own.put_over(*consumer);
+    if (!own.missing.empty()) {
+      return base::invalid("consumer group " + consumer->group_id + " names plugin " + *own.missing.begin() +
+                           ", which this gateway does not have");
+    }
   }
-  if (consumer->plugins.empty() && (!group || group->confs.empty())) return route.chain;
+  if (changes_nothing(*consumer) && (!group || changes_nothing(*group))) return route.chain;
   auto& merged = route.merged_chains;
   const auto [first, last] = merged.equal_range(consumer.get());
   for (auto at = first; at != last; ++at) {
@@ -231,10 +237,10 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
     merged.erase(at);
     break;
   }
-  plugin::PluginConfs confs = route.plugins;
-  if (group) plugin::merge_confs(confs, group->confs);
-  plugin::merge_confs(confs, consumer->plugins);
-  auto chain = link(confs, &route.plugins);
+  PluginMerge all{.confs = route.plugins, .missing = {}};
+  if (group) all.put_over(*group);
+  all.put_over(*consumer);
+  auto chain = link(all.confs, &route.plugins);
   if (!chain) return chain;
   if (merged.size() >= kMergedChainsMax) merged.clear();
   merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});

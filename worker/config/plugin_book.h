@@ -1,6 +1,7 @@
 // PluginBook: everything that decides which plugins a request runs, apart from routes and services
 // themselves: the enabled plugins, plugin configs, consumer groups, global rules, plugin metadata, consumers;
-// and the merge of them. Precedence, highest first: consumer, consumer group, route, plugin config, service.
+// and the merge of them. Precedence, highest first: consumer, consumer group, route, plugin config, service;
+// what an object turns off (_meta.disable) has the precedence of what it configures.
 #pragma once
 
 #include <cstdint>

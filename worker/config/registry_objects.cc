@@ -7,6 +7,7 @@
 #include "shared/format/built.h"
 #include "shared/format/read.h"
 #include "worker/config/compile.h"
+#include "worker/config/plugin_merge.h"
 #include "worker/plugin/variables.h"
 #include "worker/route/methods.h"
 
@@ -368,15 +369,13 @@ base::Status Registry::merge_plugins(const RouteObject& route, const Json& value
                                      const ServiceObject* service, CompiledRoute& compiled) {
   const auto layers = layers_of(route, value, service);
   if (!layers) return std::unexpected(layers.error());
-  std::string missing;
-  for (const PluginLayer& layer : *layers) {
-    plugin::merge_confs(compiled.plugins, layer.plugins->confs);
-    if (!layer.plugins->missing.empty()) missing = layer.plugins->missing;
-  }
-  if (!missing.empty()) {
-    return base::invalid("route " + route.id + " names plugin " + missing +
+  PluginMerge merge;
+  for (const PluginLayer& layer : *layers) merge.put_over(*layer.plugins);
+  if (!merge.missing.empty()) {
+    return base::invalid("route " + route.id + " names plugin " + *merge.missing.begin() +
                          ", which this gateway does not have: it answers 503");
   }
+  compiled.plugins = std::move(merge.confs);
   make_chain(compiled);
   return {};
 }

@@ -19,7 +19,7 @@ Reply collect_garbage(const Call&) {
 Reply reload_plugins(const Call& call) {
   if (const base::Status status = call.world.reload_plugins(); !status) {
     base::log_error("cannot reload the plugins: {}", status.error().what);
-    co_return proxy::error_answer(503, "failed to reload plugins");
+    co_return proxy::error_answer(503, "failed to reload plugins: " + status.error().what);
   }
   co_return proxy::LocalAnswer{200, "text/plain", "done", {}};
 }

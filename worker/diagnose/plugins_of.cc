@@ -1,5 +1,6 @@
 #include "worker/diagnose/plugins_of.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -68,26 +69,35 @@ void add_not_run(Json& out, const std::string& from, const SharedPlugins& plugin
   for (const std::string& name : plugins.disabled) add_left_out(out, name, from, "disabled by _meta.disable");
   for (const std::string& name : plugins.unknown)
     add_left_out(out, name, from, "not enabled in this gateway");
-  if (!plugins.missing.empty()) add_left_out(out, plugins.missing, from, "not part of this build");
+  for (const std::string& name : plugins.missing) add_left_out(out, name, from, "not part of this build");
 }
 
 // One layer of the merge: what it is called, and what it configures.
 struct Layer {
   std::string from;
   const plugin::PluginConfs* confs;
+  const std::vector<std::string>* disabled;
+
+  bool turns_off(const std::string& name) const {
+    return std::ranges::find(*disabled, name) != disabled->end();
+  }
 };
+
+// The consumer is not known before the route's rewrite hooks have run.
+bool comes_after_rewrite(const Layer& over, const Layer& below) {
+  return over.from.starts_with("/consumer") && !below.from.starts_with("/consumer");
+}
 
 void add_replaced(Json& out, const std::vector<Layer>& layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     for (const auto& [name, conf] : *layers[i].confs) {
       for (std::size_t over = layers.size() - 1; over > i; --over) {
-        if (!layers[over].confs->contains(name)) continue;
-        // The consumer is not known before the route's rewrite hooks have run.
-        const bool ran = layers[over].from.starts_with("/consumer") &&
-                         !layers[i].from.starts_with("/consumer") && conf->def().has(Phase::kRewrite);
-        add_left_out(
-            out, name, layers[i].from,
-            fmt::format("replaced by that of {}{}", layers[over].from, ran ? ", but for its rewrite" : ""));
+        const bool turns_off = layers[over].turns_off(name);
+        if (!turns_off && !layers[over].confs->contains(name)) continue;
+        const bool ran = comes_after_rewrite(layers[over], layers[i]) && conf->def().has(Phase::kRewrite);
+        add_left_out(out, name, layers[i].from,
+                     fmt::format("{} that of {}{}", turns_off ? "turned off by" : "replaced by",
+                                 layers[over].from, ran ? ", but for its rewrite" : ""));
         break;
       }
     }
@@ -123,7 +133,7 @@ Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& r
   std::vector<Layer> layers;
   for (const auto& object : *objects) {
     add_not_run(out, object.resource, *object.plugins);
-    layers.push_back({object.resource, &object.plugins->confs});
+    layers.push_back({object.resource, &object.plugins->confs, &object.plugins->disabled});
   }
   base::Ref<const SharedPlugins> group;
   if (consumer != nullptr && !consumer->group_id.empty()) {
@@ -132,13 +142,13 @@ Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& r
   if (group) {
     const std::string from = "/consumer_groups/" + consumer->group_id;
     add_not_run(out, from, *group);
-    layers.push_back({from, &group->confs});
+    layers.push_back({from, &group->confs, &group->disabled});
   }
   if (consumer != nullptr) {
     const std::string from = "/consumers/" + consumer->username;
     for (const std::string& name : consumer->disabled)
       add_left_out(out, name, from, "disabled by _meta.disable");
-    layers.push_back({from, &consumer->plugins});
+    layers.push_back({from, &consumer->plugins, &consumer->disabled});
   }
   add_replaced(out, layers);
   return out;

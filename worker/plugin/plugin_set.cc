@@ -180,10 +180,18 @@ const Json* PluginSet::schema_json(const PluginDef& def, ConfScope scope) {
   return schema ? &schema->json : nullptr;
 }
 
+const Json* PluginSet::find_schema_of(std::string_view name, ConfScope scope) const {
+  const PluginDef* def = find_in_catalog(name);
+  const Compiled* schema = def != nullptr ? find_schema(*def, scope) : nullptr;
+  return schema != nullptr ? &schema->json : nullptr;
+}
+
 // Schema, then the plugin's own rules.
 resource::Validation PluginSet::check_conf(const PluginDef& def, Json& conf, ConfScope scope,
                                            Origin origin) const {
   resource::Validation out;
+  // As in APISIX, which cannot tell them apart: what has no members is a configuration with no members.
+  if (conf.isArray() && conf.empty()) conf = Json(::Json::objectValue);
   if (const Compiled* compiled = find_schema(def, scope)) out = check_schema(compiled->schema, conf);
   if (!out.ok()) {
     if (def.rephrase != nullptr) out.error_msg = def.rephrase(conf, out.error_msg);

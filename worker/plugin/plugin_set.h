@@ -61,6 +61,9 @@ class PluginSet {
   // Its schema as the Admin API shows it, with what is common to all plugins; null when it has none for the
   // scope.
   static const format::Json* schema_json(const PluginDef& def, ConfScope scope);
+  // What a configuration of the plugin is checked against, enabled or not; null: there is no such plugin in
+  // this build, or nothing to check.
+  const format::Json* find_schema_of(std::string_view name, ConfScope scope) const;
   // What is enabled, for people and programs: {name: {version, priority, type, scope, schema,
   // consumer_schema, metadata_schema}}, each with what it has.
   format::Json describe() const;

@@ -12,6 +12,7 @@
 namespace apisix::settings {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 class Prefix : public ::testing::Test {
@@ -24,6 +25,12 @@ class Prefix : public ::testing::Test {
   }
   ~Prefix() override { std::filesystem::remove_all(prefix_); }
 
+  std::string id_of(const Settings& settings) const {
+    const auto id = instance_id(settings, prefix_);
+    EXPECT_TRUE(id) << id.error().what;
+    return id ? id->text : std::string();
+  }
+
   std::string prefix_;
 };
 
@@ -33,30 +40,57 @@ using ConfigPath = Prefix;
 constexpr const char* kUuid = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
 
 TEST_F(InstanceId, IsGeneratedOnceAndStored) {
-  const auto first = instance_id(Settings{}, prefix_);
-  ASSERT_TRUE(first);
-  EXPECT_THAT(*first, MatchesRegex(kUuid));
-  EXPECT_EQ(*base::read_file(prefix_ + "/conf/apisix.uid"), *first);
-  EXPECT_EQ(*instance_id(Settings{}, prefix_), *first);
+  const std::string first = id_of(Settings{});
+  EXPECT_THAT(first, MatchesRegex(kUuid));
+  EXPECT_EQ(*base::read_file(prefix_ + "/conf/apisix.uid"), first);
+  EXPECT_EQ(id_of(Settings{}), first);
 }
 
 TEST_F(InstanceId, TheFileComesBeforeTheConfiguredId) {
   Settings settings;
   settings.apisix.id = "configured";
-  EXPECT_EQ(*instance_id(settings, prefix_), "configured");
+  EXPECT_EQ(id_of(settings), "configured");
   ASSERT_TRUE(base::replace_file(prefix_ + "/conf/apisix.uid", "stored \n"));
-  EXPECT_EQ(*instance_id(settings, prefix_), "stored");
+  EXPECT_EQ(id_of(settings), "stored");
 }
 
 TEST_F(InstanceId, AnEmptyFileIsNoId) {
   ASSERT_TRUE(base::replace_file(prefix_ + "/conf/apisix.uid", "\n"));
-  EXPECT_THAT(*instance_id(Settings{}, prefix_), MatchesRegex(kUuid));
+  EXPECT_THAT(id_of(Settings{}), MatchesRegex(kUuid));
 }
 
-TEST_F(InstanceId, AFolderThatCannotBeWrittenIsAnError) {
-  const auto id = instance_id(Settings{}, prefix_ + "/nowhere");
-  ASSERT_FALSE(id);
-  EXPECT_THAT(id.error().what, ::testing::HasSubstr("apisix.uid"));
+// Without the folder conf, which is what root sees of one that cannot be written.
+TEST_F(InstanceId, WhereConfCannotBeWrittenItIsKeptInData) {
+  std::filesystem::remove(prefix_ + "/conf");
+  std::filesystem::create_directory(prefix_ + "/data");
+  const auto first = instance_id(Settings{}, prefix_);
+  ASSERT_TRUE(first) << first.error().what;
+  EXPECT_THAT(first->text, MatchesRegex(kUuid));
+  EXPECT_EQ(*base::read_file(prefix_ + "/data/apisix.uid"), first->text);
+  EXPECT_THAT(first->remark, HasSubstr(prefix_ + "/data/apisix.uid"));
+  EXPECT_EQ(id_of(Settings{}), first->text);
+  std::filesystem::create_directory(prefix_ + "/conf");
+  EXPECT_EQ(id_of(Settings{}), first->text) << "it stays the same when conf can be written again";
+  EXPECT_EQ(*base::read_file(prefix_ + "/conf/apisix.uid"), first->text);
+  EXPECT_EQ(instance_id(Settings{}, prefix_)->remark, "");
+}
+
+TEST_F(InstanceId, AConfiguredOneNeedsNoFile) {
+  std::filesystem::remove(prefix_ + "/conf");
+  Settings settings;
+  settings.apisix.id = "configured";
+  const auto id = instance_id(settings, prefix_);
+  ASSERT_TRUE(id) << id.error().what;
+  EXPECT_EQ(id->text, "configured");
+  EXPECT_EQ(id->remark, "");
+}
+
+TEST_F(InstanceId, WhereNothingCanBeWrittenItLastsAsLongAsTheGateway) {
+  std::filesystem::remove(prefix_ + "/conf");
+  const auto id = instance_id(Settings{}, prefix_);
+  ASSERT_TRUE(id) << id.error().what;
+  EXPECT_THAT(id->text, MatchesRegex(kUuid));
+  EXPECT_THAT(id->remark, HasSubstr("set apisix.id"));
 }
 
 TEST(RandomUuid, Differs) {

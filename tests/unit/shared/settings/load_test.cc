@@ -392,6 +392,29 @@ TEST(Load, AMissingAdminKeyIsFatalOnlyBeyondThisMachine) {
   EXPECT_THAT(empty->warnings, ElementsAre(HasSubstr("WARNING: using empty Admin API token")));
 }
 
+TEST(Load, LoopbackInAllowAdminIsRecognisedByAddress) {
+  const auto is_this_machine_alone = [](std::string_view list) {
+    const std::string text =
+        fmt::format("deployment: {{admin: {{admin_key: [], allow_admin: [{}]}}}}\n", list);
+    const auto loaded = load_text(text);
+    if (loaded) return true;
+    EXPECT_THAT(loaded.error().what, HasSubstr("missing valid Admin API token")) << list;
+    return false;
+  };
+  for (const char* list :
+       {"127.0.0.0/24", "127.0.0.1", "127.0.0.1/24", "127.0.0.1/8", "127.0.0.0/8", "127.5.6.7/32", "\"::1\"",
+        "\"::1/128\"", "\"::ffff:127.0.0.1\"", "127.0.0.1, \"::1\""}) {
+    EXPECT_TRUE(is_this_machine_alone(list)) << list;
+  }
+  for (const char* list :
+       {"126.0.0.0/7", "127.0.0.1/7", "0.0.0.0/0", "128.0.0.1", "10.0.0.1/32", "\"::1/127\"", "\"::/0\"",
+        "\"::2\"", "\"::ffff:10.0.0.1\"", "127.0.0.1, 10.0.0.0/8", "all"}) {
+    EXPECT_FALSE(is_this_machine_alone(list)) << list;
+  }
+  EXPECT_TRUE(load_text("apisix: {allow_admin: [127.0.0.1/8], admin_key: []}")) << "the layout of 2.x";
+  EXPECT_FALSE(load_text("apisix: {allow_admin: [127.0.0.1/7], admin_key: []}"));
+}
+
 TEST(Load, TheKeyThatEverybodyKnowsIsRefusedBeyondThisMachine) {
   const std::string local =
       "deployment:\n  admin:\n    admin_key: [{name: a, key: edd1c9f034335f136f87ad84b625c8f1, role: "
@@ -399,6 +422,7 @@ TEST(Load, TheKeyThatEverybodyKnowsIsRefusedBeyondThisMachine) {
   const auto loaded = load_text(local);
   ASSERT_TRUE(loaded);
   EXPECT_THAT(loaded->warnings, ElementsAre(HasSubstr("this key stands in old")));
+  EXPECT_EQ(faults_of(local + "    allow_admin: [127.0.0.1/8, \"::1/128\"]\n"), "");
   const std::string known = local + "    allow_admin: [10.0.0.0/8]\n";
   EXPECT_THAT(faults_of(known),
               HasSubstr("c.yaml:3: deployment.admin.admin_key[0].key: this key stands in old"));

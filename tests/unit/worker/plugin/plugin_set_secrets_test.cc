@@ -52,6 +52,14 @@ TEST(PluginSetSecrets, NothingHappensWithoutAKeyring) {
   EXPECT_EQ(plugins["key-auth"]["key"], "bar");
 }
 
+TEST(PluginSetSecrets, AnEmptyListIsAConfigurationWithoutMembers) {
+  const PluginSet set = make_set({});
+  Json plugins = json(R"({"key-auth": []})");
+  EXPECT_TRUE(set.open_stored(plugins, resource::PluginScope::kHttp).ok());
+  EXPECT_TRUE(plugins["key-auth"].isObject()) << "it runs";
+  EXPECT_EQ(plugins["key-auth"]["header"], "apikey") << "with its defaults";
+}
+
 TEST(PluginSetSecrets, UnknownPluginsAreRefusedInWritesAndSkippedInTheStore) {
   const PluginSet set = make_set({});
   Json plugins = json(R"({"not-built": {}})");
