@@ -69,6 +69,7 @@ struct alignas(128) StatusSlot {
   Tally store_away_since_ms;                 // wall clock; 0 = the config store answers. Else: degraded
   std::atomic<ConfigSource> source;
   ConnectionTallies connections;
+  Tally held_body_bytes;  // bodies that a worker holds now, of at most nginx_config.http.held_bodies_size
 };
 
 struct Totals {
@@ -115,6 +116,8 @@ class StatusZone {
     return static_cast<std::size_t>(&slot - layout().slots);
   }
   const Zone& zone() const { return zone_; }
+  // Of all workers now.
+  std::uint64_t held_body_bytes() const;
   // Of all workers that live or lived, exact at one point in time with respect to reclaim().
   Totals totals() const;
 
