@@ -24,6 +24,7 @@
 #include "worker/debug_file.h"
 #include "worker/drain.h"
 #include "worker/first_load.h"
+#include "worker/heap_trim.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
@@ -184,6 +185,8 @@ class Worker {
     store_->on_health([this](const store::StoreHealth& health) {
       context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
     });
+    registry_->batches().set_budget(services_.bodies);
+    services_.bodies.publish_to(context_.slot.held_body_bytes);
     services_.registry = registry_.get();
     services_.status = &context_.zones.status;
     services_.traffic = &traffic_;
@@ -234,13 +237,22 @@ class Worker {
         net::Socket(socket.fd).close();  // or the port would stay open as long as we drain
         continue;
       }
-      proxy::LocalService* service = nullptr;
-      if (socket.purpose == Purpose::kAdmin) service = admin_.get();
-      if (socket.purpose == Purpose::kControl) service = control_.get();
-      listeners_.push_back(std::make_unique<proxy::Listener>(services_, socket.fd, service));
+      listeners_.push_back(make_listener(socket));
       if (socket.is_spare) spares_.push_back(listeners_.back().get());
     }
     return {};
+  }
+
+  std::unique_ptr<proxy::Listener> make_listener(const channel::ListenSocket& socket) {
+    using proxy::ClientKind;
+    using proxy::Listener;
+    if (socket.purpose == Purpose::kAdmin) {
+      return std::make_unique<Listener>(services_, socket.fd, ClientKind::kAdmin, admin_.get());
+    }
+    if (socket.purpose == Purpose::kControl) {
+      return std::make_unique<Listener>(services_, socket.fd, ClientKind::kControl, control_.get());
+    }
+    return std::make_unique<Listener>(services_, socket.fd, ClientKind::kProxy, nullptr);
   }
 
   async::Task<void> load() {
@@ -364,6 +376,7 @@ class Worker {
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   Drain drain_;
+  HeapTrim heap_trim_{services_};
   async::Scope scope_;
   int exit_code_ = 0;
 };
@@ -371,6 +384,7 @@ class Worker {
 }  // namespace
 
 int worker_main(channel::WorkerContext&& context) {
+  tune_heap();
   return Worker(std::move(context)).run();
 }
 

@@ -42,6 +42,7 @@ void Forward::abort() {
   // After a tunnel both sides said all they had to: what is on its way may still arrive.
   if (connection_ != nullptr) release(state_ == State::kTunnel ? Parting::kClose : Parting::kReset);
   tell_balancer(/*failed=*/false);  // the client's doing, not the node's
+  slices_.reset();
   set_state(State::kDone);
 }
 
@@ -130,6 +131,10 @@ void Forward::connect_node() {
   }
   set_state(State::kConnecting);
   auto connecting = services_.pool.connect(endpoint_, *this);
+  if (!connecting && connecting.error().retryable &&
+      services_.connections.make_room_anywhere(ClientKind::kProxy)) {
+    connecting = services_.pool.connect(endpoint_, *this);
+  }
   if (!connecting) {
     base::log_error("{}, upstream: {}, client: {}", connecting.error().what, node_text(),
                     stream_.request().remote_addr());
