@@ -280,7 +280,7 @@ class ResponseRewrite final : public plugin::Plugin {
   Gathered decode_step(Held& held) const {
     std::string step;
     std::string_view rest = held.coded;
-    const std::size_t room = std::min(kStepBytes, body_bytes_max_ - held.gathered.size() + 1);
+    const std::size_t room = std::min(kStepBytes, body_bytes_max_ - held.gathered.size()) + 1;
     const BodyDecoder::Result result = held.decoder->decode(rest, room, step);
     switch (result) {
       case BodyDecoder::Result::kBroken:

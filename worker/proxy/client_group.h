@@ -6,11 +6,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace apisix::proxy {
 
 enum class ClientKind : std::uint8_t { kProxy, kAdmin, kControl };
 inline constexpr std::size_t kClientKinds = 3;
+// As the logs call what there are too many of.
+std::string_view name_of(ClientKind kind);
 
 template <typename T>
 class AgeList;

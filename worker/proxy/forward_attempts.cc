@@ -131,8 +131,7 @@ void Forward::connect_node() {
   }
   set_state(State::kConnecting);
   auto connecting = services_.pool.connect(endpoint_, *this);
-  if (!connecting && connecting.error().retryable &&
-      services_.connections.make_room_anywhere(ClientKind::kProxy)) {
+  if (!connecting && connecting.error().retryable && free_descriptor(services_, ClientKind::kProxy)) {
     connecting = services_.pool.connect(endpoint_, *this);
   }
   if (!connecting) {

@@ -70,9 +70,9 @@ void Listener::on_event(void* self, bool, bool) {
 bool Listener::accept_some() {
   for (int i = 0; i < limits::kAcceptsPerTurn; ++i) {
     const bool is_full = services_.connections.is_full(kind_);
-    if (is_full && !services_.connections.has_waiting(kind_) && !services_.pool.has_idle()) {
-      base::log(base::LogLevel::kAlert, "{} worker_connections are not enough, no new ones for {} ms",
-                services_.connections.connections_max(kind_), kRetryAcceptMs);
+    if (is_full && !can_make_room()) {
+      base::log(base::LogLevel::kAlert, "{} {} are not enough, no new ones for {} ms",
+                services_.connections.connections_max(kind_), name_of(kind_), kRetryAcceptMs);
       pause();
       return false;
     }
@@ -83,7 +83,7 @@ bool Listener::accept_some() {
       if (errno == EAGAIN) return false;
       if (is_transient(errno)) continue;
       const int why = errno;
-      if ((why == EMFILE || why == ENFILE) && services_.connections.make_room_anywhere(kind_)) continue;
+      if ((why == EMFILE || why == ENFILE) && free_descriptor(services_, kind_)) continue;
       base::log(base::LogLevel::kCrit, "{}, no new connections for {} ms",
                 base::system_error("accept4() failed", why).error().what, kRetryAcceptMs);
       pause();
@@ -106,14 +106,17 @@ void Listener::take(net::Socket socket, const sockaddr_storage& peer) {
   connection->start();
 }
 
+bool Listener::can_make_room() const {
+  return services_.connections.has_waiting(kind_) ||
+         (kind_ == ClientKind::kProxy && services_.pool.has_idle());
+}
+
 // Of the two kinds of idle connections that count for the proxy the one that there are more of gives way.
-bool Listener::make_room() {
-  ConnectionList& connections = services_.connections;
-  if (kind_ == ClientKind::kProxy && services_.pool.idle() >= connections.waiting(kind_) &&
-      services_.pool.drop_one_idle()) {
-    return true;
-  }
-  return connections.make_room(kind_);
+void Listener::make_room() {
+  const bool mostly_upstreams =
+      kind_ == ClientKind::kProxy && services_.pool.idle() >= services_.connections.waiting(kind_);
+  if (mostly_upstreams && services_.pool.drop_one_idle()) return;
+  services_.connections.make_room(kind_);
 }
 
 // No descriptors or connections left: the backlog keeps the clients until descriptors are free again.

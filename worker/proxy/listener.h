@@ -37,8 +37,9 @@ class Listener {
   // False: nobody waits any more, or nobody can be taken now.
   bool accept_some();
   void take(net::Socket socket, const sockaddr_storage& peer);
-  // Upstream connections that are idle, or the oldest client without a request. False: all are in use.
-  bool make_room();
+  // Closes an upstream connection that is idle, or the oldest client without a request.
+  void make_room();
+  bool can_make_room() const;
   void pause();
 
   Services& services_;

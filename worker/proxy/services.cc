@@ -7,29 +7,30 @@
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
-namespace {
 
 std::string_view name_of(ClientKind kind) {
   switch (kind) {
     case ClientKind::kAdmin:
-      return "Admin API";
+      return "connections to the Admin API";
     case ClientKind::kControl:
-      return "Control API";
+      return "connections to the Control API";
     case ClientKind::kProxy:
       break;
   }
   return "worker_connections";
 }
 
-}  // namespace
+bool free_descriptor(Services& services, ClientKind kind) {
+  return services.connections.make_room_anywhere(kind) || services.pool.drop_one_idle();
+}
 
 Services::Services(event::Loop& loop, const Options& options, memory::ConnectionTallies& tallies)
     : loop(loop),
       options(options),
       pool(loop),
-      connections(loop, pool, options.connections_max),
       bodies(options.held_bodies_bytes_max, loop.clock()),
       slices(loop),
+      connections(loop, pool, options.connections_max),
       tallies(tallies) {
   request_limits = options.request_limits();
   response_limits.header_count_max = limits::kResponseHeadersMax;
@@ -121,9 +122,8 @@ void ConnectionList::note_made_room(ClientKind kind) {
   ++made_room_;
   if (report_.is_set()) return;
   report_.set_after_ms(limits::kRoomReportMs);
-  base::log_warn(
-      "{} connections ({}), or the descriptors, are not enough: the oldest without a request are closed",
-      group(kind).connections_max, name_of(kind));
+  base::log_warn("{} {}, or the descriptors, are not enough: the oldest without a request are closed",
+                 group(kind).connections_max, name_of(kind));
   made_room_ = 0;
 }
 

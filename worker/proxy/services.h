@@ -94,9 +94,9 @@ struct Services {
   event::Loop& loop;
   const Options& options;
   upstream::Pool pool;
-  ConnectionList connections;
   plugin::BodyBudget bodies;  // that are held, for whatever reason
   TurnQueue slices;           // of work that is too long for one turn
+  ConnectionList connections;
   config::Registry* registry = nullptr;
   resolve::Resolver* resolver = nullptr;
   AccessLog* access_log = nullptr;             // null: off
@@ -114,5 +114,8 @@ struct Services {
   std::unique_ptr<char[]> client_scratch = std::make_unique<char[]>(limits::kScratchBytes);
   std::unique_ptr<char[]> upstream_scratch = std::make_unique<char[]>(limits::kScratchBytes);
 };
+
+// A descriptor is missing: closes something that is idle. False: nothing is.
+bool free_descriptor(Services& services, ClientKind kind);
 
 }  // namespace apisix::proxy

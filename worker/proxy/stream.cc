@@ -315,7 +315,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
   bool tells_length = response.status != 204 && response.status != 304;
   if (filters_response_body()) {
     const Filtered filtered = filter_whole_body(request_.reply.body);
-    if (filtered.broken) return abort_response();
+    if (filtered.broken) return reply_error_page(502);
     body = filtered.bytes;
     if (!without_body) length = body.size();
     tells_length &= !without_body || !response.body_changes;
