@@ -1,6 +1,8 @@
 #include "privileged-agent/small_server.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 namespace apisix::agent {
 namespace {
 
+// At a time. Scrapers and probes are done in milliseconds: the oldest of so many is none.
 constexpr std::size_t kExchangesMax = 64;
 constexpr std::size_t kHeadBytesMax = 8192;
 constexpr std::uint64_t kExchangeTimeoutMs = 30'000;
@@ -54,6 +57,9 @@ class SmallServer::Exchange {
     watch_.start(fd_.get());
     timer_.set_after_ms(kExchangeTimeoutMs);
   }
+
+  // Its request is not there yet.
+  bool is_silent() const { return answer_.empty(); }
 
  private:
   static void on_event(void* self, bool, bool) {
@@ -136,11 +142,24 @@ void SmallServer::accept_on(int fd) {
     socklen_t length = sizeof address;
     base::UniqueFd client(
         ::accept4(fd, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (client.get() < 0) return;
-    if (exchanges_.size() >= kExchangesMax) continue;  // closed: somebody is playing with us
+    if (client.get() < 0) {
+      const bool is_full = errno == EMFILE || errno == ENFILE;
+      if (is_full && make_room()) continue;
+      return;
+    }
+    if (exchanges_.size() >= kExchangesMax) make_room();
     exchanges_.push_back(
         std::make_unique<Exchange>(*this, loop_, std::move(client), base::IpAddress::of(address)));
   }
+}
+
+// Before a client that does not read its answer, one goes that has not even asked.
+bool SmallServer::make_room() {
+  if (exchanges_.empty()) return false;
+  auto oldest = std::ranges::find_if(exchanges_, [](const auto& one) { return one->is_silent(); });
+  if (oldest == exchanges_.end()) oldest = exchanges_.begin();
+  exchanges_.erase(oldest);
+  return true;
 }
 
 void SmallServer::end(Exchange& exchange) {

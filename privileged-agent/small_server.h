@@ -1,6 +1,6 @@
 // SmallServer: answers short GETs on sockets of the agent: one request to a connection, which is closed
 // behind it. For metrics and probes, not for clients: no bodies, no keepalive. Owned by the endpoint that
-// answers.
+// answers. When there are too many connections the oldest one makes room.
 #pragma once
 
 #include <functional>
@@ -51,6 +51,8 @@ class SmallServer {
   class Exchange;
 
   void accept_on(int fd);
+  // The oldest connection whose request is not there yet is closed, else the oldest. False: there is none.
+  bool make_room();
   void end(Exchange& exchange);
   std::string answer(std::string_view head, const base::IpAddress& peer_ip) const;
 

@@ -54,6 +54,18 @@ inline constexpr std::size_t kUiSliceBytes = std::size_t{512} << 10;
 // socket. The largest file of APISIX's dashboard has 3.3 MiB, a first visit takes 7.4.
 inline constexpr std::size_t kUiBytesInFlightMax = std::size_t{64} << 20;
 
+// Work that is too long for one turn of the loop (bodies that are decoded and filtered) gets this much of
+// each.
+inline constexpr std::uint64_t kSliceTurnUs = 5'000;
+
+// --- memory that is free again (worker/heap_trim.h)
+// How often a worker looks whether much was freed since the last time.
+inline constexpr std::uint64_t kTrimLookMs = 5'000;
+// Less is used again soon, and giving it back would cost more than keeping it.
+inline constexpr std::size_t kTrimBytesMin = std::size_t{16} << 20;
+// Connections hold up to a scratch and some output each when they are not idle: 256 of them 48 MiB.
+inline constexpr std::uint64_t kTrimConnectionsMin = 256;
+
 // --- time
 inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused client still sends
 inline constexpr std::uint64_t kLingerBytesMax = 1 << 20;
@@ -84,5 +96,12 @@ inline constexpr std::uint32_t kRetriesMax = 64;
 // --- connections
 // Accepted in one turn, so that one listener cannot starve the connections there are.
 inline constexpr int kAcceptsPerTurn = 64;
+// Clients of the Admin and the Control API have budgets of their own beside worker_connections. Dashboards,
+// controllers and scripts keep a handful of connections each; descriptors for both are left over by the least
+// worker_rlimit_nofile (worker_connections and 256 more).
+inline constexpr std::uint64_t kAdminConnectionsMax = 96;
+inline constexpr std::uint64_t kControlConnectionsMax = 32;
+// How often a worker says how many connections it closed to make room.
+inline constexpr std::uint64_t kRoomReportMs = 60'000;
 
 }  // namespace apisix::limits

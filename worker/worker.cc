@@ -25,6 +25,7 @@
 #include "worker/debug_file.h"
 #include "worker/drain.h"
 #include "worker/first_load.h"
+#include "worker/heap_trim.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
@@ -186,6 +187,8 @@ class Worker {
     store_->on_health([this](const store::StoreHealth& health) {
       context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
     });
+    registry_->batches().set_budget(services_.bodies);
+    services_.bodies.publish_to(context_.slot.held_body_bytes);
     services_.registry = registry_.get();
     services_.status = &context_.zones.status;
     services_.traffic = &traffic_;
@@ -232,13 +235,22 @@ class Worker {
 
   base::Status open_listeners() {
     for (const channel::ListenSocket& socket : context_.sockets) {
-      proxy::LocalService* service = nullptr;
-      if (socket.purpose == Purpose::kAdmin) service = admin_.get();
-      if (socket.purpose == Purpose::kControl) service = control_.get();
-      listeners_.push_back(std::make_unique<proxy::Listener>(services_, socket.fd, service));
+      listeners_.push_back(make_listener(socket));
       if (socket.is_spare) spares_.push_back(listeners_.back().get());
     }
     return {};
+  }
+
+  std::unique_ptr<proxy::Listener> make_listener(const channel::ListenSocket& socket) {
+    using proxy::ClientKind;
+    using proxy::Listener;
+    if (socket.purpose == Purpose::kAdmin) {
+      return std::make_unique<Listener>(services_, socket.fd, ClientKind::kAdmin, admin_.get());
+    }
+    if (socket.purpose == Purpose::kControl) {
+      return std::make_unique<Listener>(services_, socket.fd, ClientKind::kControl, control_.get());
+    }
+    return std::make_unique<Listener>(services_, socket.fd, ClientKind::kProxy, nullptr);
   }
 
   async::Task<void> load() {
@@ -367,6 +379,7 @@ class Worker {
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   Drain drain_;
+  HeapTrim heap_trim_{services_};
   async::Scope scope_;
   int exit_code_ = 0;
 };
@@ -374,6 +387,7 @@ class Worker {
 }  // namespace
 
 int worker_main(channel::WorkerContext&& context) {
+  tune_heap();
   return Worker(std::move(context)).run();
 }
 

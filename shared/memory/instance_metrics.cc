@@ -55,6 +55,12 @@ void write_traffic(const Totals& totals, std::string_view prefix, std::string& o
   for (const auto& [state, count] : states) connections.add("state", state, static_cast<double>(count));
 }
 
+void write_held_bodies(std::uint64_t bytes, std::string_view prefix, std::string& out) {
+  Gauge held(out, prefix, "held_body_bytes",
+             "Bodies that workers hold, each of at most nginx_config.http.held_bodies_size");
+  held.add("", static_cast<double>(bytes));
+}
+
 void write_node(std::string_view prefix, std::string& out) {
   char hostname[256] = {};
   ::gethostname(hostname, sizeof hostname - 1);
@@ -118,6 +124,7 @@ std::string instance_metrics_text(const Zones& zones, std::string_view prefix,
   std::string out;
   write_metrics_text(zones.metrics, zones.metrics.read(), out);
   write_traffic(zones.status.totals(), prefix, out);
+  write_held_bodies(zones.status.held_body_bytes(), prefix, out);
   write_node(prefix, out);
   write_zones(zones, prefix, out);
   write_upstreams(zones.health, prefix, hidden_key_prefix, out);

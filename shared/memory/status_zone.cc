@@ -10,7 +10,7 @@ namespace apisix::memory {
 namespace {
 
 constexpr std::uint32_t kKind = 6;
-constexpr std::uint32_t kLayoutVersion = 4;
+constexpr std::uint32_t kLayoutVersion = 5;
 
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -32,6 +32,7 @@ void clear(StatusSlot& slot) {
                        &slot.connections.active, &slot.connections.reading, &slot.connections.writing}) {
     tally->set(0);
   }
+  slot.held_body_bytes.set(0);
   slot.state.store(ChildState::kFree);
 }
 
@@ -96,6 +97,14 @@ base::Result<StatusZone> StatusZone::open(Zone zone) {
 base::Result<StatusZone> StatusZone::look_into(std::int32_t master_pid) {
   auto zone = Zone::look_into(master_pid, kName);
   return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
+}
+
+std::uint64_t StatusZone::held_body_bytes() const {
+  std::uint64_t total = 0;
+  for (const StatusSlot& slot : slots()) {
+    if (slot.state.load() != ChildState::kFree) total += slot.held_body_bytes.get();
+  }
+  return total;
 }
 
 StatusSlot* StatusZone::claim(ChildRole role, std::uint16_t index, std::uint32_t generation) {

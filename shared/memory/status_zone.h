@@ -70,6 +70,7 @@ struct alignas(128) StatusSlot {
   std::atomic<ConfigSource> source;
   ConnectionTallies connections;
   Tally beats;  // once a second from a timer of its loop: the master replaces a child whose loop stands still
+  Tally held_body_bytes;  // bodies that a worker holds now, of at most nginx_config.http.held_bodies_size
 };
 
 struct Totals {
@@ -116,6 +117,8 @@ class StatusZone {
     return static_cast<std::size_t>(&slot - layout().slots);
   }
   const Zone& zone() const { return zone_; }
+  // Of all workers now.
+  std::uint64_t held_body_bytes() const;
   // Of all workers that live or lived, exact at one point in time with respect to reclaim().
   Totals totals() const;
 

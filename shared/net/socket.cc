@@ -73,7 +73,12 @@ IoResult write_some(int fd, std::span<const iovec> pieces) {
 
 base::Result<Socket> start_connect(const sockaddr_storage& address, socklen_t length) {
   Socket socket(::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket.is_open()) return base::system_error("cannot make a socket", errno);
+  if (!socket.is_open()) {
+    const int why = errno;
+    auto failure = base::system_error("cannot make a socket", why);
+    failure.error().retryable = why == EMFILE || why == ENFILE;  // once a descriptor is free
+    return failure;
+  }
   const int on = 1;
   if (address.ss_family != AF_UNIX) ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address), length) != 0 &&

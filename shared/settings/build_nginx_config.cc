@@ -42,6 +42,7 @@ void build_http(const Section& section, NginxConfig::Http& http) {
   section.read_duration("send_timeout", http.send_timeout_ms);
   section.read_size("client_max_body_size", http.client_max_body_bytes);
   section.read_size("client_body_min_rate", http.client_body_min_rate_bytes_per_s);
+  section.read_size("held_bodies_size", http.held_bodies_bytes_max);
   section.read_flag("underscores_in_headers", http.underscores_in_headers);
   section.read_flag("ignore_invalid_headers", http.ignore_invalid_headers);
   section.read_text("real_ip_header", http.real_ip_header);
@@ -94,8 +95,8 @@ void build_nginx_config(const Json& merged, NginxConfig& config, Report& report)
   section.read_flag("enable_cpu_affinity", config.enable_cpu_affinity);
   section.section("event").read_integer("worker_connections", config.event.worker_connections);
   section.read_integer("worker_rlimit_nofile", config.worker_rlimit_nofile);
-  // A few more than connections, for logs, listeners and the store.
-  constexpr std::int64_t kOtherFiles = 128;
+  // A few more than connections, for logs, listeners, the store, and clients of the Admin and Control API.
+  constexpr std::int64_t kOtherFiles = 256;
   if (config.worker_rlimit_nofile <= config.event.worker_connections) {
     config.worker_rlimit_nofile = config.event.worker_connections + kOtherFiles;
   }

@@ -173,6 +173,7 @@ constexpr Key kKeys[] = {
     {"nginx_config.http.send_timeout", kDuration},
     {"nginx_config.http.client_max_body_size", kSize},
     {"nginx_config.http.client_body_min_rate", kSize, {}, kNoMin, kNoMax, Effect::kExtension},
+    {"nginx_config.http.held_bodies_size", kSize, {}, kNoMin, kNoMax, Effect::kExtension},
     {"nginx_config.http.underscores_in_headers", kOnOff},
     {"nginx_config.http.ignore_invalid_headers", kOnOff, {}, kNoMin, kNoMax, Effect::kExtension},
     text("nginx_config.http.real_ip_header"),

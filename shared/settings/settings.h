@@ -186,6 +186,7 @@ struct NginxConfig {
     // Extension: a request body that arrives slower than this on average is answered 408 (gRPC excepted);
     // 0 turns it off.
     std::int64_t client_body_min_rate_bytes_per_s = 64;
+    std::int64_t held_bodies_bytes_max = std::int64_t{256} << 20;  // of one worker
     bool underscores_in_headers = true;
     bool ignore_invalid_headers = true;  // nginx's directive, which APISIX has no key for
     std::string real_ip_header = "X-Real-IP";

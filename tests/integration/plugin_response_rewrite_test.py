@@ -64,10 +64,7 @@ def test_decoded_filtered_and_coded_again(proxy):
 def test_a_damaged_body_is_not_made_whole(proxy, body):
     head = OK + f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
     path = rewritten(proxy, answering(head, body), HELLO)
-    client = proxy.client()
-    client.send(request(path))
-    with pytest.raises(EOFError):
-        client.read_response()
+    assert proxy.client().ask(request(path)).status == 502
 
 
 def test_a_bomb_is_cut_off(proxy):

@@ -1,5 +1,6 @@
 """/ui/ on the Admin API's port: the dashboard's files, as APISIX serves them. The files here are stand-ins."""
 
+import http.client
 import os
 import time
 from email.utils import formatdate
@@ -124,8 +125,9 @@ def test_slow_visitors_hold_a_bounded_memory(site):
 
 @pytest.mark.gateway(config={"deployment": {"admin": {"allow_admin": ["1.1.1.1/32"]}}})
 def test_addresses_that_are_not_allowed(site):
-    assert ui(site, "/ui/").status == 403
-    assert ui(site, "/ui").status == 403
+    for path in ("/ui/", "/ui"):
+        with pytest.raises((ConnectionError, http.client.BadStatusLine)):
+            ui(site, path)
 
 
 @pytest.mark.gateway(config={"deployment": {"admin": {"enable_admin_ui": False}}})

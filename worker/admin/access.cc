@@ -1,5 +1,7 @@
 #include "worker/admin/access.h"
 
+#include <algorithm>
+
 #include "shared/base/arena.h"
 #include "shared/base/crypto.h"
 #include "shared/base/log.h"
@@ -45,39 +47,43 @@ std::string log_suffix(const proxy::LocalRequest& request) {
   return out += '"';
 }
 
-std::unexpected<proxy::LocalAnswer> refuse(const proxy::LocalRequest& request, const char* why) {
-  base::log_warn("failed to check token: {}{}", why, log_suffix(request));
-  format::Json body(::Json::objectValue);
-  body["error_msg"] = "failed to check token";
-  body["description"] = why;
-  return std::unexpected(json_answer(401, body));
+// Why not is a text for the client.
+std::expected<const settings::AdminKey*, const char*> find_key(const settings::Deployment::Admin& admin,
+                                                               const proxy::LocalRequest& request) {
+  const auto key = key_of(request);
+  if (!key) return std::unexpected("missing apikey");
+  for (const settings::AdminKey& row : admin.admin_key) {
+    if (row.key.empty() || !base::equals_in_constant_time(*key, row.key)) continue;
+    if (row.role == settings::AdminRole::kViewer && !is_for_viewers(request)) {
+      return std::unexpected("invalid method for role viewer");
+    }
+    return &row;
+  }
+  return std::unexpected("wrong apikey");
 }
 
 }  // namespace
 
-std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admin& admin,
-                                                const proxy::LocalRequest& request) {
-  if (!admin.allow_admin) return std::nullopt;
-  for (const base::Cidr& network : *admin.allow_admin) {
-    if (network.contains(request.peer_ip)) return std::nullopt;
-  }
-  base::log_error("access to the Admin API forbidden by allow_admin{}", log_suffix(request));
-  return proxy::page_answer(403);
+bool is_allowed(const settings::Deployment::Admin& admin, const base::IpAddress& peer_ip) {
+  if (!admin.allow_admin) return true;
+  return std::ranges::any_of(*admin.allow_admin,
+                             [&](const base::Cidr& network) { return network.contains(peer_ip); });
 }
 
 std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
                                                          const proxy::LocalRequest& request) {
   if (!admin.admin_key_required) return std::string();
-  const auto key = key_of(request);
-  if (!key) return refuse(request, "missing apikey");
-  for (const settings::AdminKey& row : admin.admin_key) {
-    if (row.key.empty() || !base::equals_in_constant_time(*key, row.key)) continue;
-    if (row.role == settings::AdminRole::kViewer && !is_for_viewers(request)) {
-      return refuse(request, "invalid method for role viewer");
-    }
-    return row.name;
-  }
-  return refuse(request, "wrong apikey");
+  const auto row = find_key(admin, request);
+  if (row) return (*row)->name;
+  base::log_warn("failed to check token: {}{}", row.error(), log_suffix(request));
+  format::Json body(::Json::objectValue);
+  body["error_msg"] = "failed to check token";
+  body["description"] = row.error();
+  return std::unexpected(json_answer(401, body));
+}
+
+bool has_key(const settings::Deployment::Admin& admin, const proxy::LocalRequest& request) {
+  return !admin.admin_key_required || find_key(admin, request);
 }
 
 }  // namespace apisix::admin

@@ -11,9 +11,8 @@
 
 namespace apisix::admin {
 
-// Nothing: go on. Else the 403 of an address that is not allowed.
-std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admin& admin,
-                                                const proxy::LocalRequest& request);
+// Of the socket.
+bool is_allowed(const settings::Deployment::Admin& admin, const base::IpAddress& peer_ip);
 
 // The name of the key, or the 401. A viewer may GET, and POST configs/apply?dry_run=true, which stores
 // nothing by its construction; no other call of a viewer gets as far as a handler. The key is in ?api_key=,
@@ -21,5 +20,7 @@ std::optional<proxy::LocalAnswer> check_address(const settings::Deployment::Admi
 // wrong key of the right length.
 std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
                                                          const proxy::LocalRequest& request);
+// Whether check_key() will find one; logs nothing.
+bool has_key(const settings::Deployment::Admin& admin, const proxy::LocalRequest& request);
 
 }  // namespace apisix::admin

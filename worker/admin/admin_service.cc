@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/http/uri.h"
 #include "worker/admin/access.h"
@@ -17,6 +18,7 @@ using proxy::LocalAnswer;
 constexpr std::string_view kBase = "/apisix/admin";
 constexpr std::string_view kConfigsPath = "/apisix/admin/configs";
 constexpr std::size_t kPathBytesKept = 256;  // in the history
+constexpr std::uint64_t kRefusalLogMs = 1000;
 
 Author author_of(const proxy::LocalRequest& request, std::string key_name) {
   return {.name = std::move(key_name),
@@ -43,16 +45,25 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
       catalog_(loop, store, registry, settings, plugin_list_, std::move(reload_plugins)),
       configs_(loop, handler_, pushed_,
                Pusher(loop, store, registry, handler_, pushed_, writer_, history_, progress_), settings),
-      diagnose_(loop, store, registry, settings) {}
+      diagnose_(loop, store, registry, settings),
+      clock_(loop.clock()) {}
+
+// One line a second: strangers must not fill the log.
+bool AdminService::admits(const base::IpAddress& peer_ip) {
+  if (is_allowed(settings_.deployment.admin, peer_ip)) return true;
+  const std::uint64_t now_ms = clock_.monotonic_ms();
+  if (refusal_logged_ms_ == 0 || now_ms - refusal_logged_ms_ >= kRefusalLogMs) {
+    refusal_logged_ms_ = now_ms;
+    base::log_error("access to the Admin API forbidden by allow_admin, client: {}", peer_ip.to_string());
+  }
+  return false;
+}
 
 std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) const {
+  if (!request.path.starts_with(kBase) || !has_key(settings_.deployment.admin, request)) return 0;
   const bool is_push = settings::takes_pushed_configuration(settings_) && request.method == "PUT" &&
                        request.path == kConfigsPath;
-  if (!is_push || check_address(settings_.deployment.admin, request) ||
-      !check_key(settings_.deployment.admin, request)) {
-    return limits::kAdminBodyBytesMax;
-  }
-  return limits::kPushedBodyBytesMax;
+  return is_push ? limits::kPushedBodyBytesMax : limits::kAdminBodyBytesMax;
 }
 
 LocalAnswer AdminService::too_large(const proxy::LocalRequest& request, std::uint64_t body_bytes) const {
@@ -62,7 +73,6 @@ LocalAnswer AdminService::too_large(const proxy::LocalRequest& request, std::uin
 }
 
 async::Task<LocalAnswer> AdminService::serve(const proxy::LocalRequest& request) {
-  if (auto refused = check_address(settings_.deployment.admin, request)) co_return std::move(*refused);
   if (settings_.deployment.admin.enable_admin_ui && UiFiles::has(request.path)) {
     co_return co_await ui_.serve(request);
   }

@@ -36,7 +36,9 @@ class AdminService final : public proxy::LocalService {
   async::Task<void> keep_history_trimmed() { return history_.keep_trimmed(); }
 
   async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
-  // More than APISIX's limit only for a whole configuration, from who has the key.
+  // Only whom allow_admin names.
+  bool admits(const base::IpAddress& peer_ip) override;
+  // Who has no key gets its answer without the body. More than APISIX's limit only for a whole configuration.
   std::size_t body_bytes_max(const proxy::LocalRequest& request) const override;
   proxy::LocalAnswer too_large(const proxy::LocalRequest& request, std::uint64_t body_bytes) const override;
 
@@ -60,6 +62,8 @@ class AdminService final : public proxy::LocalService {
   CatalogHandler catalog_;
   ConfigsHandler configs_;
   DiagnoseHandler diagnose_;
+  const base::Clock& clock_;
+  std::uint64_t refusal_logged_ms_ = 0;
 };
 
 }  // namespace apisix::admin

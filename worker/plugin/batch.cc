@@ -9,7 +9,7 @@
 namespace apisix::plugin {
 namespace {
 
-// Of all batches of a worker: bodies in entries make them large.
+// Of all batches of a worker, whatever its budget for bodies is: bodies in entries make them large.
 constexpr std::size_t kPendingBytesMax = 256 << 20;
 constexpr std::uint64_t kDropReportMs = 1000;
 
@@ -50,12 +50,10 @@ Batch::Batch(BatchBook& book, BatchOptions options, Send send)
 Batch::~Batch() = default;
 
 bool Batch::add(std::string entry) {
-  if (!book_.has_room(entry.size())) {
+  if (!book_.take_room(entry.size())) {
     book_.report_drop(options_.name);
     return false;
   }
-  ++book_.pending_;
-  book_.pending_bytes_ += entry.size();
   ++pending_;
   const std::uint64_t now_ms = book_.loop_.clock().monotonic_ms();
   if (entries_.empty()) first_entry_ms_ = now_ms;
@@ -102,8 +100,7 @@ async::Task<void> Batch::deliver(std::vector<std::string> entries) {
     if (!book_.ending_) co_await async::Sleep(book_.loop_, options_.retry_delay_ms);
   }
   pending_ -= entries.size();
-  book_.pending_ -= entries.size();
-  for (const std::string& entry : entries) book_.pending_bytes_ -= entry.size();
+  book_.give_room_back(entries);
 }
 
 // --- BatchBook
@@ -121,8 +118,18 @@ Batch& BatchBook::batch(const std::string& key, const BatchOptions& options, con
   return *batches_.emplace(key, std::make_unique<Batch>(*this, options, send)).first->second;
 }
 
-bool BatchBook::has_room(std::size_t bytes) {
-  return pending_ < entries_max_ && pending_bytes_ + bytes <= kPendingBytesMax;
+bool BatchBook::take_room(std::size_t bytes) {
+  if (pending_ >= entries_max_ || pending_bytes_ + bytes > kPendingBytesMax) return false;
+  if (!charge_.set(pending_bytes_ + bytes)) return false;
+  ++pending_;
+  pending_bytes_ += bytes;
+  return true;
+}
+
+void BatchBook::give_room_back(const std::vector<std::string>& entries) {
+  pending_ -= entries.size();
+  for (const std::string& entry : entries) pending_bytes_ -= entry.size();
+  charge_.set(pending_bytes_);
 }
 
 // One line a second: an outage must not flood the log as well.

@@ -20,6 +20,7 @@
 #include "shared/event/loop.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/format/json.h"
+#include "worker/plugin/body_budget.h"
 
 namespace apisix::plugin {
 
@@ -82,6 +83,8 @@ class BatchBook {
 
   // Entries that a plugin may have waiting, by its metadata (max_pending_entries).
   void set_limit(std::size_t entries_max) { entries_max_ = entries_max; }
+  // What entries count against; without one there is only a bound of their own.
+  void set_budget(BodyBudget& budget) { charge_ = BodyBudget::Charge(&budget, BodyBudget::Use::kLogs); }
   std::size_t pending() const { return pending_; }
   std::size_t pending_bytes() const { return pending_bytes_; }
   std::uint64_t dropped_total() const { return dropped_total_; }
@@ -92,7 +95,8 @@ class BatchBook {
 
  private:
   friend class Batch;
-  bool has_room(std::size_t bytes);
+  bool take_room(std::size_t bytes);
+  void give_room_back(const std::vector<std::string>& entries);
   void report_drop(const std::string& name);
 
   event::Loop& loop_;
@@ -100,6 +104,7 @@ class BatchBook {
   std::size_t entries_max_ = 8192;
   std::size_t pending_ = 0;
   std::size_t pending_bytes_ = 0;
+  BodyBudget::Charge charge_;
   std::uint64_t dropped_total_ = 0;
   std::uint64_t sent_total_ = 0;
   std::uint64_t drops_reported_ms_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "shared/http/identity_fields.h"
 #include "worker/plugin/debug_mode.h"
@@ -211,14 +212,24 @@ void ChainRun::filter_header(Request& request) {
   run_plain(Phase::kHeaderFilter, request, [&request](Plugin& plugin) { plugin.header_filter(request); });
 }
 
+// Behind a filter that keeps all of a piece the others have nothing to do: so nothing is written before the
+// body that it holds.
 void ChainRun::filter_body(Request& request, Body& body) {
+  const void* from = body.is_unfinished() ? body.resume() : nullptr;
+  bool is_kept = false;
+  const bool may_change = request.response.body_changes;
   run_plain(Phase::kBodyFilter, request, [&](Plugin& plugin) {
+    if (from != nullptr && from != &plugin) return;
+    if (is_kept || body.is_broken()) return;
+    const bool had_work = std::exchange(from, nullptr) != nullptr || !body.is_nothing();
     plugin.body_filter(request, body);
-    body.end_filter(request.response.body_changes);
+    body.end_filter(may_change, &plugin);
+    is_kept = had_work && body.is_nothing();
   });
+  if (is_kept || body.is_broken()) return;
   run_plain(Phase::kDelayedBodyFilter, request, [&](Plugin& plugin) {
     plugin.delayed_body_filter(request, body);
-    body.end_filter(request.response.body_changes);
+    body.end_filter(may_change);
   });
 }
 

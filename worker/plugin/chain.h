@@ -81,6 +81,8 @@ class ChainRun {
 
   // Both chains, global rules first.
   void filter_header(Request& request);
+  // One piece; or, when some filter is not finished with the piece before (Body::is_unfinished()), its next
+  // slice: `body` has no new piece then.
   void filter_body(Request& request, Body& body);
   void log(Request& request);
 

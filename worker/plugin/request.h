@@ -154,6 +154,8 @@ struct ResponseState {
   const http::ResponseHead* upstream_head = nullptr;
   // A body filter will replace pieces: no length is announced. See Request::will_change_body().
   bool body_changes = false;
+  // A body filter holds the body until it is whole: the head waits for it, so that a failure can be answered.
+  bool body_is_held = false;
 };
 
 class Request {

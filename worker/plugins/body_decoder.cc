@@ -13,54 +13,56 @@ namespace {
 
 using Result = BodyDecoder::Result;
 
-// Room that one step of a decoder gets; the text grows by no more than this at a time.
-constexpr std::size_t kStepBytes = 32 * 1024;
-
-// Makes room for one step, at most to `bytes_max`; 0 when it is full.
-std::size_t make_room(std::string& out, std::size_t bytes_max) {
-  const std::size_t room = std::min(kStepBytes, bytes_max - std::min(bytes_max, out.size()));
-  out.resize(out.size() + room);
-  return room;
-}
-
 // gzip, and deflate as most servers mean it (RFC 1950) or as some do (RFC 1951, without a head).
 class Inflater final : public BodyDecoder {
  public:
   explicit Inflater(bool gzip) : gzip_(gzip) { start(gzip ? 15 + 16 : 15); }
   ~Inflater() override { inflateEnd(&stream_); }
 
-  Result decode(std::string_view data, std::size_t bytes_max, std::string& out) override {
-    if (data.empty() || (complete_ && !begins_member(data))) return Result::kGood;
+  Result decode(std::string_view& data, std::size_t room, std::string& out) override {
+    if (complete_ && !begins_member(data)) {  // what is behind it does not belong to the body
+      data = {};
+      return Result::kGood;
+    }
+    if (data.empty() && !more_) return Result::kGood;
     if (complete_) restart_member();
     if (!any_ && gzip_ && data[0] != '\x1f') return Result::kNotCoded;
     if (!any_ && !gzip_ && !has_zlib_head(data)) restart_raw();
     const bool first = !any_;
     any_ = true;
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
-    stream_.avail_in = static_cast<uInt>(data.size());
-    for (;;) {
-      const std::size_t before = out.size();
-      const std::size_t room = make_room(out, bytes_max);
-      char probe = 0;  // whether there is more than may be kept
-      stream_.next_out = reinterpret_cast<Bytef*>(room > 0 ? out.data() + before : &probe);
-      stream_.avail_out = static_cast<uInt>(room > 0 ? room : 1);
-      const int code = inflate(&stream_, Z_NO_FLUSH);
-      if (room == 0 && stream_.avail_out == 0) return Result::kTooLong;
-      if (room > 0) out.resize(before + room - stream_.avail_out);
-      if (code == Z_STREAM_END) {
-        complete_ = true;
-        const std::string_view rest(reinterpret_cast<const char*>(stream_.next_in), stream_.avail_in);
-        if (!begins_member(rest)) return Result::kGood;
-        restart_member();
-        continue;
-      }
-      if (code != Z_OK && code != Z_BUF_ERROR) return give_up(first, out);
-      if (stream_.avail_out > 0) return Result::kGood;  // it wants more input
+    const std::string_view whole = data;
+    const std::size_t before = out.size();
+    out.resize(before + room);
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+    stream_.avail_out = static_cast<uInt>(room);
+    const int code = inflate_all(data);
+    out.resize(before + room - stream_.avail_out);
+    if (code != Z_OK && code != Z_BUF_ERROR && code != Z_STREAM_END) {
+      if (!first || out.size() > before) return Result::kBroken;
+      data = whole;
+      return Result::kNotCoded;
     }
+    more_ = stream_.avail_out == 0 && !complete_;
+    if (more_ || (stream_.avail_out == 0 && begins_member(data))) return Result::kFull;
+    data = {};
+    return Result::kGood;
   }
   bool is_complete() const override { return complete_; }
 
  private:
+  // Until the room or the input is used up, over all members.
+  int inflate_all(std::string_view& data) {
+    for (;;) {
+      stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
+      stream_.avail_in = static_cast<uInt>(data.size());
+      const int code = inflate(&stream_, Z_NO_FLUSH);
+      data.remove_prefix(data.size() - stream_.avail_in);
+      if (code != Z_STREAM_END) return code;
+      complete_ = true;
+      if (!begins_member(data) || stream_.avail_out == 0) return code;
+      restart_member();
+    }
+  }
   void start(int window_bits) { CHECK(inflateInit2(&stream_, window_bits) == Z_OK); }
   void restart_raw() {
     inflateEnd(&stream_);
@@ -78,13 +80,10 @@ class Inflater final : public BodyDecoder {
     if (data.size() < 2) return true;
     return (static_cast<unsigned char>(data[0]) * 256 + static_cast<unsigned char>(data[1])) % 31 == 0;
   }
-  static Result give_up(bool first, const std::string& out) {
-    return first && out.empty() ? Result::kNotCoded : Result::kBroken;
-  }
-
   z_stream stream_{};
   const bool gzip_;
   bool any_ = false;
+  bool more_ = false;  // kept back by zlib for want of room
   bool complete_ = false;
 };
 
@@ -93,28 +92,26 @@ class Unbrotli final : public BodyDecoder {
   Unbrotli() : state_(BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)) { CHECK(state_ != nullptr); }
   ~Unbrotli() override { BrotliDecoderDestroyInstance(state_); }
 
-  Result decode(std::string_view data, std::size_t bytes_max, std::string& out) override {
-    if (complete_) return Result::kGood;
+  Result decode(std::string_view& data, std::size_t room, std::string& out) override {
+    if (complete_) {  // what is behind it does not belong to the body
+      data = {};
+      return Result::kGood;
+    }
     const bool first = !any_;
     any_ |= !data.empty();
     const auto* next_in = reinterpret_cast<const std::uint8_t*>(data.data());
     std::size_t left = data.size();
-    for (;;) {
-      const std::size_t before = out.size();
-      std::size_t room = make_room(out, bytes_max);
-      const bool full = room == 0;
-      std::uint8_t probe = 0;
-      auto* next_out = full ? &probe : reinterpret_cast<std::uint8_t*>(out.data() + before);
-      if (full) room = 1;
-      const std::size_t offered = room;
-      const auto code = BrotliDecoderDecompressStream(state_, &left, &next_in, &room, &next_out, nullptr);
-      if (full && room == 0) return Result::kTooLong;
-      if (!full) out.resize(before + offered - room);
-      if (code == BROTLI_DECODER_RESULT_ERROR)
-        return first && out.empty() ? Result::kNotCoded : Result::kBroken;
-      complete_ = code == BROTLI_DECODER_RESULT_SUCCESS;
-      if (code != BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT) return Result::kGood;
-    }
+    const std::size_t before = out.size();
+    out.resize(before + room);
+    auto* next_out = reinterpret_cast<std::uint8_t*>(out.data() + before);
+    const auto code = BrotliDecoderDecompressStream(state_, &left, &next_in, &room, &next_out, nullptr);
+    out.resize(out.size() - room);
+    if (code == BROTLI_DECODER_RESULT_ERROR)
+      return first && out.size() == before ? Result::kNotCoded : Result::kBroken;
+    data.remove_prefix(data.size() - left);
+    complete_ = code == BROTLI_DECODER_RESULT_SUCCESS;
+    if (complete_) data = {};
+    return code == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT ? Result::kFull : Result::kGood;
   }
   bool is_complete() const override { return complete_; }
 

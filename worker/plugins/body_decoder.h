@@ -13,8 +13,8 @@ namespace apisix::plugins {
 class BodyDecoder {
  public:
   enum class Result : std::uint8_t {
-    kGood,
-    kTooLong,   // `out` holds bytes_max bytes and there is more
+    kGood,      // all of `data` is taken
+    kFull,      // `out` got all that it may; there may be more, even when `data` is empty by now
     kNotCoded,  // the first bytes are not of this coding: the body was mislabelled, nothing was decoded
     kBroken     // damaged on its way
   };
@@ -27,9 +27,9 @@ class BodyDecoder {
   // For "gzip", "deflate" and "br"; null for a coding that is not known.
   static std::unique_ptr<BodyDecoder> make(std::string_view coding);
 
-  // Appends to `out`, which never gets longer than `bytes_max`. Not to be called again after another result
-  // than kGood.
-  virtual Result decode(std::string_view data, std::size_t bytes_max, std::string& out) = 0;
+  // Appends at most `room` bytes to `out`, and takes what it has read from the front of `data`. `room`: not
+  // 0. Not to be called again after kNotCoded or kBroken.
+  virtual Result decode(std::string_view& data, std::size_t room, std::string& out) = 0;
   // The coded body has come to its own end.
   virtual bool is_complete() const = 0;
 };

@@ -1,5 +1,6 @@
 // response-rewrite: another status, body and header fields for the client, or regular expressions applied to
-// the body. For those the body is held until it is whole, at most max_resp_body_size bytes of it.
+// the body. For those the body is held until it is whole, at most max_resp_body_size bytes of it and within
+// the worker's budget. Decoding, filtering and letting out take one slice of it in a turn of the loop.
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "shared/format/regex.h"
 #include "shared/format/schema.h"
 #include "worker/plugin/condition.h"
+#include "worker/plugin/held_text.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
@@ -71,11 +73,25 @@ struct BodyFilter {
   bool all = false;
 };
 
+constexpr std::size_t kStepBytes = 16 * 1024;  // that a decoder makes at a time
+
 // The body that is held for the filters.
 struct Held {
-  std::string bytes;
+  enum class State : std::uint8_t { kGathering, kFiltering, kLettingOut };
+
+  plugin::BodyBudget::Charge charge;
+  plugin::Request* request = nullptr;    // whose response it is
+  plugin::HeldText gathered;             // as it was before the filters
+  std::string coded;                     // came, and is not decoded yet
   std::unique_ptr<BodyDecoder> decoder;  // null: the body is not coded
-  bool any = false;                      // something came
+  std::string changed;                   // by a filter
+  std::size_t filters_run = 0;
+  std::size_t bytes_out = 0;
+  State state = State::kGathering;
+  bool any = false;         // something came
+  bool is_changed = false;  // `changed` counts instead of `gathered`
+
+  std::string_view text() const { return is_changed ? changed : gathered.view(); }
 };
 
 class ResponseRewrite final : public plugin::Plugin {
@@ -129,7 +145,9 @@ class ResponseRewrite final : public plugin::Plugin {
     const State* state = request.find_state<State>(this);
     if (state == nullptr || !state->matched) return;
     if (state->filters) {
-      filter(request, request.kept<Held>(this), body);
+      Held& held = request.kept<Held>(this);
+      held.request = &request;
+      if (!go_on(held, body)) body.break_off();
     } else if (body_) {
       body.replace(*body_);
       body.finish();
@@ -182,76 +200,161 @@ class ResponseRewrite final : public plugin::Plugin {
     if (field != nullptr && !base::equals_ignore_case(field->value, "identity")) {
       decoder = BodyDecoder::make(field->value);
       if (decoder == nullptr) {
-        plugin::log_error(request,
+        plugin::log_error(*held.request,
                           "filters may not work as expected due to unsupported compression encoding type: {}",
                           field->value);
         return false;
       }
     }
     request.will_change_body();
+    request.response.body_is_held = true;
     request.kept<Held>(this).decoder = std::move(decoder);
     return true;
   }
 
-  void filter(plugin::Request& request, Held& held, plugin::Body& body) const {
-    bool full = false;
-    if (held.decoder != nullptr) {
-      if (!decode(request, held, body, full)) return body.break_off();
-    } else {
-      const std::string_view data = body.data();
-      const std::size_t room = body_bytes_max_ - held.bytes.size();
-      full = data.size() > room;
-      held.bytes.append(data.substr(0, room));
-    }
-    std::string& out = body.output();
-    if (!full && !body.last()) return;
-    if (full) {
-      plugin::log_warn(request, "response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
-                       body_bytes_max_);
-    }
-    out = substitute(request, std::move(held.bytes));
-    body.finish();
-  }
-
-  // False: what goes out would not be what the upstream meant.
-  bool decode(plugin::Request& request, Held& held, const plugin::Body& body, bool& full) const {
-    held.any |= !body.data().empty();
-    switch (held.decoder->decode(body.data(), body_bytes_max_, held.bytes)) {
-      case BodyDecoder::Result::kGood:
-        if (!held.any || !body.last() || held.decoder->is_complete()) return true;
-        plugin::log_error(request, "filters may not work as expected: the coded body ends too early");
-        return false;
-      case BodyDecoder::Result::kTooLong:
-        full = true;
-        return true;
-      case BodyDecoder::Result::kNotCoded:
-        plugin::log_error(request,
-                          "filters may not work as expected: the body is not in the coding that it claims");
-        held.decoder.reset();
-        full = body.data().size() > body_bytes_max_;
-        held.bytes.assign(body.data().substr(0, body_bytes_max_));
-        return true;
-      case BodyDecoder::Result::kBroken:
+  // One slice of what there is to do. False: what goes out would not be what the upstream meant, or the
+  // worker may not hold it.
+  bool go_on(Held& held, plugin::Body& body) const {
+    switch (held.state) {
+      case Held::State::kGathering:
+        return gather(held, body);
+      case Held::State::kFiltering:
+        return run_filter(held, body);
+      case Held::State::kLettingOut:
         break;
     }
-    plugin::log_error(request, "filters may not work as expected: the coded body is damaged");
-    return false;
+    let_out(held, body);
+    return true;
   }
 
-  std::string substitute(plugin::Request& request, std::string text) const {
-    for (const BodyFilter& filter : filters_) {
-      const format::Regex* regex = filter.regex.get();
-      if (regex == nullptr) continue;
-      auto replaced = filter.all ? regex->replace_all(text, filter.replacement)
-                                 : regex->replace_first(text, filter.replacement);
-      if (replaced) {
-        text = std::move(replaced->text);
-      } else {
-        plugin::log_error(request, "regex \"{}\" substitutes failed:{}", filter.regex.pattern(),
-                          replaced.error().what);
+  bool gather(Held& held, plugin::Body& body) const {
+    if (!held.any) held.charge = plugin::BodyBudget::Charge(body.budget());
+    held.any |= !body.data().empty();
+    Gathered gathered = Gathered::kMore;
+    if (held.decoder != nullptr) {
+      held.coded.append(body.data());
+      gathered = decode(held);
+    } else if (!add(held, body.data())) {
+      gathered = Gathered::kFull;
+    }
+    body.output();
+    if (!held.charge.set(held.gathered.size() + held.coded.size())) return false;
+    switch (gathered) {
+      case Gathered::kBroken:
+        return false;
+      case Gathered::kSliceDone:
+        body.again();
+        return true;
+      case Gathered::kMore:
+        if (!body.last()) return true;
+        if (held.any && held.decoder != nullptr && !held.decoder->is_complete()) {
+          plugin::log_error(*held.request, "filters may not work as expected: the coded body ends too early");
+          return false;
+        }
+        break;
+      case Gathered::kFull:
+        plugin::log_warn(*held.request, "response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
+                       body_bytes_max_);
+        break;
+    }
+    std::string().swap(held.coded);
+    held.decoder.reset();
+    held.state = Held::State::kFiltering;
+    if (held.gathered.size() <= plugin::kBodySliceBytes) return run_filter(held, body);
+    body.again();
+    return true;
+  }
+
+  enum class Gathered : std::uint8_t { kMore, kSliceDone, kFull, kBroken };
+
+  // False: only the part that may be held.
+  bool add(Held& held, std::string_view bytes) const {
+    const std::size_t room = body_bytes_max_ - held.gathered.size();
+    held.gathered.append(bytes.substr(0, room));
+    return bytes.size() <= room;
+  }
+
+  // One slice of the loop's turn, in steps.
+  Gathered decode(Held& held) const {
+    Gathered gathered = Gathered::kSliceDone;
+    for (std::size_t done = 0; done < plugin::kBodySliceBytes; done += kStepBytes) {
+      gathered = decode_step(held);
+      if (gathered != Gathered::kSliceDone) break;
+    }
+    return gathered;
+  }
+
+  // One byte beyond what may be held tells whether there is more.
+  Gathered decode_step(Held& held) const {
+    std::string step;
+    std::string_view rest = held.coded;
+    const std::size_t room = std::min(kStepBytes, body_bytes_max_ - held.gathered.size()) + 1;
+    const BodyDecoder::Result result = held.decoder->decode(rest, room, step);
+    switch (result) {
+      case BodyDecoder::Result::kBroken:
+        plugin::log_error(*held.request, "filters may not work as expected: the coded body is damaged");
+        return Gathered::kBroken;
+      case BodyDecoder::Result::kNotCoded:
+        plugin::log_error(*held.request,
+                          "filters may not work as expected: the body is not in the coding that it claims");
+        held.decoder.reset();
+        step = std::move(held.coded);
+        held.coded.clear();
+        return add(held, step) ? Gathered::kMore : Gathered::kFull;
+      case BodyDecoder::Result::kGood:
+      case BodyDecoder::Result::kFull:
+        break;
+    }
+    held.coded.erase(0, held.coded.size() - rest.size());
+    if (!add(held, step)) return Gathered::kFull;
+    return result == BodyDecoder::Result::kFull ? Gathered::kSliceDone : Gathered::kMore;
+  }
+
+  // A short body goes through all filters at once; of a long one, one filter makes a slice.
+  bool run_filter(Held& held, plugin::Body& body) const {
+    while (held.filters_run < filters_.size()) {
+      if (!substitute(filters_[held.filters_run++], held)) return false;
+      if (held.text().size() > plugin::kBodySliceBytes && held.filters_run < filters_.size()) {
+        body.output();
+        body.again();
+        return true;
       }
     }
-    return text;
+    held.state = Held::State::kLettingOut;
+    let_out(held, body);
+    return true;
+  }
+
+  // False: there is no room for the text before and after the substitution.
+  bool substitute(const BodyFilter& filter, Held& held) const {
+    const format::Regex* regex = filter.regex.get();
+    const std::string_view text = held.text();
+    if (regex == nullptr || !regex->matches(text)) return true;
+    const std::size_t bytes_before = held.charge.bytes();
+    if (!held.charge.set(bytes_before + text.size())) return false;
+    auto replaced = filter.all ? regex->replace_all(text, filter.replacement)
+                               : regex->replace_first(text, filter.replacement);
+    if (!replaced) {
+      plugin::log_error(*held.request, "regex \"{}\" substitutes failed:{}", filter.regex.pattern(), replaced.error().what);
+      return held.charge.set(bytes_before);
+    }
+    held.changed = std::move(replaced->text);
+    held.is_changed = true;
+    held.gathered.clear();
+    return held.charge.set(held.changed.size());
+  }
+
+  static void let_out(Held& held, plugin::Body& body) {
+    const std::string_view rest = held.text().substr(held.bytes_out);
+    body.replace(rest.substr(0, plugin::kBodySliceBytes));
+    if (rest.size() > plugin::kBodySliceBytes) {
+      held.bytes_out += plugin::kBodySliceBytes;
+      return body.again();
+    }
+    body.finish();
+    held.gathered.clear();
+    std::string().swap(held.changed);
+    held.charge.set(0);
   }
 
   std::optional<plugin::Condition> condition_;

@@ -134,6 +134,10 @@ void ClientConnection::enter(State next) {
   if (memory::Tally* left = tally_of(state_)) left->subtract();
   if (memory::Tally* entered = tally_of(next)) entered->add();
   state_ = next;
+  const bool has_request = next == State::kStream || next == State::kTunnel;
+  if (next == State::kClosed || is_waiting_ == !has_request) return;
+  is_waiting_ = !has_request;
+  is_waiting_ ? services().connections.note_waiting(*this) : services().connections.note_busy(*this);
 }
 
 // True when a stream began, or the connection ended: there may be more to do.

@@ -28,7 +28,7 @@ namespace apisix::proxy {
 
 class Stream;
 
-class ClientConnection {
+class ClientConnection : private AgeLink<ClientConnection> {
  public:
   enum class State : std::uint8_t { kIdle, kHead, kStream, kTunnel, kLinger, kClosed };
 
@@ -77,6 +77,7 @@ class ClientConnection {
   };
 
   friend class ConnectionList;
+  friend class AgeList<ClientConnection>;
   Services& services() const { return listener_.services(); }
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
@@ -107,10 +108,9 @@ class ClientConnection {
   std::unique_ptr<Input> input_;
   std::string_view unread_;  // into the scratch, or the end of input_
   plugin::ClientInfo info_;
-  ClientConnection* previous_ = nullptr;  // in ConnectionList
-  ClientConnection* next_ = nullptr;
   std::uint32_t lingered_bytes_ = 0;
   State state_ = State::kIdle;
+  bool is_waiting_ = true;  // without a request: where it is in ConnectionList
   bool peer_closed_ = false;
   bool advancing_ = false;
   bool opening_stream_ = false;

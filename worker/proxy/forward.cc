@@ -13,6 +13,8 @@ namespace {
 
 using State = Forward::State;
 
+constexpr std::uint16_t kBadGateway = 502;
+
 struct Move {
   State from;
   State to;
@@ -311,20 +313,21 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   take_upstream_headers(request, head);
   stream_.filter_response_head();
   http::Framing to_client = framing_to_client(head);
-  const bool empty = to_client == http::Framing::kLength && head.framing == http::Framing::kNone;
   Pieces pieces;
+  const bool dropped = to_client == http::Framing::kNone && head.framing != http::Framing::kNone;
+  filters_body_ = stream_.filters_response_body() || dropped;
+  if (filters_body_) {
+    filtered_framing_ = to_client;
+    head_waits_ = true;
+    response_body_.start(head.framing, head.content_length, http::Framing::kLength);
+    return pump_filtered(body, pieces);
+  }
+  const bool empty = to_client == http::Framing::kLength && head.framing == http::Framing::kNone;
   pieces.add(stream_.make_response_head(to_client, empty ? 0 : head.content_length,
                                         head.has_content_length && !request.response.body_changes,
                                         http::ConnectionOption::kNone));
   const bool old_client = request.head->version == http::Version::k10;
   if (to_client == http::Framing::kChunked && old_client) to_client = http::Framing::kUntilClose;
-  const bool dropped = to_client == http::Framing::kNone && head.framing != http::Framing::kNone;
-  filters_body_ = stream_.filters_response_body() || dropped;
-  if (filters_body_) {
-    filtered_framing_ = to_client;
-    response_body_.start(head.framing, head.content_length, http::Framing::kLength);
-    return pump_filtered(body, pieces);
-  }
   response_body_.start(head.framing, head.content_length, to_client);
   pump_response(body, pieces);
 }
@@ -372,6 +375,7 @@ void Forward::pause_if_client_is_slow() {
 
 void Forward::on_client_drained() {
   if (state_ == State::kTunnel && upstream_half_closed_) return settle_tunnel();
+  if (slices_ != nullptr) return slices_->waits_for_client ? go_on_filtering() : void();
   if (!reading_paused_ || connection_ == nullptr) return;
   reading_paused_ = false;
   connection_->want_read(true);
@@ -386,18 +390,18 @@ void Forward::on_upstream_closed() {
     return fail_response("upstream prematurely closed connection");
   }
   release(Parting::kClose);
-  if (filters_body_) {
-    if (send_filtered({}, true, true, pieces) == Sent::kLast) stream_.on_response_complete();
-    return;
-  }
+  if (filters_body_) return end_filtered(pieces);
   if (stream_.write(pieces)) stream_.on_response_complete();
 }
 
-// The head is out: all that is left is to make sure that the client notices.
+// When the head is out, all that is left is to make sure that the client notices.
 void Forward::fail_response(const char* what) {
   plugin::log_error(stream_.request(), "{} while reading the response of {}", what, node_text());
   release(Parting::kReset);
-  stream_.abort_response();
+  if (!head_waits_) return stream_.abort_response();
+  slices_.reset();
+  set_state(State::kDone);
+  stream_.reply_error_page(kBadGateway);
 }
 
 }  // namespace apisix::proxy

@@ -122,6 +122,12 @@ class Forward final : public upstream::Connection::User {
   void pump_filtered(std::string_view bytes, Pieces& pieces);
   enum class Sent : std::uint8_t { kMore, kLast, kEnded };
   Sent send_filtered(std::string_view content, bool last, bool flush, Pieces& pieces);
+  void end_filtered(Pieces& pieces);
+  std::string_view filtered_head();
+  // A filter has more to do with what it got: what comes meanwhile waits (forward_slices.cc).
+  void keep_for_filter(std::string_view content);
+  void go_on_filtering();
+  void filter_slice();
   void finish_exchange(bool more_received);
   void pause_if_client_is_slow();
   void on_upstream_closed();
@@ -134,6 +140,14 @@ class Forward final : public upstream::Connection::User {
   void send_behind(std::string_view bytes);
   void on_tunnel_upstream_closed();
   void settle_tunnel();
+
+  // A body whose filters work in slices, one in a turn of the loop.
+  struct Slices {
+    std::string content;  // came meanwhile
+    bool last = false;    // nothing comes behind `content`, and the filters do not know yet
+    bool waits_for_client = false;
+    SlicedWork work;
+  };
 
   // Of a WebSocket.
   struct Frames {
@@ -160,6 +174,7 @@ class Forward final : public upstream::Connection::User {
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;
   std::unique_ptr<Frames> frames_;
+  std::unique_ptr<Slices> slices_;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
   std::uint32_t retries_left_ = 0;
   std::uint32_t informational_ = 0;
@@ -172,6 +187,7 @@ class Forward final : public upstream::Connection::User {
   bool send_failed_ = false;  // the node stopped reading; its answer may still come
   bool response_keep_alive_ = false;
   bool filters_body_ = false;  // through plugins, or away
+  bool head_waits_ = false;    // for what the body's filters make of its beginning
   bool reading_paused_ = false;
   bool client_half_closed_ = false;
   bool upstream_half_closed_ = false;

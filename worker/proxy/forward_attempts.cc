@@ -42,6 +42,7 @@ void Forward::abort() {
   // After a tunnel both sides said all they had to: what is on its way may still arrive.
   if (connection_ != nullptr) release(state_ == State::kTunnel ? Parting::kClose : Parting::kReset);
   tell_balancer(/*failed=*/false);  // the client's doing, not the node's
+  slices_.reset();
   set_state(State::kDone);
 }
 
@@ -145,6 +146,9 @@ void Forward::connect_node() {
   }
   set_state(State::kConnecting);
   auto connecting = services_.pool.connect(endpoint_, *this);
+  if (!connecting && connecting.error().retryable && free_descriptor(services_, ClientKind::kProxy)) {
+    connecting = services_.pool.connect(endpoint_, *this);
+  }
   if (!connecting) {
     plugin::log_error(stream_.request(), "{}", connecting.error().what);
     const bool is_ours = connecting.error().source == base::ErrorSource::kGateway;

@@ -1,12 +1,12 @@
 // A response body on its way through the body filters of plugins: decoded, filtered piece by piece, framed
 // again. Memory stays flat: a piece is sent, or kept by the client's output under backpressure, before the
-// next is read.
+// next is read. The head goes out in the first write. forward_slices.cc: filters that need more than one
+// turn.
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
 
-// `pieces` may hold the head already: it goes out in the first write.
 void Forward::pump_filtered(std::string_view bytes, Pieces& pieces) {
   // A read that did not fill the scratch emptied the socket: nothing more is at hand.
   const bool emptied = bytes.size() < limits::kScratchBytes;
@@ -20,22 +20,42 @@ void Forward::pump_filtered(std::string_view bytes, Pieces& pieces) {
     if (done) finish_exchange(!bytes.empty());
     const bool stops = done || bytes.empty() || step.consumed == 0;
     const auto parts = content.span();
+    bool told_last = false;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const std::string_view part(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+      if (stream_.is_filter_unfinished()) {
+        keep_for_filter(part);
+        continue;
+      }
       const bool final_part = stops && i + 1 == parts.size();
-      const Sent sent = send_filtered(part, done && final_part, emptied && final_part, pieces);
+      told_last = done && final_part;
+      const Sent sent = send_filtered(part, told_last, emptied && final_part, pieces);
       if (sent == Sent::kLast) return stream_.on_response_complete();
       if (sent == Sent::kEnded) return;
     }
+    if (stops && stream_.is_filter_unfinished()) {
+      keep_for_filter({});
+      slices_->last = done && !told_last;
+      return go_on_filtering();
+    }
     if (done) {  // without content behind it
-      if (send_filtered({}, true, true, pieces) == Sent::kLast) stream_.on_response_complete();
-      return;
+      return end_filtered(pieces);
     }
     if (stops) break;
   }
+  if (head_waits_ && !stream_.request().response.body_is_held) pieces.add(filtered_head());
   if (!stream_.write(pieces)) return;  // a head whose body has not come yet
   pause_if_client_is_slow();
   arm_timer();
+}
+
+// Nothing follows what the filters got.
+void Forward::end_filtered(Pieces& pieces) {
+  const Sent sent = send_filtered({}, true, true, pieces);
+  if (sent == Sent::kLast) return stream_.on_response_complete();
+  if (sent == Sent::kEnded) return;
+  keep_for_filter({});
+  go_on_filtering();
 }
 
 // kLast: the answer is whole, by the upstream's end or because a plugin wants no more. kEnded: the client is
@@ -45,6 +65,9 @@ Forward::Sent Forward::send_filtered(std::string_view content, bool last, bool f
   if (out.broken) {
     fail_response("a plugin gave up");
     return Sent::kEnded;
+  }
+  if (head_waits_ && (!out.bytes.empty() || out.last || !stream_.request().response.body_is_held)) {
+    pieces.add(filtered_head());
   }
   const bool chunked = filtered_framing_ == http::Framing::kChunked;
   if (!out.bytes.empty() && chunked) {

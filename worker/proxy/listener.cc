@@ -9,6 +9,7 @@
 #include "shared/base/ip.h"
 #include "shared/base/log.h"
 #include "worker/proxy/client_connection.h"
+#include "worker/proxy/local_service.h"
 
 namespace apisix::proxy {
 namespace {
@@ -30,12 +31,13 @@ bool is_transient(int error_number) {
 
 }  // namespace
 
-Listener::Listener(Services& services, int fd, LocalService* service)
+Listener::Listener(Services& services, int fd, ClientKind kind, LocalService* service)
     : services_(services),
       fd_(fd),
       watch_(services.loop, &Listener::on_event, this),
       retry_(
           services.loop.timers(), [](void* self) { static_cast<Listener*>(self)->start(); }, this),
+      kind_(kind),
       service_(service),
       port_(bound_port(fd)) {}
 
@@ -67,11 +69,10 @@ void Listener::on_event(void* self, bool, bool) {
 
 bool Listener::accept_some() {
   for (int i = 0; i < limits::kAcceptsPerTurn; ++i) {
-    // Operators get in even then.
-    if (service_ == nullptr &&
-        services_.connections.size() + services_.pool.open() >= services_.options.connections_max) {
-      base::log(base::LogLevel::kAlert, "{} worker_connections are not enough, no new ones for {} ms",
-                services_.options.connections_max, kRetryAcceptMs);
+    const bool is_full = services_.connections.is_full(kind_);
+    if (is_full && !can_make_room()) {
+      base::log(base::LogLevel::kAlert, "{} {} are not enough, no new ones for {} ms",
+                services_.connections.connections_max(kind_), name_of(kind_), kRetryAcceptMs);
       pause();
       return false;
     }
@@ -81,19 +82,41 @@ bool Listener::accept_some() {
     if (fd < 0) {
       if (errno == EAGAIN) return false;
       if (is_transient(errno)) continue;
+      const int why = errno;
+      if ((why == EMFILE || why == ENFILE) && free_descriptor(services_, kind_)) continue;
       base::log(base::LogLevel::kCrit, "{}, no new connections for {} ms",
-                base::system_error("accept4() failed", errno).error().what, kRetryAcceptMs);
+                base::system_error("accept4() failed", why).error().what, kRetryAcceptMs);
       pause();
       return false;
     }
     services_.tallies.accepted.add();
-    services_.tallies.handled.add();
-    services_.tallies.active.add();
-    auto* connection = new ClientConnection(*this, net::Socket(fd), peer);
-    services_.connections.add(*connection);
-    connection->start();
+    net::Socket socket(fd);
+    if (service_ != nullptr && !service_->admits(base::IpAddress::of(peer))) continue;
+    if (is_full) make_room();
+    take(std::move(socket), peer);
   }
   return true;
+}
+
+void Listener::take(net::Socket socket, const sockaddr_storage& peer) {
+  services_.tallies.handled.add();
+  services_.tallies.active.add();
+  auto* connection = new ClientConnection(*this, std::move(socket), peer);
+  services_.connections.add(*connection);
+  connection->start();
+}
+
+bool Listener::can_make_room() const {
+  return services_.connections.has_waiting(kind_) ||
+         (kind_ == ClientKind::kProxy && services_.pool.has_idle());
+}
+
+// Of the two kinds of idle connections that count for the proxy the one that there are more of gives way.
+void Listener::make_room() {
+  const bool mostly_upstreams =
+      kind_ == ClientKind::kProxy && services_.pool.idle() >= services_.connections.waiting(kind_);
+  if (mostly_upstreams && services_.pool.drop_one_idle()) return;
+  services_.connections.make_room(kind_);
 }
 
 // No descriptors or connections left: the backlog keeps the clients until descriptors are free again.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "shared/event/io_watch.h"
+#include "shared/net/socket.h"
 #include "worker/proxy/services.h"
 
 namespace apisix::proxy {
@@ -14,7 +15,7 @@ class LocalService;
 class Listener {
  public:
   // `service`: null for the proxy's own listeners.
-  Listener(Services& services, int fd, LocalService* service);
+  Listener(Services& services, int fd, ClientKind kind, LocalService* service);
 
   void start();
   // Leaves the clients to whoever else has the socket.
@@ -27,6 +28,7 @@ class Listener {
   int fd() const { return fd_; }
   bool is_serving() const { return watch_.wants_read() || retry_.is_set(); }
   Services& services() const { return services_; }
+  ClientKind kind() const { return kind_; }
   LocalService* service() const { return service_; }
   std::uint16_t port() const { return port_; }
 
@@ -34,12 +36,17 @@ class Listener {
   static void on_event(void* self, bool readable, bool writable);
   // False: nobody waits any more, or nobody can be taken now.
   bool accept_some();
+  void take(net::Socket socket, const sockaddr_storage& peer);
+  // Closes an upstream connection that is idle, or the oldest client without a request.
+  void make_room();
+  bool can_make_room() const;
   void pause();
 
   Services& services_;
   int fd_;
   event::IoWatch watch_;
   event::Timer retry_;  // out of descriptors: try again soon, without spinning
+  ClientKind kind_;
   LocalService* service_;
   std::uint16_t port_ = 0;
 };

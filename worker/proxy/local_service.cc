@@ -20,6 +20,10 @@ LocalAnswer error_answer(int status, std::string_view error_msg) {
   return json_answer(status, body);
 }
 
+bool LocalService::admits(const base::IpAddress&) {
+  return true;
+}
+
 LocalAnswer LocalService::too_large(const LocalRequest&, std::uint64_t) const {
   return {413, "application/json", "{\"error_msg\":\"request body is too large\"}\n", {}};
 }

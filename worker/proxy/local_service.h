@@ -13,6 +13,7 @@
 #include "shared/event/ready_queue.h"
 #include "shared/format/json.h"
 #include "shared/http/message.h"
+#include "worker/plugin/body_budget.h"
 
 namespace apisix::proxy {
 
@@ -37,11 +38,13 @@ struct LocalAnswer {
 class LocalService {
  public:
   virtual ~LocalService() = default;
+  // Asked when a connection is accepted, by the socket's own address. Who is not admitted gets no answer.
+  virtual bool admits(const base::IpAddress& peer_ip);
   // `request` outlives the Task. The Task is destroyed when the client goes away: what must not stop in
   // the middle belongs into a Scope.
   virtual async::Task<LocalAnswer> serve(const LocalRequest& request) = 0;
   // Asked when the head is there: `request` has no body yet. A longer body is answered with too_large() and
-  // not read to its end.
+  // not read to its end. 0: the answer does not depend on a body, serve() gets none.
   virtual std::size_t body_bytes_max(const LocalRequest& request) const = 0;
   virtual LocalAnswer too_large(const LocalRequest& request, std::uint64_t body_bytes) const;
 };
@@ -57,6 +60,7 @@ LocalAnswer error_answer(int status, std::string_view error_msg);
 struct LocalExchange {
   LocalRequest request;
   std::size_t body_bytes_max = 0;
+  plugin::BodyBudget::Charge charge;  // for the body
   LocalAnswer answer;
   async::Task<void> task;
   event::ReadyNode served;

@@ -32,6 +32,7 @@ Options Options::from(const settings::Settings& settings) {
   const auto post_args = unsigned_of(settings.apisix.max_post_args_readable_bytes);
   options.max_post_args_readable_bytes = post_args > 0 ? post_args : std::numeric_limits<std::size_t>::max();
   options.client_body_min_rate_bytes_per_s = unsigned_of(http.client_body_min_rate_bytes_per_s);
+  options.held_bodies_bytes_max = unsigned_of(http.held_bodies_bytes_max);
   options.upstream_keepalive.idle_connections_max =
       static_cast<std::uint32_t>(unsigned_of(http.upstream.keepalive));
   options.upstream_keepalive.requests_max =

@@ -27,6 +27,7 @@ struct Options {
   std::uint64_t client_max_body_bytes = 0;  // 0 = no limit
   std::size_t max_post_args_readable_bytes = 1 << 20;
   std::uint64_t client_body_min_rate_bytes_per_s = 0;
+  std::size_t held_bodies_bytes_max = std::size_t{256} << 20;
   upstream::KeepaliveLimits upstream_keepalive;
 
   std::string server_header;  // "APISIX/3.18.0", or "APISIX" without server tokens

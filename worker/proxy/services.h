@@ -1,8 +1,10 @@
 // Services: what one worker's requests share. Made once by worker_main(), outlives every connection.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "shared/event/loop.h"
@@ -12,8 +14,11 @@
 #include "shared/memory/status_zone.h"
 #include "shared/memory/traffic.h"
 #include "worker/limits.h"
+#include "worker/plugin/body_budget.h"
 #include "worker/plugin/request.h"
+#include "worker/proxy/client_group.h"
 #include "worker/proxy/options.h"
+#include "worker/proxy/turn_queue.h"
 #include "worker/upstream/pool.h"
 
 namespace apisix::config {
@@ -29,13 +34,18 @@ class AccessLog;
 class ClientConnection;
 class Stream;
 
-// Every client connection of the worker, for draining; and the place where closed connections and ended
-// streams wait for the end of the turn, because their own callback is still on the stack.
+// Every client connection of the worker, by purpose, for draining and for making room; and the place where
+// closed connections and ended streams wait for the end of the turn, because their own callback is still on
+// the stack.
 class ConnectionList {
  public:
-  explicit ConnectionList(event::Loop& loop);
+  // Each purpose has a budget of its own: clients of one cannot shut out those of another.
+  ConnectionList(event::Loop& loop, const upstream::Pool& pool, std::uint64_t proxy_connections_max);
   ~ConnectionList();
+  // Without a request at first.
   void add(ClientConnection& connection);
+  void note_waiting(ClientConnection& connection);
+  void note_busy(ClientConnection& connection);
   void bury(ClientConnection& connection);
   void bury(std::unique_ptr<Stream> stream);
   // The worker leaves: idle ones go soon, busy ones after their response.
@@ -44,17 +54,37 @@ class ConnectionList {
   void part();
   // Closes and deletes all of them: before the listeners that they refer to go.
   void close_all();
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const;
+  // The most there were since the last call.
+  std::uint64_t take_peak() { return std::exchange(peak_, size()); }
+
+  // The budget is used up. Connections to upstreams count with the proxy's clients, as in nginx.
+  bool is_full(ClientKind kind) const;
+  bool has_waiting(ClientKind kind) const { return group(kind).waiting.oldest() != nullptr; }
+  std::size_t waiting(ClientKind kind) const { return group(kind).waiting.size(); }
+  std::uint64_t connections_max(ClientKind kind) const { return group(kind).connections_max; }
+  // Closes the oldest connection without a request. False: there is none.
+  bool make_room(ClientKind kind);
+  // A descriptor is missing: any purpose's will do, its own first.
+  bool make_room_anywhere(ClientKind kind);
 
  private:
   event::Loop& loop_;
-  ClientConnection* first_ = nullptr;
+  const upstream::Pool& pool_;
+  std::array<ClientGroup, kClientKinds> groups_;
+  ClientGroup& group(ClientKind kind) { return groups_[static_cast<std::size_t>(kind)]; }
+  const ClientGroup& group(ClientKind kind) const { return groups_[static_cast<std::size_t>(kind)]; }
+  ClientGroup& group_of(const ClientConnection& connection);
   template <typename Action>
   void for_each(Action action);
+  void note_made_room(ClientKind kind);
+  void report_made_room();
   void arm_burial();
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::unique_ptr<Stream>> streams_;
-  std::uint64_t size_ = 0;
+  event::Timer report_;  // runs while connections were closed in the minute before
+  std::uint64_t made_room_ = 0;
+  std::uint64_t peak_ = 0;
 };
 
 struct Services {
@@ -64,6 +94,8 @@ struct Services {
   event::Loop& loop;
   const Options& options;
   upstream::Pool pool;
+  plugin::BodyBudget bodies;  // that are held, for whatever reason
+  TurnQueue slices;           // of work that is too long for one turn
   ConnectionList connections;
   config::Registry* registry = nullptr;
   resolve::Resolver* resolver = nullptr;
@@ -82,5 +114,8 @@ struct Services {
   std::unique_ptr<char[]> client_scratch = std::make_unique<char[]>(limits::kScratchBytes);
   std::unique_ptr<char[]> upstream_scratch = std::make_unique<char[]>(limits::kScratchBytes);
 };
+
+// A descriptor is missing: closes something that is idle. False: nothing is.
+bool free_descriptor(Services& services, ClientKind kind);
 
 }  // namespace apisix::proxy

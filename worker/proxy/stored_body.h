@@ -10,12 +10,14 @@
 #include <string_view>
 
 #include "shared/async/awaiters.h"
+#include "worker/plugin/body_budget.h"
 
 namespace apisix::proxy {
 
 class StoredBody {
  public:
-  explicit StoredBody(event::Loop& loop, std::size_t bytes_max) : complete_(loop), bytes_max_(bytes_max) {}
+  StoredBody(event::Loop& loop, plugin::BodyBudget& budget, std::size_t bytes_max)
+      : charge_(&budget), complete_(loop), bytes_max_(bytes_max) {}
 
   std::size_t bytes_max() const { return bytes_max_; }
   std::string_view view() const { return bytes_; }
@@ -23,7 +25,12 @@ class StoredBody {
   // There is more of the body than this.
   bool is_partial() const { return is_partial_; }
   void set_partial() { is_partial_ = true; }
-  void append(std::string_view bytes) { bytes_.append(bytes); }
+  // False: the worker may not hold that much.
+  bool append(std::string_view bytes) {
+    if (!charge_.set(bytes_.size() + bytes.size())) return false;
+    bytes_.append(bytes);
+    return true;
+  }
   bool is_complete() const { return complete_.is_set(); }
   void set_complete() {
     if (!complete_.is_set()) complete_.set(true);
@@ -32,6 +39,7 @@ class StoredBody {
   async::Completion<bool>& completion() { return complete_; }
 
  private:
+  plugin::BodyBudget::Charge charge_;
   std::string bytes_;
   async::Completion<bool> complete_;
   std::size_t bytes_max_;

@@ -325,6 +325,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
     return reply_error_page(500);
   }
   chains_.cancel();
+  if (head_filtered_) drop_held_answer();
   set_state(State::kReplying);
   plugin::ResponseState& response = request_.response;
   response.status = reply.status;
@@ -339,8 +340,11 @@ void Stream::reply(const plugin::LocalReply& reply) {
   std::uint64_t length = request_.reply.body.size();
   bool tells_length = response.status != 204 && response.status != 304;
   if (filters_response_body()) {
-    const Filtered filtered = filter_response_body(request_.reply.body, true, true);
-    if (filtered.broken) return abort_response(500);
+    const Filtered filtered = filter_whole_body(request_.reply.body);
+    if (filtered.broken) {
+      take_response_back();
+      return reply_error_page(502);
+    }
     body = filtered.bytes;
     if (!without_body) length = body.size();
     tells_length &= !without_body || !response.body_changes;
@@ -466,6 +470,8 @@ void Stream::collect_body() {
     request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
     hide_query();
     if (const TargetFault fault = open_local_exchange()) return reply_error_page(fault.status);
+    // Of a client that sends one all the same, the end is not waited for.
+    if (local_->body_bytes_max == 0) return serve_local();
   }
   LocalService& service = *client_.listener().service();
   bool too_large = request_.head->content_length > local_->body_bytes_max;
@@ -473,6 +479,11 @@ void Stream::collect_body() {
     Pieces pieces;
     const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
     for (const iovec& piece : pieces.span()) {
+      if (!local_->charge.set(local_->request.body.size() + piece.iov_len)) {
+        keep_alive_ = false;
+        local_->answer = error_answer(503, "too many request bodies are held at this moment");
+        return send_local_answer();
+      }
       local_->request.body.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
     }
     client_.consume_unread(step.consumed);
@@ -503,11 +514,13 @@ TargetFault Stream::open_local_exchange() {
   request.query = head.query;
   request.headers = &head.headers;
   request.peer_ip = client_.info().peer_ip;
+  local_->charge = plugin::BodyBudget::Charge(&services_.bodies, plugin::BodyBudget::Use::kOperator);
   local_->body_bytes_max = client_.listener().service()->body_bytes_max(request);
   return {};
 }
 
 void Stream::serve_local() {
+  if (!request_body_.done()) keep_alive_ = false;
   set_state(State::kWaiting);
   local_->task = run_local_service();
   local_->task.start();

@@ -126,8 +126,10 @@ class Stream final : private plugin::RequestIo {
     bool last;
     bool broken;  // the answer cannot be made whole
   };
-  // `flush`: nothing more is at hand.
+  // `flush`: nothing more is at hand. While some filter is unfinished no new piece may come: an empty one
+  // makes it go on, in a later turn.
   Filtered filter_response_body(std::string_view data, bool last, bool flush);
+  bool is_filter_unfinished() const;
   bool write(Pieces& pieces);
   // Everything of the answer is in the connection's hands.
   void on_response_complete();
@@ -161,6 +163,8 @@ class Stream final : private plugin::RequestIo {
   async::Task<void> read_body_fields() override;
   event::Loop& loop() override;
   void store_body();
+  Filtered filter_whole_body(std::string_view data);
+  void drop_held_answer();
   async::Step read_matched_body();
   async::Step read_secrets();
 

@@ -38,7 +38,7 @@ async::Task<std::string_view> Stream::read_body_start(std::size_t bytes_max) {
 // Somebody may have asked before: then what was stored is what there is.
 async::Task<void> Stream::store_body_up_to(std::size_t bytes_max) {
   if (!stored_body_) {
-    stored_body_ = std::make_unique<StoredBody>(services_.loop, bytes_max);
+    stored_body_ = std::make_unique<StoredBody>(services_.loop, services_.bodies, bytes_max);
     // Nothing of it was taken yet: it is decoded from now on, not passed on.
     request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
     store_body();
@@ -57,7 +57,8 @@ void Stream::store_body() {
     Pieces pieces;
     const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
     for (const iovec& piece : pieces.span()) {
-      stored_body_->append({static_cast<const char*>(piece.iov_base), piece.iov_len});
+      if (!stored_body_->append({static_cast<const char*>(piece.iov_base), piece.iov_len}))
+        body_failure_ = 503;
     }
     client_.consume_unread(step.consumed);
     body_bytes_ += step.body_bytes;
@@ -154,8 +155,35 @@ void Stream::filter_response_head() {
   }
   if (chains_.has(plugin::Phase::kBodyFilter) || chains_.has(plugin::Phase::kDelayedBodyFilter) ||
       request_.body_coder() != nullptr) {
-    body_filter_ = std::make_unique<plugin::Body>();
+    body_filter_ = std::make_unique<plugin::Body>(&services_.bodies);
   }
+}
+
+bool Stream::is_filter_unfinished() const {
+  return body_filter_ && body_filter_->is_unfinished();
+}
+
+// All of it, for an answer of the gateway's own: those are short.
+Stream::Filtered Stream::filter_whole_body(std::string_view data) {
+  Filtered filtered = filter_response_body(data, true, true);
+  if (!is_filter_unfinished()) return filtered;
+  base::ArenaText whole;
+  whole.append(arena_, filtered.bytes);
+  while (is_filter_unfinished() && !filtered.broken) {
+    filtered = filter_response_body({}, false, true);
+    whole.append(arena_, filtered.bytes);
+  }
+  return {whole.view(), true, filtered.broken};
+}
+
+// Nothing of it is out: another answer takes its place, which no filter sees and which no header field of the
+// upstream describes.
+void Stream::drop_held_answer() {
+  body_filter_.reset();
+  plugin::ResponseState& response = request_.response;
+  response.headers.remove_if([](const http::HeaderField&) { return true; });
+  response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
+  response.reason = {};
 }
 
 bool Stream::answers_without_body() const {
@@ -167,7 +195,7 @@ Stream::Filtered Stream::filter_response_body(std::string_view data, bool last, 
   const bool drop = answers_without_body();
   if (!body_filter_) return {drop ? std::string_view{} : data, last, false};
   plugin::Body& body = *body_filter_;
-  body.begin(data, last, flush);
+  if (!body.is_unfinished()) body.begin(data, last, flush);
   plugin::DebugTrace* trace = plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_body_filter_phase", request_);
   chains_.filter_body(request_, body);

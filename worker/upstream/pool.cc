@@ -66,6 +66,7 @@ Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
   if (connection == nullptr) return nullptr;
   connection->checked_before_reuse_ = false;
   home.remove(*connection);
+  --idle_;
   connection->state_ = Connection::State::kLeased;
   connection->user_ = &user;
   ++connection->leases_;
@@ -102,11 +103,15 @@ void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   connection.watch_.want_write(false);
   connection.timer_.set_after_ms(limits.idle_timeout_ms);
   home.push_newest(connection);
+  ++idle_;
 }
 
 void Pool::drop(Connection& connection, bool reset) {
   if (connection.state_ == Connection::State::kClosed) return;
-  if (connection.state_ == Connection::State::kIdle) connection.home_.remove(connection);
+  if (connection.state_ == Connection::State::kIdle) {
+    connection.home_.remove(connection);
+    --idle_;
+  }
   --connection.home_.connections_;
   --open_;
   connection.close(reset);
@@ -132,10 +137,14 @@ void Pool::drop_all_idle() {
   }
 }
 
-std::uint64_t Pool::idle() const {
-  std::uint64_t total = 0;
-  for (const auto& [endpoint, host] : hosts_) total += host.idle_;
-  return total;
+bool Pool::drop_one_idle() {
+  if (idle_ == 0) return false;
+  for (auto& [endpoint, host] : hosts_) {
+    if (host.oldest_ == nullptr) continue;
+    drop(*host.oldest_);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace apisix::upstream

@@ -59,7 +59,11 @@ class Pool {
   void drop_idle(const base::IpAddress& ip);
   void drop_all_idle();
 
-  std::uint64_t idle() const;
+  // Room is needed: drops the oldest idle one of some endpoint. False: there is none.
+  bool drop_one_idle();
+
+  std::uint64_t idle() const { return idle_; }
+  bool has_idle() const { return idle_ > 0; }
   std::uint64_t open() const { return open_; }
 
  private:
@@ -76,6 +80,7 @@ class Pool {
   HostPool* last_used_ = nullptr;                       // most requests go where the one before went
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
   std::uint64_t open_ = 0;
+  std::uint64_t idle_ = 0;
 };
 
 }  // namespace apisix::upstream

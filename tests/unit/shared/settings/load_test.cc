@@ -198,12 +198,13 @@ TEST(Load, NginxFormsAndTextNumbers) {
       "    access_log_format_escape: json\n"
       "    real_ip_from: [10.0.0.0/8, \"::1\", \"unix:\"]\n"
       "    custom_lua_shared_dict: {mine: 1m}\n"
-      "    client_body_min_rate: 0\n");
+      "    client_body_min_rate: 0\n"
+      "    held_bodies_size: 8m\n");
   ASSERT_TRUE(loaded) << loaded.error().what;
   const NginxConfig& config = loaded->settings.nginx_config;
   EXPECT_EQ(config.worker_processes, 3);
   EXPECT_EQ(config.event.worker_connections, 2048);
-  EXPECT_EQ(config.worker_rlimit_nofile, 2048 + 128);
+  EXPECT_EQ(config.worker_rlimit_nofile, 2048 + 256);
   EXPECT_EQ(config.worker_shutdown_timeout_ms, 300'000);
   EXPECT_EQ(config.http.keepalive_timeout_ms, 75'000);
   EXPECT_EQ(config.http.client_header_timeout_ms, 500);
@@ -216,6 +217,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
   EXPECT_EQ(config.http.access_log_format_escape, LogEscape::kJson);
   EXPECT_EQ(config.http.lua_shared_dict_bytes.at("mine"), 1 << 20);
   EXPECT_EQ(config.http.client_body_min_rate_bytes_per_s, 0);
+  EXPECT_EQ(config.http.held_bodies_bytes_max, 8 << 20);
   EXPECT_TRUE(config.http.real_ip_from.unix_sockets);
   EXPECT_TRUE(config.http.real_ip_from.contains(*base::IpAddress::parse("10.9.8.7")));
   EXPECT_TRUE(config.http.real_ip_from.contains(*base::IpAddress::parse("::1")));

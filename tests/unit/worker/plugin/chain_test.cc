@@ -69,6 +69,36 @@ class Doubler final : public Plugin {
   }
 };
 
+// Keeps the body until it is whole, then lets it out letter by letter.
+class Slicer final : public Plugin {
+ public:
+  static constexpr PluginInfo kInfo{.name = "slicer", .priority = 6};
+  explicit Slicer(const Json&) {}
+  void header_filter(Request& request) override { request.will_change_body(); }
+  void body_filter(Request&, Body& body) override {
+    held_.append(body.data());
+    std::string& out = body.output();
+    if (!body.last()) return;
+    out += held_.substr(0, 1);
+    held_.erase(0, 1);
+    held_.empty() ? body.finish() : body.again();
+  }
+
+ private:
+  std::string held_;
+};
+// Writes down what it sees.
+class Looker final : public Plugin {
+ public:
+  static constexpr PluginInfo kInfo{.name = "looker", .priority = 2};
+  explicit Looker(const Json&) {}
+  void body_filter(Request&, Body& body) override {
+    diary().push_back(std::string(body.data()) + (body.last() ? "." : ""));
+  }
+};
+
+constexpr PluginDef kSlicer = define<Slicer>();
+constexpr PluginDef kLooker = define<Looker>();
 constexpr PluginDef kHigh = define<High>();
 constexpr PluginDef kLow = define<Low>();
 constexpr PluginDef kDoubler = define<Doubler>();
@@ -210,6 +240,38 @@ TEST_F(ChainTest, BodyFiltersFollowEachOther) {
   body.begin("ab", true);
   run_.filter_body(request_, body);
   EXPECT_EQ(body.data(), "abababab");
+}
+
+TEST_F(ChainTest, ABodyFilterMayAskForMoreTurns) {
+  run_.set_route(chain({{"slicer", conf(kSlicer, "{}")}, {"looker", conf(kLooker, "{}")}}));
+  run_.filter_header(request_);
+  Body body;
+  body.begin("ab", false);
+  run_.filter_body(request_, body);
+  EXPECT_FALSE(body.is_unfinished());
+  EXPECT_EQ(diary(), Diary{});  // nothing came that far
+  body.begin("c", true);
+  run_.filter_body(request_, body);
+  EXPECT_TRUE(body.is_unfinished());
+  EXPECT_FALSE(body.last());
+  run_.filter_body(request_, body);
+  EXPECT_TRUE(body.is_unfinished());
+  run_.filter_body(request_, body);
+  EXPECT_FALSE(body.is_unfinished());
+  EXPECT_TRUE(body.last());
+  EXPECT_EQ(diary(), (Diary{"a", "b", "c."}));
+}
+
+TEST_F(ChainTest, TheLastOfTwoUnfinishedBodyFiltersGoesOnFirst) {
+  run_.set_global(chain({{"slicer", conf(kSlicer, "{}")}}));
+  run_.set_route(chain({{"slicer", conf(kSlicer, "{}")}, {"looker", conf(kLooker, "{}")}}));
+  run_.filter_header(request_);
+  Body body;
+  body.begin("abc", true);
+  run_.filter_body(request_, body);
+  for (int turns = 0; body.is_unfinished() && turns < 10; ++turns) run_.filter_body(request_, body);
+  EXPECT_TRUE(body.last());
+  EXPECT_EQ(diary(), (Diary{"a", "b", "c."}));
 }
 
 TEST_F(ChainTest, ABodyThatWasNotAnnouncedToChangeDoesNot) {
