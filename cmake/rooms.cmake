@@ -6,8 +6,14 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   # No build machine's paths in the binary. Not in the others: two checkouts then share one compiler cache.
   add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 endif()
+add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 add_link_options(-fuse-ld=lld)
 include_directories(${CMAKE_SOURCE_DIR})
+
+# The standard library's headers and fmt's, parsed once for all rooms and tests: they are most of what an object
+# costs to compile. ccache needs the second line, and the sloppiness that ./dev sets.
+add_library(precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
+target_precompile_headers(precompiled PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
 
 # apisix_room(<name> [DEPS rooms...] [LIBS libraries...] [MAIN file]): every .cc of the current folder but MAIN.
 function(apisix_room name)
@@ -22,6 +28,7 @@ function(apisix_room name)
   endif()
   if(sources)
     add_library(${name} STATIC ${sources})
+    target_precompile_headers(${name} REUSE_FROM precompiled)
     target_link_libraries(${name} PUBLIC ${ROOM_DEPS} ${ROOM_LIBS})
   else()
     add_library(${name} INTERFACE)

@@ -54,10 +54,6 @@ inline constexpr std::size_t kUiSliceBytes = std::size_t{512} << 10;
 // socket. The largest file of APISIX's dashboard has 3.3 MiB, a first visit takes 7.4.
 inline constexpr std::size_t kUiBytesInFlightMax = std::size_t{64} << 20;
 
-// Work that is too long for one turn of the loop (bodies that are decoded and filtered) gets this much of
-// each.
-inline constexpr std::uint64_t kSliceTurnUs = 5'000;
-
 // --- memory that is free again (worker/heap_trim.h)
 // How often a worker looks whether much was freed since the last time.
 inline constexpr std::uint64_t kTrimLookMs = 5'000;

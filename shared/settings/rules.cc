@@ -39,7 +39,7 @@ bool admin_is_loopback_only(const Json& merged, const Settings& settings) {
   if (!settings.deployment.admin.allow_admin) return false;  // everybody may
   const Json& list = at_path(merged, "deployment.admin.allow_admin");
   return std::ranges::all_of(list.begin(), list.end(), [](const Json& element) {
-    return element.isString() && (element == "unix:" || is_loopback(element.asString()));
+    return element.isString() && (element == "unix:" || is_loopback(format::string_of(element)));
   });
 }
 

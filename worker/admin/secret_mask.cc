@@ -5,6 +5,7 @@
 #include <string>
 
 #include "shared/base/text.h"
+#include "shared/format/read.h"
 #include "worker/secret/uses.h"
 
 namespace apisix::admin {
@@ -99,7 +100,7 @@ void hide_in_conf(const plugin::PluginSet& plugins, const std::string& name, Con
   const Json* schema = plugins.find_schema_of(name, scope);
   if (schema == nullptr) return hide_named(conf, before, is_secret_name);
   for (const Json& path : find_member(*schema, "encrypt_fields")) {
-    if (path.isString()) hide_at(conf, before, path.asString());
+    if (path.isString()) hide_at(conf, before, format::string_of(path));
   }
   hide_named(conf, before, is_private_key);
 }

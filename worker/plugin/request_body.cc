@@ -8,6 +8,7 @@
 #include "shared/base/text.h"
 #include "shared/format/json_count.h"
 #include "shared/format/json_path.h"
+#include "shared/format/read.h"
 #include "worker/limits.h"
 
 namespace apisix::plugin {
@@ -230,7 +231,7 @@ std::optional<std::string_view> RequestBody::field_text(std::string_view path, b
   }
   std::optional<std::string_view> text;
   if (const Json* value = field(path); value != nullptr && !value->isNull()) {
-    text = arena.copy(value->isString() ? value->asString() : format::to_json(*value));
+    text = arena.copy(value->isString() ? format::string_of(*value) : format::to_json(*value));
   }
   texts_ = arena.make<FieldText>(arena.copy(path), text, texts_);
   return text;

@@ -200,7 +200,7 @@ class ResponseRewrite final : public plugin::Plugin {
     if (field != nullptr && !base::equals_ignore_case(field->value, "identity")) {
       decoder = BodyDecoder::make(field->value);
       if (decoder == nullptr) {
-        plugin::log_error(*held.request,
+        plugin::log_error(request,
                           "filters may not work as expected due to unsupported compression encoding type: {}",
                           field->value);
         return false;
@@ -253,8 +253,9 @@ class ResponseRewrite final : public plugin::Plugin {
         }
         break;
       case Gathered::kFull:
-        plugin::log_warn(*held.request, "response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
-                       body_bytes_max_);
+        plugin::log_warn(*held.request,
+                         "response-rewrite: a body is cut off after max_resp_body_size ({} bytes)",
+                         body_bytes_max_);
         break;
     }
     std::string().swap(held.coded);
@@ -335,7 +336,8 @@ class ResponseRewrite final : public plugin::Plugin {
     auto replaced = filter.all ? regex->replace_all(text, filter.replacement)
                                : regex->replace_first(text, filter.replacement);
     if (!replaced) {
-      plugin::log_error(*held.request, "regex \"{}\" substitutes failed:{}", filter.regex.pattern(), replaced.error().what);
+      plugin::log_error(*held.request, "regex \"{}\" substitutes failed:{}", filter.regex.pattern(),
+                        replaced.error().what);
       return held.charge.set(bytes_before);
     }
     held.changed = std::move(replaced->text);

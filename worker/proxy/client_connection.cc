@@ -121,6 +121,7 @@ void ClientConnection::advance() {
 // Other clients come first. The node is part of what was kept: without input it is not queued.
 void ClientConnection::defer_rest() {
   if (input_ == nullptr) return;
+  note_request(true);
   services().loop.deferred().push(
       input_->deferred, [](void* self) { static_cast<ClientConnection*>(self)->advance(); }, this);
 }
@@ -134,8 +135,12 @@ void ClientConnection::enter(State next) {
   if (memory::Tally* left = tally_of(state_)) left->subtract();
   if (memory::Tally* entered = tally_of(next)) entered->add();
   state_ = next;
-  const bool has_request = next == State::kStream || next == State::kTunnel;
-  if (next == State::kClosed || is_waiting_ == !has_request) return;
+  if (next != State::kClosed) note_request(next == State::kStream || next == State::kTunnel);
+}
+
+// One without a request may have to make room.
+void ClientConnection::note_request(bool has_request) {
+  if (is_waiting_ == !has_request) return;
   is_waiting_ = !has_request;
   is_waiting_ ? services().connections.note_waiting(*this) : services().connections.note_busy(*this);
 }

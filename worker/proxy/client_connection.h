@@ -93,6 +93,7 @@ class ClientConnection : private AgeLink<ClientConnection> {
   void open_stream(Begin begin);
   void keep_unread();
   void defer_rest();
+  void note_request(bool has_request);
   void drop_consumed_input();
   void arm_idle_timer();
   void arm_stream_timer();

@@ -394,14 +394,12 @@ void Forward::on_upstream_closed() {
   if (stream_.write(pieces)) stream_.on_response_complete();
 }
 
-// When the head is out, all that is left is to make sure that the client notices.
+// While the head is not out the client gets an error page. Else it has to notice that the response is cut.
 void Forward::fail_response(const char* what) {
   plugin::log_error(stream_.request(), "{} while reading the response of {}", what, node_text());
   release(Parting::kReset);
-  if (!head_waits_) return stream_.abort_response();
   slices_.reset();
-  set_state(State::kDone);
-  stream_.reply_error_page(kBadGateway);
+  stream_.abort_response(kBadGateway);
 }
 
 }  // namespace apisix::proxy

@@ -146,7 +146,7 @@ class Forward final : public upstream::Connection::User {
     std::string content;  // came meanwhile
     bool last = false;    // nothing comes behind `content`, and the filters do not know yet
     bool waits_for_client = false;
-    SlicedWork work;
+    event::ReadyNode work;
   };
 
   // Of a WebSocket.

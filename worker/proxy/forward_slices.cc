@@ -33,7 +33,8 @@ void Forward::go_on_filtering() {
   arm_timer();
   slices_->waits_for_client = stream_.client().output_pending() > limits::kOutputPendingBytesMax;
   if (slices_->waits_for_client) return;
-  services_.slices.push(slices_->work, [](void* self) { static_cast<Forward*>(self)->filter_slice(); }, this);
+  services_.loop.deferred().push(
+      slices_->work, [](void* self) { static_cast<Forward*>(self)->filter_slice(); }, this);
 }
 
 void Forward::filter_slice() {

@@ -29,7 +29,6 @@ Services::Services(event::Loop& loop, const Options& options, memory::Connection
       options(options),
       pool(loop),
       bodies(options.held_bodies_bytes_max, loop.clock()),
-      slices(loop),
       connections(loop, pool, options.connections_max),
       tallies(tallies) {
   request_limits = options.request_limits();

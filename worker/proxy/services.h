@@ -18,7 +18,6 @@
 #include "worker/plugin/request.h"
 #include "worker/proxy/client_group.h"
 #include "worker/proxy/options.h"
-#include "worker/proxy/turn_queue.h"
 #include "worker/upstream/pool.h"
 
 namespace apisix::config {
@@ -95,7 +94,6 @@ struct Services {
   const Options& options;
   upstream::Pool pool;
   plugin::BodyBudget bodies;  // that are held, for whatever reason
-  TurnQueue slices;           // of work that is too long for one turn
   ConnectionList connections;
   config::Registry* registry = nullptr;
   resolve::Resolver* resolver = nullptr;

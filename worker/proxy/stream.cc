@@ -325,7 +325,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
     return reply_error_page(500);
   }
   chains_.cancel();
-  if (head_filtered_) drop_held_answer();
+  if (head_filtered_) take_response_back();
   set_state(State::kReplying);
   plugin::ResponseState& response = request_.response;
   response.status = reply.status;
@@ -341,10 +341,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
   bool tells_length = response.status != 204 && response.status != 304;
   if (filters_response_body()) {
     const Filtered filtered = filter_whole_body(request_.reply.body);
-    if (filtered.broken) {
-      take_response_back();
-      return reply_error_page(502);
-    }
+    if (filtered.broken) return reply_error_page(502);
     body = filtered.bytes;
     if (!without_body) length = body.size();
     tells_length &= !without_body || !response.body_changes;
@@ -412,15 +409,13 @@ void Stream::on_response_complete() {
 }
 
 void Stream::abort_response(std::uint16_t status) {
-  if (!response_started_ || response_written_) return end(fate());
-  take_response_back();
+  if (response_written_) return end(fate());
   reply_error_page(status);
 }
 
-// The head was made and not sent: what it said is not true any more (RFC 9110 15.6.3). Header filters have
-// run once and do not see the error page.
+// A head was made, or only filtered, and not sent: what it said is not true any more (RFC 9110 15.6.3).
+// Filters have run once and do not see what is sent in its place.
 void Stream::take_response_back() {
-  keep_alive_ = false;
   response_started_ = false;
   body_filter_.reset();
   plugin::ResponseState& response = request_.response;

@@ -164,7 +164,6 @@ class Stream final : private plugin::RequestIo {
   event::Loop& loop() override;
   void store_body();
   Filtered filter_whole_body(std::string_view data);
-  void drop_held_answer();
   async::Step read_matched_body();
   async::Step read_secrets();
 

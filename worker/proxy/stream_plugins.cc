@@ -176,16 +176,6 @@ Stream::Filtered Stream::filter_whole_body(std::string_view data) {
   return {whole.view(), true, filtered.broken};
 }
 
-// Nothing of it is out: another answer takes its place, which no filter sees and which no header field of the
-// upstream describes.
-void Stream::drop_held_answer() {
-  body_filter_.reset();
-  plugin::ResponseState& response = request_.response;
-  response.headers.remove_if([](const http::HeaderField&) { return true; });
-  response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
-  response.reason = {};
-}
-
 bool Stream::answers_without_body() const {
   const std::uint16_t status = request_.response.status;
   return request_.head->method == http::Method::kHead || status == 204 || status == 304 || status < 200;

@@ -1,0 +1,1 @@
+// precompiled.h needs an object of its own.
