@@ -70,8 +70,7 @@ std::string describe_exit(int wait_status) {
 }  // namespace
 
 Upgrade::Upgrade(event::Loop& loop, Callbacks callbacks)
-    : loop_(loop),
-      callbacks_(std::move(callbacks)),
+    : callbacks_(std::move(callbacks)),
       watch_(
           loop,
           [](void* self, bool, bool) {

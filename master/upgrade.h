@@ -59,7 +59,6 @@ class Upgrade {
   void on_report();
   void on_deadline();
 
-  event::Loop& loop_;
   Callbacks callbacks_;
   State state_ = State::kStarting;
   pid_t pid_ = 0;

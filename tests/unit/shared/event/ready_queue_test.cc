@@ -13,7 +13,7 @@ struct Item {
   std::vector<int>* order;
   int number;
   ReadyQueue* again = nullptr;  // pushes itself there when it runs
-  ReadyNode node;
+  ReadyNode node{};
 
   static void run(void* self) {
     auto& item = *static_cast<Item*>(self);
