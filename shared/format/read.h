@@ -23,7 +23,7 @@ std::string string_of(const Json& value);
 // JSON's true and no other value.
 bool is_true(const Json& value);
 
-// A number as it is (finite; the parser also reads 1e999), `otherwise` for everything that is none.
+// A number as it is, an infinite one as the largest; `otherwise` for everything that is none.
 double number_of(const Json& value, double otherwise = 0);
 
 namespace detail {

@@ -59,8 +59,8 @@ std::string unescape_step(std::string_view step) {
   return plain;
 }
 
-// What std::int64_t and double hold bounds a number where its schema does not: no reader has to cut it (the
-// parser makes infinity of 1e999).
+// What std::int64_t and double hold bounds a number where its schema does not: no reader has to cut it (some
+// versions of the parser make infinity of 1e999).
 void bound_to_types(NumberRules& rules, std::uint8_t types) {
   if ((types & (kInteger | kNumber)) == 0) return;
   const double most = (types & kNumber) != 0 ? std::numeric_limits<double>::max() : 0x1p63;

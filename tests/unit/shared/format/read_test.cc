@@ -11,6 +11,11 @@ Json json(const char* text) {
   return parse_json(text).value();
 }
 
+// Not of 1e999: whether the library's parser refuses it or makes infinity of it depends on its version.
+Json infinite(double sign) {
+  return Json(sign * std::numeric_limits<double>::infinity());
+}
+
 TEST(Read, NumbersAreCutToTheRange) {
   EXPECT_EQ(clamped<std::uint16_t>(json("4294967296")), 65535);
   EXPECT_EQ(clamped<std::uint16_t>(json("-1")), 0);
@@ -19,9 +24,9 @@ TEST(Read, NumbersAreCutToTheRange) {
   EXPECT_EQ(clamped<int>(json("2147483648")), std::numeric_limits<int>::max());
   EXPECT_EQ(clamped<int>(json("-1e300")), std::numeric_limits<int>::min());
   EXPECT_EQ(clamped<std::int64_t>(json("9223372036854775808")), std::numeric_limits<std::int64_t>::max());
-  EXPECT_EQ(clamped<std::int64_t>(json("-1e999")), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(clamped<std::int64_t>(infinite(-1)), std::numeric_limits<std::int64_t>::min());
   EXPECT_EQ(clamped<std::uint64_t>(json("18446744073709551615")), std::numeric_limits<std::uint64_t>::max());
-  EXPECT_EQ(clamped<std::uint64_t>(json("1e999")), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(clamped<std::uint64_t>(infinite(1)), std::numeric_limits<std::uint64_t>::max());
 }
 
 TEST(Read, FractionsAreDroppedAndExponentsAreWhole) {
@@ -33,9 +38,11 @@ TEST(Read, FractionsAreDroppedAndExponentsAreWhole) {
 }
 
 TEST(Read, AnIntegerThatDoesNotFitIsNone) {
-  for (const char* text : {"0.5", "65536", "-1", "1e19", "1e999", "\"1\"", "true", "null", "[]", "{}"}) {
+  for (const char* text : {"0.5", "65536", "-1", "1e19", "\"1\"", "true", "null", "[]", "{}"}) {
     EXPECT_EQ(integer_of<std::uint16_t>(json(text)), std::nullopt) << text;
   }
+  EXPECT_EQ(integer_of<std::uint16_t>(infinite(1)), std::nullopt);
+  EXPECT_EQ(integer_of<std::int64_t>(infinite(-1)), std::nullopt);
   EXPECT_EQ(integer_of<std::uint16_t>(json("65535")), 65535);
   EXPECT_EQ(integer_of<std::int64_t>(json("9223372036854775808")), std::nullopt);
 }
@@ -50,8 +57,8 @@ TEST(Read, WhatIsNoNumberCountsAsZero) {
 }
 
 TEST(Read, NumbersAreFinite) {
-  EXPECT_EQ(number_of(json("1e999")), std::numeric_limits<double>::max());
-  EXPECT_EQ(number_of(json("-1e999")), std::numeric_limits<double>::lowest());
+  EXPECT_EQ(number_of(infinite(1)), std::numeric_limits<double>::max());
+  EXPECT_EQ(number_of(infinite(-1)), std::numeric_limits<double>::lowest());
   EXPECT_EQ(number_of(json("0.5")), 0.5);
 }
 
