@@ -6,7 +6,7 @@
 namespace apisix::resource {
 
 base::Result<Service> parse_service(Json json) {
-  if (!json.isObject() && !json.empty()) return base::invalid("service: expected an object");
+  if (!json.isObject()) return base::invalid("service: expected an object");
   Service service;
   service.id = id_field(json, "id");
   service.name = text_field(json, "name");

@@ -204,7 +204,14 @@ TEST(Service, Fields) {
   EXPECT_EQ(service.upstream->nodes[0].port, 1);
   EXPECT_NE(service.plugins, nullptr);
   EXPECT_TRUE(parse_service(valid(Kind::kService, "{}")));
-  EXPECT_TRUE(parse_service(valid(Kind::kService, "[]")));
+}
+
+TEST(Service, WhatIsNoObjectIsRefused) {
+  for (const char* text : {"[]", "[1]", "null", "\"s\"", "7"}) {
+    Json value = format::parse_json(text).value();
+    EXPECT_FALSE(validate(Kind::kService, value, {.hooks = {}, .is_stored = true}).ok()) << text;
+    EXPECT_FALSE(parse_service(value)) << text;
+  }
 }
 
 TEST(References, InOrderWithTheirTexts) {
