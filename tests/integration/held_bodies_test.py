@@ -8,7 +8,7 @@ from gateway import http_request, wait_until
 from raw import Client
 
 MIB = 1 << 20
-GATEWAY = {"config": {"nginx_config": {"http": {"held_bodies_size": "8m"}}}}
+GATEWAY = {"config": {"apisix": {"max_post_args_readable_size": 16}, "nginx_config": {"http": {"held_bodies_size": "8m"}}}}
 NOTHING = {"response-rewrite": {"filters": [{"regex": "zzz", "replace": "y", "scope": "global"}]}}
 
 

@@ -85,6 +85,7 @@ def test_what_is_no_file_is_refused_at_once(make_gateway, make, said):
     for command in ("stop", "reload"):
         assert "not running" in gateway.run(command).stderr
     done = gateway.run("start")
+    gateway.pid_path.rename(gateway.prefix / "set aside")  # a FIFO without a writer: reading it would not end
     assert done.returncode == 1 and said in done.stderr
 
 
