@@ -305,6 +305,8 @@ std::optional<std::string_view> find_uri_host(std::string_view uri) {
   if (!uri.starts_with("//")) return std::nullopt;
   uri.remove_prefix(2);
   std::string_view host = uri.substr(0, uri.find_first_of("/?#"));
+  // RFC 3986 has no backslash, and browsers take it for a slash: another host for each reader.
+  if (host.contains('\\')) return std::nullopt;
   if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
   if (!is_valid_authority(host)) return std::nullopt;
   if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);

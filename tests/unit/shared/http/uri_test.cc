@@ -351,6 +351,7 @@ TEST(UriHost, NothingIsNamedByWhatIsNoUriOfTheWeb) {
                           "http://a.com:99999/",
                           "http://a..com/",
                           "http://a.com\\@b.com/",
+                          "http://a@b.com\\c.com/",
                           "http://a b.com/",
                           " http://a.com/",
                           "http://\xc3\xa4.com/",
