@@ -37,14 +37,14 @@ struct Place {
 // What decides between the routes of one stored path: higher priority, longer uri, lower sequence; the rest
 // only makes the order total. The smaller one is tried first.
 struct PlaceRank {
-  std::int64_t priority_below = 0;  // negated
+  std::int64_t priority_below = 0;  // its complement: also the least integer has one
   std::int64_t uri_below = 0;       // its length, negated
   std::uint64_t sequence = 0;
   std::string_view id;
   std::uint32_t uri_index = 0;
 
   static PlaceRank of(const RouteEntry& entry, std::uint32_t uri_index) {
-    return {-entry.priority, -static_cast<std::int64_t>(entry.uris[uri_index].size()), entry.sequence,
+    return {~entry.priority, -static_cast<std::int64_t>(entry.uris[uri_index].size()), entry.sequence,
             entry.id, uri_index};
   }
   auto operator<=>(const PlaceRank&) const = default;

@@ -48,7 +48,7 @@ base::Result<RouteEntry> RouteEntry::from_json(std::string id, const Json& route
   entry.uris = texts_of(find_member(route, "uris"), find_member(route, "uri"));
   entry.hosts = hosts_of(route, service);
   const Json& priority = find_member(route, "priority");
-  if (priority.isInt64()) entry.priority = format::clamped<std::int64_t>(priority);
+  if (priority.isNumeric()) entry.priority = format::clamped<std::int64_t>(priority);
   for (const std::string_view name : texts_of(find_member(route, "methods"), Json())) {
     const MethodMask bit = method_bit(name);
     if (bit == 0) return base::invalid("methods: unknown method \"" + std::string(name) + "\"");

@@ -119,6 +119,19 @@ TEST(Router, PriorityOrdersRoutesOfTheSameUri) {
   }
 }
 
+TEST(Router, PrioritiesAtTheEndsOfTheirTypeAreInOrder) {
+  for (const RouterKind kind : kAllKinds) {
+    Fixture f(kind, {{"least", R"({"uri":"/a","priority":-9223372036854775808})"},
+                     {"most", R"({"uri":"/a","priority":9223372036854775807})"},
+                     {"one", R"({"uri":"/a","priority":1})"},
+                     {"none", R"({"uri":"/a"})"}});
+    EXPECT_EQ(f.explain({.uri = "/a"}), "most:matched one:matched none:matched least:matched");
+    f.put("beyond", R"({"uri":"/a","priority":1e19})");
+    EXPECT_TRUE(f.router_.erase("most"));
+    EXPECT_EQ(f.explain({.uri = "/a"}), "beyond:matched one:matched none:matched least:matched");
+  }
+}
+
 TEST(Router, AChangedPriorityTakesEffect) {
   for (const RouterKind kind : kAllKinds) {
     Fixture f(kind, {{"1", R"({"uri":"/a","priority":2})"}, {"2", R"({"uri":"/a","priority":1})"}});
