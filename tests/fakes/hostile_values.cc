@@ -1,5 +1,7 @@
 #include "tests/fakes/hostile_values.h"
 
+#include <limits>
+
 #include "shared/format/schema.h"
 
 namespace apisix::hostile {
@@ -13,7 +15,7 @@ constexpr const char* kTexts[] = {
     "0", "-1", "1", "5.0", "1e3", "0.5", "1.5", "-0.5", "255", "256", "999", "1000", "65535", "65536",
     "2147483647", "2147483648", "-2147483648", "-2147483649", "4294967295", "4294967296", "9007199254740992",
     "9223372036854775807", "9223372036854775808", "-9223372036854775808", "18446744073709551615",
-    "18446744073709551616", "1e19", "-1e19", "1e300", "-1e300", "1e-300", "1e999", "-1e999",
+    "18446744073709551616", "1e19", "-1e19", "1e300", "-1e300", "1e-300",
     // Other types.
     "null", "true", "false", "[]", "{}", "[[]]", "[{}]", "[\"\"]", "[null]", "[1e19]", "[0.5,-1]",
     "{\"\": \"\"}", "{\"a\": 1e19}", "{\"a\": []}", "{\"a\": {\"a\": {\"a\": {}}}}",
@@ -23,7 +25,9 @@ constexpr const char* kTexts[] = {
 
 std::vector<Json> make_values() {
   std::vector<Json> out;
-  for (const char* text : kTexts) out.push_back(format::parse_json(text).value_or(Json()));
+  for (const char* text : kTexts) out.push_back(format::parse_json(text).value());
+  // Of 1e999 some versions of the parser make them.
+  for (const double sign : {1.0, -1.0}) out.emplace_back(sign * std::numeric_limits<double>::infinity());
   out.emplace_back(std::string(70'000, 'a'));
   Json deep(::Json::arrayValue);
   for (int i = 0; i < 50; ++i) {

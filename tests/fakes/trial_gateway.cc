@@ -13,6 +13,7 @@
 #include "worker/admin/stamp.h"
 #include "worker/admin/write_rules.h"
 #include "worker/config/registry.h"
+#include "worker/plugin/body_coder.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::admin {
@@ -181,18 +182,24 @@ class Trial final : public plugin::RequestIo {
   void answer(const base::Ref<const plugin::Chain>& global) {
     plugin::Attempt& attempt = request_.add_attempt();
     attempt.status = 500;
-    request_.response.status = 500;
+    auto* head = arena_.make<http::ResponseHead>();
+    head->status = 500;
+    request_.response.status = head->status;
     request_.response.from_upstream = true;
+    request_.response.upstream_head = head;
     request_.response.headers.add(arena_, "Content-Type", "text/html");
     ChainRun run;
     run.set_global(global);
     run.set_route(chain_);
     run.filter_header(request_);
-    request_.settle_body_coder();
+    if (request_.body_coder() != nullptr) request_.settle_body_coder();
     plugin::Body body;
     for (const bool is_last : {false, true}) {
       body.begin("0123456789 a 0123456789", is_last);
       run.filter_body(request_, body);
+      if (plugin::BodyCoder* coder = request_.body_coder()) {
+        coder->encode(body.data(), body.flush(), body.last(), body.output());
+      }
     }
     run.log(request_);
     for (int i = 0; i < kTurnsMax; ++i) loop_.run_once(0);
