@@ -23,7 +23,9 @@ class FixedReader final : public VariableReader {
     if (name.detail == "unset") return std::nullopt;
     return "10.0.0.1";
   }
-  const Json::Value* read_value(const VariableName&) override { return &list_; }
+  const Json::Value* read_value(const VariableName& name) override {
+    return name.detail == "my_list" ? &list_ : nullptr;
+  }
 
  private:
   const format::Json list_ = format::parse_json(R"(["a text that is too long to be inline", 3])").value();
