@@ -62,7 +62,8 @@ def test_a_plugin_is_in_one_global_rule_however_it_comes(gateway):
     gateway.put("/global_rules/1", {"plugins": {"request-id": {}}})
     taken = "plugin 'request-id' already exists in global rule with id '1'"
     refused(gateway, "PUT", "/global_rules/2", {"plugins": {"request-id": {}}}, taken)
-    both = {"global_rules": [{"id": "a", "plugins": {"cors": {}}}, {"id": "b", "plugins": {"echo": {}, "cors": {}}}]}
+    echo = {"body": "b"}
+    both = {"global_rules": [{"id": "a", "plugins": {"cors": {}}}, {"id": "b", "plugins": {"echo": echo, "cors": {}}}]}
     answer = refused(gateway, "POST", "/configs/validate", both)
     assert [(e["index"], e["error"]) for e in answer.json()["errors"]] == \
         [(1, "plugin 'cors' already exists in global rule with id 'a'")]
