@@ -55,7 +55,7 @@ def folder_of_nobody(make_gateway, tmp_path):
 
 
 @needs_root
-@pytest.mark.parametrize("name", ["logs/error.log", "logs/access.log", "logs/nginx.pid", "conf/apisix.uid"])
+@pytest.mark.parametrize("name", ["logs/error.log", "logs/access.log", "logs/nginx.pid"])
 def test_root_does_not_make_files_where_a_link_of_another_user_leads(folder_of_nobody, name):
     gateway, victim, plant = folder_of_nobody
     plant(name, victim.parent / "made")
@@ -63,6 +63,15 @@ def test_root_does_not_make_files_where_a_link_of_another_user_leads(folder_of_n
     assert done.returncode == 1
     assert f"{gateway.prefix}/{name}: a symbolic link of user {NOBODY} leads to what is not theirs" in done.stderr
     assert not (victim.parent / "made").exists()
+
+
+@needs_root
+def test_id_is_kept_elsewhere_where_a_link_of_another_user_leads(folder_of_nobody):
+    gateway, victim, plant = folder_of_nobody
+    plant("conf/apisix.uid", victim.parent / "made")
+    gateway.start()
+    assert not (victim.parent / "made").exists()
+    assert (gateway.prefix / "data/apisix.uid").read_text()
 
 
 @needs_root

@@ -162,9 +162,11 @@ def waits(peer):
 def test_worker_connections(make_proxy):
     """Clients over the limit wait in the kernel's queue until there is room; operators do not."""
     proxy = make_proxy(config={"nginx_config": {"event": {"worker_connections": 10}}})
-    clients = [proxy.client() for _ in range(10)]
+    path = proxy.route(proxy.upstream(lambda peer: peer.read_to_end()))
+    clients = [proxy.client() for _ in range(5)]  # with a request in flight: each has a connection to the upstream
     for client in clients:
-        assert client.ask(request("/nowhere")).status == 404
+        client.send(request(path))
+    proxy._upstreams[-1].wait_for_peer(5)
     late = proxy.client()
     late.send(request("/nowhere"))
     proxy.gateway.wait_for_log("10 worker_connections are not enough")
