@@ -108,8 +108,11 @@ def test_a_hash_takes_every_spelling_to_one_node(proxy):
         assert len(set(counts)) == 1, counts
 
 
-def test_bytes_that_are_no_text_spoil_neither_a_log_nor_a_scrape(proxy, tmp_path):
-    log = tmp_path / "entries.log"
+def test_bytes_that_are_no_text_spoil_neither_a_log_nor_a_scrape(proxy):
+    folder = proxy.gateway.prefix / "entries"  # workers run as another user
+    folder.mkdir()
+    folder.chmod(0o777)
+    log = folder / "entries.log"
     path = proxy.route(proxy.upstream(), plugins={"file-logger": {"path": str(log), "log_format": {
         "agent": "$http_user_agent", "arg": "$arg_a", "uri": "$uri"}}})
     client = proxy.client()
