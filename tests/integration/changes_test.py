@@ -112,7 +112,7 @@ def test_wait_says_that_all_workers_serve_with_it(make, method, path, body):
 
 
 def test_wait_answers_202_when_a_worker_does_not_follow(make):
-    gateway = make(workers=2)
+    gateway = make(workers=2, config={"nginx_config": {"worker_stuck_timeout": 0}})  # it stands still as long as we like
     stopped = gateway.worker_pids()[0]
     os.kill(stopped, signal.SIGSTOP)
 
