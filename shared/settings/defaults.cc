@@ -83,7 +83,7 @@ constexpr char kDefaults[] =
       "access_log_format_escape": "default",
       "keepalive_timeout": "60s", "client_header_timeout": "60s", "client_body_timeout": "60s",
       "client_max_body_size": 0, "client_body_min_rate": 64, "held_bodies_size": "256m", "send_timeout": "10s",
-      "underscores_in_headers": "on", "ignore_invalid_headers": "on",
+      "underscores_in_headers": "on", "ignore_invalid_headers": "off",
       "real_ip_header": "X-Real-IP", "real_ip_recursive": "off", "real_ip_from": ["127.0.0.1", "unix:"],
       "proxy_ssl_server_name": true,
       "upstream": {"keepalive": 320, "keepalive_requests": 1000, "keepalive_timeout": "60s"},

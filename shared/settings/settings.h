@@ -188,7 +188,7 @@ struct NginxConfig {
     std::int64_t client_body_min_rate_bytes_per_s = 64;
     std::int64_t held_bodies_bytes_max = std::int64_t{256} << 20;  // of one worker
     bool underscores_in_headers = true;
-    bool ignore_invalid_headers = true;  // nginx's directive, which APISIX has no key for
+    bool ignore_invalid_headers = false;  // nginx's directive (on there), which APISIX has no key for
     std::string real_ip_header = "X-Real-IP";
     bool real_ip_recursive = false;
     PeerSet real_ip_from = default_real_ip_from();

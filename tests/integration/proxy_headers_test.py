@@ -139,13 +139,13 @@ def test_trace_is_405_on_the_admin_port_too(proxy):
     assert client.ask("TRACE /apisix/admin/routes HTTP/1.1\r\nHost: a\r\nX-API-KEY: k\r\n\r\n").status == 405
 
 
-INVALID_NAMES = ["X[1]", '"X"', "X@", "X(1)", "X/Y", "X.Y", "X!", "X\xff", "Content_Length", "Transfer_Encoding", "transfer_encoding",
+INVALID_NAMES = ["X[1]", '"X"', "X@", "X(1)", "X/Y", "X\xff", "Content.Length", "Content_Length", "Transfer_Encoding", "transfer_encoding",
                  "Keep_Alive", "Proxy_Connection", "HTTP2_Settings"]
 
 
 def test_invalid_names_are_not_forwarded(seen):
-    request = seen("".join(f"{name}: 5\r\n" for name in INVALID_NAMES) + "X-Good: 1\r\nX_Good: 2\r\n")
-    assert request.header("X-Good") == "1" and request.header("X_Good") == "2"
+    request = seen("".join(f"{name}: 5\r\n" for name in INVALID_NAMES) + "X-Good: 1\r\nX_Good: 2\r\nX.Y: 3\r\nX!#$%&'*+^`|~: 4\r\n")
+    assert [request.header(name) for name in ("X-Good", "X_Good", "X.Y", "X!#$%&'*+^`|~")] == ["1", "2", "3", "4"]
     sent = {name for name, _ in request.headers}
     assert not sent & set(INVALID_NAMES)
     assert request.header("Content-Length") is None and request.header("Transfer-Encoding") is None
@@ -162,12 +162,12 @@ def test_invalid_names_of_a_response_are_not_passed_on(proxy):
     assert answer.header("X[1]") is None and answer.header("Content_Length") is None
 
 
-def test_tokens_pass_with_ignore_invalid_headers_off(make_proxy):
-    proxy = make_proxy(config={"nginx_config": {"http": {"ignore_invalid_headers": "off"}}})
+def test_tokens_of_odd_characters_are_dropped_with_ignore_invalid_headers_on(make_proxy):
+    proxy = make_proxy(config={"nginx_config": {"http": {"ignore_invalid_headers": "on"}}})
     upstream = proxy.upstream()
-    proxy.get(proxy.route(upstream), "X.Y: 1\r\nX[1]: 2\r\nContent.Length: 3\r\n")
-    assert b"\r\nX.Y: 1\r\n" in upstream.received
-    assert b"X[1]" not in upstream.received and b"Content.Length" not in upstream.received
+    proxy.get(proxy.route(upstream), "X.Y: 1\r\nX!: 2\r\nX-Good: 3\r\n")
+    assert b"\r\nX-Good: 3\r\n" in upstream.received
+    assert b"X.Y" not in upstream.received and b"X!" not in upstream.received
 
 
 @pytest.mark.parametrize("pass_host", ["pass", "node"])

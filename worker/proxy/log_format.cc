@@ -128,6 +128,11 @@ LogFormat::LogFormat(std::string_view configured, Escape escape) : escape_(escap
   std::string_view format = unescaped;
   std::string text;
   while (!format.empty()) {
+    if (format.starts_with("$$")) {  // a dollar; nginx has no way to write one
+      text += '$';
+      format.remove_prefix(2);
+      continue;
+    }
     const bool braced = format.starts_with("${");
     std::size_t begin = braced ? 2 : 1;
     std::size_t end = begin;

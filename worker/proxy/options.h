@@ -37,7 +37,7 @@ struct Options {
   bool match_uri_encoded_slash = false;
   bool show_upstream_status = false;
   bool underscores_in_headers = true;
-  bool ignore_invalid_headers = true;
+  bool ignore_invalid_headers = false;
 
   std::optional<std::vector<base::Cidr>> trusted_addresses;  // none: not configured
   RealIpSource real_ip_source = RealIpSource::kHeader;

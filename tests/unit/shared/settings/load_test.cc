@@ -192,7 +192,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
       "    client_max_body_size: 512m\n"
       "    access_log_buffer: 64k\n"
       "    underscores_in_headers: \"off\"\n"
-      "    ignore_invalid_headers: \"off\"\n"
+      "    ignore_invalid_headers: \"on\"\n"
       "    real_ip_recursive: on\n"
       "    access_log: \"off\"\n"
       "    access_log_format_escape: json\n"
@@ -211,7 +211,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
   EXPECT_EQ(config.http.client_max_body_bytes, 512LL << 20);
   EXPECT_EQ(config.http.access_log_buffer_bytes, 65536);
   EXPECT_FALSE(config.http.underscores_in_headers);
-  EXPECT_FALSE(config.http.ignore_invalid_headers);
+  EXPECT_TRUE(config.http.ignore_invalid_headers);
   EXPECT_TRUE(config.http.real_ip_recursive);
   EXPECT_FALSE(config.http.enable_access_log);
   EXPECT_EQ(config.http.access_log_format_escape, LogEscape::kJson);

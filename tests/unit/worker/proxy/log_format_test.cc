@@ -34,6 +34,11 @@ TEST_F(LogFormatTest, VariablesStandInText) {
   EXPECT_EQ(line("$uri ${uri}x $ $- ${uri $http_none."), "/a /ax $ $- ${uri -.\n");
 }
 
+TEST_F(LogFormatTest, TwoDollarsAreOne) {
+  EXPECT_EQ(line("a$$b $$uri $$$uri"), "a$b $uri $/a\n");
+  EXPECT_EQ(LogFormat("a$$b", Escape::kDefault).find_unknown_variable(), std::nullopt);
+}
+
 TEST_F(LogFormatTest, EscapesOfNginxConfAreRead) {
   EXPECT_EQ(line(R"({\"u\": \"$uri\"})", Escape::kJson), "{\"u\": \"/a\"}\n");
   EXPECT_EQ(line(R"(\'$uri\' \\ \t|\n|\r|)"), "'/a' \\ \t|\n|\r|\n");
