@@ -22,6 +22,7 @@ OVER_LONG = "void f() {\n" + "  g();\n" * 71 + "}\n"
 
 # rule, files of a tree that breaks it, part of the message
 BROKEN = [
+    ("plain-words", {"docs/a.md": "nobody " * 1000}, "'nobody' stands 1000 times"),
     ("room-has-row", {"worker/cache/lru.cc": "int x;\n"}, "no row"),
     ("layer", {"shared/base/a.h": HEAD, "shared/base/b.cc": '#include "shared/net/socket.h"\n'}, "may not include"),
     ("layer", {"shared/http/a.cc": '#include "worker/route/router.h"\n'}, "may not include"),

@@ -3,6 +3,8 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
+from pathlib import Path
 
 TEXT = (".h", ".cc", ".py", ".md", ".txt", ".toml", ".yaml", ".yml", ".json", ".cmake", ".sh", ".service", ".socket")
 _LEFTOVER = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
@@ -106,4 +108,21 @@ def plugin_is_documented(tree, layers):
             yield file.path, 1, f"plugin {plugin} has no row in docs/PLUGINS.md"
 
 
-RULES = [head_comment, using_namespace, leftover, machine_path, clang_format, link, named_in_docs, plugin_is_documented]
+def counted_words(tree):
+    """{word: how often it stands in the tree}, for the words of words.toml, without case."""
+    with open(Path(__file__).with_name("words.toml"), "rb") as file:
+        allowed = tomllib.load(file)["words"]
+    text = "\n".join(file.text for file in _texts(tree)
+                     if file.path.endswith((".h", ".cc", ".py", ".md")) and file.path != "docs/GLOSSARY.md").lower()
+    return {word: len(re.findall(rf"\b{word}\b", text)) for word in allowed}, allowed
+
+
+def plain_words(tree, layers):
+    """The words of words.toml do not become more."""
+    found, allowed = counted_words(tree)
+    for word, count in found.items():
+        if count > allowed[word]:
+            yield "tests/tidy/words.toml", 1, f"{word!r} stands {count} times, {allowed[word]} are allowed: docs/GLOSSARY.md has a word"
+
+
+RULES = [plain_words, head_comment, using_namespace, leftover, machine_path, clang_format, link, named_in_docs, plugin_is_documented]
