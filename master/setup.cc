@@ -151,6 +151,10 @@ base::Status create_log_files(const Setup& setup) {
     const std::string file = below_prefix(setup.prefix, path);
     struct stat info{};
     if (::stat(file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) continue;  // a terminal, a pipe
+    // A standard stream that leads to a file is written as it was given to us: we may have no right to open
+    // it.
+    const auto place = base::find_place(file);
+    if (place && place->is_magic) continue;
     auto opened = base::open_file(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0644);
     if (!opened) return std::unexpected(opened.error());
     // What was there before and is named by a link is used, but never given away.
