@@ -47,9 +47,15 @@ std::string real_path(const std::string& pid_file) {
   return none ? std::string() : (folder / place->name).string();
 }
 
+// The same path means another folder to a process in a container.
+bool sees_same_folder(pid_t pid, const fs::path& folder) {
+  std::error_code error;
+  return fs::equivalent("/proc/" + std::to_string(pid) + "/root" + folder.string(), folder, error);
+}
+
 // False too when we may not look.
 bool has_open(pid_t pid, const std::string& path) {
-  if (path.empty()) return false;
+  if (path.empty() || !sees_same_folder(pid, fs::path(path).parent_path())) return false;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error)) {
     std::error_code ignored;
