@@ -26,11 +26,18 @@ class Maker {
   }
   base::Result<StatusZone> make_status() {
     if (auto kept = keep<StatusZone>("status")) return std::move(*kept);
+    has_owners_ = false;
     return StatusZone::create();
+  }
+  // What knows its owners by their slots of the status zone. Without that zone their numbers are given away
+  // again while the processes of the old master still use them.
+  template <typename Table, typename... Args>
+  base::Result<Table> make_owned(const std::string& name, const std::string& size_of, Args... args) {
+    return has_owners_ ? make<Table>(name, size_of, args...) : Table::create(name, bytes(size_of), args...);
   }
 
   base::Result<MetricZone> make_traffic() {
-    if (auto kept = keep<MetricZone>(kTrafficZone)) return std::move(*kept);
+    if (auto kept = has_owners_ ? keep<MetricZone>(kTrafficZone) : std::nullopt) return std::move(*kept);
     return MetricZone::create(kTrafficZone, kTrafficBytes, writers());
   }
 
@@ -57,6 +64,7 @@ class Maker {
   const ZonePlan& plan_;
   const InheritedZones& inherited_;
   std::vector<std::string>& notes_;
+  bool has_owners_ = true;
 };
 
 // The first error among several results.
@@ -85,7 +93,7 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
     return maker.make<WindowTable>(name + "-windows", name);
   };
   const auto leases = [&maker](const std::string& name) {
-    return maker.make<LeaseTable>(name, name, maker.lease_owners());
+    return maker.make_owned<LeaseTable>(name, name, maker.lease_owners());
   };
   auto status = maker.make_status();
   auto count = dictionary("plugin-limit-count");
@@ -99,7 +107,7 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
   auto req = maker.make<RateTable>("plugin-limit-req", "plugin-limit-req");
   auto conn = leases("plugin-limit-conn");
   auto conn_stream = leases("plugin-limit-conn-stream");
-  auto metrics = maker.make<MetricZone>("prometheus-metrics", "prometheus-metrics", maker.writers());
+  auto metrics = maker.make_owned<MetricZone>("prometheus-metrics", "prometheus-metrics", maker.writers());
   auto health = maker.make<HealthTable>(HealthTable::kZone, HealthTable::kZone);
   auto traffic = maker.make_traffic();
   if (auto all = all_of(status, count, graphql, ai, breaker, internal, count_windows, graphql_windows,
