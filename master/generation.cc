@@ -135,6 +135,7 @@ void Generation::on_child_ready(Member& member) {
   if (slot.state.load() != ChildState::kStarting) return;
   slot.ready_at_ms.store(loop_.clock().wall_ms());
   slot.state.store(ChildState::kReady);
+  member.pulse.reset();  // it may have loaded for longer than it may be silent from now on
   if (state_ == State::kServing) serve_again(member);
   if (state_ != State::kStarting || !all_ready(ChildRole::kWorker)) return;
   if (member.role == ChildRole::kWorker) {
