@@ -134,13 +134,19 @@ Status check_opened(const Place& place, const std::string& path, int fd) {
                   path, folder_owner));
 }
 
+// False: with errno. A file system without modes of its own (SMB shares, drvfs) may refuse what it cannot
+// keep.
+bool set_mode(int fd, unsigned mode) {
+  return ::fchmod(fd, mode) == 0 || errno == EPERM || errno == EOPNOTSUPP;
+}
+
 // None: somebody has just made it.
 Result<std::optional<OpenedFile>> create(const Place& place, const std::string& path, int flags,
                                          unsigned mode) {
   if (auto allowed = check_owner(place, path); !allowed) return std::unexpected(allowed.error());
   UniqueFd fd(::openat(place.folder.get(), place.name.c_str(), flags | O_EXCL | O_NOFOLLOW, mode));
   if (!fd && errno == EEXIST) return std::nullopt;
-  if (!fd || ::fchmod(fd.get(), mode) != 0) return cannot("create", path, errno);
+  if (!fd || !set_mode(fd.get(), mode)) return cannot("create", path, errno);
   return OpenedFile{std::move(fd), true, place.by_link};
 }
 
@@ -194,7 +200,7 @@ Status make_folder(const std::string& path, unsigned mode) {
     return errno == EEXIST ? Status{} : cannot("make the folder", path, errno);
   }
   const UniqueFd made(::openat(place->folder.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!made || ::fchmod(made.get(), mode) != 0) return cannot("make the folder", path, errno);
+  if (!made || !set_mode(made.get(), mode)) return cannot("make the folder", path, errno);
   return {};
 }
 
