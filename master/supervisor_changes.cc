@@ -9,6 +9,7 @@
 #include "master/supervisor.h"
 #include "shared/base/log.h"
 #include "shared/settings/config_path.h"
+#include "shared/store/open_store.h"
 
 namespace apisix::master {
 namespace {
@@ -47,8 +48,13 @@ base::Status Supervisor::try_reload() {
   auto setup = path ? make_setup(prefix, *path) : std::unexpected(path.error());
   if (!setup) return std::unexpected(setup.error());
   // The first time that it is asked for, it may be made.
-  const auto use = current_->setup().store.inode != 0 ? StoreUse::kReload : StoreUse::kFirst;
-  if (auto whole = prepare_store(**setup, use, current_->setup().store); !whole) return whole;
+  const Setup& current = current_->setup();
+  const bool serves_from_it =
+      current.store.inode != 0 && store::local_store_path(current.settings, prefix) ==
+                                      store::local_store_path((*setup)->settings, prefix);
+  auto whole = serves_from_it ? prepare_store(**setup, StoreUse::kReload, current.store)
+                              : prepare_store(**setup, StoreUse::kFirst);
+  if (!whole) return whole;
   (*setup)->ready_timeout_ms = ready_timeout_ms_;
   auto listeners = open_listeners(**setup, current_->listeners());
   if (!listeners) return std::unexpected(listeners.error());
