@@ -140,10 +140,12 @@ class Run {
     objects_.clear();
   }
 
-  // A plugin may be in one global rule: of those that have it, one is in force.
+  // A plugin may be in one global rule: of those that have it, one is in force. What is turned off is in no
+  // rule's way.
   void note_global_plugins(const std::string& id, const Json& plugins) {
     if (!plugins.isObject()) return;
     for (auto entry = plugins.begin(); entry != plugins.end(); ++entry) {
+      if (plugin::is_disabled(*entry)) continue;
       const auto [other, is_first] = global_plugins_.try_emplace(entry.name(), id);
       if (is_first) continue;
       findings_.add({Severity::kError, "global-rule-plugin-twice", Kind::kGlobalRule, id,
