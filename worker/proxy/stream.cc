@@ -523,9 +523,15 @@ void Stream::serve_local() {
 
 async::Task<void> Stream::run_local_service() {
   local_->answer = co_await client_.listener().service()->serve(local_->request);
-  // The coroutine cannot end its own Stream: the loop does, when it has come to rest.
+  // The coroutine cannot end its own Stream: the loop does, when it has come to rest. The client may have
+  // gone in the same turn, or got another answer because the worker leaves.
   services_.loop.ready().push(
-      local_->served, [](void* self) { static_cast<Stream*>(self)->send_local_answer(); }, this);
+      local_->served,
+      [](void* self) {
+        auto* stream = static_cast<Stream*>(self);
+        if (stream->state_ == State::kWaiting) stream->send_local_answer();
+      },
+      this);
 }
 
 void Stream::send_local_answer() {
