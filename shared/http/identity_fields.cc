@@ -5,15 +5,18 @@
 #include "shared/base/text.h"
 
 namespace apisix::http {
+namespace {
+
+// As a part of a variable's name.
+char variable_character(char c) {
+  const char lower = base::to_lower(c);
+  return base::is_digit(lower) || (lower >= 'a' && lower <= 'z') ? lower : '-';
+}
+
+}  // namespace
 
 bool is_same_identity(std::string_view sent, std::string_view name) {
-  if (sent.size() != name.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char a = sent[i] == '_' ? '-' : base::to_lower(sent[i]);
-    const char b = name[i] == '_' ? '-' : base::to_lower(name[i]);
-    if (a != b) return false;
-  }
-  return true;
+  return std::ranges::equal(sent, name, {}, variable_character, variable_character);
 }
 
 bool is_consumer_field(std::string_view sent) {

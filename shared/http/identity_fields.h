@@ -11,8 +11,8 @@ namespace apisix::http {
 inline constexpr std::array<std::string_view, 3> kConsumerFields = {
     "X-Consumer-Username", "X-Credential-Identifier", "X-Consumer-Custom-ID"};
 
-// X_Consumer_Username reads as X-Consumer-Username to many servers (CGI variables): without regard to case,
-// and '_' for '-'.
+// X_Consumer_Username reads as X-Consumer-Username to many servers (CGI variables), X.Consumer.Username to
+// some: without regard to case, and all punctuation is one character.
 bool is_same_identity(std::string_view sent, std::string_view name);
 
 // Of a name that a client sent: is it one of kConsumerFields?

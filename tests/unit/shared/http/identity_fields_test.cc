@@ -6,14 +6,14 @@ namespace apisix::http {
 namespace {
 
 TEST(IdentityFields, AreKnownInEverySpelling) {
-  for (const char* name :
-       {"X-Consumer-Username", "x_consumer_username", "X-CREDENTIAL_IDENTIFIER", "x-consumer-custom-id"})
+  for (const char* name : {"X-Consumer-Username", "x_consumer_username", "X-CREDENTIAL_IDENTIFIER",
+                           "x-consumer-custom-id", "X.Consumer.Username", "X-Consumer!Custom~ID"})
     EXPECT_TRUE(is_consumer_field(name)) << name;
 }
 
 TEST(IdentityFields, AreNotWhatOnlyLooksAlike) {
   for (const char* name :
-       {"", "X-Consumer-Usernam", "X-Consumer-Username2", "XConsumer-Username", "X-Consumer.Username"})
+       {"", "X-Consumer-Usernam", "X-Consumer-Username2", "XConsumer-Username", "X-Consumer--Username"})
     EXPECT_FALSE(is_consumer_field(name)) << name;
 }
 
