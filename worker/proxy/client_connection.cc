@@ -78,6 +78,8 @@ void ClientConnection::on_peer_closed() {
     stream_->on_client_closed();
     return;
   }
+  // Requests that came before it and wait for a later turn are served first. Its end is reported until then.
+  if (input_ != nullptr && input_->deferred.is_queued()) return;
   close();
 }
 
@@ -293,7 +295,7 @@ void ClientConnection::flush_output() {
 
 void ClientConnection::end_stream(ClientFate fate) {
   if (!opening_stream_) services().connections.bury(std::move(stream_));  // a callback of it is on the stack
-  if (fate == ClientFate::kKeep && peer_closed_) fate = ClientFate::kClose;
+  if (fate == ClientFate::kKeep && peer_closed_ && unread_.empty()) fate = ClientFate::kClose;
   switch (fate) {
     case ClientFate::kClose:
       return close();
