@@ -1,5 +1,6 @@
 #include "master/inheritance.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fcntl.h>
@@ -47,9 +48,19 @@ base::Status take_zones(std::string_view list, Inheritance& out) {
   return {};
 }
 
+base::Status take_store(std::string_view value, Inheritance& out) {
+  const auto colon = std::min(value.find(':'), value.size());
+  const auto device = base::parse_integer<std::uint64_t>(value.substr(0, colon));
+  const auto inode = base::parse_integer<std::uint64_t>(value.substr(std::min(colon + 1, value.size())));
+  if (!device || !inode) return damaged(value);
+  out.store = {*device, *inode};
+  return {};
+}
+
 base::Status take_entry(std::string_view key, std::string_view value, Inheritance& out) {
   if (key == "sockets") return take_sockets(value, out);
   if (key == "zones") return take_zones(value, out);
+  if (key == "store") return take_store(value, out);
   if (key == "report") {
     auto fd = take_fd(value);
     if (!fd) return std::unexpected(fd.error());
@@ -103,8 +114,9 @@ base::Result<Inheritance> take_inheritance() {
 std::string Bequest::environment_entry() const {
   std::vector<std::string> named;
   for (const memory::ZoneHandle& zone : zones) named.push_back(fmt::format("{}:{}", zone.name, zone.fd));
-  return fmt::format("{}=sockets={};zones={};report={};generation={}", kVariable, fmt::join(sockets, ","),
-                     fmt::join(named, ","), report, generation);
+  return fmt::format("{}=sockets={};zones={};report={};generation={};store={}:{}", kVariable,
+                     fmt::join(sockets, ","), fmt::join(named, ","), report, generation, store.device,
+                     store.inode);
 }
 
 std::vector<int> Bequest::fds() const {

@@ -1,8 +1,9 @@
 // What a master finds when it begins: the listening sockets and the shared memory of the master that it is
 // about to replace (a binary upgrade), or listening sockets of the service manager (socket activation).
-// Handed over as open descriptors over an exec, named in the environment.
+// Handed over as open descriptors over an exec, named in the environment. Of the embedded store, which file
+// is in use.
 //
-//   APISIX_INHERITED=sockets=7,8;zones=status:5,counters:6;report=9;generation=4
+//   APISIX_INHERITED=sockets=7,8;zones=status:5,counters:6;report=9;generation=4;store=2049:1234
 //   LISTEN_FDS=2 LISTEN_PID=...      as in sd_listen_fds(3)
 //
 // Zones are known by name alone: a binary takes those that it knows and closes the others. Keys that it does
@@ -25,11 +26,18 @@ struct NamedZone {
   base::UniqueFd fd;
 };
 
+// The embedded store's file; inode 0: none, or a master that does not tell.
+struct StoreInUse {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
+
 struct Inheritance {
   std::vector<base::UniqueFd> sockets;
   std::vector<NamedZone> zones;
   base::UniqueFd report;         // to the master that is to be replaced; none: nobody is
   std::uint32_t generation = 0;  // the last one of that master
+  StoreInUse store = {};
 
   bool replaces_a_master() const { return static_cast<bool>(report); }
   // None when there is no zone of that name.
@@ -46,6 +54,7 @@ struct Bequest {
   std::vector<memory::ZoneHandle> zones;
   int report = -1;
   std::uint32_t generation = 0;
+  StoreInUse store = {};
 
   // "APISIX_INHERITED=..."
   std::string environment_entry() const;

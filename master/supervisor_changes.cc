@@ -100,7 +100,8 @@ base::Status Supervisor::try_upgrade() {
                                  {.sockets = current_->listeners().fds(),
                                   .zones = zones_.handles(),
                                   .report = -1,
-                                  .generation = next_number_ - 1},
+                                  .generation = next_number_ - 1,
+                                  .store = {current_->setup().store.device, current_->setup().store.inode}},
                                  ready_timeout_ms_ + kUpgradeGraceMs);
   if (!started) {
     upgrade_.reset();

@@ -82,7 +82,10 @@ base::Result<Supervisor::Start> prepare(const Invocation& in, Inheritance& inher
   if (!replaces_a_master) forget_kept_configuration(in.prefix);
   if (auto opened = open_error_log_of(**setup); !opened) return std::unexpected(opened.error());
   const auto use = replaces_a_master ? StoreUse::kReload : StoreUse::kFirst;
-  if (auto whole = prepare_store(**setup, use); !whole) return std::unexpected(whole.error());
+  FoundStore in_use;
+  in_use.device = inheritance.store.device;
+  in_use.inode = inheritance.store.inode;
+  if (auto whole = prepare_store(**setup, use, in_use); !whole) return std::unexpected(whole.error());
   if (const auto limited = raise_open_files((*setup)->settings.nginx_config.worker_rlimit_nofile)) {
     (*setup)->warnings.push_back(*limited);
   }
