@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/file.h"
 
 namespace apisix::master {
 namespace {
@@ -19,6 +20,14 @@ constexpr int kPollMs = 10;
 std::unexpected<base::Error> has_ended(pid_t pid) {
   return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
                     "process " + std::to_string(pid) + " has ended");
+}
+
+// A zombie has: its parent may never ask for it, as the first process of some containers.
+bool has_died(pid_t pid) {
+  if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
+  const auto stat = base::read_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto state = stat ? stat->rfind(") ") : std::string::npos;
+  return state != std::string::npos && stat->substr(state).starts_with(") Z");
 }
 
 }  // namespace
@@ -43,7 +52,7 @@ bool Process::wait_for_end(int timeout_ms) const {
     const auto waited_ms = static_cast<int>((base::monotonic_now_us() - start_us) / 1000);
     const int left_ms = timeout_ms < 0 ? -1 : std::max(timeout_ms - waited_ms, 0);
     if (!fd_) {
-      if (::kill(pid_, 0) != 0 && errno == ESRCH) return true;
+      if (has_died(pid_)) return true;
       if (left_ms == 0) return false;
       ::usleep(kPollMs * 1000);
       continue;
