@@ -2,10 +2,13 @@
 
 #include <array>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "shared/base/file.h"
+#include "shared/base/open_file.h"
 
 namespace apisix::settings {
 namespace {
@@ -22,6 +25,14 @@ std::string stored_id(const std::string& path) {
   constexpr std::size_t kIdBytesMax = 4096;
   const auto stored = base::read_file(path, kIdBytesMax);
   return stored ? trimmed(*stored) : std::string();
+}
+
+// The folder belongs to the workers' user, whose links must not make root tell what another file says.
+std::string spare_id(const std::string& path) {
+  std::array<char, 256> text;
+  const auto file = base::open_file(path, O_RDONLY | O_NONBLOCK);
+  const ssize_t got = file ? ::pread(file->fd.get(), text.data(), text.size(), 0) : -1;
+  return got > 0 ? trimmed(std::string(text.data(), static_cast<std::size_t>(got))) : std::string();
 }
 
 }  // namespace
@@ -49,7 +60,7 @@ base::Result<InstanceId> instance_id(const Settings& settings, const std::string
   const std::string spare_path = prefix + "/data/apisix.uid";
   InstanceId out{trimmed(settings.apisix.id), {}};
   const bool is_configured = !out.text.empty();
-  if (!is_configured) out.text = stored_id(spare_path);
+  if (!is_configured) out.text = spare_id(spare_path);
   const bool is_new = out.text.empty();
   if (is_new) {
     auto uuid = random_uuid();
