@@ -48,6 +48,7 @@ void take_real_ip(plugin::Request& request, const Options& options, std::string_
 
 std::string_view join_values(plugin::Request& request, KnownHeader id) {
   const http::HeaderMap& headers = request.head->headers;
+  if (!headers.has(id)) return {};  // most requests: no look at the fields
   // Empty fields at the front are left out.
   const auto* const first = std::ranges::find_if(
       headers, [id](const http::HeaderField& field) { return field.id == id && !field.value.empty(); });
