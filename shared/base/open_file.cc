@@ -118,12 +118,21 @@ uid_t owner_of_folder(const Place& place) {
   return ::fstat(place.folder.get(), &about) == 0 ? about.st_uid : static_cast<uid_t>(-1);
 }
 
+// What root made in a folder of theirs is as good as it is there without a link. Not so what a link of procfs
+// leads to: that folder says nothing about the file.
+bool is_theirs(const Place& place, uid_t user, const struct stat& about) {
+  if (about.st_uid == user) return true;
+  return !place.is_magic && S_ISREG(about.st_mode) && about.st_nlink == 1 && owner_of_folder(place) == user;
+}
+
 // A link that was followed, and a second name that the owner of the folder may have given to another user's
 // file.
 Status check_opened(const Place& place, const std::string& path, int fd) {
   struct stat about{};
   if (::fstat(fd, &about) != 0) return cannot("look at", path, errno);
-  if (place.link_owner && about.st_uid != *place.link_owner) return refused(path, *place.link_owner);
+  if (place.link_owner && !is_theirs(place, *place.link_owner, about)) {
+    return refused(path, *place.link_owner);
+  }
   if (!S_ISREG(about.st_mode) || about.st_nlink < 2) return {};
   const uid_t folder_owner = owner_of_folder(place);
   if (is_trusted(folder_owner) || about.st_uid == folder_owner) return {};
@@ -166,9 +175,9 @@ Status check_owner(const Place& place, const std::string& path) {
   if (!place.link_owner) return {};
   struct stat about{};
   const bool exists = ::fstatat(place.folder.get(), place.name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0;
-  const uid_t owner = exists ? about.st_uid : owner_of_folder(place);
-  if (owner != *place.link_owner) return refused(path, *place.link_owner);
-  return {};
+  const bool is_allowed =
+      exists ? is_theirs(place, *place.link_owner, about) : owner_of_folder(place) == *place.link_owner;
+  return is_allowed ? Status{} : refused(path, *place.link_owner);
 }
 
 Result<OpenedFile> open_file(const std::string& path, int flags, unsigned mode) {

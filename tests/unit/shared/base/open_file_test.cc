@@ -148,6 +148,8 @@ TEST_F(OpenFileOfOthersTest, LinkOfAnotherUserLeadsToWhatIsTheirs) {
   const auto file = open_file(logs + "/error.log", kAppend);
   ASSERT_TRUE(file) << file.error().what;
   EXPECT_TRUE(file->is_new);
+  EXPECT_EQ(refusal(logs + "/error.log"), "opened") << "made by root, in their folder";
+  EXPECT_TRUE(replace_file(logs + "/error.log", "x"));
 }
 
 TEST_F(OpenFileOfOthersTest, LinkOfRootInTheirFolderIsFollowed) {
