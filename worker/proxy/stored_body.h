@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "shared/async/awaiters.h"
 #include "worker/plugin/body_budget.h"
@@ -17,7 +18,7 @@ namespace apisix::proxy {
 class StoredBody {
  public:
   StoredBody(event::Loop& loop, plugin::BodyBudget& budget, std::size_t bytes_max)
-      : charge_(&budget), complete_(loop), bytes_max_(bytes_max) {}
+      : loop_(loop), charge_(&budget), complete_(std::in_place, loop), bytes_max_(bytes_max) {}
 
   std::size_t bytes_max() const { return bytes_max_; }
   std::string_view view() const { return bytes_; }
@@ -31,17 +32,24 @@ class StoredBody {
     bytes_.append(bytes);
     return true;
   }
-  bool is_complete() const { return complete_.is_set(); }
+  bool is_complete() const { return complete_->is_set(); }
   void set_complete() {
-    if (!complete_.is_set()) complete_.set(true);
+    if (!complete_->is_set()) complete_->set(true);
   }
   // Whoever waits for it; one at a time.
-  async::Completion<bool>& completion() { return complete_; }
+  async::Completion<bool>& completion() { return *complete_; }
+  // Whoever waited is gone, and must not be resumed.
+  void forget_waiter() {
+    const bool was_complete = is_complete();
+    complete_.emplace(loop_);
+    if (was_complete) set_complete();
+  }
 
  private:
+  event::Loop& loop_;
   plugin::BodyBudget::Charge charge_;
   std::string bytes_;
-  async::Completion<bool> complete_;
+  std::optional<async::Completion<bool>> complete_;
   std::size_t bytes_max_;
   bool is_partial_ = false;
 };

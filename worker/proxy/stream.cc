@@ -324,7 +324,7 @@ void Stream::reply(const plugin::LocalReply& reply) {
     plugin::log_error(request_, "a plugin answers with status {}, which is none", reply.status);
     return reply_error_page(500);
   }
-  chains_.cancel();
+  cancel_hooks();
   if (head_filtered_) take_response_back();
   set_state(State::kReplying);
   plugin::ResponseState& response = request_.response;
@@ -432,9 +432,15 @@ void Stream::start_tunnel() {
   client_.become_tunnel();
 }
 
+// The body that a hook waits for may have become whole in this turn: the hook is queued then.
+void Stream::cancel_hooks() {
+  chains_.cancel();
+  if (stored_body_ != nullptr) stored_body_->forget_waiter();
+}
+
 void Stream::end(ClientFate fate) {
   set_state(State::kDone);
-  chains_.cancel();
+  cancel_hooks();
   forward_.abort();
   request_.response.complete = response_complete_;
   plugin::DebugTrace* trace =

@@ -155,6 +155,7 @@ class Stream final : private plugin::RequestIo {
   ClientFate fate() const;
   void count_traffic();
   void end_body_wait();
+  void cancel_hooks();
   void take_response_back();
   // plugin::RequestIo
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
