@@ -159,11 +159,17 @@ void Generation::look_at_pulses() {
   if (state_ != State::kServing) return;
   look_.set_after_ms(Pulse::kLookMs);
   const bool is_regular = look_times_.is_regular(loop_.clock().monotonic_ms());
+  const std::uint64_t begun_us = base::monotonic_now_us();
   for (const auto& member : members_) {
     if (!member->child || !member->wanted) continue;
     member->pulse.look(member->child->slot->beats.get());
     if (!is_regular) member->pulse.reset();
-    if (member->pulse.is_silent_for(silence_max_ms(*member))) kill_stuck(*member);
+    if (!member->pulse.is_silent_for(silence_max_ms(*member))) continue;
+    member->pulse.reset();
+    log_stuck(*member);
+    // When that line took long, the child may have waited for the same pipe or disk, and goes on now.
+    const bool is_late = base::monotonic_now_us() - begun_us > Pulse::kLookMs * 1000;
+    if (!is_late) ::kill(member->child->pid, SIGKILL);
   }
 }
 
@@ -173,7 +179,7 @@ std::uint64_t Generation::silence_max_ms(const Member& member) const {
   return is_ready(member) ? limit_ms : std::max(limit_ms, setup_->ready_timeout_ms);
 }
 
-void Generation::kill_stuck(Member& member) {
+void Generation::log_stuck(const Member& member) const {
   const memory::StatusSlot& slot = *member.child->slot;
   base::log(
       base::LogLevel::kCrit,
@@ -182,8 +188,6 @@ void Generation::kill_stuck(Member& member) {
       member.title(), member.child->pid, member.index, silence_max_ms(member) / 1000,
       state_of_process(member.child->pid), memory::name_of(slot.state.load()), slot.connections.active.get(),
       slot.connections.writing.get(), slot.connections.requests.get());
-  member.pulse.reset();
-  ::kill(member.child->pid, SIGKILL);
 }
 
 // After a death.

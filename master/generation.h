@@ -110,7 +110,7 @@ class Generation {
   void on_deadline();
   void look_at_pulses();
   std::uint64_t silence_max_ms(const Member& member) const;
-  void kill_stuck(Member& member);
+  void log_stuck(const Member& member) const;
 
   event::Loop& loop_;
   memory::Zones& zones_;
