@@ -38,7 +38,7 @@ class StoredBody {
   }
   // Whoever waits for it; one at a time.
   async::Completion<bool>& completion() { return *complete_; }
-  // Whoever waited is gone, and must not be resumed.
+  // The frame that waited is destroyed: it must not be resumed.
   void forget_waiter() {
     const bool was_complete = is_complete();
     complete_.emplace(loop_);
