@@ -90,6 +90,16 @@ std::uint32_t first_limit(std::size_t bytes) {
   return kFirstLimit + static_cast<std::uint32_t>(extra);
 }
 
+// PCRE2's word for .*x, which one run tries at the fronts of lines only: from inside of a line it finds what
+// it finds from there. When it is told to begin at a place, it tries that one, too.
+constexpr std::uint32_t kBeginsLines = 2;
+
+// Behind this byte no line begins, whatever ends lines (and whatever the bytes of U+0085, U+2028 and U+2029
+// are part of).
+bool is_inside_line(char c) {
+  return !std::string_view("\n\v\f\r\0\x85\xa8\xa9", 8).contains(c);
+}
+
 // For a match outside of a request: what a harmless pattern takes, and what a request has.
 RegexBudget budget_for(std::string_view subject) {
   return RegexBudget(RegexBudget::kRequestSteps + 2 * Regex::kStepsPerByte * subject.size());
@@ -237,6 +247,9 @@ Match Regex::run(std::string_view subject, std::size_t from, RegexBudget& budget
 // is tried place by place. The result is that of one run over all places.
 Match Regex::try_starts(std::string_view subject, std::size_t from, RegexBudget& budget) const {
   const std::uint32_t limit = first_limit(subject.size() - from);
+  std::uint32_t first_code = 0;
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_FIRSTCODETYPE, &first_code);
+  const bool begins_lines = first_code == kBeginsLines;
   std::size_t group = splittable_ && !anchored_ ? 1 : SIZE_MAX;
   for (std::size_t at = from; at <= subject.size();) {
     if (budget.is_used_up()) return give_up(subject, PCRE2_ERROR_MATCHLIMIT, budget);
@@ -255,7 +268,11 @@ Match Regex::try_starts(std::string_view subject, std::size_t from, RegexBudget&
       if (found != PCRE2_ERROR_NOMATCH) return give_up(subject, found, budget);
     }
     at += group;
-    while (utf_ && at < subject.size() && (subject[at] & 0xc0) == 0x80) ++at;
+    const auto is_no_start = [&] {
+      const bool inside_character = utf_ && at < subject.size() && (subject[at] & 0xc0) == 0x80;
+      return inside_character || (begins_lines && is_inside_line(subject[at - 1]));
+    };
+    while (at <= subject.size() && is_no_start()) ++at;
     group = std::min(2 * group, kGroupOfStartsMax);
   }
   return Match::kNo;

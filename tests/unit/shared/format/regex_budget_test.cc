@@ -102,6 +102,24 @@ TEST(RegexBudget, TryingPlacesInGroupsFindsTheSame) {
   }
 }
 
+// As in one run, which tries what begins with .* at the front of each line only.
+TEST(RegexBudget, LongLineIsTriedFromItsFrontOnly) {
+  std::string line;
+  while (line.size() < 4000) line += "field=value&";
+  for (const char* pattern : {".*(union|evil).*", ".*[;|].*cmd", ".*value.*evil.*"}) {
+    RegexBudget budget;
+    EXPECT_EQ(regex(pattern).match(line, budget), Match::kNo) << pattern;
+    EXPECT_LE(RegexBudget::kRequestSteps - budget.left(), RegexBudget::kRequestSteps / 4) << pattern;
+  }
+  const std::string lines = line + "\n" + line + "\n\u00e9" + line + "evil";
+  for (const char* letters : {"", "u"}) {
+    RegexBudget budget;
+    std::string_view groups[2];
+    ASSERT_EQ(regex(".*(union|evil)", letters).search(lines, groups, budget), Match::kYes);
+    EXPECT_EQ(static_cast<std::size_t>(groups[0].data() - lines.data()), 2 * line.size() + 2);
+  }
+}
+
 TEST(RegexBudget, VerbsAndAnchorsOfTheMatchKeepTheirMeaning) {
   const std::string subject = std::string(12, 'a') + "!" + std::string(3, 'a') + "b";
   RegexBudget budget(1'000'000'000);
