@@ -11,7 +11,7 @@ add_link_options(-fuse-ld=lld)
 include_directories(${CMAKE_SOURCE_DIR})
 
 # The standard library's headers and fmt's, parsed once for all rooms and tests: they are most of what an object
-# costs to compile. ccache needs the second line, and the sloppiness that ./dev sets.
+# costs to compile. ccache needs -fno-pch-timestamp, and the sloppiness that ./dev sets.
 add_library(precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
 target_precompile_headers(precompiled PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
 

@@ -91,7 +91,7 @@ std::uint32_t first_limit(std::size_t bytes) {
 }
 
 // PCRE2's word for .*x, which one run tries at the fronts of lines only: from inside of a line it finds what
-// it finds from there. When it is told to begin at a place, it tries that one, too.
+// it finds from there. Asked to begin at a place, it tries that one, too.
 constexpr std::uint32_t kBeginsLines = 2;
 
 // Behind this byte no line begins, whatever ends lines (and whatever the bytes of U+0085, U+2028 and U+2029
