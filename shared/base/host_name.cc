@@ -5,11 +5,12 @@
 namespace apisix::base {
 
 std::optional<std::size_t> find_end_dot(std::string_view authority) {
-  // The colons of an IPv6 address are in brackets, and no dot stands in front of them.
-  const std::size_t end = authority.starts_with('[') ? authority.size() : authority.find(':');
-  const std::string_view host = authority.substr(0, end);
-  if (host.size() < 2 || host.back() != '.' || host[host.size() - 2] == '.') return std::nullopt;
-  return host.size() - 1;
+  // From the end: a port has five digits at most, and each request comes by here.
+  std::size_t end = authority.size();
+  while (end > 0 && authority[end - 1] >= '0' && authority[end - 1] <= '9') --end;
+  end = end > 0 && authority[end - 1] == ':' ? end - 1 : authority.size();
+  if (end < 2 || authority[end - 1] != '.' || authority[end - 2] == '.') return std::nullopt;
+  return end - 1;
 }
 
 std::string comparable_host(std::string_view host) {

@@ -276,6 +276,7 @@ void Forward::release(Parting parting) {
 }
 
 bool Forward::may_send_unasked() const {
+  if (response_body_.in() != http::Framing::kNone) return false;
   const std::uint16_t status = attempt_->status;
   return status == 204 || status == 304 || stream_.request().upstream_method() == http::Method::kHead;
 }
