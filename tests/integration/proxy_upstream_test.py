@@ -305,13 +305,14 @@ def test_many_nodes_that_refuse_are_tried_in_a_loop_with_a_bound(proxy):
 def test_late_extra_response_never_reaches_the_next_client(proxy, method, head):
     """The node sends a body that the rules forbid, behind the head and late: the request that follows at once must
     not get it. The worker is stopped meanwhile, so that both are there when it looks."""
-    late = threading.Event()
+    late, sent = threading.Event(), threading.Event()
 
     def serve(peer):
         peer.read_head()
         peer.send(head)
         late.wait(5)
         peer.send("HTTP/1.1 200 OK\r\nX-Stolen: yes\r\nContent-Length: 6\r\n\r\nstolen")
+        sent.set()
         peer.read_to_end()
 
     path = proxy.route(proxy.upstream([serve, answer_ok]))
@@ -322,6 +323,7 @@ def test_late_extra_response_never_reaches_the_next_client(proxy, method, head):
     try:
         second.send(request(path))
         late.set()
+        assert sent.wait(PATIENCE_S)
         peer = proxy._upstreams[-1].peers[0]
         wait_until(lambda: unsent_bytes(peer.socket) == 0, "the late response to be with the gateway")
     finally:
