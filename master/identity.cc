@@ -4,7 +4,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string_view>
 
 #include <fcntl.h>
@@ -24,7 +23,8 @@ constexpr std::string_view kNginxTitle = "nginx: master process";
 // The command line; its arguments end with zeros, a title has none.
 std::string title_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
-  std::string title{std::istreambuf_iterator<char>(file), {}};
+  std::string title;
+  std::getline(file, title);  // a process that ends meanwhile is an error of the read: no exception here
   std::ranges::replace(title, '\0', ' ');
   return title;
 }

@@ -1,7 +1,7 @@
 #include "shared/resolve/watched_file.h"
 
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 namespace apisix::resolve {
 
@@ -16,7 +16,9 @@ std::optional<std::string> WatchedFile::read_if_changed() {
   seen_ = now;
   if (!S_ISREG(now.st_mode) || static_cast<std::size_t>(now.st_size) > kBytesMax) return std::string();
   std::ifstream file(path_, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::ostringstream text;
+  text << file.rdbuf();  // an error of the read ends it, without an exception
+  return text.str();
 }
 
 }  // namespace apisix::resolve
