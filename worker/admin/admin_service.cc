@@ -18,7 +18,7 @@ using proxy::LocalAnswer;
 constexpr std::string_view kBase = "/apisix/admin";
 constexpr std::string_view kConfigsPath = "/apisix/admin/configs";
 constexpr std::size_t kPathBytesKept = 256;  // in the history
-constexpr std::uint64_t kRefusalLogMs = 1000;
+constexpr std::int64_t kRefusalLogMs = 1000;
 
 Author author_of(const proxy::LocalRequest& request, std::string key_name) {
   return {.name = std::move(key_name),
@@ -46,14 +46,12 @@ AdminService::AdminService(event::Loop& loop, store::Store& store, config::Regis
       configs_(loop, handler_, pushed_,
                Pusher(loop, store, registry, handler_, pushed_, writer_, history_, progress_), settings),
       diagnose_(loop, store, registry, settings),
-      clock_(loop.clock()) {}
+      refusal_log_(kRefusalLogMs) {}
 
 // One line a second: strangers must not fill the log.
 bool AdminService::admits(const base::IpAddress& peer_ip) {
   if (is_allowed(settings_.deployment.admin, peer_ip)) return true;
-  const std::uint64_t now_ms = clock_.monotonic_ms();
-  if (refusal_logged_ms_ == 0 || now_ms - refusal_logged_ms_ >= kRefusalLogMs) {
-    refusal_logged_ms_ = now_ms;
+  if (refusal_log_.is_due()) {
     base::log_error("access to the Admin API forbidden by allow_admin, client: {}", peer_ip.to_string());
   }
   return false;

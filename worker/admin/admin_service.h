@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "shared/async/scope.h"
+#include "shared/base/log_interval.h"
 #include "shared/settings/settings.h"
 #include "worker/admin/applier.h"
 #include "worker/admin/catalog_handler.h"
@@ -62,8 +63,7 @@ class AdminService final : public proxy::LocalService {
   CatalogHandler catalog_;
   ConfigsHandler configs_;
   DiagnoseHandler diagnose_;
-  const base::Clock& clock_;
-  std::uint64_t refusal_logged_ms_ = 0;
+  base::LogInterval refusal_log_;
 };
 
 }  // namespace apisix::admin
