@@ -9,6 +9,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "shared/base/utf8.h"
+
 namespace apisix::format {
 namespace {
 
@@ -271,16 +273,19 @@ Json plain_float(std::string_view text, bool negative) {
   return negative ? -*value : *value;
 }
 
-std::optional<Fault> find_control_character(std::string_view text) {
+// A control character, or a byte that belongs to no character (YAML 1.1, 4.1.2: a stream is Unicode).
+std::optional<Fault> find_bad_byte(std::string_view text) {
+  const std::size_t not_utf8 = base::find_invalid_utf8(text);
   int line = 1;
   int column = 1;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (at == not_utf8) return Fault{line, column, fmt::format("byte 0x{:02x} is not UTF-8", byte)};
+    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f) {
       return Fault{line, column, fmt::format("control character 0x{:02x}", byte)};
     }
-    column = c == '\n' ? 1 : column + 1;
-    line += c == '\n';
+    column = byte == '\n' ? 1 : column + 1;
+    line += byte == '\n';
   }
   return std::nullopt;
 }
@@ -330,7 +335,7 @@ void Yaml::rename_lines(std::string_view from, std::string_view to) {
 
 base::Result<Yaml> parse_yaml(std::string_view text, std::string_view name, YamlLines lines) {
   // yaml-cpp takes 0x04 for the end of the file.
-  if (const auto fault = find_control_character(text)) {
+  if (const auto fault = find_bad_byte(text)) {
     return located(name, fault->line, fault->column, fault->what);
   }
   try {

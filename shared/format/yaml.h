@@ -33,7 +33,8 @@ struct Yaml {
 enum class YamlLines : bool { kSkip, kKeep };
 
 // One document. Errors read "NAME:LINE:COLUMN: what is wrong". Refused: a second document, a key that is
-// there twice (both lines named), keys that are not scalars, control characters, what exceeds the limits.
+// there twice (both lines named), keys that are not scalars, control characters, bytes that are not UTF-8,
+// what exceeds the limits.
 // Scalars: true/false/yes/no/on/off are booleans, null/~/nothing are null, 12, -1_000, 0x1F, 0b11, 017, 1.5
 // and 1e3 are numbers, everything else and everything quoted is text. Unlike YAML 1.1, "1:30" is text,
 // not 90. Merge keys (<<) are resolved; a map's own keys win. The names of keys are always text.

@@ -125,6 +125,8 @@ TEST(Yaml, FaultsNameFileLineAndColumn) {
       {"~: 1\n", "f.yaml:1:1: expected a key, got null"},
       {"a: 1\n--- \nb: 2\n", "more than one document"},
       {"a: 1\nb: \x04\n", "f.yaml:2:4: control character 0x04"},
+      {"a: 1\nb: \xCD\n", "f.yaml:2:4: byte 0xcd is not UTF-8"},
+      {"a: \xED\xA0\x80\n", "f.yaml:1:4: byte 0xed is not UTF-8"},
       {"a: {<<: 3}\n", "\"<<\" takes a map or a list of maps"},
       {"a: !!int x\n", "\"x\" is not a !!int"},
   };
