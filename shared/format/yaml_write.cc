@@ -12,10 +12,26 @@ bool is_plain_character(char c) {
          c == '/' || c == '.' || c == '-';
 }
 
-void write_text(const std::string& text, std::string& out) {
+std::string written_text(const std::string& text) {
   const bool is_plain = !text.empty() && text.front() != '-' &&
                         std::ranges::all_of(text, is_plain_character) && plain_scalar(text).isString();
-  out += is_plain ? text : to_json(Json(text));
+  return is_plain ? text : to_json(Json(text));
+}
+
+// A key that is followed by ':' on its line may have 1024 characters (YAML 1.1, 7.3.3); a longer one is
+// marked by '?' and its ':' stands on the next line.
+constexpr std::size_t kSimpleKeyBytesMax = 1024;
+
+void write_key(const std::string& name, std::size_t indent, std::string& out) {
+  const std::string key = written_text(name);
+  if (key.size() <= kSimpleKeyBytesMax) {
+    out += key;
+    return;
+  }
+  out += "? ";
+  out += key;
+  out += '\n';
+  out.append(indent, ' ');
 }
 
 void write_value(const Json& value, std::size_t indent, bool continues_line, std::string& out);
@@ -33,7 +49,7 @@ void write_map(const Json& map, std::size_t indent, bool continues_line, std::st
   for (const std::string& name : map.getMemberNames()) {
     if (!continues_line) out.append(indent, ' ');
     continues_line = false;
-    write_text(name, out);
+    write_key(name, indent, out);
     const Json& member = map[name];
     const bool is_block = (member.isObject() || member.isArray()) && !member.empty();
     out += is_block ? ":\n" : ": ";
@@ -46,7 +62,7 @@ void write_value(const Json& value, std::size_t indent, bool continues_line, std
   if (value.isObject() && !value.empty()) return write_map(value, indent, continues_line, out);
   if (value.isArray() && !value.empty()) return write_list(value, indent, continues_line, out);
   if (value.isString()) {
-    write_text(value.asString(), out);
+    out += written_text(value.asString());
   } else {
     out += to_json(value);
   }

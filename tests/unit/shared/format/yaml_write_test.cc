@@ -50,4 +50,21 @@ TEST(WriteYaml, TheSameComesBack) {
 }
 
 }  // namespace
+// yaml-cpp reads a key of more than 1024 characters only where '?' marks it.
+TEST(WriteYaml, LongKeysAreReadAgain) {
+  for (const std::size_t bytes :
+       {std::size_t{1022}, std::size_t{1024}, std::size_t{1025}, std::size_t{5000}}) {
+    const std::string key(bytes, 'k');
+    for (const std::string& name : {key, "\"" + key}) {
+      format::Json map(::Json::objectValue);
+      map[name] = 1;
+      map["list"][0][name]["inner"] = true;
+      map["list"][0][name + "2"][0] = "text";
+      const auto back = parse_yaml(to_yaml(map), "test");
+      ASSERT_TRUE(back) << bytes << ": " << back.error().what;
+      EXPECT_EQ(to_json(back->value), to_json(map)) << bytes;
+    }
+  }
+}
+
 }  // namespace apisix::format
