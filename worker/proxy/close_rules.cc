@@ -2,13 +2,13 @@
 
 namespace apisix::proxy {
 
-ClientFate decide_client(const ClientExchange& exchange) {
-  if (!exchange.response_complete) {
-    return exchange.response_delimited ? ClientFate::kClose : ClientFate::kReset;
+ClientFate decide_client(const ClientOutcome& outcome) {
+  if (!outcome.response_complete) {
+    return outcome.response_delimited ? ClientFate::kClose : ClientFate::kReset;
   }
-  if (!exchange.request_read) return ClientFate::kLinger;
-  if (!exchange.response_delimited || !exchange.wants_keep_alive || exchange.draining) {
-    return exchange.more_received ? ClientFate::kLinger : ClientFate::kClose;
+  if (!outcome.request_read) return ClientFate::kLinger;
+  if (!outcome.response_delimited || !outcome.wants_keep_alive || outcome.draining) {
+    return outcome.more_received ? ClientFate::kLinger : ClientFate::kClose;
   }
   return ClientFate::kKeep;
 }
@@ -17,9 +17,9 @@ bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool reques
   return wants_keep_alive && response_delimited && request_readable && !draining;
 }
 
-bool may_pool_upstream(const UpstreamExchange& exchange) {
-  return exchange.response_keep_alive && exchange.response_complete && exchange.request_sent &&
-         !exchange.bytes_left_over;
+bool may_pool_upstream(const UpstreamOutcome& outcome) {
+  return outcome.response_keep_alive && outcome.response_complete && outcome.request_sent &&
+         !outcome.bytes_left_over;
 }
 
 }  // namespace apisix::proxy

@@ -6,7 +6,7 @@
 
 namespace apisix::proxy {
 
-// What happens to the client's connection after an exchange.
+// What happens to the client's connection after an outcome.
 enum class ClientFate : std::uint8_t {
   kKeep,    // read the next request
   kClose,   // everything was read: close now
@@ -14,7 +14,7 @@ enum class ClientFate : std::uint8_t {
   kReset,   // the end of the connection would be taken for the end of the body: close by a reset
 };
 
-struct ClientExchange {
+struct ClientOutcome {
   bool wants_keep_alive;    // by version and Connection
   bool request_read;        // the whole request, body included
   bool response_complete;   // we sent all that its framing promised
@@ -23,11 +23,11 @@ struct ClientExchange {
   bool more_received;       // bytes behind this request: closing on them would reset the connection
 };
 
-ClientFate decide_client(const ClientExchange& exchange);
+ClientFate decide_client(const ClientOutcome& outcome);
 // Whether the response's head may promise to keep the connection.
 bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool request_readable, bool draining);
 
-struct UpstreamExchange {
+struct UpstreamOutcome {
   bool response_keep_alive;  // by version and Connection
   bool response_complete;    // by length or chunks; an answer until close never is reusable
   bool request_sent;         // all of it
@@ -35,6 +35,6 @@ struct UpstreamExchange {
 };
 
 // Whether the upstream's connection goes back into the pool.
-bool may_pool_upstream(const UpstreamExchange& exchange);
+bool may_pool_upstream(const UpstreamOutcome& outcome);
 
 }  // namespace apisix::proxy

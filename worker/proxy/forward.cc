@@ -5,6 +5,7 @@
 #include "shared/base/check.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_head.h"
+#include "worker/proxy/close_rules.h"
 #include "worker/proxy/ignored_lines.h"
 #include "worker/proxy/stream.h"
 
@@ -72,8 +73,8 @@ void Forward::begin_exchange() {
   send_failed_ = false;
   Pieces pieces;
   pieces.add(head_);
-  if (stream_.has_stored_body()) {
-    stream_.add_stored_body(pieces);  // may be a chunk of its own: one to a write
+  if (stream_.stored_body() != nullptr) {
+    add_stored_body(pieces);  // may be a chunk of its own: one to a write
     if (!send(pieces)) return;
     pieces = Pieces();
   }
@@ -82,46 +83,60 @@ void Forward::begin_exchange() {
   } else {
     to_upstream_.append(replay_.view());
   }
-  if (!stream_.request_body().done()) stream_.send_continue_if_expected();
+  if (!stream_.exchange().request_read()) stream_.exchange().send_continue_if_expected();
   if (!pump_request(pieces)) return;
   arm_timer();
 }
 
-void Forward::on_request_bytes() {
+// A whole one is counted by the head's Content-Length, and so is the beginning of one that came with its
+// length.
+void Forward::add_stored_body(Pieces& pieces) const {
+  const BodyCollector& stored = *stream_.stored_body();
+  if (stored.view().empty()) return;
+  const iovec piece = net::piece(stored.view());
+  const http::Framing framing =
+      stored.is_partial() ? stream_.request().head->framing : http::Framing::kLength;
+  add_framed({.pieces = {&piece, 1}, .bytes = stored.view().size()}, framing, stream_.arena(), pieces);
+}
+
+void Forward::on_request_content() {
   if (state_ == State::kTunnel) return pump_tunnel_to_upstream();
   if (state_ != State::kAwaitHead && state_ != State::kBody) return;
   if (connection_ == nullptr) return;  // answered already, the client is still taking it
   Pieces pieces;
-  if (!stream_.request_body().done() && pump_request(pieces)) arm_timer();
+  if (!stream_.exchange().request_read() && pump_request(pieces)) arm_timer();
 }
 
 // Sends `pieces` and as much of the request's body as there is behind them. False: the attempt ended.
 bool Forward::pump_request(Pieces& pieces) {
-  BodyPump& body = stream_.request_body();
-  ClientConnection& client = stream_.client();
+  ClientExchange& client = stream_.exchange();
   while (to_upstream_.empty()) {
-    const std::size_t first_body_piece = pieces.span().size();
-    BodyPump::Step step{BodyPump::Result::kMore, 0, 0};
-    if (!body.done() && !client.unread().empty()) {
-      step = body.take(client.unread(), pieces);
-      if (step.result == BodyPump::Result::kBad) {
+    std::size_t body_bytes = 0;
+    if (!client.request_read()) {
+      Pieces content;
+      const ClientExchange::Read read = client.read_content(content);
+      if (read.result == ClientExchange::ReadResult::kBad) {
         abort();
         stream_.refuse(400, "malformed chunked body");
         return false;
       }
+      const bool end = read.result == ClientExchange::ReadResult::kEnd;
+      const std::size_t first_body_piece = pieces.size();
+      add_framed({.pieces = content.span(),
+                  .bytes = read.bytes,
+                  .end = end,
+                  .trailers = end ? client.request_trailers() : nullptr},
+                 stream_.request().head->framing, stream_.arena(), pieces);
       remember_for_replay(pieces.span().subspan(first_body_piece));
+      body_bytes = read.bytes;
     }
-    client.consume_unread(step.consumed);  // the bytes stay where they are until this turn ends
-    if (pieces.empty()) {  // nothing to send: no more bytes, or only a part of a chunk's size line
-      if (step.consumed == 0) break;
-      continue;
-    }
+    if (pieces.empty()) break;  // nothing is at hand
     if (!send(pieces)) return false;
-    if (step.body_bytes > 0 && !stream_.count_body_bytes(step.body_bytes)) return false;
+    if (body_bytes > 0 && !stream_.count_body_bytes(body_bytes)) return false;
     pieces = Pieces();
-    if (step.consumed == 0) break;
+    if (body_bytes == 0) break;
   }
-  request_sent_ = body.done() && to_upstream_.empty();
+  request_sent_ = client.request_read() && to_upstream_.empty();
   return true;
 }
 
@@ -147,7 +162,7 @@ bool Forward::on_send_failed(const Pieces& pieces) {
     return true;
   }
   if (!any_bytes_sent_ &&
-      !stream_.has_stored_body()) {  // all of the body that was taken is in `pieces`, behind the head
+      stream_.stored_body() == nullptr) {  // all of the body that was taken is in `pieces`, behind the head
     replayable_ = true;
     replay_.clear();
     for (const iovec& piece : pieces.span().subspan(1)) {
@@ -185,16 +200,16 @@ void Forward::on_upstream_writable() {
   }
   connection_->want_write(false);
   if (state_ != State::kTunnel) {
-    request_sent_ = stream_.request_body().done();
+    request_sent_ = stream_.exchange().request_read();
     arm_timer();
   }
-  stream_.client().want_request_bytes();
+  stream_.exchange().resume_request();
   if (state_ == State::kTunnel) settle_tunnel();
 }
 
-bool Forward::wants_request_bytes() const {
+bool Forward::wants_request_content() const {
   return (state_ == State::kAwaitHead || state_ == State::kBody) && connection_ != nullptr &&
-         !stream_.request_body().done() && to_upstream_.empty();
+         !stream_.exchange().request_read() && to_upstream_.empty();
 }
 
 // One timer for the node's side: what it has to do next decides how long it may take.
@@ -242,9 +257,8 @@ void Forward::on_response_bytes(std::string_view bytes) {
     }
     return;
   }
-  Pieces pieces;
-  if (filters_body_) return pump_filtered(bytes, pieces);
-  pump_response(bytes, pieces);
+  if (filters_body_) return pump_filtered(bytes);
+  pump_response(bytes);
 }
 
 // Heads until the final one; what is behind it is the body.
@@ -280,18 +294,9 @@ void Forward::on_bad_head(const char* what) {
   on_attempt_failed(Failure::kBadResponse);
 }
 
-// 100 answers an Expect that ended at this hop; the others are for the client, if it is new enough.
+// 100 ends at this hop, where its Expect did (RFC 9110 10.1.1); the others are for the client.
 bool Forward::pass_informational(http::ResponseHead& head) {
-  const plugin::Request& request = stream_.request();
-  if (head.status == 100 || request.head->version == http::Version::k10) return true;
-  http::ResponseWrite write;
-  write.status = head.status;
-  write.reason = head.reason;
-  write.framing = http::Framing::kNone;
-  write.headers = &head.headers;
-  Pieces pieces;
-  pieces.add(http::write_response_head(write, request.arena));
-  return stream_.write(pieces);
+  return head.status == 100 || stream_.write_informational(head);
 }
 
 void Forward::note_header_received(http::ResponseHead& head) {
@@ -312,50 +317,48 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   plugin::Request& request = stream_.request();
   take_upstream_headers(request, head);
   stream_.filter_response_head();
-  http::Framing to_client = framing_to_client(head);
-  Pieces pieces;
-  const bool dropped = to_client == http::Framing::kNone && head.framing != http::Framing::kNone;
+  const bool dropped = stream_.answers_without_body() && head.framing != http::Framing::kNone;
   filters_body_ = stream_.filters_response_body() || dropped;
-  if (filters_body_) {
-    filtered_framing_ = to_client;
-    head_waits_ = true;
-    response_body_.start(head.framing, head.content_length, http::Framing::kLength);
-    return pump_filtered(body, pieces);
-  }
-  const bool empty = to_client == http::Framing::kLength && head.framing == http::Framing::kNone;
-  pieces.add(stream_.make_response_head(to_client, empty ? 0 : head.content_length,
-                                        head.has_content_length && !request.response.body_changes,
-                                        http::ConnectionOption::kNone));
-  const bool old_client = request.head->version == http::Version::k10;
-  if (to_client == http::Framing::kChunked && old_client) to_client = http::Framing::kUntilClose;
-  response_body_.start(head.framing, head.content_length, to_client);
-  pump_response(body, pieces);
+  response_length_ = length_to_client(head);
+  head_waits_ = true;
+  response_body_.start(head.framing, head.content_length);
+  if (filters_body_) return pump_filtered(body);
+  pump_response(body);
 }
 
 // The client's method and the status that plugins left decide whether there is a body, whatever the upstream
 // thinks of it (its method may be another, RFC 9112 6.3).
-http::Framing Forward::framing_to_client(const http::ResponseHead& head) const {
-  if (stream_.answers_without_body()) return http::Framing::kNone;
-  if (stream_.request().response.body_changes || head.framing == http::Framing::kUntilClose)
-    return http::Framing::kChunked;
-  return head.framing == http::Framing::kNone ? http::Framing::kLength : head.framing;
+BodyLength Forward::length_to_client(const http::ResponseHead& head) const {
+  if (stream_.request().response.body_changes) return {};
+  if (head.framing == http::Framing::kNone && !stream_.answers_without_body()) return {true, 0};
+  return {head.has_content_length, head.content_length};
 }
 
-// `pieces` may hold the head already: it goes out in the same write.
-void Forward::pump_response(std::string_view bytes, Pieces& pieces) {
+// The head goes out with the first content.
+bool Forward::send_content(const Content& content) {
+  if (std::exchange(head_waits_, false)) return stream_.write_head(response_length_, content);
+  return stream_.write_body(content);
+}
+
+void Forward::pump_response(std::string_view bytes) {
   for (;;) {
-    const BodyPump::Step step = response_body_.take(bytes, pieces);
+    Pieces content;
+    const H1BodyDecoder::Step step = response_body_.take(bytes, content);
     bytes.remove_prefix(step.consumed);
-    stream_.request().response.body_bytes_sent += step.body_bytes;
-    attempt_->body_bytes_received += step.body_bytes;
-    if (step.result == BodyPump::Result::kBad) return fail_response("malformed chunked body");
-    const bool done = step.result == BodyPump::Result::kDone;
+    stream_.request().response.body_bytes_sent += step.bytes;
+    attempt_->body_bytes_received += step.bytes;
+    if (step.result == H1BodyDecoder::Result::kBad) return fail_response("malformed chunked body");
+    const bool done = step.result == H1BodyDecoder::Result::kDone;
     // Release first: the client's next request, which this write may allow, finds the connection pooled.
     if (done) finish_exchange(!bytes.empty());
-    if (!stream_.write(pieces)) return;
+    if (!send_content({.pieces = content.span(),
+                       .bytes = step.bytes,
+                       .end = done,
+                       .trailers = done ? response_body_.trailers() : nullptr})) {
+      return;
+    }
     if (done) return stream_.on_response_complete();
     if (bytes.empty() || step.consumed == 0) break;
-    pieces = Pieces();
   }
   pause_if_client_is_slow();
   arm_timer();
@@ -368,7 +371,7 @@ void Forward::finish_exchange(bool more_received) {
 }
 
 void Forward::pause_if_client_is_slow() {
-  if (reading_paused_ || stream_.client().output_pending() <= limits::kOutputPendingBytesMax) return;
+  if (reading_paused_ || stream_.exchange().unsent_bytes() <= limits::kOutputPendingBytesMax) return;
   reading_paused_ = true;
   connection_->want_read(false);
 }
@@ -385,13 +388,12 @@ void Forward::on_client_drained() {
 void Forward::on_upstream_closed() {
   if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kReceive);
   if (state_ == State::kTunnel) return on_tunnel_upstream_closed();
-  Pieces pieces;
-  if (response_body_.on_sender_closed(pieces) == BodyPump::Result::kBad) {
+  if (response_body_.on_sender_closed() == H1BodyDecoder::Result::kBad) {
     return fail_response("upstream prematurely closed connection");
   }
   release(Parting::kClose);
-  if (filters_body_) return end_filtered(pieces);
-  if (stream_.write(pieces)) stream_.on_response_complete();
+  if (filters_body_) return end_filtered();
+  if (send_content({.end = true})) stream_.on_response_complete();
 }
 
 // While the head is not out the client gets an error page. Else it has to notice that the response is cut.

@@ -18,7 +18,7 @@
 #include "shared/net/buffer_chain.h"
 #include "worker/config/compiled.h"
 #include "worker/plugin/request.h"
-#include "worker/proxy/body_pump.h"
+#include "worker/proxy/h1_framing.h"
 #include "worker/proxy/services.h"
 #include "worker/proxy/websocket_frames.h"
 #include "worker/upstream/connection.h"
@@ -27,11 +27,17 @@ namespace apisix::proxy {
 
 class Stream;
 
+// The length of a response's whole body; what Content-Length says.
+struct BodyLength {
+  bool is_known = false;
+  std::uint64_t bytes = 0;
+};
+
 class Forward final : public upstream::Connection::User {
  public:
   enum class State : std::uint8_t { kIdle, kResolving, kConnecting, kAwaitHead, kBody, kTunnel, kDone };
 
-  Forward(Stream& stream, base::Arena& arena);
+  explicit Forward(Stream& stream);
   ~Forward();
   Forward(const Forward&) = delete;
   Forward& operator=(const Forward&) = delete;
@@ -44,7 +50,7 @@ class Forward final : public upstream::Connection::User {
   void start();
 
   // --- inputs from the Stream
-  void on_request_bytes();
+  void on_request_content();
   void on_client_drained();
   // Nobody wants the answer any more: the node hears of it at once.
   void abort();
@@ -52,8 +58,8 @@ class Forward final : public upstream::Connection::User {
   void on_tunnel_client_closed();
   // The worker leaves now: a tunnel's sides are told so.
   void part_tunnel();
-  // Body bytes are awaited from the client, and nothing else is.
-  bool wants_request_bytes() const;
+  // Content is awaited from the client, and nothing else is.
+  bool wants_request_content() const;
 
   State state() const { return state_; }
 
@@ -103,6 +109,7 @@ class Forward final : public upstream::Connection::User {
 
   // --- request side
   void begin_exchange();
+  void add_stored_body(Pieces& pieces) const;
   bool pump_request(Pieces& pieces);
   bool send(Pieces& pieces);
   // True: the attempt goes on, its response may still come.
@@ -116,14 +123,14 @@ class Forward final : public upstream::Connection::User {
   bool pass_informational(http::ResponseHead& head);
   void note_header_received(http::ResponseHead& head);
   void begin_response(http::ResponseHead& head, std::string_view body);
-  http::Framing framing_to_client(const http::ResponseHead& head) const;
-  void pump_response(std::string_view bytes, Pieces& pieces);
+  BodyLength length_to_client(const http::ResponseHead& head) const;
+  bool send_content(const Content& content);
+  void pump_response(std::string_view bytes);
   // The same through the body filters of plugins, or into nothing (forward_filtered.cc).
-  void pump_filtered(std::string_view bytes, Pieces& pieces);
+  void pump_filtered(std::string_view bytes);
   enum class Sent : std::uint8_t { kMore, kLast, kEnded };
-  Sent send_filtered(std::string_view content, bool last, bool flush, Pieces& pieces);
-  void end_filtered(Pieces& pieces);
-  std::string_view filtered_head();
+  Sent send_filtered(std::string_view content, bool last, bool flush);
+  void end_filtered();
   // A filter has more to do with what it got: what comes meanwhile waits (forward_slices.cc).
   void keep_for_filter(std::string_view content);
   void go_on_filtering();
@@ -169,8 +176,8 @@ class Forward final : public upstream::Connection::User {
   std::string_view head_;         // of the request, for this node
   base::ArenaText replay_;        // body bytes sent so far, framed, for a retry
   net::BufferChain to_upstream_;  // what a short write left
-  BodyPump response_body_;
-  http::Framing filtered_framing_ = http::Framing::kNone;  // to the client, of a body that is filtered
+  H1BodyDecoder response_body_;
+  BodyLength response_length_;
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;
   std::unique_ptr<Frames> frames_;
@@ -187,7 +194,7 @@ class Forward final : public upstream::Connection::User {
   bool send_failed_ = false;  // the node stopped reading; its answer may still come
   bool response_keep_alive_ = false;
   bool filters_body_ = false;  // through plugins, or away
-  bool head_waits_ = false;    // for what the body's filters make of its beginning
+  bool head_waits_ = false;    // for the beginning of the body, perhaps for what filters make of it
   bool reading_paused_ = false;
   bool client_half_closed_ = false;
   bool upstream_half_closed_ = false;

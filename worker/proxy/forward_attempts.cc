@@ -28,11 +28,11 @@ bool is_idempotent(http::Method method) {
 
 }  // namespace
 
-Forward::Forward(Stream& stream, base::Arena& arena)
+Forward::Forward(Stream& stream)
     : stream_(stream),
       services_(stream.services()),
       resolved_([](void* self) { static_cast<Forward*>(self)->stream_.resume_pipeline(); }, this),
-      response_body_(arena) {}
+      response_body_(stream.arena()) {}
 
 Forward::~Forward() {
   abort();
@@ -111,7 +111,7 @@ void Forward::attempt(Next next) {
     if (std::exchange(next_, Next::kNothing) == Next::kReconnect || write_head()) connect_node();
   }
   attempting_ = false;
-  stream_.client().want_request_bytes();
+  stream_.exchange().resume_request();
 }
 
 // False, and answered: a host or target would not be one line.
@@ -167,7 +167,7 @@ void Forward::on_upstream_connected(int error_number) {
   }
   attempt_->connect_us = elapsed_us();
   begin_exchange();
-  stream_.client().want_request_bytes();  // reading may have stopped while there was nobody to take it
+  stream_.exchange().resume_request();  // reading may have stopped while there was nobody to take it
 }
 
 void Forward::on_upstream_timeout() {
@@ -276,7 +276,7 @@ void Forward::release(Parting parting) {
 }
 
 bool Forward::may_send_unasked() const {
-  if (response_body_.in() != http::Framing::kNone) return false;
+  if (response_body_.framing() != http::Framing::kNone) return false;
   const std::uint16_t status = attempt_->status;
   return status == 204 || status == 304 || stream_.request().upstream_method() == http::Method::kHead;
 }

@@ -18,44 +18,36 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
   take_upstream_headers(stream_.request(), head);
   stream_.filter_response_head();
   stream_.request().set_response_status(101);  // no plugin makes something else of an upgrade
-  Pieces pieces;
-  pieces.add(stream_.make_response_head(http::Framing::kNone, 0, false, http::ConnectionOption::kUpgrade));
-  pieces.add(bytes);
-  stream_.start_tunnel();
   if (base::equals_ignore_case(head.headers.value(http::KnownHeader::kUpgrade), "websocket")) {
     frames_ = std::make_unique<Frames>();
     frames_->to_client.feed(bytes);
   }
   connection_->timer().set_after_ms(timeouts_.read_ms);
-  if (!stream_.write(pieces)) return;
-  stream_.client().want_request_bytes();
+  if (stream_.start_tunnel(bytes)) stream_.exchange().resume_request();
 }
 
 void Forward::pump_tunnel_to_client(std::string_view bytes) {
   if (parted_) return;
   if (frames_) frames_->to_client.feed(bytes);
-  Pieces pieces;
-  pieces.add(bytes);
   stream_.request().response.body_bytes_sent += bytes.size();
   connection_->timer().set_after_ms(timeouts_.read_ms);
-  if (stream_.write(pieces)) pause_if_client_is_slow();
+  if (stream_.write_tunnel(bytes)) pause_if_client_is_slow();
 }
 
 void Forward::pump_tunnel_to_upstream() {
-  ClientConnection& client = stream_.client();
-  if (parted_) return client.consume_unread(client.unread().size());
-  if (connection_ == nullptr || !to_upstream_.empty() || client.unread().empty()) return;
-  Pieces pieces;
-  pieces.add(client.unread());
-  stream_.request().request_bytes += client.unread().size();
-  const std::size_t bytes = client.unread().size();
-  const net::IoResult result = connection_->write(pieces.span());
+  ClientExchange& client = stream_.exchange();
+  const std::string_view bytes = client.tunnel_bytes();
+  if (parted_) return client.consume_tunnel_bytes(bytes.size());
+  if (connection_ == nullptr || !to_upstream_.empty() || bytes.empty()) return;
+  stream_.request().request_bytes += bytes.size();
+  const iovec piece = net::piece(bytes);
+  const net::IoResult result = connection_->write({&piece, 1});
   if (result.kind == net::IoResult::Kind::kError) return stream_.end_tunnel();
-  if (frames_) frames_->to_upstream.feed(client.unread());
-  attempt_->bytes_sent += bytes;
-  to_upstream_.append_rest(pieces.span(), result.bytes);
+  if (frames_) frames_->to_upstream.feed(bytes);
+  attempt_->bytes_sent += bytes.size();
+  to_upstream_.append_rest({&piece, 1}, result.bytes);
   if (!to_upstream_.empty()) connection_->want_write(true);
-  client.consume_unread(bytes);
+  client.consume_tunnel_bytes(bytes.size());
   connection_->timer().set_after_ms(timeouts_.read_ms);
 }
 
@@ -66,15 +58,13 @@ void Forward::part_tunnel() {
     send_behind(kGoingAwayToServer);
   }
   if (frames_ && frames_->to_client.is_between_frames() && !upstream_half_closed_) {
-    Pieces goodbye;
-    goodbye.add(kGoingAwayToClient);
-    if (!stream_.write(goodbye)) return;
+    if (!stream_.write_tunnel(kGoingAwayToClient)) return;
   }
   parted_ = true;
   client_half_closed_ = true;
-  stream_.client().consume_unread(stream_.client().unread().size());
+  stream_.exchange().consume_tunnel_bytes(stream_.exchange().tunnel_bytes().size());
   settle_tunnel();
-  stream_.client().shutdown_write();
+  stream_.exchange().shutdown_write();
 }
 
 // Behind what the upstream has not taken yet. An error will be noticed by the next read.
@@ -89,26 +79,26 @@ void Forward::send_behind(std::string_view bytes) {
 void Forward::on_tunnel_client_closed() {
   if (parted_) return stream_.end_tunnel();
   client_half_closed_ = true;
-  stream_.client().stop_reading();
+  stream_.exchange().stop_reading();
   settle_tunnel();
 }
 
 void Forward::on_tunnel_upstream_closed() {
   upstream_half_closed_ = true;
   connection_->want_read(false);
-  stream_.client().shutdown_write();
+  stream_.exchange().shutdown_write();
   settle_tunnel();
 }
 
 // Passes the client's end on once all that it sent is out, and ends the tunnel when both sides have ended.
 void Forward::settle_tunnel() {
-  const bool sent = to_upstream_.empty() && stream_.client().unread().empty();
+  const bool sent = to_upstream_.empty() && stream_.exchange().tunnel_bytes().empty();
   if (client_half_closed_ && sent && !upstream_told_) {
     upstream_told_ = true;
     connection_->shutdown_write();
   }
   if (parted_) return;  // ends when the client has read its goodbye, or with the worker
-  if (upstream_told_ && upstream_half_closed_ && stream_.client().output_pending() == 0) stream_.end_tunnel();
+  if (upstream_told_ && upstream_half_closed_ && stream_.exchange().unsent_bytes() == 0) stream_.end_tunnel();
 }
 
 }  // namespace apisix::proxy

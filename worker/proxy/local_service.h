@@ -10,10 +10,8 @@
 
 #include "shared/async/task.h"
 #include "shared/base/ip.h"
-#include "shared/event/ready_queue.h"
 #include "shared/format/json.h"
 #include "shared/http/message.h"
-#include "worker/plugin/body_budget.h"
 
 namespace apisix::proxy {
 
@@ -55,15 +53,5 @@ LocalAnswer page_answer(std::uint16_t status);
 LocalAnswer json_answer(int status, const format::Json& body);
 // {"error_msg": "..."}
 LocalAnswer error_answer(int status, std::string_view error_msg);
-
-// One exchange with a LocalService, held by its Stream.
-struct LocalExchange {
-  LocalRequest request;
-  std::size_t body_bytes_max = 0;
-  plugin::BodyBudget::Charge charge;  // for the body
-  LocalAnswer answer;
-  async::Task<void> task;
-  event::ReadyNode served;
-};
 
 }  // namespace apisix::proxy

@@ -4,7 +4,7 @@
 
 #include "shared/base/log.h"
 #include "worker/proxy/client_connection.h"
-#include "worker/proxy/stream.h"
+#include "worker/proxy/client_exchange.h"
 
 namespace apisix::proxy {
 
@@ -55,7 +55,7 @@ ConnectionList::~ConnectionList() {
 
 void ConnectionList::close_all() {
   for_each([](ClientConnection& connection) { connection.close(); });
-  streams_.clear();
+  exchanges_.clear();
   connections_.clear();
 }
 
@@ -148,15 +148,15 @@ void ConnectionList::bury(ClientConnection& connection) {
   connections_.emplace_back(&connection);
 }
 
-void ConnectionList::bury(std::unique_ptr<Stream> stream) {
+void ConnectionList::bury(std::unique_ptr<ClientExchange> exchange) {
   arm_burial();
-  streams_.push_back(std::move(stream));
+  exchanges_.push_back(std::move(exchange));
 }
 
 void ConnectionList::arm_burial() {
-  if (!connections_.empty() || !streams_.empty()) return;
+  if (!connections_.empty() || !exchanges_.empty()) return;
   loop_.at_end_of_turn([this] {
-    streams_.clear();
+    exchanges_.clear();
     connections_.clear();
   });
 }

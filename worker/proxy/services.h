@@ -31,10 +31,10 @@ namespace apisix::proxy {
 
 class AccessLog;
 class ClientConnection;
-class Stream;
+class ClientExchange;
 
 // Every client connection of the worker, by purpose, for draining and for making room; and the place where
-// closed connections and ended streams wait for the end of the turn, because their own callback is still on
+// closed connections and ended exchanges wait for the end of the turn, because their own callback is still on
 // the stack.
 class ConnectionList {
  public:
@@ -46,7 +46,7 @@ class ConnectionList {
   void note_waiting(ClientConnection& connection);
   void note_busy(ClientConnection& connection);
   void bury(ClientConnection& connection);
-  void bury(std::unique_ptr<Stream> stream);
+  void bury(std::unique_ptr<ClientExchange> exchange);
   // The worker leaves: idle ones go soon, busy ones after their response.
   void drain();
   // It leaves now.
@@ -80,7 +80,7 @@ class ConnectionList {
   void report_made_room();
   void arm_burial();
   std::vector<std::unique_ptr<ClientConnection>> connections_;
-  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<ClientExchange>> exchanges_;
   event::Timer report_;  // runs while connections were closed in the minute before
   std::uint64_t made_room_ = 0;
   std::uint64_t peak_ = 0;

@@ -38,62 +38,49 @@ async::Task<std::string_view> Stream::read_body_start(std::size_t bytes_max) {
 // Somebody may have asked before: then what was stored is what there is.
 async::Task<void> Stream::store_body_up_to(std::size_t bytes_max) {
   if (!stored_body_) {
-    stored_body_ = std::make_unique<StoredBody>(services_.loop, services_.bodies, bytes_max);
-    // Nothing of it was taken yet: it is decoded from now on, not passed on.
-    request_body_.start(request_.head->framing, request_.head->content_length, http::Framing::kLength);
+    stored_body_ = std::make_unique<BodyCollector>(services_.loop,
+                                                   plugin::BodyBudget::Charge(&services_.bodies), bytes_max);
     store_body();
   }
   if (!stored_body_->is_complete()) {
-    send_continue_if_expected();
-    client_.want_request_bytes();
+    exchange_.send_continue_if_expected();
+    exchange_.resume_request();
     co_await stored_body_->completion();
   }
 }
 
 void Stream::store_body() {
+  const std::size_t before = stored_body_->view().size();
+  const BodyCollector::Result result = stored_body_->read_from(exchange_);
+  note_body_bytes(stored_body_->view().size() - before);
   const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
-  while (body_failure_ == 0 && !request_body_.done() && !stored_body_->is_full() &&
-         !client_.unread().empty()) {
-    Pieces pieces;
-    const BodyPump::Step step = request_body_.take(client_.unread(), pieces);
-    for (const iovec& piece : pieces.span()) {
-      if (!stored_body_->append({static_cast<const char*>(piece.iov_base), piece.iov_len}))
-        body_failure_ = 503;
-    }
-    client_.consume_unread(step.consumed);
-    body_bytes_ += step.body_bytes;
-    request_.request_bytes += step.body_bytes;
-    if (step.result == BodyPump::Result::kBad) body_failure_ = 400;
-    if (most > 0 && body_bytes_ > most) body_failure_ = 413;
-    if (step.consumed == 0) break;
+  switch (result) {
+    case BodyCollector::Result::kBad:
+      body_failure_ = 400;
+      break;
+    case BodyCollector::Result::kNoBudget:
+      body_failure_ = 503;
+      break;
+    case BodyCollector::Result::kMore:
+    case BodyCollector::Result::kEnd:
+    case BodyCollector::Result::kFull:
+      break;
   }
+  if (most > 0 && body_bytes_ > most) body_failure_ = 413;
   if (body_failure_ != 0) {
-    keep_alive_ = false;
-  } else if (request_body_.done()) {
+    exchange_.close_after_response();
+  } else if (result == BodyCollector::Result::kEnd) {
+    // A whole body goes to the upstream with its length.
     if (request_.head->framing != http::Framing::kNone) {
       request_.head->framing = http::Framing::kLength;
       request_.head->content_length = stored_body_->view().size();
     }
-  } else if (stored_body_->is_full()) {
+  } else if (result == BodyCollector::Result::kFull) {
     stored_body_->set_partial();
-    request_body_.go_on_as(request_.head->framing);
   } else {
     return;
   }
   stored_body_->set_complete();
-}
-
-// A whole body is counted by the head's Content-Length, and so is the beginning of one that had its length
-// told.
-void Stream::add_stored_body(Pieces& pieces) const {
-  if (!stored_body_ || stored_body_->view().empty()) return;
-  const std::string_view bytes = stored_body_->view();
-  const bool chunked = stored_body_->is_partial() && request_.head->framing == http::Framing::kChunked;
-  const std::size_t line = chunked ? pieces.reserve_chunk_line() : 0;
-  pieces.add(bytes);
-  if (!chunked) return;
-  pieces.set_chunk_line(line, bytes.size());
-  pieces.add(http::kChunkEnd);
 }
 
 bool Stream::read_body_for_match() {
@@ -142,8 +129,7 @@ void Stream::filter_response_head() {
   head_filtered_ = true;
   // Before the filters: plugins may put another one in its place.
   request_.response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
-  plugin::DebugTrace* trace =
-      client_.listener().service() == nullptr ? plugin::find_trace(request_) : nullptr;
+  plugin::DebugTrace* trace = is_local() ? nullptr : plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
   if (chains_.has(plugin::Phase::kHeaderFilter)) {
     chains_.filter_header(request_);
@@ -174,11 +160,6 @@ Stream::Filtered Stream::filter_whole_body(std::string_view data) {
     whole.append(arena_, filtered.bytes);
   }
   return {whole.view(), true, filtered.broken};
-}
-
-bool Stream::answers_without_body() const {
-  const std::uint16_t status = request_.response.status;
-  return request_.head->method == http::Method::kHead || status == 204 || status == 304 || status < 200;
 }
 
 Stream::Filtered Stream::filter_response_body(std::string_view data, bool last, bool flush) {

@@ -12,7 +12,7 @@ bool bit(int combination, int number) {
   return (combination >> number & 1) != 0;
 }
 
-ClientExchange exchange_of(int combination) {
+ClientOutcome exchange_of(int combination) {
   return {.wants_keep_alive = bit(combination, 0),
           .request_read = bit(combination, 1),
           .response_complete = bit(combination, 2),
@@ -26,7 +26,7 @@ TEST(CloseRules, AClientIsKeptOnlyWhenBothMessagesAreWholeAndBothSidesWantTo) {
   for (int i = 0; i < kCombinations; ++i) {
     if (decide_client(exchange_of(i)) != ClientFate::kKeep) continue;
     ++kept;
-    const ClientExchange exchange = exchange_of(i);
+    const ClientOutcome exchange = exchange_of(i);
     EXPECT_TRUE(exchange.wants_keep_alive && exchange.request_read && exchange.response_complete &&
                 exchange.response_delimited && !exchange.draining)
         << "combination " << i;
@@ -37,7 +37,7 @@ TEST(CloseRules, AClientIsKeptOnlyWhenBothMessagesAreWholeAndBothSidesWantTo) {
 // RFC 9112 section 8: an answer that ends with the connection and was cut off must not look complete.
 TEST(CloseRules, ACutAnswerWithoutALengthEndsInAReset) {
   for (int i = 0; i < kCombinations; ++i) {
-    const ClientExchange exchange = exchange_of(i);
+    const ClientOutcome exchange = exchange_of(i);
     const bool looks_complete = !exchange.response_complete && !exchange.response_delimited;
     EXPECT_EQ(decide_client(exchange) == ClientFate::kReset, looks_complete) << "combination " << i;
   }
@@ -46,7 +46,7 @@ TEST(CloseRules, ACutAnswerWithoutALengthEndsInAReset) {
 // RFC 9112 section 9.6: closing while the client still sends would reset the answer away from it.
 TEST(CloseRules, AWholeAnswerIsNotLostToAClientThatStillSends) {
   for (int i = 0; i < kCombinations; ++i) {
-    const ClientExchange exchange = exchange_of(i);
+    const ClientOutcome exchange = exchange_of(i);
     if (!exchange.response_complete) continue;
     const ClientFate fate = decide_client(exchange);
     if (!exchange.request_read) {
@@ -61,7 +61,7 @@ TEST(CloseRules, AWholeAnswerIsNotLostToAClientThatStillSends) {
 // A head that promises to keep the connection is kept to when the exchange ends well.
 TEST(CloseRules, WhatTheHeadPromisesIsKept) {
   for (int i = 0; i < kCombinations; ++i) {
-    ClientExchange exchange = exchange_of(i);
+    ClientOutcome exchange = exchange_of(i);
     exchange.request_read = exchange.response_complete = true;
     const bool promised =
         may_keep_client(exchange.wants_keep_alive, exchange.response_delimited, true, exchange.draining);

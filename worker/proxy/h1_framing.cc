@@ -1,0 +1,110 @@
+#include "worker/proxy/h1_framing.h"
+
+#include <algorithm>
+
+namespace apisix::proxy {
+namespace {
+
+constexpr std::uint32_t kTrailersMax = 64;
+
+// RFC 9112 7.1: the chunk of size 0, the trailer fields, an empty line; in one allocation.
+std::string_view last_chunk_with(const http::HeaderMap& trailers, base::Arena& arena) {
+  constexpr std::string_view kZero = "0\r\n";
+  constexpr std::string_view kColon = ": ";
+  constexpr std::string_view kLineEnd = "\r\n";
+  std::size_t size = kZero.size() + kLineEnd.size();
+  for (const http::HeaderField& field : trailers) {
+    size += field.name.size() + kColon.size() + field.value.size() + kLineEnd.size();
+  }
+  char* const text = arena.text(size);
+  char* at = std::ranges::copy(kZero, text).out;
+  for (const http::HeaderField& field : trailers) {
+    for (const std::string_view part : {field.name, kColon, field.value, kLineEnd}) {
+      at = std::ranges::copy(part, at).out;
+    }
+  }
+  std::ranges::copy(kLineEnd, at);
+  return {text, size};
+}
+
+}  // namespace
+
+std::size_t Pieces::bytes() const {
+  std::size_t total = 0;
+  for (const iovec& piece : span()) total += piece.iov_len;
+  return total;
+}
+
+void H1BodyDecoder::start(http::Framing framing, std::uint64_t content_length) {
+  framing_ = framing;
+  left_ = framing == http::Framing::kLength ? content_length : 0;
+  done_ = framing == http::Framing::kNone || (framing == http::Framing::kLength && content_length == 0);
+  decoder_ = http::ChunkedDecoder();
+  trailers_.clear();
+}
+
+H1BodyDecoder::Step H1BodyDecoder::take(std::string_view raw, Pieces& content) {
+  if (done_) return {Result::kDone, 0, 0};
+  if (framing_ == http::Framing::kChunked) return take_chunked(raw, content);
+  const std::size_t part = framing_ == http::Framing::kLength
+                               ? static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()))
+                               : raw.size();
+  content.add(raw.substr(0, part));
+  if (framing_ == http::Framing::kLength) {
+    left_ -= part;
+    done_ = left_ == 0;
+  }
+  return {done_ ? Result::kDone : Result::kMore, part, part};
+}
+
+H1BodyDecoder::Step H1BodyDecoder::take_chunked(std::string_view raw, Pieces& content) {
+  std::size_t consumed = 0;
+  std::size_t bytes = 0;
+  while (consumed < raw.size() && content.size() < kContentPiecesMax) {
+    const auto step = decoder_.feed(raw.substr(consumed));
+    consumed += step.consumed;
+    switch (step.result) {
+      case http::ChunkedDecoder::Result::kNeedMore:
+        break;
+      case http::ChunkedDecoder::Result::kData:
+        content.add(step.bytes);
+        bytes += step.bytes.size();
+        break;
+      case http::ChunkedDecoder::Result::kTrailers:
+        trailers_.append(arena_, step.bytes);
+        break;
+      case http::ChunkedDecoder::Result::kDone:
+        done_ = true;
+        return {Result::kDone, consumed, bytes};
+      case http::ChunkedDecoder::Result::kBad:
+        return {Result::kBad, consumed, bytes};
+    }
+  }
+  return {Result::kMore, consumed, bytes};
+}
+
+H1BodyDecoder::Result H1BodyDecoder::on_sender_closed() {
+  if (!done_ && framing_ != http::Framing::kUntilClose) return Result::kBad;
+  done_ = true;
+  return Result::kDone;
+}
+
+const http::HeaderMap* H1BodyDecoder::trailers() {
+  if (trailers_.empty()) return nullptr;
+  auto* fields = arena_.make<http::HeaderMap>();
+  if (!http::parse_trailers(trailers_.view(), arena_, kTrailersMax, *fields)) return nullptr;
+  return fields->empty() ? nullptr : fields;
+}
+
+void add_framed(const Content& content, http::Framing framing, base::Arena& arena, Pieces& out) {
+  if (framing != http::Framing::kChunked) return out.add(content.pieces);
+  if (content.bytes > 0) {
+    out.add_chunk_line(content.bytes);
+    out.add(content.pieces);
+    out.add(http::kChunkEnd);
+  }
+  if (!content.end) return;
+  out.add(content.trailers != nullptr ? last_chunk_with(*content.trailers, arena) : http::kLastChunk);
+}
+
+}  // namespace apisix::proxy
