@@ -13,6 +13,24 @@ namespace apisix::agent {
 
 using Outcome = ProbeOutcome;
 
+const char* to_string(Probe::State state) {
+  switch (state) {
+    case Probe::State::kIdle:
+      return "Idle";
+    case Probe::State::kConnecting:
+      return "Connecting";
+    case Probe::State::kHandshaking:
+      return "Handshaking";
+    case Probe::State::kAwaiting:
+      return "Awaiting";
+    case Probe::State::kDraining:
+      return "Draining";
+    case Probe::State::kListening:
+      return "Listening";
+  }
+  return "?";
+}
+
 std::uint16_t status_of_line(std::string_view line) {
   if (!line.starts_with("HTTP/")) return 0;
   line.remove_prefix(5);
@@ -79,7 +97,7 @@ bool Probe::connect() {
   if (!socket) return refuse(errno);
   socket_ = std::move(*socket);
   connected_ms_ = world_.loop.clock().monotonic_ms();
-  state_ = State::kConnecting;
+  state_.move_to(State::kConnecting);
   watch_.start(socket_.fd(), /*read=*/false, /*write=*/true);
   return true;
 }
@@ -94,7 +112,7 @@ bool Probe::open_datagram() {
     return refuse(errno);
   }
   socket_ = std::move(socket);
-  state_ = State::kListening;
+  state_.move_to(State::kListening);
   watch_.start(socket_.fd());
   return true;
 }
@@ -111,7 +129,7 @@ bool Probe::refuse(int error_number) {
 }
 
 void Probe::on_event(bool readable, bool writable) {
-  switch (state_) {
+  switch (state_.state()) {
     case State::kConnecting:
       return on_connected();
     case State::kHandshaking:
@@ -134,7 +152,7 @@ void Probe::on_event(bool readable, bool writable) {
 }
 
 void Probe::on_timeout() {
-  const State state = state_;
+  const State state = state_.state();
   close();
   if (!is_asking_) return;  // only the rest of an answer was late
   if (state == State::kListening) return tell({Outcome::Kind::kConnected, 0, {}});
@@ -159,7 +177,7 @@ void Probe::on_connected() {
     return on_broken("TLS");
   }
   tls_.emplace(std::move(*tls));
-  state_ = State::kHandshaking;
+  state_.move_to(State::kHandshaking);
   shake_hands();
 }
 
@@ -174,7 +192,7 @@ void Probe::shake_hands() {
 }
 
 void Probe::begin_exchange() {
-  state_ = State::kAwaiting;
+  state_.move_to(State::kAwaiting);
   may_keep_ &= is_kept_ || world_.saves_connections();
   request_ = may_keep_ ? plan_.request : plan_.closing_request;
   sent_ = 0;
@@ -255,7 +273,7 @@ void Probe::on_head(std::string_view received) {
   body_left_ = (*head)->framing == http::Framing::kLength ? (*head)->content_length
                : is_chunked_                              ? kBodyBytesMax
                                                           : 0;
-  state_ = State::kDraining;
+  state_.move_to(State::kDraining);
   on_body(rest);
 }
 
@@ -279,7 +297,7 @@ void Probe::on_body(std::string_view bytes) {
 void Probe::keep() {
   world_.kept += !is_kept_;
   is_kept_ = true;
-  state_ = State::kIdle;
+  state_.move_to(State::kIdle);
   if (!is_asking_) timeout_.cancel();
 }
 
@@ -309,7 +327,7 @@ void Probe::close() {
   socket_.close();
   failed_at_once_.unlink();
   if (std::exchange(is_kept_, false)) --world_.kept;
-  state_ = State::kIdle;
+  state_.move_to(State::kIdle);
   if (!is_asking_) timeout_.cancel();
 }
 

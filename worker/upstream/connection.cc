@@ -8,6 +8,20 @@
 
 namespace apisix::upstream {
 
+const char* to_string(Connection::State state) {
+  switch (state) {
+    case Connection::State::kConnecting:
+      return "Connecting";
+    case Connection::State::kLeased:
+      return "Leased";
+    case Connection::State::kIdle:
+      return "Idle";
+    case Connection::State::kClosed:
+      return "Closed";
+  }
+  return "?";
+}
+
 Connection::Connection(event::Loop& loop, Pool& pool, HostPool& home, net::Socket socket)
     : pool_(pool),
       home_(home),
@@ -33,7 +47,7 @@ bool Connection::has_unasked_input() const {
 }
 
 void Connection::close(bool reset) {
-  state_ = State::kClosed;
+  state_.move_to(State::kClosed);
   user_ = nullptr;
   timer_.cancel();
   watch_.stop();
@@ -46,11 +60,11 @@ void Connection::close(bool reset) {
 
 void Connection::on_event(void* self, bool readable, bool writable) {
   auto& connection = *static_cast<Connection*>(self);
-  switch (connection.state_) {
+  switch (connection.state()) {
     case State::kConnecting: {
       const int error_number = net::connect_error(connection.socket_.fd());
       if (error_number == 0) {
-        connection.state_ = State::kLeased;
+        connection.state_.move_to(State::kLeased);
         connection.watch_.want_read(true);
         connection.watch_.want_write(false);
       }

@@ -2,7 +2,8 @@
 // in its pool. Its descriptor stays registered for reading all its life, so that an idle one that the node
 // closes is noticed at once, without a probe.
 //
-//   Connecting --writable--> Leased <--take/put--> Idle --readable/timeout--> (buried)
+//   Connecting --writable--> Leased <--put/take--> Idle
+//       `---error, drop---------`--drop-------------`--readable, timeout, drop--> Closed
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <span>
 
 #include "shared/base/ip.h"
+#include "shared/base/state_machine.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/net/socket.h"
@@ -31,6 +33,9 @@ class HostPool;
 class Connection {
  public:
   enum class State : std::uint8_t { kConnecting, kLeased, kIdle, kClosed };
+  static constexpr base::MoveTable<State> kMoves{{State::kConnecting, {State::kLeased, State::kClosed}},
+                                                 {State::kLeased, {State::kIdle, State::kClosed}},
+                                                 {State::kIdle, {State::kLeased, State::kClosed}}};
 
   // Who leases it. Called from the loop; may release or drop the connection inside.
   class User {
@@ -57,7 +62,7 @@ class Connection {
   void want_read(bool on) { watch_.want_read(on); }
   void want_write(bool on) { watch_.want_write(on); }
   event::Timer& timer() { return timer_; }
-  State state() const { return state_; }
+  State state() const { return state_.state(); }
   const Endpoint& endpoint() const;
   // Times it was leased; 1 = not reused yet.
   std::uint32_t leases() const { return leases_; }
@@ -84,8 +89,10 @@ class Connection {
   Connection* newer_ = nullptr;  // neighbours in the idle list
   Connection* older_ = nullptr;
   std::uint32_t leases_ = 1;
-  State state_ = State::kConnecting;
+  base::StateMachine<State, kMoves> state_{State::kConnecting};
   bool checked_before_reuse_ = false;
 };
+
+const char* to_string(Connection::State state);
 
 }  // namespace apisix::upstream

@@ -67,7 +67,7 @@ Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
   connection->checked_before_reuse_ = false;
   home.remove(*connection);
   --idle_;
-  connection->state_ = Connection::State::kLeased;
+  connection->state_.move_to(Connection::State::kLeased);
   connection->user_ = &user;
   ++connection->leases_;
   connection->timer_.cancel();
@@ -97,7 +97,7 @@ void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   }
   HostPool& home = connection.home_;
   while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest_);
-  connection.state_ = Connection::State::kIdle;
+  connection.state_.move_to(Connection::State::kIdle);
   connection.user_ = nullptr;
   connection.watch_.want_read(true);
   connection.watch_.want_write(false);
