@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
-#include "shared/net/socket.h"
 #include "shared/net/tls_client.h"
+#include "shared/net/transport.h"
 
 namespace apisix::agent {
 
@@ -45,7 +46,8 @@ struct ProbeWorld {
   std::array<char, 16 * 1024> scratch{};
   std::array<std::optional<net::TlsClientContext>, 2> tls{};  // made when needed, by whether they verify
 
-  base::Result<net::TlsClient> start_tls(int fd, const std::string& server_name, bool verify);
+  base::Result<std::unique_ptr<net::TlsSession>> start_tls(int fd, const std::string& server_name,
+                                                           bool verify);
 };
 
 struct ProbePlan {
@@ -109,7 +111,7 @@ class Probe {
   void on_event(bool readable, bool writable);
   void on_timeout();
   void on_connected();
-  void shake_hands();
+  void continue_handshake();
   void begin_exchange();
   void send();
   void on_readable();
@@ -120,15 +122,12 @@ class Probe {
   void on_broken(std::string_view why);
   void tell(const ProbeOutcome& outcome);
   void close();
-  net::IoResult read();
-  net::IoResult write(std::string_view bytes);
 
   ProbeWorld& world_;
   const ProbePlan plan_;
   Done done_;
   void* context_;
-  net::Socket socket_;
-  std::optional<net::TlsClient> tls_;
+  net::Transport transport_;
   event::IoWatch watch_;
   event::Timer timeout_;
   event::ReadyNode failed_at_once_;
