@@ -14,7 +14,7 @@
 #include "shared/base/state_machine.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
-#include "shared/net/socket.h"
+#include "shared/net/transport.h"
 
 namespace apisix::upstream {
 
@@ -53,14 +53,16 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  net::IoResult read(std::span<char> into) { return net::read_some(socket_.fd(), into); }
-  net::IoResult write(std::span<const iovec> pieces) { return net::write_some(socket_.fd(), pieces); }
+  net::IoResult read(std::span<char> into) { return transport_.read(into); }
+  net::IoResult write(std::span<const iovec> pieces) { return transport_.write(pieces); }
 
   // Our side of the connection ends; the node's may go on.
-  void shutdown_write();
+  void shutdown_write() { transport_.shutdown_write(); }
 
-  void want_read(bool on) { watch_.want_read(on); }
+  void want_read(bool on);
   void want_write(bool on) { watch_.want_write(on); }
+  // Null: plain.
+  const net::TlsInfo* tls() const { return transport_.tls(); }
   event::Timer& timer() { return timer_; }
   State state() const { return state_.state(); }
   const Endpoint& endpoint() const;
@@ -77,12 +79,14 @@ class Connection {
   void close(bool reset);
   // Bytes, an end or an error wait to be read: it must not carry another exchange.
   bool has_unasked_input() const;
+  // Bytes that TLS holds already get an event of their own.
+  void report_pending();
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
 
   Pool& pool_;
   HostPool& home_;
-  net::Socket socket_;
+  net::Transport transport_;
   event::IoWatch watch_;
   event::Timer timer_;
   User* user_ = nullptr;

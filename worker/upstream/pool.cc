@@ -90,8 +90,9 @@ base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::Us
 
 void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   CHECK(connection.state_ == Connection::State::kLeased);
+  // Bytes that TLS holds were not asked for, and no event would ever report them.
   if (connection.leases_ >= limits.requests_max || limits.idle_timeout_ms == 0 ||
-      limits.idle_connections_max == 0) {
+      limits.idle_connections_max == 0 || connection.transport_.has_pending()) {
     drop(connection);
     return;
   }
