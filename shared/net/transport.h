@@ -1,8 +1,8 @@
 // Transport: the bytes of one connection, plain or through TLS; its users do not see which. Owns the socket
 // and the TLS session. Plain costs one comparison with null and no virtual call.
 //
-// TLS decrypts by the record, so it may hold bytes (has_pending) that the descriptor will never report.
-// Whoever stops reading while there are any has to come back without an event:
+// TLS decrypts by the record, so it may hold bytes (has_pending) that the descriptor will never report. A
+// user that stops reading while there are any has to come back without an event:
 // event::IoWatch::report_readable().
 #pragma once
 
