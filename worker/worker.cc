@@ -245,12 +245,12 @@ class Worker {
     using proxy::ClientKind;
     using proxy::Listener;
     if (socket.purpose == Purpose::kAdmin) {
-      return std::make_unique<Listener>(services_, socket.fd, ClientKind::kAdmin, admin_.get());
+      return std::make_unique<Listener>(services_, socket, ClientKind::kAdmin, admin_.get());
     }
     if (socket.purpose == Purpose::kControl) {
-      return std::make_unique<Listener>(services_, socket.fd, ClientKind::kControl, control_.get());
+      return std::make_unique<Listener>(services_, socket, ClientKind::kControl, control_.get());
     }
-    return std::make_unique<Listener>(services_, socket.fd, ClientKind::kProxy, nullptr);
+    return std::make_unique<Listener>(services_, socket, ClientKind::kProxy, nullptr);
   }
 
   async::Task<void> load() {

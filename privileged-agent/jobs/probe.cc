@@ -13,6 +13,24 @@ namespace apisix::agent {
 
 using Outcome = ProbeOutcome;
 
+const char* to_string(Probe::State state) {
+  switch (state) {
+    case Probe::State::kIdle:
+      return "Idle";
+    case Probe::State::kConnecting:
+      return "Connecting";
+    case Probe::State::kHandshaking:
+      return "Handshaking";
+    case Probe::State::kAwaiting:
+      return "Awaiting";
+    case Probe::State::kDraining:
+      return "Draining";
+    case Probe::State::kListening:
+      return "Listening";
+  }
+  return "?";
+}
+
 std::uint16_t status_of_line(std::string_view line) {
   if (!line.starts_with("HTTP/")) return 0;
   line.remove_prefix(5);
@@ -31,14 +49,15 @@ std::uint16_t status_of_line(std::string_view line) {
   return base::parse_integer<std::uint16_t>(line.substr(0, digits)).value_or(0);
 }
 
-base::Result<net::TlsClient> ProbeWorld::start_tls(int fd, const std::string& server_name, bool verify) {
+base::Result<std::unique_ptr<net::TlsSession>> ProbeWorld::start_tls(int fd, const std::string& server_name,
+                                                                     bool verify) {
   auto& context = tls[verify ? 1 : 0];
   if (!context) {
     auto made = net::TlsClientContext::make({.verify = verify, .ca_file = trusted_file});
     if (!made) return std::unexpected(made.error());
     context = std::move(*made);
   }
-  return net::TlsClient::start(*context, fd, server_name);
+  return context->start_session(fd, server_name);
 }
 
 Probe::Probe(ProbeWorld& world, ProbePlan plan, Done done, void* context)
@@ -64,7 +83,7 @@ bool Probe::start(bool fresh) {
   // What the last one still drains is not waited for.
   const bool too_old = world_.loop.clock().monotonic_ms() - connected_ms_ >= kReuseMs;
   if (state_ != State::kIdle || too_old || fresh) close();
-  is_reused_ = socket_.is_open();
+  is_reused_ = transport_.is_open();
   if (!is_reused_ && !(plan_.kind == ProbePlan::Kind::kUdp ? open_datagram() : connect())) return false;
   is_asking_ = true;
   timeout_.set_after_ms(plan_.timeout_ms);
@@ -77,10 +96,10 @@ bool Probe::connect() {
   const socklen_t length = plan_.ip.to_sockaddr(plan_.port, address);
   auto socket = net::start_connect(address, length);
   if (!socket) return refuse(errno);
-  socket_ = std::move(*socket);
+  transport_ = net::Transport(std::move(*socket));
   connected_ms_ = world_.loop.clock().monotonic_ms();
-  state_ = State::kConnecting;
-  watch_.start(socket_.fd(), /*read=*/false, /*write=*/true);
+  state_.move_to(State::kConnecting);
+  watch_.start(transport_.fd(), /*read=*/false, /*write=*/true);
   return true;
 }
 
@@ -93,9 +112,9 @@ bool Probe::open_datagram() {
       ::send(socket.fd(), plan_.request.data(), plan_.request.size(), MSG_NOSIGNAL) < 0) {
     return refuse(errno);
   }
-  socket_ = std::move(socket);
-  state_ = State::kListening;
-  watch_.start(socket_.fd());
+  transport_ = net::Transport(std::move(socket));
+  state_.move_to(State::kListening);
+  watch_.start(transport_.fd());
   return true;
 }
 
@@ -111,18 +130,18 @@ bool Probe::refuse(int error_number) {
 }
 
 void Probe::on_event(bool readable, bool writable) {
-  switch (state_) {
+  switch (state_.state()) {
     case State::kConnecting:
       return on_connected();
     case State::kHandshaking:
-      return shake_hands();
+      return continue_handshake();
     case State::kAwaiting:
     case State::kDraining:
       if (writable) send();
       if (readable && (state_ == State::kAwaiting || state_ == State::kDraining)) on_readable();
       return;
     case State::kListening: {
-      const net::IoResult got = net::read_some(socket_.fd(), world_.scratch);
+      const net::IoResult got = transport_.read(world_.scratch);
       if (got.kind == net::IoResult::Kind::kAgain) return;
       close();
       if (got.kind == net::IoResult::Kind::kError) return tell({Outcome::Kind::kFailed, 0, "refused"});
@@ -134,7 +153,7 @@ void Probe::on_event(bool readable, bool writable) {
 }
 
 void Probe::on_timeout() {
-  const State state = state_;
+  const State state = state_.state();
   close();
   if (!is_asking_) return;  // only the rest of an answer was late
   if (state == State::kListening) return tell({Outcome::Kind::kConnected, 0, {}});
@@ -142,7 +161,7 @@ void Probe::on_timeout() {
 }
 
 void Probe::on_connected() {
-  if (const int error_number = net::connect_error(socket_.fd()); error_number != 0) {
+  if (const int error_number = net::connect_error(transport_.fd()); error_number != 0) {
     close();
     return tell({Outcome::Kind::kFailed, 0, std::strerror(error_number)});
   }
@@ -153,28 +172,28 @@ void Probe::on_connected() {
   watch_.want_read(true);
   watch_.want_write(false);
   if (plan_.kind == ProbePlan::Kind::kHttp) return begin_exchange();
-  auto tls = world_.start_tls(socket_.fd(), plan_.server_name, plan_.verify);
+  auto tls = world_.start_tls(transport_.fd(), plan_.server_name, plan_.verify);
   if (!tls) {
     base::log_error("[healthcheck] TLS with {}:{}: {}", plan_.ip.to_string(), plan_.port, tls.error().what);
     return on_broken("TLS");
   }
-  tls_.emplace(std::move(*tls));
-  state_ = State::kHandshaking;
-  shake_hands();
+  transport_.start_tls(std::move(*tls));
+  state_.move_to(State::kHandshaking);
+  continue_handshake();
 }
 
-void Probe::shake_hands() {
-  const net::IoResult result = tls_->shake_hands();
-  if (result.kind == net::IoResult::Kind::kAgain) return watch_.want_write(tls_->wants_write());
+void Probe::continue_handshake() {
+  const net::IoResult result = transport_.handshake();
+  if (result.kind == net::IoResult::Kind::kAgain) return watch_.want_write(transport_.wants_write());
   watch_.want_write(false);
   if (result.done()) return begin_exchange();
   base::log_error("[healthcheck] failed SSL handshake with '{}({}:{})': {}", plan_.server_name,
-                  plan_.ip.to_string(), plan_.port, tls_->error());
+                  plan_.ip.to_string(), plan_.port, transport_.error_text(result.error_number));
   on_broken("TLS handshake");
 }
 
 void Probe::begin_exchange() {
-  state_ = State::kAwaiting;
+  state_.move_to(State::kAwaiting);
   may_keep_ &= is_kept_ || world_.saves_connections();
   request_ = may_keep_ ? plan_.request : plan_.closing_request;
   sent_ = 0;
@@ -186,7 +205,8 @@ void Probe::begin_exchange() {
 
 void Probe::send() {
   while (sent_ < request_.size()) {
-    const net::IoResult wrote = write(request_.substr(sent_));
+    const iovec rest = net::piece(request_.substr(sent_));
+    const net::IoResult wrote = transport_.write({&rest, 1});
     if (wrote.kind == net::IoResult::Kind::kAgain) return watch_.want_write(true);
     if (!wrote.done()) return on_broken("cannot send");
     sent_ += wrote.bytes;
@@ -194,10 +214,9 @@ void Probe::send() {
   if (watch_.wants_write()) watch_.want_write(false);
 }
 
-// TLS may hold bytes that the socket does not tell of.
 void Probe::on_readable() {
   do {
-    const net::IoResult got = read();
+    const net::IoResult got = transport_.read(world_.scratch);
     if (got.kind == net::IoResult::Kind::kAgain) return;
     if (!got.done()) {
       if (state_ == State::kDraining) return close();
@@ -210,7 +229,7 @@ void Probe::on_readable() {
     } else {
       on_bytes(bytes);
     }
-  } while (tls_ && (state_ == State::kAwaiting || state_ == State::kDraining));
+  } while (transport_.has_pending() && (state_ == State::kAwaiting || state_ == State::kDraining));
 }
 
 void Probe::on_bytes(std::string_view bytes) {
@@ -255,7 +274,7 @@ void Probe::on_head(std::string_view received) {
   body_left_ = (*head)->framing == http::Framing::kLength ? (*head)->content_length
                : is_chunked_                              ? kBodyBytesMax
                                                           : 0;
-  state_ = State::kDraining;
+  state_.move_to(State::kDraining);
   on_body(rest);
 }
 
@@ -279,7 +298,7 @@ void Probe::on_body(std::string_view bytes) {
 void Probe::keep() {
   world_.kept += !is_kept_;
   is_kept_ = true;
-  state_ = State::kIdle;
+  state_.move_to(State::kIdle);
   if (!is_asking_) timeout_.cancel();
 }
 
@@ -305,22 +324,11 @@ void Probe::tell(const Outcome& outcome) {
 
 void Probe::close() {
   watch_.stop();
-  tls_.reset();
-  socket_.close();
+  transport_.close();
   failed_at_once_.unlink();
   if (std::exchange(is_kept_, false)) --world_.kept;
-  state_ = State::kIdle;
+  state_.move_to(State::kIdle);
   if (!is_asking_) timeout_.cancel();
-}
-
-net::IoResult Probe::read() {
-  return tls_ ? tls_->read(world_.scratch) : net::read_some(socket_.fd(), world_.scratch);
-}
-
-net::IoResult Probe::write(std::string_view bytes) {
-  if (tls_) return tls_->write(bytes);
-  const iovec piece = net::piece(bytes);
-  return net::write_some(socket_.fd(), {&piece, 1});
 }
 
 }  // namespace apisix::agent

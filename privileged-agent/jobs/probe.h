@@ -3,7 +3,7 @@
 //
 //   Idle --start--> Connecting -> Handshaking? -> Awaiting --status--> Draining -> Idle
 //     |  (a kept connection) --------------------^            `--no more use--> Idle, closed
-//     `--UDP--> Listening -> Idle
+//     `--UDP--> Listening -> Idle                     any --error, timeout--> Idle, closed
 //
 // Every probe connects, as long as there are few. Where thousands of nodes are probed each second that would
 // be most of the work, and for HTTPS more than a core: connections are then kept for the next probes, for at
@@ -13,12 +13,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "shared/base/arena.h"
 #include "shared/base/ip.h"
+#include "shared/base/state_machine.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
 #include "shared/event/ready_queue.h"
@@ -26,8 +28,8 @@
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
-#include "shared/net/socket.h"
 #include "shared/net/tls_client.h"
+#include "shared/net/transport.h"
 
 namespace apisix::agent {
 
@@ -44,7 +46,8 @@ struct ProbeWorld {
   std::array<char, 16 * 1024> scratch{};
   std::array<std::optional<net::TlsClientContext>, 2> tls{};  // made when needed, by whether they verify
 
-  base::Result<net::TlsClient> start_tls(int fd, const std::string& server_name, bool verify);
+  base::Result<std::unique_ptr<net::TlsSession>> start_tls(int fd, const std::string& server_name,
+                                                           bool verify);
 };
 
 struct ProbePlan {
@@ -76,6 +79,14 @@ struct ProbeOutcome {
 
 class Probe {
  public:
+  enum class State : std::uint8_t { kIdle, kConnecting, kHandshaking, kAwaiting, kDraining, kListening };
+  static constexpr base::MoveTable<State> kMoves{
+      {State::kIdle, {State::kConnecting, State::kAwaiting, State::kListening}},
+      {State::kConnecting, {State::kHandshaking, State::kAwaiting, State::kIdle}},
+      {State::kHandshaking, {State::kAwaiting, State::kIdle}},
+      {State::kAwaiting, {State::kDraining, State::kIdle}},
+      {State::kDraining, {State::kIdle}},
+      {State::kListening, {State::kIdle}}};
   static constexpr std::uint64_t kReuseMs = 20'000;
   static constexpr std::size_t kHeadBytesMax = 64 * 1024;
   static constexpr std::uint64_t kBodyBytesMax = 64 * 1024;  // a longer one is not waited for
@@ -94,15 +105,13 @@ class Probe {
   const ProbePlan& plan() const { return plan_; }
 
  private:
-  enum class State : std::uint8_t { kIdle, kConnecting, kHandshaking, kAwaiting, kDraining, kListening };
-
   bool connect();
   bool open_datagram();
   bool refuse(int error_number);
   void on_event(bool readable, bool writable);
   void on_timeout();
   void on_connected();
-  void shake_hands();
+  void continue_handshake();
   void begin_exchange();
   void send();
   void on_readable();
@@ -113,19 +122,16 @@ class Probe {
   void on_broken(std::string_view why);
   void tell(const ProbeOutcome& outcome);
   void close();
-  net::IoResult read();
-  net::IoResult write(std::string_view bytes);
 
   ProbeWorld& world_;
   const ProbePlan plan_;
   Done done_;
   void* context_;
-  net::Socket socket_;
-  std::optional<net::TlsClient> tls_;
+  net::Transport transport_;
   event::IoWatch watch_;
   event::Timer timeout_;
   event::ReadyNode failed_at_once_;
-  State state_ = State::kIdle;
+  base::StateMachine<State, kMoves> state_{State::kIdle};
   bool is_asking_ = false;  // done() is owed
   bool is_reused_ = false;  // the connection has answered before
   bool is_kept_ = false;    // counted in world_.kept
@@ -142,6 +148,8 @@ class Probe {
   http::ChunkedDecoder chunks_;
   std::uint64_t body_left_ = 0;
 };
+
+const char* to_string(Probe::State state);
 
 // "HTTP/1.1 200 OK" -> 200; 0 when it is no status line.
 std::uint16_t status_of_line(std::string_view line);

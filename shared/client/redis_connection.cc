@@ -61,6 +61,24 @@ void RedisCall::end(base::Result<RedisReply> result) {
 
 // ---- RedisConnection: until it is ready
 
+const char* to_string(RedisConnection::State state) {
+  switch (state) {
+    case RedisConnection::State::kResolving:
+      return "Resolving";
+    case RedisConnection::State::kConnecting:
+      return "Connecting";
+    case RedisConnection::State::kHandshaking:
+      return "Handshaking";
+    case RedisConnection::State::kGreeting:
+      return "Greeting";
+    case RedisConnection::State::kReady:
+      return "Ready";
+    case RedisConnection::State::kClosed:
+      return "Closed";
+  }
+  return "?";
+}
+
 RedisConnection::RedisConnection(RedisPool& pool)
     : pool_(pool),
       loop_(pool.world().loop),
@@ -116,15 +134,15 @@ void RedisConnection::on_found(const resolve::ResolvedHost& host) {
 // One address after the other, all within the time of connecting.
 void RedisConnection::connect_next(std::string failure) {
   watch_.stop();
-  socket_.close();
+  transport_.close();
   const bool is_local = pool_.target().host.starts_with(kUnixPrefix);
   while (is_local ? state_ == State::kResolving : !addresses_.empty()) {
-    state_ = State::kConnecting;
+    state_.move_to(State::kConnecting);
     base::Result<net::Socket> socket = connect_to(is_local ? nullptr : &addresses_.back());
     if (!is_local) addresses_.pop_back();
     if (socket) {
-      socket_ = std::move(*socket);
-      return watch_.start(socket_.fd(), false, true);
+      transport_ = net::Transport(std::move(*socket));
+      return watch_.start(transport_.fd(), false, true);
     }
     failure = socket.error().what;
   }
@@ -147,7 +165,7 @@ base::Result<net::Socket> RedisConnection::connect_to(const base::IpAddress* ip)
 }
 
 void RedisConnection::on_connected() {
-  if (const int error_number = net::connect_error(socket_.fd()); error_number != 0) {
+  if (const int error_number = net::connect_error(transport_.fd()); error_number != 0) {
     return connect_next(text_of_errno(error_number));
   }
   watch_.want_read(true);
@@ -157,27 +175,27 @@ void RedisConnection::on_connected() {
 }
 
 void RedisConnection::begin_tls() {
-  auto context = pool_.tls_context();
-  auto tls = context ? net::TlsClient::start(*context, socket_.fd(), pool_.target().host)
-                     : base::Result<net::TlsClient>(std::unexpected(context.error()));
-  if (!tls) return close(tls.error());
-  tls_ = std::move(*tls);
-  state_ = State::kHandshaking;
-  shake_hands();
+  auto session = pool_.start_tls(transport_.fd());
+  if (!session) return close(session.error());
+  transport_.start_tls(std::move(*session));
+  state_.move_to(State::kHandshaking);
+  continue_handshake();
 }
 
-void RedisConnection::shake_hands() {
-  const net::IoResult result = tls_->shake_hands();
-  watch_.want_write(result.kind == net::IoResult::Kind::kAgain && tls_->wants_write());
+void RedisConnection::continue_handshake() {
+  const net::IoResult result = transport_.handshake();
+  watch_.want_write(result.kind == net::IoResult::Kind::kAgain && transport_.wants_write());
   if (result.kind == net::IoResult::Kind::kAgain) return;
-  if (!result.done()) return close_because(base::ErrorCode::kUnavailable, tls_->error());
+  if (!result.done()) {
+    return close_because(base::ErrorCode::kUnavailable, transport_.error_text(result.error_number));
+  }
   greet();
 }
 
 // APISIX authenticates only with a password: a user name alone does nothing.
 void RedisConnection::greet() {
   const RedisTarget& target = pool_.target();
-  state_ = State::kGreeting;
+  state_.move_to(State::kGreeting);
   if (!target.password.empty()) {
     RedisCommand auth("AUTH");
     if (!target.username.empty()) auth.add(target.username);
@@ -203,7 +221,7 @@ void RedisConnection::on_greeting(const RedisReply& reply) {
 }
 
 void RedisConnection::become_ready() {
-  state_ = State::kReady;
+  state_.move_to(State::kReady);
   std::erase_if(waiting_, [](const Place& place) { return place.call == nullptr; });
   for (Place& place : waiting_) {
     place.call->place_ = &place;  // erasing moved them
@@ -257,11 +275,11 @@ void RedisConnection::watch_for_silence() {
 // ---- bytes
 
 void RedisConnection::on_io(bool readable, bool writable) {
-  switch (state_) {
+  switch (state_.state()) {
     case State::kConnecting:
       return on_connected();
     case State::kHandshaking:
-      return shake_hands();
+      return continue_handshake();
     case State::kGreeting:
     case State::kReady:
       if (writable) flush();
@@ -273,19 +291,15 @@ void RedisConnection::on_io(bool readable, bool writable) {
   }
 }
 
-net::IoResult RedisConnection::read_once(std::span<char> into) {
-  return tls_ ? tls_->read(into) : net::read_some(socket_.fd(), into);
-}
-
 void RedisConnection::read() {
   static thread_local std::array<char, kReadBytes> buffer;
   while (state_ != State::kClosed) {
-    const net::IoResult result = read_once(buffer);
+    const net::IoResult result = transport_.read(buffer);
     if (result.kind == net::IoResult::Kind::kAgain) return;
     if (result.kind == net::IoResult::Kind::kClosed) return close_because(base::ErrorCode::kClosed, "closed");
     if (!result.done()) return close_for(result.error_number);
     take_replies({buffer.data(), result.bytes});
-    if (!tls_ && result.bytes < buffer.size()) return;
+    if (result.bytes < buffer.size() && !transport_.has_pending()) return;
   }
 }
 
@@ -320,17 +334,11 @@ void RedisConnection::schedule_flush() {
   loop_.ready().push(flush_node_, [](void* self) { static_cast<RedisConnection*>(self)->flush(); }, this);
 }
 
-net::IoResult RedisConnection::write_once() {
-  const std::string_view rest = std::string_view(out_).substr(sent_);
-  if (tls_) return tls_->write(rest);
-  const iovec piece = net::piece(rest);
-  return net::write_some(socket_.fd(), {&piece, 1});
-}
-
 void RedisConnection::flush() {
   if (state_ != State::kGreeting && state_ != State::kReady) return;
   while (sent_ < out_.size()) {
-    const net::IoResult result = write_once();
+    const iovec rest = net::piece(std::string_view(out_).substr(sent_));
+    const net::IoResult result = transport_.write({&rest, 1});
     if (result.kind == net::IoResult::Kind::kAgain) return watch_.want_write(true);
     if (!result.done()) return close_for(result.error_number);
     sent_ += result.bytes;
@@ -343,8 +351,9 @@ void RedisConnection::flush() {
 // ---- the end
 
 void RedisConnection::close_for(int error_number) {
-  close_because(base::ErrorCode::kClosed, tls_ && error_number == EPROTO ? std::string_view(tls_->error())
-                                                                         : text_of_errno(error_number));
+  const bool is_of_tls = error_number == EPROTO;
+  close_because(base::ErrorCode::kClosed,
+                is_of_tls ? std::string(transport_.error_text(error_number)) : text_of_errno(error_number));
 }
 
 void RedisConnection::close_because(base::ErrorCode code, std::string_view what) {
@@ -353,12 +362,11 @@ void RedisConnection::close_because(base::ErrorCode code, std::string_view what)
 
 void RedisConnection::close(const base::Error& error) {
   if (state_ == State::kClosed) return;
-  state_ = State::kClosed;
+  state_.move_to(State::kClosed);
   failure_ = error;
   stall_.cancel();
   watch_.stop();
-  tls_.reset();
-  socket_.close();
+  transport_.close();
   for (Place& place : waiting_) {
     if (place.call == nullptr) continue;
     base::Error told = error;

@@ -20,12 +20,12 @@
 #include "shared/async/awaiters.h"
 #include "shared/base/ip.h"
 #include "shared/base/result.h"
+#include "shared/base/state_machine.h"
 #include "shared/client/redis_command.h"
 #include "shared/client/redis_reply.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
-#include "shared/net/socket.h"
-#include "shared/net/tls_client.h"
+#include "shared/net/transport.h"
 #include "shared/resolve/resolved_host.h"
 
 namespace apisix::client {
@@ -72,6 +72,12 @@ class RedisCall {
 class RedisConnection {
  public:
   enum class State : std::uint8_t { kResolving, kConnecting, kHandshaking, kGreeting, kReady, kClosed };
+  static constexpr base::MoveTable<State> kMoves{
+      {State::kResolving, {State::kConnecting, State::kClosed}},
+      {State::kConnecting, {State::kHandshaking, State::kGreeting, State::kClosed}},
+      {State::kHandshaking, {State::kGreeting, State::kClosed}},
+      {State::kGreeting, {State::kReady, State::kClosed}},
+      {State::kReady, {State::kClosed}}};
   static constexpr std::size_t kWaitingMax = 16'384;
 
   explicit RedisConnection(RedisPool& pool);
@@ -81,7 +87,7 @@ class RedisConnection {
 
   // Once, when it has its place in the pool: it may close at once.
   void start();
-  State state() const { return state_; }
+  State state() const { return state_.state(); }
   bool accepts() const { return state_ != State::kClosed && !retired_ && waiting_.size() < kWaitingMax; }
   std::size_t waiting() const { return waiting_.size(); }
 
@@ -105,15 +111,13 @@ class RedisConnection {
   void close_because(base::ErrorCode code, std::string_view what);
   void on_io(bool readable, bool writable);
   void on_connected();
-  void shake_hands();
+  void continue_handshake();
   void greet();
   void begin_tls();
   void become_ready();
   void on_greeting(const RedisReply& reply);
 
   void read();
-  net::IoResult read_once(std::span<char> into);
-  net::IoResult write_once();
   void take_replies(std::string_view bytes);
   void deliver(RedisReply&& reply);
   void schedule_flush();
@@ -125,11 +129,10 @@ class RedisConnection {
 
   RedisPool& pool_;
   event::Loop& loop_;
-  State state_ = State::kResolving;
+  base::StateMachine<State, kMoves> state_{State::kResolving};
   bool retired_ = false;
   std::vector<base::IpAddress> addresses_;  // not tried yet, the next one last
-  net::Socket socket_;
-  std::optional<net::TlsClient> tls_;
+  net::Transport transport_;
   event::IoWatch watch_;
   event::Timer stall_;  // of connecting as a whole, then of silence while answers are due
   event::ReadyNode flush_node_;
@@ -142,5 +145,7 @@ class RedisConnection {
   std::uint64_t used_ms_ = 0;
   resolve::HostWaiter host_waiter_;
 };
+
+const char* to_string(RedisConnection::State state);
 
 }  // namespace apisix::client

@@ -64,13 +64,13 @@ void RedisPool::on_closed(RedisConnection& connection) {
   world_.loop.ready().push(burial_, [](void* self) { static_cast<RedisPool*>(self)->closed_.clear(); }, this);
 }
 
-base::Result<net::TlsClientContext> RedisPool::tls_context() {
+base::Result<std::unique_ptr<net::TlsSession>> RedisPool::start_tls(int fd) {
   if (!tls_context_) {
     auto made = net::TlsClientContext::make({.verify = target_.tls_verify, .ca_file = world_.ca_file});
-    if (!made) return made;
+    if (!made) return std::unexpected(made.error());
     tls_context_ = std::move(*made);
   }
-  return *tls_context_;
+  return tls_context_->start_session(fd, target_.host);
 }
 
 }  // namespace apisix::client

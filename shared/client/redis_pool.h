@@ -13,6 +13,7 @@
 #include "shared/client/redis_connection.h"
 #include "shared/client/redis_target.h"
 #include "shared/event/loop.h"
+#include "shared/net/tls_client.h"
 #include "shared/resolve/resolver.h"
 
 namespace apisix::client {
@@ -42,7 +43,8 @@ class RedisPool : public base::Counted<RedisPool> {
                                              bool asking = false);
 
   // --- for connections
-  base::Result<net::TlsClientContext> tls_context();
+  // On a connected descriptor, by the target's rules.
+  base::Result<std::unique_ptr<net::TlsSession>> start_tls(int fd);
   // It is destroyed at the end of the turn.
   void on_closed(RedisConnection& connection);
 

@@ -26,12 +26,17 @@ class IoWatch {
   void stop();
   void want_read(bool on);
   void want_write(bool on);
+  // Calls back as readable in the next turn, whatever the descriptor says: bytes that were read from it
+  // already wait in a layer above (TLS). Without effect while nothing is to be read; stopping to read takes
+  // it back.
+  void report_readable();
   bool wants_read() const { return (interest_ & EV_READ) != 0; }
   bool wants_write() const { return (interest_ & EV_WRITE) != 0; }
 
  private:
   static void on_event(int fd, short what, void* self);
   void apply(short interest);
+  void add();
 
   ::event event_;
   Loop& loop_;
@@ -39,6 +44,7 @@ class IoWatch {
   void* context_;
   int fd_ = -1;
   short interest_ = 0;
+  bool is_reported_ = false;  // by report_readable(), and not called back yet
 };
 
 }  // namespace apisix::event

@@ -8,6 +8,7 @@
 
 #include "shared/base/arena.h"
 #include "shared/base/clock.h"
+#include "shared/net/tls_info.h"
 #include "worker/diagnose/question.h"
 #include "worker/plugin/request.h"
 #include "worker/proxy/options.h"
@@ -27,6 +28,7 @@ class Probe {
 
  private:
   base::Arena arena_;
+  const net::TlsInfo tls_;  // of a question about https
   plugin::ClientInfo client_;
   plugin::Request request_;
   std::uint16_t refused_status_ = 0;

@@ -24,9 +24,14 @@
 #include "shared/http/message.h"
 #include "shared/http/query_table.h"
 #include "worker/plugin/body_coder.h"
+#include "worker/plugin/client_socket.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/request_body.h"
 #include "worker/plugin/world.h"
+
+namespace apisix::net {
+struct TlsInfo;
+}
 
 namespace apisix::plugin {
 
@@ -35,10 +40,10 @@ struct ClientInfo {
   base::IpAddress peer_ip;              // of the socket
   std::uint64_t connection_serial = 0;  // $connection
   std::uint32_t requests = 0;           // $connection_requests
-  int fd = -1;                          // for what costs a system call: the local address
+  ClientSocket socket;                  // for what costs a system call: the local address
   std::uint16_t peer_port = 0;
   std::uint16_t local_port = 0;
-  bool is_tls = false;
+  const net::TlsInfo* tls = nullptr;  // what the handshake agreed on; null: plain
 };
 
 // One try of an upstream node; times in microseconds, -1 = did not get that far.
@@ -337,7 +342,7 @@ class Request {
   std::string_view forward_target();
   // Lower case, without port and brackets kept: $host of an authority, which has no dot at its end any more.
   std::string_view host_of(std::string_view authority);
-  std::string_view scheme() const { return client->is_tls ? "https" : "http"; }
+  std::string_view scheme() const { return client->tls != nullptr ? "https" : "http"; }
 
   // --- for the proxy
   // After all header filters: settles whether the coder runs, and what the head says of it.

@@ -4,9 +4,6 @@
 #include <ctime>
 
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/base/base64.h"
@@ -16,6 +13,7 @@
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/joined_fields.h"
 #include "shared/http/uri.h"
+#include "shared/net/tls_info.h"
 #include "worker/plugin/variable_text.h"
 
 namespace apisix::plugin {
@@ -59,23 +57,20 @@ std::string_view join(Request& request, const Pieces&... pieces) {
   return request.texts.join(request.arena, [&](const auto& add) { (add(std::string_view(pieces)), ...); });
 }
 
-Value tcp_info(int fd, std::string_view what, base::Arena& arena) {
-  ::tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-  if (what == "rtt") return decimal_text(arena, info.tcpi_rtt);
-  if (what == "rttvar") return decimal_text(arena, info.tcpi_rttvar);
-  if (what == "snd_cwnd") return decimal_text(arena, info.tcpi_snd_cwnd);
-  if (what == "rcv_space") return decimal_text(arena, info.tcpi_rcv_space);
-  return std::nullopt;
+Value tcp_figure(const Request& request, std::string_view name) {
+  const auto figure = request.client->socket.tcp_figure(name);
+  return figure ? decimal_text(request.arena, *figure) : Value{};
 }
 
 Value local_address(const Request& request) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (::getsockname(request.client->fd, reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    return std::nullopt;
-  return request.arena.copy(base::IpAddress::of(address).to_string());
+  const auto ip = request.client->socket.local_ip();
+  return ip ? request.arena.copy(ip->to_string()) : Value{};
+}
+
+// Unset without TLS.
+Value tls_text(const Request& request, std::string_view net::TlsInfo::* text) {
+  const net::TlsInfo* tls = request.client->tls;
+  return tls != nullptr ? unless_empty(tls->*text) : Value{};
 }
 
 std::string_view host_name() {
@@ -118,7 +113,6 @@ Value Variables::read_custom(std::string_view name) {
 
 Value Variables::read_family(const route::VariableName& name) {
   const http::RequestHead& head = *request_.head;
-  base::Arena& arena = request_.arena;
   switch (name.kind) {
     case VariableKind::kArg:
       return read_arg(name.detail);
@@ -137,7 +131,7 @@ Value Variables::read_family(const route::VariableName& name) {
       if (request_.response.upstream_head == nullptr) return std::nullopt;
       return read_header(request_, request_.response.upstream_head->headers, name.detail);
     case VariableKind::kTcpinfo:
-      return tcp_info(request_.client->fd, name.detail, arena);
+      return tcp_figure(request_, name.detail);
     default:
       return read_post_arg(name);
   }
@@ -196,7 +190,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kScheme:
       return request_.scheme();
     case VariableKind::kHttps:
-      return request_.client->is_tls ? Value{"on"} : Value{""};
+      return request_.client->tls != nullptr ? Value{"on"} : Value{""};
     case VariableKind::kServerProtocol:
       return head.version == http::Version::k11 ? "HTTP/1.1"sv : "HTTP/1.0"sv;
     case VariableKind::kRequest:
@@ -274,6 +268,14 @@ Value Variables::read_connection(VariableKind kind) {
       return decimal_text(arena, client.connection_serial);
     case VariableKind::kConnectionRequests:
       return decimal_text(arena, client.requests);
+    case VariableKind::kSslServerName:
+      return tls_text(request_, &net::TlsInfo::sni);
+    case VariableKind::kSslProtocol:
+      return tls_text(request_, &net::TlsInfo::version);
+    case VariableKind::kSslCipher:
+      return tls_text(request_, &net::TlsInfo::cipher);
+    case VariableKind::kSslAlpnProtocol:
+      return tls_text(request_, &net::TlsInfo::alpn);
     case VariableKind::kProtocol:
       return "TCP"sv;
     case VariableKind::kPipe:

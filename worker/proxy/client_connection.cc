@@ -18,7 +18,7 @@ ClientConnection::ClientConnection(const Listener& listener, net::Socket socket,
   info_.peer_ip = base::IpAddress::of(peer);
   info_.peer_port = base::port_of(peer);
   info_.local_port = listener.port();
-  info_.fd = socket_.fd();
+  info_.socket = plugin::ClientSocket(socket_.fd());
   info_.connection_serial = services().next_connection_serial++;
 }
 

@@ -2,7 +2,6 @@
 // in forward_attempts.cc.
 #include "worker/proxy/forward.h"
 
-#include "shared/base/check.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_head.h"
 #include "worker/proxy/close_rules.h"
@@ -15,23 +14,6 @@ namespace {
 using State = Forward::State;
 
 constexpr std::uint16_t kBadGateway = 502;
-
-struct Move {
-  State from;
-  State to;
-};
-
-constexpr Move kLegalMoves[] = {
-    {State::kIdle, State::kResolving},       {State::kIdle, State::kConnecting},
-    {State::kIdle, State::kAwaitHead},       {State::kResolving, State::kConnecting},
-    {State::kResolving, State::kAwaitHead},  {State::kConnecting, State::kAwaitHead},
-    {State::kConnecting, State::kResolving}, {State::kAwaitHead, State::kConnecting},
-    {State::kAwaitHead, State::kResolving},  {State::kAwaitHead, State::kBody},
-    {State::kAwaitHead, State::kTunnel},     {State::kIdle, State::kDone},
-    {State::kResolving, State::kDone},       {State::kConnecting, State::kDone},
-    {State::kAwaitHead, State::kDone},       {State::kBody, State::kDone},
-    {State::kTunnel, State::kDone},
-};
 
 }  // namespace
 
@@ -53,14 +35,6 @@ const char* to_string(Forward::State state) {
       return "Done";
   }
   return "?";
-}
-
-void Forward::set_state(State state) {
-  if (state == state_) return;
-  bool legal = false;
-  for (const Move& move : kLegalMoves) legal |= move.from == state_ && move.to == state;
-  CHECK(legal);
-  state_ = state;
 }
 
 // --- request side

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "shared/base/arena_text.h"
+#include "shared/base/state_machine.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
 #include "shared/net/buffer_chain.h"
@@ -36,6 +37,14 @@ struct BodyLength {
 class Forward final : public upstream::Connection::User {
  public:
   enum class State : std::uint8_t { kIdle, kResolving, kConnecting, kAwaitHead, kBody, kTunnel, kDone };
+  static constexpr base::MoveTable<State> kMoves{
+      {State::kIdle, {State::kResolving, State::kConnecting, State::kAwaitHead, State::kDone}},
+      {State::kResolving, {State::kConnecting, State::kAwaitHead, State::kDone}},
+      {State::kConnecting, {State::kResolving, State::kAwaitHead, State::kDone}},
+      {State::kAwaitHead,
+       {State::kResolving, State::kConnecting, State::kBody, State::kTunnel, State::kDone}},
+      {State::kBody, {State::kDone}},
+      {State::kTunnel, {State::kDone}}};
 
   explicit Forward(Stream& stream);
   ~Forward();
@@ -61,7 +70,7 @@ class Forward final : public upstream::Connection::User {
   // Content is awaited from the client, and nothing else is.
   bool wants_request_content() const;
 
-  State state() const { return state_; }
+  State state() const { return state_.state(); }
 
  private:
   // Why an attempt ended without an answer.
@@ -81,7 +90,7 @@ class Forward final : public upstream::Connection::User {
   void on_upstream_writable() override;
   void on_upstream_timeout() override;
 
-  void set_state(State state);
+  void set_state(State state) { state_.move_to(state); }
   std::int64_t elapsed_us() const;
   std::string node_text() const;
 
@@ -185,7 +194,7 @@ class Forward final : public upstream::Connection::User {
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
   std::uint32_t retries_left_ = 0;
   std::uint32_t informational_ = 0;
-  State state_ = State::kIdle;
+  base::StateMachine<State, kMoves> state_{State::kIdle};
   Next next_ = Next::kNothing;
   bool attempting_ = false;
   bool request_sent_ = false;    // all of it is in the socket

@@ -171,7 +171,7 @@ void Forward::on_upstream_connected(int error_number) {
 }
 
 void Forward::on_upstream_timeout() {
-  switch (state_) {
+  switch (state_.state()) {
     case State::kConnecting:
       plugin::log_error(stream_.request(), "connecting to {} timed out", node_text());
       return on_attempt_failed(Failure::kConnectTimeout);

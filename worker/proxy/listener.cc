@@ -8,6 +8,7 @@
 
 #include "shared/base/ip.h"
 #include "shared/base/log.h"
+#include "shared/channel/child_context.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/local_service.h"
 
@@ -31,15 +32,17 @@ bool is_transient(int error_number) {
 
 }  // namespace
 
-Listener::Listener(Services& services, int fd, ClientKind kind, LocalService* service)
+Listener::Listener(Services& services, const channel::ListenSocket& socket, ClientKind kind,
+                   LocalService* service)
     : services_(services),
-      fd_(fd),
+      fd_(socket.fd),
       watch_(services.loop, &Listener::on_event, this),
       retry_(
           services.loop.timers(), [](void* self) { static_cast<Listener*>(self)->start(); }, this),
+      protocols_{socket.listen.tls, socket.listen.http2, socket.listen.proxy_protocol},
       kind_(kind),
       service_(service),
-      port_(bound_port(fd)) {}
+      port_(bound_port(socket.fd)) {}
 
 void Listener::start() {
   if (fd_ >= 0 && !watch_.wants_read()) watch_.start(fd_);

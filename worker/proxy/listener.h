@@ -8,14 +8,25 @@
 #include "shared/net/socket.h"
 #include "worker/proxy/services.h"
 
+namespace apisix::channel {
+struct ListenSocket;
+}
+
 namespace apisix::proxy {
 
 class LocalService;
 
 class Listener {
  public:
+  // What its clients speak, as config.yaml says.
+  struct Protocols {
+    bool tls = false;
+    bool http2 = false;           // by ALPN, or with prior knowledge when plain
+    bool proxy_protocol = false;  // each connection begins with a PROXY header
+  };
+
   // `service`: null for the proxy's own listeners.
-  Listener(Services& services, int fd, ClientKind kind, LocalService* service);
+  Listener(Services& services, const channel::ListenSocket& socket, ClientKind kind, LocalService* service);
 
   void start();
   // Leaves the clients to whoever else has the socket.
@@ -29,6 +40,7 @@ class Listener {
   bool is_serving() const { return watch_.wants_read() || retry_.is_set(); }
   Services& services() const { return services_; }
   ClientKind kind() const { return kind_; }
+  const Protocols& protocols() const { return protocols_; }
   LocalService* service() const { return service_; }
   std::uint16_t port() const { return port_; }
 
@@ -46,6 +58,7 @@ class Listener {
   int fd_;
   event::IoWatch watch_;
   event::Timer retry_;  // out of descriptors: try again soon, without spinning
+  const Protocols protocols_;
   ClientKind kind_;
   LocalService* service_;
   std::uint16_t port_ = 0;

@@ -8,10 +8,24 @@
 
 namespace apisix::upstream {
 
+const char* to_string(Connection::State state) {
+  switch (state) {
+    case Connection::State::kConnecting:
+      return "Connecting";
+    case Connection::State::kLeased:
+      return "Leased";
+    case Connection::State::kIdle:
+      return "Idle";
+    case Connection::State::kClosed:
+      return "Closed";
+  }
+  return "?";
+}
+
 Connection::Connection(event::Loop& loop, Pool& pool, HostPool& home, net::Socket socket)
     : pool_(pool),
       home_(home),
-      socket_(std::move(socket)),
+      transport_(std::move(socket)),
       watch_(loop, &Connection::on_event, this),
       timer_(loop.timers(), &Connection::on_timer, this) {}
 
@@ -20,37 +34,39 @@ const Endpoint& Connection::endpoint() const {
 }
 
 void Connection::start_watch() {
-  watch_.start(socket_.fd(), /*read=*/false, /*write=*/true);
+  watch_.start(transport_.fd(), /*read=*/false, /*write=*/true);
 }
 
-void Connection::shutdown_write() {
-  ::shutdown(socket_.fd(), SHUT_WR);
+void Connection::want_read(bool on) {
+  watch_.want_read(on);
+  report_pending();
+}
+
+void Connection::report_pending() {
+  if (transport_.has_pending()) watch_.report_readable();
 }
 
 bool Connection::has_unasked_input() const {
+  if (transport_.has_pending()) return true;
   char byte = 0;
-  return ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+  return ::recv(transport_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 void Connection::close(bool reset) {
-  state_ = State::kClosed;
+  state_.move_to(State::kClosed);
   user_ = nullptr;
   timer_.cancel();
   watch_.stop();
-  if (reset) {
-    socket_.reset();
-  } else {
-    socket_.close();
-  }
+  transport_.close(reset);
 }
 
 void Connection::on_event(void* self, bool readable, bool writable) {
   auto& connection = *static_cast<Connection*>(self);
-  switch (connection.state_) {
+  switch (connection.state()) {
     case State::kConnecting: {
-      const int error_number = net::connect_error(connection.socket_.fd());
+      const int error_number = net::connect_error(connection.transport_.fd());
       if (error_number == 0) {
-        connection.state_ = State::kLeased;
+        connection.state_.move_to(State::kLeased);
         connection.watch_.want_read(true);
         connection.watch_.want_write(false);
       }
@@ -59,7 +75,10 @@ void Connection::on_event(void* self, bool readable, bool writable) {
     }
     case State::kLeased:
       if (writable) connection.user_->on_upstream_writable();
-      if (readable && connection.state_ == State::kLeased) connection.user_->on_upstream_readable();
+      if (readable && connection.state_ == State::kLeased) {
+        connection.user_->on_upstream_readable();
+        connection.report_pending();
+      }
       return;
     case State::kIdle:  // the node closed it, or says something nobody asked for
       connection.pool_.drop(connection);

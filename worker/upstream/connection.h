@@ -2,7 +2,8 @@
 // in its pool. Its descriptor stays registered for reading all its life, so that an idle one that the node
 // closes is noticed at once, without a probe.
 //
-//   Connecting --writable--> Leased <--take/put--> Idle --readable/timeout--> (buried)
+//   Connecting --writable--> Leased <--put/take--> Idle
+//       `---error, drop---------`--drop-------------`--readable, timeout, drop--> Closed
 #pragma once
 
 #include <cstdint>
@@ -10,9 +11,10 @@
 #include <span>
 
 #include "shared/base/ip.h"
+#include "shared/base/state_machine.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
-#include "shared/net/socket.h"
+#include "shared/net/transport.h"
 
 namespace apisix::upstream {
 
@@ -31,6 +33,9 @@ class HostPool;
 class Connection {
  public:
   enum class State : std::uint8_t { kConnecting, kLeased, kIdle, kClosed };
+  static constexpr base::MoveTable<State> kMoves{{State::kConnecting, {State::kLeased, State::kClosed}},
+                                                 {State::kLeased, {State::kIdle, State::kClosed}},
+                                                 {State::kIdle, {State::kLeased, State::kClosed}}};
 
   // Who leases it. Called from the loop; may release or drop the connection inside.
   class User {
@@ -48,16 +53,18 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  net::IoResult read(std::span<char> into) { return net::read_some(socket_.fd(), into); }
-  net::IoResult write(std::span<const iovec> pieces) { return net::write_some(socket_.fd(), pieces); }
+  net::IoResult read(std::span<char> into) { return transport_.read(into); }
+  net::IoResult write(std::span<const iovec> pieces) { return transport_.write(pieces); }
 
   // Our side of the connection ends; the node's may go on.
-  void shutdown_write();
+  void shutdown_write() { transport_.shutdown_write(); }
 
-  void want_read(bool on) { watch_.want_read(on); }
+  void want_read(bool on);
   void want_write(bool on) { watch_.want_write(on); }
+  // Null: plain.
+  const net::TlsInfo* tls() const { return transport_.tls(); }
   event::Timer& timer() { return timer_; }
-  State state() const { return state_; }
+  State state() const { return state_.state(); }
   const Endpoint& endpoint() const;
   // Times it was leased; 1 = not reused yet.
   std::uint32_t leases() const { return leases_; }
@@ -72,20 +79,24 @@ class Connection {
   void close(bool reset);
   // Bytes, an end or an error wait to be read: it must not carry another exchange.
   bool has_unasked_input() const;
+  // Bytes that TLS holds already get an event of their own.
+  void report_pending();
   static void on_event(void* self, bool readable, bool writable);
   static void on_timer(void* self);
 
   Pool& pool_;
   HostPool& home_;
-  net::Socket socket_;
+  net::Transport transport_;
   event::IoWatch watch_;
   event::Timer timer_;
   User* user_ = nullptr;
   Connection* newer_ = nullptr;  // neighbours in the idle list
   Connection* older_ = nullptr;
   std::uint32_t leases_ = 1;
-  State state_ = State::kConnecting;
+  base::StateMachine<State, kMoves> state_{State::kConnecting};
   bool checked_before_reuse_ = false;
 };
+
+const char* to_string(Connection::State state);
 
 }  // namespace apisix::upstream

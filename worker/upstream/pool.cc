@@ -67,7 +67,7 @@ Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
   connection->checked_before_reuse_ = false;
   home.remove(*connection);
   --idle_;
-  connection->state_ = Connection::State::kLeased;
+  connection->state_.move_to(Connection::State::kLeased);
   connection->user_ = &user;
   ++connection->leases_;
   connection->timer_.cancel();
@@ -90,14 +90,15 @@ base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::Us
 
 void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   CHECK(connection.state_ == Connection::State::kLeased);
+  // Bytes that TLS holds were not asked for, and no event would ever report them.
   if (connection.leases_ >= limits.requests_max || limits.idle_timeout_ms == 0 ||
-      limits.idle_connections_max == 0) {
+      limits.idle_connections_max == 0 || connection.transport_.has_pending()) {
     drop(connection);
     return;
   }
   HostPool& home = connection.home_;
   while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest_);
-  connection.state_ = Connection::State::kIdle;
+  connection.state_.move_to(Connection::State::kIdle);
   connection.user_ = nullptr;
   connection.watch_.want_read(true);
   connection.watch_.want_write(false);

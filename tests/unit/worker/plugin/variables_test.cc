@@ -7,6 +7,7 @@
 
 #include "shared/event/loop.h"
 #include "shared/http/h1/request_parser.h"
+#include "shared/net/tls_info.h"
 #include "worker/plugin/variable_text.h"
 #include "worker/route/match_rule.h"
 
@@ -48,6 +49,30 @@ TEST_F(VariablesTest, ArgumentsAreDecodedAndTheFirstWins) {
   EXPECT_EQ(read("arg_none"), "(unset)");
   EXPECT_EQ(read("args"), request_.args);  // these stay as they were sent
   EXPECT_EQ(read("query_string"), request_.args);
+}
+
+TEST_F(VariablesTest, TlsVariablesAreUnsetOnAPlainConnection) {
+  for (const char* name : {"ssl_server_name", "ssl_protocol", "ssl_cipher", "ssl_alpn_protocol"}) {
+    EXPECT_EQ(read(name), "(unset)") << name;
+  }
+  EXPECT_EQ(read("https"), "");
+  EXPECT_EQ(read("scheme"), "http");
+}
+
+TEST_F(VariablesTest, TlsVariablesSayWhatTheHandshakeAgreedOn) {
+  const net::TlsInfo tls{.sni = "a.example", .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
+  client_.tls = &tls;
+  EXPECT_EQ(read("ssl_server_name"), "a.example");
+  EXPECT_EQ(read("ssl_protocol"), "TLSv1.3");
+  EXPECT_EQ(read("ssl_cipher"), "TLS_AES_256_GCM_SHA384");
+  EXPECT_EQ(read("ssl_alpn_protocol"), "(unset)");
+  EXPECT_EQ(read("https"), "on");
+  EXPECT_EQ(read("scheme"), "https");
+}
+
+TEST_F(VariablesTest, RequestWithoutASocketHasNoLocalAddress) {
+  EXPECT_EQ(read("server_addr"), "(unset)");
+  EXPECT_EQ(read("tcpinfo_rtt"), "(unset)");
 }
 
 // ngx.req.get_uri_args(): "?flag" is true, which is no text.

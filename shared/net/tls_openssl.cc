@@ -1,0 +1,132 @@
+#include "shared/net/tls_openssl.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+namespace apisix::net {
+namespace {
+
+// A record's content (RFC 8446 5.1). More in one call would be split into records all the same.
+constexpr std::size_t kRecordBytesMax = 16 * 1024;
+
+// The content of the next record: what is behind the first `skip` bytes of `pieces`. In place when one piece
+// fills it or is all that is left, else copied together, so that a head and a small body are one record. It
+// is never shorter when the same bytes are offered again, which is what OpenSSL asks of a repeated write.
+std::string_view next_record(std::span<const iovec> pieces, std::size_t skip,
+                             std::array<char, kRecordBytesMax>& into) {
+  std::size_t filled = 0;
+  for (const iovec& piece : pieces) {
+    const std::size_t skipped = std::min(skip, piece.iov_len);
+    skip -= skipped;
+    const std::string_view rest(static_cast<const char*>(piece.iov_base) + skipped, piece.iov_len - skipped);
+    const bool is_last = &piece == &pieces.back();
+    if (filled == 0 && (is_last || rest.size() >= into.size())) return rest.substr(0, into.size());
+    const std::size_t part = std::min(rest.size(), into.size() - filled);
+    std::memcpy(into.data() + filled, rest.data(), part);
+    filled += part;
+    if (filled == into.size()) break;
+  }
+  return {into.data(), filled};
+}
+
+}  // namespace
+
+std::string last_tls_error(const std::string& doing) {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? doing : doing + ": " + reason;
+}
+
+IoResult OpensslSession::result_of(int returned) {
+  const int error_number = errno;
+  const int why = SSL_get_error(ssl_.get(), returned);
+  wants_write_ = why == SSL_ERROR_WANT_WRITE;
+  switch (why) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return {};
+    case SSL_ERROR_ZERO_RETURN:
+      return {IoResult::Kind::kClosed, 0, 0};
+    case SSL_ERROR_SYSCALL:
+      is_broken_ = true;
+      error_ = error_number != 0 ? std::strerror(error_number) : "closed";
+      ERR_clear_error();
+      return {IoResult::Kind::kError, 0, error_number};
+    default:
+      break;
+  }
+  is_broken_ = true;
+  const long verified = SSL_get_verify_result(ssl_.get());
+  error_ = verified == X509_V_OK ? last_tls_error("TLS") : X509_verify_cert_error_string(verified);
+  ERR_clear_error();
+  return {IoResult::Kind::kError, 0, EPROTO};
+}
+
+IoResult OpensslSession::handshake() {
+  ERR_clear_error();
+  const int returned = SSL_do_handshake(ssl_.get());
+  return returned == 1 ? IoResult{IoResult::Kind::kDone, 0, 0} : result_of(returned);
+}
+
+IoResult OpensslSession::read(std::span<char> into) {
+  ERR_clear_error();
+  std::size_t got = 0;
+  const int returned = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
+  return returned == 1 ? IoResult{IoResult::Kind::kDone, got, 0} : result_of(returned);
+}
+
+IoResult OpensslSession::write(std::span<const iovec> pieces) {
+  std::array<char, kRecordBytesMax> gathered;
+  std::size_t taken = 0;
+  for (;;) {
+    const std::string_view content = next_record(pieces, taken, gathered);
+    if (content.empty()) return {IoResult::Kind::kDone, taken, 0};
+    ERR_clear_error();
+    std::size_t sent = 0;
+    if (const int returned = SSL_write_ex(ssl_.get(), content.data(), content.size(), &sent); returned != 1) {
+      const IoResult result = result_of(returned);
+      const bool is_short = result.kind == IoResult::Kind::kAgain && taken > 0;
+      return is_short ? IoResult{IoResult::Kind::kDone, taken, 0} : result;
+    }
+    taken += sent;
+  }
+}
+
+void OpensslSession::shutdown() {
+  if (is_broken_ || SSL_is_init_finished(ssl_.get()) == 0) return;
+  if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
+  SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+}
+
+const TlsInfo& OpensslSession::info() {
+  if (has_info_ || SSL_is_init_finished(ssl_.get()) == 0) return info_;
+  has_info_ = true;
+  const auto text = [](const char* c_string) {
+    return std::string_view(c_string == nullptr ? "" : c_string);
+  };
+  info_.sni = text(SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name));
+  info_.version = text(SSL_get_version(ssl_.get()));
+  info_.cipher = text(SSL_get_cipher_name(ssl_.get()));
+  const unsigned char* protocol = nullptr;
+  unsigned protocol_bytes = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &protocol, &protocol_bytes);
+  info_.alpn = {reinterpret_cast<const char*>(protocol), protocol_bytes};
+  if (X509* certificate = SSL_get0_peer_certificate(ssl_.get()); certificate != nullptr) {
+    unsigned char* der = nullptr;
+    const int bytes = i2d_X509(certificate, &der);
+    if (bytes > 0)
+      peer_certificate_.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
+    OPENSSL_free(der);
+    info_.peer_certificate = peer_certificate_;
+  }
+  return info_;
+}
+
+}  // namespace apisix::net

@@ -1,0 +1,29 @@
+#include "shared/net/transport.h"
+
+#include <cstring>
+
+#include <sys/socket.h>
+
+namespace apisix::net {
+
+void Transport::shutdown_write() {
+  if (!is_plain()) session_->shutdown();
+  ::shutdown(socket_.fd(), SHUT_WR);
+}
+
+void Transport::close(bool by_reset) {
+  if (!is_plain() && !by_reset) session_->shutdown();
+  session_.reset();
+  if (by_reset) {
+    socket_.reset();
+  } else {
+    socket_.close();
+  }
+}
+
+std::string_view Transport::error_text(int error_number) const {
+  const std::string_view of_tls = is_plain() ? std::string_view() : session_->error();
+  return of_tls.empty() ? std::strerror(error_number) : of_tls;
+}
+
+}  // namespace apisix::net

@@ -1,0 +1,237 @@
+// TlsClientContext and OpensslSession: a client and a server in one thread, on a socket pair.
+#include "shared/net/tls_client.h"
+
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "shared/net/tls_openssl.h"
+#include "shared/net/transport.h"
+#include "tests/unit/shared/net/socket_pair.h"
+
+namespace apisix::net {
+namespace {
+
+using Kind = IoResult::Kind;
+
+// A certificate of its own for `name`, made anew.
+class TestServer {
+ public:
+  explicit TestServer(const std::string& name) : key_(EVP_EC_gen("P-256")), certificate_(X509_new()) {
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate_), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate_), -60);
+    X509_gmtime_adj(X509_getm_notAfter(certificate_), 3600);
+    X509_NAME* subject = X509_get_subject_name(certificate_);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+    X509_set_issuer_name(certificate_, subject);
+    X509_set_pubkey(certificate_, key_);
+    X509_sign(certificate_, key_, EVP_sha256());
+    context_ = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(context_, certificate_);
+    SSL_CTX_use_PrivateKey(context_, key_);
+    SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  }
+  ~TestServer() {
+    SSL_CTX_free(context_);
+    X509_free(certificate_);
+    EVP_PKEY_free(key_);
+  }
+
+  std::unique_ptr<TlsSession> session(int fd) const {
+    OpensslSession::Ssl ssl(SSL_new(context_));
+    SSL_set_fd(ssl.get(), fd);
+    SSL_set_accept_state(ssl.get());
+    return std::make_unique<OpensslSession>(std::move(ssl));
+  }
+
+  std::string certificate_der() const {
+    unsigned char* der = nullptr;
+    const int bytes = i2d_X509(certificate_, &der);
+    std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
+    OPENSSL_free(der);
+    return out;
+  }
+
+ private:
+  EVP_PKEY* key_;
+  X509* certificate_;
+  SSL_CTX* context_ = nullptr;
+};
+
+class TlsClientTest : public testing::Test {
+ protected:
+  TlsClientTest() {
+    std::signal(SIGPIPE, SIG_IGN);  // as every process of the gateway does
+    SocketPair pair;
+    client_ = Transport(std::move(pair.a));
+    server_ = Transport(std::move(pair.b));
+    server_.start_tls(node_.session(server_.fd()));
+  }
+
+  // What both sides ended with.
+  std::pair<IoResult, IoResult> connect(const std::string& name, bool verify = false) {
+    auto context = TlsClientContext::make({.verify = verify});
+    auto session = context->start_session(client_.fd(), name);
+    if (!session) return {};
+    client_.start_tls(std::move(*session));
+    std::pair<IoResult, IoResult> out;
+    for (int i = 0; i < 20 && !(out.first.done() && out.second.done()); ++i) {
+      if (out.first.kind == Kind::kAgain) out.first = client_.handshake();
+      if (out.second.kind == Kind::kAgain) out.second = server_.handshake();
+    }
+    return out;
+  }
+
+  static void send(Transport& from, std::string_view bytes) {
+    const iovec one = piece(bytes);
+    ASSERT_EQ(from.write({&one, 1}).bytes, bytes.size());
+  }
+
+  TestServer node_{"node.example"};
+  Transport client_;
+  Transport server_;
+  std::array<char, 64 * 1024> buffer_;
+};
+
+TEST_F(TlsClientTest, HandshakeTellsWhatWasAgreedOn) {
+  EXPECT_EQ(client_.tls(), nullptr);
+  const auto [client, server] = connect("node.example");
+  ASSERT_TRUE(client.done() && server.done());
+  const TlsInfo& info = *client_.tls();
+  EXPECT_EQ(info.sni, "node.example");
+  EXPECT_EQ(info.version, "TLSv1.3");
+  EXPECT_TRUE(info.cipher.starts_with("TLS_")) << info.cipher;
+  EXPECT_EQ(info.alpn, "");
+  EXPECT_EQ(info.peer_certificate, node_.certificate_der());
+  EXPECT_EQ(server_.tls()->sni, "node.example");
+  EXPECT_EQ(server_.tls()->peer_certificate, "");
+}
+
+TEST_F(TlsClientTest, BeforeTheHandshakeNothingIsKnown) {
+  auto context = TlsClientContext::make({.verify = false});
+  client_.start_tls(*context->start_session(client_.fd(), "node.example"));
+  EXPECT_EQ(client_.handshake().kind, Kind::kAgain);
+  EXPECT_FALSE(client_.wants_write());
+  EXPECT_EQ(client_.tls()->version, "");
+}
+
+TEST_F(TlsClientTest, AddressIsNoServerName) {
+  const auto [client, server] = connect("127.0.0.1");
+  ASSERT_TRUE(client.done() && server.done());
+  EXPECT_EQ(server_.tls()->sni, "");
+}
+
+TEST_F(TlsClientTest, CertificateThatIsNotTrustedIsAnError) {
+  const auto [client, server] = connect("node.example", /*verify=*/true);
+  EXPECT_EQ(client.kind, Kind::kError);
+  EXPECT_EQ(client_.error_text(client.error_number), "self-signed certificate");
+}
+
+TEST_F(TlsClientTest, ServerThatSpeaksNoTlsIsAnError) {
+  const iovec plain = piece("HTTP/1.1 400 Bad Request\r\n\r\n");
+  ASSERT_TRUE(write_some(server_.fd(), {&plain, 1}).done());
+  auto context = TlsClientContext::make({.verify = false});
+  client_.start_tls(*context->start_session(client_.fd(), "node.example"));
+  const IoResult result = client_.handshake();
+  EXPECT_EQ(result.kind, Kind::kError);
+  EXPECT_EQ(client_.error_text(result.error_number), "TLS: wrong version number");
+}
+
+TEST_F(TlsClientTest, PiecesOfOneWriteAreOneRecord) {
+  connect("node.example");
+  const iovec pieces[] = {piece("head"), piece(""), piece("body"), piece("!")};
+  EXPECT_EQ(client_.write(pieces).bytes, 9u);
+  const IoResult got = server_.read(buffer_);
+  EXPECT_EQ(std::string_view(buffer_.data(), got.bytes), "headbody!");
+}
+
+TEST_F(TlsClientTest, WriteOfNothingIsDone) {
+  connect("node.example");
+  const iovec nothing = piece("");
+  EXPECT_TRUE(client_.write({&nothing, 1}).done());
+  EXPECT_TRUE(client_.write({}).done());
+}
+
+TEST_F(TlsClientTest, ReadThatTookAPartLeavesTheRestPending) {
+  connect("node.example");
+  send(client_, "0123456789");
+  std::array<char, 4> small;
+  EXPECT_FALSE(server_.has_pending());
+  EXPECT_EQ(server_.read(small).bytes, 4u);
+  EXPECT_TRUE(server_.has_pending());
+  std::array<char, 1> byte;
+  EXPECT_EQ(read_some(server_.fd(), byte).kind, Kind::kAgain);  // the descriptor knows nothing of it
+  EXPECT_EQ(server_.read(buffer_).bytes, 6u);
+  EXPECT_FALSE(server_.has_pending());
+  EXPECT_EQ(server_.read(buffer_).kind, Kind::kAgain);
+}
+
+TEST_F(TlsClientTest, ShortWriteGoesOnWithTheRestInWhateverPieces) {
+  connect("node.example");
+  std::string sent;
+  for (int i = 0; sent.size() < 2'000'000; ++i) sent += std::to_string(i) + ",";
+  std::string received;
+  std::size_t done = 0;
+  bool was_full = false;
+  for (int round = 0; done < sent.size() && round < 1000; ++round) {
+    // Other borders in each round, never fewer bytes than OpenSSL has begun to send.
+    const std::string_view rest = std::string_view(sent).substr(done);
+    const std::size_t cut =
+        std::min<std::size_t>(rest.size(), 1 + static_cast<std::size_t>(round) * 977 % 5000);
+    const iovec pieces[] = {piece(rest.substr(0, cut)), piece(rest.substr(cut))};
+    const IoResult wrote = client_.write(pieces);
+    ASSERT_NE(wrote.kind, Kind::kError) << client_.error_text(wrote.error_number);
+    was_full |= wrote.kind == Kind::kAgain && client_.wants_write();
+    done += wrote.bytes;
+    if (wrote.kind != Kind::kAgain) continue;
+    for (IoResult got = server_.read(buffer_); got.done(); got = server_.read(buffer_)) {
+      received.append(buffer_.data(), got.bytes);
+    }
+  }
+  for (IoResult got = server_.read(buffer_); got.done(); got = server_.read(buffer_)) {
+    received.append(buffer_.data(), got.bytes);
+  }
+  EXPECT_TRUE(was_full);
+  EXPECT_TRUE(received == sent) << received.size() << " of " << sent.size();
+}
+
+TEST_F(TlsClientTest, CloseIsSeenAsAnEndAndResetAsAnError) {
+  connect("node.example");
+  send(client_, "last");
+  client_.close();
+  EXPECT_EQ(server_.read(buffer_).bytes, 4u);
+  EXPECT_EQ(server_.read(buffer_).kind, Kind::kClosed);
+}
+
+TEST_F(TlsClientTest, EndWithoutCloseNotifyIsAnError) {
+  connect("node.example");
+  EXPECT_EQ(client_.read(buffer_).kind, Kind::kAgain);  // with the server's tickets
+  client_.close(/*by_reset=*/true);
+  const IoResult got = server_.read(buffer_);
+  EXPECT_EQ(got.kind, Kind::kError);
+  EXPECT_EQ(server_.error_text(got.error_number), "TLS: unexpected eof while reading");
+}
+
+TEST_F(TlsClientTest, AfterAShutdownThePeerMayStillSend) {
+  connect("node.example");
+  client_.shutdown_write();
+  EXPECT_EQ(server_.read(buffer_).kind, Kind::kClosed);
+  send(server_, "the rest");
+  EXPECT_EQ(client_.read(buffer_).bytes, 8u);
+}
+
+TEST_F(TlsClientTest, CaFileThatIsNotThereIsAnErrorOfTheContext) {
+  const auto context = TlsClientContext::make({.ca_file = "/nonexistent.pem"});
+  ASSERT_FALSE(context);
+  EXPECT_NE(context.error().what.find("/nonexistent.pem"), std::string::npos) << context.error().what;
+}
+
+}  // namespace
+}  // namespace apisix::net
