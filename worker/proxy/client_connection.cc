@@ -3,13 +3,11 @@
 #include <array>
 #include <utility>
 
-#include <sys/socket.h>
-
 namespace apisix::proxy {
 
 ClientConnection::ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer)
     : listener_(listener),
-      socket_(std::move(socket)),
+      transport_(std::move(socket)),
       watch_(listener.services().loop, &ClientConnection::on_event, this),
       timer_(
           listener.services().loop.timers(),
@@ -18,12 +16,12 @@ ClientConnection::ClientConnection(const Listener& listener, net::Socket socket,
   info_.peer_ip = base::IpAddress::of(peer);
   info_.peer_port = base::port_of(peer);
   info_.local_port = listener.port();
-  info_.socket = plugin::ClientSocket(socket_.fd());
+  info_.socket = plugin::ClientSocket(transport_.fd());
   info_.connection_serial = services().next_connection_serial++;
 }
 
 void ClientConnection::start() {
-  watch_.start(socket_.fd());
+  watch_.start(transport_.fd());
   timer_.set_after_ms(services().draining ? limits::kDrainIdleMs
                                           : services().options.client_header_timeout_ms);
   on_readable();
@@ -39,7 +37,7 @@ void ClientConnection::on_readable() {
   const std::size_t room = session_->input_room();
   if (room == 0) return;  // an event of before
   const std::span<char> scratch(services().client_scratch.get(), room);
-  const net::IoResult got = net::read_some(socket_.fd(), scratch);
+  const net::IoResult got = transport_.read(scratch);
   switch (got.kind) {
     case net::IoResult::Kind::kAgain:
       return;
@@ -52,10 +50,16 @@ void ClientConnection::on_readable() {
       break;
   }
   session_->on_bytes({scratch.data(), got.bytes});
+  report_pending();
+}
+
+void ClientConnection::report_pending() {
+  if (transport_.has_pending() && watch_.wants_read()) watch_.report_readable();
 }
 
 void ClientConnection::want_read(bool on) {
   if (watch_.wants_read() != on) watch_.want_read(on);
+  report_pending();
 }
 
 void ClientConnection::note_request(bool has_request) {
@@ -68,7 +72,7 @@ bool ClientConnection::write(std::span<const iovec> pieces) {
   if (!is_open_) return false;
   std::size_t sent = 0;
   if (output_.empty()) {
-    const net::IoResult result = net::write_some(socket_.fd(), pieces);
+    const net::IoResult result = transport_.write(pieces);
     if (result.kind == net::IoResult::Kind::kError) return false;
     sent = result.bytes;
   }
@@ -84,7 +88,7 @@ void ClientConnection::flush_output() {
   std::array<iovec, 16> pieces;
   while (!output_.empty()) {
     const std::size_t count = output_.front(pieces);
-    const net::IoResult result = net::write_some(socket_.fd(), {pieces.data(), count});
+    const net::IoResult result = transport_.write({pieces.data(), count});
     if (result.kind == net::IoResult::Kind::kError) return session_->on_reset();
     if (!result.done()) return;
     output_.consume(result.bytes);
@@ -92,13 +96,13 @@ void ClientConnection::flush_output() {
   }
   watch_.want_write(false);
   timer_.cancel();
-  if (shutdown_when_drained_) ::shutdown(socket_.fd(), SHUT_WR);
+  if (shutdown_when_drained_) transport_.shutdown_write();
   session_->on_output_drained();
 }
 
 void ClientConnection::shutdown_write() {
   if (output_.empty()) {
-    ::shutdown(socket_.fd(), SHUT_WR);
+    transport_.shutdown_write();
   } else {
     shutdown_when_drained_ = true;
   }
@@ -110,11 +114,7 @@ void ClientConnection::close(bool by_reset) {
   session_->on_closed();
   timer_.cancel();
   watch_.stop();
-  if (by_reset) {
-    socket_.reset();
-  } else {
-    socket_.close();
-  }
+  transport_.close(by_reset);
   services().tallies.active.subtract();
   services().connections.bury(*this);
 }

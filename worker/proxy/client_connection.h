@@ -1,5 +1,5 @@
-// ClientConnection: one client's socket: reads, writes, keeps what the client has not taken yet (output) and
-// closes. What the bytes mean is its session's. An idle one holds no buffer.
+// ClientConnection: one client's transport: reads, writes, keeps what the client has not taken yet (output)
+// and closes. What the bytes mean is its session's. An idle one holds no buffer.
 //
 //   Open --close()--> Closed
 //
@@ -12,7 +12,7 @@
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/net/buffer_chain.h"
-#include "shared/net/socket.h"
+#include "shared/net/transport.h"
 #include "worker/proxy/h1_session.h"
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
@@ -58,9 +58,11 @@ class ClientConnection : private AgeLink<ClientConnection> {
   static void on_event(void* self, bool readable, bool writable);
   void on_readable();
   void flush_output();
+  // Bytes that TLS holds already get an event of their own.
+  void report_pending();
 
   const Listener& listener_;
-  net::Socket socket_;
+  net::Transport transport_;
   event::IoWatch watch_;
   event::Timer timer_;
   net::BufferChain output_;

@@ -77,7 +77,7 @@ void H1Session::advance() {
   advancing_ = true;
   std::uint32_t begun = 0;
   for (bool more = true; more;) {
-    switch (state_) {
+    switch (state_.state()) {
       case State::kIdle:
       case State::kHead:
         more = begun < limits::kRequestsPerTurn && try_head();
@@ -85,9 +85,9 @@ void H1Session::advance() {
         break;
       case State::kRequest:
       case State::kTunnel: {
-        const State before = state_;
+        const State before = state_.state();
         request_->stream().on_request_content();
-        more = state_ != before;
+        more = state_.state() != before;
         break;
       }
       case State::kLinger:
@@ -121,9 +121,9 @@ void H1Session::enter(State next) {
     if (state == State::kHead) return &services().tallies.reading;
     return state == State::kRequest || state == State::kTunnel ? &services().tallies.writing : nullptr;
   };
-  if (memory::Tally* left = tally_of(state_)) left->subtract();
+  if (memory::Tally* left = tally_of(state_.state())) left->subtract();
   if (memory::Tally* entered = tally_of(next)) entered->add();
-  state_ = next;
+  state_.move_to(next);
   if (next != State::kClosed) connection_.note_request(next == State::kRequest || next == State::kTunnel);
 }
 

@@ -1,8 +1,9 @@
 // H1Session: HTTP/1.1 on a client's connection (RFC 9112). It finds heads, has one H1Request at a time, keeps
 // what the client sent ahead (pipelining), and reads a refused client's rest away (lingering).
 //
-//   Idle --bytes--> Head --complete--> Request --finished--> Idle | Linger | Closed
+//   Idle --bytes--> Head --complete--> Request --finished--> Idle | Linger --read or timeout--> Closed
 //                                         `---101---> Tunnel --> Closed
+//   Idle, Head --worker leaves--> Linger;  any --connection broke, timeout--> Closed
 //
 // A member of its ClientConnection. An idle one holds no buffer.
 #pragma once
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/state_machine.h"
 #include "shared/event/ready_queue.h"
 #include "shared/http/h1/head_scanner.h"
 #include "worker/proxy/client_session.h"
@@ -26,6 +28,12 @@ struct Services;
 class H1Session final : public ClientSession {
  public:
   enum class State : std::uint8_t { kIdle, kHead, kRequest, kTunnel, kLinger, kClosed };
+  static constexpr base::MoveTable<State> kMoves{
+      {State::kIdle, {State::kHead, State::kRequest, State::kLinger, State::kClosed}},
+      {State::kHead, {State::kRequest, State::kLinger, State::kClosed}},
+      {State::kRequest, {State::kIdle, State::kTunnel, State::kLinger, State::kClosed}},
+      {State::kTunnel, {State::kClosed}},
+      {State::kLinger, {State::kClosed}}};
 
   explicit H1Session(ClientConnection& connection);
   ~H1Session();
@@ -84,7 +92,7 @@ class H1Session final : public ClientSession {
   std::unique_ptr<Input> input_;
   std::string_view unread_;  // into the scratch, or the end of input_
   std::uint32_t lingered_bytes_ = 0;
-  State state_ = State::kIdle;
+  base::StateMachine<State, kMoves> state_{State::kIdle};
   bool advancing_ = false;
   bool opening_request_ = false;
 };

@@ -1,6 +1,5 @@
 #include "worker/proxy/stream.h"
 
-#include "shared/base/check.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/access_log.h"
@@ -13,22 +12,6 @@ namespace apisix::proxy {
 namespace {
 
 using State = Stream::State;
-
-struct Move {
-  State from;
-  State to;
-};
-
-constexpr Move kLegalMoves[] = {
-    {State::kPipeline, State::kCollecting}, {State::kPipeline, State::kWaiting},
-    {State::kPipeline, State::kForwarding}, {State::kPipeline, State::kReplying},
-    {State::kCollecting, State::kWaiting},  {State::kCollecting, State::kReplying},
-    {State::kWaiting, State::kPipeline},    {State::kWaiting, State::kReplying},
-    {State::kForwarding, State::kReplying}, {State::kForwarding, State::kTunnel},
-    {State::kPipeline, State::kDone},       {State::kCollecting, State::kDone},
-    {State::kWaiting, State::kDone},        {State::kForwarding, State::kDone},
-    {State::kReplying, State::kDone},       {State::kTunnel, State::kDone},
-};
 
 // nginx's code for a client that went away before the answer; only ever logged.
 constexpr std::uint16_t kClientClosedRequest = 499;
@@ -76,14 +59,6 @@ Stream::Stream(Services& services, const Listener& listener, const plugin::Clien
 }
 
 Stream::~Stream() = default;
-
-void Stream::set_state(State state) {
-  if (state == state_) return;
-  bool legal = false;
-  for (const Move& move : kLegalMoves) legal |= move.from == state_ && move.to == state;
-  CHECK(legal);
-  state_ = state;
-}
 
 void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
   request_.request_bytes = head_bytes;
@@ -147,7 +122,7 @@ void Stream::resume_pipeline() {
 
 void Stream::on_request_content() {
   deadlines_.end_body_wait();
-  switch (state_) {
+  switch (state()) {
     case State::kForwarding:
     case State::kTunnel:
       return forward_.on_request_content();
@@ -162,7 +137,7 @@ void Stream::on_request_content() {
 }
 
 bool Stream::waits_for_body() const {
-  switch (state_) {
+  switch (state()) {
     case State::kForwarding:
       return forward_.wants_request_content();
     case State::kWaiting:

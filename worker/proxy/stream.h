@@ -16,6 +16,7 @@
 #include "shared/async/task.h"
 #include "shared/base/arena.h"
 #include "shared/base/counted.h"
+#include "shared/base/state_machine.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/request.h"
 #include "worker/proxy/body_collector.h"
@@ -40,6 +41,14 @@ class Stream final : private plugin::RequestIo {
     kTunnel,
     kDone
   };
+  static constexpr base::MoveTable<State> kMoves{
+      {State::kPipeline,
+       {State::kCollecting, State::kWaiting, State::kForwarding, State::kReplying, State::kDone}},
+      {State::kCollecting, {State::kWaiting, State::kReplying, State::kDone}},
+      {State::kWaiting, {State::kPipeline, State::kReplying, State::kDone}},
+      {State::kForwarding, {State::kReplying, State::kTunnel, State::kDone}},
+      {State::kReplying, {State::kDone}},
+      {State::kTunnel, {State::kDone}}};
 
   Stream(Services& services, const Listener& listener, const plugin::ClientInfo& client,
          ClientExchange& exchange);
@@ -76,8 +85,8 @@ class Stream final : private plugin::RequestIo {
   Services& services() { return services_; }
   ClientExchange& exchange() { return exchange_; }
   Forward& forward() { return forward_; }
-  State state() const { return state_; }
-  void set_state(State state);
+  State state() const { return state_.state(); }
+  void set_state(State state) { state_.move_to(state); }
   // The matched route, kept for the life of the request.
   void set_route(base::Ref<const config::CompiledRoute> route) { route_ = std::move(route); }
   const config::CompiledRoute& route() const { return *route_; }
@@ -196,7 +205,7 @@ class Stream final : private plugin::RequestIo {
   std::uint64_t secrets_deadline_ms_ = 0;  // 0: did not wait for any
   std::size_t phase_ = 0;
   std::uint16_t body_failure_ = 0;
-  State state_ = State::kPipeline;
+  base::StateMachine<State, kMoves> state_{State::kPipeline};
   bool response_started_ = false;  // its head is written
   bool response_complete_ = false;
   bool is_logged_ = true;
