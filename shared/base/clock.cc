@@ -14,8 +14,8 @@ std::uint64_t read_us(clockid_t id) {
 }  // namespace
 
 void Clock::refresh() {
-  monotonic_us_ = read_us(CLOCK_MONOTONIC);
-  wall_us_ = read_us(CLOCK_REALTIME);
+  monotonic_us_ = read_us(CLOCK_MONOTONIC) + skipped_us_;
+  wall_us_ = read_us(CLOCK_REALTIME) + skipped_us_;
 }
 
 std::uint64_t monotonic_now_us() {

@@ -16,6 +16,8 @@ class Clock {
     monotonic_us_ = monotonic_us;
     wall_us_ = wall_us;
   }
+  // For tests: each reading from now on is later by this.
+  void skip(std::uint64_t us) { skipped_us_ += us; }
 
   std::uint64_t monotonic_us() const { return monotonic_us_; }
   std::uint64_t monotonic_ms() const { return monotonic_us_ / 1000; }
@@ -26,6 +28,7 @@ class Clock {
  private:
   std::uint64_t monotonic_us_ = 0;
   std::uint64_t wall_us_ = 0;
+  std::uint64_t skipped_us_ = 0;
 };
 
 // CLOCK_MONOTONIC now, in microseconds; a system call's worth of precision where the cached one is too old.

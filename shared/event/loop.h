@@ -32,6 +32,8 @@ class Loop {
   void stop() { stopped_ = true; }
   // One turn that waits at most `wait_ms`; for tests and for the steps before Ready.
   void run_once(std::uint64_t wait_ms);
+  // For tests: the time passes at once; what is due then runs in the next turn.
+  void skip_ms(std::uint64_t ms) { clock_.skip(ms * 1000); }
 
   const base::Clock& clock() const { return clock_; }
   TimerWheel& timers() { return timers_; }
