@@ -36,9 +36,10 @@ class Peer {
     ASSERT_EQ(::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
   }
-  // False: the socket takes nothing now. A part of `bytes` counts as all of it.
-  bool try_send(std::string_view bytes) {
-    return ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0;
+  // The bytes that the socket takes now.
+  std::size_t try_send(std::string_view bytes) {
+    const ssize_t sent = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
   }
   void pump() {
     char bytes[65536];
