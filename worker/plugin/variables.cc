@@ -192,7 +192,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kHttps:
       return request_.client->tls != nullptr ? Value{"on"} : Value{""};
     case VariableKind::kServerProtocol:
-      return head.version == http::Version::k11 ? "HTTP/1.1"sv : "HTTP/1.0"sv;
+      return http::protocol_text(head.protocol);
     case VariableKind::kRequest:
     case VariableKind::kRequestLine:
       return unless_empty(head.request_line);

@@ -257,7 +257,7 @@ void Forward::on_bad_head(const char* what) {
 // 100 answers an Expect that ended at this hop; the others are for the client, if it is new enough.
 bool Forward::pass_informational(http::ResponseHead& head) {
   const plugin::Request& request = stream_.request();
-  if (head.status == 100 || request.head->version == http::Version::k10) return true;
+  if (head.status == 100 || request.head->protocol == http::Protocol::k10) return true;
   http::ResponseWrite write;
   write.status = head.status;
   write.reason = head.reason;
@@ -300,7 +300,7 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   pieces.add(stream_.make_response_head(to_client, empty ? 0 : head.content_length,
                                         head.has_content_length && !request.response.body_changes,
                                         http::ConnectionOption::kNone));
-  const bool old_client = request.head->version == http::Version::k10;
+  const bool old_client = request.head->protocol == http::Protocol::k10;
   if (to_client == http::Framing::kChunked && old_client) to_client = http::Framing::kUntilClose;
   response_body_.start(head.framing, head.content_length, to_client);
   pump_response(body, pieces);

@@ -14,7 +14,7 @@ std::string_view Forward::filtered_head() {
   const std::string_view text = stream_.make_response_head(filtered_framing_, empty ? 0 : head.content_length,
                                                            head.has_content_length && !response.body_changes,
                                                            http::ConnectionOption::kNone);
-  const bool old_client = stream_.request().head->version == http::Version::k10;
+  const bool old_client = stream_.request().head->protocol == http::Protocol::k10;
   if (filtered_framing_ == http::Framing::kChunked && old_client)
     filtered_framing_ = http::Framing::kUntilClose;
   return text;

@@ -369,7 +369,7 @@ std::string_view Stream::make_response_head(http::Framing framing, std::uint64_t
   write.framing = answers_without_body() ? http::Framing::kNone : framing;
   write.content_length = content_length;
   write.has_content_length = has_content_length;
-  if (write.framing == http::Framing::kChunked && head.version == http::Version::k10) {
+  if (write.framing == http::Framing::kChunked && head.protocol == http::Protocol::k10) {
     write.framing = http::Framing::kUntilClose;
   }
   response_delimited_ = write.framing != http::Framing::kUntilClose;
