@@ -12,6 +12,7 @@
 #include "shared/http/cookie.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/joined_fields.h"
+#include "shared/http/request_line.h"
 #include "shared/http/uri.h"
 #include "shared/net/tls_info.h"
 #include "worker/plugin/variable_text.h"
@@ -195,7 +196,7 @@ Value Variables::read_request(VariableKind kind) {
       return http::protocol_text(head.protocol);
     case VariableKind::kRequest:
     case VariableKind::kRequestLine:
-      return unless_empty(head.request_line);
+      return unless_empty(http::request_line(*request_.head, request_.arena));
     case VariableKind::kRealRequestUri:
       return unless_empty(head.target);
     case VariableKind::kRequestUri:
