@@ -1,5 +1,5 @@
-// The heads of HTTP/1 messages as the gateway sees them, after every rule of RFC 9112 about framing
-// has been applied. They live in an arena; all views are into the bytes that were parsed, or the arena.
+// The heads of messages as the gateway sees them, after every rule about framing (of HTTP/1: RFC 9112) has
+// been applied. They live in an arena; all views are into the bytes that were parsed, or the arena.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,9 @@
 
 #include "shared/http/header_map.h"
 #include "shared/http/method.h"
+#include "shared/http/protocol.h"
 
 namespace apisix::http {
-
-enum class Version : std::uint8_t { k10, k11 };
 
 // How the end of the body is found (RFC 9112 6.3).
 enum class Framing : std::uint8_t {
@@ -37,7 +36,7 @@ struct IgnoredLine {
 
 struct RequestHead {
   Method method = Method::kOther;
-  Version version = Version::k11;
+  Protocol protocol = Protocol::k11;
   TargetForm form = TargetForm::kOrigin;
   Framing framing = Framing::kNone;
   bool has_query = false;        // there is a '?', even with nothing behind it
@@ -47,7 +46,7 @@ struct RequestHead {
   // gateway does not pass on.
   bool upgrade = false;
   std::string_view method_text = {};
-  std::string_view request_line = {};  // without CRLF
+  std::string_view request_line = {};  // without CRLF; "" in HTTP/2 and 3: see request_line.h
   std::string_view target = {};        // raw
   // "host[:port]" of the absolute form, else of Host, as it was written but for one dot at the host's end,
   // which is no part of the name (RFC 1034 3.1); "" in 1.0 without. What was sent is in headers.
@@ -62,7 +61,7 @@ struct RequestHead {
 
 struct ResponseHead {
   std::uint16_t status = 0;
-  Version version = Version::k11;
+  Protocol protocol = Protocol::k11;
   Framing framing = Framing::kNone;
   bool keep_alive = false;  // the upstream lets us use the connection again
   bool upgrade = false;     // 101: what follows is no HTTP

@@ -61,8 +61,8 @@ void check_framing(std::string_view bytes, const RequestHead& head) {
   CHECK((head.framing == Framing::kLength) == (lengths == 1));
   CHECK((head.framing == Framing::kChunked) == (codings == 1));
   CHECK(head.framing != Framing::kUntilClose);
-  CHECK(codings == 0 || head.version == Version::k11);
-  CHECK(head.version == Version::k10 || is_valid_authority(head.authority));
+  CHECK(codings == 0 || head.protocol == Protocol::k11);
+  CHECK(head.protocol == Protocol::k10 || is_valid_authority(head.authority));
 }
 
 // As nginx lets names through, and none that a server behind us could read as a framing field.
@@ -87,7 +87,7 @@ std::string write(const RequestHead& head, base::Arena& arena) {
       .headers = &head.headers,
       .content_length = head.content_length,
       .framing = head.framing,
-      .version = head.version,
+      .protocol = head.protocol,
       .connection = head.keep_alive ? ConnectionOption::kKeepAlive : ConnectionOption::kClose};
   const std::string_view text = write_request_head(out, arena);
   CHECK(!text.empty());
@@ -96,7 +96,8 @@ std::string write(const RequestHead& head, base::Arena& arena) {
 }
 
 void check_same(const RequestHead& a, const RequestHead& b) {
-  CHECK(a.method == b.method && a.method_text == b.method_text && a.version == b.version && a.form == b.form);
+  CHECK(a.method == b.method && a.method_text == b.method_text && a.protocol == b.protocol &&
+        a.form == b.form);
   CHECK(a.target == b.target && a.path == b.path && a.query == b.query && a.has_query == b.has_query);
   CHECK(a.authority == b.authority && a.framing == b.framing && a.content_length == b.content_length);
   CHECK(a.keep_alive == b.keep_alive && !b.upgrade);

@@ -33,7 +33,7 @@ void check_framing(const ResponseHead& head, Method method) {
     return;
   }
   CHECK(!(coding && head.headers.has(KnownHeader::kContentLength)));
-  CHECK(!(coding && head.version == Version::k10));
+  CHECK(!(coding && head.protocol == Protocol::k10));
   const bool bodiless =
       head.status < 200 || head.status == 204 || head.status == 304 || method == Method::kHead;
   if (bodiless) {
@@ -52,7 +52,7 @@ std::string write(const ResponseHead& head, base::Arena& arena) {
   const ResponseWrite out{
       .status = head.status,
       .framing = head.framing,
-      .version = head.version,
+      .protocol = head.protocol,
       .connection = head.keep_alive ? ConnectionOption::kKeepAlive : ConnectionOption::kClose,
       .has_content_length = head.has_content_length,
       .reason = head.reason,
@@ -65,7 +65,7 @@ std::string write(const ResponseHead& head, base::Arena& arena) {
 }
 
 void check_same(const ResponseHead& a, const ResponseHead& b) {
-  CHECK(a.status == b.status && a.version == b.version && a.keep_alive == b.keep_alive);
+  CHECK(a.status == b.status && a.protocol == b.protocol && a.keep_alive == b.keep_alive);
   CHECK(b.reason == (a.reason.empty() ? reason_phrase(a.status) : a.reason));
   CHECK(a.framing == b.framing && a.has_content_length == b.has_content_length);
   CHECK(!a.has_content_length || a.content_length == b.content_length);

@@ -1,5 +1,6 @@
 #include "worker/plugin/request_log.h"
 
+#include "shared/http/request_line.h"
 #include "worker/plugin/log_text.h"
 
 namespace apisix::plugin {
@@ -38,8 +39,9 @@ std::string log_suffix(Request& request) {
   Suffix out;
   out.add("client", request.remote_addr());
   out.add("server", "_");  // server_name of APISIX's only server block
-  if (request.head != nullptr && !request.head->request_line.empty())
-    out.add_quoted("request", request.head->request_line);
+  const std::string_view line =
+      request.head != nullptr ? http::request_line(*request.head, request.arena) : std::string_view();
+  if (!line.empty()) out.add_quoted("request", line);
   if (request.last_attempt != nullptr) out.add_quoted("upstream", upstream_text(request));
   if (request.head != nullptr && !request.head->authority.empty())
     out.add_quoted("host", request.head->authority);

@@ -12,6 +12,7 @@
 #include "shared/http/cookie.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/joined_fields.h"
+#include "shared/http/request_line.h"
 #include "shared/http/uri.h"
 #include "shared/net/tls_info.h"
 #include "worker/plugin/variable_text.h"
@@ -192,10 +193,10 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kHttps:
       return request_.client->tls != nullptr ? Value{"on"} : Value{""};
     case VariableKind::kServerProtocol:
-      return head.version == http::Version::k11 ? "HTTP/1.1"sv : "HTTP/1.0"sv;
+      return http::protocol_text(head.protocol);
     case VariableKind::kRequest:
     case VariableKind::kRequestLine:
-      return unless_empty(head.request_line);
+      return unless_empty(http::request_line(*request_.head, request_.arena));
     case VariableKind::kRealRequestUri:
       return unless_empty(head.target);
     case VariableKind::kRequestUri:

@@ -101,7 +101,7 @@ class Gzip final : public plugin::Plugin {
     if (content_type.empty() || !matches_type(content_type)) return false;
     const auto length = request.response_length();  // unknown: as nginx, it is long enough
     if (length && *length < length_min_) return false;
-    return !needs_http_11_ || request.head->version == http::Version::k11;
+    return !needs_http_11_ || request.head->protocol >= http::Protocol::k11;
   }
 
   bool matches_type(std::string_view content_type) const {

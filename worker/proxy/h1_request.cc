@@ -25,10 +25,10 @@ FreeRequests& free_requests() {
 }
 
 // RFC 9112 6.3: by length when it is known, else chunked, to an old client until the connection ends.
-http::Framing framing_of(const ResponseHeadWrite& head, http::Version version) {
+http::Framing framing_of(const ResponseHeadWrite& head, http::Protocol protocol) {
   if (!head.has_body) return http::Framing::kNone;
   if (head.has_content_length) return http::Framing::kLength;
-  return version == http::Version::k10 ? http::Framing::kUntilClose : http::Framing::kChunked;
+  return protocol == http::Protocol::k10 ? http::Framing::kUntilClose : http::Framing::kChunked;
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ void H1Request::start(std::string_view head) {
     return stream_.on_bad_request(*fault.request, head.size(), fault.status, fault.what);
   }
   http::RequestHead& request = **parsed;
-  version_ = request.version;
+  protocol_ = request.protocol;
   expects_continue_ = request.expect_continue;
   keep_alive_ = request.keep_alive && services.options.keepalive_timeout_ms > 0;
   decoder_.start(request.framing, request.content_length);
@@ -108,7 +108,7 @@ void H1Request::send_continue_if_expected() {
 // --- the response
 
 bool H1Request::write_informational(const ResponseHeadWrite& head) {
-  if (version_ == http::Version::k10) return true;  // RFC 9110 15.2
+  if (protocol_ == http::Protocol::k10) return true;  // RFC 9110 15.2
   http::ResponseWrite write;
   write.status = head.status;
   write.reason = head.reason;
@@ -135,7 +135,7 @@ std::string_view H1Request::make_head(const ResponseHeadWrite& head, http::Conne
 }
 
 ClientExchange::HeadWritten H1Request::write_head(const ResponseHeadWrite& head, const Content& content) {
-  response_framing_ = framing_of(head, version_);
+  response_framing_ = framing_of(head, protocol_);
   // A body that is still on its way will be read, unless it has been refused (keep_alive_ is off then).
   keep_alive_ =
       may_keep_client(keep_alive_, response_framing_ != http::Framing::kUntilClose, true, is_draining());

@@ -60,7 +60,7 @@ class H1Request final : public ClientExchange {
   H1Session& session_;
   Stream stream_;
   H1BodyDecoder decoder_;
-  http::Version version_ = http::Version::k11;
+  http::Protocol protocol_ = http::Protocol::k11;
   http::Framing response_framing_ = http::Framing::kNone;
   bool expects_continue_ = false;
   bool keep_alive_ = false;

@@ -134,7 +134,7 @@ char* append_tail(char* at, const Tail& tail) {
 
 Tail tail_of(const RequestWrite& head) {
   CHECK(head.framing != Framing::kUntilClose);
-  CHECK(head.framing != Framing::kChunked || head.version == Version::k11);
+  CHECK(head.framing != Framing::kChunked || head.protocol == Protocol::k11);
   const std::uint64_t host = head.host.empty() ? 0 : header_bit(KnownHeader::kHost);
   return {.headers = head.headers,
           .skipped = kOwnedOrHopByHop | host,
@@ -147,7 +147,7 @@ Tail tail_of(const RequestWrite& head) {
 }
 
 Tail tail_of(const ResponseWrite& head) {
-  CHECK(head.framing != Framing::kChunked || head.version == Version::k11);
+  CHECK(head.framing != Framing::kChunked || head.protocol == Protocol::k11);
   const bool no_framing = head.status < 200 || head.status == 204;  // RFC 9112 6.1, RFC 9110 8.6
   const bool no_body = no_framing || head.status == 304;
   const bool length = head.framing == Framing::kLength && !no_body;
@@ -185,21 +185,17 @@ bool is_writable(const ResponseWrite& head) {
 constexpr std::size_t kRequestLineFixedBytes = 1 + 9 + 2;
 constexpr std::size_t kStatusLineFixedBytes = 13 + 2;
 
-std::string_view version_text(Version version) {
-  return version == Version::k11 ? "HTTP/1.1" : "HTTP/1.0";
-}
-
 char* append_head(char* at, const RequestWrite& head, const Tail& tail) {
   at = append_text(at, head.method);
   *at++ = ' ';
   at = append_text(at, head.target);
   *at++ = ' ';
-  at = append_text(at, version_text(head.version));
+  at = append_text(at, protocol_text(head.protocol));
   return append_tail(append_text(at, kCrlf), tail);
 }
 
 char* append_head(char* at, const ResponseWrite& head, const Tail& tail) {
-  at = append_text(at, version_text(head.version));
+  at = append_text(at, protocol_text(head.protocol));
   *at++ = ' ';
   at = append_decimal(at, head.status);
   *at++ = ' ';

@@ -29,14 +29,14 @@ struct RequestWrite {
   std::string_view upgrade_protocol = {};  // for kUpgrade
   std::uint64_t content_length = 0;
   Framing framing = Framing::kNone;  // kUntilClose is not for requests
-  Version version = Version::k11;
+  Protocol protocol = Protocol::k11;
   ConnectionOption connection = ConnectionOption::kNone;
 };
 
 struct ResponseWrite {
   std::uint16_t status = 200;
   Framing framing = Framing::kLength;
-  Version version = Version::k11;
+  Protocol protocol = Protocol::k11;
   ConnectionOption connection = ConnectionOption::kNone;
   // Writes Content-Length with framing kNone: HEAD and 304.
   bool has_content_length = false;

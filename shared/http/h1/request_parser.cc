@@ -43,9 +43,9 @@ Parsed parse_version(const char* at, const char* end, RequestHead& head) {
   if (static_cast<std::size_t>(end - at) < kVersionBytes + 2) return bad("the request line has no version");
   const std::string_view text(at, kVersionBytes);
   if (text == "HTTP/1.1") {
-    head.version = Version::k11;
+    head.protocol = Protocol::k11;
   } else if (text == "HTTP/1.0") {
-    head.version = Version::k10;
+    head.protocol = Protocol::k10;
   } else if (text.starts_with("HTTP/") && base::is_digit(text[5]) && text[6] == '.' &&
              base::is_digit(text[7]) && at[8] == '\r') {
     return refuse(505, "an HTTP version other than 1.0 and 1.1");
@@ -140,7 +140,7 @@ Parsed apply_host(RequestHead& head, std::uint64_t repeated) {
   if ((repeated & header_bit(KnownHeader::kHost)) != 0) return bad("more than one Host");
   const HeaderField* host = head.headers.find(KnownHeader::kHost);
   if (host == nullptr) {
-    if (head.version == Version::k11) return bad("an HTTP/1.1 request without Host");
+    if (head.protocol == Protocol::k11) return bad("an HTTP/1.1 request without Host");
     return {};
   }
   if (!is_valid_authority(host->value)) return bad("the value of Host is not valid");
@@ -165,7 +165,7 @@ void remove_end_dot(RequestHead& head, base::Arena& arena) {
 }
 
 Parsed apply_transfer_encoding(RequestHead& head, std::uint64_t repeated) {
-  if (head.version == Version::k10) return bad("Transfer-Encoding in an HTTP/1.0 request");
+  if (head.protocol == Protocol::k10) return bad("Transfer-Encoding in an HTTP/1.0 request");
   if (head.headers.has(KnownHeader::kContentLength)) return bad("both Content-Length and Transfer-Encoding");
   if ((repeated & header_bit(KnownHeader::kTransferEncoding)) != 0)
     return bad("more than one Transfer-Encoding");
@@ -194,7 +194,7 @@ Parsed apply_framing(RequestHead& head, std::uint64_t repeated) {
 
 Parsed apply_expect(RequestHead& head, std::uint64_t repeated) {
   const HeaderField* expect = head.headers.find(KnownHeader::kExpect);
-  if (expect == nullptr || head.version == Version::k10) return {};  // RFC 9110 10.1.1: ignored in 1.0
+  if (expect == nullptr || head.protocol == Protocol::k10) return {};  // RFC 9110 10.1.1: ignored in 1.0
   if ((repeated & header_bit(KnownHeader::kExpect)) != 0 ||
       !base::equals_ignore_case(expect->value, "100-continue")) {
     return refuse(417, "an expectation other than 100-continue");
@@ -207,8 +207,8 @@ Parsed apply_expect(RequestHead& head, std::uint64_t repeated) {
 Parsed apply_connection(RequestHead& head) {
   const ConnectionOptions options = read_connection(head.headers);
   if (options.too_many) return bad("too many connection options");
-  head.keep_alive = !options.close && (head.version == Version::k11 || options.keep_alive);
-  if (!options.upgrade || head.version == Version::k10) return {};
+  head.keep_alive = !options.close && (head.protocol == Protocol::k11 || options.keep_alive);
+  if (!options.upgrade || head.protocol == Protocol::k10) return {};
   head.upgrade_protocol = upgrade_protocol(head.headers);
   head.upgrade = !head.upgrade_protocol.empty();
   return {};
@@ -220,7 +220,7 @@ Parsed apply_fields(RequestHead& head, std::uint64_t repeated) {
       header_bit(KnownHeader::kContentLength) | header_bit(KnownHeader::kTransferEncoding) |
       header_bit(KnownHeader::kExpect) | header_bit(KnownHeader::kConnection);
   if ((head.headers.mask() & kInterpreted) == 0) {
-    head.keep_alive = head.version == Version::k11;
+    head.keep_alive = head.protocol == Protocol::k11;
     return {};
   }
   if (const Parsed framing = apply_framing(head, repeated); !framing) return framing;

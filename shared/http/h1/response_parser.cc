@@ -22,9 +22,9 @@ std::expected<const char*, ParseError> parse_status_line(const char* begin, cons
                                                          ResponseHead& head) {
   const std::string_view version(begin, 9);
   if (version == "HTTP/1.1 ") {
-    head.version = Version::k11;
+    head.protocol = Protocol::k11;
   } else if (version == "HTTP/1.0 ") {
-    head.version = Version::k10;
+    head.protocol = Protocol::k10;
   } else {
     return bad("the status line does not begin with HTTP/1.1 or HTTP/1.0 and one space");
   }
@@ -57,7 +57,7 @@ Parsed read_framing_fields(ResponseHead& head, std::uint64_t repeated) {
   const bool length = head.headers.has(KnownHeader::kContentLength);
   if (coding && length) return bad("both Content-Length and Transfer-Encoding");
   if (coding) {
-    if (head.version == Version::k10) return bad("Transfer-Encoding in an HTTP/1.0 response");
+    if (head.protocol == Protocol::k10) return bad("Transfer-Encoding in an HTTP/1.0 response");
     if ((repeated & header_bit(KnownHeader::kTransferEncoding)) != 0)
       return bad("more than one Transfer-Encoding");
     const std::string_view value = head.headers.value(KnownHeader::kTransferEncoding);
@@ -82,7 +82,7 @@ Parsed read_framing_fields(ResponseHead& head, std::uint64_t repeated) {
 Parsed apply_fields(ResponseHead& head, Method request_method, std::uint64_t repeated) {
   const ConnectionOptions options = read_connection(head.headers);
   if (options.too_many) return bad("too many connection options");
-  head.keep_alive = !options.close && (head.version == Version::k11 || options.keep_alive);
+  head.keep_alive = !options.close && (head.protocol == Protocol::k11 || options.keep_alive);
   if (is_tunnel(head, request_method)) {
     head.framing = Framing::kUntilClose;
     head.keep_alive = false;

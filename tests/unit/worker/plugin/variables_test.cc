@@ -70,6 +70,16 @@ TEST_F(VariablesTest, TlsVariablesSayWhatTheHandshakeAgreedOn) {
   EXPECT_EQ(read("scheme"), "https");
 }
 
+TEST_F(VariablesTest, RequestLineOfHttp2IsMadeAsNginxDoes) {
+  EXPECT_EQ(read("request"), "GET /a HTTP/1.1");
+  EXPECT_EQ(read("server_protocol"), "HTTP/1.1");
+  request_.head->request_line = {};
+  request_.head->protocol = http::Protocol::k2;
+  EXPECT_EQ(read("request"), "GET /a HTTP/2.0");
+  EXPECT_EQ(read("request_line"), "GET /a HTTP/2.0");
+  EXPECT_EQ(read("server_protocol"), "HTTP/2.0");
+}
+
 TEST_F(VariablesTest, RequestWithoutASocketHasNoLocalAddress) {
   EXPECT_EQ(read("server_addr"), "(unset)");
   EXPECT_EQ(read("tcpinfo_rtt"), "(unset)");

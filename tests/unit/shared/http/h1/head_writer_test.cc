@@ -128,7 +128,7 @@ TEST_F(HeadWriter, ConnectionOptions) {
   head.upgrade_protocol = "websocket";
   EXPECT_EQ(write(head), "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
   head.connection = ConnectionOption::kKeepAlive;
-  head.version = Version::k10;
+  head.protocol = Protocol::k10;
   EXPECT_EQ(write(head), "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
 }
 

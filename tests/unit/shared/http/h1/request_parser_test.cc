@@ -45,7 +45,7 @@ TEST_F(RequestParser, TheParts) {
   EXPECT_TRUE(head.has_query);
   EXPECT_EQ(head.query, "c=d&e");
   EXPECT_EQ(head.authority, "example.com:9080");
-  EXPECT_EQ(head.version, Version::k11);
+  EXPECT_EQ(head.protocol, Protocol::k11);
   EXPECT_EQ(head.framing, Framing::kNone);
   EXPECT_TRUE(head.keep_alive);
   EXPECT_FALSE(head.expect_continue);
@@ -115,7 +115,7 @@ TEST_F(RequestParser, OtherForms) {
 
 TEST_F(RequestParser, Http10) {
   const RequestHead& head = parse("GET / HTTP/1.0\r\n\r\n");
-  EXPECT_EQ(head.version, Version::k10);
+  EXPECT_EQ(head.protocol, Protocol::k10);
   EXPECT_FALSE(head.keep_alive);
   EXPECT_EQ(head.authority, "");
   EXPECT_TRUE(parse("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive);

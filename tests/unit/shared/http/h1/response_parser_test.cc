@@ -168,7 +168,7 @@ TEST_F(ResponseParser, TheParts) {
   const ResponseHead& head =
       parse("HTTP/1.1 404 Not  Found\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n");
   EXPECT_EQ(head.status, 404);
-  EXPECT_EQ(head.version, Version::k11);
+  EXPECT_EQ(head.protocol, Protocol::k11);
   EXPECT_EQ(head.reason, "Not  Found");
   EXPECT_EQ(head.headers.value(KnownHeader::kServer), "x");
   EXPECT_EQ(head.headers.count(KnownHeader::kSetCookie), 2u);
