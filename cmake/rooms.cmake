@@ -15,9 +15,13 @@ include_directories(${CMAKE_SOURCE_DIR})
 add_library(precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
 target_precompile_headers(precompiled PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
 
-# apisix_room(<name> [DEPS rooms...] [LIBS libraries...] [MAIN file]): every .cc of the current folder but MAIN.
+# Headers are most of what is left. Rooms of many small files compile eight of them as one (UNITY): a third of the
+# seconds in all, and a change still costs a few. Names in the anonymous namespaces of such a room are its own.
+option(APISIX_UNITY "compile files of one room together" ON)
+
+# apisix_room(<name> [UNITY] [DEPS rooms...] [LIBS libraries...] [MAIN file]): every .cc of the current folder but MAIN.
 function(apisix_room name)
-  cmake_parse_arguments(ROOM "" "MAIN" "DEPS;LIBS;SUBFOLDERS" ${ARGN})
+  cmake_parse_arguments(ROOM "UNITY" "MAIN" "DEPS;LIBS;SUBFOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(folder ${ROOM_SUBFOLDERS})
     file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cc)
@@ -30,6 +34,9 @@ function(apisix_room name)
     add_library(${name} STATIC ${sources})
     target_precompile_headers(${name} REUSE_FROM precompiled)
     target_link_libraries(${name} PUBLIC ${ROOM_DEPS} ${ROOM_LIBS})
+    if(ROOM_UNITY AND APISIX_UNITY)
+      set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE ${ROOM_DEPS} ${ROOM_LIBS})

@@ -14,8 +14,8 @@ namespace {
 using format::find_member;
 using format::Json;
 
-constexpr std::uint64_t kTimeoutMs = 60'000;
-constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+constexpr std::uint64_t kAdminTimeoutMs = 60'000;
+constexpr std::size_t kAdminBytesMax = std::size_t{64} << 20;
 
 base::Result<std::string> key_of(const settings::Deployment::Admin& admin) {
   if (!admin.admin_key_required) return std::string();
@@ -26,7 +26,7 @@ base::Result<std::string> key_of(const settings::Deployment::Admin& admin) {
   return base::invalid("config.yaml has no admin key yet: it is made when the gateway starts");
 }
 
-std::string text_of(const Json& value) {
+std::string member_text(const Json& value) {
   return value.isString() ? format::string_of(value) : format::to_json(value);
 }
 
@@ -53,8 +53,8 @@ base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& me
   request.method = method;
   request.url = origin_of(admin.listen) + "/apisix/admin/" + path;
   request.headers = {{"X-API-KEY", *key}};
-  request.timeout_ms = kTimeoutMs;
-  request.response_bytes_max = kAnswerBytesMax;
+  request.timeout_ms = kAdminTimeoutMs;
+  request.response_bytes_max = kAdminBytesMax;
   request.verify_tls = false;  // our own address, by our own configuration
   request.keep_connection = false;
   auto response = client::send_once(std::move(request));
@@ -68,12 +68,12 @@ base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& me
 
 std::string refusal_text(const AdminAnswer& answer) {
   if (!answer.body.isObject()) return fmt::format("the Admin API answers {}", answer.status);
-  std::string out = text_of(find_member(answer.body, "error_msg"));
+  std::string out = member_text(find_member(answer.body, "error_msg"));
   for (const Json& fault : find_member(answer.body, "errors")) {
-    out +=
-        fmt::format("\n  {}/{}{}: {}", text_of(find_member(fault, "resource_type")),
-                    text_of(find_member(fault, "resource_id")),
-                    format::string_of(find_member(fault, "pointer")), text_of(find_member(fault, "error")));
+    out += fmt::format("\n  {}/{}{}: {}", member_text(find_member(fault, "resource_type")),
+                       member_text(find_member(fault, "resource_id")),
+                       format::string_of(find_member(fault, "pointer")),
+                       member_text(find_member(fault, "error")));
   }
   return out;
 }

@@ -17,7 +17,7 @@
 namespace apisix::master {
 namespace {
 
-constexpr int kPollMs = 10;
+constexpr int kPidFilePollMs = 10;
 
 std::string read_text(int fd) {
   std::array<char, 64> text;
@@ -76,7 +76,7 @@ bool PidFile::wait_until_free(const std::string& prefix, int timeout_ms) {
   while (holder(prefix).kind == Holder::Kind::kRunning) {
     const std::uint64_t waited_ms = (base::monotonic_now_us() - start_us) / 1000;
     if (timeout_ms >= 0 && waited_ms >= static_cast<std::uint64_t>(timeout_ms)) return false;
-    ::usleep(kPollMs * 1000);
+    ::usleep(kPidFilePollMs * 1000);
   }
   return true;
 }

@@ -15,7 +15,7 @@
 namespace apisix::master {
 namespace {
 
-constexpr int kPollMs = 10;
+constexpr int kExitPollMs = 10;
 
 std::unexpected<base::Error> has_ended(pid_t pid) {
   return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kClient,
@@ -54,7 +54,7 @@ bool Process::wait_for_end(int timeout_ms) const {
     if (!fd_) {
       if (has_died(pid_)) return true;
       if (left_ms == 0) return false;
-      ::usleep(kPollMs * 1000);
+      ::usleep(kExitPollMs * 1000);
       continue;
     }
     pollfd ended{fd_.get(), POLLIN, 0};

@@ -18,7 +18,7 @@ namespace {
 constexpr char kReady = 'R';
 constexpr char kFailed = 'F';
 
-std::string read_all(int fd) {
+std::string read_report(int fd) {
   std::string out;
   std::array<char, 4096> chunk;
   for (;;) {
@@ -30,7 +30,7 @@ std::string read_all(int fd) {
 }
 
 int wait_for_report(int fd) {
-  const StartReport::Received report = StartReport::parse(read_all(fd));
+  const StartReport::Received report = StartReport::parse(read_report(fd));
   if (report.is_ready) return 0;
   std::fprintf(stderr, "apisix: not started: %s\n", report.text.c_str());
   return 1;

@@ -62,7 +62,7 @@ std::vector<int> parse_list(std::string_view text) {
   return out;
 }
 
-std::string describe_exit(int wait_status) {
+std::string exit_reason(int wait_status) {
   return WIFSIGNALED(wait_status) ? fmt::format("it died on signal {}", WTERMSIG(wait_status))
                                   : fmt::format("it exited with code {}", WEXITSTATUS(wait_status));
 }
@@ -137,7 +137,7 @@ void Upgrade::on_deadline() {
 bool Upgrade::on_exit(pid_t pid, int wait_status) {
   if (pid != pid_) return false;
   if (state_ == State::kDone) {
-    base::log(base::LogLevel::kAlert, "new master {} has left: {}", pid, describe_exit(wait_status));
+    base::log(base::LogLevel::kAlert, "new master {} has left: {}", pid, exit_reason(wait_status));
     return true;
   }
   // Its last words may still be in the pipe: the death was noticed first.
@@ -145,7 +145,7 @@ bool Upgrade::on_exit(pid_t pid, int wait_status) {
   }
   if (why_.empty()) {
     const auto report = StartReport::parse(report_);
-    why_ = report.is_ready || report_.empty() ? describe_exit(wait_status) : report.text;
+    why_ = report.is_ready || report_.empty() ? exit_reason(wait_status) : report.text;
   }
   watch_.stop();
   pipe_.reset();

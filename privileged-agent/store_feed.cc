@@ -9,8 +9,8 @@
 namespace apisix::agent {
 namespace {
 
-constexpr std::uint64_t kRetryMs = 200;
-constexpr std::uint64_t kRetryMsMax = 5000;
+constexpr std::uint64_t kFeedRetryMs = 200;
+constexpr std::uint64_t kFeedRetryMsMax = 5000;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ StoreFeed::~StoreFeed() {
 
 async::Task<void> StoreFeed::follow() {
   watch_.reset();
-  base::RetryDelay delay(kRetryMs, kRetryMsMax);
+  base::RetryDelay delay(kFeedRetryMs, kFeedRetryMsMax);
   std::string trouble;
   for (;;) {
     const auto list = co_await store_.list(prefix_ + "/");

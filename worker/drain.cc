@@ -11,7 +11,7 @@
 namespace apisix::worker {
 namespace {
 
-constexpr std::uint64_t kLookMs = 20;
+constexpr std::uint64_t kDrainLookMs = 20;
 
 }  // namespace
 
@@ -70,7 +70,7 @@ void Drain::look() {
     batches.flush_all();
     if (batches.pending() == 0) return on_gone_();
   }
-  look_.set_after_ms(kLookMs);
+  look_.set_after_ms(kDrainLookMs);
 }
 
 }  // namespace apisix::worker

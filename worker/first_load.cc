@@ -18,7 +18,7 @@ constexpr std::uint64_t kFirstRetryMs = 100;
 constexpr std::uint64_t kRetryMsMax = 2'000;
 // An etcd that is there answers its first page by then, however many more follow.
 constexpr std::uint64_t kPatienceMs = 400;
-constexpr std::uint64_t kLookMs = 5;
+constexpr std::uint64_t kFirstLoadLookMs = 5;
 
 struct Attempt {
   std::optional<base::Status> result;
@@ -84,7 +84,7 @@ async::Task<base::Status> first_load(event::Loop& loop, const store::Store& stor
         co_return base::Status{};
       }
     }
-    co_await async::Sleep(loop, kLookMs);
+    co_await async::Sleep(loop, kFirstLoadLookMs);
   }
   if (*attempt.result) co_return base::Status{};
   if (may_use_snapshot &&

@@ -10,7 +10,7 @@
 namespace apisix::master {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+constexpr std::size_t kControlBytesMax = std::size_t{64} << 20;
 
 base::Result<client::HttpResponse> call_control(const Invocation& in, const std::string& method,
                                                 const std::string& path, const std::string& body) {
@@ -24,7 +24,7 @@ base::Result<client::HttpResponse> call_control(const Invocation& in, const std:
   request.url = origin_of(*listen) + path;
   request.body = body;
   request.timeout_ms = in.timeout_ms;
-  request.response_bytes_max = kAnswerBytesMax;
+  request.response_bytes_max = kControlBytesMax;
   request.keep_connection = false;
   auto response = client::send_once(std::move(request));
   if (response) return response;

@@ -22,7 +22,7 @@ using format::Json;
 
 constexpr std::size_t kChangesShown = 3;
 
-std::string text_of(const Json& value) {
+std::string entry_text(const Json& value) {
   return value.isString() ? format::string_of(value) : format::to_json(value);
 }
 
@@ -36,9 +36,9 @@ std::string time_text(const Json& at_ms) {
 }
 
 std::string change_text(const Json& change) {
-  return fmt::format("{} {}/{}", text_of(find_member(change, "action")),
-                     text_of(find_member(change, "resource_type")),
-                     text_of(find_member(change, "resource_id")));
+  return fmt::format("{} {}/{}", entry_text(find_member(change, "action")),
+                     entry_text(find_member(change, "resource_type")),
+                     entry_text(find_member(change, "resource_id")));
 }
 
 std::string changes_text(const Json& entry) {
@@ -59,8 +59,9 @@ void print_entries(const Json& list) {
                    {"FROM"},
                    {"CHANGES", TextTable::Side::kLeft, true}});
   for (const Json& entry : list) {
-    table.add({text_of(find_member(entry, "revision")), time_text(find_member(entry, "at_ms")),
-               text_of(find_member(entry, "by")), text_of(find_member(entry, "from")), changes_text(entry)});
+    table.add({entry_text(find_member(entry, "revision")), time_text(find_member(entry, "at_ms")),
+               entry_text(find_member(entry, "by")), entry_text(find_member(entry, "from")),
+               changes_text(entry)});
   }
   print(table.lines(look_of_output()));
 }
@@ -72,7 +73,7 @@ void print_changes(const Json& changes) {
     for (const Json& each : find_member(change, "diff")) {
       const Json& before = find_member(each, "old");
       const Json& after = find_member(each, "new");
-      const std::string path = text_of(find_member(each, "path"));
+      const std::string path = entry_text(find_member(each, "path"));
       std::string line = "  " + (path.empty() ? std::string("all of it") : path) + ": ";
       if (each.isMember("old")) line += format::to_json(before);
       if (each.isMember("old") && each.isMember("new")) line += " -> ";
@@ -105,11 +106,11 @@ int show_entry(const Invocation& in) {
     return kExitDone;
   }
   const Json& entry = answer->body;
-  std::puts(
-      printable(fmt::format("revision {}, {}, by {} from {}: {}", text_of(find_member(entry, "revision")),
-                            time_text(find_member(entry, "at_ms")), text_of(find_member(entry, "by")),
-                            text_of(find_member(entry, "from")), text_of(find_member(entry, "request"))))
-          .c_str());
+  std::puts(printable(fmt::format(
+                          "revision {}, {}, by {} from {}: {}", entry_text(find_member(entry, "revision")),
+                          time_text(find_member(entry, "at_ms")), entry_text(find_member(entry, "by")),
+                          entry_text(find_member(entry, "from")), entry_text(find_member(entry, "request"))))
+                .c_str());
   if (find_member(entry, "has_values") == false) std::puts("(the values were too large to be kept)");
   print_changes(find_member(entry, "changes"));
   return kExitDone;
@@ -188,7 +189,7 @@ int run_rollback(const Invocation& in) {
   const Json& changes = find_member(done->body, "changes");
   print_changes(changes);
   std::printf("rolled back: %u changes, revision %s\n", changes.size(),
-              text_of(find_member(done->body, "revision")).c_str());
+              entry_text(find_member(done->body, "revision")).c_str());
   if (done->status == 202) std::puts("not all workers serve with it yet");
   return kExitDone;
 }

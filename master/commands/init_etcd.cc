@@ -16,7 +16,7 @@
 namespace apisix::master {
 namespace {
 
-constexpr std::uint64_t kTimeoutMs = 3'000;
+constexpr std::uint64_t kEtcdTimeoutMs = 3'000;
 constexpr std::string_view kVersionMin = "3.4.0";
 // Its value is no JSON, so that nobody takes it for an object.
 constexpr const char* kFolderValue = "init_dir";
@@ -51,7 +51,7 @@ base::Result<std::string> ask_version(store::EtcdOnce& etcd, std::size_t index, 
                                       std::int64_t retries) {
   base::Result<std::string> version = std::unexpected(fault("startup_retry is 0: nobody was asked"));
   for (std::int64_t retry = 1; retry <= retries; ++retry) {
-    version = etcd.version_of(index, kTimeoutMs);
+    version = etcd.version_of(index, kEtcdTimeoutMs);
     if (version) return version;
     std::printf("Warning! Request etcd endpoint '%s' error, %s, retry time=%lld\n", host.c_str(),
                 version.error().what.c_str(), static_cast<long long>(retry));

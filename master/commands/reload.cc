@@ -10,7 +10,7 @@ namespace apisix::master {
 namespace {
 
 // Beyond the master's own limit for a generation to be ready.
-constexpr std::uint64_t kPatienceMs = 5'000;
+constexpr std::uint64_t kReloadPatienceMs = 5'000;
 
 int reload_and_wait(const Invocation& in) {
   const auto masters = masters_to_signal(in.prefix);
@@ -22,7 +22,7 @@ int reload_and_wait(const Invocation& in) {
     const auto sent = masters->front().signal(SIGHUP);
     return sent ? kExitDone : failed(sent.error());
   }
-  const auto changed = report->change(SIGHUP, in.timeout_ms + kPatienceMs);
+  const auto changed = report->change(SIGHUP, in.timeout_ms + kReloadPatienceMs);
   if (changed) return kExitDone;
   base::Error error = changed.error();
   if (error.code == base::ErrorCode::kUnavailable)

@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kOldMasterWaitMs = 3'000;
 constexpr std::uint64_t kOldWorkersWaitMs = 3'000;
-constexpr int kPollMs = 20;
+constexpr int kStartPollMs = 20;
 
 // False: somebody is there already. The texts are APISIX's, on standard output as there.
 bool make_way(const std::string& prefix) {
@@ -60,7 +60,7 @@ base::Result<Listeners> open_ports(const Setup& setup, const Listeners& inherite
     auto listeners = open_listeners(setup, inherited);
     const bool is_late = base::monotonic_now_us() - begun_us > kOldWorkersWaitMs * 1000;
     if (listeners || !somebody_died || is_late) return listeners;
-    ::usleep(kPollMs * 1000);
+    ::usleep(kStartPollMs * 1000);
   }
 }
 

@@ -13,7 +13,7 @@
 namespace apisix::master {
 namespace {
 
-constexpr double kDefaultIntervalS = 0.5;
+constexpr double kSampleIntervalS = 0.5;
 
 inspect::InstanceStatus look_at(const memory::StatusZone& zone) {
   return inspect::read_instance(zone, base::Clock().wall_ms());
@@ -27,7 +27,7 @@ int run_status(const Invocation& in) {
   const auto zone = memory::StatusZone::look_into(*master);
   if (!zone) return cannot_inspect(zone.error());
   const inspect::InstanceStatus before = look_at(*zone);
-  ::usleep(static_cast<useconds_t>(in.interval_s.value_or(kDefaultIntervalS) * 1e6));
+  ::usleep(static_cast<useconds_t>(in.interval_s.value_or(kSampleIntervalS) * 1e6));
   const inspect::InstanceStatus now = look_at(*zone);
   const TwoLooks looks{before, now};
   if (in.as_json) {

@@ -16,7 +16,7 @@
 namespace apisix::master {
 namespace {
 
-constexpr double kDefaultIntervalS = 2;
+constexpr double kTopIntervalS = 2;
 // The first screen does not keep anybody waiting.
 constexpr double kFirstIntervalS = 0.5;
 
@@ -79,7 +79,7 @@ void print_once(const Traffic& traffic, const TrafficLook& now, TrafficOrder ord
 
 int print_screens(const Invocation& in, Observer& observer, TrafficLook before, TrafficOrder order) {
   for (std::uint64_t i = 0; in.count == 0 || i < in.count; ++i) {
-    const double interval_s = in.interval_s.value_or(i == 0 ? kFirstIntervalS : kDefaultIntervalS);
+    const double interval_s = in.interval_s.value_or(i == 0 ? kFirstIntervalS : kTopIntervalS);
     ::usleep(static_cast<useconds_t>(interval_s * 1e6));
     auto now = observer.look();
     if (!now) return cannot_inspect(now.error());
@@ -173,8 +173,7 @@ int run_top(const Invocation& in) {
   if (!first) return cannot_inspect(first.error());
   const bool is_live = output_is_terminal() && ::isatty(STDIN_FILENO) == 1 && in.count == 0 && !in.as_json;
   if (!is_live) return print_screens(in, observer, std::move(*first), *order);
-  return LiveView(observer, std::move(*first), *order, ms_of(in.interval_s.value_or(kDefaultIntervalS)))
-      .run();
+  return LiveView(observer, std::move(*first), *order, ms_of(in.interval_s.value_or(kTopIntervalS))).run();
 }
 
 }  // namespace apisix::master

@@ -12,7 +12,7 @@ namespace apisix::master {
 namespace {
 
 // Beyond the master's own limits for a new binary to be ready, and to leave when it is not.
-constexpr std::uint64_t kPatienceMs = 20'000;
+constexpr std::uint64_t kUpgradePatienceMs = 20'000;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ int run_upgrade(const Invocation& in) {
   if (!masters) return failed(masters.error());
   auto report = ChangeReport::of(in.prefix, masters->front());
   if (!report) return failed(report.error());
-  const auto changed = report->change(SIGUSR2, in.timeout_ms + kPatienceMs);
+  const auto changed = report->change(SIGUSR2, in.timeout_ms + kUpgradePatienceMs);
   if (!changed) {
     base::Error error = changed.error();
     if (error.code == base::ErrorCode::kUnavailable)

@@ -34,7 +34,7 @@ void add_table(std::vector<std::string>& out, const TextTable& table, const Look
   for (const std::string& line : table.lines(look)) out.push_back(line);
 }
 
-Tone tone_of(std::string_view verdict) {
+Tone verdict_tone(std::string_view verdict) {
   if (verdict == "taken") return Tone::kGood;
   return verdict == "outranked" ? Tone::kWarning : Tone::kDim;
 }
@@ -57,7 +57,7 @@ void add_candidates(std::vector<std::string>& out, const Json& answer, const Loo
   for (const Json& row : candidates) {
     const std::string verdict = text(row, "verdict");
     table.add({text(row, "id"), text(row, "uri"), text(row, "host"), text(row, "priority"),
-               Cell(verdict, tone_of(verdict)), text(row, "why")});
+               Cell(verdict, verdict_tone(verdict)), text(row, "why")});
   }
   add_table(out, table, look);
   const Json& total = find_member(answer, "candidates_total");

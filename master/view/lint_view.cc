@@ -10,7 +10,7 @@ namespace {
 using format::find_member;
 using format::Json;
 
-std::string text(const Json& object, std::string_view name) {
+std::string finding_text(const Json& object, std::string_view name) {
   const Json& value = find_member(object, name);
   return value.isString() ? printable(format::string_of(value)) : std::string();
 }
@@ -20,7 +20,7 @@ std::uint64_t number(const Json& object, std::string_view name) {
   return format::integer_of<std::uint64_t>(value).value_or(0);
 }
 
-Tone tone_of(std::string_view severity) {
+Tone severity_tone(std::string_view severity) {
   if (severity == "error") return Tone::kBad;
   return severity == "warning" ? Tone::kWarning : Tone::kPlain;
 }
@@ -42,10 +42,10 @@ std::vector<std::string> lint_lines(const Json& report, const Look& look) {
                      {"WHAT", TextTable::Side::kLeft, true},
                      {"HINT", TextTable::Side::kLeft, true}});
     for (const Json& finding : findings) {
-      const std::string severity = text(finding, "severity");
-      table.add({TextTable::Cell(severity, tone_of(severity)), text(finding, "code"),
-                 text(finding, "kind") + " " + text(finding, "id"), text(finding, "text"),
-                 text(finding, "hint")});
+      const std::string severity = finding_text(finding, "severity");
+      table.add({TextTable::Cell(severity, severity_tone(severity)), finding_text(finding, "code"),
+                 finding_text(finding, "kind") + " " + finding_text(finding, "id"),
+                 finding_text(finding, "text"), finding_text(finding, "hint")});
     }
     out = table.lines(look);
     if (const std::uint64_t more = number(report, "left_out"); more > 0) {

@@ -13,17 +13,17 @@ using format::Json;
 using Cells = std::vector<TextTable::Cell>;
 using Side = TextTable::Side;
 
-std::string text_of(const Json& value) {
+std::string cell_text(const Json& value) {
   if (value.isNull()) return "";
   if (value.isString()) return format::string_of(value);
   if (!value.isArray()) return format::to_json(value);
   std::string out;
-  for (const Json& element : value) out += (out.empty() ? "" : ",") + text_of(element);
+  for (const Json& element : value) out += (out.empty() ? "" : ",") + cell_text(element);
   return out;
 }
 
 std::string field(const StoredObject& object, const char* name) {
-  return text_of(find_member(object.value, name));
+  return cell_text(find_member(object.value, name));
 }
 
 std::string either(const StoredObject& object, const char* one, const char* many) {
@@ -46,7 +46,7 @@ std::string plugins_of(const StoredObject& object) {
 std::string upstream_of(const StoredObject& object) {
   const std::string id = field(object, "upstream_id");
   if (!id.empty()) return "upstream " + id;
-  return text_of(find_member(find_member(object.value, "upstream"), "nodes"));
+  return cell_text(find_member(find_member(object.value, "upstream"), "nodes"));
 }
 
 std::string type_or(const StoredObject& object, const char* fallback) {

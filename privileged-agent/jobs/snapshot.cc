@@ -21,8 +21,8 @@ namespace {
 constexpr std::uint64_t kStartDelayMs = 500;
 constexpr std::uint64_t kSettleMs = 500;
 constexpr std::uint64_t kShareOfTime = 20;
-constexpr std::uint64_t kRetryMs = 500;
-constexpr std::uint64_t kRetryMsMax = 10'000;
+constexpr std::uint64_t kSnapshotRetryMs = 500;
+constexpr std::uint64_t kSnapshotRetryMsMax = 10'000;
 
 }  // namespace
 
@@ -64,7 +64,7 @@ Snapshot::~Snapshot() {
 async::Task<void> Snapshot::follow() {
   watch_.reset();
   co_await async::Sleep(loop_, kStartDelayMs);
-  base::RetryDelay delay(kRetryMs, kRetryMsMax);
+  base::RetryDelay delay(kSnapshotRetryMs, kSnapshotRetryMsMax);
   for (;;) {
     auto list = co_await store_.list(etcd_.prefix + "/");
     if (!list) {

@@ -10,7 +10,7 @@ namespace apisix::client {
 namespace {
 
 // Between two tries of a node that cannot serve for the moment.
-constexpr std::uint64_t kPauseMs = 25;
+constexpr std::uint64_t kClusterPauseMs = 25;
 
 base::Error no_node(std::uint16_t slot, const std::optional<base::Error>& why) {
   std::string what = "no redis cluster node serves slot " + std::to_string(slot);
@@ -88,8 +88,8 @@ async::Task<base::Result<RedisReply>> RedisCluster::call(RedisCommand command) {
     if (next == Next::kGiveUp) break;
     if (next == Next::kAgain && ++redirects > kRedirectsMax) break;
     if (next == Next::kAfterPause || next == Next::kAfterReading) {
-      if (left_ms(deadline_ms) <= kPauseMs) break;
-      co_await async::Sleep(world_.loop, kPauseMs);
+      if (left_ms(deadline_ms) <= kClusterPauseMs) break;
+      co_await async::Sleep(world_.loop, kClusterPauseMs);
       node = next == Next::kAfterReading ? base::Ref<RedisPool>() : node_of(slot);
     }
   }

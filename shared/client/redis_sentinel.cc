@@ -10,7 +10,7 @@
 namespace apisix::client {
 namespace {
 
-constexpr std::uint64_t kPauseMs = 25;
+constexpr std::uint64_t kSentinelPauseMs = 25;
 
 base::Error unavailable(std::string what) {
   return {base::ErrorCode::kUnavailable, base::ErrorSource::kUpstream, true, std::move(what)};
@@ -73,8 +73,8 @@ async::Task<base::Result<RedisReply>> RedisSentinel::call(RedisCommand command) 
           failure.retryable || failure.what.starts_with("READONLY") || is_passing_refusal(failure.what);
       if (!was_not_run) break;
     }
-    if (left_ms(deadline_ms) <= kPauseMs) break;
-    co_await async::Sleep(world_.loop, kPauseMs);
+    if (left_ms(deadline_ms) <= kSentinelPauseMs) break;
+    co_await async::Sleep(world_.loop, kSentinelPauseMs);
   }
   co_return std::unexpected(std::move(failure));
 }

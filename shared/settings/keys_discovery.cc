@@ -7,7 +7,7 @@ using enum Kind;
 
 // The agent's discovery code fills the defaults; here the file's types and bounds are checked, so that a
 // typing error is found at start and with its line.
-constexpr Key kKeys[] = {
+constexpr Key kDiscoveryKeys[] = {
     {"discovery", kMap},
 
     {"discovery.dns", kMap},
@@ -141,7 +141,7 @@ constexpr Key kKeys[] = {
 }  // namespace
 
 std::span<const Key> discovery_keys() {
-  return kKeys;
+  return kDiscoveryKeys;
 }
 
 }  // namespace apisix::settings

@@ -29,7 +29,7 @@ constexpr Key without_effect(std::string_view path, Kind kind) {
   return {path, kind, {}, kNoMin, kNoMax, Effect::kNone};
 }
 
-constexpr Key kKeys[] = {
+constexpr Key kEngineKeys[] = {
     {"apisix", kMap},
     {"apisix.id", kAny},
     {"apisix.node_listen", kAny},
@@ -253,7 +253,7 @@ constexpr Key kKeys[] = {
 }  // namespace
 
 std::span<const Key> engine_keys() {
-  return kKeys;
+  return kEngineKeys;
 }
 
 }  // namespace apisix::settings

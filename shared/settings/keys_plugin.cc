@@ -6,7 +6,7 @@ namespace {
 using enum Kind;
 
 // Below plugin_attr every map is open: a plugin of the user's own may want anything.
-constexpr Key kKeys[] = {
+constexpr Key kPluginKeys[] = {
     {"plugins", kList},
     {"plugins[]", kText},
     {"stream_plugins", kList},
@@ -108,7 +108,7 @@ constexpr Key kKeys[] = {
 }  // namespace
 
 std::span<const Key> plugin_keys() {
-  return kKeys;
+  return kPluginKeys;
 }
 
 }  // namespace apisix::settings

@@ -15,7 +15,7 @@ namespace {
 
 using proxy::LocalAnswer;
 
-constexpr std::string_view kBase = "/apisix/admin";
+constexpr std::string_view kAdminPath = "/apisix/admin";
 constexpr std::string_view kConfigsPath = "/apisix/admin/configs";
 constexpr std::size_t kPathBytesKept = 256;  // in the history
 constexpr std::int64_t kRefusalLogMs = 1000;
@@ -58,7 +58,7 @@ bool AdminService::admits(const base::IpAddress& peer_ip) {
 }
 
 std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) const {
-  if (!request.path.starts_with(kBase) || !has_key(settings_.deployment.admin, request)) return 0;
+  if (!request.path.starts_with(kAdminPath) || !has_key(settings_.deployment.admin, request)) return 0;
   const bool is_push = settings::takes_pushed_configuration(settings_) && request.method == "PUT" &&
                        request.path == kConfigsPath;
   return is_push ? limits::kPushedBodyBytesMax : limits::kAdminBodyBytesMax;
@@ -99,8 +99,8 @@ void AdminService::add_cors(LocalAnswer& answer) const {
 // Authenticated here, before anything of the path is looked at: there is no path without a key but HEAD of
 // the base, which says nothing.
 async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& request) {
-  if (!request.path.starts_with(kBase)) co_return proxy::page_answer(404);
-  std::string_view rest = request.path.substr(kBase.size());
+  if (!request.path.starts_with(kAdminPath)) co_return proxy::page_answer(404);
+  std::string_view rest = request.path.substr(kAdminPath.size());
   if (rest.empty() && request.method == "HEAD") co_return LocalAnswer{200, "application/json", "", {}};
   if (!rest.starts_with('/')) co_return proxy::page_answer(404);
   auto key_name = check_key(settings_.deployment.admin, request);

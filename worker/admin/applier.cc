@@ -23,7 +23,7 @@ using proxy::LocalAnswer;
 using resource::Kind;
 
 // Others may write the same objects in between, but not always.
-constexpr int kAttemptsMax = 10;
+constexpr int kApplyAttemptsMax = 10;
 // The same for what is beside the set's objects: each costs what a commit does, and no check.
 constexpr int kCommitsMax = 50;
 // From so many objects of one kind on, all of the kind are read at once.
@@ -52,13 +52,13 @@ Applier::Applier(event::Loop& loop, store::Store& store, config::Registry& regis
       has_stream_routes_(settings.apisix.stream_enabled) {}
 
 async::Task<LocalAnswer> Applier::run(ChangeSet set, ApplyOptions options) {
-  for (int i = 0; i < kAttemptsMax; ++i) {
+  for (int i = 0; i < kApplyAttemptsMax; ++i) {
     if (auto answer = co_await attempt(set, options)) co_return std::move(*answer);
   }
   co_return error_answer(
       409, fmt::format("others changed objects of the set while it was checked, {} times in a row; nothing "
                        "was stored",
-                       kAttemptsMax));
+                       kApplyAttemptsMax));
 }
 
 async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, const ApplyOptions& options) {

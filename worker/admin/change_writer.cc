@@ -13,7 +13,7 @@ namespace {
 // What the values of one entry may take: a thousand of the largest are 256 MiB.
 constexpr std::size_t kValuesBytesMax = 256 << 10;
 // Shortened once for so many entries: reading the list with every change would cost more than the change.
-constexpr std::size_t kEntriesPerTrim = 16;
+constexpr std::size_t kWritesPerTrim = 16;
 constexpr std::size_t kBytesPerWrite = 32;  // of the message around key and value
 
 // The rights of an etcd's user do not change every minute.
@@ -142,7 +142,7 @@ async::Task<base::Result<store::TxnReply>> ChangeWriter::commit(store::Txn txn) 
     done = co_await store_.txn(without_entry(std::move(txn)));
     co_return done;
   }
-  if (done && done->succeeded && history_.is_kept() && !is_denied() && ++entries_ >= kEntriesPerTrim) {
+  if (done && done->succeeded && history_.is_kept() && !is_denied() && ++entries_ >= kWritesPerTrim) {
     entries_ = 0;
     scope_.spawn(history_.trim());
   }

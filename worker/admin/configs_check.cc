@@ -15,7 +15,7 @@ namespace {
 
 using format::Json;
 
-constexpr std::size_t kFaultsListed = 1000;
+constexpr std::size_t kConfigFaultsListed = 1000;
 
 std::string type_name(const Json& value) {
   if (value.isString()) return "string";
@@ -127,9 +127,9 @@ Json faults_json(const std::vector<ConfigFault>& faults) {
   Json out(::Json::objectValue);
   out["error_msg"] = "Configuration validation failed";
   Json& errors = out["errors"] = Json(::Json::arrayValue);
-  if (faults.size() > kFaultsListed)
-    out["left_out"] = static_cast<Json::UInt64>(faults.size() - kFaultsListed);
-  for (const ConfigFault& fault : std::span(faults).first(std::min(faults.size(), kFaultsListed))) {
+  if (faults.size() > kConfigFaultsListed)
+    out["left_out"] = static_cast<Json::UInt64>(faults.size() - kConfigFaultsListed);
+  for (const ConfigFault& fault : std::span(faults).first(std::min(faults.size(), kConfigFaultsListed))) {
     Json& each = errors.append(Json(::Json::objectValue));
     each["resource_type"] = fault.list;
     each["error"] = fault.error;

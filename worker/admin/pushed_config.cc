@@ -16,7 +16,7 @@ using format::find_member;
 using format::Json;
 
 constexpr std::string_view kZone = "standalone-config";
-constexpr std::string_view kPluginsKey = "/plugins";
+constexpr std::string_view kStoredPluginsKey = "/plugins";
 
 std::size_t zone_bytes(const settings::Settings& settings) {
   const auto& zones = settings.nginx_config.meta_lua_shared_dict_bytes;
@@ -202,9 +202,9 @@ store::Txn PushedConfig::records(const std::vector<PushedList>& lists, const std
     }
     write_text(list_key(list.name), list.text, txn);
     if (list.name != resource::kPluginsList) continue;
-    const auto known = stored.find(kPluginsKey);
+    const auto known = stored.find(kStoredPluginsKey);
     const std::string& text = known != stored.end() ? known->second.value : std::string();
-    if (text != list.text) write_text(prefix_ + std::string(kPluginsKey), list.text, txn);
+    if (text != list.text) write_text(prefix_ + std::string(kStoredPluginsKey), list.text, txn);
   }
   txn.writes.emplace_back(store::Put{own_prefix_ + "meta", encode(after), 0});
   return txn;

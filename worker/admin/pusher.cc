@@ -22,7 +22,7 @@ namespace {
 using format::Json;
 using proxy::LocalAnswer;
 
-constexpr int kAttemptsMax = 10;
+constexpr int kPushAttemptsMax = 10;
 constexpr std::size_t kChangesListed = 1000;  // by a dry run, each with its diff
 
 // The version that a list has after the push; the error is the text of a 400.
@@ -121,7 +121,7 @@ Pusher::Pusher(event::Loop& loop, store::Store& store, config::Registry& registr
       progress_(progress) {}
 
 async::Task<LocalAnswer> Pusher::run(const std::vector<PushedList>& lists, PushOptions options) {
-  for (int i = 0; i < kAttemptsMax; ++i) {
+  for (int i = 0; i < kPushAttemptsMax; ++i) {
     if (auto answer = co_await attempt(lists, options)) co_return std::move(*answer);
   }
   co_return error_answer(503, "other pushes came first, again and again");

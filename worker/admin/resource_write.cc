@@ -24,7 +24,7 @@ using resource::Kind;
 // Deletes of sub-resources: what etcd takes with the entry of the history.
 constexpr std::ptrdiff_t kChangesPerTxn = 1000;
 // Others may write the same object in between, but not always.
-constexpr int kAttemptsMax = 10;
+constexpr int kWriteAttemptsMax = 10;
 
 // APISIX's words.
 LocalAnswer changed_answer() {
@@ -59,7 +59,7 @@ async::Task<LocalAnswer> ResourceHandler::put(ResourceCall& call) {
   if (!id) co_return error_answer(400, id.error().what);
   if (auto status = resource::refuse_timestamps(body); !status)
     co_return error_answer(400, status.error().what);
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+  for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
     call.id = *id;
     KnownReads reads(store_, registry_, attempt == 0 && !call.mode.is_dry_run);
     if (auto answer = co_await put_once(call, body, reads)) co_return std::move(*answer);
@@ -253,7 +253,7 @@ async::Task<LocalAnswer> ResourceHandler::remove(ResourceCall& call) {
     if (!user) co_return store_answer(user.error());
     if (!user->empty()) co_return error_answer(400, *user);
   }
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+  for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
     if (auto answer = co_await remove_once(call)) co_return std::move(*answer);
   }
   co_return changed_answer();

@@ -22,7 +22,7 @@ namespace {
 
 using proxy::LocalAnswer;
 
-constexpr std::string_view kBase = "/ui";
+constexpr std::string_view kUiPath = "/ui";
 constexpr std::string_view kIndex = "/index.html";
 constexpr std::int64_t kMaxAgeSeconds = 7200;  // APISIX's
 
@@ -106,7 +106,7 @@ std::string date_text(std::int64_t unix_seconds) {
 
 LocalAnswer redirect_to_base() {
   LocalAnswer answer = proxy::page_answer(301);
-  answer.headers.emplace_back("Location", fmt::format("{}/", kBase));  // relative: a proxy may be in front
+  answer.headers.emplace_back("Location", fmt::format("{}/", kUiPath));  // relative: a proxy may be in front
   return answer;
 }
 
@@ -129,9 +129,9 @@ std::string_view content_type_of(std::string_view path) {
 }
 
 async::Task<LocalAnswer> UiFiles::serve(const proxy::LocalRequest& request) {
-  if (request.path == kBase) co_return redirect_to_base();
+  if (request.path == kUiPath) co_return redirect_to_base();
   if (request.method != "GET" && request.method != "HEAD") co_return method_not_allowed();
-  std::string_view path = request.path.substr(kBase.size());
+  std::string_view path = request.path.substr(kUiPath.size());
   auto file = find_file(fmt::format("{}{}", folder_, path));
   if (!file) {
     path = kIndex;

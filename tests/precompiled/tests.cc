@@ -1,0 +1,1 @@
+// tests.h needs an object of its own.
