@@ -120,9 +120,13 @@ def test_every_path_that_is_described_is_served(gateway):
         if "get" not in item:
             continue
         path = path.replace("{name}", "cors").replace("{manager}", "vault").replace("{revision}", "1")
-        answer = gateway.admin("GET", re.sub(r"{\w+}", "x", path))
+        named = re.sub(r"{\w+}", "x", path)
+        answer = gateway.admin("GET", named)
         assert "Unsupported resource type" not in answer.text, path
-        assert answer.status in (200, 400, 404), (path, answer.status)
+        # Stream routes are off, and "cors" is no kind of object that has a schema.
+        refused = path.startswith("/stream_routes") or path == "/schema/cors"
+        missing = named.endswith("/x") or "/x/" in named or path.startswith("/history/")
+        assert answer.status == (400 if refused else 404 if missing else 200), path
 
 
 @pytest.mark.gateway(config={"deployment": {"role": "traditional",
