@@ -7,7 +7,7 @@ import time
 import pytest
 import websockets
 
-from gateway import PATIENCE_S, wait_until
+from gateway import PATIENCE_S, pause, wait_until
 from websocket_echo import websocket_echo
 
 SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
@@ -153,7 +153,7 @@ def test_silence_ends_the_tunnel_and_either_side_s_bytes_keep_it(proxy):
     def serve(peer):
         peer.send(SWITCH)
         for _ in range(8):  # longer than the timeout, never silent for as long as it
-            time.sleep(0.1)
+            pause(0.1)
             peer.send("x")
         peer.read_to_end()
 

@@ -1,4 +1,4 @@
-// What the upstream is told beyond the client's own words: addresses, X-Forwarded-*, host and target.
+// What the upstream gets beyond the client's own words: addresses, X-Forwarded-*, host and target.
 #include "worker/proxy/upstream_head.h"
 
 #include <vector>
