@@ -1,7 +1,6 @@
 """Runs the tables of admin/: the Admin API of each kind of object. README.md says what rows look like."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import yaml
 
 from gateway import BINARY, free_port, running_gateway
+from tables import difference, has_member
 
 HERE = Path(__file__).parent
 TABLES = sorted((HERE / "admin").glob("*.yaml"))
@@ -46,32 +46,6 @@ def filled_in(value, texts):
     if isinstance(value, list):
         return [filled_in(element, texts) for element in value]
     return texts.get(value, value) if isinstance(value, str) else value
-
-
-def difference(got, wanted, at="$"):
-    """What is missing in `got` of `wanted`; "" when nothing is."""
-    if isinstance(wanted, str) and wanted.startswith("=~ "):
-        return "" if isinstance(got, str) and re.search(wanted[3:], got) else f"{at}: {got!r} is not {wanted}"
-    if isinstance(wanted, dict) and isinstance(got, dict):
-        for key, member in wanted.items():
-            if key not in got:
-                return f"{at}.{key} is missing"
-            if found := difference(got[key], member, f"{at}.{key}"):
-                return found
-        return ""
-    if isinstance(wanted, list) and isinstance(got, list):
-        if len(wanted) != len(got):
-            return f"{at} has {len(got)} elements instead of {len(wanted)}"
-        return next(filter(None, (difference(a, b, f"{at}[{i}]") for i, (a, b) in enumerate(zip(got, wanted)))), "")
-    return "" if got == wanted and type(got) is type(wanted) else f"{at} is {got!r} instead of {wanted!r}"
-
-
-def has_member(value, path):
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return True
 
 
 def faults_of(answer, row):

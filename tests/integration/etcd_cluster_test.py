@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etcd import Etcd
-from gateway import http_request, wait_until
+from gateway import http_request, pause, wait_until
 from link import Link
 
 
@@ -125,7 +125,7 @@ def wait_for_dead_tokens(etcd):
     deadline = time.monotonic() + 20
     # Using a token makes it live longer: asked less often than it lives.
     while time.monotonic() < deadline:
-        time.sleep(2.1)
+        pause(2.1)
         answer = http_request(port, "POST", "/v3/kv/range", headers={"Authorization": token}, body={"key": key})
         if answer.status != 200:
             return

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from etcd import Etcd
-from gateway import wait_until
+from gateway import pause, wait_until
 from link import Link
 
 WORKERS = 2
@@ -34,7 +34,7 @@ class Steady:
             self.asked += 1
             if status != 200:
                 self.wrong.append(status)
-            time.sleep(0.005)
+            pause(0.005)
 
     def end(self):
         self._done.set()

@@ -44,6 +44,12 @@ def wait_until(condition, what, timeout_s=PATIENCE_S):
         time.sleep(0.01)
 
 
+def pause(seconds):
+    """Time that is a part of what is tested: the pace of a sender, a timeout that runs out. To wait for a state there is
+    wait_until()."""
+    time.sleep(seconds)
+
+
 _given_ports = set()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import websockets
 
-from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, process_title, wait_until
+from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, pause, process_title, wait_until
 from raw import RawUpstream
 from websocket_echo import websocket_echo
 
@@ -174,10 +174,11 @@ def test_reloads_and_upgrades_under_load_are_noticed_by_nobody(loaded):
     before = descriptors(loaded.pid)
     load = Load(loaded.port)
     changes = ["reload"] * RELOADS + ["upgrade"] * UPGRADES
-    random.Random(1).shuffle(changes)
+    chosen = random.Random(1)
+    chosen.shuffle(changes)
     for number, what in enumerate(changes):
         if what == "reload" and number % 5 == 0:
-            loaded.write_config({"nginx_config": {"worker_processes": random.choice([1, 2, 3])}})
+            loaded.write_config({"nginx_config": {"worker_processes": chosen.choice([1, 2, 3])}})
         change(loaded, what)
         echo.wait_for_more()
     count = load.stop()
@@ -256,18 +257,19 @@ def test_killing_somebody_every_second_costs_only_their_own_requests(loaded, ans
     before, memory = descriptors(master), private_kib(master)
     counted, answered, logged = consumed(), answering.requests, metric(loaded, "apisix_http_status")
     load = Load(loaded.port, connections)
+    chosen = random.Random(1)
     ends, killed = time.monotonic() + KILLING_S, {"worker": 0, "agent": 0}
     while time.monotonic() < ends:
         choices = [("worker", pid) for pid in loaded.worker_pids()] + [("agent", pid) for pid in loaded.agent_pids()]
         if not choices:
             continue
-        role, victim = random.choice([one for one in choices if not killed[one[0]]] or choices)
+        role, victim = chosen.choice([one for one in choices if not killed[one[0]]] or choices)
         os.kill(victim, signal.SIGKILL)
         killed[role] += 1
         wait_until(lambda pid=victim: not is_alive(pid), "its death")
         # The other worker goes on at once, and a second is the rhythm of this test.
         assert loaded.request("/").status == 200
-        time.sleep(1)
+        pause(1)
     count = load.stop()
     print(f"killed {killed}: {count.text}")
     assert killed["worker"] and killed["agent"]

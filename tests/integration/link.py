@@ -1,7 +1,8 @@
 """A TCP link between a gateway and a server of the test, that can be cut, made slow, or left hanging."""
 import socket
 import threading
-import time
+
+from gateway import pause
 
 
 class Link:
@@ -72,9 +73,9 @@ class Link:
         try:
             while data := source.recv(65536):
                 while self.hangs:
-                    time.sleep(0.02)
+                    pause(0.02)
                 if self.delay_s:
-                    time.sleep(self.delay_s)
+                    pause(self.delay_s)
                 if is_request and self.on_request:
                     self.on_request(data)
                 sink.sendall(data)

@@ -66,7 +66,7 @@ def check_structure(api):
             for parameter in operation.get("parameters", []):
                 parameter = resolve(api, parameter["$ref"]) if "$ref" in parameter else parameter
                 assert parameter["in"] in ("query", "header") and parameter["name"] and "schema" in parameter
-    assert len(operations) == len(set(operations)), "operationIds are unique"
+    assert operations and len(operations) == len(set(operations)), "operationIds are unique"
     for part in api["components"].values():
         assert all(re.fullmatch(r"[a-zA-Z0-9._-]+", name) for name in part)
     for name in [name for entry in api["security"] for name in entry]:
@@ -116,13 +116,17 @@ def test_schemas_are_those_that_are_asked(gateway):
 
 def test_every_path_that_is_described_is_served(gateway):
     """A GET of each path, with names of what is not there, is not told that there is no such resource."""
-    for path, item in document(gateway)["paths"].items():
-        if "get" not in item:
-            continue
+    shown = [path for path, item in document(gateway)["paths"].items() if "get" in item]
+    assert len(shown) >= 30
+    for path in shown:
         path = path.replace("{name}", "cors").replace("{manager}", "vault").replace("{revision}", "1")
-        answer = gateway.admin("GET", re.sub(r"{\w+}", "x", path))
+        named = re.sub(r"{\w+}", "x", path)
+        answer = gateway.admin("GET", named)
         assert "Unsupported resource type" not in answer.text, path
-        assert answer.status in (200, 400, 404), (path, answer.status)
+        # Stream routes are off, and "cors" is no kind of object that has a schema.
+        refused = path.startswith("/stream_routes") or path == "/schema/cors"
+        missing = named.endswith("/x") or "/x/" in named or path.startswith("/history/")
+        assert answer.status == (400 if refused else 404 if missing else 200), path
 
 
 @pytest.mark.gateway(config={"deployment": {"role": "traditional",

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import limits
-from gateway import http_request, is_alive, running_gateway, wait_until
+from gateway import http_request, is_alive, pause, running_gateway, wait_until
 from hammer import hammer
 from limits import ENDLESS_S, quick  # noqa: F401
 from redis_server import RedisServer
@@ -148,7 +148,7 @@ def test_a_redis_that_comes_back_counts_again(make_gateway, quick):
 @pytest.mark.expects_damage
 def test_leases_of_a_killed_worker_end(make_gateway, redis):
     gateway = make_gateway()
-    held = Upstream(lambda _: (time.sleep(30), (200, {}, b""))[1])
+    held = Upstream(lambda _: (pause(30), (200, {}, b""))[1])
     conf = of(redis, conn=1, burst=0, default_conn_delay=0.1, key="remote_addr", key_ttl=2)
     limit([gateway], held, "limit-conn", conf, route_id="killed")
 

@@ -34,11 +34,8 @@ def test_13787_no_line_end_of_a_client_reaches_the_upstream_unescaped(proxy, nam
     for path, query in itertools.product(PATHS, ["", "?q=%0d%0aX-Evil:pwn", "?q=a%20b"]):
         client.send(f"GET {base}{path}{query} HTTP/1.1\r\nHost: a.test\r\n\r\n")
         answer = client.read_response()
-        assert answer.status in (200, 400, 502), answer.start_line
-        served += answer.status == 200
-        if client.end is not None or answer.header("Connection") == "close":
-            client = proxy.client()
-    assert served >= 20
+        assert answer.status == 200, (path, query)
+        served += 1
     received = upstream.received
     heads = received.split(b"\r\n\r\n")[:-1]
     assert len(heads) == served

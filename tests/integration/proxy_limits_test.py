@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gateway import is_listening, wait_until
+from gateway import is_listening, pause, wait_until
 from raw import Client
 
 GATEWAY = {"config": {"nginx_config": {"http": {
@@ -81,7 +81,7 @@ def test_head_drop_by_drop_has_no_more_time(proxy):
     with pytest.raises(OSError):
         for byte in "GET / HTTP/1.1\r\nHost: a\r\nX: " + "a" * 1000:
             client.send(byte)
-            time.sleep(0.05)
+            pause(0.05)
     assert time.monotonic() - begin < 3
 
 
@@ -117,14 +117,14 @@ def test_body_that_is_fast_enough_may_take_long(proxy):
     client.send(post(proxy.route(proxy.upstream()), "Content-Length: 6000\r\n"))
     for _ in range(12):
         client.send("x" * 500)
-        time.sleep(0.1)
+        pause(0.1)
     assert client.read_response().body == b"ok"
 
 
 def test_upstream_that_is_slow_is_not_the_client_s_fault(proxy):
     def serve(peer):
         peer.read_request()
-        time.sleep(1.5)
+        pause(1.5)
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     assert proxy.client().ask(post(proxy.route(proxy.upstream(serve)), "Content-Length: 3\r\n") + "abc").status == 200

@@ -7,7 +7,7 @@ import time
 import pytest
 import websockets
 
-from gateway import PATIENCE_S, wait_until
+from gateway import PATIENCE_S, pause, wait_until
 from websocket_echo import websocket_echo
 
 SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
@@ -153,7 +153,7 @@ def test_silence_ends_the_tunnel_and_either_side_s_bytes_keep_it(proxy):
     def serve(peer):
         peer.send(SWITCH)
         for _ in range(8):  # longer than the timeout, never silent for as long as it
-            time.sleep(0.1)
+            pause(0.1)
             peer.send("x")
         peer.read_to_end()
 
@@ -186,11 +186,12 @@ def test_websocket_outlives_its_worker_until_the_shutdown_timeout(make_proxy, we
 def test_tunnel_in_the_middle_of_a_frame_ends_without_a_goodbye(make_proxy):
     proxy = make_proxy(config={"nginx_config": {"worker_shutdown_timeout": "300ms"}})
     half_a_frame = b"\x82\x7e\x01\x00half"
+    at_the_server = []
 
     def serve(connection):
         connection.read_head()
         connection.send(SWITCH.encode() + half_a_frame)
-        assert connection.read_to_end() == b"\x88\x82\0\0\0\0\x03\xe9", "the other direction is between frames"
+        at_the_server.append(connection.read_to_end())
 
     path = proxy.route(proxy.upstream(serve), enable_websocket=True)
     client = proxy.client()
@@ -198,4 +199,6 @@ def test_tunnel_in_the_middle_of_a_frame_ends_without_a_goodbye(make_proxy):
     assert client.read_head().status == 101
     assert proxy.gateway.run("reload").returncode == 0
     assert client.read_to_end() == half_a_frame
+    wait_until(lambda: at_the_server, "the end at the server")
+    assert at_the_server == [b"\x88\x82\0\0\0\0\x03\xe9"], "the other direction is between frames"
     assert client.end == "closed"

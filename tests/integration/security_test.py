@@ -18,8 +18,8 @@ def put_jack(proxy):
 # ---- CVE-2021-43557: rules on the client's own spelling of a path
 
 SPELLINGS = ["/internal/x", "//internal/x", "/internal//x", "/./internal/x", "/a/../internal/x", "/%69nternal/x",
-             "/%2Finternal/x", "/%2e/internal/x", "/a/%2E%2e/internal/x", "/a/..%2finternal/x", "/a/../../internal/x",
-             "/internal/../internal/x"]
+             "/%2Finternal/x", "/%2e/internal/x", "/a/%2E%2e/internal/x", "/a/..%2finternal/x", "/internal/../internal/x"]
+LEAVES_THE_ROOT = "/a/../../internal/x"  # 400, whatever the route says
 
 
 def ask_of(proxy, host, target, headers=""):
@@ -33,8 +33,10 @@ def ask_of(proxy, host, target, headers=""):
 
 def refused_in_every_spelling(proxy, upstream, host, status):
     for target in [*SPELLINGS, f"http://{host}//internal/x"]:
-        assert ask_of(proxy, host, target).status in (400, status), target
+        assert ask_of(proxy, host, target).status == status, target
         assert not upstream.requests, f"{target} reached the upstream as {upstream.requests[0].path}"
+    assert ask_of(proxy, host, LEAVES_THE_ROOT).status == 400
+    assert not upstream.requests
     assert ask_of(proxy, host, "/public/x").status == 200
 
 
@@ -65,8 +67,9 @@ def test_cve_2026_94269_matched_is_forwarded_with_servlet_paths(make_proxy, upst
     put_jack(proxy)
     proxy.route(upstream.port, uri="/*")
     proxy.route(upstream.port, uri="/internal/*", plugins={"key-auth": {}})
-    for target in ("/internal;v=1/x", "/internal;/x", "/a/..;/internal/x", "/;/internal/x", "/a/..;v=1/internal/x"):
-        assert proxy.get(target).status in (400, 401), target
+    for target, status in (("/internal;v=1/x", 401), ("/internal;/x", 401), ("/a/..;/internal/x", 400),
+                           ("/;/internal/x", 400), ("/a/..;v=1/internal/x", 400)):
+        assert proxy.get(target).status == status, target
     assert not upstream.requests
     assert proxy.get("/public;v=1/x").status == 200
 
@@ -235,10 +238,11 @@ def test_consumer_restriction_counts_the_method_that_is_forwarded(proxy, upstrea
     path = proxy.route(upstream.port, plugins={"key-auth": {}, "consumer-restriction": {
         "allowed_by_methods": [{"user": "jack", "methods": ["GET"]}]}})
     key = "apikey: key-of-jack\r\n"
-    for method in ("POST", "post", "get", "Get", "GETX"):
+    # Lower case letters are in no method that this gateway, or nginx, reads: 400 before any rule.
+    for method, status in (("POST", 403), ("GETX", 403), ("post", 400), ("get", 400), ("Get", 400)):
         answer = proxy.client().ask(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{key}Content-Length: 0\r\n"
                                     "X-HTTP-Method-Override: GET\r\n\r\n")
-        assert answer.status in (400, 403, 405), method
+        assert answer.status == status, method
     assert not upstream.requests
     assert proxy.get(path, key).status == 200
 
@@ -281,7 +285,7 @@ def test_deep_documents_are_refused(proxy, upstream):
     headers = {"Content-Type": "application/json", "Host": "deep.test"}
     for opening in ("[", '{"a":'):
         deep = opening * 100_000
-        assert proxy.gateway.request("/x", "POST", headers=headers, body=deep).status in (404, 413)
+        assert proxy.gateway.request("/x", "POST", headers=headers, body=deep).status == 404  # no argument was found
         assert proxy.gateway.admin("PUT", "/routes/deep", deep.encode()).status == 400
     assert proxy.gateway.request("/x", "POST", headers=headers, body='{"a":"b"}').status == 200
 
@@ -290,7 +294,7 @@ def test_a_route_to_the_gateway_itself_ends(make_proxy):
     """A request that goes round grows with each turn, until its head is too long; nothing else is harmed."""
     proxy = make_proxy()
     path = proxy.route(proxy.port)
-    assert proxy.get(path).status in (431, 502, 503)
+    assert proxy.get(path).status == 431
     assert proxy.get(proxy.route(proxy.upstream())).status == 200
 
 

@@ -8,15 +8,18 @@ import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import class_rules  # noqa: E402
+import hollow_rules  # noqa: E402
 import layer_rules  # noqa: E402
 import name_rules  # noqa: E402
+import ratchet  # noqa: E402
 import size_rules  # noqa: E402
 import text_rules  # noqa: E402
 from source_tree import SourceTree  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-RULES = {rule.__name__.replace("_", "-"): rule
-         for module in (layer_rules, name_rules, size_rules, text_rules) for rule in module.RULES}
+MODULES = (class_rules, hollow_rules, layer_rules, name_rules, size_rules, text_rules)
+RULES = {rule.__name__.replace("_", "-"): rule for module in MODULES for rule in module.RULES}
 
 
 def load(name, folder=HERE):
@@ -47,7 +50,7 @@ class AllowList:
 
 
 def check(root, rules=None, allow=None):
-    """{rule: ["path:line: message", ...]} for every rule; "allow-list" is the last one."""
+    """{rule: ["path:line: message", ...]} for every rule, for "ratchet" and for "allow-list"."""
     tree = SourceTree(root)
     layers = load("layers.toml")
     allowed = AllowList(load("allow.toml").get("allow", []) if allow is None else allow)
@@ -57,6 +60,9 @@ def check(root, rules=None, allow=None):
             found[name] = [f"{path}:{line}: {message}" for path, line, message in rule(tree, layers)
                            if not allowed.excuses(name, path, message)]
     if rules is None:
+        counted = class_rules.COUNTED | hollow_rules.COUNTED
+        found["ratchet"] = [fault for name, (counts, limit) in counted.items()
+                            for fault in ratchet.stale(name, counts(tree), limit)]
         found["allow-list"] = [f"{path}:{line}: {message}" for path, line, message in allowed.faults()]
     return found
 

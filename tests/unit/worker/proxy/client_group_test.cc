@@ -76,5 +76,59 @@ TEST_F(AgeListTest, ItemsMayLeaveWhileTheyAreVisited) {
   EXPECT_EQ(list.size(), 0u);
 }
 
+TEST_F(AgeListTest, OneItemIsOldestAndNewest) {
+  list.add_newest(a);
+  EXPECT_EQ(list.oldest(), &a);
+  list.remove(a);
+  list.add_newest(b);
+  EXPECT_EQ(names(list), "b");
+}
+
+TEST_F(AgeListTest, TheNewestLeavesAndAnotherTakesItsPlace) {
+  add_all();
+  list.remove(c);
+  Item d('d');
+  list.add_newest(d);
+  EXPECT_EQ(names(list), "abd");
+}
+
+TEST_F(AgeListTest, MovingOldestToNewestGoesRound) {
+  add_all();
+  std::string turns;
+  for (int i = 0; i < 6; ++i) {
+    Item& oldest = *list.oldest();
+    turns += oldest.name;
+    list.remove(oldest);
+    list.add_newest(oldest);
+  }
+  EXPECT_EQ(turns, "abcabc");
+  EXPECT_EQ(list.size(), 3u);
+}
+
+TEST_F(AgeListTest, ItemsThatAreMovedToAnotherListAreVisitedOnce) {
+  add_all();
+  AgeList<Item> other;
+  std::string visited;
+  list.for_each([&](Item& item) {
+    visited += item.name;
+    list.remove(item);
+    other.add_newest(item);
+  });
+  EXPECT_EQ(visited, "abc");
+  EXPECT_EQ(names(other), "abc");
+}
+
+TEST(ClientGroup, IsEmptyAndTakesNoneAtFirst) {
+  const ClientGroup group;
+  EXPECT_EQ(group.size(), 0u);
+  EXPECT_EQ(group.connections_max, 0u);
+}
+
+TEST(ClientKind, HasTheNameThatLogsUse) {
+  EXPECT_EQ(name_of(ClientKind::kProxy), "worker_connections");
+  EXPECT_EQ(name_of(ClientKind::kAdmin), "connections to the Admin API");
+  EXPECT_EQ(name_of(ClientKind::kControl), "connections to the Control API");
+}
+
 }  // namespace
 }  // namespace apisix::proxy

@@ -81,5 +81,69 @@ TEST(CloseRules, AnUpstreamIsPooledOnlyWhenNothingOfTheExchangeIsLeftOnIt) {
   EXPECT_FALSE(may_pool_upstream({true, true, true, true}));    // the next client would get these bytes
 }
 
+// --- the same, one rule at a time
+
+constexpr ClientExchange kGoodExchange{.wants_keep_alive = true,
+                                       .request_read = true,
+                                       .response_complete = true,
+                                       .response_delimited = true,
+                                       .draining = false,
+                                       .more_received = false};
+
+TEST(CloseRules, AnExchangeThatEndedWellKeepsTheConnection) {
+  EXPECT_EQ(decide_client(kGoodExchange), ClientFate::kKeep);
+}
+
+TEST(CloseRules, ANextRequestThatIsThereKeepsTheConnection) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.more_received = true;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kKeep);
+}
+
+// RFC 9112 9.3: "close", or HTTP/1.0 without keep-alive.
+TEST(CloseRules, AClientThatWantsNoMoreIsClosed) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.wants_keep_alive = false;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
+}
+
+TEST(CloseRules, ADrainingWorkerClosesBehindTheResponse) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.draining = true;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
+}
+
+// RFC 9112 6.3: without a length or chunks only the end of the connection ends the body.
+TEST(CloseRules, AResponseWithoutALengthEndsWithTheConnection) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.response_delimited = false;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
+}
+
+TEST(CloseRules, BytesBehindALastRequestAreReadBeforeClosing) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.draining = exchange.more_received = true;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kLinger);
+}
+
+TEST(CloseRules, ARequestBodyThatIsStillComingIsReadBeforeClosing) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.request_read = false;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kLinger);
+}
+
+TEST(CloseRules, AResponseThatMissesItsLengthIsClosed) {
+  ClientExchange exchange = kGoodExchange;
+  exchange.response_complete = false;
+  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);  // the client sees that bytes are missing
+}
+
+TEST(CloseRules, AHeadPromisesNothingThatOneConditionForbids) {
+  EXPECT_TRUE(may_keep_client(true, true, true, false));
+  EXPECT_FALSE(may_keep_client(false, true, true, false));
+  EXPECT_FALSE(may_keep_client(true, false, true, false));
+  EXPECT_FALSE(may_keep_client(true, true, true, true));
+}
+
 }  // namespace
 }  // namespace apisix::proxy

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/utf8.h"
 #include "shared/event/loop.h"
+#include "shared/format/json.h"
 
 namespace apisix::proxy {
 namespace {
@@ -50,6 +52,174 @@ TEST_F(LogFormatTest, ValuesAreEscapedAsAsked) {
   EXPECT_EQ(line("$request_method"), "G\\x22T\n");
   EXPECT_EQ(line("$request_method", Escape::kJson), "G\\\"T\n");
   EXPECT_EQ(line("$request_method", Escape::kNone), "G\"T\n");
+}
+
+// --- escaping: every byte, in every mode
+
+std::string hex(unsigned byte) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  return {kDigits[byte >> 4], kDigits[byte & 15]};
+}
+
+class LogEscapeTest : public LogFormatTest {
+ protected:
+  // The value "a" BYTE "b" as it stands in a line, without the line feed.
+  std::string escaped(unsigned byte, Escape escape) {
+    value_ = {'a', static_cast<char>(byte), 'b'};
+    request_.path = value_;
+    std::string out = line("$uri", escape);
+    EXPECT_TRUE(out.ends_with('\n'));
+    out.pop_back();
+    return out;
+  }
+
+  std::string value_;
+};
+
+// ngx_http_log_escape: quotes, backslashes, controls and bytes from 0x7f.
+TEST_F(LogEscapeTest, DefaultWritesUnsafeBytesAsHex) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+    const std::string expected = plain ? std::string(1, static_cast<char>(byte)) : "\\x" + hex(byte);
+    EXPECT_EQ(escaped(byte, Escape::kDefault), "a" + expected + "b") << byte;
+  }
+}
+
+TEST_F(LogEscapeTest, NoneWritesEveryByteAsItIs) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const std::string out = escaped(byte, Escape::kNone);
+    EXPECT_EQ(out, value_) << byte;
+  }
+}
+
+// RFC 8259 section 7: quotation mark, reverse solidus and U+0000 to U+001F.
+TEST_F(LogEscapeTest, JsonEscapesWhatMustBe) {
+  EXPECT_EQ(escaped('"', Escape::kJson), R"(a\"b)");
+  EXPECT_EQ(escaped('\\', Escape::kJson), R"(a\\b)");
+  EXPECT_EQ(escaped('\n', Escape::kJson), R"(a\nb)");
+  EXPECT_EQ(escaped('\r', Escape::kJson), R"(a\rb)");
+  EXPECT_EQ(escaped('\t', Escape::kJson), R"(a\tb)");
+}
+
+TEST_F(LogEscapeTest, JsonIsReadBackAsItWas) {
+  for (unsigned byte = 0; byte < 0x80; ++byte) {
+    const auto json = format::parse_json("\"" + escaped(byte, Escape::kJson) + "\"");
+    ASSERT_TRUE(json.has_value()) << byte;
+    EXPECT_EQ(json->asString(), value_) << byte;
+  }
+}
+
+// RFC 8259 section 8.1: a JSON text is UTF-8, whatever a client sends.
+TEST_F(LogEscapeTest, JsonHoldsNoByteThatIsNotUtf8) {
+  for (unsigned byte = 0x80; byte < 0x100; ++byte) {
+    const std::string out = escaped(byte, Escape::kJson);
+    EXPECT_TRUE(base::is_utf8(out)) << byte;
+    EXPECT_TRUE(out.starts_with('a') && out.ends_with('b')) << out;
+  }
+}
+
+TEST_F(LogEscapeTest, JsonKeepsUtf8AsItIs) {
+  request_.path = "/caf\xc3\xa9/\xe2\x82\xac";
+  EXPECT_EQ(line("$uri", Escape::kJson), "/caf\xc3\xa9/\xe2\x82\xac\n");
+}
+
+// A client cannot end its quotes or begin a line of its own.
+TEST_F(LogEscapeTest, OnlyTheFormatsOwnQuotesAndLineEndsStandInALine) {
+  request_.path = "\"\n\r\"\\";
+  EXPECT_EQ(line(R"("$uri")"), "\"\\x22\\x0A\\x0D\\x22\\x5C\"\n");
+  EXPECT_EQ(line(R"("$uri")", Escape::kJson), "\"\\\"\\n\\r\\\"\\\\\"\n");
+}
+
+// --- values that are not there
+
+TEST_F(LogFormatTest, AnUnsetVariableIsADashByDefault) {
+  EXPECT_EQ(line("[$http_none]"), "[-]\n");
+  EXPECT_EQ(line("[$upstream_addr]"), "[-]\n");
+  EXPECT_EQ(line("[$document_root]"), "[-]\n");  // known, and never set here
+}
+
+TEST_F(LogFormatTest, AnUnsetVariableIsNothingInJsonAndNone) {
+  EXPECT_EQ(line("[$http_none]", Escape::kJson), "[]\n");
+  EXPECT_EQ(line("[$http_none]", Escape::kNone), "[]\n");
+}
+
+TEST_F(LogFormatTest, AnEmptyValueIsWrittenAsAnUnsetOne) {
+  request_.args = "x=&y";
+  EXPECT_EQ(line("[$arg_x]"), "[-]\n");
+  EXPECT_EQ(line("[$arg_x]", Escape::kJson), "[]\n");
+}
+
+TEST_F(LogFormatTest, AnUnknownVariableIsUnset) {
+  EXPECT_EQ(line("[$no_such_variable]"), "[-]\n");
+}
+
+// --- arguments, as nginx logs them (ngx_http_arg)
+
+TEST_F(LogFormatTest, ArgumentsAreRawAndTheFirstCounts) {
+  request_.args = "x=%41+b&x=2";
+  EXPECT_EQ(line("$arg_x"), "%41+b\n");
+}
+
+TEST_F(LogFormatTest, ArgumentsAreFoundInAnyCase) {
+  request_.args = "User=1";
+  EXPECT_EQ(line("$arg_user $arg_USER"), "1 1\n");
+}
+
+TEST_F(LogFormatTest, AnArgumentWithoutAnEqualsSignIsNone) {
+  request_.args = "x&x=2";
+  EXPECT_EQ(line("$arg_x"), "2\n");
+}
+
+TEST_F(LogFormatTest, AnArgumentIsNotTheEndOfAnother) {
+  request_.args = "ax=1&x=2";
+  EXPECT_EQ(line("$arg_x"), "2\n");
+}
+
+// --- formats
+
+TEST_F(LogFormatTest, AFormatWithoutVariablesIsItsText) {
+  EXPECT_EQ(line("text"), "text\n");
+  EXPECT_EQ(line(""), "\n");
+}
+
+TEST_F(LogFormatTest, VariablesMayTouchEachOther) {
+  EXPECT_EQ(line("$uri$uri${uri}$uri"), "/a/a/a/a\n");
+}
+
+TEST_F(LogFormatTest, ADollarThatBeginsNoVariableIsText) {
+  EXPECT_EQ(line("$"), "$\n");
+  EXPECT_EQ(line("${}"), "${}\n");
+  EXPECT_EQ(line("${uri"), "${uri\n");
+  EXPECT_EQ(line("${uri-x}"), "${uri-x}\n");
+  EXPECT_EQ(line("$.$"), "$.$\n");
+}
+
+TEST_F(LogFormatTest, BracesEndANameThatTextFollows) {
+  EXPECT_EQ(line("${uri}_x $uri_x"), "/a_x -\n");
+}
+
+TEST_F(LogFormatTest, LinesAreAppendedBehindEachOther) {
+  const LogFormat format("$uri", Escape::kDefault);
+  std::string out = "before|";
+  format.append(out, request_);
+  request_.path = "/b";
+  format.append(out, request_);
+  EXPECT_EQ(out, "before|/a\n/b\n");
+}
+
+TEST_F(LogFormatTest, AJsonFormatMakesJson) {
+  request_.path = "/\"quoted\"\\";
+  request_.args = "a=\x01";
+  const std::string out = line(R"({"uri":"$uri","arg":"$arg_a","none":"$http_none"})", Escape::kJson);
+  const auto json = format::parse_json(out);
+  ASSERT_TRUE(json.has_value()) << out;
+  EXPECT_EQ((*json)["uri"].asString(), "/\"quoted\"\\");
+  EXPECT_EQ((*json)["arg"].asString(), "\x01");
+  EXPECT_EQ((*json)["none"].asString(), "");
+}
+
+TEST_F(LogFormatTest, NamesAreFoundInAnyCase) {
+  EXPECT_EQ(line("$URI $Request_Method", Escape::kNone), "/a G\"T\n");
 }
 
 TEST(LogVariables, OfNginxAndApisixAreKnown) {

@@ -59,5 +59,70 @@ TEST(FrameTracker, OurGoodbyesAreFramesThemselves) {
   EXPECT_TRUE(tracker.is_between_frames());
 }
 
+// RFC 6455 5.2: a length of 126 or 127 is followed by one of 2 or 8 bytes, even when it would have fitted.
+TEST(FrameTracker, LengthsInMoreBytesThanTheyNeedAreRead) {
+  FrameTracker tracker;
+  tracker.feed(std::string_view("\x82\x7e\0\x01x", 5));
+  EXPECT_TRUE(tracker.is_between_frames());
+  tracker.feed(std::string_view("\x82\x7f\0\0\0\0\0\0\0\x01x", 11));
+  EXPECT_TRUE(tracker.is_between_frames());
+}
+
+TEST(FrameTracker, AnEmptyFrameEndsWithItsHeader) {
+  FrameTracker tracker;
+  tracker.feed("\x89");
+  EXPECT_FALSE(tracker.is_between_frames());
+  tracker.feed(std::string_view("\0", 1));
+  EXPECT_TRUE(tracker.is_between_frames());
+}
+
+// RFC 6455 5.3: the mask stands behind the length, even of a frame without payload.
+TEST(FrameTracker, AMaskedEmptyFrameEndsWithItsMask) {
+  FrameTracker tracker;
+  tracker.feed("\x89\x80mas");
+  EXPECT_FALSE(tracker.is_between_frames());
+  tracker.feed("k");
+  EXPECT_TRUE(tracker.is_between_frames());
+}
+
+// RFC 6455 5.5: control frames may stand between the fragments of a message; the message does not count.
+TEST(FrameTracker, BetweenFragmentsIsBetweenFrames) {
+  FrameTracker tracker;
+  tracker.feed("\x01\x03mes");  // a fragment that is not the last
+  EXPECT_TRUE(tracker.is_between_frames());
+  tracker.feed("\x89\x01p");
+  EXPECT_TRUE(tracker.is_between_frames());
+  tracker.feed("\x80\x03sag");
+  EXPECT_TRUE(tracker.is_between_frames());
+}
+
+TEST(FrameTracker, ALengthOf63BitsIsNotTakenForTheEnd) {
+  FrameTracker tracker;
+  tracker.feed("\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff");
+  tracker.feed(std::string(100'000, 'x'));
+  EXPECT_FALSE(tracker.is_between_frames());
+}
+
+TEST(FrameTracker, NoBytesChangeNothing) {
+  FrameTracker tracker;
+  tracker.feed("");
+  EXPECT_TRUE(tracker.is_between_frames());
+  tracker.feed("\x82\x05he");
+  tracker.feed("");
+  EXPECT_FALSE(tracker.is_between_frames());
+}
+
+// RFC 6455 5.5.1 and 7.4.1: close frames with status 1001; a client's is masked (5.1), the server's is not.
+TEST(CloseFrames, SayThatTheEndpointLeaves) {
+  const auto status_at = [](std::string_view frame, std::size_t at) {
+    return static_cast<unsigned char>(frame[at]) << 8 | static_cast<unsigned char>(frame[at + 1]);
+  };
+  EXPECT_EQ(kGoingAwayToClient.substr(0, 2), "\x88\x02");
+  EXPECT_EQ(status_at(kGoingAwayToClient, 2), 1001);
+  EXPECT_EQ(kGoingAwayToServer.substr(0, 2), "\x88\x82");
+  EXPECT_EQ(kGoingAwayToServer.substr(2, 4), std::string_view("\0\0\0\0", 4));
+  EXPECT_EQ(status_at(kGoingAwayToServer, 6), 1001);
+}
+
 }  // namespace
 }  // namespace apisix::proxy
