@@ -83,57 +83,57 @@ TEST(CloseRules, AnUpstreamIsPooledOnlyWhenNothingOfTheExchangeIsLeftOnIt) {
 
 // --- the same, one rule at a time
 
-constexpr ClientExchange kGoodExchange{.wants_keep_alive = true,
-                                       .request_read = true,
-                                       .response_complete = true,
-                                       .response_delimited = true,
-                                       .draining = false,
-                                       .more_received = false};
+constexpr ClientOutcome kGoodExchange{.wants_keep_alive = true,
+                                      .request_read = true,
+                                      .response_complete = true,
+                                      .response_delimited = true,
+                                      .draining = false,
+                                      .more_received = false};
 
 TEST(CloseRules, AnExchangeThatEndedWellKeepsTheConnection) {
   EXPECT_EQ(decide_client(kGoodExchange), ClientFate::kKeep);
 }
 
 TEST(CloseRules, ANextRequestThatIsThereKeepsTheConnection) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.more_received = true;
   EXPECT_EQ(decide_client(exchange), ClientFate::kKeep);
 }
 
 // RFC 9112 9.3: "close", or HTTP/1.0 without keep-alive.
 TEST(CloseRules, AClientThatWantsNoMoreIsClosed) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.wants_keep_alive = false;
   EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
 }
 
 TEST(CloseRules, ADrainingWorkerClosesBehindTheResponse) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.draining = true;
   EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
 }
 
 // RFC 9112 6.3: without a length or chunks only the end of the connection ends the body.
 TEST(CloseRules, AResponseWithoutALengthEndsWithTheConnection) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.response_delimited = false;
   EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
 }
 
 TEST(CloseRules, BytesBehindALastRequestAreReadBeforeClosing) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.draining = exchange.more_received = true;
   EXPECT_EQ(decide_client(exchange), ClientFate::kLinger);
 }
 
 TEST(CloseRules, ARequestBodyThatIsStillComingIsReadBeforeClosing) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.request_read = false;
   EXPECT_EQ(decide_client(exchange), ClientFate::kLinger);
 }
 
 TEST(CloseRules, AResponseThatMissesItsLengthIsClosed) {
-  ClientExchange exchange = kGoodExchange;
+  ClientOutcome exchange = kGoodExchange;
   exchange.response_complete = false;
   EXPECT_EQ(decide_client(exchange), ClientFate::kClose);  // the client sees that bytes are missing
 }

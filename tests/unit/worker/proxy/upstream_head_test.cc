@@ -124,7 +124,8 @@ TEST_F(ForwardedTest, WithoutAPortInHostTheListenersCounts) {
 }
 
 TEST_F(ForwardedTest, OverTlsTheSchemeIsHttps) {
-  client_.is_tls = true;
+  const net::TlsInfo tls;
+  client_.tls = &tls;
   apply("Host: a.test\r\n");
   EXPECT_EQ(sent("X-Forwarded-Proto"), "https");
 }
