@@ -6,9 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "shared/async/awaiters.h"
 #include "shared/base/log.h"
-#include "shared/base/retry_delay.h"
 #include "shared/format/built.h"
 #include "shared/resource/kind.h"
 #include "worker/config/registry_objects.h"
@@ -36,7 +34,6 @@ std::vector<std::string> unlisted(const Known& known, const store::ListReply& li
 Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world,
                    RegistryOptions options)
     : loop_(loop),
-      store_(store),
       world_(world),
       options_(std::move(options)),
       http_(loop),
@@ -58,44 +55,41 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorl
                     .http = &http_,
                     .tls_ports = options_.tls_ports},
       router_(route::Router::make(options_.router_kind)),
-      scope_(loop) {
+      // A store that is away must not empty what is in force: the follower asks until it answers.
+      follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
+                {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
   plugins_.set_world(plugin_world_);
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
 }
 
-Registry::~Registry() {
-  watch_.reset();
-}
+Registry::~Registry() = default;
 
 async::Task<base::Status> Registry::load() {
-  auto status = co_await read_all();
-  co_return status;
+  return follower_.start_once();
 }
 
 void Registry::start_from(const store::ListReply& list) {
   apply_list(list);
-  scope_.spawn(resync());
+  follower_.list_again();
 }
 
-async::Task<base::Status> Registry::read_all() {
-  auto list = co_await store_.list(options_.prefix + "/");
-  if (!list) co_return std::unexpected(list.error());
-  apply_list(*list);
-  watch(list->revision + 1);
-  co_return base::Status{};
-}
-
-void Registry::watch(store::Revision from) {
-  watch_ = store_.watch(options_.prefix + "/", from,
-                        {[this](const store::EventBatch& batch) { apply_batch(batch); },
-                         [this](const base::Error& error) {
-                           base::log_warn("the watch on the {} store ended ({}), reading everything again",
-                                          store_.provider(), error.what);
-                           scope_.spawn(resync());
-                         },
-                         [this](store::Revision revision) {
-                           if (revision > applied_revision_) note_applied(revision);
-                         }});
+store::Follower::Callbacks Registry::follower_callbacks(store::Store& store) {
+  return {.on_list = [this](const store::ListReply& list) { apply_list(list); },
+          .on_batch = [this](const store::EventBatch& batch) { apply_batch(batch); },
+          .on_progress =
+              [this](store::Revision revision) {
+                if (revision > applied_revision_) note_applied(revision);
+              },
+          .on_lost =
+              [&store](const base::Error& error) {
+                base::log_warn("the watch on the {} store ended ({}), reading everything again",
+                               store.provider(), error.what);
+              },
+          .on_unreachable =
+              [](const base::Error& error) {
+                base::log_error("cannot read the configuration, what was loaded stays in force: {}",
+                                error.what);
+              }};
 }
 
 void Registry::set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr) {
@@ -110,23 +104,7 @@ void Registry::read_again() {
   for (auto& [key, item] : known_) {
     if (split_key(key).first != "plugins") item = {};
   }
-  scope_.spawn(resync());
-}
-
-// Until it works: a store that is away must not empty what is in force.
-async::Task<void> Registry::resync() {
-  watch_.reset();
-  base::RetryDelay delay(kResyncMsFirst, kResyncMsMax);
-  std::string trouble;
-  for (;;) {
-    const auto status = co_await read_all();
-    if (status) co_return;
-    if (status.error().what != trouble)
-      base::log_error("cannot read the configuration, what was loaded stays in force: {}",
-                      status.error().what);
-    trouble = status.error().what;
-    co_await async::Sleep(loop_, delay.next_ms());
-  }
+  follower_.list_again();
 }
 
 // The whole state: only what differs from what is in force is applied.
@@ -220,7 +198,7 @@ base::Status Registry::put(const store::Item& item) {
   if (kind == "plugins") {
     const auto changed = plugins_.put_plugin_list(item);
     if (!changed) return std::unexpected(changed.error());
-    if (*changed && watch_) read_again();
+    if (*changed && follower_.is_watching()) read_again();
   }
   if (kind == "consumers") return plugins_.consumers().put(id, item);
   if (PluginBook::keeps(kind)) {

@@ -16,13 +16,13 @@
 #include <unordered_set>
 #include <vector>
 
-#include "shared/async/scope.h"
 #include "shared/async/task.h"
 #include "shared/base/keyring.h"
 #include "shared/base/text.h"
 #include "shared/client/http_client.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
+#include "shared/store/follower.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
 #include "worker/config/id_walk.h"
@@ -184,10 +184,8 @@ class Registry final : private plugin::Directory {
   template <typename T>
   using ById = std::unordered_map<std::string, T, base::StringHash, std::equal_to<>>;
 
-  void watch(store::Revision from);
-  async::Task<void> resync();
+  store::Follower::Callbacks follower_callbacks(store::Store& store);
   void read_again();
-  async::Task<base::Status> read_all();
   void apply_list(const store::ListReply& list);
   void apply_batch(const store::EventBatch& batch);
   void decide_global_rules(store::Revision revision);
@@ -244,7 +242,6 @@ class Registry final : private plugin::Directory {
                                                                     const format::Json& upstream);
 
   event::Loop& loop_;
-  store::Store& store_;
   upstream::ClusterWorld world_;
   RegistryOptions options_;
   client::HttpClient http_;
@@ -267,10 +264,9 @@ class Registry final : private plugin::Directory {
   std::uint64_t rejected_total_ = 0;
   store::Revision applied_revision_ = 0;
   store::Revision changed_revision_ = 0;
-  std::unique_ptr<store::Watch> watch_;
-  async::Scope scope_;
   std::function<void(store::Revision)> on_applied_;
   std::function<base::Status(const store::Item& item)> check_;
+  store::Follower follower_;
 };
 
 }  // namespace apisix::config
