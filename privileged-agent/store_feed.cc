@@ -2,9 +2,7 @@
 
 #include <vector>
 
-#include "shared/async/awaiters.h"
 #include "shared/base/log.h"
-#include "shared/base/retry_delay.h"
 
 namespace apisix::agent {
 namespace {
@@ -15,34 +13,18 @@ constexpr std::uint64_t kFeedRetryMsMax = 5000;
 }  // namespace
 
 StoreFeed::StoreFeed(event::Loop& loop, store::Store& store, std::string prefix, Callbacks callbacks)
-    : loop_(loop), store_(store), prefix_(std::move(prefix)), callbacks_(std::move(callbacks)), scope_(loop) {
-  scope_.spawn(follow());
-}
-
-StoreFeed::~StoreFeed() {
-  watch_.reset();
-}
-
-async::Task<void> StoreFeed::follow() {
-  watch_.reset();
-  base::RetryDelay delay(kFeedRetryMs, kFeedRetryMsMax);
-  std::string trouble;
-  for (;;) {
-    const auto list = co_await store_.list(prefix_ + "/");
-    if (list) {
-      apply_list(*list);
-      watch_ = store_.watch(prefix_ + "/", list->revision + 1,
-                            {.on_batch = [this](const store::EventBatch& batch) { apply(batch); },
-                             .on_lost = [this](const base::Error&) { scope_.spawn(follow()); },
-                             .on_progress = [this](store::Revision revision) { note(revision); }});
-      co_return;
-    }
-    if (list.error().what != trouble) {
-      base::log_error("the agent cannot read the configuration: {}", list.error().what);
-    }
-    trouble = list.error().what;
-    co_await async::Sleep(loop_, delay.next_ms());
-  }
+    : prefix_(std::move(prefix)),
+      callbacks_(std::move(callbacks)),
+      follower_(loop, store, prefix_ + "/",
+                {.on_list = [this](const store::ListReply& list) { apply_list(list); },
+                 .on_batch = [this](const store::EventBatch& batch) { apply(batch); },
+                 .on_progress = [this](store::Revision revision) { note(revision); },
+                 .on_unreachable =
+                     [](const base::Error& error) {
+                       base::log_error("the agent cannot read the configuration: {}", error.what);
+                     }},
+                {.retry_ms = kFeedRetryMs, .retry_ms_max = kFeedRetryMsMax}) {
+  follower_.start();
 }
 
 void StoreFeed::apply_list(const store::ListReply& list) {

@@ -1,16 +1,15 @@
-// StoreFeed: follows the configuration for a job of the agent: every object once, then every change, for
-// ever. A store that is away changes nothing; when it is back only what is different counts for the job.
+// StoreFeed: the configuration for a job of the agent (store::Follower by objects): every object once, then
+// every change. A store that is away changes nothing; when it is back only what is different counts for the
+// job.
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
-#include "shared/async/scope.h"
-#include "shared/async/task.h"
 #include "shared/event/loop.h"
+#include "shared/store/follower.h"
 #include "shared/store/store.h"
 
 namespace apisix::agent {
@@ -28,25 +27,20 @@ class StoreFeed {
   };
   // `prefix` of the store's keys: "/apisix". The store outlives it.
   StoreFeed(event::Loop& loop, store::Store& store, std::string prefix, Callbacks callbacks);
-  ~StoreFeed();
   StoreFeed(const StoreFeed&) = delete;
   StoreFeed& operator=(const StoreFeed&) = delete;
 
  private:
-  async::Task<void> follow();
   void apply_list(const store::ListReply& list);
   void apply(const store::EventBatch& batch);
   void put(const store::Item& item);
   void note(store::Revision revision);
   void erase(const std::string& key);
 
-  event::Loop& loop_;
-  store::Store& store_;
   const std::string prefix_;
   const Callbacks callbacks_;
   std::unordered_set<std::string> kept_;  // keys of what the job keeps something of
-  std::unique_ptr<store::Watch> watch_;
-  async::Scope scope_;
+  store::Follower follower_;
 };
 
 }  // namespace apisix::agent

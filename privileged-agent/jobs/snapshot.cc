@@ -7,11 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "shared/async/awaiters.h"
 #include "shared/base/check.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
-#include "shared/base/retry_delay.h"
 #include "shared/store/etcd_snapshot.h"
 
 namespace apisix::agent {
@@ -37,7 +35,6 @@ std::unique_ptr<Snapshot> Snapshot::start(event::Loop& loop, store::Store& store
 Snapshot::Snapshot(event::Loop& loop, store::Store& store, const settings::Deployment::Etcd& etcd,
                    std::string path)
     : loop_(loop),
-      store_(store),
       etcd_(etcd),
       path_(std::move(path)),
       written_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -45,14 +42,18 @@ Snapshot::Snapshot(event::Loop& loop, store::Store& store, const settings::Deplo
           loop, [](void* self, bool, bool) { static_cast<Snapshot*>(self)->on_written(); }, this),
       settle_(
           loop.timers(), [](void* self) { static_cast<Snapshot*>(self)->begin_write(); }, this),
-      scope_(loop) {
+      follower_(loop, store, etcd_.prefix + "/",
+                {.on_list = [this](store::ListReply list) { take(std::move(list)); },
+                 .on_batch = [this](const store::EventBatch& batch) { apply(batch); }},
+                {.before_list_ms = kStartDelayMs,
+                 .retry_ms = kSnapshotRetryMs,
+                 .retry_ms_max = kSnapshotRetryMsMax}) {
   CHECK(written_);
   written_watch_.start(written_.get());
-  scope_.spawn(follow());
+  follower_.start();
 }
 
 Snapshot::~Snapshot() {
-  watch_.reset();
   written_watch_.stop();
   if (writer_.joinable()) writer_.join();
   if (!is_whole_ || !is_changed_) return;
@@ -60,35 +61,15 @@ Snapshot::~Snapshot() {
     base::log_error("{}", done.error().what);
 }
 
-// Lists until it works, then watches; again from the start when the watch is lost.
-async::Task<void> Snapshot::follow() {
-  watch_.reset();
-  co_await async::Sleep(loop_, kStartDelayMs);
-  base::RetryDelay delay(kSnapshotRetryMs, kSnapshotRetryMsMax);
-  for (;;) {
-    auto list = co_await store_.list(etcd_.prefix + "/");
-    if (!list) {
-      co_await async::Sleep(loop_, delay.next_ms());
-      continue;
-    }
-    items_.clear();
-    for (store::Item& item : list->items) {
-      std::string key = std::exchange(item.key, {});
-      items_.emplace_hint(items_.end(), std::move(key), std::move(item));
-    }
-    revision_ = list->revision;
-    is_whole_ = true;
-    note_change();
-    watch(revision_ + 1);
-    co_return;
+void Snapshot::take(store::ListReply list) {
+  items_.clear();
+  for (store::Item& item : list.items) {
+    std::string key = std::exchange(item.key, {});
+    items_.emplace_hint(items_.end(), std::move(key), std::move(item));
   }
-}
-
-void Snapshot::watch(store::Revision from) {
-  watch_ = store_.watch(etcd_.prefix + "/", from,
-                        {.on_batch = [this](const store::EventBatch& batch) { apply(batch); },
-                         .on_lost = [this](const base::Error&) { scope_.spawn(follow()); },
-                         .on_progress = {}});
+  revision_ = list.revision;
+  is_whole_ = true;
+  note_change();
 }
 
 void Snapshot::apply(const store::EventBatch& batch) {

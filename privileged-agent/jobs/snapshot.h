@@ -14,12 +14,11 @@
 #include <string>
 #include <thread>
 
-#include "shared/async/scope.h"
-#include "shared/async/task.h"
 #include "shared/base/unique_fd.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
 #include "shared/settings/settings.h"
+#include "shared/store/follower.h"
 #include "shared/store/store.h"
 
 namespace apisix::agent {
@@ -38,8 +37,7 @@ class Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
 
  private:
-  async::Task<void> follow();
-  void watch(store::Revision from);
+  void take(store::ListReply list);
   void apply(const store::EventBatch& batch);
   void note_change();
   std::string encode() const;
@@ -47,14 +45,12 @@ class Snapshot {
   void on_written();
 
   event::Loop& loop_;
-  store::Store& store_;
   const settings::Deployment::Etcd& etcd_;
   std::string path_;
   std::map<std::string, store::Item> items_;  // whose own `key` is empty
   store::Revision revision_ = 0;
   bool is_whole_ = false;    // items_ is a state that the store had
   bool is_changed_ = false;  // since the last write began
-  std::unique_ptr<store::Watch> watch_;
 
   base::UniqueFd written_;  // an eventfd: the thread is done
   event::IoWatch written_watch_;
@@ -64,7 +60,7 @@ class Snapshot {
   std::uint64_t write_began_us_ = 0;
   std::uint64_t rest_ms_ = 0;  // before the next write
   std::string last_trouble_;
-  async::Scope scope_;
+  store::Follower follower_;
 };
 
 }  // namespace apisix::agent

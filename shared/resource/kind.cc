@@ -70,6 +70,11 @@ std::optional<Kind> find_kind_by_plural(std::string_view plural) {
   return found != kKinds.end() ? std::optional(found->kind) : std::nullopt;
 }
 
+std::optional<Kind> find_kind_by_folder(std::string_view folder) {
+  const auto* found = std::ranges::find(kKinds, folder, &KindInfo::folder);
+  return found != kKinds.end() ? std::optional(found->kind) : std::nullopt;
+}
+
 std::string item_id(Kind kind, std::string_view parent, std::string_view id) {
   const std::string_view middle = kind == Kind::kSecret ? "/" : middle_of(kind);
   if (middle.empty()) return std::string(id);

@@ -46,6 +46,8 @@ const std::array<KindInfo, kKindCount>& all_kinds();
 // By `name` or `plural`; nullopt when there is none.
 std::optional<Kind> find_kind(std::string_view name);
 std::optional<Kind> find_kind_by_plural(std::string_view plural);
+// By `folder`; of kinds that share one, that of the parent.
+std::optional<Kind> find_kind_by_folder(std::string_view folder);
 
 // An object's place in the store, below the prefix. Ids of sub-resources and secrets have several parts:
 // credential "jack/credentials/c1", secret "vault/1", graphql_cost_decoration

@@ -136,10 +136,10 @@ class Trial final : public plugin::RequestIo {
   void run() {
     const auto route = registry_.match(request_);
     const auto global = registry_.global_chain();
-    if (route && route->failure == 0) {
-      chain_ = route->chain;
+    if (route && route->runtime->failure == 0) {
+      chain_ = route->runtime->chain;
     } else {
-      failure_ = route ? route->failure_reason : "";
+      failure_ = route ? route->runtime->failure_reason : "";
     }
     for (const Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kBeforeProxy}) {
       step(phase, global);
@@ -300,7 +300,7 @@ TrialGateway::Outcome TrialGateway::store(Kind kind, const std::string& id, cons
     trial.run();
     out.reason = trial.failure();
   }
-  for (const auto& [rejected, rejection] : own.registry.rejections()) out.reason += rejection.reason;
+  for (const auto& [rejected, rejection] : own.registry.rejections().listed()) out.reason += rejection.reason;
   out.is_built = !out.reason.contains("it cannot be built");
   own.store.remove(key);
   if (before) own.store.put(key, *before);

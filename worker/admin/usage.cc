@@ -41,10 +41,6 @@ std::function<bool(const Json&)> counted(Kind kind, const Usage::Counts& counts,
   };
 }
 
-config::Registry::Counts of_kind(Kind kind, const Usage::Counts& counts) {
-  return [&counts, kind](const std::string& id) { return counts(kind, id); };
-}
-
 std::string plugin_in_use(std::string_view user, std::string_view id) {
   return fmt::format("can not delete this upstream, plugin in {} [{}] is still using it now", user, id);
 }
@@ -84,10 +80,15 @@ bool Usage::is_named_by_plugins(const Json& user, Kind kind, const std::string& 
   return kind == Kind::kProto && transcodes_with(user, id);
 }
 
+std::string Usage::user_of(Kind used, const std::string& id, Kind user, const Counts& counts) const {
+  return registry_.references().find_user(
+      used, id, user, [&counts, user](const std::string& one) { return counts(user, one); });
+}
+
 async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::string& id,
                                                                      const Counts& counts) const {
   co_await catch_up(loop_, store_, registry_, prefix_);
-  const std::string route = registry_.route_of_plugin_config(id, of_kind(Kind::kRoute, counts));
+  const std::string route = user_of(Kind::kPluginConfig, id, Kind::kRoute, counts);
   co_return route.empty() ? "" : in_use("plugin config", "route", route);
 }
 
@@ -104,18 +105,18 @@ async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& 
                                                              const Counts& counts) const {
   const auto uses = [&](const Json& object) { return transcodes_with(object, id); };
   co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.find_route("grpc-transcode", counted(Kind::kRoute, counts, uses));
+  if (const auto route = registry_.routes().find_id("grpc-transcode", counted(Kind::kRoute, counts, uses));
       !route.empty()) {
     co_return in_use("proto", "route", route);
   }
-  const std::string service = registry_.find_service(counted(Kind::kService, counts, uses));
+  const std::string service = registry_.services().find_id(counted(Kind::kService, counts, uses));
   co_return service.empty() ? "" : in_use("proto", "service", service);
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id,
                                                                const Counts& counts) const {
   co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.route_of_service(id, of_kind(Kind::kRoute, counts)); !route.empty()) {
+  if (const auto route = user_of(Kind::kService, id, Kind::kRoute, counts); !route.empty()) {
     co_return in_use("service directly", "route", route);
   }
   const auto user = co_await find_stored(
@@ -128,19 +129,18 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
                                                                 const Counts& counts) const {
   const auto splits = [&](const Json& object) { return splits_to(object, id); };
   co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.find_route("traffic-split", counted(Kind::kRoute, counts, splits));
+  if (const auto route = registry_.routes().find_id("traffic-split", counted(Kind::kRoute, counts, splits));
       !route.empty()) {
     co_return plugin_in_use("route", route);
   }
-  if (const auto route = registry_.route_of_upstream(id, of_kind(Kind::kRoute, counts)); !route.empty()) {
+  if (const auto route = user_of(Kind::kUpstream, id, Kind::kRoute, counts); !route.empty()) {
     co_return in_use("upstream", "route", route);
   }
-  if (const auto service = registry_.find_service(counted(Kind::kService, counts, splits));
+  if (const auto service = registry_.services().find_id(counted(Kind::kService, counts, splits));
       !service.empty()) {
     co_return plugin_in_use("service", service);
   }
-  if (const auto service = registry_.service_of_upstream(id, of_kind(Kind::kService, counts));
-      !service.empty()) {
+  if (const auto service = user_of(Kind::kUpstream, id, Kind::kService, counts); !service.empty()) {
     co_return in_use("upstream", "service", service);
   }
   struct Place {

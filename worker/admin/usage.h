@@ -29,6 +29,9 @@ class Usage {
  private:
   using Matches = std::function<bool(const format::Json& value)>;
 
+  // The id of an object of the kind `user` that names another; "" when there is none.
+  std::string user_of(resource::Kind used, const std::string& id, resource::Kind user,
+                      const Counts& counts) const;
   async::Task<base::Result<std::string>> users_of_service(const std::string& id, const Counts& counts) const;
   async::Task<base::Result<std::string>> users_of_upstream(const std::string& id, const Counts& counts) const;
   async::Task<base::Result<std::string>> users_of_plugin_config(const std::string& id,

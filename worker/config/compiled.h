@@ -1,5 +1,6 @@
 // What a request needs of the configuration, compiled: immutable, counted. A request in flight keeps the
-// objects it started with; a change of configuration makes new ones.
+// objects it started with; a change of configuration makes new ones. What changes at run time is in
+// RouteRuntime, UpstreamRuntime and the Cluster.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,11 @@ struct Timeouts {
 
 enum class PassHost : std::uint8_t { kPass, kNode, kRewrite };
 
+// What requests write of an upstream, besides what its cluster learns.
+struct UpstreamRuntime {
+  memory::TrafficPlace traffic;
+};
+
 // One upstream object, or the upstream inside a route or service.
 struct CompiledUpstream : base::Counted<CompiledUpstream> {
   ~CompiledUpstream() {
@@ -44,7 +50,8 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
   std::optional<std::uint32_t> retries;  // none: node count - 1
   std::uint64_t retry_timeout_ms = 0;    // 0: no limit
   std::optional<upstream::KeepaliveLimits> keepalive;
-  mutable memory::TrafficPlace traffic;
+  const std::unique_ptr<UpstreamRuntime> runtime = std::make_unique<UpstreamRuntime>();
+  memory::TrafficPlace& traffic = runtime->traffic;
 };
 
 // Where routes find the current version of a shared upstream: a change of the upstream replaces one pointer,
@@ -66,7 +73,27 @@ struct SharedPlugins : base::Counted<SharedPlugins> {
   std::vector<std::string> unknown;
 };
 
-// A route merged with its service, as the pipeline uses it.
+// What changes while a compiled route serves: everything that requests write. One worker, so nothing is
+// locked.
+struct RouteRuntime {
+  // With a consumer's plugins over the route's; made at the consumer's first request on this route.
+  struct Merged {
+    base::Ref<const plugin::Consumer> consumer;
+    base::Ref<const SharedPlugins> group;
+    base::Ref<const plugin::Chain> chain;
+  };
+
+  // Null: no plugins. Made anew when a secret that they refer to has changed.
+  base::Ref<const plugin::Chain> chain;
+  std::unordered_multimap<const plugin::Consumer*, Merged> merged_chains;  // by consumer
+  // Not 0: the route matches but cannot be served; the status of the response (its service is missing: 404;
+  // its plugin config is missing or a plugin cannot be built: 503).
+  std::uint16_t failure = 0;
+  std::string failure_reason;
+  memory::TrafficPlace traffic;
+};
+
+// A route merged with its service, as the pipeline uses it. Immutable once it is built, but for `runtime`.
 struct CompiledRoute : base::Counted<CompiledRoute> {
   std::string id;
   std::string name;
@@ -77,20 +104,8 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   bool enable_websocket = false;
   // Of the route, its plugin config and its service, merged (plugin_merge.h).
   plugin::PluginConfs plugins;
-  // Null: no plugins. Made anew, here, when a secret that they refer to has changed.
-  mutable base::Ref<const plugin::Chain> chain;
-  // With a consumer's plugins over them, by consumer; made at the consumer's first request on this route.
-  struct Merged {
-    base::Ref<const plugin::Consumer> consumer;
-    base::Ref<const SharedPlugins> group;
-    base::Ref<const plugin::Chain> chain;
-  };
-  mutable std::unordered_multimap<const plugin::Consumer*, Merged> merged_chains;
-  // Not 0: the route matches but cannot be served; the status to answer (its service is missing: 404; its
-  // plugin config is missing or a plugin cannot be built: 503).
-  mutable std::uint16_t failure = 0;
-  mutable std::string failure_reason = {};
-  mutable memory::TrafficPlace traffic;
+  const std::unique_ptr<RouteRuntime> runtime = std::make_unique<RouteRuntime>();
+  memory::TrafficPlace& traffic = runtime->traffic;
 };
 
 }  // namespace apisix::config

@@ -8,6 +8,7 @@
 #include "shared/format/read.h"
 #include "worker/config/plugin_merge.h"
 #include "worker/config/refusal.h"
+#include "worker/config/stored.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::config {
@@ -15,18 +16,12 @@ namespace {
 
 using format::find_member;
 using format::Json;
+using resource::Kind;
 
 // A route remembers this many consumers' chains; a consumer of which there are more is merged again.
 constexpr std::size_t kMergedChainsMax = 1024;
 // As many objects that cannot be built are told once; of more some are told again.
 constexpr std::size_t kUnbuiltMax = 1000;
-
-base::Result<Json> parse_object(const store::Item& item) {
-  auto value = format::parse_json(item.value);
-  if (!value) return value;
-  if (!value->isObject()) return base::invalid("not a JSON object");
-  return value;
-}
 
 }  // namespace
 
@@ -40,23 +35,18 @@ PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Ke
   plugins_->set_metadata(metadata_);
 }
 
-bool PluginBook::keeps(std::string_view kind) {
-  return kind == "plugin_configs" || kind == "consumer_groups" || kind == "global_rules" ||
-         kind == "plugin_metadata";
+PluginBook::Objects& PluginBook::objects_of(Kind kind) {
+  return kind == Kind::kPluginConfig ? plugin_configs_ : consumer_groups_;
 }
 
-PluginBook::Objects& PluginBook::objects_of(std::string_view kind) {
-  return kind == "plugin_configs" ? plugin_configs_ : consumer_groups_;
-}
-
-base::Status PluginBook::put(std::string_view kind, std::string_view id, const store::Item& item) {
-  if (kind == "plugin_metadata") return put_metadata(id, item);
+base::Status PluginBook::put(Kind kind, std::string_view id, const store::Item& item) {
+  if (kind == Kind::kPluginMetadata) return put_metadata(id, item);
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
-  auto shared = read_plugins(find_member(*value, "plugins"), "/" + std::string(kind) + "/" + std::string(id),
+  auto shared = read_plugins(find_member(*value, "plugins"), resource::store_key(kind, id),
                              static_cast<std::uint64_t>(item.mod_revision));
   if (!shared) return std::unexpected(shared.error());
-  if (kind == "global_rules") {
+  if (kind == Kind::kGlobalRule) {
     global_rules_.put(id, item.create_revision, *shared);
   } else {
     objects_of(kind)[std::string(id)] = *shared;
@@ -72,12 +62,12 @@ std::vector<GlobalRules::Verdict> PluginBook::decide_global_rules() {
   return verdicts;
 }
 
-void PluginBook::erase(std::string_view kind, std::string_view id) {
-  if (kind == "plugin_metadata") {
+void PluginBook::erase(Kind kind, std::string_view id) {
+  if (kind == Kind::kPluginMetadata) {
     if (const auto found = metadata_.find(id); found != metadata_.end()) metadata_.erase(found);
     return;
   }
-  if (kind == "global_rules") {
+  if (kind == Kind::kGlobalRule) {
     global_rules_.erase(id);
     global_chain_is_current_ = false;
     return;
@@ -228,8 +218,8 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
                            ", which this gateway does not have");
     }
   }
-  if (changes_nothing(*consumer) && (!group || changes_nothing(*group))) return route.chain;
-  auto& merged = route.merged_chains;
+  if (changes_nothing(*consumer) && (!group || changes_nothing(*group))) return route.runtime->chain;
+  auto& merged = route.runtime->merged_chains;
   const auto [first, last] = merged.equal_range(consumer.get());
   for (auto at = first; at != last; ++at) {
     if (at->second.group != group) continue;
@@ -243,7 +233,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
   auto chain = link(all.confs, &route.plugins);
   if (!chain) return chain;
   if (merged.size() >= kMergedChainsMax) merged.clear();
-  merged.emplace(consumer.get(), CompiledRoute::Merged{consumer, group, *chain});
+  merged.emplace(consumer.get(), RouteRuntime::Merged{consumer, group, *chain});
   return chain;
 }
 

@@ -15,6 +15,7 @@
 
 #include "shared/base/keyring.h"
 #include "shared/base/text.h"
+#include "shared/resource/kind.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
 #include "worker/config/consumer_table.h"
@@ -38,10 +39,9 @@ class PluginBook {
   const plugin::PluginSet& plugins() const { return *plugins_; }
   ConsumerTable& consumers() { return consumers_; }
 
-  // Kinds are folders of the store: "plugin_configs", "consumer_groups", "global_rules", "plugin_metadata".
-  static bool keeps(std::string_view kind);
-  base::Status put(std::string_view kind, std::string_view id, const store::Item& item);
-  void erase(std::string_view kind, std::string_view id);
+  // Of plugin configs, consumer groups, global rules and plugin metadata.
+  base::Status put(resource::Kind kind, std::string_view id, const store::Item& item);
+  void erase(resource::Kind kind, std::string_view id);
   // The stored list of enabled plugins, which replaces that of config.yaml: [{"name": ..., "stream": bool}].
   // True when that is a change: every object must be put again then.
   base::Result<bool> put_plugin_list(const store::Item& item);
@@ -70,7 +70,7 @@ class PluginBook {
 
  private:
   base::Status put_metadata(std::string_view id, const store::Item& item);
-  Objects& objects_of(std::string_view kind);
+  Objects& objects_of(resource::Kind kind);
   base::Result<base::Ref<const plugin::Chain>> link(const plugin::PluginConfs& confs,
                                                     const plugin::PluginConfs* without_consumer);
 

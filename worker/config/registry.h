@@ -1,53 +1,42 @@
-// Registry: this worker's copy of the configuration: what the store says, by kind and id, and what was
-// compiled of it. Changed in place between two events, in time that depends on the size of the change: the
-// router is edited, never rebuilt; a compiled route is dropped, and made again at its first use.
+// Registry: this worker's copy of the configuration, kept current by a store::Follower: a table for each kind
+// of object, and what was compiled of them. Changed in place between two events, in time that depends on the
+// size of the change. A bad item is rejected alone: its last good value stays in force, the rejection is
+// counted and listed.
 //
-// A bad item is rejected alone: its last good value stays in force, the rejection is counted and listed.
+//   store -> Follower -> Registry: list or batch -> by kind (registry_kinds.cc) -> table -> References,
+//   Rejections
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "shared/async/scope.h"
 #include "shared/async/task.h"
 #include "shared/base/keyring.h"
-#include "shared/base/text.h"
 #include "shared/client/http_client.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
+#include "shared/store/follower.h"
 #include "shared/store/store.h"
 #include "worker/config/compiled.h"
 #include "worker/config/id_walk.h"
+#include "worker/config/known_items.h"
 #include "worker/config/plugin_book.h"
+#include "worker/config/references.h"
+#include "worker/config/rejections.h"
+#include "worker/config/route_table.h"
+#include "worker/config/service_table.h"
+#include "worker/config/stored.h"
+#include "worker/config/upstream_table.h"
 #include "worker/plugin/batch.h"
 #include "worker/plugin/request.h"
 #include "worker/route/router.h"
 #include "worker/secret/secret_book.h"
 
 namespace apisix::config {
-
-// An item that was refused, for the Control API.
-struct Rejection {
-  std::string key;
-  store::Revision revision = 0;
-  std::string reason;
-};
-
-// An object as it is in force: the last value that was accepted.
-struct ObjectInForce {
-  std::string key;    // of the store
-  std::string value;  // JSON, as stored
-  store::Revision create_revision = 0;
-  store::Revision mod_revision = 0;
-};
 
 struct RegistryOptions {
   std::string prefix = "/apisix";  // of the store's keys
@@ -83,9 +72,11 @@ class Registry final : private plugin::Directory {
   void on_applied(std::function<void(store::Revision)> callback) { on_applied_ = std::move(callback); }
 
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
-  base::Ref<const CompiledRoute> match(plugin::Request& request);
+  base::Ref<const CompiledRoute> match(plugin::Request& request) { return routes_.match(request); }
   // What match() looks at for the request, in order (see route::Router::explain()).
-  route::Trail explain(plugin::Request& request, std::size_t listed_max) const;
+  route::Trail explain(plugin::Request& request, std::size_t listed_max) const {
+    return routes_.explain(request, listed_max);
+  }
 
   // The chain of all global rules; null when there is none.
   const base::Ref<const plugin::Chain>& global_chain() { return plugins_.global_chain(); }
@@ -110,28 +101,12 @@ class Registry final : private plugin::Directory {
   // Files that plugins hold open are opened again.
   void on_logs_reopened() { ++plugin_world_.log_reopenings; }
 
-  // --- for whoever asks how it comes about
-  // Null: there is none, or it is disabled.
-  const route::RouteEntry* route_entry(std::string_view id) const { return router_.find(id); }
-  // What a route's plugins are merged of, the lowest precedence first. An error: the route cannot be served.
-  struct PluginLayer {
-    std::string resource;  // "/services/1"
-    base::Ref<const SharedPlugins> plugins;
-  };
-  base::Result<std::vector<PluginLayer>> plugin_layers(std::string_view route_id) const;
   const RegistryOptions& options() const { return options_; }
 
-  // Ids of users of an object, "" when there is none: what may not be deleted. Users for which `counts` is
-  // false do not count.
-  using Counts = std::function<bool(const std::string& id)>;
-  std::string route_of_service(std::string_view service_id, const Counts& counts) const;
-  std::string route_of_upstream(std::string_view upstream_id, const Counts& counts) const;
-  std::string service_of_upstream(std::string_view upstream_id, const Counts& counts) const;
-  std::string route_of_plugin_config(std::string_view id, const Counts& counts) const;
-  // The id of the first whose JSON has the text `mentions` in it and `matches`; "" when there is none.
-  std::string find_route(std::string_view mentions,
-                         const std::function<bool(const format::Json&)>& matches) const;
-  std::string find_service(const std::function<bool(const format::Json&)>& matches) const;
+  const RouteTable& routes() const { return routes_; }
+  const ServiceTable& services() const { return services_; }
+  const References& references() const { return references_; }
+  const Rejections& rejections() const { return rejections_; }
 
   // What is in force, for the Control API, of "routes", "services", "upstreams" and "stream_routes": ids in
   // the order of creation, and one of them. Other kinds have none here.
@@ -149,45 +124,15 @@ class Registry final : private plugin::Directory {
   store::Revision changed_revision() const { return changed_revision_; }
   // Of the item with this key of the store, accepted or not, up to applied_revision(); 0: there is none.
   // Nothing: there is one, and it is about to be read again.
-  std::optional<store::Revision> revision_of(std::string_view key) const {
-    const auto known = known_.find(key);
-    if (known == known_.end()) return 0;
-    return known->second.mod_revision != 0 ? std::optional(known->second.mod_revision) : std::nullopt;
-  }
-  std::size_t routes() const { return routes_.size(); }
-  const std::map<std::string, Rejection>& rejections() const { return rejections_; }
-  std::uint64_t rejected_total() const { return rejected_total_; }
+  std::optional<store::Revision> revision_of(std::string_view key) const { return known_.revision_of(key); }
 
  private:
-  struct RouteObject;
-  struct ServiceObject;
-  struct KeptText {
-    std::string value;  // JSON, as stored
-    store::Revision create_revision = 0;
-    store::Revision mod_revision = 0;
+  // What is done with the items of one kind (registry_kinds.cc).
+  struct KindHandler;
+  static const KindHandler& handler_of(resource::Kind kind);
 
-    static KeptText of(const store::Item& item) {
-      return {item.value, item.create_revision, item.mod_revision};
-    }
-  };
-  // What of an item was taken. A store that was restored may hold another value under the same revision.
-  struct KnownItem {
-    store::Revision mod_revision = 0;
-    store::Revision create_revision = 0;
-    std::size_t value_hash = 0;
-
-    static KnownItem of(const store::Item& item);
-    bool operator==(const KnownItem&) const = default;
-  };
-  using RouteSet = std::unordered_set<RouteObject*>;
-  static std::string first_of(const RouteSet& users, const Counts& counts);
-  template <typename T>
-  using ById = std::unordered_map<std::string, T, base::StringHash, std::equal_to<>>;
-
-  void watch(store::Revision from);
-  async::Task<void> resync();
+  store::Follower::Callbacks follower_callbacks(store::Store& store);
   void read_again();
-  async::Task<base::Status> read_all();
   void apply_list(const store::ListReply& list);
   void apply_batch(const store::EventBatch& batch);
   void decide_global_rules(store::Revision revision);
@@ -197,80 +142,37 @@ class Registry final : private plugin::Directory {
   static bool is_folder(std::string_view key) { return key.ends_with('/'); }
   void apply_put(const store::Item& item);
   void apply_delete(std::string_view key);
-  void reject(const store::Item& item, std::string reason);
-  void list_rejection(Rejection rejection);
   void on_build(const plugin::PluginConf& conf);
   base::Status put(const store::Item& item);
-  // "/apisix/routes/1" -> {"routes", "1"}
-  std::pair<std::string_view, std::string_view> split_key(std::string_view key) const;
-
-  base::Status put_route(const store::Item& item);
-  void erase_route(std::string_view id);
-  base::Status put_service(const store::Item& item);
-  void erase_service(std::string_view id);
-  base::Status put_upstream(const store::Item& item);
-  void erase_upstream(std::string_view id);
-  base::Status index_route(RouteObject& route, const format::Json& value);
-  // Routes of a service whose merge, or inherited hosts, changed.
-  void touch_routes_of(std::string_view service_id);
-  void touch_routes_of_plugin_config(std::string_view id);
-  void keep_users_of(RouteObject& route);
-  void forget_users_of(RouteObject& route);
-  base::Result<std::vector<PluginLayer>> layers_of(const RouteObject& route, const format::Json& value,
-                                                   const ServiceObject* service) const;
-  // The route's, its plugin config's and its service's plugins, merged; the error says why it fails closed.
-  base::Status merge_plugins(const RouteObject& route, const format::Json& value,
-                             const ServiceObject* service, CompiledRoute& compiled);
+  base::Status put_plugin_list(const store::Item& item);
+  // Null: objects of the kind are not kept here.
+  const ObjectTable* table_of(std::string_view folder) const;
+  StoredKey split_key(std::string_view key) const { return StoredKey::of(key, options_.prefix); }
 
   // plugin::Directory
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;
   base::Ref<plugin::UpstreamHandle> upstream_by_id(std::string_view id) override;
   base::Result<base::Ref<plugin::UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) override;
-  const format::Json* proto(std::string_view id) override;
 
-  base::Ref<const CompiledRoute> compile(RouteObject& route);
-  // What can be told of a route that cannot be served is its failure; an error is what it does not expect.
-  base::Status fill(RouteObject& route, CompiledRoute& compiled);
-  // The chain of the route's plugins; on failure the route's failure is set.
-  void make_chain(const CompiledRoute& route);
-  base::Ref<UpstreamSlot> upstream_of(RouteObject& route, const format::Json& value,
-                                      const ServiceObject* service);
-  base::Ref<UpstreamSlot> slot_of(std::string_view upstream_id);
-  // `key` names the upstream over its versions.
-  base::Result<base::Ref<const CompiledUpstream>> compile_json(const std::string& key,
-                                                               const format::Json& upstream);
-  base::Result<base::Ref<const CompiledUpstream>> compile_unchecked(const std::string& key,
-                                                                    const format::Json& upstream);
-
-  event::Loop& loop_;
-  store::Store& store_;
-  upstream::ClusterWorld world_;
   RegistryOptions options_;
   client::HttpClient http_;
   secret::SecretBook secrets_;
   PluginBook plugins_;
   plugin::BatchBook batches_;
   plugin::World plugin_world_;
-  route::Router router_;
-  ById<std::unique_ptr<RouteObject>> routes_;
-  ById<std::unique_ptr<ServiceObject>> services_;
-  ById<base::Ref<UpstreamSlot>> upstreams_;
-  // Texts of what is kept compiled, or for others to look at only.
-  ById<KeptText> upstream_texts_;
-  ById<KeptText> stream_route_texts_;
-  ById<RouteSet> routes_of_service_;  // by service id, the service may be missing
-  ById<RouteSet> routes_of_plugin_config_;
-  ById<format::Json> protos_;
-  ById<KnownItem> known_;  // by key
-  std::map<std::string, Rejection> rejections_;
-  std::uint64_t rejected_total_ = 0;
+  Rejections rejections_;
+  References references_;
+  UpstreamTable upstreams_;
+  ServiceTable services_;
+  RouteTable routes_;
+  TextTable stream_routes_;
+  KnownItems known_;
   store::Revision applied_revision_ = 0;
   store::Revision changed_revision_ = 0;
-  std::unique_ptr<store::Watch> watch_;
-  async::Scope scope_;
   std::function<void(store::Revision)> on_applied_;
   std::function<base::Status(const store::Item& item)> check_;
+  store::Follower follower_;
 };
 
 }  // namespace apisix::config

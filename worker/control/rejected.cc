@@ -12,9 +12,9 @@ using format::Json;
 Reply rejected(const Call& call) {
   const config::Registry& registry = call.world.registry;
   Json out(::Json::objectValue);
-  out["total"] = static_cast<Json::UInt64>(registry.rejected_total());
+  out["total"] = static_cast<Json::UInt64>(registry.rejections().total());
   Json& list = out["list"] = Json(::Json::arrayValue);
-  for (const auto& [key, rejection] : registry.rejections()) {
+  for (const auto& [key, rejection] : registry.rejections().listed()) {
     Json row(::Json::objectValue);
     row["key"] =
         std::string(settings::shown_key(rejection.key, settings::hidden_key_prefix(call.world.settings)));

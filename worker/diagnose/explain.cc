@@ -179,11 +179,11 @@ async::Task<Json> explain(event::Loop& loop, config::Registry& registry, const s
   }
   out["route"] = matched_json(request.matched, *route);
   if (!route->service_id.empty()) out["service"] = named(route->service_id, route->service_name);
-  if (route->failure != 0) {
-    out["answer"] = answer_json(route->failure, route->failure_reason);
+  if (route->runtime->failure != 0) {
+    out["answer"] = answer_json(route->runtime->failure, route->runtime->failure_reason);
     co_return out;
   }
-  if (route->chain) chains.set_route(route->chain);
+  if (route->runtime->chain) chains.set_route(route->runtime->chain);
   if (merge_consumer(registry, question, *route, request, chains, out)) {
     out["plugins"] = running_plugins(registry, chains, request);
     out["plugins_left_out"] = left_out_plugins(registry, *route, request.consumer.get());

@@ -174,7 +174,7 @@ class Run {
     usage_.use_all(Kind::kRoute, route);
     usage_.report_missing(Kind::kRoute, id, route, findings_);
     checks().check(Kind::kRoute, id, route);
-    const route::RouteEntry* entry = registry_.route_entry(id);
+    const route::RouteEntry* entry = registry_.routes().find_entry(id);
     if (entry != nullptr) {
       shadows_.add(*entry, conditions_of(route));
       check_uris(registry_.options().router_kind, *entry, findings_);
@@ -250,7 +250,7 @@ class Run {
 
   void report_rejections() {
     const std::string& prefix = registry_.options().prefix;
-    for (const auto& [key, rejection] : registry_.rejections()) {
+    for (const auto& [key, rejection] : registry_.rejections().listed()) {
       const auto item =
           resource::parse_store_key(std::string_view(key).substr(std::min(prefix.size(), key.size())));
       if (!item) continue;

@@ -128,7 +128,7 @@ Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& r
                       const plugin::Consumer* consumer) {
   Json out(::Json::arrayValue);
   add_global_rules(out, registry.plugin_book());
-  auto objects = registry.plugin_layers(route.id);
+  auto objects = registry.routes().plugin_layers(route.id);
   if (!objects) return out;
   std::vector<Layer> layers;
   for (const auto& object : *objects) {

@@ -97,7 +97,7 @@ class Preview {
     bool has_more = false;
     for (const std::string& id : beside) {
       if (slice_.is_over()) co_await slice_.pause();
-      const route::RouteEntry* entry = registry_.route_entry(id);
+      const route::RouteEntry* entry = registry_.routes().find_entry(id);
       if (entry != nullptr) has_more |= neighbours.add(*entry);
     }
     const std::vector<std::string> all = has_more ? co_await touching(neighbours, walk.ids) : beside;
@@ -120,7 +120,7 @@ class Preview {
     std::vector<std::string> out;
     for (const std::string& id : ids) {
       if (slice_.is_over()) co_await slice_.pause();
-      const route::RouteEntry* entry = registry_.route_entry(id);
+      const route::RouteEntry* entry = registry_.routes().find_entry(id);
       if (entry != nullptr && neighbours.touches(*entry)) out.push_back(id);
     }
     co_return out;
@@ -138,7 +138,7 @@ class Preview {
   async::Task<void> add_in_force(Shadows& shadows, const std::vector<std::string>& ids, bool with_changed) {
     for (const std::string& id : ids) {
       if (slice_.is_over()) co_await slice_.pause();
-      const route::RouteEntry* entry = registry_.route_entry(id);
+      const route::RouteEntry* entry = registry_.routes().find_entry(id);
       if (entry == nullptr || (!with_changed && changed_.contains(id))) continue;
       shadows.add(*entry, conditions_in_force(*entry));
     }

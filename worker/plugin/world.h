@@ -62,8 +62,6 @@ class Directory {
   // balancers).
   virtual base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) = 0;
-  // The definition of a stored object, for plugins that show or inherit it; null when missing.
-  virtual const format::Json* proto(std::string_view id) = 0;
   // For plugins that are configured with other plugins. Replaced when the list of enabled plugins changes:
   // not to be kept.
   virtual const PluginSet& plugins() const = 0;

@@ -99,9 +99,10 @@ Next match(Stream& stream) {
     stream.set_unmatched();
     return Next::kGoOn;
   }
-  if (route->failure != 0) return answer_page(stream, route->failure);
-  if (registry.awaits_secrets(route->chain.get())) return wait_for_secrets(stream);
-  if (route->chain) stream.chains().set_route(route->chain);
+  const config::RouteRuntime& runtime = *route->runtime;
+  if (runtime.failure != 0) return answer_page(stream, runtime.failure);
+  if (registry.awaits_secrets(runtime.chain.get())) return wait_for_secrets(stream);
+  if (runtime.chain) stream.chains().set_route(runtime.chain);
   stream.set_route(std::move(route));
   return Next::kGoOn;
 }

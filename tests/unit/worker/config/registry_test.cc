@@ -1,5 +1,7 @@
 #include "worker/config/registry.h"
 
+#include <optional>
+
 #include <gtest/gtest.h>
 
 #include "shared/async/awaiters.h"
@@ -55,11 +57,138 @@ class RegistryTest : public store::StoreTest {
     return done ? done->revision : 0;
   }
 
+  // Loads what was committed so far.
+  Registry& load(std::vector<std::string> plugins = {}) {
+    RegistryOptions options;
+    options.plugins = std::move(plugins);
+    Registry& registry = registry_.emplace(loop_, *store_, upstream::ClusterWorld{random_, loads_}, options);
+    EXPECT_TRUE(wait_for(loop_, registry.load()));
+    return registry;
+  }
+  void commit_and_apply(store::Txn txn) {
+    const store::Revision written = commit(std::move(txn));
+    EXPECT_TRUE(store::turn_until(loop_, [&] { return registry_->applied_revision() >= written; }));
+  }
+  // The id of the route that a request takes and its failure: "1", "1 404"; "" when none matches.
+  std::string match(std::string_view path, std::string_view host = "") {
+    base::Arena arena;
+    plugin::Request request(arena, loop_.clock());
+    request.head = arena.make<http::RequestHead>();
+    request.head->method_text = "GET";
+    request.path = request.match_path = path;
+    request.host = host;
+    const auto route = registry_->match(request);
+    if (!route) return "";
+    const std::uint16_t failure = route->runtime->failure;
+    return failure == 0 ? route->id : route->id + ' ' + std::to_string(failure);
+  }
+  std::string user_of(resource::Kind used, std::string_view id, resource::Kind user) {
+    return registry_->references().find_user(used, id, user, [](const std::string&) { return true; });
+  }
+
   event::Loop loop_;
   base::Random random_{1};
   upstream::LoadBook loads_;
   std::unique_ptr<store::LocalStore> store_;
+  std::optional<Registry> registry_;
 };
+
+using resource::Kind;
+
+// Keys are listed in alphabetical order: the route comes before its service.
+TEST_F(RegistryTest, ARouteInheritsTheHostsOfItsService) {
+  commit(store::put("/apisix/routes/1", R"({"id":"1","uri":"/","service_id":"s"})"));
+  commit(store::put("/apisix/services/s", R"({"id":"s","hosts":["a.example"]})"));
+  load();
+  EXPECT_EQ(match("/", "a.example"), "1");
+  EXPECT_EQ(match("/", "b.example"), "");
+  commit_and_apply(store::put("/apisix/services/s", R"({"id":"s","hosts":["b.example"]})"));
+  EXPECT_EQ(match("/", "a.example"), "");
+  EXPECT_EQ(match("/", "b.example"), "1");
+}
+
+TEST_F(RegistryTest, ARouteWithoutItsServiceIs404UntilTheServiceIsThere) {
+  commit(store::put("/apisix/routes/1", R"({"id":"1","uri":"/","service_id":"s"})"));
+  load();
+  EXPECT_EQ(match("/"), "1 404");
+  commit_and_apply(store::put("/apisix/services/s", R"({"id":"s"})"));
+  EXPECT_EQ(match("/"), "1");
+  commit_and_apply(store::remove("/apisix/services/s"));
+  EXPECT_EQ(match("/"), "1 404");
+}
+
+TEST_F(RegistryTest, ARouteWithoutItsPluginConfigIs503UntilItIsThere) {
+  commit(store::put("/apisix/routes/1", R"({"id":"1","uri":"/","plugin_config_id":"p"})"));
+  load();
+  EXPECT_EQ(match("/"), "1 503");
+  commit_and_apply(store::put("/apisix/plugin_configs/p", R"({"id":"p","plugins":{}})"));
+  EXPECT_EQ(match("/"), "1");
+  commit_and_apply(store::remove("/apisix/plugin_configs/p"));
+  EXPECT_EQ(match("/"), "1 503");
+}
+
+TEST_F(RegistryTest, ABadItemIsRejectedAloneAndItsLastGoodValueStays) {
+  commit(store::put("/apisix/routes/1", R"({"id":"1","uri":"/old"})"));
+  Registry& registry = load();
+  store::Txn txn = store::put("/apisix/routes/1", R"({"id":"1","uri":"/new","filter_func":"x"})");
+  txn.writes.emplace_back(store::Put{"/apisix/routes/2", R"({"id":"2","uri":"/two"})"});
+  commit_and_apply(std::move(txn));
+  EXPECT_EQ(match("/old"), "1");
+  EXPECT_EQ(match("/new"), "");
+  EXPECT_EQ(match("/two"), "2");
+  ASSERT_EQ(registry.rejections().listed().size(), 1U);
+  EXPECT_EQ(registry.rejections().listed().at("/apisix/routes/1").reason, "filter_func is not supported yet");
+  commit_and_apply(store::put("/apisix/routes/1", R"({"id":"1","uri":"/new"})"));
+  EXPECT_TRUE(registry.rejections().listed().empty());
+  EXPECT_EQ(registry.rejections().total(), 1U);
+  EXPECT_EQ(match("/new"), "1");
+}
+
+TEST_F(RegistryTest, ReferencesFollowWhatIsPutAndErased) {
+  commit(store::put("/apisix/routes/1", R"({"id":"1","uri":"/","service_id":"s","upstream_id":1})"));
+  commit(store::put("/apisix/services/s", R"({"id":"s","upstream_id":"2"})"));
+  load();
+  EXPECT_EQ(user_of(Kind::kService, "s", Kind::kRoute), "1");
+  EXPECT_EQ(user_of(Kind::kUpstream, "1", Kind::kRoute), "1");
+  EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kService), "s");
+  EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kRoute), "");
+  commit_and_apply(store::put("/apisix/routes/1", R"({"id":"1","uri":"/","upstream_id":"2"})"));
+  EXPECT_EQ(user_of(Kind::kService, "s", Kind::kRoute), "");
+  EXPECT_EQ(user_of(Kind::kUpstream, "1", Kind::kRoute), "");
+  EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kRoute), "1");
+  commit_and_apply(store::remove("/apisix/routes/1"));
+  commit_and_apply(store::remove("/apisix/services/s"));
+  EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kRoute), "");
+  EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kService), "");
+}
+
+TEST_F(RegistryTest, OnlySomeKindsAreShownInForce) {
+  for (const char* key : {"routes/1", "services/1", "upstreams/1", "stream_routes/1", "protos/1", "ssls/1"})
+    commit(store::put(std::string("/apisix/") + key, R"({"id":"1","nodes":{},"uri":"/"})"));
+  const Registry& registry = load();
+  for (const char* kind : {"routes", "services", "upstreams", "stream_routes"}) {
+    EXPECT_EQ(registry.ids_in_force(kind), std::vector<std::string>{"1"}) << kind;
+    const auto found = registry.find_in_force(kind, "1");
+    ASSERT_TRUE(found) << kind;
+    EXPECT_EQ(found->key, std::string("/apisix/") + kind + "/1");
+    EXPECT_EQ(registry.known_item(found->key)->mod_revision, found->mod_revision);
+  }
+  for (const char* kind : {"protos", "ssls", "consumers", "nothing", ""}) {
+    EXPECT_TRUE(registry.ids_in_force(kind).empty()) << kind;
+    EXPECT_EQ(registry.known_item(std::string("/apisix/") + kind + "/1"), std::nullopt) << kind;
+  }
+  EXPECT_EQ(registry.known_item("/apisix/routes/2")->mod_revision, 0);
+  EXPECT_EQ(registry.known_item("/apisix/services/1/graphql_cost_decorations/d"), std::nullopt);
+}
+
+TEST_F(RegistryTest, FoldersAndUnknownKindsAreNoObjects) {
+  commit(store::put("/apisix/routes/", "init_dir"));
+  commit(store::put("/apisix/data_plane/server_info/1", "no JSON"));
+  const Registry& registry = load();
+  EXPECT_TRUE(registry.rejections().listed().empty());
+  EXPECT_EQ(registry.routes().size(), 0U);
+  EXPECT_EQ(registry.changed_revision(), 2) << "a folder of a kind is a change, other keys are not";
+}
 
 TEST_F(RegistryTest, WhatIsToBeReadAgainIsNotTakenForAbsent) {
   const store::Revision written = commit(store::put("/apisix/services/1", R"({"id":"1"})"));
@@ -86,7 +215,7 @@ TEST_F(RegistryTest, APluginThatCannotBeBuiltCostsItsRouteAlone) {
   options.plugins = {"limit-req", "cors"};
   Registry registry(loop_, *store_, {random_, loads_}, options);
   ASSERT_TRUE(wait_for(loop_, registry.load()));
-  EXPECT_TRUE(registry.rejections().empty());
+  EXPECT_TRUE(registry.rejections().listed().empty());
   const auto failure_of = [&](std::string_view path) {
     base::Arena arena;
     plugin::Request request(arena, loop_.clock());
@@ -94,17 +223,17 @@ TEST_F(RegistryTest, APluginThatCannotBeBuiltCostsItsRouteAlone) {
     request.head->method_text = "GET";
     request.path = request.match_path = path;
     const auto route = registry.match(request);
-    return route ? int{route->failure} : -1;
+    return route ? int{route->runtime->failure} : -1;
   };
   EXPECT_EQ(failure_of("/bad"), 503);
   EXPECT_EQ(failure_of("/bad"), 503);
   EXPECT_EQ(failure_of("/good"), 0);
-  ASSERT_EQ(registry.rejections().size(), 1U);
-  EXPECT_EQ(registry.rejected_total(), 1U);
-  EXPECT_EQ(registry.rejections().begin()->first, "/apisix/routes/bad");
-  EXPECT_TRUE(registry.rejections().begin()->second.reason.starts_with("plugin limit-req: "))
-      << registry.rejections().begin()->second.reason;
-  EXPECT_GT(registry.rejections().begin()->second.revision, 0);
+  ASSERT_EQ(registry.rejections().listed().size(), 1U);
+  EXPECT_EQ(registry.rejections().total(), 1U);
+  EXPECT_EQ(registry.rejections().listed().begin()->first, "/apisix/routes/bad");
+  EXPECT_TRUE(registry.rejections().listed().begin()->second.reason.starts_with("plugin limit-req: "))
+      << registry.rejections().listed().begin()->second.reason;
+  EXPECT_GT(registry.rejections().listed().begin()->second.revision, 0);
 }
 
 }  // namespace

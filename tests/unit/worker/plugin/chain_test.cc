@@ -117,7 +117,6 @@ class NoDirectory final : public Directory {
   base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const Json&) override {
     return base::invalid("none here");
   }
-  const Json* proto(std::string_view) override { return nullptr; }
   const PluginSet& plugins() const override { return plugins_; }
 
  private:
