@@ -15,7 +15,7 @@ class Refusal final : public plugin::Plugin {
   plugin::Step rewrite(plugin::Request& request) override { return request.reject_page(503); }
 };
 
-const plugin::PluginDef refusal = plugin::define<Refusal>();
+const plugin::PluginKind& refusal = plugin::define<Refusal>();
 
 }  // namespace
 

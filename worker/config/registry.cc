@@ -266,7 +266,7 @@ void Registry::on_build(const plugin::PluginConf& conf) {
   }
   ++rejected_total_;
   list_rejection({key, static_cast<store::Revision>(conf.version()),
-                  fmt::format("plugin {}: {}", conf.def().info.name, conf.failure()->what)});
+                  fmt::format("plugin {}: {}", conf.kind().info().name, conf.failure()->what)});
 }
 
 void Registry::list_rejection(Rejection rejection) {

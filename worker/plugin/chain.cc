@@ -13,9 +13,6 @@
 namespace apisix::plugin {
 namespace {
 
-constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
-    "rewrite", "access", "before_proxy", "header_filter", "body_filter", "delayed_body_filter", "log"};
-
 // A filter that asks about the body has no answer before it is read.
 bool awaits_body(const Request& request) {
   return request.body.is_wanted() && !request.body.is_read();
@@ -37,10 +34,6 @@ void drop_claimed_identity(Request& request) {
 
 }  // namespace
 
-std::string_view name_of(Phase phase) {
-  return kPhaseNames[static_cast<std::size_t>(phase)];
-}
-
 // --- Chain
 
 base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs& confs,
@@ -59,19 +52,19 @@ base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs
     auto plugin = conf->plugin(world);
     if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
     const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
-    chain->authenticates_ |= conf->def().info.is_auth;
+    chain->authenticates_ |= conf->kind().info().is_auth;
     chain->links_.push_back({conf, std::move(*plugin), 0, is_consumers});
   }
   // Highest priority first; by name where they are equal, so that the order does not change between workers.
   std::ranges::sort(chain->links_, [](const Link& a, const Link& b) {
     if (a.conf->priority() != b.conf->priority()) return a.conf->priority() > b.conf->priority();
-    return a.conf->def().info.name < b.conf->def().info.name;
+    return a.conf->kind().info().name < b.conf->kind().info().name;
   });
   for (std::size_t i = 0; i < chain->links_.size(); ++i) {
     Link& link = chain->links_[i];
     link.index = static_cast<std::uint16_t>(i);
     for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
-      if (link.conf->def().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
+      if (link.conf->kind().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
     }
   }
   return base::Ref<const Chain>(chain.get());
@@ -89,8 +82,8 @@ bool Chain::has_current_secrets() const {
   return true;
 }
 
-bool Chain::contains(const PluginDef& def) const {
-  return std::ranges::any_of(links_, [&def](const Link& link) { return &link.conf->def() == &def; });
+bool Chain::contains(const PluginKind& kind) const {
+  return std::ranges::any_of(links_, [&kind](const Link& link) { return &link.conf->kind() == &kind; });
 }
 
 // --- ChainRun
@@ -130,7 +123,7 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
         return Result::kWait;
       }
       if (skips) {
-        if (link.conf->def().info.is_auth) drop_claimed_identity(request);
+        if (link.conf->kind().info().is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }
@@ -161,7 +154,8 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
 ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Request& request) {
   if (outcome == Outcome::kPass) return Result::kPass;
   if (request.reply.status >= 400) {
-    log_warn(request, "{} exits with http status code {}", link.conf->def().info.name, request.reply.status);
+    log_warn(request, "{} exits with http status code {}", link.conf->kind().info().name,
+             request.reply.status);
     if (!link.conf->error_response().empty()) {
       request.reply.body = request.arena.copy(link.conf->error_response());
       request.reply.is_error_page = false;
@@ -173,7 +167,7 @@ ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Requ
 
 bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request) {
   const bool is_global = &chain == global_.get();
-  if (is_global && link.conf->def().info.prefers_route && route_ && route_->contains(link.conf->def()))
+  if (is_global && link.conf->kind().info().prefers_route && route_ && route_->contains(link.conf->kind()))
     return true;
   const route::MatchRule* filter = link.conf->filter();
   if (filter == nullptr) return false;

@@ -38,7 +38,7 @@ class Chain : public base::Counted<Chain> {
   bool has(Phase phase) const { return !hooks(phase).empty(); }
   std::size_t size() const { return links_.size(); }
   const std::vector<Link>& links() const { return links_; }
-  bool contains(const PluginDef& def) const;
+  bool contains(const PluginKind& kind) const;
   // Sum over its plugins: no hook at all means that the chain need not be looked at.
   bool empty() const { return links_.empty(); }
   // Some plugin tells who the client is.

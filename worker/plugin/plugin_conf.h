@@ -19,16 +19,16 @@ namespace apisix::plugin {
 
 class Plugin;
 class PluginSet;
-struct PluginDef;
+class PluginKind;
 struct World;
 
 class PluginConf : public base::Counted<PluginConf> {
  public:
-  // `conf` is valid for `def`, its encrypted fields are plain.
-  PluginConf(const PluginDef& def, format::Json conf, std::string resource, std::uint64_t version);
+  // `conf` is valid for `kind`, its encrypted fields are plain.
+  PluginConf(const PluginKind& kind, format::Json conf, std::string resource, std::uint64_t version);
   ~PluginConf();
 
-  const PluginDef& def() const { return def_; }
+  const PluginKind& kind() const { return kind_; }
   const format::Json& conf() const { return conf_; }
   const std::string& resource() const { return resource_; }
   // --- _meta
@@ -60,7 +60,7 @@ class PluginConf : public base::Counted<PluginConf> {
   void read_meta();
   base::Result<base::Ref<Plugin>> build(World& world) const;
 
-  const PluginDef& def_;
+  const PluginKind& kind_;
   format::Json conf_;
   std::string resource_;
   std::uint64_t version_;

@@ -120,6 +120,6 @@ class ApiBreaker final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef api_breaker = plugin::define<ApiBreaker>();
+const plugin::PluginKind& api_breaker = plugin::define<ApiBreaker>();
 
 }  // namespace apisix::plugins

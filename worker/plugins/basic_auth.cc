@@ -104,6 +104,6 @@ class BasicAuth final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef basic_auth = plugin::define<BasicAuth>();
+const plugin::PluginKind& basic_auth = plugin::define<BasicAuth>();
 
 }  // namespace apisix::plugins

@@ -6,41 +6,41 @@
 
 namespace apisix::plugins {
 
-extern const plugin::PluginDef api_breaker;
-extern const plugin::PluginDef basic_auth;
-extern const plugin::PluginDef client_control;
-extern const plugin::PluginDef consumer_restriction;
-extern const plugin::PluginDef cors;
-extern const plugin::PluginDef echo;
-extern const plugin::PluginDef example_plugin;
-extern const plugin::PluginDef fault_injection;
-extern const plugin::PluginDef file_logger;
-extern const plugin::PluginDef gzip;
-extern const plugin::PluginDef hmac_auth;
-extern const plugin::PluginDef http_logger;
-extern const plugin::PluginDef ip_restriction;
-extern const plugin::PluginDef jwt_auth;
-extern const plugin::PluginDef key_auth;
-extern const plugin::PluginDef mocking;
-extern const plugin::PluginDef limit_conn;
-extern const plugin::PluginDef limit_count;
-extern const plugin::PluginDef limit_req;
-extern const plugin::PluginDef multi_auth;
-extern const plugin::PluginDef prometheus;
-extern const plugin::PluginDef proxy_rewrite;
-extern const plugin::PluginDef public_api;
-extern const plugin::PluginDef real_ip;
-extern const plugin::PluginDef redirect;
-extern const plugin::PluginDef referer_restriction;
-extern const plugin::PluginDef request_id;
-extern const plugin::PluginDef response_rewrite;
-extern const plugin::PluginDef server_info;
-extern const plugin::PluginDef traffic_split;
-extern const plugin::PluginDef ua_restriction;
-extern const plugin::PluginDef uri_blocker;
+extern const plugin::PluginKind& api_breaker;
+extern const plugin::PluginKind& basic_auth;
+extern const plugin::PluginKind& client_control;
+extern const plugin::PluginKind& consumer_restriction;
+extern const plugin::PluginKind& cors;
+extern const plugin::PluginKind& echo;
+extern const plugin::PluginKind& example_plugin;
+extern const plugin::PluginKind& fault_injection;
+extern const plugin::PluginKind& file_logger;
+extern const plugin::PluginKind& gzip;
+extern const plugin::PluginKind& hmac_auth;
+extern const plugin::PluginKind& http_logger;
+extern const plugin::PluginKind& ip_restriction;
+extern const plugin::PluginKind& jwt_auth;
+extern const plugin::PluginKind& key_auth;
+extern const plugin::PluginKind& mocking;
+extern const plugin::PluginKind& limit_conn;
+extern const plugin::PluginKind& limit_count;
+extern const plugin::PluginKind& limit_req;
+extern const plugin::PluginKind& multi_auth;
+extern const plugin::PluginKind& prometheus;
+extern const plugin::PluginKind& proxy_rewrite;
+extern const plugin::PluginKind& public_api;
+extern const plugin::PluginKind& real_ip;
+extern const plugin::PluginKind& redirect;
+extern const plugin::PluginKind& referer_restriction;
+extern const plugin::PluginKind& request_id;
+extern const plugin::PluginKind& response_rewrite;
+extern const plugin::PluginKind& server_info;
+extern const plugin::PluginKind& traffic_split;
+extern const plugin::PluginKind& ua_restriction;
+extern const plugin::PluginKind& uri_blocker;
 
-std::span<const plugin::PluginDef* const> catalog() {
-  static const auto all = std::to_array<const plugin::PluginDef*>({
+std::span<const plugin::PluginKind* const> catalog() {
+  static const auto all = std::to_array<const plugin::PluginKind*>({
       &real_ip,               // 23000: what follows sees the client that it finds
       &client_control,        // 22000: the limit holds before anybody reads the body
       &request_id,            // 12015: what follows may log the id

@@ -32,6 +32,6 @@ class ClientControl final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef client_control = plugin::define<ClientControl>();
+const plugin::PluginKind& client_control = plugin::define<ClientControl>();
 
 }  // namespace apisix::plugins

@@ -84,6 +84,6 @@ class ConsumerRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef consumer_restriction = plugin::define<ConsumerRestriction>();
+const plugin::PluginKind& consumer_restriction = plugin::define<ConsumerRestriction>();
 
 }  // namespace apisix::plugins

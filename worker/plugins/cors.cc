@@ -222,6 +222,6 @@ class Cors final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef cors = plugin::define<Cors>();
+const plugin::PluginKind& cors = plugin::define<Cors>();
 
 }  // namespace apisix::plugins

@@ -62,6 +62,6 @@ class Echo final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef echo = plugin::define<Echo>();
+const plugin::PluginKind& echo = plugin::define<Echo>();
 
 }  // namespace apisix::plugins

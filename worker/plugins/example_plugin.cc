@@ -86,6 +86,6 @@ class ExamplePlugin final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef example_plugin = plugin::define<ExamplePlugin>();
+const plugin::PluginKind& example_plugin = plugin::define<ExamplePlugin>();
 
 }  // namespace apisix::plugins

@@ -155,6 +155,6 @@ class FaultInjection final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef fault_injection = plugin::define<FaultInjection>();
+const plugin::PluginKind& fault_injection = plugin::define<FaultInjection>();
 
 }  // namespace apisix::plugins

@@ -89,6 +89,6 @@ class FileLogger final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef file_logger = plugin::define<FileLogger>();
+const plugin::PluginKind& file_logger = plugin::define<FileLogger>();
 
 }  // namespace apisix::plugins

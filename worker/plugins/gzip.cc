@@ -120,6 +120,6 @@ class Gzip final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef gzip = plugin::define<Gzip>();
+const plugin::PluginKind& gzip = plugin::define<Gzip>();
 
 }  // namespace apisix::plugins

@@ -177,6 +177,6 @@ class HmacAuth final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef hmac_auth = plugin::define<HmacAuth>();
+const plugin::PluginKind& hmac_auth = plugin::define<HmacAuth>();
 
 }  // namespace apisix::plugins

@@ -115,6 +115,6 @@ class HttpLogger final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef http_logger = plugin::define<HttpLogger>();
+const plugin::PluginKind& http_logger = plugin::define<HttpLogger>();
 
 }  // namespace apisix::plugins

@@ -49,6 +49,6 @@ class IpRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef ip_restriction = plugin::define<IpRestriction>();
+const plugin::PluginKind& ip_restriction = plugin::define<IpRestriction>();
 
 }  // namespace apisix::plugins

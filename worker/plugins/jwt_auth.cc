@@ -170,6 +170,6 @@ class JwtAuth final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef jwt_auth = plugin::define<JwtAuth>();
+const plugin::PluginKind& jwt_auth = plugin::define<JwtAuth>();
 
 }  // namespace apisix::plugins

@@ -56,6 +56,6 @@ class KeyAuth final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef key_auth = plugin::define<KeyAuth>();
+const plugin::PluginKind& key_auth = plugin::define<KeyAuth>();
 
 }  // namespace apisix::plugins

@@ -31,6 +31,6 @@ class LimitConn final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef limit_conn = plugin::define<LimitConn>();
+const plugin::PluginKind& limit_conn = plugin::define<LimitConn>();
 
 }  // namespace apisix::plugins

@@ -41,6 +41,6 @@ class LimitCount final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef limit_count = plugin::define<LimitCount>();
+const plugin::PluginKind& limit_count = plugin::define<LimitCount>();
 
 }  // namespace apisix::plugins

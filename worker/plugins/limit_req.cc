@@ -127,6 +127,6 @@ class LimitReq final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef limit_req = plugin::define<LimitReq>();
+const plugin::PluginKind& limit_req = plugin::define<LimitReq>();
 
 }  // namespace apisix::plugins

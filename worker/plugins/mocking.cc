@@ -119,6 +119,6 @@ class Mocking final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef mocking = plugin::define<Mocking>();
+const plugin::PluginKind& mocking = plugin::define<Mocking>();
 
 }  // namespace apisix::plugins

@@ -39,6 +39,6 @@ class Prometheus final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef prometheus = plugin::define<Prometheus>();
+const plugin::PluginKind& prometheus = plugin::define<Prometheus>();
 
 }  // namespace apisix::plugins

@@ -236,6 +236,6 @@ class ProxyRewrite final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef proxy_rewrite = plugin::define<ProxyRewrite>();
+const plugin::PluginKind& proxy_rewrite = plugin::define<ProxyRewrite>();
 
 }  // namespace apisix::plugins

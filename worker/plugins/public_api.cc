@@ -33,6 +33,6 @@ class PublicApi final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef public_api = plugin::define<PublicApi>();
+const plugin::PluginKind& public_api = plugin::define<PublicApi>();
 
 }  // namespace apisix::plugins

@@ -82,6 +82,6 @@ class RealIp final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef real_ip = plugin::define<RealIp>();
+const plugin::PluginKind& real_ip = plugin::define<RealIp>();
 
 }  // namespace apisix::plugins

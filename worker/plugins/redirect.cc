@@ -210,6 +210,6 @@ class Redirect final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef redirect = plugin::define<Redirect>();
+const plugin::PluginKind& redirect = plugin::define<Redirect>();
 
 }  // namespace apisix::plugins

@@ -66,6 +66,6 @@ class RefererRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef referer_restriction = plugin::define<RefererRestriction>();
+const plugin::PluginKind& referer_restriction = plugin::define<RefererRestriction>();
 
 }  // namespace apisix::plugins

@@ -177,6 +177,6 @@ class RequestId final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef request_id = plugin::define<RequestId>();
+const plugin::PluginKind& request_id = plugin::define<RequestId>();
 
 }  // namespace apisix::plugins

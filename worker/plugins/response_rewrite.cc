@@ -369,6 +369,6 @@ class ResponseRewrite final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef response_rewrite = plugin::define<ResponseRewrite>();
+const plugin::PluginKind& response_rewrite = plugin::define<ResponseRewrite>();
 
 }  // namespace apisix::plugins

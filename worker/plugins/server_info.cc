@@ -12,6 +12,6 @@ class ServerInfo final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef server_info = plugin::define<ServerInfo>();
+const plugin::PluginKind& server_info = plugin::define<ServerInfo>();
 
 }  // namespace apisix::plugins

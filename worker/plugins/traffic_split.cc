@@ -142,6 +142,6 @@ class TrafficSplit final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef traffic_split = plugin::define<TrafficSplit>();
+const plugin::PluginKind& traffic_split = plugin::define<TrafficSplit>();
 
 }  // namespace apisix::plugins

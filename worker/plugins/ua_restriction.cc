@@ -72,6 +72,6 @@ class UaRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef ua_restriction = plugin::define<UaRestriction>();
+const plugin::PluginKind& ua_restriction = plugin::define<UaRestriction>();
 
 }  // namespace apisix::plugins

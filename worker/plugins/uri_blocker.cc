@@ -63,6 +63,6 @@ class UriBlocker final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef uri_blocker = plugin::define<UriBlocker>();
+const plugin::PluginKind& uri_blocker = plugin::define<UriBlocker>();
 
 }  // namespace apisix::plugins

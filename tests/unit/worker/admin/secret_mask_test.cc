@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "worker/plugin/plugin.h"
+
 namespace apisix::admin {
 namespace {
 
@@ -21,10 +23,10 @@ class Named : public plugin::Plugin {
   explicit Named(const Json&) {}
 };
 
-constexpr plugin::PluginDef kKeyAuth = plugin::define<Named<0>>();
-constexpr plugin::PluginDef kLimitCount = plugin::define<Named<1>>();
-constexpr plugin::PluginDef kTrafficSplit = plugin::define<Named<2>>();
-constexpr std::array<const plugin::PluginDef*, 3> kCatalog = {&kKeyAuth, &kLimitCount, &kTrafficSplit};
+constexpr const plugin::PluginKind& kKeyAuth = plugin::define<Named<0>>();
+constexpr const plugin::PluginKind& kLimitCount = plugin::define<Named<1>>();
+constexpr const plugin::PluginKind& kTrafficSplit = plugin::define<Named<2>>();
+constexpr std::array<const plugin::PluginKind*, 3> kCatalog = {&kKeyAuth, &kLimitCount, &kTrafficSplit};
 
 Json json(std::string_view text) {
   return format::parse_json(text).value();

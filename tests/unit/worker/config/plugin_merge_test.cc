@@ -19,7 +19,7 @@ class Nothing final : public plugin::Plugin {
   explicit Nothing(const format::Json&) {}
 };
 
-constexpr plugin::PluginDef kNothing = plugin::define<Nothing>();
+constexpr const plugin::PluginKind& kNothing = plugin::define<Nothing>();
 
 // What is written of one layer, as its object and as a consumer.
 struct Layer {

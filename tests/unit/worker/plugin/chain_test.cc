@@ -97,11 +97,11 @@ class Looker final : public Plugin {
   }
 };
 
-constexpr PluginDef kSlicer = define<Slicer>();
-constexpr PluginDef kLooker = define<Looker>();
-constexpr PluginDef kHigh = define<High>();
-constexpr PluginDef kLow = define<Low>();
-constexpr PluginDef kDoubler = define<Doubler>();
+constexpr const PluginKind& kSlicer = define<Slicer>();
+constexpr const PluginKind& kLooker = define<Looker>();
+constexpr const PluginKind& kHigh = define<High>();
+constexpr const PluginKind& kLow = define<Low>();
+constexpr const PluginKind& kDoubler = define<Doubler>();
 
 class NoConsumers final : public ConsumerBook {
  public:
@@ -136,8 +136,8 @@ class ChainTest : public ::testing::Test, public RequestIo {
   async::Task<std::string_view> read_body_start(std::size_t) override { co_return std::string_view{}; }
   event::Loop& loop() override { return loop_; }
 
-  base::Ref<PluginConf> conf(const PluginDef& def, const std::string& json) {
-    return base::make_counted<PluginConf>(def, *format::parse_json(json), "/routes/1", 1);
+  base::Ref<PluginConf> conf(const PluginKind& kind, const std::string& json) {
+    return base::make_counted<PluginConf>(kind, *format::parse_json(json), "/routes/1", 1);
   }
   base::Ref<const Chain> chain(PluginConfs confs, const PluginConfs* without_consumer = nullptr) {
     return *Chain::make(world_, confs, without_consumer);

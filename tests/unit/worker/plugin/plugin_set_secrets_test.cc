@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::plugin {
@@ -17,8 +18,8 @@ class KeyAuth final : public Plugin {
   explicit KeyAuth(const Json&) {}
 };
 
-constexpr PluginDef kKeyAuth = define<KeyAuth>();
-constexpr std::array<const PluginDef*, 1> kCatalog = {&kKeyAuth};
+constexpr const PluginKind& kKeyAuth = define<KeyAuth>();
+constexpr std::array<const PluginKind*, 1> kCatalog = {&kKeyAuth};
 
 Json json(std::string_view text) {
   return format::parse_json(text).value();
