@@ -21,6 +21,7 @@
 #include "shared/base/result.h"
 #include "shared/format/json.h"
 #include "worker/plugin/body.h"
+#include "worker/plugin/conf.h"
 #include "worker/plugin/plugin_kind.h"
 #include "worker/plugin/plugin_schemas.h"
 #include "worker/plugin/request.h"
@@ -92,6 +93,10 @@ class NativeKind final : public PluginKind {
     // A plugin whose construction can fail (files, keys) has a static make(); the route then fails closed.
     if constexpr (requires { T::make(conf, context); }) {
       return T::make(conf, context);
+    } else if constexpr (std::constructible_from<T, Conf, const BuildContext&>) {
+      return base::Ref<Plugin>(new T(Conf(conf), context));
+    } else if constexpr (std::constructible_from<T, Conf>) {
+      return base::Ref<Plugin>(new T(Conf(conf)));
     } else if constexpr (std::constructible_from<T, const Json&, const BuildContext&>) {
       return base::Ref<Plugin>(new T(conf, context));
     } else {
@@ -100,7 +105,9 @@ class NativeKind final : public PluginKind {
   }
 
   base::Status check(Json& conf, ConfScope scope, const PluginSet& plugins) const override {
-    if constexpr (requires { T::check(conf, scope, plugins); }) {
+    if constexpr (requires { T::check(Conf(conf)); }) {
+      return T::check(Conf(conf));
+    } else if constexpr (requires { T::check(conf, scope, plugins); }) {
       return T::check(conf, scope, plugins);
     } else if constexpr (requires { T::check(conf, scope); }) {
       return T::check(conf, scope);
@@ -132,11 +139,11 @@ class NativeKind final : public PluginKind {
 template <typename T>
 inline constexpr NativeKind<T> kNativeKind;
 
-// T has: static constexpr PluginInfo kInfo; a constructor from (const Json&) or (const Json&, const
-// BuildContext&), or a static make(); perhaps static base::Status check(Json& conf, ConfScope scope), with a
-// const PluginSet& as third parameter or not, check_written(const Json& conf) and rephrase(); perhaps a
-// static constexpr array kPublicApis or kControlApis. The hooks that it overrides are found here, at compile
-// time: one that it does not have is in no chain.
+// T has: static constexpr PluginInfo kInfo, and a constructor from (const Conf&) or (const Conf&, const
+// BuildContext&), or a static make() that may fail. It may have: static base::Status check(const Conf&), or
+// check(Json&, ConfScope) for one that looks at the scope or fills in defaults, with a const PluginSet& as
+// third parameter or not; check_written() and rephrase() as in PluginKind; static constexpr arrays
+// kPublicApis and kControlApis. The hooks that it overrides are found here, at compile time.
 template <typename T>
 constexpr const PluginKind& define() {
   return kNativeKind<T>;

@@ -7,7 +7,7 @@ namespace {
 class ServerInfo final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "server-info", .priority = 990, .is_global = true};
-  explicit ServerInfo(const format::Json&) {}
+  explicit ServerInfo(const plugin::Conf&) {}
 };
 
 }  // namespace
