@@ -10,13 +10,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import layer_rules  # noqa: E402
 import name_rules  # noqa: E402
+import plugin_rules  # noqa: E402
 import size_rules  # noqa: E402
 import text_rules  # noqa: E402
 from source_tree import SourceTree  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RULES = {rule.__name__.replace("_", "-"): rule
-         for module in (layer_rules, name_rules, size_rules, text_rules) for rule in module.RULES}
+         for module in (layer_rules, name_rules, plugin_rules, size_rules, text_rules) for rule in module.RULES}
 
 
 def load(name, folder=HERE):
