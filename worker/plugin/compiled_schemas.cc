@@ -52,6 +52,16 @@ base::Result<CompiledSchemas> CompiledSchemas::compile(std::string_view schemas)
   return CompiledSchemas{std::move(*resource), std::move(*consumer), std::move(*metadata)};
 }
 
+base::Status check_schemas(std::span<const PluginKind* const> kinds) {
+  for (const PluginKind* kind : kinds) {
+    if (const auto schemas = CompiledSchemas::compile(kind->schemas()); !schemas) {
+      return base::invalid("the schemas of plugin " + std::string(kind->info().name) +
+                           " cannot be used: " + schemas.error().what);
+    }
+  }
+  return {};
+}
+
 const CompiledSchemas& schemas_of(const PluginKind& kind) {
   thread_local std::unordered_map<const PluginKind*, CompiledSchemas> compiled;
   const auto known = compiled.find(&kind);

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string_view>
 
 #include "shared/base/result.h"
 #include "shared/format/json.h"
@@ -25,6 +27,10 @@ struct CompiledSchemas {
   // Fails when the text is no JSON object, or when some part of it is no schema.
   static base::Result<CompiledSchemas> compile(std::string_view schemas);
 };
+
+// That the schemas of all these compile; the error names the plugin. Keeps nothing: a worker holds the
+// compiled schemas of plugins that it meets.
+base::Status check_schemas(std::span<const PluginKind* const> kinds);
 
 // Dies when they do not compile, which check_schemas() finds before a worker is ready.
 const CompiledSchemas& schemas_of(const PluginKind& kind);

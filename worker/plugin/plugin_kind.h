@@ -1,7 +1,7 @@
 // PluginKind: what the gateway knows of a plugin before any of it is configured: name and place, schemas,
 // rules, hooks, APIs, and how an instance is built. define<T>() (plugin.h) makes one of a C++ class; kinds
-// that are written in other languages implement the same interface. Immutable; it outlives every PluginSet,
-// configuration and chain that refers to it.
+// that are written in other languages implement the same interface. Immutable; it lives as long as
+// the process, so that everything may refer to it.
 #pragma once
 
 #include <cstddef>
