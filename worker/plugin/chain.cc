@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "shared/http/identity_fields.h"
@@ -25,11 +26,9 @@ Step read_body_fields(Request& request) {
 
 enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
 
-// Behind an auth plugin that was skipped nobody is known: what the client says of itself must not pass for
-// what the plugin would have said.
-void drop_claimed_identity(Request& request) {
-  if (request.consumer) return;  // of another auth plugin
-  for (const std::string_view name : http::kConsumerFields) request.set_identity_header(name, {});
+bool contains_field(const std::vector<std::string_view>& names, std::string_view field_name) {
+  return std::ranges::any_of(
+      names, [field_name](std::string_view name) { return http::is_same_identity(field_name, name); });
 }
 
 }  // namespace
@@ -67,7 +66,34 @@ base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs
       if (link.conf->kind().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
     }
   }
+  chain->collect_declared();
   return base::Ref<const Chain>(chain.get());
+}
+
+// The names belong to kinds and plugins, which the links keep. Where a consumer's plugins are merged in, an
+// auth plugin has identified it: the client's own fields of the consumer are gone, those that stand there are
+// ours.
+void Chain::collect_declared() {
+  for (const Link& link : links_) {
+    const PluginInfo& info = link.conf->kind().info();
+    auto& names = link.is_consumers ? consumers_declared_ : declared_;
+    std::ranges::copy(info.upstream_headers, std::back_inserter(names));
+    std::ranges::copy(link.plugin->upstream_headers(), std::back_inserter(names));
+    if (info.is_auth) std::ranges::copy(http::kConsumerFields, std::back_inserter(declared_));
+  }
+  std::erase_if(consumers_declared_,
+                [this](std::string_view name) { return contains_field(declared_, name); });
+}
+
+bool Chain::removes(std::string_view field_name) const {
+  return contains_field(declared_, field_name) || contains_field(consumers_declared_, field_name);
+}
+
+void Chain::remove_declared(Request& request, bool only_consumers) const {
+  const auto& names = only_consumers ? consumers_declared_ : declared_;
+  if (names.empty()) return;
+  request.head->headers.remove_if(
+      [&names](const http::HeaderField& field) { return contains_field(names, field.name); });
 }
 
 // One that is pending may have what it waits for.
@@ -107,8 +133,18 @@ ChainRun::Result ChainRun::run_consumers_rewrite(Request& request, void (*on_don
   return run(*route_, Phase::kRewrite, true, request, on_done, context);
 }
 
+// Once before the first hook of the request, and once more before the first hook that the consumer brought: a
+// plugin that is skipped by its filter must not leave the client's own field to pass for the gateway's.
+void ChainRun::remove_declared(Request& request, bool only_consumers) {
+  bool& is_removed = only_consumers ? removed_consumers_declared_ : removed_declared_;
+  if (std::exchange(is_removed, true)) return;
+  if (global_ && !only_consumers) global_->remove_declared(request, false);
+  if (route_) route_->remove_declared(request, only_consumers);
+}
+
 ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consumers, Request& request,
                                void (*on_done)(void*), void* context) {
+  if (phase == Phase::kRewrite) remove_declared(request, only_consumers);
   const auto& hooks = chain.hooks(phase);
   while (at_ < hooks.size()) {
     const Chain::Link& link = *hooks[at_];
@@ -123,7 +159,6 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
         return Result::kWait;
       }
       if (skips) {
-        if (link.conf->kind().info().is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }

@@ -39,6 +39,9 @@ class Plugin : public base::Counted<Plugin> {
   Plugin() = default;
   virtual ~Plugin() = default;
 
+  // As PluginInfo::upstream_headers, for names that the configuration says. The names belong to the plugin.
+  virtual std::span<const std::string> upstream_headers() const { return {}; }
+
   // In the order in which a request meets them.
   virtual Step rewrite(Request& request) { return pass(); }
   virtual Step access(Request& request) { return pass(); }

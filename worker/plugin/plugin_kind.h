@@ -52,6 +52,10 @@ struct PluginInfo {
   // Works for the whole gateway once it is enabled: it is configured by its metadata and plugin_attr, not on
   // routes.
   bool is_global = false;
+  // Header fields that it sets for the upstream and that the upstream trusts to be the gateway's. The
+  // client's own fields of these names are removed before the first plugin runs; see Chain::removes(). Those
+  // of the consumer (http::kConsumerFields) belong to every plugin with is_auth.
+  std::span<const std::string_view> upstream_headers = {};
 };
 
 // Where a configuration stands, which decides the schema that it must match.

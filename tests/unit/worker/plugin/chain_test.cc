@@ -97,6 +97,25 @@ class Looker final : public Plugin {
   }
 };
 
+// Sets a field for the upstream, and one that its configuration names.
+class Declarer final : public Plugin {
+ public:
+  static constexpr std::array<std::string_view, 1> kHeaders = {"X-Trusted-Info"};
+  static constexpr PluginInfo kInfo{.name = "declarer", .priority = 50, .upstream_headers = kHeaders};
+  explicit Declarer(const Conf& conf) : names_(conf.list("names")) {}
+  std::span<const std::string> upstream_headers() const override { return names_; }
+
+ private:
+  const std::vector<std::string> names_;
+};
+class Identifier final : public Plugin {
+ public:
+  static constexpr PluginInfo kInfo{.name = "identifier", .priority = 60, .is_auth = true};
+  explicit Identifier(const Conf&) {}
+};
+
+constexpr const PluginKind& kDeclarer = define<Declarer>();
+constexpr const PluginKind& kIdentifier = define<Identifier>();
 constexpr const PluginKind& kSlicer = define<Slicer>();
 constexpr const PluginKind& kLooker = define<Looker>();
 constexpr const PluginKind& kHigh = define<High>();
@@ -229,6 +248,49 @@ TEST_F(ChainTest, AGlobalPluginThatPrefersTheRouteStepsBack) {
   run_.set_route(chain({{"low", conf(kLow, R"({"tag":"route"})")}}));
   run_.log(request_);
   EXPECT_EQ(diary(), (Diary{"route log"}));
+}
+
+// What the client sent, by name.
+Diary names_of(const http::HeaderMap& headers) {
+  Diary names;
+  for (const http::HeaderField& field : headers) names.emplace_back(field.name);
+  return names;
+}
+
+TEST_F(ChainTest, DeclaredFieldsOfTheClientAreRemovedBeforeTheFirstHook) {
+  for (const char* name :
+       {"X-Trusted-Info", "x_trusted_info", "X-Own", "x_OWN", "X-Other", "X-Trusted-Inf"}) {
+    request_.head->headers.add(arena_, name, "forged");
+  }
+  run_.set_route(chain({{"declarer", conf(kDeclarer, R"({"names":["X-Own"]})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Other", "X-Trusted-Inf"}));
+  EXPECT_TRUE(run_.removes("X.Own"));
+  EXPECT_FALSE(run_.removes("X-Other"));
+}
+
+TEST_F(ChainTest, DeclaredFieldsAreRemovedForAPluginThatItsFilterSkips) {
+  request_.head->headers.add(arena_, "X_Consumer_Username", "forged");
+  request_.head->headers.add(arena_, "X-Trusted-Info", "forged");
+  run_.set_global(chain({{"high", conf(kHigh, R"({"tag":"high"})")}}));
+  run_.set_route(chain({{"identifier", conf(kIdentifier, R"({"_meta":{"filter":[["arg_login","==","1"]]}})")},
+                        {"declarer", conf(kDeclarer, R"({"_meta":{"filter":[["arg_login","==","1"]]}})")}}));
+  EXPECT_EQ(run_.run_global(Phase::kRewrite, request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), Diary{});  // of the route too, before a global rule runs
+}
+
+TEST_F(ChainTest, OnlyNewFieldsOfTheConsumersPluginsAreRemoved) {
+  const PluginConfs before{{"identifier", conf(kIdentifier, "{}")}};
+  run_.set_route(chain(before));
+  request_.head->headers.add(arena_, "x-trusted-info", "forged");
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"x-trusted-info"}));
+  request_.set_identity_header("X-Consumer-Username", "of the gateway");
+  PluginConfs merged = before;
+  merged["declarer"] = conf(kDeclarer, R"({"names":["X-Consumer-Username"]})");
+  run_.set_route(chain(merged, &before));
+  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Consumer-Username"}));
 }
 
 TEST_F(ChainTest, BodyFiltersFollowEachOther) {
