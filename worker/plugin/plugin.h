@@ -94,7 +94,9 @@ class NativeKind final : public PluginKind {
 
   base::Result<base::Ref<Plugin>> build(const Json& conf, const BuildContext& context) const override {
     // A plugin whose construction can fail (files, keys) has a static make(); the route then fails closed.
-    if constexpr (requires { T::make(conf, context); }) {
+    if constexpr (requires { T::make(Conf(conf), context); }) {
+      return T::make(Conf(conf), context);
+    } else if constexpr (requires { T::make(conf, context); }) {
       return T::make(conf, context);
     } else if constexpr (std::constructible_from<T, Conf, const BuildContext&>) {
       return base::Ref<Plugin>(new T(Conf(conf), context));
