@@ -93,19 +93,14 @@ class NativeKind final : public PluginKind {
   std::string_view schemas() const override { return find_plugin_schema(T::kInfo.name); }
 
   base::Result<base::Ref<Plugin>> build(const Json& conf, const BuildContext& context) const override {
+    const Conf view(conf);
     // A plugin whose construction can fail (files, keys) has a static make(); the route then fails closed.
-    if constexpr (requires { T::make(Conf(conf), context); }) {
-      return T::make(Conf(conf), context);
-    } else if constexpr (requires { T::make(conf, context); }) {
-      return T::make(conf, context);
-    } else if constexpr (std::constructible_from<T, Conf, const BuildContext&>) {
-      return base::Ref<Plugin>(new T(Conf(conf), context));
-    } else if constexpr (std::constructible_from<T, Conf>) {
-      return base::Ref<Plugin>(new T(Conf(conf)));
-    } else if constexpr (std::constructible_from<T, const Json&, const BuildContext&>) {
-      return base::Ref<Plugin>(new T(conf, context));
+    if constexpr (requires { T::make(view, context); }) {
+      return T::make(view, context);
+    } else if constexpr (std::constructible_from<T, const Conf&, const BuildContext&>) {
+      return base::Ref<Plugin>(new T(view, context));
     } else {
-      return base::Ref<Plugin>(new T(conf));
+      return base::Ref<Plugin>(new T(view));
     }
   }
 

@@ -42,10 +42,11 @@ class MultiAuth final : public plugin::Plugin {
   }
 
   // Fails when a plugin that was there when it was configured is not enabled any more.
-  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
+  static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
+                                                      const plugin::BuildContext& context) {
     auto made = base::make_counted<MultiAuth>();
     const plugin::PluginSet& plugins = context.world.directory.plugins();
-    for (const Json& entry : find_member(conf, "auth_plugins")) {
+    for (const Json& entry : conf.json("auth_plugins")) {
       for (const std::string& name : entry.getMemberNames()) {
         const plugin::PluginKind* kind = plugins.find(name);
         if (kind == nullptr) return base::invalid(name + " plugin did not found");

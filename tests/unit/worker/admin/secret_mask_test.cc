@@ -20,7 +20,7 @@ class Named : public plugin::Plugin {
  public:
   static constexpr std::array<const char*, 3> kNames = {"key-auth", "limit-count", "traffic-split"};
   static constexpr plugin::PluginInfo kInfo{.name = kNames[kNumber], .priority = 1};
-  explicit Named(const Json&) {}
+  explicit Named(const plugin::Conf&) {}
 };
 
 constexpr const plugin::PluginKind& kKeyAuth = plugin::define<Named<0>>();

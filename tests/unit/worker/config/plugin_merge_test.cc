@@ -16,7 +16,7 @@ namespace {
 class Nothing final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "nothing", .priority = 1};
-  explicit Nothing(const format::Json&) {}
+  explicit Nothing(const plugin::Conf&) {}
 };
 
 constexpr const plugin::PluginKind& kNothing = plugin::define<Nothing>();

@@ -22,8 +22,8 @@ std::vector<std::string>& diary() {
 // conf: {"tag": name in the diary, "answer": status of its answer in rewrite, "sleep": waits first}
 class Witness : public Plugin {
  public:
-  explicit Witness(const Json& conf)
-      : tag_(conf["tag"].asString()), answer_(conf["answer"].asInt()), sleeps_(conf["sleep"].asBool()) {}
+  explicit Witness(const Conf& conf)
+      : tag_(conf.text("tag")), answer_(conf.number<int>("answer")), sleeps_(conf.flag("sleep")) {}
 
   Step rewrite(Request& request) override {
     if (sleeps_) return wait(request);
@@ -60,7 +60,7 @@ class Low final : public Witness {
 class Doubler final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "doubler", .priority = 5};
-  explicit Doubler(const Json&) {}
+  explicit Doubler(const Conf&) {}
   void header_filter(Request& request) override { request.will_change_body(); }
   void body_filter(Request&, Body& body) override {
     const std::string_view data = body.data();
@@ -73,7 +73,7 @@ class Doubler final : public Plugin {
 class Slicer final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "slicer", .priority = 6};
-  explicit Slicer(const Json&) {}
+  explicit Slicer(const Conf&) {}
   void header_filter(Request& request) override { request.will_change_body(); }
   void body_filter(Request&, Body& body) override {
     held_.append(body.data());
@@ -91,7 +91,7 @@ class Slicer final : public Plugin {
 class Looker final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "looker", .priority = 2};
-  explicit Looker(const Json&) {}
+  explicit Looker(const Conf&) {}
   void body_filter(Request&, Body& body) override {
     diary().push_back(std::string(body.data()) + (body.last() ? "." : ""));
   }

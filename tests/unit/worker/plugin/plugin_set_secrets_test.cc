@@ -15,7 +15,7 @@ class KeyAuth final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{
       .name = "key-auth", .priority = 2500, .is_auth = true, .consumer_key = "key"};
-  explicit KeyAuth(const Json&) {}
+  explicit KeyAuth(const Conf&) {}
 };
 
 constexpr const PluginKind& kKeyAuth = define<KeyAuth>();
