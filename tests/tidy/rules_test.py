@@ -1,4 +1,5 @@
 """The tree keeps every rule; and every rule finds what it is there to find."""
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,14 @@ GOOD = {
 @pytest.mark.parametrize("rule", tidy.RULES)
 def test_a_good_tree_has_no_fault(rule, tmp_path):
     assert tidy.check(make_tree(tmp_path, GOOD), rules={rule})[rule] == []
+
+
+def test_the_skeleton_of_a_plugin_keeps_the_rules(tmp_path):
+    sys.path.insert(0, str(ROOT / "tests" / "compat"))
+    import new_plugin
+    tree = make_tree(tmp_path, new_plugin.files("my-plugin", 5) | {"docs/PLUGINS.md": "`my-plugin`\n"})
+    rules = {"plugin-is-whole", "clang-format", "namespace", "type-name", "leftover"}
+    assert not any(tidy.check(tree, rules=rules).values())
 
 
 def test_a_row_that_names_a_lower_row_is_found():

@@ -85,7 +85,7 @@ void Chain::collect_declared() {
                 [this](std::string_view name) { return contains_field(declared_, name); });
 }
 
-bool Chain::removes(std::string_view field_name) const {
+bool Chain::declares(std::string_view field_name) const {
   return contains_field(declared_, field_name) || contains_field(consumers_declared_, field_name);
 }
 

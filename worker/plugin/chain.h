@@ -44,7 +44,7 @@ class Chain : public base::Counted<Chain> {
   bool empty() const { return links_.empty(); }
   // Some plugin of it sets this field for the upstream: a client may not send it, in the head or behind the
   // body, in any case and with any punctuation (http::is_same_identity()).
-  bool removes(std::string_view field_name) const;
+  bool declares(std::string_view field_name) const;
   // Takes what the client sent of these fields out of the head. `only_consumers`: only the fields that no
   // plugin of the route had declared before the consumer's plugins were merged in.
   void remove_declared(Request& request, bool only_consumers) const;
@@ -101,9 +101,9 @@ class ChainRun {
   // global rule that gives way to the route. Asked once for each request and plugin.
   bool is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request);
 
-  // May the client not send this field? A trailer of its request is looked up here; see Chain::removes().
-  bool removes(std::string_view field_name) const {
-    return (global_ && global_->removes(field_name)) || (route_ && route_->removes(field_name));
+  // For trailers, which come after the head was cleaned; see Chain::declares().
+  bool declares(std::string_view field_name) const {
+    return (global_ && global_->declares(field_name)) || (route_ && route_->declares(field_name));
   }
 
   // Drops the hook that waits.

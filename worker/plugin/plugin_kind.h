@@ -53,7 +53,7 @@ struct PluginInfo {
   // routes.
   bool is_global = false;
   // Header fields that it sets for the upstream and that the upstream trusts to be the gateway's. The
-  // client's own fields of these names are removed before the first plugin runs; see Chain::removes(). Those
+  // client's own fields of these names are removed before the first plugin runs; see Chain::declares(). Those
   // of the consumer (http::kConsumerFields) belong to every plugin with is_auth.
   std::span<const std::string_view> upstream_headers = {};
 };

@@ -265,8 +265,8 @@ TEST_F(ChainTest, DeclaredFieldsOfTheClientAreRemovedBeforeTheFirstHook) {
   run_.set_route(chain({{"declarer", conf(kDeclarer, R"({"names":["X-Own"]})")}}));
   EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Other", "X-Trusted-Inf"}));
-  EXPECT_TRUE(run_.removes("X.Own"));
-  EXPECT_FALSE(run_.removes("X-Other"));
+  EXPECT_TRUE(run_.declares("X.Own"));
+  EXPECT_FALSE(run_.declares("X-Other"));
 }
 
 TEST_F(ChainTest, DeclaredFieldsAreRemovedForAPluginThatItsFilterSkips) {
