@@ -26,6 +26,8 @@
 #include "worker/drain.h"
 #include "worker/first_load.h"
 #include "worker/heap_trim.h"
+#include "worker/plugin/compiled_schemas.h"
+#include "worker/plugins/catalog.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
@@ -142,6 +144,7 @@ class Worker {
   }
 
   base::Status open() {
+    if (auto status = plugin::check_schemas(plugins::catalog()); !status) return status;
     if (auto status = open_access_log(); !status) return status;
     debug_file_ = std::make_unique<DebugFile>(
         loop_, settings::profile_path(context_.prefix, "debug", "yaml", settings::own_environment),

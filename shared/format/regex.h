@@ -110,6 +110,11 @@ class LazyRegex {
   const std::string& pattern() const { return pattern_; }
   // nullptr when the pattern does not compile.
   const Regex* get() const;
+  // As Regex::match().
+  Match match(std::string_view subject, RegexBudget& budget) const {
+    const Regex* regex = get();
+    return regex != nullptr ? regex->match(subject, budget) : Match::kNo;
+  }
   // Why get() is nullptr; nullopt when it is not.
   std::optional<std::string> error() const;
 

@@ -88,7 +88,7 @@ class MemoryStore final : public store::Store {
 
 std::vector<std::string> all_plugins() {
   std::vector<std::string> names;
-  for (const plugin::PluginDef* def : plugins::catalog()) names.emplace_back(def->info.name);
+  for (const plugin::PluginKind* kind : plugins::catalog()) names.emplace_back(kind->info().name);
   return names;
 }
 

@@ -19,13 +19,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // The outcome is known by these words of an error; errors repeat what they are about.
   if (!value || format::to_json(*value).contains("it cannot be built")) return 0;
   const auto catalog = plugins::catalog();
-  const plugin::PluginDef& def = *catalog[data[0] % catalog.size()];
-  const format::Json* schema = plugin::PluginSet::schema_json(def, plugin::ConfScope::kResource);
+  const plugin::PluginKind& kind = *catalog[data[0] % catalog.size()];
+  const format::Json* schema = plugin::PluginSet::schema_json(kind, plugin::ConfScope::kResource);
   if (schema == nullptr) return 0;
   std::vector<hostile::Place> places = {{}};
   hostile::walk(*schema, [&](const hostile::Place& place, const format::Json&) { places.push_back(place); });
   const hostile::Place& place = places[data[1] % places.size()];
   const format::Json conf = hostile::with(hostile::sample_of(*schema), *schema, place, *value);
-  CHECK(gateway.put_plugin(std::string(def.info.name), conf).is_built);
+  CHECK(gateway.put_plugin(std::string(kind.info().name), conf).is_built);
   return 0;
 }

@@ -1,4 +1,5 @@
 """The tree keeps every rule; and every rule finds what it is there to find."""
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ def test_the_tree_keeps(rule, faults_of_the_tree):
 
 HEAD = "// What it is.\n#pragma once\n"
 OVER_LONG = "void f() {\n" + "  g();\n" * 71 + "}\n"
+
+CORS = ('#include "worker/plugins/origins.h"\n'
+        'static constexpr plugin::PluginInfo kInfo{.name = "cors", .priority = 4000};\n'
+        "const plugin::PluginKind& cors = plugin::define<Cors>();\n")
 
 # rule, files of a tree that breaks it, part of the message
 BROKEN = [
@@ -48,8 +53,8 @@ BROKEN = [
     ("json-readers", {"worker/plugins/a.cc": "int f(const Json& a) {\n  return a[1].asInt();\n}\n"}, "throws"),
     ("json-readers", {"master/a.cc": "auto f(const Json* a) {\n  return a->asCString();\n}\n"}, "throws"),
     ("json-readers", {"shared/resource/a.cc": "int f(const Json& a) {\n  return a.as<int>();\n}\n"}, "throws"),
-    ("catalog", {"worker/config/a.cc": '#include "worker/plugins/cors.h"\n'}, "only worker/plugins/catalog.cc"),
-    ("catalog", {"worker/plugins/a.cc": '#include "worker/plugins/cors.h"\n'}, "only worker/plugins/catalog.cc"),
+    ("catalog", {"worker/config/a.cc": '#include "worker/plugins/cors.h"\n'}, "only the generated catalog"),
+    ("catalog", {"worker/plugins/a.cc": '#include "worker/plugins/cors.h"\n'}, "only the generated catalog"),
     ("file-name", {"shared/base/BigThing.cc": ""}, "snake_case"),
     ("file-name", {"shared/base/string_utils.cc": ""}, "named after what it holds"),
     ("type-name", {"shared/base/a.h": HEAD + "class big_thing {};\n"}, "PascalCase"),
@@ -84,8 +89,19 @@ BROKEN = [
     ("link", {"docs/a.md": "[plan](PLAN.md)\n"}, "PLAN.md"),
     ("named-in-docs", {"docs/ARCHITECTURE.md": "`Loop::gone()`\n"}, "no gone()"),
     ("named-in-docs", {"docs/LIFE_OF_A_REQUEST.md": "see `worker/proxy/gone.cc`\n"}, "worker/proxy/gone.cc"),
-    ("plugin-is-documented", {"worker/plugins/real_ip.cc": ""}, "tests/compat/plugins/real_ip"),
-    ("plugin-is-documented", {"worker/plugins/real_ip.cc": ""}, "docs/PLUGINS.md"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": ""}, "real-ip: there is no tests/compat/plugins/real_ip.yaml"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": ""}, "real-ip: it has no row in docs/PLUGINS.md"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": ""}, "real-ip: there is no worker/plugins/schemas/real-ip.json"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": ""}, "real-ip: there is no docs/plugins/real-ip.md"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": ""}, "real-ip: worker/plugins/real_ip.cc has no PluginInfo kInfo"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": CORS}, "real-ip: the kInfo of worker/plugins/real_ip.cc names another"),
+    ("plugin-is-whole", {"worker/plugins/real_ip.cc": CORS}, "does not define the kind real_ip"),
+    ("plugin-is-whole", {"worker/plugins/cors.cc": CORS, "worker/plugins/schemas/cors.json": '{"priority": 4001, "version": 0.1}'},
+     "cors: its priority is 4000.0 in worker/plugins/cors.cc and 4001 in"),
+    ("plugin-is-whole", {"worker/plugins/schemas/cors.json": "{}"}, "cors: there is no worker/plugins/cors.cc"),
+    ("plugin-is-whole", {"tests/compat/plugins/cors.yaml": "plugin: echo\n"}, "cors: tests/compat/plugins/cors.yaml is not its table"),
+    ("example-is-built", {"docs/PLUGIN_DEVELOP.md": "```cpp\nint x;\n```\n", "worker/plugins/uri_blocker.cc": "int y;\n"},
+     "first example is not"),
 ]
 
 
@@ -118,10 +134,12 @@ GOOD = {
                               "namespace apisix::net {\nclass Socket;\n}\n\n"
                               "namespace apisix::http {\nclass Frame;\n}  // namespace apisix::http\n",
     "tests/unit/shared/base/text_test.cc": "#include <gtest/gtest.h>\n",
-    "worker/plugins/cors.cc": '#include "worker/plugins/origins.h"\n',
+    "worker/plugins/cors.cc": CORS,
+    "worker/plugins/schemas/cors.json": '{"priority": 4000, "version": 0.1}',
+    "docs/plugins/cors.md": "# cors\n",
     "worker/plugins/origins.cc": '#include "worker/plugins/origins.h"\n',
     "worker/plugins/origins.h": HEAD + "namespace apisix::plugins {\nclass Origins;\n}  // namespace apisix::plugins\n",
-    "tests/compat/plugins/cors.yaml": "",
+    "tests/compat/plugins/cors.yaml": "plugin: cors\n",
     "docs/ARCHITECTURE.md": "`starts()` in `shared/base/text.cc`\n",
     "docs/PLUGINS.md": "| `cors` | all |\n\n[the tests](../tests/compat/plugins/cors.yaml)\n",
 }
@@ -130,6 +148,14 @@ GOOD = {
 @pytest.mark.parametrize("rule", tidy.RULES)
 def test_a_good_tree_has_no_fault(rule, tmp_path):
     assert tidy.check(make_tree(tmp_path, GOOD), rules={rule})[rule] == []
+
+
+def test_the_skeleton_of_a_plugin_keeps_the_rules(tmp_path):
+    sys.path.insert(0, str(ROOT / "tests" / "compat"))
+    import new_plugin
+    tree = make_tree(tmp_path, new_plugin.files("my-plugin", 5) | {"docs/PLUGINS.md": "`my-plugin`\n"})
+    rules = {"plugin-is-whole", "clang-format", "namespace", "type-name", "leftover"}
+    assert not any(tidy.check(tree, rules=rules).values())
 
 
 def test_a_row_that_names_a_lower_row_is_found():

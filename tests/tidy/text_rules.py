@@ -92,22 +92,6 @@ def named_in_docs(tree, layers):
                     yield file.path, number, f"there is no {path}"
 
 
-def plugin_is_documented(tree, layers):
-    """Each plugin has a behaviour table in tests/compat/plugins and a row in docs/PLUGINS.md."""
-    doc = next((file.text for file in tree.files if file.path == "docs/PLUGINS.md"), "")
-    for file in tree.product():
-        if file.folder != "worker/plugins" or not file.path.endswith(".cc") or file.name == "catalog.cc":
-            continue
-        if f"{file.path[:-3]}.h" in tree.paths and "PluginInfo kInfo" not in file.text:
-            continue  # what several plugins share
-        stem = file.name[:-3]
-        plugin = stem.replace("_", "-")
-        if not any(path.startswith(f"tests/compat/plugins/{stem}.") for path in tree.paths):
-            yield file.path, 1, f"plugin {plugin} has no behaviour table tests/compat/plugins/{stem}.*"
-        if f"`{plugin}`" not in doc:
-            yield file.path, 1, f"plugin {plugin} has no row in docs/PLUGINS.md"
-
-
 def counted_words(tree):
     """{word: how often it stands in the tree}, for the words of words.toml, without case."""
     with open(Path(__file__).with_name("words.toml"), "rb") as file:
@@ -125,4 +109,4 @@ def plain_words(tree, layers):
             yield "tests/tidy/words.toml", 1, f"{word!r} stands {count} times, {allowed[word]} are allowed: docs/GLOSSARY.md has a word"
 
 
-RULES = [plain_words, head_comment, using_namespace, leftover, machine_path, clang_format, link, named_in_docs, plugin_is_documented]
+RULES = [plain_words, head_comment, using_namespace, leftover, machine_path, clang_format, link, named_in_docs]

@@ -82,12 +82,12 @@ LocalAnswer CatalogHandler::plugin(const proxy::LocalRequest& request, std::stri
   if (http::find_arg(request.query, "all") == std::optional<std::string_view>("true")) {
     return json_answer(200, subsystem == "http" ? registry_.plugins().describe() : Json(::Json::objectValue));
   }
-  const plugin::PluginDef* def = subsystem == "http" ? registry_.plugins().find(name) : nullptr;
-  if (def == nullptr) return error_answer(404, fmt::format("plugin not found in subsystem {}", subsystem));
+  const plugin::PluginKind* kind = subsystem == "http" ? registry_.plugins().find(name) : nullptr;
+  if (kind == nullptr) return error_answer(404, fmt::format("plugin not found in subsystem {}", subsystem));
   const bool of_consumer =
       http::find_arg(request.query, "schema_type") == std::optional<std::string_view>("consumer");
   const Json* schema =
-      plugin::PluginSet::schema_json(*def, of_consumer ? ConfScope::kConsumer : ConfScope::kResource);
+      plugin::PluginSet::schema_json(*kind, of_consumer ? ConfScope::kConsumer : ConfScope::kResource);
   if (schema == nullptr) return error_answer(400, "not found schema");
   return json_answer(200, *schema);
 }
@@ -99,8 +99,8 @@ LocalAnswer CatalogHandler::plugin_names(const proxy::LocalRequest& request) con
   }
   Json names(::Json::arrayValue);
   if (subsystem == "http") {
-    for (const plugin::PluginDef* def : registry_.plugins().enabled())
-      names.append(std::string(def->info.name));
+    for (const plugin::PluginKind* kind : registry_.plugins().enabled())
+      names.append(std::string(kind->info().name));
   }
   return json_answer(200, names);
 }

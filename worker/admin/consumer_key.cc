@@ -14,11 +14,11 @@ constexpr std::string_view kUniqueKeyPlugins[] = {"key-auth",  "basic-auth", "jw
 std::vector<ConsumerKey> consumer_keys(const format::Json& plugins, const plugin::PluginSet& enabled) {
   std::vector<ConsumerKey> out;
   for (const std::string_view name : kUniqueKeyPlugins) {
-    const plugin::PluginDef* def = enabled.find(name);
-    if (def == nullptr || def->info.consumer_key.empty()) continue;
-    std::string value = resource::text_field(format::find_member(plugins, name), def->info.consumer_key);
+    const plugin::PluginKind* kind = enabled.find(name);
+    if (kind == nullptr || kind->info().consumer_key.empty()) continue;
+    std::string value = resource::text_field(format::find_member(plugins, name), kind->info().consumer_key);
     if (value.empty() || format::is_secret_ref(value)) continue;
-    out.push_back({std::string(name), def->info.consumer_key, std::move(value)});
+    out.push_back({std::string(name), kind->info().consumer_key, std::move(value)});
   }
   return out;
 }

@@ -98,9 +98,9 @@ resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings&
     return enabled().check_written(plugins, scope);
   };
   hooks.check_credential_plugin = [enabled](std::string_view name) -> base::Status {
-    const plugin::PluginDef* def = enabled().find(name);
-    if (def == nullptr) return base::invalid("unknown plugin " + std::string(name));
-    if (!def->info.is_auth) return base::invalid("only supports auth type plugins in consumer credential");
+    const plugin::PluginKind* kind = enabled().find(name);
+    if (kind == nullptr) return base::invalid("unknown plugin " + std::string(name));
+    if (!kind->info().is_auth) return base::invalid("only supports auth type plugins in consumer credential");
     return {};
   };
   hooks.check_plugin_metadata = [enabled](std::string_view name, Json& metadata) {

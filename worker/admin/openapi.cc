@@ -246,10 +246,10 @@ void add_schemas(const plugin::PluginSet& plugins, Json& schemas) {
     CHECK(parsed.has_value());
     schemas[std::string(schema.name)] = *parsed;
   }
-  for (const plugin::PluginDef* def : plugins.enabled()) {
-    const std::string name = "plugin." + std::string(def->info.name);
+  for (const plugin::PluginKind* kind : plugins.enabled()) {
+    const std::string name = "plugin." + std::string(kind->info().name);
     const auto add = [&](const std::string& key, plugin::ConfScope scope) {
-      if (const Json* schema = plugin::PluginSet::schema_json(*def, scope)) schemas[key] = *schema;
+      if (const Json* schema = plugin::PluginSet::schema_json(*kind, scope)) schemas[key] = *schema;
     };
     add(name, plugin::ConfScope::kResource);
     add(name + ".consumer", plugin::ConfScope::kConsumer);

@@ -107,8 +107,8 @@ void ConsumerTable::erase(std::string_view id) {
 void ConsumerTable::index(Object& object, Json& plugins) {
   if (!plugins.isObject()) return;
   for (const std::string& name : plugins.getMemberNames()) {
-    const plugin::PluginDef* def = plugins_->find(name);
-    if (def == nullptr || !def->info.is_auth || def->info.consumer_key.empty()) continue;
+    const plugin::PluginKind* kind = plugins_->find(name);
+    if (kind == nullptr || !kind->info().is_auth || kind->info().consumer_key.empty()) continue;
     Json& conf = plugins[name];
     if (secret::has_references(conf)) {
       const secret::Uses& uses = object.secrets.emplace_back(secret::Uses::resolve(conf, secrets_));
@@ -123,10 +123,10 @@ void ConsumerTable::index(Object& object, Json& plugins) {
         continue;
       }
     }
-    const std::string key = text_member(conf, def->info.consumer_key);
+    const std::string key = text_member(conf, kind->info().consumer_key);
     if (key.empty()) {
       base::log_error("consumers/{}: the {} of {} is missing, nobody is recognised by it", object.id,
-                      def->info.consumer_key, name);
+                      kind->info().consumer_key, name);
       continue;
     }
     object.keys.push_back({name, key});
@@ -207,8 +207,8 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   auto consumer = base::make_counted<plugin::Consumer>();
   if (plugins.isObject()) {
     for (const std::string& name : plugins.getMemberNames()) {
-      const plugin::PluginDef* def = plugins_->find(name);
-      if (def != nullptr && def->info.is_auth) {
+      const plugin::PluginKind* kind = plugins_->find(name);
+      if (kind != nullptr && kind->info().is_auth) {
         plugins.removeMember(name);
       } else if (plugin::is_disabled(plugins[name])) {
         consumer->disabled.push_back(name);

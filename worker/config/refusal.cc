@@ -10,12 +10,12 @@ class Refusal final : public plugin::Plugin {
   // Before all others.
   static constexpr plugin::PluginInfo kInfo{.name = "(cannot run)", .priority = 1'000'000};
 
-  explicit Refusal(const format::Json&) {}
+  explicit Refusal(const plugin::Conf&) {}
 
   plugin::Step rewrite(plugin::Request& request) override { return request.reject_page(503); }
 };
 
-const plugin::PluginDef refusal = plugin::define<Refusal>();
+const plugin::PluginKind& refusal = plugin::define<Refusal>();
 
 }  // namespace
 

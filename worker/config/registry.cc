@@ -193,7 +193,7 @@ void Registry::on_build(const plugin::PluginConf& conf) {
     return;
   }
   rejections_.add({key, static_cast<store::Revision>(conf.version()),
-                   fmt::format("plugin {}: {}", conf.def().info.name, conf.failure()->what)});
+                   fmt::format("plugin {}: {}", conf.kind().info().name, conf.failure()->what)});
 }
 
 // --- for plugins

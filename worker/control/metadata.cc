@@ -24,8 +24,9 @@ Json metadata_of(const World& world, std::string_view plugin) {
 // Of the enabled plugins.
 Reply plugin_metadatas(const Call& call) {
   Json out(::Json::arrayValue);
-  for (const plugin::PluginDef* def : call.world.registry.plugins().enabled()) {
-    if (Json value = metadata_of(call.world, def->info.name); !value.isNull()) out.append(std::move(value));
+  for (const plugin::PluginKind* kind : call.world.registry.plugins().enabled()) {
+    if (Json value = metadata_of(call.world, kind->info().name); !value.isNull())
+      out.append(std::move(value));
   }
   co_return proxy::json_answer(200, lua_array(std::move(out)));
 }

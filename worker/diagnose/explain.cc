@@ -132,7 +132,7 @@ void add_notes(const plugin::ChainRun& chains, const Question& question, Json& o
   bool changes = false;
   for (const plugin::Chain* chain : {chains.global(), chains.route()}) {
     if (chain == nullptr) continue;
-    for (const auto& link : chain->links()) authenticates |= link.conf->def().info.is_auth;
+    for (const auto& link : chain->links()) authenticates |= link.conf->kind().info().is_auth;
     changes |= chain->has(plugin::Phase::kRewrite) || chain->has(plugin::Phase::kAccess) ||
                chain->has(plugin::Phase::kBeforeProxy);
   }

@@ -223,8 +223,8 @@ class Run {
     const Json& plugins = find_member(consumer, "plugins");
     if (!plugins.isObject()) return false;
     for (auto entry = plugins.begin(); entry != plugins.end(); ++entry) {
-      const plugin::PluginDef* def = registry_.plugins().find(entry.name());
-      if (def != nullptr && def->info.is_auth) return true;
+      const plugin::PluginKind* kind = registry_.plugins().find(entry.name());
+      if (kind != nullptr && kind->info().is_auth) return true;
     }
     return false;
   }

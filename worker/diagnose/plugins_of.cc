@@ -23,10 +23,10 @@ std::string shown_resource(const config::Registry& registry, std::string_view re
   return std::string(resource);
 }
 
-Json phases_of(const plugin::PluginDef& def) {
+Json phases_of(const plugin::PluginKind& kind) {
   Json out(::Json::arrayValue);
   for (std::size_t phase = 0; phase < plugin::kPhaseCount; ++phase) {
-    if (def.has(static_cast<Phase>(phase))) out.append(std::string(name_of(static_cast<Phase>(phase))));
+    if (kind.has(static_cast<Phase>(phase))) out.append(std::string(name_of(static_cast<Phase>(phase))));
   }
   return out;
 }
@@ -37,18 +37,18 @@ void add_chain(const config::Registry& registry, plugin::ChainRun& chains, const
   const bool is_global = chain == chains.global();
   for (const Chain::Link& link : chain->links()) {
     Json row(::Json::objectValue);
-    const plugin::PluginDef& def = link.conf->def();
-    row["name"] = std::string(def.info.name);
+    const plugin::PluginKind& kind = link.conf->kind();
+    row["name"] = std::string(kind.info().name);
     row["priority"] = link.conf->priority();
     row["from"] = shown_resource(registry, link.conf->resource());
-    row["phases"] = phases_of(def);
+    row["phases"] = phases_of(kind);
     row["runs"] = !chains.is_filtered_out(*chain, link, request);
     row["why"] = "";
     if (!format::is_true(row["runs"])) {
-      const bool gives_way =
-          is_global && def.info.prefers_route && chains.route() != nullptr && chains.route()->contains(def);
+      const bool gives_way = is_global && kind.info().prefers_route && chains.route() != nullptr &&
+                             chains.route()->contains(kind);
       row["why"] = gives_way ? "the route configures it too" : "_meta.filter does not hold";
-    } else if (link.is_consumers && def.has(Phase::kRewrite)) {
+    } else if (link.is_consumers && kind.has(Phase::kRewrite)) {
       row["why"] = "its rewrite runs once the consumer is known";
     }
     const Json& meta = find_member(link.conf->conf(), "_meta");
@@ -94,7 +94,7 @@ void add_replaced(Json& out, const std::vector<Layer>& layers) {
       for (std::size_t over = layers.size() - 1; over > i; --over) {
         const bool turns_off = layers[over].turns_off(name);
         if (!turns_off && !layers[over].confs->contains(name)) continue;
-        const bool ran = comes_after_rewrite(layers[over], layers[i]) && conf->def().has(Phase::kRewrite);
+        const bool ran = comes_after_rewrite(layers[over], layers[i]) && conf->kind().has(Phase::kRewrite);
         add_left_out(out, name, layers[i].from,
                      fmt::format("{} that of {}{}", turns_off ? "turned off by" : "replaced by",
                                  layers[over].from, ran ? ", but for its rewrite" : ""));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "shared/http/identity_fields.h"
@@ -12,9 +13,6 @@
 
 namespace apisix::plugin {
 namespace {
-
-constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
-    "rewrite", "access", "before_proxy", "header_filter", "body_filter", "delayed_body_filter", "log"};
 
 // A filter that asks about the body has no answer before it is read.
 bool awaits_body(const Request& request) {
@@ -28,18 +26,12 @@ Step read_body_fields(Request& request) {
 
 enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
 
-// Behind an auth plugin that was skipped nobody is known: what the client says of itself must not pass for
-// what the plugin would have said.
-void drop_claimed_identity(Request& request) {
-  if (request.consumer) return;  // of another auth plugin
-  for (const std::string_view name : http::kConsumerFields) request.set_identity_header(name, {});
+bool contains_field(const std::vector<std::string_view>& names, std::string_view field_name) {
+  return std::ranges::any_of(
+      names, [field_name](std::string_view name) { return http::is_same_identity(field_name, name); });
 }
 
 }  // namespace
-
-std::string_view name_of(Phase phase) {
-  return kPhaseNames[static_cast<std::size_t>(phase)];
-}
 
 // --- Chain
 
@@ -59,22 +51,49 @@ base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs
     auto plugin = conf->plugin(world);
     if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
     const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
-    chain->authenticates_ |= conf->def().info.is_auth;
+    chain->authenticates_ |= conf->kind().info().is_auth;
     chain->links_.push_back({conf, std::move(*plugin), 0, is_consumers});
   }
   // Highest priority first; by name where they are equal, so that the order does not change between workers.
   std::ranges::sort(chain->links_, [](const Link& a, const Link& b) {
     if (a.conf->priority() != b.conf->priority()) return a.conf->priority() > b.conf->priority();
-    return a.conf->def().info.name < b.conf->def().info.name;
+    return a.conf->kind().info().name < b.conf->kind().info().name;
   });
   for (std::size_t i = 0; i < chain->links_.size(); ++i) {
     Link& link = chain->links_[i];
     link.index = static_cast<std::uint16_t>(i);
     for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
-      if (link.conf->def().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
+      if (link.conf->kind().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
     }
   }
+  chain->collect_declared();
   return base::Ref<const Chain>(chain.get());
+}
+
+// The names belong to kinds and plugins, which the links keep. Where a consumer's plugins are merged in, an
+// auth plugin has identified it: the client's own fields of the consumer are gone, those that stand there are
+// ours.
+void Chain::collect_declared() {
+  for (const Link& link : links_) {
+    const PluginInfo& info = link.conf->kind().info();
+    auto& names = link.is_consumers ? consumers_declared_ : declared_;
+    std::ranges::copy(info.upstream_headers, std::back_inserter(names));
+    std::ranges::copy(link.plugin->upstream_headers(), std::back_inserter(names));
+    if (info.is_auth) std::ranges::copy(http::kConsumerFields, std::back_inserter(declared_));
+  }
+  std::erase_if(consumers_declared_,
+                [this](std::string_view name) { return contains_field(declared_, name); });
+}
+
+bool Chain::declares(std::string_view field_name) const {
+  return contains_field(declared_, field_name) || contains_field(consumers_declared_, field_name);
+}
+
+void Chain::remove_declared(Request& request, bool only_consumers) const {
+  const auto& names = only_consumers ? consumers_declared_ : declared_;
+  if (names.empty()) return;
+  request.head->headers.remove_if(
+      [&names](const http::HeaderField& field) { return contains_field(names, field.name); });
 }
 
 // One that is pending may have what it waits for.
@@ -89,8 +108,8 @@ bool Chain::has_current_secrets() const {
   return true;
 }
 
-bool Chain::contains(const PluginDef& def) const {
-  return std::ranges::any_of(links_, [&def](const Link& link) { return &link.conf->def() == &def; });
+bool Chain::contains(const PluginKind& kind) const {
+  return std::ranges::any_of(links_, [&kind](const Link& link) { return &link.conf->kind() == &kind; });
 }
 
 // --- ChainRun
@@ -114,8 +133,18 @@ ChainRun::Result ChainRun::run_consumers_rewrite(Request& request, void (*on_don
   return run(*route_, Phase::kRewrite, true, request, on_done, context);
 }
 
+// Once before the first hook of the request, and once more before the first hook that the consumer brought: a
+// plugin that is skipped by its filter must not leave the client's own field to pass for the gateway's.
+void ChainRun::remove_declared(Request& request, bool only_consumers) {
+  bool& is_removed = only_consumers ? removed_consumers_declared_ : removed_declared_;
+  if (std::exchange(is_removed, true)) return;
+  if (global_ && !only_consumers) global_->remove_declared(request, false);
+  if (route_) route_->remove_declared(request, only_consumers);
+}
+
 ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consumers, Request& request,
                                void (*on_done)(void*), void* context) {
+  if (phase == Phase::kRewrite) remove_declared(request, only_consumers);
   const auto& hooks = chain.hooks(phase);
   while (at_ < hooks.size()) {
     const Chain::Link& link = *hooks[at_];
@@ -130,7 +159,6 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
         return Result::kWait;
       }
       if (skips) {
-        if (link.conf->def().info.is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }
@@ -161,7 +189,8 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
 ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Request& request) {
   if (outcome == Outcome::kPass) return Result::kPass;
   if (request.reply.status >= 400) {
-    log_warn(request, "{} exits with http status code {}", link.conf->def().info.name, request.reply.status);
+    log_warn(request, "{} exits with http status code {}", link.conf->kind().info().name,
+             request.reply.status);
     if (!link.conf->error_response().empty()) {
       request.reply.body = request.arena.copy(link.conf->error_response());
       request.reply.is_error_page = false;
@@ -173,7 +202,7 @@ ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Requ
 
 bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request) {
   const bool is_global = &chain == global_.get();
-  if (is_global && link.conf->def().info.prefers_route && route_ && route_->contains(link.conf->def()))
+  if (is_global && link.conf->kind().info().prefers_route && route_ && route_->contains(link.conf->kind()))
     return true;
   const route::MatchRule* filter = link.conf->filter();
   if (filter == nullptr) return false;

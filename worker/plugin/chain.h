@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "shared/async/step.h"
@@ -38,9 +39,16 @@ class Chain : public base::Counted<Chain> {
   bool has(Phase phase) const { return !hooks(phase).empty(); }
   std::size_t size() const { return links_.size(); }
   const std::vector<Link>& links() const { return links_; }
-  bool contains(const PluginDef& def) const;
+  bool contains(const PluginKind& kind) const;
   // Sum over its plugins: no hook at all means that the chain need not be looked at.
   bool empty() const { return links_.empty(); }
+  // Some plugin of it sets this field for the upstream: a client may not send it, in the head or behind the
+  // body, in any case and with any punctuation (http::is_same_identity()).
+  bool declares(std::string_view field_name) const;
+  // Takes what the client sent of these fields out of the head. `only_consumers`: only the fields that no
+  // plugin of the route had declared before the consumer's plugins were merged in.
+  void remove_declared(Request& request, bool only_consumers) const;
+
   // Some plugin tells who the client is.
   bool authenticates() const { return authenticates_; }
 
@@ -52,9 +60,12 @@ class Chain : public base::Counted<Chain> {
 
  private:
   bool has_current_secrets() const;
+  void collect_declared();
 
   std::vector<Link> links_;  // in run order
   std::array<std::vector<const Link*>, kPhaseCount> phases_;
+  std::vector<std::string_view> declared_;            // by plugins of the route
+  std::vector<std::string_view> consumers_declared_;  // only by plugins that the consumer brought
   bool authenticates_ = false;
   bool is_pending_ = false;
   const secret::SecretBook* secrets_ = nullptr;  // null: none are referred to
@@ -90,12 +101,18 @@ class ChainRun {
   // global rule that gives way to the route. Asked once for each request and plugin.
   bool is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request);
 
+  // For trailers, which come after the head was cleaned; see Chain::declares().
+  bool declares(std::string_view field_name) const {
+    return (global_ && global_->declares(field_name)) || (route_ && route_->declares(field_name));
+  }
+
   // Drops the hook that waits.
   void cancel() { step_ = Step(Outcome::kPass); }
 
  private:
   Result run(const Chain& chain, Phase phase, bool only_consumers, Request& request, void (*on_done)(void*),
              void* context);
+  void remove_declared(Request& request, bool only_consumers);
   Result settle(const Chain::Link& link, Outcome outcome, Request& request);
   template <typename Call>
   void run_plain(Phase phase, Request& request, Call&& call);
@@ -108,6 +125,8 @@ class ChainRun {
   std::uint8_t* route_filters_ = nullptr;
   std::uint16_t at_ = 0;
   bool waiting_ = false;
+  bool removed_declared_ = false;            // what the client sent of declared fields
+  bool removed_consumers_declared_ = false;  // the same of the consumer's plugins
 };
 
 }  // namespace apisix::plugin

@@ -10,12 +10,15 @@
 
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
-#include "worker/plugin/plugin_conf.h"
+#include "worker/plugin/plugin_confs.h"
 
 namespace apisix::plugin {
 
 // One version of a consumer object; a change makes another.
 struct Consumer : base::Counted<Consumer> {
+  Consumer();
+  ~Consumer();
+
   std::string username;
   std::string group_id;   // empty: none
   std::string custom_id;  // labels.custom_id; empty: none

@@ -52,7 +52,7 @@ base::Status read_text(const Json& section, const char* name, std::string& into)
 
 // plugins/limit-count -> "apisix.plugins.limit-count"
 std::string module_of(const PluginConf& conf) {
-  return std::string(kPluginModules) + std::string(conf.def().info.name);
+  return std::string(kPluginModules) + std::string(conf.kind().info().name);
 }
 
 }  // namespace
@@ -143,7 +143,7 @@ void DebugTrace::note(std::string_view plugin, Phase phase, Request& request) {
 }
 
 void DebugTrace::on_hook(const PluginConf& conf, Phase phase, Request& request) {
-  if (mode_->tells_plugins()) note(conf.def().info.name, phase, request);
+  if (mode_->tells_plugins()) note(conf.kind().info().name, phase, request);
   if (!traces_calls_ || !mode_->prints_arguments()) return;
   // Where the configuration stands, not what is in it: it holds passwords.
   log_call(module_of(conf), name_of(phase), "args:{ " + conf.resource() + " }", request);
@@ -175,7 +175,7 @@ void DebugTrace::report(const Chain* route_chain, Request& request) {
   for (const Phase phase : kPhasesAfterHead) {
     if (route_chain == nullptr) break;
     for (const Chain::Link* link : route_chain->hooks(phase))
-      note(link->conf->def().info.name, phase, request);
+      note(link->conf->kind().info().name, phase, request);
   }
   std::string text;
   for (const auto& [plugin, phase] : ran_) {

@@ -11,12 +11,12 @@ namespace apisix::plugin {
 
 using format::find_member;
 
-PluginConf::PluginConf(const PluginDef& def, format::Json conf, std::string resource, std::uint64_t version)
-    : def_(def),
+PluginConf::PluginConf(const PluginKind& kind, format::Json conf, std::string resource, std::uint64_t version)
+    : kind_(kind),
       conf_(std::move(conf)),
       resource_(std::move(resource)),
       version_(version),
-      priority_(def.info.priority),
+      priority_(kind.info().priority),
       has_secrets_(secret::has_references(conf_)) {
   // What _meta says must not be left out: the plugin does not run without it.
   const auto read = format::built([this]() -> base::Status {
@@ -38,12 +38,12 @@ void PluginConf::read_meta() {
       filter_ = std::move(*rule);
     } else {
       base::log_warn("{}: failed to get the 'vars' expression: {} plugin_name: {}", resource_,
-                     rule.error().what, def_.info.name);
+                     rule.error().what, kind_.info().name);
     }
   }
   if (find_member(meta, "pre_function").isString()) {
     base::log_error("{}: the _meta.pre_function of plugin {} is Lua, which this gateway does not run",
-                    resource_, def_.info.name);
+                    resource_, kind_.info().name);
   }
   const auto& response = find_member(meta, "error_response");
   if (response.isString()) {
@@ -60,7 +60,7 @@ base::Result<base::Ref<Plugin>> PluginConf::plugin(World& world) {
   auto built = format::built([&] { return build(world); });
   if (!built) {
     failure_ = built.error();
-    base::log_error("{}: plugin {} cannot be built: {}", resource_, def_.info.name, built.error().what);
+    base::log_error("{}: plugin {} cannot be built: {}", resource_, kind_.info().name, built.error().what);
     return built;
   }
   plugin_ = std::move(*built);
@@ -69,13 +69,13 @@ base::Result<base::Ref<Plugin>> PluginConf::plugin(World& world) {
 
 // A secret's value was not there to be checked when the configuration was.
 base::Result<base::Ref<Plugin>> PluginConf::build(World& world) const {
-  const BuildContext context{world, resource_, version_, def_.info.name};
-  if (resolved_.isNull()) return def_.build(conf_, context);
+  const BuildContext context{world, resource_, version_, kind_.info().name};
+  if (resolved_.isNull()) return kind_.build(conf_, context);
   format::Json conf = resolved_;
-  if (auto status = world.directory.plugins().check_nested(def_, conf); !status) {
+  if (auto status = world.directory.plugins().check_nested(kind_, conf); !status) {
     return std::unexpected(status.error());
   }
-  return def_.build(conf, context);
+  return kind_.build(conf, context);
 }
 
 void PluginConf::refresh(secret::SecretBook& secrets) {
@@ -95,11 +95,11 @@ PluginConfs make_confs(const PluginSet& set, const format::Json& plugins, const 
   if (!plugins.isObject()) return confs;
   for (auto entry = plugins.begin(); entry != plugins.end(); ++entry) {
     const std::string name = entry.name();
-    const PluginDef* def = set.find(name);
-    if (def == nullptr) {
+    const PluginKind* kind = set.find(name);
+    if (kind == nullptr) {
       base::log_warn("{}: plugin [{}] is unknown or not enabled, it does not run", resource, name);
     } else if (entry->isObject() && !is_disabled(*entry)) {
-      confs[name] = base::make_counted<PluginConf>(*def, *entry, resource, version);
+      confs[name] = base::make_counted<PluginConf>(*kind, *entry, resource, version);
     }
   }
   return confs;

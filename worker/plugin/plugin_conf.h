@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "shared/base/counted.h"
 #include "shared/base/result.h"
 #include "shared/format/json.h"
+#include "worker/plugin/plugin_confs.h"
 #include "worker/route/match_rule.h"
 #include "worker/secret/uses.h"
 
@@ -19,16 +19,16 @@ namespace apisix::plugin {
 
 class Plugin;
 class PluginSet;
-struct PluginDef;
+class PluginKind;
 struct World;
 
 class PluginConf : public base::Counted<PluginConf> {
  public:
-  // `conf` is valid for `def`, its encrypted fields are plain.
-  PluginConf(const PluginDef& def, format::Json conf, std::string resource, std::uint64_t version);
+  // `conf` is valid for `kind`, its encrypted fields are plain.
+  PluginConf(const PluginKind& kind, format::Json conf, std::string resource, std::uint64_t version);
   ~PluginConf();
 
-  const PluginDef& def() const { return def_; }
+  const PluginKind& kind() const { return kind_; }
   const format::Json& conf() const { return conf_; }
   const std::string& resource() const { return resource_; }
   // --- _meta
@@ -60,7 +60,7 @@ class PluginConf : public base::Counted<PluginConf> {
   void read_meta();
   base::Result<base::Ref<Plugin>> build(World& world) const;
 
-  const PluginDef& def_;
+  const PluginKind& kind_;
   format::Json conf_;
   std::string resource_;
   std::uint64_t version_;
@@ -74,9 +74,6 @@ class PluginConf : public base::Counted<PluginConf> {
   secret::Uses uses_;
   format::Json resolved_;  // conf_ with values in the place of references; null: there are none
 };
-
-// By name: the enabled and known plugins of one object, without those that _meta.disable turns off.
-using PluginConfs = std::map<std::string, base::Ref<PluginConf>, std::less<>>;
 
 // `plugins`: the object's member. Names that are not enabled are skipped (logged once per object).
 PluginConfs make_confs(const PluginSet& set, const format::Json& plugins, const std::string& resource,

@@ -1,7 +1,6 @@
 // The JSON Schemas of plugins, as APISIX 3.18 publishes them: files of worker/plugins/schemas, embedded in
-// the binary. Each is an object of "schema", "consumer_schema" and "metadata_schema"; what APISIX adds to all
-// of them
-// (_meta) is not in the files.
+// the binary. Each is an object of "schema", "consumer_schema" and "metadata_schema", with the plugin's
+// priority, version, type and scope; what APISIX adds to all of them (_meta) is not in the files.
 #pragma once
 
 #include <string_view>

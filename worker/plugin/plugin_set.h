@@ -14,18 +14,19 @@
 #include "shared/base/keyring.h"
 #include "shared/format/json.h"
 #include "shared/resource/validate.h"
-#include "worker/plugin/plugin.h"
+#include "worker/plugin/plugin_kind.h"
+#include "worker/plugin/world.h"
 
 namespace apisix::plugin {
 
 class PluginSet {
  public:
   // `catalog` outlives the set. `keyring`: of the fields that are encrypted in the store; empty: none are.
-  PluginSet(std::span<const PluginDef* const> catalog, const std::vector<std::string>& enabled,
+  PluginSet(std::span<const PluginKind* const> catalog, const std::vector<std::string>& enabled,
             base::Keyring keyring = {});
 
   // Null: not enabled, or not there.
-  const PluginDef* find(std::string_view name) const;
+  const PluginKind* find(std::string_view name) const;
   // Enabled, and not part of this build: what names it must not be served as if it ran.
   bool is_missing(std::string_view name) const;
   // What an enabled plugin offers under this method and path; null when none does.
@@ -37,7 +38,7 @@ class PluginSet {
   using MetadataMap = std::map<std::string, base::Ref<const Metadata>, std::less<>>;
   void set_metadata(const MetadataMap& metadata) { metadata_ = &metadata; }
   // By priority, highest first.
-  std::span<const PluginDef* const> enabled() const { return enabled_; }
+  std::span<const PluginKind* const> enabled() const { return enabled_; }
 
   // All of an object's plugins, for the Admin API. Fills defaults. Pointers of faults start at `plugins`.
   resource::Validation check_all(format::Json& plugins, resource::PluginScope scope) const;
@@ -51,7 +52,7 @@ class PluginSet {
   resource::Validation check_metadata(std::string_view name, format::Json& metadata) const;
 
   // One configuration inside another plugin's; the error's text is the bare one of the schema or the plugin.
-  base::Status check_nested(const PluginDef& def, format::Json& conf) const;
+  base::Status check_nested(const PluginKind& kind, format::Json& conf) const;
 
   // The fields that the plugins' schemas list as encrypted, as they are stored and back.
   void encrypt(format::Json& plugins, resource::PluginScope scope) const;
@@ -60,7 +61,7 @@ class PluginSet {
   void decrypt_metadata(std::string_view name, format::Json& metadata) const;
   // Its schema as the Admin API shows it, with what is common to all plugins; null when it has none for the
   // scope.
-  static const format::Json* schema_json(const PluginDef& def, ConfScope scope);
+  static const format::Json* schema_json(const PluginKind& kind, ConfScope scope);
   // What a configuration of the plugin is checked against, enabled or not; null: there is no such plugin in
   // this build, or nothing to check.
   const format::Json* find_schema_of(std::string_view name, ConfScope scope) const;
@@ -69,19 +70,19 @@ class PluginSet {
   format::Json describe() const;
 
  private:
-  const PluginDef* find_in_catalog(std::string_view name) const;
+  const PluginKind* find_in_catalog(std::string_view name) const;
   enum class Origin : std::uint8_t { kWritten, kFile, kStored };
   resource::Validation check(format::Json& plugins, resource::PluginScope scope, Origin origin) const;
-  resource::Validation check_conf(const PluginDef& def, format::Json& conf, ConfScope scope,
+  resource::Validation check_conf(const PluginKind& kind, format::Json& conf, ConfScope scope,
                                   Origin origin = Origin::kFile) const;
   // The text is complete ("failed to check the configuration of plugin x err: ...").
-  resource::Validation check_one(const PluginDef& def, format::Json& conf, ConfScope scope,
+  resource::Validation check_one(const PluginKind& kind, format::Json& conf, ConfScope scope,
                                  Origin origin) const;
 
-  std::span<const PluginDef* const> catalog_;
+  std::span<const PluginKind* const> catalog_;
   base::Keyring keyring_;
-  std::vector<const PluginDef*> enabled_;
-  std::unordered_map<std::string_view, const PluginDef*> by_name_;
+  std::vector<const PluginKind*> enabled_;
+  std::unordered_map<std::string_view, const PluginKind*> by_name_;
   std::set<std::string, std::less<>> missing_;
   const MetadataMap* metadata_ = nullptr;
 };

@@ -60,6 +60,15 @@ std::string_view Request::request_id() {
   return request_id_;
 }
 
+std::string_view Request::target() {
+  if (args.empty()) return path;
+  return texts.join(arena, [this](const auto& add) {
+    add(path);
+    add(std::string_view("?"));
+    add(args);
+  });
+}
+
 std::string_view Request::forward_target() {
   if (args_set_) {
     const std::string_view target_path = path_changed ? http::escape_path(path, arena) : head->path;

@@ -337,6 +337,8 @@ class Request {
   }
   // $request_id: 32 hex digits, made at first use.
   std::string_view request_id();
+  // $request_uri: path and query; the path is decoded and normalised.
+  std::string_view target();
   // Target for the upstream: the client's own bytes, or the normalised path escaped again when normalising
   // changed its segments, so that the upstream cannot see another path than the one that was matched.
   std::string_view forward_target();

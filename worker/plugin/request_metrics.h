@@ -16,6 +16,7 @@
 #include "shared/memory/metric_writer.h"
 #include "shared/memory/metric_zone.h"
 #include "worker/plugin/plugin.h"
+#include "worker/route/variable_name.h"
 
 namespace apisix::plugin {
 

@@ -200,7 +200,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kRealRequestUri:
       return unless_empty(head.target);
     case VariableKind::kRequestUri:
-      return request_.args.empty() ? request_.path : join(request_, request_.path, "?"sv, request_.args);
+      return request_.target();
     case VariableKind::kContentLength:
       return read_header(request_, head.headers, "content-length");
     case VariableKind::kContentType:

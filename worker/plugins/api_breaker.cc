@@ -3,6 +3,7 @@
 // machine share the counts.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,16 +17,14 @@
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
 using std::string_view_literals::operator""sv;
 
 // It doubles 40 times at most: 2^40 s.
 constexpr std::int64_t kOpenSecondsMax = std::int64_t{1} << 40;
 
-std::vector<std::uint16_t> statuses_of(const Json& conf) {
+std::vector<std::uint16_t> statuses_of(const plugin::Conf& conf) {
   std::vector<std::uint16_t> out;
-  for (const Json& status : find_member(conf, "http_statuses")) {
+  for (const format::Json& status : conf.json("http_statuses")) {
     out.push_back(format::clamped<std::uint16_t>(status));
   }
   return out;
@@ -35,19 +34,17 @@ class ApiBreaker final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "api-breaker", .priority = 1005};
 
-  ApiBreaker(const Json& conf, const plugin::BuildContext& context)
+  ApiBreaker(const plugin::Conf& conf, const plugin::BuildContext& context)
       : counts_(context.world.zones->api_breaker),
-        code_(format::clamped<std::uint16_t>(find_member(conf, "break_response_code"), 200, 599)),
-        has_body_(find_member(conf, "break_response_body").isString()),
-        max_open_s_(format::clamped<std::int64_t>(find_member(conf, "max_breaker_sec"), 3, kOpenSecondsMax)),
-        failures_(format::clamped<std::int64_t>(find_member(find_member(conf, "unhealthy"), "failures"), 1)),
-        successes_(format::clamped<std::int64_t>(find_member(find_member(conf, "healthy"), "successes"), 1)),
-        bad_(statuses_of(find_member(conf, "unhealthy"))),
-        good_(statuses_of(find_member(conf, "healthy"))) {
-    if (has_body_) body_ = format::string_of(find_member(conf, "break_response_body"));
-    for (const Json& header : find_member(conf, "break_response_headers")) {
-      headers_.emplace_back(format::string_of(find_member(header, "key")),
-                            plugin::Template(format::string_of(find_member(header, "value"))));
+        code_(conf.number<std::uint16_t>("break_response_code", 200, 599)),
+        body_(conf.find_text("break_response_body")),
+        max_open_s_(conf.number<std::int64_t>("max_breaker_sec", 3, kOpenSecondsMax)),
+        failures_(conf.member("unhealthy").number<std::int64_t>("failures", 1)),
+        successes_(conf.member("healthy").number<std::int64_t>("successes", 1)),
+        bad_(statuses_of(conf.member("unhealthy"))),
+        good_(statuses_of(conf.member("healthy"))) {
+    for (const plugin::Conf& header : conf.items("break_response_headers")) {
+      headers_.emplace_back(header.text("key"), plugin::Template(header.text("value")));
     }
   }
 
@@ -59,9 +56,9 @@ class ApiBreaker final : public plugin::Plugin {
     if (!since_s || since_s->value + open_s(failed->value) < request.clock.wall_seconds()) {
       return plugin::pass();
     }
-    if (!has_body_) return request.reject_page(code_);
+    if (!body_) return request.reject_page(code_);
     for (const auto& [name, value] : headers_) request.add_response_header(name, value.expand(request));
-    return request.reject(code_, body_);
+    return request.reject(code_, *body_);
   }
 
   void log(plugin::Request& request) override {
@@ -108,8 +105,7 @@ class ApiBreaker final : public plugin::Plugin {
 
   memory::Dictionary& counts_;
   const std::uint16_t code_;
-  const bool has_body_;
-  std::string body_;
+  const std::optional<std::string> body_;  // none: the error page
   std::vector<std::pair<std::string, plugin::Template>> headers_;
   const std::int64_t max_open_s_;
   const std::int64_t failures_;
@@ -120,6 +116,6 @@ class ApiBreaker final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef api_breaker = plugin::define<ApiBreaker>();
+const plugin::PluginKind& api_breaker = plugin::define<ApiBreaker>();
 
 }  // namespace apisix::plugins

@@ -7,7 +7,7 @@
 #include "shared/base/text.h"
 #include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
-#include "worker/plugins/auth/authentication.h"
+#include "worker/plugins/auth/auth_plugin.h"
 
 namespace apisix::plugins {
 namespace {
@@ -46,26 +46,22 @@ std::optional<std::string_view> encoded_part(std::string_view field) {
   return field.size() == encoded.size() || encoded.empty() ? std::nullopt : std::optional(encoded);
 }
 
-class BasicAuth final : public plugin::Plugin {
+class BasicAuth final : public AuthPlugin {
  public:
   static constexpr plugin::PluginInfo kInfo{
       .name = "basic-auth", .priority = 2520, .is_auth = true, .consumer_key = "username"};
 
-  BasicAuth(const Json& conf, const plugin::BuildContext& context)
-      : authentication_(kInfo, "Basic", conf, context) {}
+  BasicAuth(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : AuthPlugin(kInfo, "Basic", conf, context) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
-    const plugin::Outcome outcome = authenticate(request);
-    if (outcome == plugin::Outcome::kPass && authentication_.hides_credentials()) {
-      request.remove_header("Authorization");
-    }
-    return outcome;
+    return hide_header(request, "Authorization", authenticate(request));
   }
 
  private:
   plugin::Outcome authenticate(plugin::Request& request) const {
     const auto field = request.find_header("Authorization");
-    if (!field) return authentication_.refuse(request, "Missing authorization in request");
+    if (!field) return refuse(request, "Missing authorization in request");
     const auto encoded = encoded_part(*field);
     if (!encoded) return refuse_field(request, "Invalid authorization header format");
     // What was sent is no business of the log's.
@@ -74,20 +70,20 @@ class BasicAuth final : public plugin::Plugin {
     if (!size) return refuse_field(request, "Failed to decode authentication header");
     const auto credentials = split({bytes, *size}, request.arena);
     if (!credentials) return refuse_field(request, "Split authorization err: invalid decoded data");
-    const auto auth = authentication_.find(credentials->username);
+    const auto auth = find(credentials->username);
     if (!auth) {
-      return authentication_.refuse(request, "Invalid user authorization",
-                                    request.arena.concat(std::string_view("failed to find user: "),
-                                                         authentication_.why_not_found("invalid user")));
+      return refuse(
+          request, "Invalid user authorization",
+          request.arena.concat(std::string_view("failed to find user: "), why_not_found("invalid user")));
     }
     if (!base::equals_in_constant_time(auth->prepared<Password>().text, credentials->password)) {
-      return authentication_.refuse(request, "Invalid user authorization");
+      return refuse(request, "Invalid user authorization");
     }
-    return authentication_.accept(request, auth);
+    return accept(request, auth);
   }
 
   plugin::Outcome refuse_field(plugin::Request& request, std::string_view reason) const {
-    return authentication_.refuse(request, "Invalid authorization in request", reason);
+    return refuse(request, "Invalid authorization in request", reason);
   }
 
   // A password may hold colons; nobody has an empty one.
@@ -98,12 +94,10 @@ class BasicAuth final : public plugin::Plugin {
                                   without_spaces(decoded.substr(colon + 1), arena)};
     return credentials.password.empty() ? std::nullopt : std::optional(credentials);
   }
-
-  const Authentication authentication_;
 };
 
 }  // namespace
 
-extern const plugin::PluginDef basic_auth = plugin::define<BasicAuth>();
+const plugin::PluginKind& basic_auth = plugin::define<BasicAuth>();
 
 }  // namespace apisix::plugins

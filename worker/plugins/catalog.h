@@ -3,10 +3,10 @@
 
 #include <span>
 
-#include "worker/plugin/plugin.h"
+#include "worker/plugin/plugin_kind.h"
 
 namespace apisix::plugins {
 
-std::span<const plugin::PluginDef* const> catalog();
+std::span<const plugin::PluginKind* const> catalog();
 
 }  // namespace apisix::plugins

@@ -1,21 +1,16 @@
 // client-control: the longest request body that this route takes, instead of client_max_body_size.
 #include "shared/base/text.h"
-#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
-
 class ClientControl final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "client-control", .priority = 22000};
 
-  explicit ClientControl(const Json& conf)
-      : is_set_(find_member(conf, "max_body_size").isUInt64()),
-        body_bytes_max_(is_set_ ? format::clamped<std::uint64_t>(find_member(conf, "max_body_size")) : 0) {}
+  explicit ClientControl(const plugin::Conf& conf)
+      : is_set_(conf.has("max_body_size")), body_bytes_max_(conf.number<std::uint64_t>("max_body_size")) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
     if (!is_set_) return plugin::pass();
@@ -32,6 +27,6 @@ class ClientControl final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef client_control = plugin::define<ClientControl>();
+const plugin::PluginKind& client_control = plugin::define<ClientControl>();
 
 }  // namespace apisix::plugins

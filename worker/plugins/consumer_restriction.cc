@@ -6,38 +6,30 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
-
 using Names = std::set<std::string, std::less<>>;
 
-Names names_of(const Json& array) {
-  Names names;
-  for (const Json& name : array) names.insert(format::string_of(name));
-  return names;
+Names names_in(const plugin::Conf& conf, const char* member) {
+  const std::vector<std::string> names = conf.list(member);
+  return {names.begin(), names.end()};
 }
 
 class ConsumerRestriction final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "consumer-restriction", .priority = 2400};
 
-  explicit ConsumerRestriction(const Json& conf)
-      : type_(format::string_of(find_member(conf, "type"))),
-        blacklist_(names_of(find_member(conf, "blacklist"))),
-        whitelist_(names_of(find_member(conf, "whitelist"))),
-        rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
-        rejected_message_(find_member(conf, "rejected_msg").isString()
-                              ? format::string_of(find_member(conf, "rejected_msg"))
-                              : "The " + type_ + " is forbidden.") {
-    for (const Json& entry : find_member(conf, "allowed_by_methods")) {
-      users_.push_back(
-          {format::string_of(find_member(entry, "user")), names_of(find_member(entry, "methods"))});
+  explicit ConsumerRestriction(const plugin::Conf& conf)
+      : type_(conf.text("type")),
+        blacklist_(names_in(conf, "blacklist")),
+        whitelist_(names_in(conf, "whitelist")),
+        rejected_code_(conf.status("rejected_code")),
+        rejected_message_(conf.find_text("rejected_msg").value_or("The " + type_ + " is forbidden.")) {
+    for (const plugin::Conf& entry : conf.items("allowed_by_methods")) {
+      users_.push_back({entry.text("user"), names_in(entry, "methods")});
     }
   }
 
@@ -84,6 +76,6 @@ class ConsumerRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef consumer_restriction = plugin::define<ConsumerRestriction>();
+const plugin::PluginKind& consumer_restriction = plugin::define<ConsumerRestriction>();
 
 }  // namespace apisix::plugins

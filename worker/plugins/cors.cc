@@ -55,27 +55,11 @@ bool allows(Origin allowed, Origin origin) {
   return allowed == origin || allowed == kAny;
 }
 
-base::Status check_regexes(const Json& patterns) {
-  for (const Json& pattern : patterns) {
-    if (auto regex = format::Regex::compile(format::string_of(pattern)); !regex)
-      return std::unexpected(regex.error());
-  }
-  return {};
-}
-
-std::string joined(const Json& patterns) {
-  std::string all;
-  for (const Json& pattern : patterns) all += (all.empty() ? "" : "|") + format::string_of(pattern);
-  return all;
-}
-
 // The lists that the metadata holds under the names that one configuration mentions; read again when it
 // changes.
 class MetadataOrigins {
  public:
-  explicit MetadataOrigins(const Json& names) {
-    for (const Json& name : names) names_.push_back(format::string_of(name));
-  }
+  explicit MetadataOrigins(std::vector<std::string> names) : names_(std::move(names)) {}
 
   Origin answer_to(plugin::Directory& directory, Origin origin) {
     refresh(directory);
@@ -99,7 +83,7 @@ class MetadataOrigins {
     }
   }
 
-  std::vector<std::string> names_;
+  const std::vector<std::string> names_;
   std::vector<OriginList> lists_;
   base::Ref<const plugin::Metadata> seen_;
 };
@@ -117,27 +101,25 @@ class Cors final : public plugin::Plugin {
           return base::invalid("you can not set '*' for other option when 'allow_credential' is true");
       }
     }
-    if (auto status = check_regexes(find_member(conf, "allow_origins_by_regex")); !status) return status;
-    return check_regexes(find_member(conf, "timing_allow_origins_by_regex"));
+    const plugin::Conf view(conf);
+    if (auto status = view.check_regexes("allow_origins_by_regex"); !status) return status;
+    return view.check_regexes("timing_allow_origins_by_regex");
   }
 
-  Cors(const Json& conf, const plugin::BuildContext& context)
+  Cors(const plugin::Conf& conf, const plugin::BuildContext& context)
       : directory_(context.world.directory),
-        origins_(format::string_of(find_member(conf, "allow_origins"))),
-        methods_(format::string_of(find_member(conf, "allow_methods"))),
-        headers_(format::string_of(find_member(conf, "allow_headers"))),
-        expose_headers_(format::string_of(find_member(conf, "expose_headers"))),
-        max_age_(format::to_json(find_member(conf, "max_age"))),
-        allow_credential_(format::is_true(find_member(conf, "allow_credential"))) {
+        origins_(conf.text("allow_origins")),
+        methods_(conf.text("allow_methods")),
+        headers_(conf.text("allow_headers")),
+        expose_headers_(conf.text("expose_headers")),
+        max_age_(format::to_json(conf.json("max_age"))),
+        allow_credential_(conf.flag("allow_credential")) {
     if (methods_ == kForced) methods_ = kAllMethods;
-    if (const Json& patterns = find_member(conf, "allow_origins_by_regex"); patterns.isArray())
-      regex_.emplace(joined(patterns));
-    if (const Json& names = find_member(conf, "allow_origins_by_metadata"); names.isArray())
-      by_metadata_.emplace(names);
-    if (const Json& origins = find_member(conf, "timing_allow_origins"); origins.isString())
-      timing_origins_.emplace(format::string_of(origins));
-    if (const Json& patterns = find_member(conf, "timing_allow_origins_by_regex"); patterns.isArray())
-      timing_regex_.emplace(joined(patterns));
+    if (conf.has("allow_origins_by_regex")) regex_ = conf.regexes("allow_origins_by_regex", {});
+    if (conf.has("allow_origins_by_metadata")) by_metadata_.emplace(conf.list("allow_origins_by_metadata"));
+    if (const auto origins = conf.find_text("timing_allow_origins")) timing_origins_.emplace(*origins);
+    if (conf.has("timing_allow_origins_by_regex"))
+      timing_regex_ = conf.regexes("timing_allow_origins_by_regex", {});
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
@@ -222,6 +204,6 @@ class Cors final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef cors = plugin::define<Cors>();
+const plugin::PluginKind& cors = plugin::define<Cors>();
 
 }  // namespace apisix::plugins

@@ -3,26 +3,24 @@
 #include <utility>
 #include <vector>
 
-#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/template.h"
 
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
 using format::Json;
 
 class Echo final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "echo", .priority = 412};
 
-  explicit Echo(const Json& conf)
-      : before_(format::string_of(find_member(conf, "before_body"))),
-        body_(format::string_of(find_member(conf, "body"))),
-        after_(format::string_of(find_member(conf, "after_body"))),
-        replaces_(find_member(conf, "body").isString()) {
-    const Json& headers = find_member(conf, "headers");
+  explicit Echo(const plugin::Conf& conf)
+      : before_(conf.text("before_body")),
+        body_(conf.text("body")),
+        after_(conf.text("after_body")),
+        replaces_(conf.find_text("body").has_value()) {
+    const Json& headers = conf.json("headers");
     if (!headers.isObject()) return;
     for (auto field = headers.begin(); field != headers.end(); ++field) {
       if (field.name().empty() || (!field->isString() && !field->isNumeric())) {
@@ -62,6 +60,6 @@ class Echo final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef echo = plugin::define<Echo>();
+const plugin::PluginKind& echo = plugin::define<Echo>();
 
 }  // namespace apisix::plugins

@@ -26,11 +26,11 @@ class ExamplePlugin final : public plugin::Plugin {
   static constexpr std::array<plugin::ControlApi, 1> kControlApis = {
       {{"GET", "/v1/plugin/example-plugin/hello", &hello}}};
 
-  ExamplePlugin(const Json& conf, const plugin::BuildContext& context)
-      : conf_(format::to_json(conf)), resource_(context.resource), version_(context.version) {
+  ExamplePlugin(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : conf_(format::to_json(conf.json())), resource_(context.resource), version_(context.version) {
     const Json& attr = find_member(find_member(context.world.plugin_attr, kInfo.name), "val");
     if (!attr.isNull()) base::log_info("example-plugin get plugin attr val: {}", format::to_json(attr));
-    if (find_member(conf, "ip").isString()) make_upstream(conf, context);
+    if (conf.has("ip")) make_upstream(conf, context);
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
@@ -61,10 +61,10 @@ class ExamplePlugin final : public plugin::Plugin {
   }
 
  private:
-  void make_upstream(const Json& conf, const plugin::BuildContext& context) {
+  void make_upstream(const plugin::Conf& conf, const plugin::BuildContext& context) {
     Json node(::Json::objectValue);
-    node["host"] = find_member(conf, "ip");
-    node["port"] = find_member(conf, "port");
+    node["host"] = conf.json("ip");
+    node["port"] = conf.json("port");
     node["weight"] = 1;
     Json upstream(::Json::objectValue);
     upstream["type"] = "roundrobin";
@@ -86,6 +86,6 @@ class ExamplePlugin final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef example_plugin = plugin::define<ExamplePlugin>();
+const plugin::PluginKind& example_plugin = plugin::define<ExamplePlugin>();
 
 }  // namespace apisix::plugins

@@ -49,11 +49,9 @@ class Target {
 };
 
 struct Abort {
-  explicit Abort(const Json& conf)
-      : target(conf), status(format::clamped<std::uint16_t>(find_member(conf, "http_status"), 200, 999)) {
-    if (const Json& text = find_member(conf, "body"); text.isString())
-      body = Template(format::string_of(text));
-    const Json& fields = find_member(conf, "headers");
+  explicit Abort(const plugin::Conf& conf) : target(conf.json()), status(conf.status("http_status")) {
+    if (const auto text = conf.find_text("body")) body = Template(*text);
+    const Json& fields = conf.json("headers");
     if (!fields.isObject()) return;
     for (auto field = fields.begin(); field != fields.end(); ++field) {
       headers.emplace_back(field.name(), Template(plugin::text_of(*field)));
@@ -72,10 +70,9 @@ struct Abort {
 };
 
 struct Delay {
-  explicit Delay(const Json& conf) : target(conf) {
+  explicit Delay(const plugin::Conf& conf) : target(conf.json()) {
     // A day is as good as for ever; nothing overflows.
-    duration_ms = static_cast<std::uint64_t>(
-        std::llround(std::min(format::number_of(find_member(conf, "duration")), 86'400.0) * 1000));
+    duration_ms = static_cast<std::uint64_t>(std::llround(std::min(conf.real("duration"), 86'400.0) * 1000));
   }
 
   Target target;
@@ -96,14 +93,14 @@ class FaultInjection final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "fault-injection", .priority = 11000};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    if (auto status = check_conditions(find_member(conf, "abort")); !status) return status;
-    return check_conditions(find_member(conf, "delay"));
+  static base::Status check(const plugin::Conf& conf) {
+    if (auto status = check_conditions(conf.json("abort")); !status) return status;
+    return check_conditions(conf.json("delay"));
   }
 
-  explicit FaultInjection(const Json& conf) {
-    if (const Json& abort = find_member(conf, "abort"); abort.isObject()) abort_.emplace(abort);
-    if (const Json& delay = find_member(conf, "delay"); delay.isObject()) delay_.emplace(delay);
+  explicit FaultInjection(const plugin::Conf& conf) {
+    if (conf.has("abort")) abort_.emplace(conf.member("abort"));
+    if (conf.has("delay")) delay_.emplace(conf.member("delay"));
     needs_body_ = abort_ && abort_->needs_body();
   }
 
@@ -155,6 +152,6 @@ class FaultInjection final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef fault_injection = plugin::define<FaultInjection>();
+const plugin::PluginKind& fault_injection = plugin::define<FaultInjection>();
 
 }  // namespace apisix::plugins

@@ -7,9 +7,8 @@
 #include "shared/base/log.h"
 #include "shared/base/unique_fd.h"
 #include "shared/format/read.h"
-#include "worker/plugin/log_entry.h"
-#include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
+#include "worker/plugins/log/entry_logger.h"
 
 namespace apisix::plugins {
 namespace {
@@ -19,7 +18,7 @@ using format::Json;
 
 constexpr const char* kNoPath = "property \"path\" is not set in either the plugin conf or the metadata";
 
-class FileLogger final : public plugin::Plugin {
+class FileLogger final : public EntryLogger {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "file-logger", .priority = 399};
 
@@ -29,21 +28,16 @@ class FileLogger final : public plugin::Plugin {
     const bool has_path = find_member(conf, "path").isString() ||
                           (metadata != nullptr && find_member(*metadata, "path").isString());
     if (!has_path) return base::invalid(kNoPath);
-    return plugin::LogEntry::check_conf(conf);
+    return EntryLogger::check(conf, scope);
   }
 
-  FileLogger(const Json& conf, const plugin::BuildContext& context)
-      : world_(context.world),
-        entry_(conf, context),
-        conf_path_(format::string_of(find_member(conf, "path"))) {}
+  FileLogger(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : EntryLogger(conf, context), conf_path_(conf.text("path")) {}
 
-  plugin::Step access(plugin::Request& request) override { return entry_.read_request_body(request); }
-  void body_filter(plugin::Request& request, plugin::Body& body) override { entry_.collect(request, body); }
-
-  void log(plugin::Request& request) override {
-    const auto entry = entry_.make(request);
-    if (!entry || !open_file()) return;
-    std::string line = format::to_json(*entry);
+ private:
+  void write(Json& entry) override {
+    if (!open_file()) return;
+    std::string line = format::to_json(entry);
     line += '\n';
     // One write: lines of several workers do not mix.
     if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
@@ -51,15 +45,12 @@ class FileLogger final : public plugin::Plugin {
     }
   }
 
- private:
   std::string configured_path() const {
     std::string path = conf_path_;
     if (path.empty()) {
-      if (const auto metadata = world_.directory.metadata(kInfo.name)) {
-        path = format::string_of(find_member(metadata->value, "path"));
-      }
+      if (const auto now = metadata()) path = format::string_of(find_member(now->value, "path"));
     }
-    if (!path.empty() && !path.starts_with('/')) path = world_.prefix + "/" + path;
+    if (!path.empty() && !path.starts_with('/')) path = world().prefix + "/" + path;
     return path;
   }
 
@@ -70,17 +61,15 @@ class FileLogger final : public plugin::Plugin {
       base::log_error("{}", kNoPath);
       return false;
     }
-    if (file_.get() >= 0 && path == path_ && reopenings_ == world_.log_reopenings) return true;
+    if (file_.get() >= 0 && path == path_ && reopenings_ == world().log_reopenings) return true;
     file_ = base::UniqueFd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
     path_ = path;
-    reopenings_ = world_.log_reopenings;
+    reopenings_ = world().log_reopenings;
     if (file_.get() >= 0) return true;
     base::log_error("{}", base::system_error("failed to open file: " + path, errno).error().what);
     return false;
   }
 
-  plugin::World& world_;
-  plugin::LogEntry entry_;
   const std::string conf_path_;  // empty: the metadata's
   std::string path_;
   base::UniqueFd file_;
@@ -89,6 +78,6 @@ class FileLogger final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef file_logger = plugin::define<FileLogger>();
+const plugin::PluginKind& file_logger = plugin::define<FileLogger>();
 
 }  // namespace apisix::plugins

@@ -10,16 +10,12 @@
 
 #include "shared/base/check.h"
 #include "shared/base/text.h"
-#include "shared/format/read.h"
 #include "shared/http/accept_encoding.h"
 #include "worker/plugin/body_coder.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 constexpr int kGzipFormat = 16;  // added to the window's bits: zlib writes head and check sum
 constexpr int kWindowBitsMax = 15;
@@ -78,15 +74,13 @@ class Gzip final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "gzip", .priority = 995};
 
-  explicit Gzip(const Json& conf)
-      : length_min_(format::clamped<std::uint64_t>(find_member(conf, "min_length"))),
-        level_(format::clamped<int>(find_member(conf, "comp_level"), 1, 9)),
-        needs_http_11_(format::number_of(find_member(conf, "http_version")) > 1.05),
-        varies_(format::is_true(find_member(conf, "vary"))) {
-    const Json& types = find_member(conf, "types");
-    any_type_ = types.isString();
-    for (const Json& type : types) types_.push_back(format::string_of(type));
-  }
+  explicit Gzip(const plugin::Conf& conf)
+      : types_(conf.list("types")),
+        any_type_(conf.find_text("types").has_value()),
+        length_min_(conf.number<std::uint64_t>("min_length")),
+        level_(conf.number<int>("comp_level", 1, 9)),
+        needs_http_11_(conf.real("http_version") > 1.05),
+        varies_(conf.flag("vary")) {}
 
   void header_filter(plugin::Request& request) override {
     if (!is_wanted(request)) return;
@@ -110,8 +104,8 @@ class Gzip final : public plugin::Plugin {
     return std::ranges::find(types_, type) != types_.end();
   }
 
-  std::vector<std::string> types_;
-  bool any_type_ = false;
+  const std::vector<std::string> types_;
+  const bool any_type_;
   const std::uint64_t length_min_;
   const int level_;
   const bool needs_http_11_;
@@ -120,6 +114,6 @@ class Gzip final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef gzip = plugin::define<Gzip>();
+const plugin::PluginKind& gzip = plugin::define<Gzip>();
 
 }  // namespace apisix::plugins

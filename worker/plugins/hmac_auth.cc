@@ -15,7 +15,7 @@
 #include "shared/http/date.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
-#include "worker/plugins/auth/authentication.h"
+#include "worker/plugins/auth/auth_plugin.h"
 #include "worker/plugins/auth/hmac_signature.h"
 
 namespace apisix::plugins {
@@ -37,22 +37,21 @@ struct SecretKey final : plugin::PreparedAuth {
   const std::string text;
 };
 
-class HmacAuth final : public plugin::Plugin {
+class HmacAuth final : public AuthPlugin {
  public:
   static constexpr plugin::PluginInfo kInfo{
       .name = "hmac-auth", .priority = 2530, .is_auth = true, .consumer_key = "key_id"};
 
-  HmacAuth(const Json& conf, const plugin::BuildContext& context)
-      : authentication_(kInfo, "hmac", conf, context),
-        clock_skew_seconds_(format::clamped<std::int64_t>(find_member(conf, "clock_skew"))),
-        validates_body_(format::is_true(find_member(conf, "validate_request_body"))),
-        body_bytes_max_(format::clamped<std::uint64_t>(find_member(conf, "max_req_body_size"))) {
-    for (const Json& name : find_member(conf, "allowed_algorithms")) {
-      const auto* found = std::ranges::find(kAlgorithms, format::string_of(name), &Algorithm::name);
+  HmacAuth(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : AuthPlugin(kInfo, "hmac", conf, context),
+        clock_skew_seconds_(conf.number<std::int64_t>("clock_skew")),
+        validates_body_(conf.flag("validate_request_body")),
+        body_bytes_max_(conf.number<std::uint64_t>("max_req_body_size")),
+        signed_headers_(conf.list("signed_headers")) {
+    for (const std::string& name : conf.list("allowed_algorithms")) {
+      const auto* found = std::ranges::find(kAlgorithms, name, &Algorithm::name);
       if (found != kAlgorithms.end()) allowed_.push_back(*found);
     }
-    for (const Json& name : find_member(conf, "signed_headers"))
-      signed_headers_.push_back(format::string_of(name));
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
@@ -66,9 +65,9 @@ class HmacAuth final : public plugin::Plugin {
     }
     base::Ref<const plugin::ConsumerAuth> auth;
     const std::string fault = fault_of(request, *parsed, auth);
-    if (!fault.empty()) return finish(request, refuse(request, fault));
+    if (!fault.empty()) return finish(request, refuse_signature(request, fault));
     if (validates_body_) return check_body(request, std::move(auth));
-    return finish(request, authentication_.accept(request, auth));
+    return finish(request, accept(request, auth));
   }
 
  private:
@@ -80,8 +79,8 @@ class HmacAuth final : public plugin::Plugin {
     if (sent.algorithm.data() == nullptr) return "algorithm missing";
     const auto names = sent.header_names();
     if (std::string fault = fault_of_names(names); !fault.empty()) return fault;
-    auth = authentication_.find(sent.key_id);
-    if (!auth) return std::string(authentication_.why_not_found("Invalid key_id"));
+    auth = find(sent.key_id);
+    if (!auth) return std::string(why_not_found("Invalid key_id"));
     const auto algorithm = std::ranges::find(allowed_, sent.algorithm, &Algorithm::name);
     if (algorithm == allowed_.end()) return "Invalid algorithm";
     if (std::string fault = date_fault(request); !fault.empty()) return fault;
@@ -127,15 +126,15 @@ class HmacAuth final : public plugin::Plugin {
 
   plugin::Step check_body(plugin::Request& request, base::Ref<const plugin::ConsumerAuth> auth) {
     const auto digest = request.find_header("Digest");
-    if (!digest) co_return finish(request, refuse(request, "Invalid digest"));
+    if (!digest) co_return finish(request, refuse_signature(request, "Invalid digest"));
     const auto body = co_await request.read_body(body_bytes_max_);
     if (body.too_large) co_return refuse_body(request);
     const std::string expected =
         "SHA-256=" + base::encode_base64(base::digest_of(base::Digest::kSha256, body.data).view());
     if (!base::equals_in_constant_time(expected, *digest)) {
-      co_return finish(request, refuse(request, "Invalid digest"));
+      co_return finish(request, refuse_signature(request, "Invalid digest"));
     }
-    co_return finish(request, authentication_.accept(request, auth));
+    co_return finish(request, accept(request, auth));
   }
 
   plugin::Outcome refuse_body(plugin::Request& request) const {
@@ -150,33 +149,29 @@ class HmacAuth final : public plugin::Plugin {
     return request.reject_message(413, fault);
   }
 
-  plugin::Outcome refuse(plugin::Request& request, const std::string& fault) const {
-    return authentication_.refuse(request, "client request can't be validated",
-                                  "client request can't be validated: " + fault);
+  plugin::Outcome refuse_signature(plugin::Request& request, const std::string& fault) const {
+    return refuse(request, "client request can't be validated",
+                  "client request can't be validated: " + fault);
   }
 
   // What is wrong with the field itself is told.
   plugin::Outcome refuse_field(plugin::Request& request, std::string_view fault) const {
-    return finish(request, authentication_.refuse(request, fault, fault));
+    return finish(request, refuse(request, fault, fault));
   }
 
   plugin::Outcome finish(plugin::Request& request, plugin::Outcome outcome) const {
-    if (outcome == plugin::Outcome::kPass && authentication_.hides_credentials()) {
-      request.remove_header("Authorization");
-    }
-    return outcome;
+    return hide_header(request, "Authorization", outcome);
   }
 
-  const Authentication authentication_;
   const std::int64_t clock_skew_seconds_;
   const bool validates_body_;
   const std::uint64_t body_bytes_max_;
+  const std::vector<std::string> signed_headers_;
   std::vector<Algorithm> allowed_;
-  std::vector<std::string> signed_headers_;
 };
 
 }  // namespace
 
-extern const plugin::PluginDef hmac_auth = plugin::define<HmacAuth>();
+const plugin::PluginKind& hmac_auth = plugin::define<HmacAuth>();
 
 }  // namespace apisix::plugins

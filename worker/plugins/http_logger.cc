@@ -1,22 +1,15 @@
 // http-logger: sends log entries to an HTTP collector, in batches.
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "shared/client/http_client.h"
-#include "shared/format/read.h"
-#include "worker/plugin/batch.h"
-#include "worker/plugin/log_entry.h"
-#include "worker/plugin/plugin.h"
+#include "worker/plugins/log/batch_logger.h"
 
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
-
 constexpr std::size_t kErrorBodyBytesMax = 4096;
-constexpr std::size_t kPendingEntriesMax = 8192;  // when the metadata names none
-
 constexpr std::uint64_t kTimeoutSecondsMax = 86'400;  // a day is as good as for ever
 
 // What a batch needs to be sent; shared with batches that outlive the plugin.
@@ -59,62 +52,34 @@ struct Collector {
   }
 };
 
-class HttpLogger final : public plugin::Plugin {
+std::shared_ptr<const Collector> make_collector(const plugin::Conf& conf, client::HttpClient& http) {
+  return std::make_shared<const Collector>(
+      Collector{.http = http,
+                .uri = conf.text("uri"),
+                .authorization = conf.text("auth_header"),
+                .timeout_ms = conf.number<std::uint64_t>("timeout", 1, kTimeoutSecondsMax) * 1000,
+                .verify_tls = conf.flag("ssl_verify"),
+                .as_lines = conf.text("concat_method") == "new_line",
+                .as_single = conf.number<std::uint64_t>("batch_max_size") == 1});
+}
+
+class HttpLogger final : public BatchLogger {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "http-logger", .priority = 410};
 
-  static base::Status check(Json& conf, plugin::ConfScope scope) {
-    return scope == plugin::ConfScope::kMetadata ? base::Status{} : plugin::LogEntry::check_conf(conf);
-  }
-
-  HttpLogger(const Json& conf, const plugin::BuildContext& context)
-      : world_(context.world),
-        entry_(conf, context),
-        key_(context.conf_key()),
-        options_(plugin::BatchOptions::from(conf)),
-        send_([collector = make_collector(conf, *context.world.http)](
-                  const std::vector<std::string>& entries) { return collector->send(entries); }) {}
-
-  plugin::Step access(plugin::Request& request) override { return entry_.read_request_body(request); }
-  void body_filter(plugin::Request& request, plugin::Body& body) override { entry_.collect(request, body); }
-
-  void log(plugin::Request& request) override {
-    auto entry = entry_.make(request);
-    if (!entry) return;
-    if (!entry->isMember("route_id")) (*entry)["route_id"] = "no-matched";
-    world_.batches->set_limit(pending_entries_max());
-    world_.batches->batch(key_, options_, send_).add(format::to_json(*entry));
-  }
+  HttpLogger(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : BatchLogger(conf, context,
+                    [collector = make_collector(conf, *context.world.http)](
+                        const std::vector<std::string>& entries) { return collector->send(entries); }) {}
 
  private:
-  std::size_t pending_entries_max() const {
-    const auto metadata = world_.directory.metadata(kInfo.name);
-    if (!metadata) return kPendingEntriesMax;
-    const Json& most = find_member(metadata->value, "max_pending_entries");
-    return format::integer_of<std::uint64_t>(most).value_or(kPendingEntriesMax);
+  void complete(format::Json& entry) const override {
+    if (!entry.isMember("route_id")) entry["route_id"] = "no-matched";
   }
-
-  static std::shared_ptr<const Collector> make_collector(const Json& conf, client::HttpClient& http) {
-    return std::make_shared<const Collector>(Collector{
-        .http = http,
-        .uri = format::string_of(find_member(conf, "uri")),
-        .authorization = format::string_of(find_member(conf, "auth_header")),
-        .timeout_ms =
-            format::clamped<std::uint64_t>(find_member(conf, "timeout"), 1, kTimeoutSecondsMax) * 1000,
-        .verify_tls = format::is_true(find_member(conf, "ssl_verify")),
-        .as_lines = format::string_of(find_member(conf, "concat_method")) == "new_line",
-        .as_single = format::clamped<std::uint64_t>(find_member(conf, "batch_max_size")) == 1});
-  }
-
-  plugin::World& world_;
-  plugin::LogEntry entry_;
-  const std::string key_;
-  const plugin::BatchOptions options_;
-  const plugin::Batch::Send send_;
 };
 
 }  // namespace
 
-extern const plugin::PluginDef http_logger = plugin::define<HttpLogger>();
+const plugin::PluginKind& http_logger = plugin::define<HttpLogger>();
 
 }  // namespace apisix::plugins

@@ -2,36 +2,32 @@
 #include <string>
 
 #include "shared/base/cidr_set.h"
-#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 class IpRestriction final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "ip-restriction", .priority = 3000};
 
   // The schema's patterns let some addresses pass that are none.
-  static base::Status check(Json& conf, plugin::ConfScope) {
+  static base::Status check(const plugin::Conf& conf) {
     base::CidrSet unused;
     for (const char* list : {"whitelist", "blacklist"}) {
-      for (const Json& network : find_member(conf, list)) {
-        if (auto status = unused.add(format::string_of(network)); !status) return status;
+      for (const std::string& network : conf.list(list)) {
+        if (auto status = unused.add(network); !status) return status;
       }
     }
     return {};
   }
 
-  explicit IpRestriction(const Json& conf)
-      : allows_(find_member(conf, "whitelist").isArray()),
-        status_(format::clamped<std::uint16_t>(find_member(conf, "response_code"), 403, 404)),
-        message_(format::string_of(find_member(conf, "message"))) {
-    for (const Json& network : find_member(conf, allows_ ? "whitelist" : "blacklist")) {
-      static_cast<void>(networks_.add(format::string_of(network)));  // valid: check()
+  explicit IpRestriction(const plugin::Conf& conf)
+      : allows_(conf.has("whitelist")),
+        status_(conf.number<std::uint16_t>("response_code", 403, 404)),
+        message_(conf.text("message")) {
+    for (const std::string& network : conf.list(allows_ ? "whitelist" : "blacklist")) {
+      static_cast<void>(networks_.add(network));  // valid: check()
     }
   }
 
@@ -49,6 +45,6 @@ class IpRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef ip_restriction = plugin::define<IpRestriction>();
+const plugin::PluginKind& ip_restriction = plugin::define<IpRestriction>();
 
 }  // namespace apisix::plugins

@@ -15,7 +15,7 @@
 #include "shared/http/cookie.h"
 #include "shared/http/date.h"
 #include "worker/plugin/plugin.h"
-#include "worker/plugins/auth/authentication.h"
+#include "worker/plugins/auth/auth_plugin.h"
 
 namespace apisix::plugins {
 namespace {
@@ -65,7 +65,7 @@ std::string claim_fault(const std::string& name, const Json& claim, double now, 
   return time <= now + grace_seconds ? "" : fmt::format("'nbf' claim not valid until {}", date_of(time));
 }
 
-class JwtAuth final : public plugin::Plugin {
+class JwtAuth final : public AuthPlugin {
  public:
   static constexpr plugin::PluginInfo kInfo{
       .name = "jwt-auth", .priority = 2510, .is_auth = true, .consumer_key = "key"};
@@ -87,42 +87,38 @@ class JwtAuth final : public plugin::Plugin {
     return {};
   }
 
-  JwtAuth(const Json& conf, const plugin::BuildContext& context)
-      : authentication_(kInfo, "Bearer", conf, context),
-        header_(format::string_of(find_member(conf, "header"))),
-        query_(format::string_of(find_member(conf, "query"))),
-        cookie_(format::string_of(find_member(conf, "cookie"))),
-        key_claim_name_(format::string_of(find_member(conf, "key_claim_name"))),
-        stores_payload_(format::is_true(find_member(conf, "store_in_ctx"))) {
-    for (const Json& claim : find_member(conf, "claims_to_verify"))
-      required_claims_.push_back(format::string_of(claim));
-  }
+  JwtAuth(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : AuthPlugin(kInfo, "Bearer", conf, context),
+        header_(conf.text("header")),
+        query_(conf.text("query")),
+        cookie_(conf.text("cookie")),
+        key_claim_name_(conf.text("key_claim_name")),
+        stores_payload_(conf.flag("store_in_ctx")),
+        required_claims_(conf.list("claims_to_verify")) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
     const auto token = take_token(request);
-    if (!token) return authentication_.refuse(request, "Missing JWT token in request");
+    if (!token) return refuse(request, "Missing JWT token in request");
     const auto jwt = format::Jwt::parse(*token);
-    if (!jwt)
-      return authentication_.refuse(request, "JWT token invalid", "JWT token invalid: " + jwt.error().what);
+    if (!jwt) return refuse(request, "JWT token invalid", "JWT token invalid: " + jwt.error().what);
     const Json& key = find_member(jwt->payload(), key_claim_name_);
-    if (key.isNull()) return authentication_.refuse(request, "missing user key in JWT token");
-    const auto auth = key.isString() ? authentication_.find(format::string_of(key)) : nullptr;
+    if (key.isNull()) return refuse(request, "missing user key in JWT token");
+    const auto auth = key.isString() ? find(format::string_of(key)) : nullptr;
     if (!auth) {
-      return authentication_.refuse(
-          request, "Invalid user key in JWT token",
-          fmt::format("failed to find consumer: {}", authentication_.why_not_found("invalid user key")));
+      return refuse(request, "Invalid user key in JWT token",
+                    fmt::format("failed to find consumer: {}", why_not_found("invalid user key")));
     }
     if (const std::string fault = fault_of(*jwt, auth->prepared<TokenKey>(), request); !fault.empty()) {
-      return authentication_.refuse(request, "failed to verify jwt", "failed to verify jwt: " + fault);
+      return refuse(request, "failed to verify jwt", "failed to verify jwt: " + fault);
     }
     if (stores_payload_) request.set_variable("jwt_auth_payload", jwt->payload_text());
-    return authentication_.accept(request, auth);
+    return accept(request, auth);
   }
 
  private:
   // The first of header, query and cookie that is there; taken out of the request if credentials are hidden.
   std::optional<std::string_view> take_token(plugin::Request& request) const {
-    const bool hides = authentication_.hides_credentials();
+    const bool hides = hides_credentials();
     if (auto token = request.find_header(header_)) {
       if (hides) request.remove_header(header_);
       if (token->starts_with("Bearer ") || token->starts_with("bearer ")) token->remove_prefix(7);
@@ -159,17 +155,16 @@ class JwtAuth final : public plugin::Plugin {
     return {};
   }
 
-  const Authentication authentication_;
   const std::string header_;
   const std::string query_;
   const std::string cookie_;
   const std::string key_claim_name_;
   const bool stores_payload_;
-  std::vector<std::string> required_claims_;  // empty: exp and nbf, where the token has them
+  const std::vector<std::string> required_claims_;  // empty: exp and nbf, where the token has them
 };
 
 }  // namespace
 
-extern const plugin::PluginDef jwt_auth = plugin::define<JwtAuth>();
+const plugin::PluginKind& jwt_auth = plugin::define<JwtAuth>();
 
 }  // namespace apisix::plugins

@@ -8,13 +8,12 @@
 namespace apisix::plugins {
 namespace {
 
-using format::Json;
-
 class LimitConn final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "limit-conn", .priority = 1003};
 
-  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
+  static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
+                                                      const plugin::BuildContext& context) {
     auto limit = ConcurrencyLimit::make(conf, context, context.world.zones->limit_conn);
     if (!limit) return std::unexpected(limit.error());
     return base::Ref<plugin::Plugin>(new LimitConn(std::move(*limit)));
@@ -31,6 +30,6 @@ class LimitConn final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef limit_conn = plugin::define<LimitConn>();
+const plugin::PluginKind& limit_conn = plugin::define<LimitConn>();
 
 }  // namespace apisix::plugins

@@ -24,7 +24,8 @@ class LimitCount final : public plugin::Plugin {
   }
   static base::Status check_written(const Json& conf) { return QuotaLimit::check_group(conf); }
 
-  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
+  static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
+                                                      const plugin::BuildContext& context) {
     memory::Zones& zones = *context.world.zones;
     auto limit = QuotaLimit::make(conf, context, {zones.limit_count, zones.limit_count_windows});
     if (!limit) return std::unexpected(limit.error());
@@ -41,6 +42,6 @@ class LimitCount final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef limit_count = plugin::define<LimitCount>();
+const plugin::PluginKind& limit_count = plugin::define<LimitCount>();
 
 }  // namespace apisix::plugins

@@ -4,18 +4,14 @@
 #include <cmath>
 #include <string>
 
-#include "shared/format/read.h"
 #include "shared/memory/zones.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
-#include "worker/plugins/limit/limit_key.h"
+#include "worker/plugins/limit/limiter.h"
 #include "worker/plugins/limit/redis_policy.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 // A delay that is shorter is none.
 constexpr double kDelayMinS = 0.001;
@@ -43,18 +39,19 @@ std::uint64_t milliseconds_of(double delay_s) {
   return static_cast<std::uint64_t>(std::ceil(std::min(delay_s, 1e9) * 1000));
 }
 
-class LimitReq final : public plugin::Plugin {
+class LimitReq final : public plugin::Plugin, private Limiter {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "limit-req", .priority = 1001};
 
-  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
-    auto redis = redis_of(conf, context.world);
+  static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
+                                                      const plugin::BuildContext& context) {
+    auto redis = redis_of(conf.json(), context.world);
     if (!redis) return std::unexpected(redis.error());
     return base::Ref<plugin::Plugin>(new LimitReq(conf, context, std::move(*redis)));
   }
 
   plugin::Step access(plugin::Request& request) override {
-    const std::string_view key = counter_.of(key_.of(request), request.arena);
+    const std::string_view key = counter_of(key_.of(request), request);
     if (redis_) return limit_by_redis(request, key);
     const auto verdict = buckets_.take(key, rate_, burst_, true, request.clock.monotonic_ms());
     if (!verdict.is_granted) return reject(request);
@@ -64,22 +61,15 @@ class LimitReq final : public plugin::Plugin {
   }
 
  private:
-  LimitReq(const Json& conf, const plugin::BuildContext& context, base::Ref<client::RedisService> redis)
-      : key_(format::string_of(find_member(conf, "key_type")), format::string_of(find_member(conf, "key"))),
-        counter_(conf, context),
+  LimitReq(const plugin::Conf& conf, const plugin::BuildContext& context,
+           base::Ref<client::RedisService> redis)
+      : Limiter(conf, CounterName(conf.json(), context)),
+        key_(conf.text("key_type"), conf.text("key")),
         buckets_(context.world.zones->limit_req),
         redis_(std::move(redis)),
-        rate_(format::number_of(find_member(conf, "rate"))),
-        burst_(format::number_of(find_member(conf, "burst"))),
-        rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
-        nodelay_(format::is_true(find_member(conf, "nodelay"))),
-        allows_degradation_(format::is_true(find_member(conf, "allow_degradation"))) {
-    if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
-      Json body(::Json::objectValue);
-      body["error_msg"] = message;
-      rejected_body_ = format::to_json(body) + "\n";
-    }
-  }
+        rate_(conf.real("rate")),
+        burst_(conf.real("burst")),
+        nodelay_(conf.flag("nodelay")) {}
 
   static plugin::Step wait(plugin::Request& request, double delay_s) {
     co_await request.sleep_ms(milliseconds_of(delay_s));
@@ -104,29 +94,21 @@ class LimitReq final : public plugin::Plugin {
     co_return plugin::Outcome::kPass;
   }
 
-  plugin::Outcome reject(plugin::Request& request) const {
-    return rejected_body_.empty() ? request.reject_page(rejected_code_)
-                                  : request.reject(rejected_code_, rejected_body_);
-  }
   plugin::Outcome fail(plugin::Request& request, std::string_view what) const {
     plugin::log_error(request, "failed to limit req: {}", what);
-    return allows_degradation_ ? plugin::Outcome::kPass : request.reject_page(500);
+    return degrade(request);
   }
 
   const LimitKey key_;
-  const CounterName counter_;
   memory::RateTable& buckets_;
   const base::Ref<client::RedisService> redis_;  // null: local
   const double rate_;                            // per second
   const double burst_;
-  const std::uint16_t rejected_code_;
-  std::string rejected_body_;  // empty: nginx's page
   const bool nodelay_;
-  const bool allows_degradation_;
 };
 
 }  // namespace
 
-extern const plugin::PluginDef limit_req = plugin::define<LimitReq>();
+const plugin::PluginKind& limit_req = plugin::define<LimitReq>();
 
 }  // namespace apisix::plugins

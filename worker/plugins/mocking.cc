@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "shared/base/version.h"
-#include "shared/format/read.h"
 #include "worker/plugin/chance.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/request_log.h"
@@ -17,7 +16,6 @@
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
 using format::Json;
 using plugin::Template;
 
@@ -39,20 +37,20 @@ class Mocking final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "mocking", .priority = 10900};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    const std::string content_type = format::string_of(find_member(conf, "content_type"));
+  static base::Status check(const plugin::Conf& conf) {
+    const std::string content_type = conf.text("content_type");
     const std::string_view type = media_type(content_type);
     if (type == "application/json" || type == "text/plain" || type == "text/html" || is_xml(type)) return {};
     return base::invalid("unsupported content type!");
   }
 
-  explicit Mocking(const Json& conf)
-      : status_(format::clamped<std::uint16_t>(find_member(conf, "response_status"), 100, 999)),
-        delay_s_(format::clamped<std::int64_t>(find_member(conf, "delay"), 0, kDelayMaxS)),
-        content_type_(format::string_of(find_member(conf, "content_type"))),
-        with_mock_header_(format::is_true(find_member(conf, "with_mock_header"))) {
+  explicit Mocking(const plugin::Conf& conf)
+      : status_(conf.number<std::uint16_t>("response_status", 100, 999)),
+        delay_s_(conf.number<std::int64_t>("delay", 0, kDelayMaxS)),
+        content_type_(conf.text("content_type")),
+        with_mock_header_(conf.flag("with_mock_header")) {
     read_body(conf);
-    const Json& fields = find_member(conf, "response_headers");
+    const Json& fields = conf.json("response_headers");
     if (!fields.isObject()) return;
     for (auto field = fields.begin(); field != fields.end(); ++field) {
       headers_.emplace_back(field.name(), Template(plugin::text_of(*field)));
@@ -66,15 +64,15 @@ class Mocking final : public plugin::Plugin {
   }
 
  private:
-  void read_body(const Json& conf) {
-    if (const Json& example = find_member(conf, "response_example"); example.isString()) {
-      example_ = Template(format::string_of(example));
+  void read_body(const plugin::Conf& conf) {
+    if (const auto example = conf.find_text("response_example")) {
+      example_ = Template(*example);
       needs_body_ = example_.needs_body();
       return;
     }
     const std::string_view type = media_type(content_type_);
     kind_ = is_xml(type) ? BodyKind::kXml : type == "text/html" ? BodyKind::kNone : BodyKind::kJson;
-    schema_.emplace(find_member(conf, "response_schema"));
+    schema_.emplace(conf.json("response_schema"));
   }
 
   plugin::Step wait(plugin::Request& request) {
@@ -119,6 +117,6 @@ class Mocking final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef mocking = plugin::define<Mocking>();
+const plugin::PluginKind& mocking = plugin::define<Mocking>();
 
 }  // namespace apisix::plugins

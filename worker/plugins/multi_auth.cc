@@ -17,10 +17,10 @@ using format::find_member;
 using format::Json;
 
 base::Status check_entry(const std::string& name, Json& conf, const plugin::PluginSet& plugins) {
-  const plugin::PluginDef* def = plugins.find(name);
-  if (def == nullptr) return base::invalid(name + " plugin did not found");
-  if (!def->info.is_auth) return base::invalid(name + " plugin is not supported");
-  if (auto status = plugins.check_nested(*def, conf); !status) {
+  const plugin::PluginKind* kind = plugins.find(name);
+  if (kind == nullptr) return base::invalid(name + " plugin did not found");
+  if (!kind->info().is_auth) return base::invalid(name + " plugin is not supported");
+  if (auto status = plugins.check_nested(*kind, conf); !status) {
     return base::invalid("plugin " + name + " check schema failed: " + status.error().what);
   }
   return {};
@@ -42,14 +42,15 @@ class MultiAuth final : public plugin::Plugin {
   }
 
   // Fails when a plugin that was there when it was configured is not enabled any more.
-  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
+  static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
+                                                      const plugin::BuildContext& context) {
     auto made = base::make_counted<MultiAuth>();
     const plugin::PluginSet& plugins = context.world.directory.plugins();
-    for (const Json& entry : find_member(conf, "auth_plugins")) {
+    for (const Json& entry : conf.json("auth_plugins")) {
       for (const std::string& name : entry.getMemberNames()) {
-        const plugin::PluginDef* def = plugins.find(name);
-        if (def == nullptr) return base::invalid(name + " plugin did not found");
-        auto tried = base::make_counted<plugin::PluginConf>(*def, entry[name], std::string(context.resource),
+        const plugin::PluginKind* kind = plugins.find(name);
+        if (kind == nullptr) return base::invalid(name + " plugin did not found");
+        auto tried = base::make_counted<plugin::PluginConf>(*kind, entry[name], std::string(context.resource),
                                                             context.version);
         auto built = tried->plugin(context.world);
         if (!built) return std::unexpected(built.error());
@@ -70,7 +71,7 @@ class MultiAuth final : public plugin::Plugin {
         co_return plugin::Outcome::kPass;
       }
       failures.push_back(fmt::format("{} failed to authenticate the request, code: {}. error: {}",
-                                     tried.conf->def().info.name, request.reply.status,
+                                     tried.conf->kind().info().name, request.reply.status,
                                      request.auth_failure));
     }
     request.auth_is_tried = false;
@@ -89,6 +90,6 @@ class MultiAuth final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef multi_auth = plugin::define<MultiAuth>();
+const plugin::PluginKind& multi_auth = plugin::define<MultiAuth>();
 
 }  // namespace apisix::plugins

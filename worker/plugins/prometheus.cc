@@ -26,9 +26,8 @@ class Prometheus final : public plugin::Plugin {
   static constexpr auto kPublicApis = std::to_array<plugin::PublicApi>(
       {{"GET", "/apisix/prometheus/metrics", &Prometheus::serve, "export_uri"}});
 
-  Prometheus(const Json& conf, const plugin::BuildContext& context)
-      : metrics_(context.world.shared<plugin::RequestMetrics>()),
-        prefer_name_(format::is_true(find_member(conf, "prefer_name"))) {}
+  Prometheus(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : metrics_(context.world.shared<plugin::RequestMetrics>()), prefer_name_(conf.flag("prefer_name")) {}
 
   void log(plugin::Request& request) override { metrics_.count(request, prefer_name_); }
 
@@ -39,6 +38,6 @@ class Prometheus final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef prometheus = plugin::define<Prometheus>();
+const plugin::PluginKind& prometheus = plugin::define<Prometheus>();
 
 }  // namespace apisix::plugins

@@ -100,22 +100,22 @@ class ProxyRewrite final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "proxy-rewrite", .priority = 1008};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    if (auto status = check_regex_uri(find_member(conf, "regex_uri")); !status) return status;
-    return check_flat_headers(find_member(conf, "headers"));
+  static base::Status check(const plugin::Conf& conf) {
+    if (auto status = check_regex_uri(conf.json("regex_uri")); !status) return status;
+    return check_flat_headers(conf.json("headers"));
   }
 
-  explicit ProxyRewrite(const Json& conf)
-      : has_uri_(find_member(conf, "uri").isString()),
-        uri_(format::string_of(find_member(conf, "uri"))),
-        method_(format::string_of(find_member(conf, "method"))),
-        host_(format::string_of(find_member(conf, "host"))),
-        unsafe_(format::is_true(find_member(conf, "use_real_request_uri_unsafe"))) {
-    const Json& pairs = find_member(conf, "regex_uri");
-    for (Json::ArrayIndex i = 0; pairs.isArray() && i + 1 < pairs.size(); i += 2) {
-      patterns_.push_back({format::LazyRegex(format::string_of(pairs[i])), format::string_of(pairs[i + 1])});
+  explicit ProxyRewrite(const plugin::Conf& conf)
+      : has_uri_(conf.find_text("uri").has_value()),
+        uri_(conf.text("uri")),
+        method_(conf.text("method")),
+        host_(conf.text("host")),
+        unsafe_(conf.flag("use_real_request_uri_unsafe")) {
+    const auto pairs = conf.list("regex_uri");
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
+      patterns_.push_back({format::LazyRegex(pairs[i]), pairs[i + 1]});
     }
-    read_headers(find_member(conf, "headers"));
+    read_headers(conf.json("headers"));
     needs_body_ = uri_.needs_body() || headers_.needs_body();
   }
 
@@ -236,6 +236,6 @@ class ProxyRewrite final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef proxy_rewrite = plugin::define<ProxyRewrite>();
+const plugin::PluginKind& proxy_rewrite = plugin::define<ProxyRewrite>();
 
 }  // namespace apisix::plugins

@@ -1,22 +1,18 @@
 // public-api: makes an API that a plugin offers (metrics, for instance) reachable on a route.
 #include <string>
 
-#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
-
 class PublicApi final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "public-api", .priority = 501};
 
-  PublicApi(const Json& conf, const plugin::BuildContext& context)
-      : world_(context.world), uri_(format::string_of(find_member(conf, "uri"))) {}
+  PublicApi(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : world_(context.world), uri_(conf.text("uri")) {}
 
   plugin::Step access(plugin::Request& request) override {
     const std::string_view uri = uri_.empty() ? request.path : std::string_view(uri_);
@@ -33,6 +29,6 @@ class PublicApi final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef public_api = plugin::define<PublicApi>();
+const plugin::PluginKind& public_api = plugin::define<PublicApi>();
 
 }  // namespace apisix::plugins

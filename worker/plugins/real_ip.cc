@@ -6,7 +6,6 @@
 
 #include "shared/base/cidr_set.h"
 #include "shared/base/text.h"
-#include "shared/format/read.h"
 #include "worker/plugin/forwarded_address.h"
 #include "worker/plugin/log_text.h"
 #include "worker/plugin/plugin.h"
@@ -16,27 +15,24 @@
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
-
 class RealIp final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "real-ip", .priority = 23000};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
+  static base::Status check(const plugin::Conf& conf) {
     base::CidrSet unused;
-    for (const Json& network : find_member(conf, "trusted_addresses")) {
-      if (auto status = unused.add(format::string_of(network)); !status) return status;
+    for (const std::string& network : conf.list("trusted_addresses")) {
+      if (auto status = unused.add(network); !status) return status;
     }
     return {};
   }
 
-  explicit RealIp(const Json& conf)
-      : source_(route::VariableName::parse(format::string_of(find_member(conf, "source")))),
-        from_forwarded_for_(format::string_of(find_member(conf, "source")) == "http_x_forwarded_for"),
-        recursive_(format::is_true(find_member(conf, "recursive"))) {
-    for (const Json& network : find_member(conf, "trusted_addresses")) {
-      static_cast<void>(trusted_.add(format::string_of(network)));  // valid: check()
+  explicit RealIp(const plugin::Conf& conf)
+      : source_(route::VariableName::parse(conf.text("source"))),
+        from_forwarded_for_(conf.text("source") == "http_x_forwarded_for"),
+        recursive_(conf.flag("recursive")) {
+    for (const std::string& network : conf.list("trusted_addresses")) {
+      static_cast<void>(trusted_.add(network));  // valid: check()
     }
   }
 
@@ -82,6 +78,6 @@ class RealIp final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef real_ip = plugin::define<RealIp>();
+const plugin::PluginKind& real_ip = plugin::define<RealIp>();
 
 }  // namespace apisix::plugins

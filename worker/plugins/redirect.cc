@@ -101,28 +101,26 @@ class Redirect final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "redirect", .priority = 900};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    if (const Json& pair = find_member(conf, "regex_uri"); pair.isArray() && pair.size() == 2) {
-      if (auto status = check_regex_uri(format::string_of(pair[0]), format::string_of(pair[1])); !status)
-        return status;
+  static base::Status check(const plugin::Conf& conf) {
+    if (const auto pair = conf.list("regex_uri"); pair.size() == 2) {
+      if (auto status = check_regex_uri(pair[0], pair[1]); !status) return status;
     }
-    if (format::is_true(find_member(conf, "http_to_https")) &&
-        format::is_true(find_member(conf, "append_query_string"))) {
+    if (conf.flag("http_to_https") && conf.flag("append_query_string")) {
       return base::invalid("only one of `http_to_https` and `append_query_string` can be configured.");
     }
     return {};
   }
 
-  Redirect(const Json& conf, const plugin::BuildContext& context)
-      : status_(format::clamped<std::uint16_t>(find_member(conf, "ret_code"), 200, 999)),
-        uri_(format::string_of(find_member(conf, "uri"))),
-        has_uri_(find_member(conf, "uri").isString()),
-        to_https_(format::is_true(find_member(conf, "http_to_https"))),
-        encodes_(format::is_true(find_member(conf, "encode_uri"))),
-        appends_query_(format::is_true(find_member(conf, "append_query_string"))) {
-    if (const Json& pair = find_member(conf, "regex_uri"); pair.isArray() && pair.size() == 2) {
-      regex_.emplace(format::string_of(pair[0]));
-      replacement_ = format::string_of(pair[1]);
+  Redirect(const plugin::Conf& conf, const plugin::BuildContext& context)
+      : status_(conf.status("ret_code")),
+        uri_(conf.text("uri")),
+        has_uri_(conf.find_text("uri").has_value()),
+        to_https_(conf.flag("http_to_https")),
+        encodes_(conf.flag("encode_uri")),
+        appends_query_(conf.flag("append_query_string")) {
+    if (const auto pair = conf.list("regex_uri"); pair.size() == 2) {
+      regex_.emplace(pair[0]);
+      replacement_ = pair[1];
     }
     const Json& port = find_member(find_member(context.world.plugin_attr, "redirect"), "https_port");
     if (port.isIntegral()) {
@@ -210,6 +208,6 @@ class Redirect final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef redirect = plugin::define<Redirect>();
+const plugin::PluginKind& redirect = plugin::define<Redirect>();
 
 }  // namespace apisix::plugins

@@ -6,15 +6,11 @@
 
 #include "shared/base/ip.h"
 #include "shared/base/text.h"
-#include "shared/format/read.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 // A host in one spelling: lower case, IPv6 addresses in their shortest form, no dot at the end.
 std::string canonical(std::string_view host) {
@@ -29,16 +25,15 @@ class RefererRestriction final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "referer-restriction", .priority = 2990};
 
-  explicit RefererRestriction(const Json& conf)
-      : allows_(find_member(conf, "whitelist").isArray()),
-        bypass_missing_(format::is_true(find_member(conf, "bypass_missing"))),
-        message_(format::string_of(find_member(conf, "message"))) {
-    for (const Json& host : find_member(conf, allows_ ? "whitelist" : "blacklist")) {
-      const std::string text = format::string_of(host);
-      if (text.starts_with('*')) {
-        suffixes_.push_back(canonical(std::string_view(text).substr(1)));
+  explicit RefererRestriction(const plugin::Conf& conf)
+      : allows_(conf.has("whitelist")),
+        bypass_missing_(conf.flag("bypass_missing")),
+        message_(conf.text("message")) {
+    for (const std::string& host : conf.list(allows_ ? "whitelist" : "blacklist")) {
+      if (host.starts_with('*')) {
+        suffixes_.push_back(canonical(std::string_view(host).substr(1)));
       } else {
-        hosts_.insert(canonical(text));
+        hosts_.insert(canonical(host));
       }
     }
   }
@@ -66,6 +61,6 @@ class RefererRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef referer_restriction = plugin::define<RefererRestriction>();
+const plugin::PluginKind& referer_restriction = plugin::define<RefererRestriction>();
 
 }  // namespace apisix::plugins

@@ -6,14 +6,10 @@
 #include <sys/random.h>
 
 #include "shared/base/check.h"
-#include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 constexpr std::string_view kHex = "0123456789abcdef";
 constexpr std::string_view kNanoid = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -117,13 +113,13 @@ class RequestId final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "request-id", .priority = 12015};
 
-  explicit RequestId(const Json& conf)
-      : header_(format::string_of(find_member(conf, "header_name"))),
-        include_in_response_(format::is_true(find_member(conf, "include_in_response"))),
-        make_(maker_of(format::string_of(find_member(conf, "algorithm")))),
-        range_length_(format::clamped<std::uint32_t>(find_member(find_member(conf, "range_id"), "length"),
-                                                     kRangeLengthMin, kRangeLengthMax)),
-        range_characters_(format::string_of(find_member(find_member(conf, "range_id"), "char_set"))) {
+  explicit RequestId(const plugin::Conf& conf)
+      : header_(conf.text("header_name")),
+        include_in_response_(conf.flag("include_in_response")),
+        make_(maker_of(conf.text("algorithm"))),
+        range_length_(
+            conf.member("range_id").number<std::uint32_t>("length", kRangeLengthMin, kRangeLengthMax)),
+        range_characters_(conf.member("range_id").text("char_set")) {
     if (range_characters_.empty()) range_characters_ = kBase62;
   }
 
@@ -177,6 +173,6 @@ class RequestId final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef request_id = plugin::define<RequestId>();
+const plugin::PluginKind& request_id = plugin::define<RequestId>();
 
 }  // namespace apisix::plugins

@@ -98,33 +98,28 @@ class ResponseRewrite final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "response-rewrite", .priority = 899};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    if (auto status = check_flat_headers(find_member(conf, "headers")); !status) return status;
-    const Json& body = find_member(conf, "body");
-    const std::string text = format::string_of(body);
-    if (format::is_true(find_member(conf, "body_base64")) && !format::is_secret_ref(text)) {
+  static base::Status check(const plugin::Conf& conf) {
+    if (auto status = check_flat_headers(conf.json("headers")); !status) return status;
+    const std::string text = conf.text("body");
+    if (conf.flag("body_base64") && !format::is_secret_ref(text)) {
       if (text.empty() || !base::decode_base64(text)) return base::invalid("invalid base64 content");
     }
-    if (const Json& vars = find_member(conf, "vars"); vars.isArray()) {
+    if (const Json& vars = conf.json("vars"); vars.isArray()) {
       if (const auto condition = plugin::Condition::compile(vars); !condition)
         return base::invalid("failed to validate the 'vars' expression: " + condition.error().what);
     }
-    return check_filters(find_member(conf, "filters"));
+    return check_filters(conf.json("filters"));
   }
 
-  explicit ResponseRewrite(const Json& conf)
-      : status_(format::clamped<std::uint16_t>(find_member(conf, "status_code"))),
-        body_bytes_max_(body_bytes_max(conf)) {
-    if (const Json& vars = find_member(conf, "vars"); vars.isArray()) {
+  explicit ResponseRewrite(const plugin::Conf& conf)
+      : status_(conf.number<std::uint16_t>("status_code")), body_bytes_max_(body_bytes_max(conf)) {
+    if (const Json& vars = conf.json("vars"); vars.isArray()) {
       if (auto condition = plugin::Condition::compile(vars)) condition_ = std::move(*condition);
     }
-    read_headers(find_member(conf, "headers"));
-    if (const Json& body = find_member(conf, "body"); body.isString()) {
-      body_ = format::string_of(body);
-      if (format::is_true(find_member(conf, "body_base64")))
-        body_ = base::decode_base64(*body_).value_or(*body_);
-    }
-    for (const Json& filter : find_member(conf, "filters")) add_filter(filter);
+    read_headers(conf.json("headers"));
+    body_ = conf.find_text("body");
+    if (body_ && conf.flag("body_base64")) body_ = base::decode_base64(*body_).value_or(*body_);
+    for (const plugin::Conf& filter : conf.items("filters")) add_filter(filter);
   }
 
   void header_filter(plugin::Request& request) override {
@@ -155,10 +150,9 @@ class ResponseRewrite final : public plugin::Plugin {
   }
 
  private:
-  static std::size_t body_bytes_max(const Json& conf) {
+  static std::size_t body_bytes_max(const plugin::Conf& conf) {
     constexpr std::size_t kDefault = 64 * 1024 * 1024;
-    const Json& configured = find_member(conf, "max_resp_body_size");
-    return format::integer_of<std::size_t>(configured).value_or(kDefault);
+    return format::integer_of<std::size_t>(conf.json("max_resp_body_size")).value_or(kDefault);
   }
 
   struct State {
@@ -185,12 +179,10 @@ class ResponseRewrite final : public plugin::Plugin {
     headers_ = std::move(edits);
   }
 
-  void add_filter(const Json& filter) {
-    const auto options = format::RegexOptions::parse(format::string_of(find_member(filter, "options")));
-    filters_.push_back({format::LazyRegex(format::string_of(find_member(filter, "regex")),
-                                          options.value_or(format::RegexOptions{})),
-                        format::string_of(find_member(filter, "replace")),
-                        format::string_of(find_member(filter, "scope")) == "global"});
+  void add_filter(const plugin::Conf& filter) {
+    const auto options = format::RegexOptions::parse(filter.text("options"));
+    filters_.push_back({format::LazyRegex(filter.text("regex"), options.value_or(format::RegexOptions{})),
+                        filter.text("replace"), filter.text("scope") == "global"});
   }
 
   // False: the body is in a coding that nobody here can read; it stays as it is, and is told as what it is.
@@ -369,6 +361,6 @@ class ResponseRewrite final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef response_rewrite = plugin::define<ResponseRewrite>();
+const plugin::PluginKind& response_rewrite = plugin::define<ResponseRewrite>();
 
 }  // namespace apisix::plugins

@@ -7,11 +7,11 @@ namespace {
 class ServerInfo final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "server-info", .priority = 990, .is_global = true};
-  explicit ServerInfo(const format::Json&) {}
+  explicit ServerInfo(const plugin::Conf&) {}
 };
 
 }  // namespace
 
-extern const plugin::PluginDef server_info = plugin::define<ServerInfo>();
+const plugin::PluginKind& server_info = plugin::define<ServerInfo>();
 
 }  // namespace apisix::plugins

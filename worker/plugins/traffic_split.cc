@@ -33,8 +33,8 @@ class TrafficSplit final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "traffic-split", .priority = 966};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    for (const Json& rule : find_member(conf, "rules")) {
+  static base::Status check(const plugin::Conf& conf) {
+    for (const Json& rule : conf.json("rules")) {
       for (const Json& match : find_member(rule, "match")) {
         const auto compiled = plugin::Condition::compile(find_member(match, "vars"));
         if (!compiled) {
@@ -45,9 +45,10 @@ class TrafficSplit final : public plugin::Plugin {
     return {};
   }
 
-  static base::Result<base::Ref<plugin::Plugin>> make(const Json& conf, const plugin::BuildContext& context) {
+  static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
+                                                      const plugin::BuildContext& context) {
     base::Ref<TrafficSplit> made(new TrafficSplit());
-    for (const Json& rule : find_member(conf, "rules")) {
+    for (const Json& rule : conf.json("rules")) {
       if (auto status = made->add_rule(rule, context); !status) return std::unexpected(status.error());
     }
     return base::Ref<plugin::Plugin>(made.get());
@@ -142,6 +143,6 @@ class TrafficSplit final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef traffic_split = plugin::define<TrafficSplit>();
+const plugin::PluginKind& traffic_split = plugin::define<TrafficSplit>();
 
 }  // namespace apisix::plugins

@@ -1,41 +1,33 @@
 // ua-restriction: lets only requests pass whose User-Agent matches a pattern, or none of them.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "shared/base/log.h"
 #include "shared/base/text.h"
-#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
 namespace {
 
-using format::find_member;
-using format::Json;
 using format::Match;
 
 class UaRestriction final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "ua-restriction", .priority = 2999};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    for (const char* list : {"allowlist", "denylist"}) {
-      for (const Json& rule : find_member(conf, list)) {
-        if (auto regex = format::Regex::compile(format::string_of(rule)); !regex)
-          return std::unexpected(regex.error());
-      }
-    }
-    return {};
+  static base::Status check(const plugin::Conf& conf) {
+    const auto status = conf.check_regexes("allowlist");
+    return status ? conf.check_regexes("denylist") : status;
   }
 
-  explicit UaRestriction(const Json& conf)
-      : allows_(find_member(conf, "allowlist").isArray()),
-        bypass_missing_(format::is_true(find_member(conf, "bypass_missing"))),
-        message_(format::string_of(find_member(conf, "message"))) {
-    for (const Json& rule : find_member(conf, allows_ ? "allowlist" : "denylist")) {
-      rules_.emplace_back(format::string_of(rule));
-    }
+  explicit UaRestriction(const plugin::Conf& conf)
+      : allows_(conf.has("allowlist")),
+        bypass_missing_(conf.flag("bypass_missing")),
+        message_(conf.text("message")) {
+    for (std::string& rule : conf.list(allows_ ? "allowlist" : "denylist"))
+      rules_.emplace_back(std::move(rule));
   }
 
   // With several User-Agent fields one that is listed decides.
@@ -58,8 +50,7 @@ class UaRestriction final : public plugin::Plugin {
  private:
   Match find_listed(std::string_view agent, format::RegexBudget& budget) const {
     for (const format::LazyRegex& rule : rules_) {
-      if (rule.get() == nullptr) continue;
-      if (const Match match = rule.get()->match(agent, budget); match != Match::kNo) return match;
+      if (const Match match = rule.match(agent, budget); match != Match::kNo) return match;
     }
     return Match::kNo;
   }
@@ -72,6 +63,6 @@ class UaRestriction final : public plugin::Plugin {
 
 }  // namespace
 
-extern const plugin::PluginDef ua_restriction = plugin::define<UaRestriction>();
+const plugin::PluginKind& ua_restriction = plugin::define<UaRestriction>();
 
 }  // namespace apisix::plugins

@@ -1,68 +1,37 @@
 // uri-blocker: rejects a request whose target (path and query, normalised) matches one of the configured
 // patterns.
-#include <string>
-
 #include "shared/base/log.h"
-#include "shared/format/read.h"
 #include "shared/format/regex.h"
 #include "worker/plugin/plugin.h"
-#include "worker/plugin/variables.h"
+#include "worker/plugin/rejection.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 class UriBlocker final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "uri-blocker", .priority = 2900};
 
-  static base::Status check(Json& conf, plugin::ConfScope) {
-    for (const Json& rule : find_member(conf, "block_rules")) {
-      if (auto regex = format::Regex::compile(format::string_of(rule)); !regex)
-        return std::unexpected(regex.error());
-    }
-    return {};
-  }
+  static base::Status check(const plugin::Conf& conf) { return conf.check_regexes("block_rules"); }
 
-  explicit UriBlocker(const Json& conf)
-      : rules_(join(conf), {.caseless = format::is_true(find_member(conf, "case_insensitive"))}),
-        rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)) {
-    if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
-      rejected_body_ = Json(::Json::objectValue);
-      rejected_body_["error_msg"] = message;
-    }
-  }
+  explicit UriBlocker(const plugin::Conf& conf)
+      : rules_(conf.regexes("block_rules", {.caseless = conf.flag("case_insensitive")})), rejection_(conf) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
-    plugin::Variables variables(request);
-    static const auto kRequestUri = route::VariableName::parse("request_uri");
-    const format::Regex* rules = rules_.get();
-    if (rules == nullptr) return plugin::pass();
-    const format::Match match = rules->match(variables.read(kRequestUri).value_or(""), request.regex_budget);
+    const format::Match match = rules_.match(request.target(), request.regex_budget);
     if (match == format::Match::kNo) return plugin::pass();
-    // What the rules say of it is not known: it might be what they are there to stop.
+    // Rules that ran out of their budget have not decided: the target may be what they are to stop.
     if (match == format::Match::kGaveUp) base::log_warn("uri-blocker: the rules gave up: blocked");
-    if (rejected_body_.isNull()) return request.reject_page(rejected_code_);
-    return request.reject_json(rejected_code_, rejected_body_);
+    return rejection_.of(request);
   }
 
  private:
-  static std::string join(const Json& conf) {
-    std::string all;
-    for (const Json& rule : find_member(conf, "block_rules"))
-      all += (all.empty() ? "" : "|") + format::string_of(rule);
-    return all;
-  }
-
   const format::LazyRegex rules_;
-  const std::uint16_t rejected_code_;
-  Json rejected_body_;
+  const plugin::Rejection rejection_;
 };
 
 }  // namespace
 
-extern const plugin::PluginDef uri_blocker = plugin::define<UriBlocker>();
+const plugin::PluginKind& uri_blocker = plugin::define<UriBlocker>();
 
 }  // namespace apisix::plugins

@@ -6,15 +6,11 @@
 #include <utility>
 
 #include "shared/client/redis_clients.h"
-#include "shared/format/read.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugins/limit/redis_policy.h"
 
 namespace apisix::plugins {
 namespace {
-
-using format::find_member;
-using format::Json;
 
 constexpr std::int64_t kLeaseSecondsMax = 1'000'000'000;  // 31 years: can be added to any time
 
@@ -38,46 +34,29 @@ std::int64_t sum_of(std::int64_t conn, std::int64_t burst) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<ConcurrencyLimit>> ConcurrencyLimit::make(const Json& conf,
+base::Result<std::unique_ptr<ConcurrencyLimit>> ConcurrencyLimit::make(const plugin::Conf& conf,
                                                                        const plugin::BuildContext& context,
                                                                        memory::LeaseTable& leases) {
-  auto redis = redis_of(conf, context.world);
+  auto redis = redis_of(conf.json(), context.world);
   if (!redis) return std::unexpected(redis.error());
   return std::unique_ptr<ConcurrencyLimit>(new ConcurrencyLimit(conf, context, leases, std::move(*redis)));
 }
 
-ConcurrencyLimit::ConcurrencyLimit(const Json& conf, const plugin::BuildContext& context,
+ConcurrencyLimit::ConcurrencyLimit(const plugin::Conf& conf, const plugin::BuildContext& context,
                                    memory::LeaseTable& leases, base::Ref<client::RedisService> redis)
-    : world_(context.world),
-      counter_(conf, context),
+    : Limiter(conf, CounterName(conf.json(), context)),
+      world_(context.world),
       leases_(leases),
       redis_(std::move(redis)),
-      default_delay_s_(format::number_of(find_member(conf, "default_conn_delay"))),
-      rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
-      allows_degradation_(format::is_true(find_member(conf, "allow_degradation"))) {
-  if (const Json& ttl = find_member(conf, "key_ttl"); ttl.isNumeric()) {
-    lease_ttl_s_ = format::clamped<std::int64_t>(ttl, 1, kLeaseSecondsMax);
-  }
-  if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
-    Json body(::Json::objectValue);
-    body["error_msg"] = message;
-    rejected_body_ = format::to_json(body) + "\n";
-  }
-  const Json& rules = find_member(conf, "rules");
-  if (!rules.isArray()) add_rule(conf, true);
-  for (const Json& rule : rules) add_rule(rule, false);
+      default_delay_s_(conf.real("default_conn_delay")) {
+  if (conf.has("key_ttl")) lease_ttl_s_ = conf.number<std::int64_t>("key_ttl", 1, kLeaseSecondsMax);
+  if (!conf.has("rules")) add_rule(conf, true);
+  for (const plugin::Conf& rule : conf.items("rules")) add_rule(rule, false);
 }
 
-void ConcurrencyLimit::add_rule(const Json& conf, bool is_only) {
-  Rule& rule = rules_.emplace_back();
-  rule.conn = LimitNumber(find_member(conf, "conn"));
-  rule.burst = LimitNumber(find_member(conf, "burst"), /*allows_zero=*/true);
-  const std::string key = format::string_of(find_member(conf, "key"));
-  if (is_only) {
-    rule.key.emplace(format::string_of(find_member(conf, "key_type")), key);
-  } else {
-    rule.text = plugin::Template(key);
-  }
+void ConcurrencyLimit::add_rule(const plugin::Conf& conf, bool is_only) {
+  rules_.push_back({RuleKey(conf, is_only), LimitNumber(conf.json("conn")),
+                    LimitNumber(conf.json("burst"), /*allows_zero=*/true)});
 }
 
 // ---- what the rules are for one request
@@ -87,17 +66,12 @@ base::Result<std::size_t> ConcurrencyLimit::apply_all(plugin::Request& request, 
   for (const Rule& rule : rules_) {
     const auto conn = rule.conn.of(request);
     const auto burst = rule.burst.of(request);
-    if (rule.key && (!conn || !burst)) return std::unexpected(conn ? burst.error() : conn.error());
+    if (rule.key.is_of_only_rule() && (!conn || !burst))
+      return std::unexpected(conn ? burst.error() : conn.error());
     if (!conn || !burst) continue;
-    std::string_view key;
-    if (rule.key) {
-      key = rule.key->of(request);
-    } else {
-      const auto expanded = rule.text.expand(request, {});
-      if (expanded.resolved == 0) continue;
-      key = expanded.text;
-    }
-    applied[count++] = {counter_.of(key, request.arena), *conn, *burst};
+    const auto key = rule.key.of(request);
+    if (!key) continue;
+    applied[count++] = {counter_of(*key, request), *conn, *burst};
   }
   if (count == 0) return base::invalid("no rule applies");
   return count;
@@ -110,7 +84,7 @@ plugin::Step ConcurrencyLimit::begin(plugin::Request& request) {
   const auto count = apply_all(request, applied);
   if (!count) {
     plugin::log_error(request, "failed to get limit conn rules: {}", count.error().what);
-    return allows_degradation_ ? plugin::Outcome::kPass : request.reject_page(500);
+    return degrade(request);
   }
   if (redis_) return begin_by_redis(request, applied, *count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -216,14 +190,9 @@ std::uint64_t ConcurrencyLimit::delay_ms_of(const Applied& applied, std::int64_t
   return delay_s < 0.001 ? 0 : static_cast<std::uint64_t>(std::min(delay_s, 1e9) * 1000);
 }
 
-plugin::Outcome ConcurrencyLimit::reject(plugin::Request& request) const {
-  return rejected_body_.empty() ? request.reject_page(rejected_code_)
-                                : request.reject(rejected_code_, rejected_body_);
-}
-
 plugin::Outcome ConcurrencyLimit::fail(plugin::Request& request, std::string_view what) const {
   plugin::log_error(request, "failed to limit conn: {}", what);
-  return allows_degradation_ ? plugin::Outcome::kPass : request.reject_page(500);
+  return degrade(request);
 }
 
 }  // namespace apisix::plugins

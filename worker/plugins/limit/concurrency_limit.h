@@ -16,14 +16,14 @@
 #include "shared/client/redis_service.h"
 #include "shared/memory/lease_table.h"
 #include "worker/plugin/plugin.h"
-#include "worker/plugins/limit/limit_key.h"
 #include "worker/plugins/limit/limit_number.h"
+#include "worker/plugins/limit/limiter.h"
 
 namespace apisix::plugins {
 
-class ConcurrencyLimit {
+class ConcurrencyLimit final : private Limiter {
  public:
-  static base::Result<std::unique_ptr<ConcurrencyLimit>> make(const format::Json& conf,
+  static base::Result<std::unique_ptr<ConcurrencyLimit>> make(const plugin::Conf& conf,
                                                               const plugin::BuildContext& context,
                                                               memory::LeaseTable& leases);
 
@@ -34,10 +34,9 @@ class ConcurrencyLimit {
 
  private:
   struct Rule {
+    RuleKey key;
     LimitNumber conn;
     LimitNumber burst;
-    std::optional<LimitKey> key;  // none: `text` is
-    plugin::Template text;        // a rule whose variables are all unset does not apply
   };
   // A rule as it is for one request.
   struct Applied {
@@ -56,9 +55,9 @@ class ConcurrencyLimit {
     Held* first = nullptr;
   };
 
-  ConcurrencyLimit(const format::Json& conf, const plugin::BuildContext& context, memory::LeaseTable& leases,
+  ConcurrencyLimit(const plugin::Conf& conf, const plugin::BuildContext& context, memory::LeaseTable& leases,
                    base::Ref<client::RedisService> redis);
-  void add_rule(const format::Json& conf, bool is_only);
+  void add_rule(const plugin::Conf& conf, bool is_only);
   base::Result<std::size_t> apply_all(plugin::Request& request, Applied* applied) const;
 
   plugin::Step wait_for_rest(plugin::Request& request, const Applied* applied, std::size_t count,
@@ -70,19 +69,14 @@ class ConcurrencyLimit {
   async::Task<base::Result<std::int64_t>> take_in_redis(plugin::Request& request, const Applied& applied);
   std::uint64_t delay_ms_of(const Applied& applied, std::int64_t in_flight) const;
   Held& hold(plugin::Request& request);
-  plugin::Outcome reject(plugin::Request& request) const;
   plugin::Outcome fail(plugin::Request& request, std::string_view what) const;
 
   plugin::World& world_;
-  const CounterName counter_;
   std::vector<Rule> rules_;
   memory::LeaseTable& leases_;
   const base::Ref<client::RedisService> redis_;  // null: local
   const double default_delay_s_;
   std::int64_t lease_ttl_s_ = 3600;
-  const std::uint16_t rejected_code_;
-  std::string rejected_body_;  // empty: nginx's page
-  const bool allows_degradation_;
 };
 
 }  // namespace apisix::plugins

@@ -35,6 +35,11 @@ std::string header_in(const Json& metadata, const char* name, const char* otherw
   return header.isString() ? format::string_of(header) : otherwise;
 }
 
+CounterName counter_name(const plugin::Conf& conf, const plugin::BuildContext& context) {
+  const auto group = conf.find_text("group");
+  return group ? CounterName(*group) : CounterName(conf.json(), context);
+}
+
 // X-RateLimit-Limit with the prefix of a rule: X-<prefix>-RateLimit-Limit.
 std::string with_prefix(std::string name, const std::string& prefix) {
   static constexpr std::string_view kPlace = "RateLimit-";
@@ -97,7 +102,7 @@ base::Status QuotaLimit::check_group(const Json& conf) {
   return QuotaGroups::check(conf);
 }
 
-base::Result<std::unique_ptr<QuotaLimit>> QuotaLimit::make(const Json& conf,
+base::Result<std::unique_ptr<QuotaLimit>> QuotaLimit::make(const plugin::Conf& conf,
                                                            const plugin::BuildContext& context,
                                                            const Counters& counters) {
   std::unique_ptr<QuotaLimit> limit(new QuotaLimit(conf, context, counters));
@@ -105,50 +110,33 @@ base::Result<std::unique_ptr<QuotaLimit>> QuotaLimit::make(const Json& conf,
   return limit;
 }
 
-QuotaLimit::QuotaLimit(const Json& conf, const plugin::BuildContext& context, const Counters& counters)
-    : world_(context.world),
+QuotaLimit::QuotaLimit(const plugin::Conf& conf, const plugin::BuildContext& context,
+                       const Counters& counters)
+    : Limiter(conf, counter_name(conf, context)),
+      world_(context.world),
       plugin_(context.plugin),
-      counter_(find_member(conf, "group").isString()
-                   ? CounterName(format::string_of(find_member(conf, "group")))
-                   : CounterName(conf, context)),
-      local_(counters.fixed, counters.sliding, is_sliding(conf)),
-      rejected_code_(format::clamped<std::uint16_t>(find_member(conf, "rejected_code"), 200, 999)),
-      own_headers_{header_in(conf, "limit_header", ""), header_in(conf, "remaining_header", ""),
-                   header_in(conf, "reset_header", "")},
-      allows_degradation_(format::is_true(find_member(conf, "allow_degradation"))),
-      shows_headers_(format::is_true(find_member(conf, "show_limit_quota_header"))) {
-  if (const Json& message = find_member(conf, "rejected_msg"); message.isString()) {
-    Json body(::Json::objectValue);
-    body["error_msg"] = message;
-    rejected_body_ = format::to_json(body) + "\n";
-  }
-  const Json& rules = find_member(conf, "rules");
-  if (!rules.isArray()) add_rule(conf, 0);
-  for (::Json::ArrayIndex i = 0; i < rules.size(); ++i) add_rule(rules[i], i + 1);
+      local_(counters.fixed, counters.sliding, is_sliding(conf.json())),
+      own_headers_{conf.find_text("limit_header").value_or(""),
+                   conf.find_text("remaining_header").value_or(""),
+                   conf.find_text("reset_header").value_or("")},
+      shows_headers_(conf.flag("show_limit_quota_header")) {
+  if (!conf.has("rules")) add_rule(conf, 0);
+  for (const plugin::Conf& rule : conf.items("rules")) add_rule(rule, rules_.size() + 1);
 }
 
 // `index`: from 1 on; 0: the only one, which the configuration is itself.
-void QuotaLimit::add_rule(const Json& conf, std::size_t index) {
-  Rule& rule = rules_.emplace_back();
-  rule.count = LimitNumber(find_member(conf, "count"));
-  rule.window = LimitNumber(find_member(conf, "time_window"));
-  const std::string key = format::string_of(find_member(conf, "key"));
-  if (index == 0) {
-    const Json& type = find_member(conf, "key_type");
-    rule.key.emplace(type.isString() ? format::string_of(type) : "var", key);
-    return;
-  }
-  rule.text = plugin::Template(key);
-  const Json& prefix = find_member(conf, "header_prefix");
-  rule.header_prefix = prefix.isString() ? format::string_of(prefix) : std::to_string(index);
+void QuotaLimit::add_rule(const plugin::Conf& conf, std::size_t index) {
+  rules_.push_back({RuleKey(conf, index == 0), LimitNumber(conf.json("count")),
+                    LimitNumber(conf.json("time_window")),
+                    index == 0 ? "" : conf.find_text("header_prefix").value_or(std::to_string(index))});
 }
 
-base::Status QuotaLimit::connect(const Json& conf, const Counters& counters) {
-  auto service = redis_of(conf, world_);
+base::Status QuotaLimit::connect(const plugin::Conf& conf, const Counters& counters) {
+  auto service = redis_of(conf.json(), world_);
   if (!service) return std::unexpected(service.error());
   if (!*service) return {};
-  redis_ = std::make_unique<RedisQuota>(*service, plugin_, is_sliding(conf));
-  const Json& interval = find_member(conf, "sync_interval");
+  redis_ = std::make_unique<RedisQuota>(*service, plugin_, is_sliding(conf.json()));
+  const Json& interval = conf.json("sync_interval");
   if (!interval.isNumeric() || format::number_of(interval) <= 0) return {};
   sync_interval_s_ = std::min(format::number_of(interval), kSyncSecondsMax);
   sync_ = base::Ref<QuotaSync>(new QuotaSync(world_, counters.fixed, *redis_, local_,
@@ -160,20 +148,14 @@ base::Status QuotaLimit::connect(const Json& conf, const Counters& counters) {
 
 base::Result<bool> QuotaLimit::apply(Rule& rule, plugin::Request& request, std::int64_t cost,
                                      Applied& applied) const {
-  std::string_view key;
-  if (rule.key) {
-    key = rule.key->of(request);
-  } else {
-    const auto expanded = rule.text.expand(request, {});
-    if (expanded.resolved == 0) return false;
-    key = expanded.text;
-  }
+  const auto key = rule.key.of(request);
+  if (!key) return false;
   // It applies: a bound that is none must not turn the limit off.
   const auto count = rule.count.of(request);
   if (!count) return std::unexpected(count.error());
   const auto window_s = rule.window.of(request);
   if (!window_s) return std::unexpected(window_s.error());
-  applied = {&rule, counter_.of(key, request.arena), {cost, *count, *window_s}};
+  applied = {&rule, counter_of(*key, request), {cost, *count, *window_s}};
   return true;
 }
 
@@ -196,7 +178,7 @@ plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
   const auto count = apply_all(request, cost, applied);
   if (!count) {
     plugin::log_error(request, "failed to get rate limit rules: {}", count.error().what);
-    return allows_degradation_ ? plugin::pass() : request.reject_page(500);
+    return degrade(request);
   }
   if (redis_ != nullptr) return limit_by_redis(request, applied, *count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -265,14 +247,9 @@ void QuotaLimit::read_header_names() {
   }
 }
 
-plugin::Outcome QuotaLimit::reject(plugin::Request& request) {
-  return rejected_body_.empty() ? request.reject_page(rejected_code_)
-                                : request.reject(rejected_code_, rejected_body_);
-}
-
 plugin::Outcome QuotaLimit::fail(plugin::Request& request, std::string_view what) {
   plugin::log_error(request, "failed to limit count: {}", what);
-  if (allows_degradation_) return plugin::Outcome::kPass;
+  if (allows_degradation()) return plugin::Outcome::kPass;
   return request.reject(500, "{\"error_msg\":\"failed to limit count\"}\n");
 }
 

@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "worker/plugin/plugin.h"
-#include "worker/plugins/limit/limit_key.h"
 #include "worker/plugins/limit/limit_number.h"
+#include "worker/plugins/limit/limiter.h"
 #include "worker/plugins/limit/quota_counter.h"
 #include "worker/plugins/limit/quota_sync.h"
 
 namespace apisix::plugins {
 
-class QuotaLimit {
+class QuotaLimit final : private Limiter {
  public:
   struct Counters {
     memory::Dictionary& fixed;
@@ -32,7 +32,7 @@ class QuotaLimit {
   static base::Status check(format::Json& conf);
   // Only of what is being written: all members of a group are configured alike.
   static base::Status check_group(const format::Json& conf);
-  static base::Result<std::unique_ptr<QuotaLimit>> make(const format::Json& conf,
+  static base::Result<std::unique_ptr<QuotaLimit>> make(const plugin::Conf& conf,
                                                         const plugin::BuildContext& context,
                                                         const Counters& counters);
 
@@ -46,12 +46,11 @@ class QuotaLimit {
     std::string reset;
   };
   struct Rule {
+    RuleKey key;
     LimitNumber count;
     LimitNumber window;
-    std::optional<LimitKey> key;  // none: `text` is
-    plugin::Template text;        // a rule whose variables are all unset does not apply
-    std::string header_prefix;    // empty: none
-    HeaderNames headers;
+    std::string header_prefix;  // empty: none
+    HeaderNames headers = {};
   };
   // A rule as it is for one request.
   struct Applied {
@@ -60,9 +59,9 @@ class QuotaLimit {
     QuotaUse use;
   };
 
-  QuotaLimit(const format::Json& conf, const plugin::BuildContext& context, const Counters& counters);
-  void add_rule(const format::Json& conf, std::size_t index);
-  base::Status connect(const format::Json& conf, const Counters& counters);
+  QuotaLimit(const plugin::Conf& conf, const plugin::BuildContext& context, const Counters& counters);
+  void add_rule(const plugin::Conf& conf, std::size_t index);
+  base::Status connect(const plugin::Conf& conf, const Counters& counters);
 
   // False: it does not apply.
   base::Result<bool> apply(Rule& rule, plugin::Request& request, std::int64_t cost, Applied& applied) const;
@@ -71,24 +70,19 @@ class QuotaLimit {
   async::Task<base::Result<QuotaAnswer>> ask(const Applied& applied, const base::Clock& clock);
   plugin::Outcome settle(plugin::Request& request, const Applied& applied, const QuotaAnswer& answer);
   plugin::Outcome fail(plugin::Request& request, std::string_view what);
-  plugin::Outcome reject(plugin::Request& request);
 
   void set_headers(plugin::Request& request, const Applied& applied, std::int64_t remaining, double reset_s);
   void read_header_names();
 
   plugin::World& world_;
   const std::string plugin_;
-  const CounterName counter_;
   std::vector<Rule> rules_;
   LocalQuota local_;
   std::unique_ptr<RedisQuota> redis_;
   base::Ref<QuotaSync> sync_;
   double sync_interval_s_ = -1;
-  const std::uint16_t rejected_code_;
-  std::string rejected_body_;  // empty: nginx's page
-  HeaderNames own_headers_;    // of the configuration; empty: the metadata's
+  HeaderNames own_headers_;  // of the configuration; empty: the metadata's
   std::optional<std::uint64_t> headers_version_;
-  const bool allows_degradation_;
   const bool shows_headers_;
 };
 

@@ -44,8 +44,8 @@ const std::map<std::string_view, const char*>& plugin_bases() {
   return bases;
 }
 
-Json base_of(const plugin::PluginDef& def, const Json& schema) {
-  const auto given = plugin_bases().find(def.info.name);
+Json base_of(const plugin::PluginKind& kind, const Json& schema) {
+  const auto given = plugin_bases().find(kind.info().name);
   return given != plugin_bases().end() ? json(given->second) : hostile::sample_of(schema);
 }
 
@@ -82,20 +82,20 @@ class HostileValues : public ::testing::Test {
 };
 
 TEST_F(HostileValues, ThoseOfAPluginOnARouteNeverThrow) {
-  for (const plugin::PluginDef* def : plugins::catalog()) {
-    const Json* schema = plugin::PluginSet::schema_json(*def, ConfScope::kResource);
+  for (const plugin::PluginKind* kind : plugins::catalog()) {
+    const Json* schema = plugin::PluginSet::schema_json(*kind, ConfScope::kResource);
     if (schema == nullptr) continue;
-    const std::string name(def->info.name);
-    try_all(name, *schema, base_of(*def, *schema),
+    const std::string name(kind->info().name);
+    try_all(name, *schema, base_of(*kind, *schema),
             [&](const Json& conf) { return gateway_.put_plugin(name, conf); });
   }
 }
 
 TEST_F(HostileValues, ThoseOfAPluginOfAConsumerNeverThrow) {
-  for (const plugin::PluginDef* def : plugins::catalog()) {
-    const Json* schema = plugin::PluginSet::schema_json(*def, ConfScope::kConsumer);
+  for (const plugin::PluginKind* kind : plugins::catalog()) {
+    const Json* schema = plugin::PluginSet::schema_json(*kind, ConfScope::kConsumer);
     if (schema == nullptr) continue;
-    const std::string name(def->info.name);
+    const std::string name(kind->info().name);
     gateway_.keep(Kind::kPluginConfig, "1", [&] {
       Json config = json(R"({"id": "1", "plugins": {}})");
       if (name != "key-auth") config["plugins"][name] = Json(::Json::objectValue);
@@ -112,13 +112,13 @@ TEST_F(HostileValues, ThoseOfAPluginOfAConsumerNeverThrow) {
 }
 
 TEST_F(HostileValues, ThoseOfAPluginsMetadataNeverThrow) {
-  for (const plugin::PluginDef* def : plugins::catalog()) {
-    const Json* schema = plugin::PluginSet::schema_json(*def, ConfScope::kMetadata);
+  for (const plugin::PluginKind* kind : plugins::catalog()) {
+    const Json* schema = plugin::PluginSet::schema_json(*kind, ConfScope::kMetadata);
     if (schema == nullptr) continue;
-    const std::string name(def->info.name);
-    if (const Json* own = plugin::PluginSet::schema_json(*def, ConfScope::kResource)) {
+    const std::string name(kind->info().name);
+    if (const Json* own = plugin::PluginSet::schema_json(*kind, ConfScope::kResource)) {
       Json route = json(R"({"id": "m", "uri": "/trial", "priority": 9, "plugins": {}})");
-      route["plugins"][name] = base_of(*def, *own);
+      route["plugins"][name] = base_of(*kind, *own);
       gateway_.keep(Kind::kRoute, "m", route);
     }
     try_all(name, *schema, hostile::sample_of(*schema),

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "worker/plugin/plugin.h"
+
 namespace apisix::admin {
 namespace {
 
@@ -18,13 +20,13 @@ class Named : public plugin::Plugin {
  public:
   static constexpr std::array<const char*, 3> kNames = {"key-auth", "limit-count", "traffic-split"};
   static constexpr plugin::PluginInfo kInfo{.name = kNames[kNumber], .priority = 1};
-  explicit Named(const Json&) {}
+  explicit Named(const plugin::Conf&) {}
 };
 
-constexpr plugin::PluginDef kKeyAuth = plugin::define<Named<0>>();
-constexpr plugin::PluginDef kLimitCount = plugin::define<Named<1>>();
-constexpr plugin::PluginDef kTrafficSplit = plugin::define<Named<2>>();
-constexpr std::array<const plugin::PluginDef*, 3> kCatalog = {&kKeyAuth, &kLimitCount, &kTrafficSplit};
+constexpr const plugin::PluginKind& kKeyAuth = plugin::define<Named<0>>();
+constexpr const plugin::PluginKind& kLimitCount = plugin::define<Named<1>>();
+constexpr const plugin::PluginKind& kTrafficSplit = plugin::define<Named<2>>();
+constexpr std::array<const plugin::PluginKind*, 3> kCatalog = {&kKeyAuth, &kLimitCount, &kTrafficSplit};
 
 Json json(std::string_view text) {
   return format::parse_json(text).value();

@@ -16,10 +16,10 @@ namespace {
 class Nothing final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "nothing", .priority = 1};
-  explicit Nothing(const format::Json&) {}
+  explicit Nothing(const plugin::Conf&) {}
 };
 
-constexpr plugin::PluginDef kNothing = plugin::define<Nothing>();
+constexpr const plugin::PluginKind& kNothing = plugin::define<Nothing>();
 
 // What is written of one layer, as its object and as a consumer.
 struct Layer {

@@ -23,8 +23,8 @@ std::vector<std::string>& diary() {
 // conf: {"tag": name in the diary, "answer": status of its answer in rewrite, "sleep": waits first}
 class Witness : public Plugin {
  public:
-  explicit Witness(const Json& conf)
-      : tag_(conf["tag"].asString()), answer_(conf["answer"].asInt()), sleeps_(conf["sleep"].asBool()) {}
+  explicit Witness(const Conf& conf)
+      : tag_(conf.text("tag")), answer_(conf.number<int>("answer")), sleeps_(conf.flag("sleep")) {}
 
   Step rewrite(Request& request) override {
     if (sleeps_) return wait(request);
@@ -61,7 +61,7 @@ class Low final : public Witness {
 class Doubler final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "doubler", .priority = 5};
-  explicit Doubler(const Json&) {}
+  explicit Doubler(const Conf&) {}
   void header_filter(Request& request) override { request.will_change_body(); }
   void body_filter(Request&, Body& body) override {
     const std::string_view data = body.data();
@@ -74,7 +74,7 @@ class Doubler final : public Plugin {
 class Slicer final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "slicer", .priority = 6};
-  explicit Slicer(const Json&) {}
+  explicit Slicer(const Conf&) {}
   void header_filter(Request& request) override { request.will_change_body(); }
   void body_filter(Request&, Body& body) override {
     held_.append(body.data());
@@ -92,17 +92,36 @@ class Slicer final : public Plugin {
 class Looker final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "looker", .priority = 2};
-  explicit Looker(const Json&) {}
+  explicit Looker(const Conf&) {}
   void body_filter(Request&, Body& body) override {
     diary().push_back(std::string(body.data()) + (body.last() ? "." : ""));
   }
 };
 
-constexpr PluginDef kSlicer = define<Slicer>();
-constexpr PluginDef kLooker = define<Looker>();
-constexpr PluginDef kHigh = define<High>();
-constexpr PluginDef kLow = define<Low>();
-constexpr PluginDef kDoubler = define<Doubler>();
+// Sets a field for the upstream, and one that its configuration names.
+class Declarer final : public Plugin {
+ public:
+  static constexpr std::array<std::string_view, 1> kHeaders = {"X-Trusted-Info"};
+  static constexpr PluginInfo kInfo{.name = "declarer", .priority = 50, .upstream_headers = kHeaders};
+  explicit Declarer(const Conf& conf) : names_(conf.list("names")) {}
+  std::span<const std::string> upstream_headers() const override { return names_; }
+
+ private:
+  const std::vector<std::string> names_;
+};
+class Identifier final : public Plugin {
+ public:
+  static constexpr PluginInfo kInfo{.name = "identifier", .priority = 60, .is_auth = true};
+  explicit Identifier(const Conf&) {}
+};
+
+constexpr const PluginKind& kDeclarer = define<Declarer>();
+constexpr const PluginKind& kIdentifier = define<Identifier>();
+constexpr const PluginKind& kSlicer = define<Slicer>();
+constexpr const PluginKind& kLooker = define<Looker>();
+constexpr const PluginKind& kHigh = define<High>();
+constexpr const PluginKind& kLow = define<Low>();
+constexpr const PluginKind& kDoubler = define<Doubler>();
 
 class NoConsumers final : public ConsumerBook {
  public:
@@ -136,8 +155,8 @@ class ChainTest : public ::testing::Test, public RequestIo {
   async::Task<std::string_view> read_body_start(std::size_t) override { co_return std::string_view{}; }
   event::Loop& loop() override { return loop_; }
 
-  base::Ref<PluginConf> conf(const PluginDef& def, const std::string& json) {
-    return base::make_counted<PluginConf>(def, *format::parse_json(json), "/routes/1", 1);
+  base::Ref<PluginConf> conf(const PluginKind& kind, const std::string& json) {
+    return base::make_counted<PluginConf>(kind, *format::parse_json(json), "/routes/1", 1);
   }
   base::Ref<const Chain> chain(PluginConfs confs, const PluginConfs* without_consumer = nullptr) {
     return *Chain::make(world_, confs, without_consumer);
@@ -249,6 +268,49 @@ TEST_F(ChainTest, AGlobalPluginThatPrefersTheRouteStepsBack) {
   run_.set_route(chain({{"low", conf(kLow, R"({"tag":"route"})")}}));
   run_.log(request_);
   EXPECT_EQ(diary(), (Diary{"route log"}));
+}
+
+// What the client sent, by name.
+Diary names_of(const http::HeaderMap& headers) {
+  Diary names;
+  for (const http::HeaderField& field : headers) names.emplace_back(field.name);
+  return names;
+}
+
+TEST_F(ChainTest, DeclaredFieldsOfTheClientAreRemovedBeforeTheFirstHook) {
+  for (const char* name :
+       {"X-Trusted-Info", "x_trusted_info", "X-Own", "x_OWN", "X-Other", "X-Trusted-Inf"}) {
+    request_.head->headers.add(arena_, name, "forged");
+  }
+  run_.set_route(chain({{"declarer", conf(kDeclarer, R"({"names":["X-Own"]})")}}));
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Other", "X-Trusted-Inf"}));
+  EXPECT_TRUE(run_.declares("X.Own"));
+  EXPECT_FALSE(run_.declares("X-Other"));
+}
+
+TEST_F(ChainTest, DeclaredFieldsAreRemovedForAPluginThatItsFilterSkips) {
+  request_.head->headers.add(arena_, "X_Consumer_Username", "forged");
+  request_.head->headers.add(arena_, "X-Trusted-Info", "forged");
+  run_.set_global(chain({{"high", conf(kHigh, R"({"tag":"high"})")}}));
+  run_.set_route(chain({{"identifier", conf(kIdentifier, R"({"_meta":{"filter":[["arg_login","==","1"]]}})")},
+                        {"declarer", conf(kDeclarer, R"({"_meta":{"filter":[["arg_login","==","1"]]}})")}}));
+  EXPECT_EQ(run_.run_global(Phase::kRewrite, request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), Diary{});  // of the route too, before a global rule runs
+}
+
+TEST_F(ChainTest, OnlyNewFieldsOfTheConsumersPluginsAreRemoved) {
+  const PluginConfs before{{"identifier", conf(kIdentifier, "{}")}};
+  run_.set_route(chain(before));
+  request_.head->headers.add(arena_, "x-trusted-info", "forged");
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"x-trusted-info"}));
+  request_.set_identity_header("X-Consumer-Username", "of the gateway");
+  PluginConfs merged = before;
+  merged["declarer"] = conf(kDeclarer, R"({"names":["X-Consumer-Username"]})");
+  run_.set_route(chain(merged, &before));
+  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Consumer-Username"}));
 }
 
 TEST_F(ChainTest, BodyFiltersFollowEachOther) {

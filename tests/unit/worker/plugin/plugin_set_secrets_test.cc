@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::plugin {
@@ -14,11 +15,11 @@ class KeyAuth final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{
       .name = "key-auth", .priority = 2500, .is_auth = true, .consumer_key = "key"};
-  explicit KeyAuth(const Json&) {}
+  explicit KeyAuth(const Conf&) {}
 };
 
-constexpr PluginDef kKeyAuth = define<KeyAuth>();
-constexpr std::array<const PluginDef*, 1> kCatalog = {&kKeyAuth};
+constexpr const PluginKind& kKeyAuth = define<KeyAuth>();
+constexpr std::array<const PluginKind*, 1> kCatalog = {&kKeyAuth};
 
 Json json(std::string_view text) {
   return format::parse_json(text).value();
