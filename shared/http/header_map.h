@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "shared/base/arena.h"
-#include "shared/http/known_header.h"
+#include "shared/http/header_set.h"
 
 namespace apisix::http {
 
@@ -39,10 +39,9 @@ class HeaderMap {
   const HeaderField* end() const { return fields_ + size_; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  // Bits of header_bit() of every field present; bit 0: some field is unknown.
-  std::uint64_t mask() const { return mask_; }
-
-  bool has(KnownHeader id) const { return (mask_ & header_bit(id)) != 0; }
+  // The known fields that are here; kUnknown: there is one that is none of them.
+  const HeaderSet& present() const { return present_; }
+  bool has(KnownHeader id) const { return present_.has(id); }
   // The first field of that name, or nullptr. Pointers die with the next change of the map.
   const HeaderField* find(KnownHeader id) const { return has(id) ? find_present(id) : nullptr; }
   const HeaderField* find(std::string_view name) const;  // without case
@@ -68,10 +67,10 @@ class HeaderMap {
   template <typename Predicate>
   std::size_t remove_if(Predicate&& unwanted) {
     std::uint32_t kept = 0;
-    mask_ = 0;
+    present_ = {};
     for (std::uint32_t i = 0; i < size_; ++i) {
       if (unwanted(static_cast<const HeaderField&>(fields_[i]))) continue;
-      mask_ |= header_bit(fields_[i].id);
+      present_.add(fields_[i].id);
       fields_[kept++] = fields_[i];
     }
     const std::size_t removed = size_ - kept;
@@ -83,7 +82,7 @@ class HeaderMap {
   void push(base::Arena& arena, const HeaderField& field) {
     if (size_ == capacity_) grow(arena);
     fields_[size_++] = field;
-    mask_ |= header_bit(field.id);
+    present_.add(field.id);
   }
   // For parsers: the field at `index` may be completed (nominated, canonical Host).
   HeaderField& at(std::size_t index) { return fields_[index]; }
@@ -96,7 +95,7 @@ class HeaderMap {
   HeaderField* fields_ = nullptr;
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
-  std::uint64_t mask_ = 0;
+  HeaderSet present_;
 };
 
 }  // namespace apisix::http

@@ -1,6 +1,6 @@
 // The header fields that the gateway itself looks at, by number. The parser finds the number once per
 // field (a perfect hash on length and three characters, then one compare), so that everybody behind
-// it switches on integers and a miss is one AND with the map's mask.
+// it switches on integers and a miss is one test of a bit (header_set.h).
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace apisix::http {
 
-// At most 63 besides kUnknown: HeaderMap keeps one bit for each.
+// At most HeaderSet::kSize with kUnknown: HeaderMap keeps one bit for each.
 enum class KnownHeader : std::uint8_t {
   kUnknown,
   // Framing and connection: interpreted by the codec, written by the codec only.
@@ -23,7 +23,7 @@ enum class KnownHeader : std::uint8_t {
   kTrailer,
   kKeepAlive,
   kProxyConnection,
-  kHttp2Settings,
+  kHttp2Settings,  // kLastOfCodec
   // End to end.
   kProxyAuthenticate,
   kProxyAuthorization,
@@ -78,17 +78,13 @@ enum class KnownHeader : std::uint8_t {
   kTraceparent,
   kApikey,
 };
+inline constexpr KnownHeader kLastOfCodec = KnownHeader::kHttp2Settings;
 inline constexpr std::size_t kKnownHeaders = static_cast<std::size_t>(KnownHeader::kApikey) + 1;
-static_assert(kKnownHeaders <= 64);
 
 // The number of a field name, compared without case; kUnknown when it is none of the above. `name` may
 // be any bytes.
 KnownHeader identify_header(std::string_view name);
 // Its usual spelling, "Content-Length"; "" for kUnknown.
 std::string_view header_name(KnownHeader id);
-
-constexpr std::uint64_t header_bit(KnownHeader id) {
-  return std::uint64_t{1} << static_cast<unsigned>(id);
-}
 
 }  // namespace apisix::http

@@ -107,11 +107,10 @@ void apply_real_ip(plugin::Request& request, const Options& options) {
 
 void apply_forwarded_headers(plugin::Request& request, const Options& options) {
   http::HeaderMap& headers = request.head->headers;
-  constexpr std::uint64_t kAny =
-      http::header_bit(KnownHeader::kXForwardedFor) | http::header_bit(KnownHeader::kXForwardedProto) |
-      http::header_bit(KnownHeader::kXForwardedHost) | http::header_bit(KnownHeader::kXForwardedPort) |
-      http::header_bit(KnownHeader::kForwarded);
-  const bool any = (headers.mask() & kAny) != 0;
+  constexpr http::HeaderSet kAny{KnownHeader::kXForwardedFor, KnownHeader::kXForwardedProto,
+                                 KnownHeader::kXForwardedHost, KnownHeader::kXForwardedPort,
+                                 KnownHeader::kForwarded};
+  const bool any = headers.present().has_any_of(kAny);
   if (any) {
     request.original_x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
     request.original_x_forwarded_proto = join_values(request, KnownHeader::kXForwardedProto);

@@ -153,32 +153,49 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view input) {
   return step;
 }
 
+// What a trailer section may not hold (RFC 9110 6.5.1): framing, routing, credentials, and how to read the
+// content.
+constexpr HeaderSet kNotInTrailers{KnownHeader::kHost,
+                                   KnownHeader::kConnection,
+                                   KnownHeader::kContentLength,
+                                   KnownHeader::kTransferEncoding,
+                                   KnownHeader::kExpect,
+                                   KnownHeader::kUpgrade,
+                                   KnownHeader::kTe,
+                                   KnownHeader::kTrailer,
+                                   KnownHeader::kKeepAlive,
+                                   KnownHeader::kProxyConnection,
+                                   KnownHeader::kHttp2Settings,
+                                   KnownHeader::kProxyAuthenticate,
+                                   KnownHeader::kProxyAuthorization,
+                                   KnownHeader::kXForwardedFor,
+                                   KnownHeader::kXForwardedProto,
+                                   KnownHeader::kXForwardedHost,
+                                   KnownHeader::kXForwardedPort,
+                                   KnownHeader::kXForwardedUri,
+                                   KnownHeader::kXRealIp,
+                                   KnownHeader::kForwarded,
+                                   KnownHeader::kCookie,
+                                   KnownHeader::kSetCookie,
+                                   KnownHeader::kAuthorization,
+                                   KnownHeader::kWwwAuthenticate,
+                                   KnownHeader::kContentType,
+                                   KnownHeader::kContentEncoding,
+                                   KnownHeader::kContentRange,
+                                   KnownHeader::kCacheControl,
+                                   KnownHeader::kRange,
+                                   KnownHeader::kLocation,
+                                   KnownHeader::kApikey};
+
 bool parse_trailers(std::string_view section, base::Arena& arena, std::uint32_t count_max, HeaderMap& out) {
-  constexpr std::uint64_t kNotInTrailers =
-      header_bit(KnownHeader::kHost) | header_bit(KnownHeader::kConnection) |
-      header_bit(KnownHeader::kContentLength) | header_bit(KnownHeader::kTransferEncoding) |
-      header_bit(KnownHeader::kExpect) | header_bit(KnownHeader::kUpgrade) | header_bit(KnownHeader::kTe) |
-      header_bit(KnownHeader::kTrailer) | header_bit(KnownHeader::kKeepAlive) |
-      header_bit(KnownHeader::kProxyConnection) | header_bit(KnownHeader::kHttp2Settings) |
-      header_bit(KnownHeader::kProxyAuthenticate) | header_bit(KnownHeader::kProxyAuthorization) |
-      header_bit(KnownHeader::kXForwardedFor) | header_bit(KnownHeader::kXForwardedProto) |
-      header_bit(KnownHeader::kXForwardedHost) | header_bit(KnownHeader::kXForwardedPort) |
-      header_bit(KnownHeader::kXForwardedUri) | header_bit(KnownHeader::kXRealIp) |
-      header_bit(KnownHeader::kForwarded) | header_bit(KnownHeader::kCookie) |
-      header_bit(KnownHeader::kSetCookie) | header_bit(KnownHeader::kAuthorization) |
-      header_bit(KnownHeader::kWwwAuthenticate) | header_bit(KnownHeader::kContentType) |
-      header_bit(KnownHeader::kContentEncoding) | header_bit(KnownHeader::kContentRange) |
-      header_bit(KnownHeader::kCacheControl) | header_bit(KnownHeader::kRange) |
-      header_bit(KnownHeader::kLocation) | header_bit(KnownHeader::kApikey);
   // The field parser wants the empty line that feed() took off.
   const std::string_view lines = arena.concat(section, std::string_view("\r\n"));
   const FieldLimits limits{.count_max = count_max, .line_bytes_max = ChunkedDecoder::kTrailerBytesMax};
   const FieldLines parsed =
       parse_field_lines(lines.data(), lines.data(), lines.data() + lines.size(), arena, limits, out);
   if (parsed.error != nullptr) return false;
-  out.remove_if([](const HeaderField& field) {
-    return (header_bit(field.id) & kNotInTrailers) != 0 || is_consumer_field(field.name);
-  });
+  out.remove_if(
+      [](const HeaderField& field) { return kNotInTrailers.has(field.id) || is_consumer_field(field.name); });
   return true;
 }
 

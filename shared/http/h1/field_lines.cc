@@ -152,7 +152,7 @@ FieldLines parse_field_lines(const char* begin, const char* at, const char* end,
       continue;
     }
     at = line.next;
-    out.repeated |= headers.mask() & header_bit(line.field.id);
+    out.repeated.add_if_in(headers.present(), line.field.id);
     headers.push(arena, line.field);
   }
 }

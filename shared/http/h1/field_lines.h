@@ -21,8 +21,7 @@ struct FieldLimits {
 };
 
 struct FieldLines {
-  // header_bit() of every known field that occurs more than once.
-  std::uint64_t repeated = 0;
+  HeaderSet repeated;                    // fields that occur more than once
   const IgnoredLine* ignored = nullptr;  // the lines that were left out, in wire order
   // Null when all is well.
   const char* error = nullptr;

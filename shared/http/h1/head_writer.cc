@@ -10,12 +10,8 @@
 namespace apisix::http {
 namespace {
 
-constexpr std::uint64_t kOwnedOrHopByHop =
-    header_bit(KnownHeader::kConnection) | header_bit(KnownHeader::kContentLength) |
-    header_bit(KnownHeader::kTransferEncoding) | header_bit(KnownHeader::kExpect) |
-    header_bit(KnownHeader::kUpgrade) | header_bit(KnownHeader::kTe) | header_bit(KnownHeader::kTrailer) |
-    header_bit(KnownHeader::kKeepAlive) | header_bit(KnownHeader::kProxyConnection) |
-    header_bit(KnownHeader::kHttp2Settings);
+// Written by the codec or not at all; Host besides, when there is another one.
+constexpr KnownHeader kFirstHopByHop = KnownHeader::kConnection;
 
 constexpr std::string_view kConnectionClose = "Connection: close\r\n";
 constexpr std::string_view kConnectionKeepAlive = "Connection: keep-alive\r\n";
@@ -40,8 +36,8 @@ unsigned decimal_digits(std::uint64_t number) {
 // What both kinds of head have behind their first line.
 struct Tail {
   const HeaderMap* headers;
-  std::uint64_t skipped;  // header_bit() of fields that are left out
-  std::string_view host;  // written first when not empty
+  KnownHeader first_skipped;  // of the fields that are left out: it and those up to kLastOfCodec
+  std::string_view host;      // written first when not empty
   std::string_view upgrade_protocol;
   std::uint64_t content_length;
   ConnectionOption connection;
@@ -49,8 +45,11 @@ struct Tail {
   bool write_chunked;
 };
 
-bool is_left_out(const HeaderField& field, std::uint64_t skipped) {
-  return (header_bit(field.id) & skipped) != 0 || field.nominated;
+// From `first` to the last one that only the codec writes.
+bool is_left_out(const HeaderField& field, KnownHeader first) {
+  const auto number_of = [](KnownHeader id) { return static_cast<unsigned>(id); };
+  return number_of(field.id) - number_of(first) <= number_of(kLastOfCodec) - number_of(first) ||
+         field.nominated;
 }
 
 std::size_t connection_bytes(const Tail& tail) {
@@ -74,16 +73,16 @@ std::size_t tail_bytes(const Tail& tail) {
   if (tail.write_chunked) bytes += kChunked.size();
   if (tail.headers == nullptr) return bytes;
   for (const HeaderField& field : *tail.headers) {
-    if (!is_left_out(field, tail.skipped)) bytes += field.name.size() + field.value.size() + 4;
+    if (!is_left_out(field, tail.first_skipped)) bytes += field.name.size() + field.value.size() + 4;
   }
   return bytes;
 }
 
 // Runs of lines that follow each other in memory as they were received are copied at once.
-char* append_fields(char* at, const HeaderMap& headers, std::uint64_t skipped) {
+char* append_fields(char* at, const HeaderMap& headers, KnownHeader first_skipped) {
   const HeaderField* const end = headers.end();
   for (const HeaderField* field = headers.begin(); field != end;) {
-    if (is_left_out(*field, skipped)) {
+    if (is_left_out(*field, first_skipped)) {
       ++field;
       continue;
     }
@@ -97,7 +96,8 @@ char* append_fields(char* at, const HeaderMap& headers, std::uint64_t skipped) {
     do {
       run_end = field->value.data() + field->value.size() + 2;
       ++field;
-    } while (field != end && field->intact && field->name.data() == run_end && !is_left_out(*field, skipped));
+    } while (field != end && field->intact && field->name.data() == run_end &&
+             !is_left_out(*field, first_skipped));
     at = append_text(at, {run, static_cast<std::size_t>(run_end - run)});
   }
   return at;
@@ -121,7 +121,7 @@ char* append_connection(char* at, const Tail& tail) {
 
 char* append_tail(char* at, const Tail& tail) {
   if (!tail.host.empty()) at = append_field(at, "Host", tail.host);
-  if (tail.headers != nullptr) at = append_fields(at, *tail.headers, tail.skipped);
+  if (tail.headers != nullptr) at = append_fields(at, *tail.headers, tail.first_skipped);
   if (tail.write_length) {
     at = append_text(at, kContentLength);
     at = append_decimal(at, tail.content_length);
@@ -135,9 +135,8 @@ char* append_tail(char* at, const Tail& tail) {
 Tail tail_of(const RequestWrite& head) {
   CHECK(head.framing != Framing::kUntilClose);
   CHECK(head.framing != Framing::kChunked || head.protocol == Protocol::k11);
-  const std::uint64_t host = head.host.empty() ? 0 : header_bit(KnownHeader::kHost);
   return {.headers = head.headers,
-          .skipped = kOwnedOrHopByHop | host,
+          .first_skipped = head.host.empty() ? kFirstHopByHop : KnownHeader::kHost,
           .host = head.host,
           .upgrade_protocol = head.upgrade_protocol,
           .content_length = head.content_length,
@@ -153,7 +152,7 @@ Tail tail_of(const ResponseWrite& head) {
   const bool length = head.framing == Framing::kLength && !no_body;
   Tail tail{
       .headers = head.headers,
-      .skipped = kOwnedOrHopByHop,
+      .first_skipped = kFirstHopByHop,
       .host = {},
       .upgrade_protocol = head.upgrade_protocol,
       .content_length = head.content_length,
@@ -239,7 +238,7 @@ std::string_view write_head(const Head& head, base::Arena& arena) {
 }  // namespace
 
 bool is_hop_by_hop(const HeaderField& field) {
-  return is_left_out(field, kOwnedOrHopByHop);
+  return is_left_out(field, kFirstHopByHop);
 }
 
 std::size_t request_head_bytes(const RequestWrite& head) {

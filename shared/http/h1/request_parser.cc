@@ -136,8 +136,8 @@ std::expected<const char*, ParseError> parse_request_line(const char* begin, con
   return stop + 1 + kVersionBytes + 2;
 }
 
-Parsed apply_host(RequestHead& head, std::uint64_t repeated) {
-  if ((repeated & header_bit(KnownHeader::kHost)) != 0) return bad("more than one Host");
+Parsed apply_host(RequestHead& head, const HeaderSet& repeated) {
+  if (repeated.has(KnownHeader::kHost)) return bad("more than one Host");
   const HeaderField* host = head.headers.find(KnownHeader::kHost);
   if (host == nullptr) {
     if (head.protocol == Protocol::k11) return bad("an HTTP/1.1 request without Host");
@@ -164,11 +164,10 @@ void remove_end_dot(RequestHead& head, base::Arena& arena) {
   head.authority = port.empty() ? host : arena.concat(host, port);
 }
 
-Parsed apply_transfer_encoding(RequestHead& head, std::uint64_t repeated) {
+Parsed apply_transfer_encoding(RequestHead& head, const HeaderSet& repeated) {
   if (head.protocol == Protocol::k10) return bad("Transfer-Encoding in an HTTP/1.0 request");
   if (head.headers.has(KnownHeader::kContentLength)) return bad("both Content-Length and Transfer-Encoding");
-  if ((repeated & header_bit(KnownHeader::kTransferEncoding)) != 0)
-    return bad("more than one Transfer-Encoding");
+  if (repeated.has(KnownHeader::kTransferEncoding)) return bad("more than one Transfer-Encoding");
   switch (read_transfer_encoding(head.headers.value(KnownHeader::kTransferEncoding))) {
     case TransferCoding::kChunked:
       head.framing = Framing::kChunked;
@@ -181,10 +180,10 @@ Parsed apply_transfer_encoding(RequestHead& head, std::uint64_t repeated) {
   return bad("Transfer-Encoding is not exactly one final chunked");
 }
 
-Parsed apply_framing(RequestHead& head, std::uint64_t repeated) {
+Parsed apply_framing(RequestHead& head, const HeaderSet& repeated) {
   if (head.headers.has(KnownHeader::kTransferEncoding)) return apply_transfer_encoding(head, repeated);
   if (!head.headers.has(KnownHeader::kContentLength)) return {};
-  if ((repeated & header_bit(KnownHeader::kContentLength)) != 0) return bad("more than one Content-Length");
+  if (repeated.has(KnownHeader::kContentLength)) return bad("more than one Content-Length");
   if (!parse_content_length(head.headers.value(KnownHeader::kContentLength), head.content_length)) {
     return bad("the value of Content-Length is not one decimal number");
   }
@@ -192,11 +191,10 @@ Parsed apply_framing(RequestHead& head, std::uint64_t repeated) {
   return {};
 }
 
-Parsed apply_expect(RequestHead& head, std::uint64_t repeated) {
+Parsed apply_expect(RequestHead& head, const HeaderSet& repeated) {
   const HeaderField* expect = head.headers.find(KnownHeader::kExpect);
   if (expect == nullptr || head.protocol == Protocol::k10) return {};  // RFC 9110 10.1.1: ignored in 1.0
-  if ((repeated & header_bit(KnownHeader::kExpect)) != 0 ||
-      !base::equals_ignore_case(expect->value, "100-continue")) {
+  if (repeated.has(KnownHeader::kExpect) || !base::equals_ignore_case(expect->value, "100-continue")) {
     return refuse(417, "an expectation other than 100-continue");
   }
   head.expect_continue =
@@ -214,12 +212,11 @@ Parsed apply_connection(RequestHead& head) {
   return {};
 }
 
-Parsed apply_fields(RequestHead& head, std::uint64_t repeated) {
+Parsed apply_fields(RequestHead& head, const HeaderSet& repeated) {
   if (const Parsed host = apply_host(head, repeated); !host) return host;
-  constexpr std::uint64_t kInterpreted =
-      header_bit(KnownHeader::kContentLength) | header_bit(KnownHeader::kTransferEncoding) |
-      header_bit(KnownHeader::kExpect) | header_bit(KnownHeader::kConnection);
-  if ((head.headers.mask() & kInterpreted) == 0) {
+  constexpr HeaderSet kInterpreted{KnownHeader::kContentLength, KnownHeader::kTransferEncoding,
+                                   KnownHeader::kExpect, KnownHeader::kConnection};
+  if (!head.headers.present().has_any_of(kInterpreted)) {
     head.keep_alive = head.protocol == Protocol::k11;
     return {};
   }

@@ -52,14 +52,13 @@ bool is_tunnel(const ResponseHead& head, Method request_method) {
 }
 
 // Checks the fields even where they do not matter: what is contradictory is not passed on either.
-Parsed read_framing_fields(ResponseHead& head, std::uint64_t repeated) {
+Parsed read_framing_fields(ResponseHead& head, const HeaderSet& repeated) {
   const bool coding = head.headers.has(KnownHeader::kTransferEncoding);
   const bool length = head.headers.has(KnownHeader::kContentLength);
   if (coding && length) return bad("both Content-Length and Transfer-Encoding");
   if (coding) {
     if (head.protocol == Protocol::k10) return bad("Transfer-Encoding in an HTTP/1.0 response");
-    if ((repeated & header_bit(KnownHeader::kTransferEncoding)) != 0)
-      return bad("more than one Transfer-Encoding");
+    if (repeated.has(KnownHeader::kTransferEncoding)) return bad("more than one Transfer-Encoding");
     const std::string_view value = head.headers.value(KnownHeader::kTransferEncoding);
     if (read_transfer_encoding(value) != TransferCoding::kChunked)
       return bad("a transfer coding other than chunked");
@@ -70,7 +69,7 @@ Parsed read_framing_fields(ResponseHead& head, std::uint64_t repeated) {
     head.framing = Framing::kUntilClose;
     return {};
   }
-  if ((repeated & header_bit(KnownHeader::kContentLength)) != 0) return bad("more than one Content-Length");
+  if (repeated.has(KnownHeader::kContentLength)) return bad("more than one Content-Length");
   if (!parse_content_length(head.headers.value(KnownHeader::kContentLength), head.content_length)) {
     return bad("the value of Content-Length is not one decimal number");
   }
@@ -79,7 +78,7 @@ Parsed read_framing_fields(ResponseHead& head, std::uint64_t repeated) {
   return {};
 }
 
-Parsed apply_fields(ResponseHead& head, Method request_method, std::uint64_t repeated) {
+Parsed apply_fields(ResponseHead& head, Method request_method, const HeaderSet& repeated) {
   const ConnectionOptions options = read_connection(head.headers);
   if (options.too_many) return bad("too many connection options");
   head.keep_alive = !options.close && (head.protocol == Protocol::k11 || options.keep_alive);
