@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import closure_rules  # noqa: E402
 import layer_rules  # noqa: E402
 import name_rules  # noqa: E402
 import size_rules  # noqa: E402
@@ -16,7 +17,7 @@ from source_tree import SourceTree  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RULES = {rule.__name__.replace("_", "-"): rule
-         for module in (layer_rules, name_rules, size_rules, text_rules) for rule in module.RULES}
+         for module in (closure_rules, layer_rules, name_rules, size_rules, text_rules) for rule in module.RULES}
 
 
 def load(name, folder=HERE):
