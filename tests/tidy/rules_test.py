@@ -28,6 +28,8 @@ CORS = ('#include "worker/plugins/origins.h"\n'
 # rule, files of a tree that breaks it, part of the message
 BROKEN = [
     ("plain-words", {"docs/a.md": "nobody " * 1000}, "'nobody' stands 1000 times"),
+    ("header-closure", {"worker/plugin/request.h": HEAD + "".join(f'#include "shared/base/h{i}.h"\n' for i in range(99)),
+                        **{f"shared/base/h{i}.h": HEAD for i in range(99)}}, "includes 99 headers"),
     ("room-has-row", {"worker/cache/lru.cc": "int x;\n"}, "no row"),
     ("layer", {"shared/base/a.h": HEAD, "shared/base/b.cc": '#include "shared/net/socket.h"\n'}, "may not include"),
     ("layer", {"shared/http/a.cc": '#include "worker/route/router.h"\n'}, "may not include"),

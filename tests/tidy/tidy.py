@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import class_rules  # noqa: E402
+import closure_rules  # noqa: E402
 import hollow_rules  # noqa: E402
 import layer_rules  # noqa: E402
 import name_rules  # noqa: E402
@@ -19,7 +20,7 @@ import text_rules  # noqa: E402
 from source_tree import SourceTree  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-MODULES = (class_rules, hollow_rules, layer_rules, name_rules, plugin_rules, size_rules, text_rules)
+MODULES = (class_rules, closure_rules, hollow_rules, layer_rules, name_rules, plugin_rules, size_rules, text_rules)
 RULES = {rule.__name__.replace("_", "-"): rule for module in MODULES for rule in module.RULES}
 
 

@@ -4,6 +4,7 @@
 
 #include "shared/format/read.h"
 #include "shared/format/schema.h"
+#include "worker/secret/secret_book.h"
 
 namespace apisix::secret {
 
@@ -14,6 +15,11 @@ bool has_references(const Json& conf) {
   if (!conf.isObject() && !conf.isArray()) return false;
   return std::any_of(conf.begin(), conf.end(), has_references);
 }
+
+Uses::Uses() = default;
+Uses::Uses(Uses&& other) noexcept = default;
+Uses& Uses::operator=(Uses&& other) noexcept = default;
+Uses::~Uses() = default;
 
 Uses Uses::resolve(Json& conf, SecretBook& book) {
   Uses uses;

@@ -7,15 +7,22 @@
 
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
-#include "worker/secret/secret_book.h"
 
 namespace apisix::secret {
+
+class Secret;
+class SecretBook;  // every plugin's objects include this file: what reads secrets stays out of it
 
 // Any text in it, at any depth, is a reference.
 bool has_references(const format::Json& conf);
 
 class Uses {
  public:
+  Uses();
+  Uses(Uses&& other) noexcept;
+  Uses& operator=(Uses&& other) noexcept;
+  ~Uses();
+
   // Puts values in the place of the references in `conf`. What is pending or unresolved stays as it stands.
   static Uses resolve(format::Json& conf, SecretBook& book);
 

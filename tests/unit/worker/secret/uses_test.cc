@@ -7,6 +7,7 @@
 
 #include "shared/client/http_client.h"
 #include "shared/event/loop.h"
+#include "worker/secret/secret_book.h"
 
 namespace apisix::secret {
 namespace {
