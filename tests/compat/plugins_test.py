@@ -102,9 +102,9 @@ def run_case(bench, places, table, case):
 
 
 def send(gateway, request):
-    port = {"proxy": gateway.port, "control": gateway.control_port, "metrics": gateway.metrics_port}[request.get("to", "proxy")]
-    return http_request(port, request.get("method", "GET"), request.get("path", "/"), headers=request.get("headers"),
-                        body=request.get("body"))
+    ports = {"proxy": gateway.port, "control": gateway.control_port, "metrics": gateway.metrics_port}
+    return http_request(ports[request.get("to", "proxy")], request.get("method", "GET"), request.get("path", "/"),
+                        headers=request.get("headers"), body=request.get("body"))
 
 
 def run_step(bench, places, step):

@@ -29,7 +29,7 @@ def route_of(table, case, upstream):
 
 
 def fill(value, upstream, **more):
-    """{{node}} and {{port}} in a table are the test's upstream; "{{port}}" alone is a number. `more` names other texts."""
+    """{{node}} and {{port}} in a table are the test's upstream; "{{port}}" alone is a number. `more` has other texts."""
     text = json.dumps(value).replace('"{{port}}"', str(upstream.port))
     for name, found in {"node": upstream.node, "port": upstream.port, **more}.items():
         text = text.replace("{{" + name + "}}", str(found))

@@ -1,5 +1,5 @@
-"""A class of more than 20 data members or 30 public functions, or a constructor of more than 5 parameters, does two things.
-Counted in headers; those of today are in ratchet.toml, by namespace and name."""
+"""A class of more than 20 data members or 30 public functions, or a constructor of more than 5 parameters, does two
+things. Counted in headers; those of today are in ratchet.toml, by namespace and name."""
 import functools
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,8 @@ DATA_MEMBERS = 20
 PUBLIC_FUNCTIONS = 30
 CONSTRUCTOR_PARAMETERS = 5
 
-_CLASS = re.compile(r"\b(?P<key>class|struct)\s+(?:alignas\([^)]*\)\s*)?(?P<name>\w+)\s*(?:final\s*)?(?::(?!:).*)?$", re.S)
+_CLASS = re.compile(r"\b(?P<key>class|struct)\s+(?:alignas\([^)]*\)\s*)?(?P<name>\w+)\s*(?:final\s*)?(?::(?!:).*)?$",
+                    re.S)
 _NAMESPACE = re.compile(r"\bnamespace\s+(?:\w+::)*(\w+)\s*$")
 _NO_MEMBER = re.compile(r"(?:friend|using|typedef|static_assert|enum|union|extern)\b|"
                         r"(?:class|struct)\s+\w+\s*(?:final\s*)?(?::[^{]*)?(?:\{\}\s*)?$")
@@ -123,10 +124,10 @@ class _Reader:
         """A body of a function ends its statement; an initialiser and the list of an enum do not."""
         self._text += "}"
         text = _without_templates(self._take_access())
-        is_body = "(" in re.split(r"(?<!operator)=(?!=)|\{", text, maxsplit=1)[0] and not re.match(r"\s*(?:enum|union)\b", text)
+        is_function = "(" in re.split(r"(?<!operator)=(?!=)|\{", text, maxsplit=1)[0]
         if not self.current:
             self._text = ""
-        elif is_body:
+        elif is_function and not re.match(r"\s*(?:enum|union)\b", text):
             self._end_statement()
 
     def _close(self):

@@ -35,7 +35,7 @@ SAMPLES = [
     ("data-members", HEADER, in_namespace("class A {\n  struct B {\n    int c;\n  };\n  B b_;\n  int d_;\n};"), 2,
      in_namespace("class A {\n  struct B {\n    int c;\n  };\n};")),
     ("public-functions", HEADER, in_namespace("class A {\n public:\n" + functions(31) + "};"), 31,
-     in_namespace("class A {\n public:\n  A();\n  ~A();\n  A(const A&) = delete;\n  A& operator=(const A&) = delete;\n" +
+     in_namespace("class A {\n public:\n  A();\n  ~A();\n  A(const A&) = delete;\n  A& operator=(A&) = delete;\n" +
                   functions(30) + " private:\n" + functions(9) + "};")),
     ("constructor-parameters", HEADER,
      in_namespace("class A {\n public:\n  explicit A(int a, std::map<int, int> b, int c, int d, int e, int f);\n};"), 6,

@@ -1,4 +1,4 @@
-"""Tests that cannot fail, wait for a fixed time, or differ from run to run. What there is today is in ratchet.toml, by file.
+"""Tests that cannot fail, wait for a fixed time, or differ from run to run. Those of today are in ratchet.toml by file.
 
 An assertion may stand in a function that the test calls, in the same file or in another of tests/, but not in one
 that only prepares what is tested: SETS_UP.
@@ -94,7 +94,7 @@ def _parsed(tree):
 
 
 def _helpers(modules):
-    """(what each function calls, those that assert themselves) of all functions that are no tests and set nothing up."""
+    """(what each calls, those that assert themselves) of all functions that are no tests and set nothing up."""
     calls, asserting = {}, set()
     for module in modules:
         for function in _functions(module):
