@@ -114,7 +114,7 @@ void DnsNodes::read_names() {
 }
 
 void DnsNodes::wait(ClusterWait& wait) {
-  waits_.append(wait);
+  waits_.push_back(wait);
   std::size_t next = 0;
   for (const Node& node : nodes_) {
     if (!node.is_name()) continue;
@@ -133,11 +133,9 @@ void DnsNodes::on_resolved() {
 
 void DnsNodes::wake_all() {
   patience_.cancel();
-  while (waits_.is_linked()) {
-    auto& wait = static_cast<ClusterWait&>(*waits_.next());
-    wait.unlink();
+  while (ClusterWait* const wait = waits_.pop_front()) {
     resolver_.ready().push(
-        wait.ready_, [](void* context) { static_cast<ClusterWait*>(context)->callback_(); }, &wait);
+        wait->ready_, [](void* context) { static_cast<ClusterWait*>(context)->callback_(); }, wait);
   }
 }
 

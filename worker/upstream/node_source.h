@@ -15,6 +15,7 @@
 #include "shared/base/counted.h"
 #include "shared/base/delegate.h"
 #include "shared/base/ip.h"
+#include "shared/base/list.h"
 #include "shared/resolve/resolver.h"
 #include "worker/upstream/balance/picker.h"
 
@@ -51,6 +52,7 @@ class ClusterWait : private base::Link {
 
  private:
   friend class DnsNodes;
+  friend class base::List<ClusterWait>;
   Callback callback_;
   event::ReadyNode ready_;
 };
@@ -131,7 +133,7 @@ class DnsNodes final : public NodeSource {
   bool out_of_patience_ = false;
   std::vector<std::unique_ptr<resolve::HostWaiter>> name_waiters_;  // one per node that is a name
   event::Timer patience_;
-  base::Link waits_{base::Link::Head{}};
+  base::List<ClusterWait> waits_;
 };
 
 }  // namespace apisix::upstream
