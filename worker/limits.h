@@ -67,7 +67,6 @@ inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused 
 // A client that sends its whole body before it reads would get a reset instead of the response. nginx has no
 // bound but the time; this is what a client on the same machine sends meanwhile.
 inline constexpr std::uint64_t kLingerBytesMax = 256 << 20;
-inline constexpr std::uint64_t kDefaultUpstreamTimeoutMs = 60'000;  // connect, send, read: nginx's default
 // A request waits for the secrets of its plugins: one call to a secrets manager takes 5 s at most.
 inline constexpr std::uint64_t kSecretWaitMsMax = 10'000;
 

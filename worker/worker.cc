@@ -195,9 +195,9 @@ class Worker {
     services_.registry = registry_.get();
     services_.status = &context_.zones.status;
     services_.traffic = &traffic_;
-    admin_ = std::make_unique<admin::AdminService>(loop_, *store_, *registry_, context_.settings,
-                                                   context_.zones.status, context_.prefix,
-                                                   [this] { return reload_plugins_everywhere(); });
+    admin_ = std::make_unique<admin::AdminService>(
+        admin::AdminContext{loop_, *store_, *registry_, context_.settings, context_.zones.status,
+                            context_.prefix, [this] { return reload_plugins_everywhere(); }});
     control_ = std::make_unique<control::ControlService>(
         control::World{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
                        [this] { return status_of(reload_plugins_everywhere()); }});

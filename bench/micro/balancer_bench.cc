@@ -24,7 +24,7 @@ std::vector<PickerEntry> entries_of(std::int64_t nodes, bool mixed) {
 }
 
 void run(benchmark::State& state, Balancer kind, bool mixed) {
-  base::Random random(1);
+  apisix::base::Random random(1);
   const auto picker = make_picker(kind, entries_of(state.range(0), mixed), random);
   std::vector<std::string> keys;
   for (int i = 0; i < 1024; ++i) keys.push_back("/session/" + std::to_string(i * 7919));
@@ -42,13 +42,13 @@ void run(benchmark::State& state, Balancer kind, bool mixed) {
 }
 
 void build(benchmark::State& state, Balancer kind) {
-  base::Random random(1);
+  apisix::base::Random random(1);
   for (auto _ : state) benchmark::DoNotOptimize(make_picker(kind, entries_of(state.range(0), true), random));
 }
 
 // What a request pays: checks, pick, address.
 void cluster_pick(benchmark::State& state) {
-  base::Random random(1);
+  apisix::base::Random random(1);
   LoadBook loads;
   ClusterConfig config;
   for (std::int64_t i = 0; i < state.range(0); ++i) {

@@ -183,7 +183,7 @@ void HealthChecker::schedule(Target& target) {
 
 void HealthChecker::begin(Target& target) {
   if (target.probe.is_asking() || target.is_linked()) return;
-  if (under_way_ >= plan_.checks.active.concurrency) return waiting_.append(target);
+  if (under_way_ >= plan_.checks.active.concurrency) return waiting_.push_back(target);
   // What a kept connection still says is not what new clients of a failing node meet.
   const auto state = world_.table.state(target.ref);
   const bool is_healthy = state && state->status == memory::HealthStatus::kHealthy;
@@ -221,9 +221,8 @@ void HealthChecker::on_outcome(Target& target, const ProbeOutcome& outcome) {
 }
 
 void HealthChecker::begin_waiting() {
-  while (waiting_.is_linked() && under_way_ < plan_.checks.active.concurrency) {
-    auto& target = static_cast<Target&>(*waiting_.next());
-    target.unlink();
+  while (!waiting_.empty() && under_way_ < plan_.checks.active.concurrency) {
+    Target& target = *waiting_.pop_front();
     begin(target);
   }
 }

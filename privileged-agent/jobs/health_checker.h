@@ -13,7 +13,7 @@
 
 #include "privileged-agent/jobs/health_plan.h"
 #include "privileged-agent/jobs/probe.h"
-#include "shared/base/link.h"
+#include "shared/base/list.h"
 #include "shared/base/random.h"
 #include "shared/memory/health_table.h"
 #include "shared/resolve/resolver.h"
@@ -72,7 +72,7 @@ class HealthChecker {
   HealthPlan plan_;
   std::vector<base::Ref<resolve::ResolvedHost>> names_;  // of the plan's nodes
   std::uint64_t names_generation_ = 0;
-  base::Link waiting_{base::Link::Head{}};  // targets, the longest due first
+  base::List<Target> waiting_;  // targets, the longest due first
   std::map<Key, std::unique_ptr<Target>> targets_;
   std::uint32_t under_way_ = 0;
   bool is_full_told_ = false;

@@ -16,6 +16,7 @@ class Link {
   // Of a member: is in a ring. Of a head: has members.
   bool is_linked() const { return next_ != nullptr && next_ != this; }
   Link* next() const { return next_; }
+  Link* prev() const { return prev_; }
   // Appends `member` to the ring of this head.
   void append(Link& member) {
     member.unlink();

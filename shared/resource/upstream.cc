@@ -143,10 +143,9 @@ base::Result<Upstream> parse_upstream(Json json) {
 std::optional<Timeouts> parse_timeouts(const Json& timeout) {
   if (!timeout.isObject()) return std::nullopt;
   const Timeouts defaults;
-  return Timeouts{
-      .connect_timeout_ms = milliseconds_field(timeout, "connect").value_or(defaults.connect_timeout_ms),
-      .send_timeout_ms = milliseconds_field(timeout, "send").value_or(defaults.send_timeout_ms),
-      .read_timeout_ms = milliseconds_field(timeout, "read").value_or(defaults.read_timeout_ms)};
+  return Timeouts{.connect_ms = milliseconds_field(timeout, "connect").value_or(defaults.connect_ms),
+                  .send_ms = milliseconds_field(timeout, "send").value_or(defaults.send_ms),
+                  .read_ms = milliseconds_field(timeout, "read").value_or(defaults.read_ms)};
 }
 
 NodeAddress split_node_address(std::string_view address) {

@@ -33,10 +33,11 @@ struct UpstreamNode {
   std::shared_ptr<const format::Json> metadata;  // null = none
 };
 
+// Of one attempt at a node; nginx's defaults.
 struct Timeouts {
-  std::uint32_t connect_timeout_ms = 60000;
-  std::uint32_t send_timeout_ms = 60000;
-  std::uint32_t read_timeout_ms = 60000;
+  std::uint32_t connect_ms = 60000;
+  std::uint32_t send_ms = 60000;
+  std::uint32_t read_ms = 60000;
 };
 
 struct KeepalivePool {

@@ -223,7 +223,8 @@ struct TrialGateway::Parts {
         registry(loop, store, {random, loads, nullptr, &zones.health}, options()),
         hooks(make_hooks([this]() -> const plugin::PluginSet& { return registry.plugins(); }, settings)),
         secrets(settings, registry),
-        rules(loop, store, registry, kPrefix, hooks) {
+        context{loop, store, registry, settings, zones.status, {}, {}},
+        rules(context, store, hooks) {
     base::set_log_level(base::LogLevel::kEmerg);
     auto loading = registry.load();
     loading.start();
@@ -250,6 +251,7 @@ struct TrialGateway::Parts {
   config::Registry registry;
   resource::ValidateHooks hooks;
   SecretFields secrets;
+  AdminContext context;
   WriteRules rules;
 };
 

@@ -28,29 +28,27 @@ Author author_of(const proxy::LocalRequest& request, std::string key_name) {
 
 }  // namespace
 
-AdminService::AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
-                           const settings::Settings& settings, const memory::StatusZone& status,
-                           const std::string& prefix, ReloadPlugins reload_plugins)
-    : settings_(settings),
-      ui_(loop, prefix + "/ui"),
-      history_(loop, store, settings),
-      writer_(loop, store, history_, settings.deployment.etcd.prefix),
-      progress_(loop, status),
-      handler_(loop, store, registry, settings, writer_, progress_),
-      pushed_(loop, store, settings),
-      applier_(loop, store, registry, handler_, writer_, history_, progress_,
-               settings::takes_pushed_configuration(settings) ? &pushed_ : nullptr, settings),
-      changes_(loop, applier_, history_, handler_.secrets()),
-      plugin_list_(store, settings),
-      catalog_(loop, store, registry, settings, plugin_list_, std::move(reload_plugins)),
-      configs_(loop, handler_, pushed_,
-               Pusher(loop, store, registry, handler_, pushed_, writer_, history_, progress_), settings),
-      diagnose_(loop, store, registry, settings),
+AdminService::AdminService(AdminContext context)
+    : context_(std::move(context)),
+      ui_(context_.loop, context_.home + "/ui"),
+      history_(context_.loop, context_.store, context_.settings),
+      writer_(context_.loop, context_.store, history_, context_.prefix()),
+      progress_(context_.loop, context_.status),
+      handler_(context_, parts()),
+      pushed_(context_.loop, context_.store, context_.settings),
+      applier_(context_, handler_, parts(),
+               settings::takes_pushed_configuration(context_.settings) ? &pushed_ : nullptr),
+      changes_(context_.loop, applier_, history_, handler_.secrets()),
+      plugin_list_(context_.store, context_.settings),
+      catalog_(context_, plugin_list_),
+      configs_(context_.loop, handler_, pushed_, Pusher(context_, handler_, pushed_, parts()),
+               context_.settings),
+      diagnose_(context_),
       refusal_log_(kRefusalLogMs) {}
 
 // One line a second: strangers must not fill the log.
 bool AdminService::admits(const base::IpAddress& peer_ip) {
-  if (is_allowed(settings_.deployment.admin, peer_ip)) return true;
+  if (is_allowed(context_.settings.deployment.admin, peer_ip)) return true;
   if (refusal_log_.is_due()) {
     base::log_error("access to the Admin API forbidden by allow_admin, client: {}", peer_ip.to_string());
   }
@@ -58,8 +56,9 @@ bool AdminService::admits(const base::IpAddress& peer_ip) {
 }
 
 std::size_t AdminService::body_bytes_max(const proxy::LocalRequest& request) const {
-  if (!request.path.starts_with(kAdminPath) || !has_key(settings_.deployment.admin, request)) return 0;
-  const bool is_push = settings::takes_pushed_configuration(settings_) && request.method == "PUT" &&
+  if (!request.path.starts_with(kAdminPath) || !has_key(context_.settings.deployment.admin, request))
+    return 0;
+  const bool is_push = settings::takes_pushed_configuration(context_.settings) && request.method == "PUT" &&
                        request.path == kConfigsPath;
   return is_push ? limits::kPushedBodyBytesMax : limits::kAdminBodyBytesMax;
 }
@@ -71,11 +70,11 @@ LocalAnswer AdminService::too_large(const proxy::LocalRequest& request, std::uin
 }
 
 async::Task<LocalAnswer> AdminService::serve(const proxy::LocalRequest& request) {
-  if (settings_.deployment.admin.enable_admin_ui && UiFiles::has(request.path)) {
+  if (context_.settings.deployment.admin.enable_admin_ui && UiFiles::has(request.path)) {
     co_return co_await ui_.serve(request);
   }
   LocalAnswer answer;
-  if (request.method == "OPTIONS" && settings_.deployment.admin.enable_admin_cors) {
+  if (request.method == "OPTIONS" && context_.settings.deployment.admin.enable_admin_cors) {
     answer = {200,
               "text/plain",
               "",
@@ -84,9 +83,9 @@ async::Task<LocalAnswer> AdminService::serve(const proxy::LocalRequest& request)
   } else {
     answer = co_await dispatch(request);
     answer.headers.emplace_back("Access-Control-Expose-Headers", "*");
-    if (!settings_.deployment.admin.enable_admin_cors) answer.headers.pop_back();
+    if (!context_.settings.deployment.admin.enable_admin_cors) answer.headers.pop_back();
   }
-  if (settings_.deployment.admin.enable_admin_cors) add_cors(answer);
+  if (context_.settings.deployment.admin.enable_admin_cors) add_cors(answer);
   co_return answer;
 }
 
@@ -103,19 +102,19 @@ async::Task<LocalAnswer> AdminService::dispatch(const proxy::LocalRequest& reque
   std::string_view rest = request.path.substr(kAdminPath.size());
   if (rest.empty() && request.method == "HEAD") co_return LocalAnswer{200, "application/json", "", {}};
   if (!rest.starts_with('/')) co_return proxy::page_answer(404);
-  auto key_name = check_key(settings_.deployment.admin, request);
+  auto key_name = check_key(context_.settings.deployment.admin, request);
   if (!key_name) co_return std::move(key_name.error());
   rest.remove_prefix(1);
   if (const auto target = check_target(request); !target) co_return error_answer(400, target.error().what);
   if (auto answer = co_await diagnose_.serve(request, rest)) co_return std::move(*answer);
   Author author = author_of(request, std::move(*key_name));
-  if (settings::takes_pushed_configuration(settings_)) {
+  if (settings::takes_pushed_configuration(context_.settings)) {
     if (auto answer = co_await changes_.serve(request, rest, author)) co_return std::move(*answer);
     co_return co_await configs_.serve(request, rest, std::move(author));
   }
   auto answer = co_await serve_resource(request, rest, std::move(author));
   answer.headers.emplace_back("X-API-VERSION",
-                              settings_.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
+                              context_.settings.deployment.admin.admin_api_version == "v3" ? "v3" : "v2");
   co_return answer;
 }
 

@@ -7,6 +7,7 @@
 #include "shared/async/scope.h"
 #include "shared/base/log_interval.h"
 #include "shared/settings/settings.h"
+#include "worker/admin/admin_context.h"
 #include "worker/admin/applier.h"
 #include "worker/admin/catalog_handler.h"
 #include "worker/admin/change_writer.h"
@@ -25,10 +26,7 @@ namespace apisix::admin {
 
 class AdminService final : public proxy::LocalService {
  public:
-  // `prefix`: the runtime home, which has the pages of the UI.
-  AdminService(event::Loop& loop, store::Store& store, config::Registry& registry,
-               const settings::Settings& settings, const memory::StatusZone& status,
-               const std::string& prefix, ReloadPlugins reload_plugins);
+  explicit AdminService(AdminContext context);
 
   // At start, by one worker, before the configuration is loaded: the stored list of plugins follows
   // config.yaml.
@@ -48,9 +46,10 @@ class AdminService final : public proxy::LocalService {
   // `path` behind "/apisix/admin/".
   async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view path,
                                                  Author author);
+  WriteParts parts() { return {writer_, history_, progress_}; }
   void add_cors(proxy::LocalAnswer& answer) const;
 
-  const settings::Settings& settings_;
+  const AdminContext context_;
   UiFiles ui_;
   History history_;
   ChangeWriter writer_;

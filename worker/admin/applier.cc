@@ -37,19 +37,14 @@ LocalAnswer failure(const base::Error& error) {
 
 }  // namespace
 
-Applier::Applier(event::Loop& loop, store::Store& store, config::Registry& registry,
-                 const ResourceHandler& resources, ChangeWriter& writer, History& history,
-                 WorkerProgress& progress, PushedConfig* pushed, const settings::Settings& settings)
-    : loop_(loop),
-      store_(store),
-      registry_(registry),
+Applier::Applier(const AdminContext& context, const ResourceHandler& resources, const WriteParts& parts,
+                 PushedConfig* pushed)
+    : context_(context),
       resources_(resources),
-      writer_(writer),
-      history_(history),
-      progress_(progress),
-      pushed_(pushed),
-      prefix_(settings.deployment.etcd.prefix),
-      has_stream_routes_(settings.apisix.stream_enabled) {}
+      writer_(parts.writer),
+      history_(parts.history),
+      progress_(parts.progress),
+      pushed_(pushed) {}
 
 async::Task<LocalAnswer> Applier::run(ChangeSet set, ApplyOptions options) {
   for (int i = 0; i < kApplyAttemptsMax; ++i) {
@@ -62,13 +57,13 @@ async::Task<LocalAnswer> Applier::run(ChangeSet set, ApplyOptions options) {
 }
 
 async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, const ApplyOptions& options) {
-  SetGuard guard(loop_, store_, registry_, history_, prefix_);
+  SetGuard guard(context_, history_);
   if (auto status = co_await guard.begin(options.expected); !status) co_return failure(status.error());
   auto changes = co_await removal_of_children(set);
   if (!changes) co_return failure(changes.error());
   changes->insert(changes->begin(), set.changes.begin(), set.changes.end());
   guard.cover(*changes);
-  OverlayStore overlay(store_);
+  OverlayStore overlay(context_.store);
   if (auto status = co_await prefetch(*changes, overlay); !status) co_return failure(status.error());
   auto faults = co_await check(*changes, overlay, options.is_forced);
   if (!faults) co_return failure(faults.error());
@@ -77,7 +72,8 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   const auto writes = co_await plan(*changes, overlay);
   if (!writes) co_return failure(writes.error());
   const bool is_dry_run = options.mode.is_dry_run;
-  Json body = co_await changes_json(loop_, resources_.secrets(), prefix_, *writes, is_dry_run);
+  Json body =
+      co_await changes_json(context_.loop, resources_.secrets(), context_.prefix(), *writes, is_dry_run);
   if (is_dry_run) body["dry_run"] = true;
   body["unchanged"] = static_cast<Json::UInt64>(changes->size() - writes->size());
   store::Txn txn;
@@ -87,10 +83,12 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   }
   if (auto status = writer_.check_fits(txn); !status) co_return failure(status.error());
   if (is_dry_run) {
-    co_await add_findings({loop_, store_, registry_, resources_.secrets(), prefix_}, *writes, body);
+    co_await add_findings(
+        {context_.loop, context_.store, context_.registry, resources_.secrets(), context_.prefix()}, *writes,
+        body);
   }
   if (is_dry_run || writes->empty()) {
-    const auto now = co_await store_.list(prefix_ + "/gen_id");
+    const auto now = co_await context_.store.list(context_.prefix() + "/gen_id");
     if (!now) co_return failure(now.error());
     co_return shown(std::move(body), now->revision, 200);
   }
@@ -132,10 +130,10 @@ async::Task<base::Result<std::vector<SetChange>>> Applier::removal_of_children(c
   for (const SetChange& change : set.changes) {
     const Kind kind = change.path.kind;
     if (!change.is_delete() || (kind != Kind::kConsumer && kind != Kind::kService)) continue;
-    const auto found = co_await store_.list(prefix_ + change.key() + '/');
+    const auto found = co_await context_.store.list(context_.prefix() + change.key() + '/');
     if (!found) co_return std::unexpected(found.error());
     for (const store::Item& item : found->items) {
-      const std::string_view place = std::string_view(item.key).substr(prefix_.size());
+      const std::string_view place = std::string_view(item.key).substr(context_.prefix().size());
       const auto key = resource::parse_store_key(place);
       if (!key || named.contains(std::string(place))) continue;
       out.push_back({.list = std::string(resource::info_of(key->kind).plural),
@@ -152,11 +150,11 @@ async::Task<base::Status> Applier::prefetch(const std::vector<SetChange>& change
   std::map<Kind, std::size_t> counts;
   for (const SetChange& change : changes) {
     if (++counts[change.path.kind] != kReadsPerKind || resource::parent_of(change.path.kind)) continue;
-    auto status = co_await overlay.prefetch(prefix_ + resource::collection_key(change.path.kind));
+    auto status = co_await overlay.prefetch(context_.prefix() + resource::collection_key(change.path.kind));
     if (!status) co_return status;
   }
   for (const SetChange& change : changes) {
-    overlay.replace(prefix_ + change.key(),
+    overlay.replace(context_.prefix() + change.key(),
                     change.value ? std::optional(format::to_json(*change.value)) : std::nullopt);
   }
   co_return base::Status{};
@@ -167,9 +165,9 @@ async::Task<base::Status> Applier::prefetch(const std::vector<SetChange>& change
 async::Task<base::Result<std::vector<SetFault>>> Applier::check(std::vector<SetChange>& changes,
                                                                 OverlayStore& overlay, bool is_forced) {
   std::vector<SetFault> faults;
-  WriteRules rules(loop_, overlay, registry_, prefix_, resources_.hooks());
+  WriteRules rules(context_, overlay, resources_.hooks());
   rules.set_replaced([&overlay](const std::string& key) { return overlay.is_replaced(key); });
-  async::TimeSlice slice(loop_);
+  async::TimeSlice slice(context_.loop);
   std::map<std::string, const SetChange*> owners;
   for (SetChange& change : changes) {
     if (slice.is_over()) co_await slice.pause();
@@ -179,7 +177,7 @@ async::Task<base::Result<std::vector<SetFault>>> Applier::check(std::vector<SetC
         co_return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kStore,
                              refused->what.error_msg);
       if (refused) add_faults(change, *refused, faults);
-      check_unique_keys(change, registry_.plugins(), owners, faults);
+      check_unique_keys(change, context_.registry.plugins(), owners, faults);
       continue;
     }
     if (is_forced || change.is_implied) continue;
@@ -192,7 +190,7 @@ async::Task<base::Result<std::vector<SetFault>>> Applier::check(std::vector<SetC
 
 async::Task<std::optional<Refusal>> Applier::check_put(SetChange& change, const WriteRules& rules) const {
   const Kind kind = change.path.kind;
-  if (kind == Kind::kStreamRoute && !has_stream_routes_)
+  if (kind == Kind::kStreamRoute && !context_.settings.apisix.stream_enabled)
     co_return refuse(400, "stream mode is disabled, can not add stream routes");
   if (!change.is_stored) {
     if (const auto status = resource::refuse_timestamps(*change.value); !status)
@@ -221,7 +219,7 @@ async::Task<base::Result<std::string>> Applier::find_user(const SetChange& chang
   const std::string id = change.path.item_id();
   const auto user = co_await resources_.usage().find(
       kind, id, [this, &overlay](Kind user_kind, const std::string& user_id) {
-        return !overlay.is_replaced(prefix_ + resource::store_key(user_kind, user_id));
+        return !overlay.is_replaced(context_.prefix() + resource::store_key(user_kind, user_id));
       });
   if (!user || !user->empty()) co_return user;
   // What the set puts and names by a member is found where that is checked.
@@ -254,17 +252,17 @@ std::string Applier::text_of(const SetChange& change, const store::Item& before)
   const auto previous =
       before.mod_revision == 0 ? base::Result<Json>(Json()) : format::parse_json(before.value);
   const bool has_previous = before.mod_revision != 0 && previous;
-  stamp(value, loop_.clock().wall_seconds(), has_previous ? &*previous : nullptr);
+  stamp(value, context_.loop.clock().wall_seconds(), has_previous ? &*previous : nullptr);
   return format::to_json(value);
 }
 
 async::Task<base::Result<std::vector<Change>>> Applier::plan(const std::vector<SetChange>& changes,
                                                              OverlayStore& overlay) {
   std::vector<Change> out;
-  async::TimeSlice slice(loop_);
+  async::TimeSlice slice(context_.loop);
   for (const SetChange& change : changes) {
     if (slice.is_over()) co_await slice.pause();
-    const std::string key = prefix_ + change.key();
+    const std::string key = context_.prefix() + change.key();
     auto before = co_await overlay.stored(key);
     if (!before) co_return std::unexpected(before.error());
     Change write{.key = key, .after = std::nullopt, .before = std::move(*before)};

@@ -9,6 +9,7 @@
 #include "shared/event/loop.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/admin/change_set.h"
 #include "worker/admin/change_writer.h"
 #include "worker/admin/history.h"
@@ -31,9 +32,8 @@ struct ApplyOptions {
 class Applier {
  public:
   // All outlive it. `pushed`: null unless the configuration is pushed as a whole.
-  Applier(event::Loop& loop, store::Store& store, config::Registry& registry,
-          const ResourceHandler& resources, ChangeWriter& writer, History& history, WorkerProgress& progress,
-          PushedConfig* pushed, const settings::Settings& settings);
+  Applier(const AdminContext& context, const ResourceHandler& resources, const WriteParts& parts,
+          PushedConfig* pushed);
 
   // 200, or 202 (see ?wait), and what was done; 400 and every fault; 409: others changed the same objects
   // again and again; 412: not at the revision that was expected; 413: larger than a transaction may be.
@@ -62,16 +62,12 @@ class Applier {
   std::string text_of(const SetChange& change, const store::Item& before) const;
   proxy::LocalAnswer shown(format::Json body, store::Revision revision, int status) const;
 
-  event::Loop& loop_;
-  store::Store& store_;
-  config::Registry& registry_;
+  const AdminContext& context_;
   const ResourceHandler& resources_;
   ChangeWriter& writer_;
   History& history_;
   WorkerProgress& progress_;
   PushedConfig* pushed_;
-  std::string prefix_;
-  bool has_stream_routes_;
 };
 
 }  // namespace apisix::admin

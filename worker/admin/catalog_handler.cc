@@ -80,9 +80,10 @@ LocalAnswer CatalogHandler::plugin(const proxy::LocalRequest& request, std::stri
     return error_answer(400, fmt::format("unsupported subsystem: {}", subsystem));
   }
   if (http::find_arg(request.query, "all") == std::optional<std::string_view>("true")) {
-    return json_answer(200, subsystem == "http" ? registry_.plugins().describe() : Json(::Json::objectValue));
+    return json_answer(
+        200, subsystem == "http" ? context_.registry.plugins().describe() : Json(::Json::objectValue));
   }
-  const plugin::PluginKind* kind = subsystem == "http" ? registry_.plugins().find(name) : nullptr;
+  const plugin::PluginKind* kind = subsystem == "http" ? context_.registry.plugins().find(name) : nullptr;
   if (kind == nullptr) return error_answer(404, fmt::format("plugin not found in subsystem {}", subsystem));
   const bool of_consumer =
       http::find_arg(request.query, "schema_type") == std::optional<std::string_view>("consumer");
@@ -99,7 +100,7 @@ LocalAnswer CatalogHandler::plugin_names(const proxy::LocalRequest& request) con
   }
   Json names(::Json::arrayValue);
   if (subsystem == "http") {
-    for (const plugin::PluginKind* kind : registry_.plugins().enabled())
+    for (const plugin::PluginKind* kind : context_.registry.plugins().enabled())
       names.append(std::string(kind->info().name));
   }
   return json_answer(200, names);
@@ -111,7 +112,7 @@ async::Task<LocalAnswer> CatalogHandler::reload(const proxy::LocalRequest& reque
         405, fmt::format("please use PUT method to reload the plugins, {} method is not allowed.",
                          request.method));
   }
-  const auto read = reload_plugins_();
+  const auto read = context_.reload_plugins();
   if (!read) {
     base::log_error("cannot reload the plugins: {}", read.error().what);
     co_return error_answer(503, "failed to reload plugins: " + read.error().what);
@@ -120,7 +121,8 @@ async::Task<LocalAnswer> CatalogHandler::reload(const proxy::LocalRequest& reque
     base::log_error("cannot store the list of plugins: {}", status.error().what);
     co_return error_answer(503, "failed to record plugins reload");
   }
-  co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);
+  co_await catch_up(context_.loop, context_.store, context_.registry,
+                    context_.settings.deployment.etcd.prefix);
   co_return LocalAnswer{200, "application/json", "done", {}};
 }
 

@@ -19,7 +19,7 @@ async::Task<std::optional<LocalAnswer>> DiagnoseHandler::serve(const proxy::Loca
   }
   if (path == "lint" && request.method == "GET") co_return co_await lint();
   if (path == "openapi.json" && request.method == "GET") {
-    co_return json_answer(200, make_openapi(registry_.plugins(), settings_));
+    co_return json_answer(200, make_openapi(context_.registry.plugins(), context_.settings));
   }
   co_return std::nullopt;
 }
@@ -30,13 +30,17 @@ async::Task<LocalAnswer> DiagnoseHandler::explain(const proxy::LocalRequest& req
   if (!body) co_return bad_body_answer(request, body.error());
   auto question = diagnose::Question::parse(body->value_or(format::Json()));
   if (!question) co_return error_answer(400, question.error().what);
-  co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);
-  co_return json_answer(200, co_await diagnose::explain(loop_, registry_, settings_, std::move(*question)));
+  co_await catch_up(context_.loop, context_.store, context_.registry,
+                    context_.settings.deployment.etcd.prefix);
+  co_return json_answer(200, co_await diagnose::explain(context_.loop, context_.registry, context_.settings,
+                                                        std::move(*question)));
 }
 
 async::Task<LocalAnswer> DiagnoseHandler::lint() {
-  co_await catch_up(loop_, store_, registry_, settings_.deployment.etcd.prefix);
-  const auto report = co_await diagnose::lint(loop_, store_, registry_, settings_);
+  co_await catch_up(context_.loop, context_.store, context_.registry,
+                    context_.settings.deployment.etcd.prefix);
+  const auto report =
+      co_await diagnose::lint(context_.loop, context_.store, context_.registry, context_.settings);
   if (report) co_return json_answer(200, *report);
   if (report.error().code == base::ErrorCode::kConflict) co_return error_answer(429, report.error().what);
   co_return store_answer(report.error());

@@ -9,6 +9,7 @@
 #include "shared/event/loop.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
 
@@ -16,9 +17,7 @@ namespace apisix::admin {
 
 class DiagnoseHandler {
  public:
-  DiagnoseHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
-                  const settings::Settings& settings)
-      : loop_(loop), store_(store), registry_(registry), settings_(settings) {}
+  explicit DiagnoseHandler(const AdminContext& context) : context_(context) {}
 
   // `path` starts behind "/apisix/admin/". Nothing: it is none of these.
   async::Task<std::optional<proxy::LocalAnswer>> serve(const proxy::LocalRequest& request,
@@ -28,10 +27,7 @@ class DiagnoseHandler {
   async::Task<proxy::LocalAnswer> explain(const proxy::LocalRequest& request);
   async::Task<proxy::LocalAnswer> lint();
 
-  event::Loop& loop_;
-  store::Store& store_;
-  config::Registry& registry_;
-  const settings::Settings& settings_;
+  const AdminContext& context_;
 };
 
 }  // namespace apisix::admin

@@ -108,17 +108,14 @@ LocalAnswer push_failure(const base::Error& error) {
   return error_answer(500, "failed to access the pushed configuration: " + error.what);
 }
 
-Pusher::Pusher(event::Loop& loop, store::Store& store, config::Registry& registry,
-               const ResourceHandler& resources, PushedConfig& config, ChangeWriter& writer,
-               const History& history, WorkerProgress& progress)
-    : loop_(loop),
-      store_(store),
-      registry_(registry),
+Pusher::Pusher(const AdminContext& context, const ResourceHandler& resources, PushedConfig& config,
+               const WriteParts& parts)
+    : context_(context),
       resources_(resources),
       config_(config),
-      writer_(writer),
-      history_(history),
-      progress_(progress) {}
+      writer_(parts.writer),
+      history_(parts.history),
+      progress_(parts.progress) {}
 
 async::Task<LocalAnswer> Pusher::run(const std::vector<PushedList>& lists, PushOptions options) {
   for (int i = 0; i < kPushAttemptsMax; ++i) {
@@ -129,7 +126,7 @@ async::Task<LocalAnswer> Pusher::run(const std::vector<PushedList>& lists, PushO
 
 async::Task<std::optional<LocalAnswer>> Pusher::attempt(const std::vector<PushedList>& lists,
                                                         const PushOptions& options) {
-  SetGuard guard(loop_, store_, registry_, history_, config_.prefix());
+  SetGuard guard(context_, history_);
   if (auto status = co_await guard.begin(options.expected); !status) co_return push_failure(status.error());
   auto plan = co_await this->plan(lists, options);
   if (!plan) co_return std::move(plan.error());
@@ -157,7 +154,7 @@ async::Task<std::expected<Pusher::Plan, LocalAnswer>> Pusher::plan(const std::ve
   out.after = out.before;
   out.after.exists = true;
   out.after.digest = options.digest.value_or("");
-  out.after.last_modified = loop_.clock().wall_seconds();
+  out.after.last_modified = context_.loop.clock().wall_seconds();
   if (auto status = settle_versions(lists, out.before, out.after, out.changed); !status)
     co_return std::unexpected(error_answer(400, status.error().what));
   std::size_t bytes = 0;
@@ -181,7 +178,7 @@ async::Task<std::optional<LocalAnswer>> Pusher::find_fault(const std::vector<Pus
                              const auto known = stored.find(item.item.key);
                              return known != stored.end() && known->second.value == item.text;
                            }};
-  const auto faults = co_await check_configs(loop_, lists, check);
+  const auto faults = co_await check_configs(context_.loop, lists, check);
   if (faults.empty()) co_return std::nullopt;
   if (!lists_all) co_return error_answer(400, faults.front().error);
   co_return json_answer(400, faults_json(faults));
@@ -193,14 +190,14 @@ async::Task<LocalAnswer> Pusher::rehearsed(const std::vector<PushedList>& lists,
   const auto puts =
       std::ranges::count_if(plan.changes, [](const Change& each) { return each.after.has_value(); });
   const std::size_t listed = std::min(plan.changes.size(), kChangesListed);
-  Json body = co_await changes_json(loop_, resources_.secrets(), config_.prefix(),
+  Json body = co_await changes_json(context_.loop, resources_.secrets(), config_.prefix(),
                                     std::span(plan.changes).first(listed), true);
   if (listed < plan.changes.size())
     body["left_out"] = static_cast<Json::UInt64>(plan.changes.size() - listed);
   body["dry_run"] = true;
   body["unchanged"] = static_cast<Json::UInt64>(items - static_cast<std::size_t>(puts));
   show_plugins(lists, plan.changed, plan.stored, body);
-  const auto now = co_await store_.list(config_.prefix() + "/gen_id");
+  const auto now = co_await context_.store.list(config_.prefix() + "/gen_id");
   if (!now) co_return push_failure(now.error());
   body["revision"] = static_cast<Json::Int64>(now->revision);
   LocalAnswer answer = json_answer(200, body);
@@ -217,7 +214,7 @@ async::Task<LocalAnswer> Pusher::pushed(const Plan& plan, store::Revision revisi
     answer = json_answer(status, body);
   } else {
     // So that who pushed may ask this worker next; the others are milliseconds behind.
-    co_await wait_until_applied(loop_, registry_, revision);
+    co_await wait_until_applied(context_.loop, context_.registry, revision);
   }
   add_push_headers(plan.after, answer);
   add_revision(revision, answer);

@@ -9,6 +9,7 @@
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/admin/change_writer.h"
 #include "worker/admin/pushed_config.h"
 #include "worker/admin/resource_handler.h"
@@ -29,8 +30,8 @@ struct PushOptions {
 class Pusher {
  public:
   // All outlive it.
-  Pusher(event::Loop& loop, store::Store& store, config::Registry& registry, const ResourceHandler& resources,
-         PushedConfig& config, ChangeWriter& writer, const History& history, WorkerProgress& progress);
+  Pusher(const AdminContext& context, const ResourceHandler& resources, PushedConfig& config,
+         const WriteParts& parts);
 
   // 202, or 204: it is what was pushed last; with ?wait 200 or 202 and "applied". A dry run: 200 and what
   // would be changed, or 400 and every fault.
@@ -56,9 +57,7 @@ class Pusher {
   async::Task<proxy::LocalAnswer> rehearsed(const std::vector<PushedList>& lists, const Plan& plan);
   async::Task<proxy::LocalAnswer> pushed(const Plan& plan, store::Revision revision, const WriteMode& mode);
 
-  event::Loop& loop_;
-  store::Store& store_;
-  config::Registry& registry_;
+  const AdminContext& context_;
   const ResourceHandler& resources_;
   PushedConfig& config_;
   ChangeWriter& writer_;

@@ -27,24 +27,21 @@ bool takes_sub_path(const ResourceCall& call) {
 
 }  // namespace
 
-ResourceHandler::ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
-                                 const settings::Settings& settings, ChangeWriter& writer,
-                                 WorkerProgress& progress)
-    : loop_(loop),
-      store_(store),
-      registry_(registry),
-      prefix_(settings.deployment.etcd.prefix),
-      is_v3_(settings.deployment.admin.admin_api_version == "v3"),
-      has_stream_routes_(settings.apisix.stream_enabled),
-      secrets_(settings, registry),
-      hooks_(make_hooks([&registry]() -> const plugin::PluginSet& { return registry.plugins(); }, settings)),
-      rules_(loop, store, registry, prefix_, hooks_),
-      usage_(loop, store, registry, prefix_),
-      writer_(writer),
-      progress_(progress) {}
+ResourceHandler::ResourceHandler(const AdminContext& context, const WriteParts& parts)
+    : context_(context),
+      is_v3_(context.settings.deployment.admin.admin_api_version == "v3"),
+      has_stream_routes_(context.settings.apisix.stream_enabled),
+      secrets_(context.settings, context.registry),
+      hooks_(make_hooks(
+          [&registry = context.registry]() -> const plugin::PluginSet& { return registry.plugins(); },
+          context.settings)),
+      rules_(context, context.store, hooks_),
+      usage_(context),
+      writer_(parts.writer),
+      progress_(parts.progress) {}
 
 std::string ResourceHandler::key_of(const ResourceCall& call) const {
-  return prefix_ + resource::store_key(call.kind, call.item_id());
+  return context_.prefix() + resource::store_key(call.kind, call.item_id());
 }
 
 async::Task<LocalAnswer> ResourceHandler::serve(ResourceCall call) {
@@ -76,7 +73,7 @@ Json ResourceHandler::item_json(const ResourceCall& call, const store::Item& ite
   Json out(::Json::objectValue);
   out["key"] = item.key;
   if (auto value = format::parse_json(item.value)) {
-    const auto key = resource::parse_store_key(std::string_view(item.key).substr(prefix_.size()));
+    const auto key = resource::parse_store_key(std::string_view(item.key).substr(context_.prefix().size()));
     secrets_.show(call.kind, key ? key->id : call.id, *value);
     out["value"] = std::move(*value);
   } else {
@@ -105,7 +102,7 @@ LocalAnswer ResourceHandler::list_answer(const ResourceCall& call, std::vector<J
     return json_answer(200, *selected);
   }
   Json node(::Json::objectValue);
-  std::string folder = prefix_ + resource::collection_key(call.kind, call.parent);
+  std::string folder = context_.prefix() + resource::collection_key(call.kind, call.parent);
   folder.pop_back();
   node["key"] = folder;
   node["dir"] = true;
@@ -115,18 +112,19 @@ LocalAnswer ResourceHandler::list_answer(const ResourceCall& call, std::vector<J
 }
 
 async::Task<LocalAnswer> ResourceHandler::get(ResourceCall& call) {
-  const auto item = co_await store_.get(key_of(call));
+  const auto item = co_await context_.store.get(key_of(call));
   if (item) co_return json_answer(200, node_body("get", item_json(call, *item)));
   co_return item.error().code == base::ErrorCode::kNotFound ? key_not_found() : store_answer(item.error());
 }
 
 async::Task<LocalAnswer> ResourceHandler::list(ResourceCall& call) {
-  const auto found = co_await store_.list(prefix_ + resource::collection_key(call.kind, call.parent));
+  const auto found =
+      co_await context_.store.list(context_.prefix() + resource::collection_key(call.kind, call.parent));
   if (!found) co_return store_answer(found.error());
   std::vector<Json> items;
   for (const store::Item& item : found->items) {
     // Placeholders of folders have no id; objects of sub-resources have other kinds.
-    const auto key = resource::parse_store_key(std::string_view(item.key).substr(prefix_.size()));
+    const auto key = resource::parse_store_key(std::string_view(item.key).substr(context_.prefix().size()));
     if (key && key->kind == call.kind && !key->id.empty()) items.push_back(item_json(call, item));
   }
   // A folder of a sub-resource is there only while something is in it.

@@ -13,6 +13,7 @@
 #include "shared/resource/validate.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/admin/change_writer.h"
 #include "worker/admin/known_reads.h"
 #include "worker/admin/resource_call.h"
@@ -27,8 +28,8 @@ namespace apisix::admin {
 
 class ResourceHandler {
  public:
-  ResourceHandler(event::Loop& loop, store::Store& store, config::Registry& registry,
-                  const settings::Settings& settings, ChangeWriter& writer, WorkerProgress& progress);
+  // All outlive it.
+  ResourceHandler(const AdminContext& context, const WriteParts& parts);
   ResourceHandler(const ResourceHandler&) = delete;
   ResourceHandler& operator=(const ResourceHandler&) = delete;
 
@@ -80,10 +81,7 @@ class ResourceHandler {
   async::Task<base::Result<std::vector<Change>>> removal_of_children(const ResourceCall& call);
   std::string key_of(const ResourceCall& call) const;
 
-  event::Loop& loop_;
-  store::Store& store_;
-  config::Registry& registry_;
-  std::string prefix_;
+  const AdminContext& context_;
   bool is_v3_;
   bool has_stream_routes_;
   SecretFields secrets_;

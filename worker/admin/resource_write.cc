@@ -61,7 +61,7 @@ async::Task<LocalAnswer> ResourceHandler::put(ResourceCall& call) {
     co_return error_answer(400, status.error().what);
   for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
     call.id = *id;
-    KnownReads reads(store_, registry_, attempt == 0 && !call.mode.is_dry_run);
+    KnownReads reads(context_.store, context_.registry, attempt == 0 && !call.mode.is_dry_run);
     if (auto answer = co_await put_once(call, body, reads)) co_return std::move(*answer);
   }
   co_return changed_answer();
@@ -69,7 +69,7 @@ async::Task<LocalAnswer> ResourceHandler::put(ResourceCall& call) {
 
 async::Task<std::optional<LocalAnswer>> ResourceHandler::refuse_put(const ResourceCall& call,
                                                                     const Json& body, KnownReads& reads) {
-  const WriteRules rules(loop_, reads, registry_, prefix_, hooks_);
+  const WriteRules rules(context_, reads, hooks_);
   if (const auto refused = co_await rules.check(call, body))
     co_return refusal_answer(*refused, call.lists_faults);
   if (call.kind != Kind::kCredential) co_return std::nullopt;
@@ -94,7 +94,7 @@ ResourceHandler::Attempt ResourceHandler::put_once(ResourceCall& call, Json body
     body["id"] = call.id;
   } else {
     const auto value = is_new ? base::Result<Json>(Json()) : format::parse_json(before->value);
-    stamp(body, loop_.clock().wall_seconds(), !is_new && value ? &*value : nullptr);
+    stamp(body, context_.loop.clock().wall_seconds(), !is_new && value ? &*value : nullptr);
   }
   if (is_new && call.kind == Kind::kService) {
     // Nobody inherits the decorations of a service that had the same id.
@@ -121,16 +121,16 @@ async::Task<LocalAnswer> ResourceHandler::post(ResourceCall& call) {
   secrets_.encrypt(call.kind, "", body);
   if (call.mode.is_dry_run) {
     // No id is drawn: the object has none yet.
-    stamp(body, loop_.clock().wall_seconds(), nullptr);
+    stamp(body, context_.loop.clock().wall_seconds(), nullptr);
     co_return *co_await write(call, body, {.action = "create"});
   }
   // The id is the revision of a write of its own, as in APISIX: unique, and in the order of creation.
-  const auto drawn =
-      co_await store_.txn({.compares = {}, .writes = {store::Put{prefix_ + "/gen_id", "1", 0}}});
+  const auto drawn = co_await context_.store.txn(
+      {.compares = {}, .writes = {store::Put{context_.prefix() + "/gen_id", "1", 0}}});
   if (!drawn) co_return store_answer(drawn.error());
   call.id = fmt::format("{:020}", drawn->revision);
   body["id"] = call.id;
-  stamp(body, loop_.clock().wall_seconds(), nullptr);
+  stamp(body, context_.loop.clock().wall_seconds(), nullptr);
   auto answer = co_await write(call, body, {.action = "create"});
   co_return answer ? std::move(*answer) : changed_answer();
 }
@@ -159,7 +159,7 @@ async::Task<LocalAnswer> ResourceHandler::patch(ResourceCall& call) {
     co_return error_answer(400, call.kind == Kind::kSecret ? "no secret id" : missing_id(call.kind));
   }
   if (!call.body) co_return error_answer(400, "missing new configuration");
-  auto stored = co_await store_.get(key_of(call));
+  auto stored = co_await context_.store.get(key_of(call));
   if (!stored) {
     co_return stored.error().code == base::ErrorCode::kNotFound ? key_not_found()
                                                                 : store_answer(stored.error());
@@ -168,7 +168,7 @@ async::Task<LocalAnswer> ResourceHandler::patch(ResourceCall& call) {
   if (!value || !value->isObject()) co_return error_answer(400, "the stored object is no JSON object");
   secrets_.decrypt(call.kind, call.id, *value);
   if (auto status = apply_patch(call, *value); !status) co_return error_answer(400, status.error().what);
-  stamp(*value, loop_.clock().wall_seconds(), nullptr);
+  stamp(*value, context_.loop.clock().wall_seconds(), nullptr);
   if (auto id = settle(call, true, *value); !id) co_return error_answer(400, id.error().what);
   if (const auto refused = co_await rules_.check(call, *value))
     co_return refusal_answer(*refused, call.lists_faults);
@@ -184,7 +184,7 @@ async::Task<base::Result<store::LeaseId>> ResourceHandler::lease_of(const Resour
   const auto seconds = base::parse_double(*ttl);
   if (!seconds || *seconds < 1) co_return base::invalid("invalid argument ttl: should be a number");
   if (call.mode.is_dry_run) co_return store::LeaseId{0};
-  co_return co_await store_.grant_lease(static_cast<std::int64_t>(*seconds));
+  co_return co_await context_.store.grant_lease(static_cast<std::int64_t>(*seconds));
 }
 
 ResourceHandler::Attempt ResourceHandler::write(const ResourceCall& call, Json value, WritePlan plan) {
@@ -212,7 +212,8 @@ ResourceHandler::Attempt ResourceHandler::commit(const ResourceCall& call, std::
     body["dry_run"] = true;
     body["diff"] = diff_of_change(secrets_, {call.kind, call.item_id()}, changes.front());
     for (std::size_t i = 1; i < changes.size(); ++i) body["also_deleted"].append(changes[i].key);
-    co_await add_findings({loop_, store_, registry_, secrets_, prefix_}, changes, body);
+    co_await add_findings({context_.loop, context_.store, context_.registry, secrets_, context_.prefix()},
+                          changes, body);
     co_return json_answer(status, body);
   }
   // More than fit into one transaction go ahead of the others.
@@ -237,7 +238,7 @@ async::Task<base::Result<std::vector<Change>>> ResourceHandler::removal_of_child
     const ResourceCall& call) {
   std::vector<Change> changes;
   if (call.kind != Kind::kConsumer && call.kind != Kind::kService) co_return changes;
-  auto found = co_await store_.list(key_of(call) + '/');
+  auto found = co_await context_.store.list(key_of(call) + '/');
   if (!found) co_return std::unexpected(found.error());
   for (store::Item& item : found->items) {
     std::string key = item.key;
@@ -261,7 +262,7 @@ async::Task<LocalAnswer> ResourceHandler::remove(ResourceCall& call) {
 
 ResourceHandler::Attempt ResourceHandler::remove_once(const ResourceCall& call) {
   const std::string key = key_of(call);
-  auto before = co_await find_item(store_, key);
+  auto before = co_await find_item(context_.store, key);
   if (!before) co_return store_answer(before.error());
   auto children = co_await removal_of_children(call);
   if (!children) co_return store_answer(children.error());

@@ -29,14 +29,10 @@ std::vector<std::string> all_folders() {
 
 }  // namespace
 
-SetGuard::SetGuard(event::Loop& loop, store::Store& store, const config::Registry& registry,
-                   const History& history, std::string prefix)
-    : loop_(loop), store_(store), registry_(registry), history_(history), prefix_(std::move(prefix)) {}
-
 async::Task<base::Status> SetGuard::begin(std::optional<store::Revision> expected) {
   is_exact_ = expected.has_value();
   if (expected) co_return co_await check_expected(*expected);
-  const auto now = co_await store_.list(prefix_ + "/gen_id");
+  const auto now = co_await context_.store.list(context_.prefix() + "/gen_id");
   if (!now) co_return std::unexpected(now.error());
   base_ = now->revision;
   co_return base::Status{};
@@ -45,12 +41,12 @@ async::Task<base::Status> SetGuard::begin(std::optional<store::Revision> expecte
 async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
   // What was deleted before this worker read everything left no trace in its copy: the head, which each
   // change by the Admin API renews, tells of it.
-  const auto head = co_await find_item(store_, history_.head_key());
+  const auto head = co_await find_item(context_.store, history_.head_key());
   if (!head) co_return std::unexpected(head.error());
-  co_await catch_up(loop_, store_, registry_, prefix_);
-  const auto now = co_await store_.list(prefix_ + "/gen_id");
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
+  const auto now = co_await context_.store.list(context_.prefix() + "/gen_id");
   if (!now) co_return std::unexpected(now.error());
-  const store::Revision changed = std::max(head->mod_revision, registry_.changed_revision());
+  const store::Revision changed = std::max(head->mod_revision, context_.registry.changed_revision());
   if (changed > expected) {
     co_return conflict(fmt::format(
         "the configuration was changed at revision {}, after revision {} of If-Match", changed, expected));
@@ -60,8 +56,8 @@ async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
                                    now->revision, expected));
   }
   // This worker's copy knows of every change up to here, the transaction of every one behind it.
-  keep_unchanged(all_folders(), std::max(expected, registry_.applied_revision()));
-  if (!store_.txn_limits().sees_deletes) {
+  keep_unchanged(all_folders(), std::max(expected, context_.registry.applied_revision()));
+  if (!context_.store.txn_limits().sees_deletes) {
     conditions_.compares.push_back(
         {store::Compare::Target::kModRevision, history_.head_key(), head->mod_revision});
   }
@@ -69,7 +65,7 @@ async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
 }
 
 void SetGuard::cover(const std::vector<SetChange>& changes) {
-  if (is_exact_ || changes.size() <= store_.txn_limits().compares_max) return;
+  if (is_exact_ || changes.size() <= context_.store.txn_limits().compares_max) return;
   std::vector<std::string> folders;
   for (const SetChange& change : changes) folders.push_back(folder_of(change.path.kind));
   keep_unchanged(folders, base_);
@@ -85,7 +81,7 @@ void SetGuard::keep_unchanged(const std::vector<std::string>& folders, store::Re
   base_ = since;
   conditions_.unchanged.clear();
   for (const std::string& folder : folders) {
-    const std::string prefix = prefix_ + folder;
+    const std::string prefix = context_.prefix() + folder;
     if (std::ranges::find(conditions_.unchanged, prefix, &store::Unchanged::prefix) ==
         conditions_.unchanged.end())
       conditions_.unchanged.push_back({prefix, since});
@@ -94,13 +90,13 @@ void SetGuard::keep_unchanged(const std::vector<std::string>& folders, store::Re
 
 async::Task<bool> SetGuard::renew(const std::vector<Change>& writes) {
   if (is_exact_ || conditions_.unchanged.empty()) co_return false;
-  co_await catch_up(loop_, store_, registry_, prefix_);
-  if (registry_.applied_revision() <= base_) co_return false;
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
+  if (context_.registry.applied_revision() <= base_) co_return false;
   for (const Change& change : writes) {
-    const auto revision = registry_.revision_of(change.key);
+    const auto revision = context_.registry.revision_of(change.key);
     if (!revision || *revision != change.before.mod_revision) co_return false;
   }
-  base_ = registry_.applied_revision();
+  base_ = context_.registry.applied_revision();
   for (store::Unchanged& each : conditions_.unchanged) each.since = base_;
   co_return true;
 }

@@ -12,6 +12,7 @@
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/admin/change_set.h"
 #include "worker/admin/history.h"
 #include "worker/config/registry.h"
@@ -21,8 +22,7 @@ namespace apisix::admin {
 class SetGuard {
  public:
   // All outlive it.
-  SetGuard(event::Loop& loop, store::Store& store, const config::Registry& registry, const History& history,
-           std::string prefix);
+  SetGuard(const AdminContext& context, const History& history) : context_(context), history_(history) {}
 
   // `expected`: no object may have been changed after it, nor may one be until the commit; kConflict says
   // what was. Nothing: only the set's own objects count.
@@ -42,11 +42,8 @@ class SetGuard {
   async::Task<base::Status> check_expected(store::Revision expected);
   void keep_unchanged(const std::vector<std::string>& folders, store::Revision since);
 
-  event::Loop& loop_;
-  store::Store& store_;
-  const config::Registry& registry_;
+  const AdminContext& context_;
   const History& history_;
-  std::string prefix_;
   bool is_exact_ = false;     // nothing at all may change
   store::Revision base_ = 0;  // what is read behind begin() is at least as new
   store::Txn conditions_;

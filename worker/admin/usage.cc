@@ -81,21 +81,21 @@ bool Usage::is_named_by_plugins(const Json& user, Kind kind, const std::string& 
 }
 
 std::string Usage::user_of(Kind used, const std::string& id, Kind user, const Counts& counts) const {
-  return registry_.references().find_user(
+  return context_.registry.references().find_user(
       used, id, user, [&counts, user](const std::string& one) { return counts(user, one); });
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::string& id,
                                                                      const Counts& counts) const {
-  co_await catch_up(loop_, store_, registry_, prefix_);
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
   const std::string route = user_of(Kind::kPluginConfig, id, Kind::kRoute, counts);
   co_return route.empty() ? "" : in_use("plugin config", "route", route);
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std::string& id,
                                                                       const Counts& counts) const {
-  co_await catch_up(loop_, store_, registry_, prefix_);
-  const std::string consumer = registry_.plugin_book().consumers().find_consumer(
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
+  const std::string consumer = context_.registry.plugin_book().consumers().find_consumer(
       "group_id",
       counted(Kind::kConsumer, counts, [&](const Json& value) { return id_field(value, "group_id") == id; }));
   co_return consumer.empty() ? "" : in_use("consumer group", "consumer", consumer);
@@ -104,18 +104,19 @@ async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std:
 async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& id,
                                                              const Counts& counts) const {
   const auto uses = [&](const Json& object) { return transcodes_with(object, id); };
-  co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.routes().find_id("grpc-transcode", counted(Kind::kRoute, counts, uses));
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
+  if (const auto route =
+          context_.registry.routes().find_id("grpc-transcode", counted(Kind::kRoute, counts, uses));
       !route.empty()) {
     co_return in_use("proto", "route", route);
   }
-  const std::string service = registry_.services().find_id(counted(Kind::kService, counts, uses));
+  const std::string service = context_.registry.services().find_id(counted(Kind::kService, counts, uses));
   co_return service.empty() ? "" : in_use("proto", "service", service);
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id,
                                                                const Counts& counts) const {
-  co_await catch_up(loop_, store_, registry_, prefix_);
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
   if (const auto route = user_of(Kind::kService, id, Kind::kRoute, counts); !route.empty()) {
     co_return in_use("service directly", "route", route);
   }
@@ -128,15 +129,16 @@ async::Task<base::Result<std::string>> Usage::users_of_service(const std::string
 async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::string& id,
                                                                 const Counts& counts) const {
   const auto splits = [&](const Json& object) { return splits_to(object, id); };
-  co_await catch_up(loop_, store_, registry_, prefix_);
-  if (const auto route = registry_.routes().find_id("traffic-split", counted(Kind::kRoute, counts, splits));
+  co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
+  if (const auto route =
+          context_.registry.routes().find_id("traffic-split", counted(Kind::kRoute, counts, splits));
       !route.empty()) {
     co_return plugin_in_use("route", route);
   }
   if (const auto route = user_of(Kind::kUpstream, id, Kind::kRoute, counts); !route.empty()) {
     co_return in_use("upstream", "route", route);
   }
-  if (const auto service = registry_.services().find_id(counted(Kind::kService, counts, splits));
+  if (const auto service = context_.registry.services().find_id(counted(Kind::kService, counts, splits));
       !service.empty()) {
     co_return plugin_in_use("service", service);
   }
@@ -147,7 +149,7 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
     Kind kind;
     std::string_view words;
   };
-  const auto consumer = registry_.plugin_book().consumers().find_consumer(
+  const auto consumer = context_.registry.plugin_book().consumers().find_consumer(
       "traffic-split", counted(Kind::kConsumer, counts, splits));
   if (!consumer.empty()) co_return plugin_in_use("consumer", consumer);
   for (const Place& place :
@@ -162,10 +164,10 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
 
 async::Task<base::Result<std::string>> Usage::find_stored(Kind kind, Matches matches,
                                                           const Counts& counts) const {
-  const auto found = co_await store_.list(prefix_ + resource::collection_key(kind));
+  const auto found = co_await context_.store.list(context_.prefix() + resource::collection_key(kind));
   if (!found) co_return std::unexpected(found.error());
   for (const store::Item& item : found->items) {
-    const auto key = resource::parse_store_key(std::string_view(item.key).substr(prefix_.size()));
+    const auto key = resource::parse_store_key(std::string_view(item.key).substr(context_.prefix().size()));
     if (!key || key->kind != kind) continue;
     const auto value = format::parse_json(item.value);
     if (value && matches(*value) && counts(kind, key->id)) co_return key->id;

@@ -10,14 +10,14 @@
 #include "shared/format/json.h"
 #include "shared/resource/kind.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/config/registry.h"
 
 namespace apisix::admin {
 
 class Usage {
  public:
-  Usage(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix)
-      : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)) {}
+  explicit Usage(const AdminContext& context) : context_(context) {}
 
   // Whether a stored object counts as a user.
   using Counts = std::function<bool(resource::Kind kind, const std::string& id)>;
@@ -44,10 +44,7 @@ class Usage {
   async::Task<base::Result<std::string>> find_stored(resource::Kind kind, Matches matches,
                                                      const Counts& counts) const;
 
-  event::Loop& loop_;
-  store::Store& store_;
-  config::Registry& registry_;
-  std::string prefix_;
+  const AdminContext& context_;
 };
 
 }  // namespace apisix::admin

@@ -57,13 +57,14 @@ async::Task<std::optional<Refusal>> WriteRules::check(const ResourcePath& path, 
 
 async::Task<std::optional<Refusal>> WriteRules::check_consumer_keys(const ResourcePath& path,
                                                                     const Json& value) const {
-  const std::vector<ConsumerKey> keys = consumer_keys(find_member(value, "plugins"), registry_.plugins());
+  const std::vector<ConsumerKey> keys =
+      consumer_keys(find_member(value, "plugins"), context_.registry.plugins());
   if (keys.empty()) co_return std::nullopt;
-  co_await catch_up(loop_, store_, registry_, prefix_);
+  co_await catch_up(context_.loop, store_, context_.registry, context_.prefix());
   const bool is_credential = path.kind == Kind::kCredential;
   const std::string username = is_credential ? path.parent : resource::text_field(value, "username");
   for (const ConsumerKey& key : keys) {
-    const auto owner = registry_.plugin_book().consumers().find(key.plugin, key.value);
+    const auto owner = context_.registry.plugin_book().consumers().find(key.plugin, key.value);
     if (!owner) continue;
     const std::string& owner_name = owner->consumer->username;
     // A consumer may give its own credential's key to itself.
@@ -85,12 +86,13 @@ bool WriteRules::is_replaced(const std::string& username, const std::string& cre
   if (!is_replaced_) return false;
   const std::string id =
       credential_id.empty() ? username : resource::item_id(Kind::kCredential, username, credential_id);
-  return is_replaced_(prefix_ + resource::store_key(Kind::kConsumer, id));
+  return is_replaced_(context_.prefix() + resource::store_key(Kind::kConsumer, id));
 }
 
 async::Task<std::optional<Refusal>> WriteRules::check_references(Kind kind, const Json& value) const {
   for (const resource::Reference& reference : resource::references_of(kind, value)) {
-    const auto item = co_await store_.get(prefix_ + resource::store_key(reference.kind, reference.id));
+    const auto item =
+        co_await store_.get(context_.prefix() + resource::store_key(reference.kind, reference.id));
     if (!item) {
       const bool is_missing = item.error().code == base::ErrorCode::kNotFound;
       co_return bad_reference(
@@ -106,7 +108,7 @@ async::Task<std::optional<Refusal>> WriteRules::check_references(Kind kind, cons
 // Two global rules with one plugin have no order.
 async::Task<std::optional<Refusal>> WriteRules::check_global_rules(const ResourcePath& path,
                                                                    const Json& value) const {
-  const auto rules = co_await store_.list(prefix_ + resource::collection_key(Kind::kGlobalRule));
+  const auto rules = co_await store_.list(context_.prefix() + resource::collection_key(Kind::kGlobalRule));
   if (!rules) co_return store_refusal(rules.error());
   for (const store::Item& item : rules->items) {
     const auto rule = format::parse_json(item.value);
@@ -126,7 +128,8 @@ async::Task<std::optional<Refusal>> WriteRules::check_global_rules(const Resourc
 }
 
 async::Task<std::optional<Refusal>> WriteRules::check_consumer(const ResourcePath& path) const {
-  const auto consumer = co_await store_.get(prefix_ + resource::store_key(Kind::kConsumer, path.parent));
+  const auto consumer =
+      co_await store_.get(context_.prefix() + resource::store_key(Kind::kConsumer, path.parent));
   if (consumer) co_return std::nullopt;
   if (consumer.error().code == base::ErrorCode::kNotFound) co_return refuse(404, "consumer not found");
   co_return store_refusal(consumer.error());
@@ -140,7 +143,8 @@ async::Task<std::optional<Refusal>> WriteRules::bind_to_service(ResourceCall& ca
   if (!written.empty() && written != call.parent) {
     co_return refuse(400, "wrong service_id, it is taken from the path");
   }
-  const auto service = co_await store_.get(prefix_ + resource::store_key(Kind::kService, call.parent));
+  const auto service =
+      co_await store_.get(context_.prefix() + resource::store_key(Kind::kService, call.parent));
   if (!service) {
     if (service.error().code == base::ErrorCode::kNotFound) co_return refuse(404, "service not found");
     co_return store_refusal(service.error());
@@ -162,8 +166,8 @@ async::Task<std::optional<Refusal>> WriteRules::check_decoration_patch(const Res
 async::Task<std::optional<Refusal>> WriteRules::check_field_path(const ResourceCall& call,
                                                                  const std::string& field_path) const {
   if (field_path.empty()) co_return std::nullopt;
-  const auto found =
-      co_await store_.list(prefix_ + resource::collection_key(Kind::kGraphqlCostDecoration, call.parent));
+  const auto found = co_await store_.list(
+      context_.prefix() + resource::collection_key(Kind::kGraphqlCostDecoration, call.parent));
   if (!found) co_return store_refusal(found.error());
   for (const store::Item& item : found->items) {
     const auto other = format::parse_json(item.value);

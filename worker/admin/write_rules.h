@@ -11,6 +11,7 @@
 #include "shared/resource/reference.h"
 #include "shared/resource/validate.h"
 #include "shared/store/store.h"
+#include "worker/admin/admin_context.h"
 #include "worker/admin/reply.h"
 #include "worker/admin/resource_call.h"
 #include "worker/config/registry.h"
@@ -19,9 +20,9 @@ namespace apisix::admin {
 
 class WriteRules {
  public:
-  WriteRules(event::Loop& loop, store::Store& store, config::Registry& registry, std::string prefix,
-             const resource::ValidateHooks& hooks)
-      : loop_(loop), store_(store), registry_(registry), prefix_(std::move(prefix)), hooks_(hooks) {}
+  // `store`: what the rules read, which need not be the context's.
+  WriteRules(const AdminContext& context, store::Store& store, const resource::ValidateHooks& hooks)
+      : context_(context), store_(store), hooks_(hooks) {}
 
   // Stored objects for which it is true do not count where this worker's own copy of the configuration is
   // asked: they are about to be replaced.
@@ -56,10 +57,8 @@ class WriteRules {
 
   bool is_replaced(const std::string& username, const std::string& credential_id) const;
 
-  event::Loop& loop_;
+  const AdminContext& context_;
   store::Store& store_;
-  config::Registry& registry_;
-  std::string prefix_;
   std::function<bool(const std::string& key)> is_replaced_ = {};
   const resource::ValidateHooks& hooks_;
 };

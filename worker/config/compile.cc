@@ -3,39 +3,11 @@
 namespace apisix::config {
 namespace {
 
-upstream::HashOn hash_on_of(resource::HashOn hash_on) {
-  switch (hash_on) {
-    case resource::HashOn::kHeader:
-      return upstream::HashOn::kHeader;
-    case resource::HashOn::kCookie:
-      return upstream::HashOn::kCookie;
-    case resource::HashOn::kConsumer:
-      return upstream::HashOn::kConsumer;
-    case resource::HashOn::kVarsCombinations:
-      return upstream::HashOn::kVarsCombinations;
-    case resource::HashOn::kVars:
-      break;
-  }
-  return upstream::HashOn::kVars;
-}
-
-PassHost pass_host_of(resource::PassHost pass_host) {
-  switch (pass_host) {
-    case resource::PassHost::kNode:
-      return PassHost::kNode;
-    case resource::PassHost::kRewrite:
-      return PassHost::kRewrite;
-    case resource::PassHost::kPass:
-      break;
-  }
-  return PassHost::kPass;
-}
-
 upstream::ClusterConfig cluster_config(const std::string& id, const resource::Upstream& upstream) {
   upstream::ClusterConfig config;
   config.id = id;
   config.type = upstream.type;
-  config.hash_on = hash_on_of(upstream.hash_on);
+  config.hash_on = upstream.hash_on;
   config.key = upstream.key;
   config.nodes.reserve(upstream.nodes.size());
   for (const resource::UpstreamNode& node : upstream.nodes) {
@@ -46,11 +18,6 @@ upstream::ClusterConfig cluster_config(const std::string& id, const resource::Up
 }
 
 }  // namespace
-
-std::optional<Timeouts> compile_timeouts(const std::optional<resource::Timeouts>& timeouts) {
-  if (!timeouts) return std::nullopt;
-  return Timeouts{timeouts->connect_timeout_ms, timeouts->send_timeout_ms, timeouts->read_timeout_ms};
-}
 
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::string& id,
                                                                  const resource::Upstream& upstream,
@@ -64,9 +31,9 @@ base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::stri
   auto compiled = base::make_counted<CompiledUpstream>();
   compiled->scheme = resource::name_of(upstream.scheme);
   compiled->is_of_plugin = owner == UpstreamOwner::kPlugin;
-  compiled->pass_host = pass_host_of(upstream.pass_host);
+  compiled->pass_host = upstream.pass_host;
   compiled->upstream_host = upstream.upstream_host;
-  compiled->timeouts = compile_timeouts(upstream.timeouts);
+  compiled->timeouts = upstream.timeouts;
   compiled->retries = upstream.retries;
   compiled->retry_timeout_ms = upstream.retry_timeout_ms;
   if (upstream.keepalive_pool) {

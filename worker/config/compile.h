@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "shared/base/result.h"
@@ -18,7 +17,5 @@ enum class UpstreamOwner : std::uint8_t { kObject, kPlugin };
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(
     const std::string& id, const resource::Upstream& upstream, const upstream::ClusterWorld& world,
     std::uint64_t now_us, UpstreamOwner owner = UpstreamOwner::kObject);
-
-std::optional<Timeouts> compile_timeouts(const std::optional<resource::Timeouts>& timeouts);
 
 }  // namespace apisix::config

@@ -12,7 +12,7 @@
 
 #include "shared/base/counted.h"
 #include "shared/memory/traffic.h"
-#include "worker/limits.h"
+#include "shared/resource/upstream.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/world.h"
 #include "worker/upstream/cluster.h"
@@ -21,13 +21,8 @@
 
 namespace apisix::config {
 
-struct Timeouts {
-  std::uint64_t connect_ms = limits::kDefaultUpstreamTimeoutMs;
-  std::uint64_t send_ms = limits::kDefaultUpstreamTimeoutMs;
-  std::uint64_t read_ms = limits::kDefaultUpstreamTimeoutMs;
-};
-
-enum class PassHost : std::uint8_t { kPass, kNode, kRewrite };
+using resource::PassHost;
+using resource::Timeouts;
 
 // What requests write of an upstream, besides what its cluster learns.
 struct UpstreamRuntime {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "shared/base/log.h"
-#include "worker/config/compile.h"
 #include "worker/config/plugin_merge.h"
 #include "worker/config/stored.h"
 
@@ -53,7 +52,7 @@ base::Ref<const CompiledRoute> compile_route(const RouteSources& sources) {
   const base::Ref<const CompiledRoute> compiled(route.get());
   route->id = sources.id;
   route->name = text_of(find_member(sources.route, "name"));
-  route->timeouts = compile_timeouts(resource::parse_timeouts(find_member(sources.route, "timeout")));
+  route->timeouts = resource::parse_timeouts(find_member(sources.route, "timeout"));
   if (!sources.service_id.empty() && sources.service == nullptr) {
     fail_route(*route, kNotFound,
                "failed to fetch service configuration by id: " + std::string(sources.service_id));

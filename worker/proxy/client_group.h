@@ -1,12 +1,13 @@
 // ClientGroup: the clients of one purpose, and how many of them there may be. Those without a request (idle,
 // in the middle of a head, or only read to their end) stand in the order in which they became so: at the
-// bound the oldest makes room. AgeList: such an order, intrusive; nothing is allocated, every step costs the
-// same.
+// bound the oldest makes room. AgeList: such an order.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "shared/base/list.h"
 
 namespace apisix::proxy {
 
@@ -20,50 +21,35 @@ class AgeList;
 
 // What a member of an AgeList is derived from. A member of one list at a time.
 template <typename T>
-class AgeLink {
- private:
+class AgeLink : private base::Link {
   friend class AgeList<T>;
-  T* older_ = nullptr;
-  T* newer_ = nullptr;
+  friend class base::List<AgeLink<T>>;
 };
 
+// A base::List that knows its size.
 template <typename T>
 class AgeList {
  public:
   void add_newest(T& item) {
-    AgeLink<T>& link = item;
-    link.older_ = newest_;
-    link.newer_ = nullptr;
-    (newest_ != nullptr ? link_of(*newest_).newer_ : oldest_) = &item;
-    newest_ = &item;
+    list_.push_back(item);
     ++size_;
   }
   // Only what is in this list.
   void remove(T& item) {
-    AgeLink<T>& link = item;
-    (link.newer_ != nullptr ? link_of(*link.newer_).older_ : newest_) = link.older_;
-    (link.older_ != nullptr ? link_of(*link.older_).newer_ : oldest_) = link.newer_;
-    link.older_ = link.newer_ = nullptr;
+    list_.remove(item);
     --size_;
   }
-  T* oldest() const { return oldest_; }
+  T* oldest() const { return static_cast<T*>(list_.front()); }
   std::size_t size() const { return size_; }
 
   // Oldest first; `action` may remove the item that it gets.
   template <typename Action>
   void for_each(Action&& action) {
-    for (T* item = oldest_; item != nullptr;) {
-      T* const next = link_of(*item).newer_;
-      action(*item);
-      item = next;
-    }
+    list_.for_each([&action](AgeLink<T>& link) { action(static_cast<T&>(link)); });
   }
 
  private:
-  static AgeLink<T>& link_of(T& item) { return item; }
-
-  T* oldest_ = nullptr;
-  T* newest_ = nullptr;
+  base::List<AgeLink<T>> list_;
   std::size_t size_ = 0;
 };
 

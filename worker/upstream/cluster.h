@@ -1,6 +1,6 @@
-// Cluster: the run-time side of one version of an upstream object: its nodes, its balancer, and where their
-// names lead. Immutable but for what balancing learns. A request in flight keeps the Ref that it started
-// with.
+// Cluster: balances over the nodes of one version of an upstream object (NodeSource says which have an
+// address, HealthView which are healthy). Immutable but for what balancing learns. A request in flight keeps
+// the Ref that it started with.
 //
 //   PickContext context{...};                    // one per request
 //   auto pick = cluster->pick(context);          // kResolving: wait_resolved(), then pick again
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,19 +24,13 @@
 #include "worker/upstream/hash_key.h"
 #include "worker/upstream/health_view.h"
 #include "worker/upstream/load_book.h"
+#include "worker/upstream/node_source.h"
 
 namespace apisix::memory {
 class HealthTable;
 }
 
 namespace apisix::upstream {
-
-struct ClusterNode {
-  std::string host;  // IPv4, IPv6 with or without brackets, or a name
-  std::uint16_t port = 0;
-  std::uint32_t weight = 1;
-  std::int32_t priority = 0;
-};
 
 struct ClusterConfig {
   // Identifies the upstream over its versions ("/upstreams/1", "/routes/7"); "" = balancing starts afresh.
@@ -52,20 +47,6 @@ struct ClusterWorld {
   LoadBook& loads;
   resolve::Resolver* resolver = nullptr;
   memory::HealthTable* health = nullptr;  // null: no health checks
-};
-
-struct Node {
-  NodeIndex index = 0;
-  std::string host;       // as configured; IPv6 in brackets
-  std::string host_port;  // "host:port"
-  std::uint16_t port = 0;
-  std::uint32_t weight = 1;
-  std::int32_t priority = 0;
-  bool is_literal = false;                // `host` is an address
-  base::IpAddress address;                // of a literal
-  base::Ref<resolve::ResolvedHost> name;  // of the others; null when the resolver knows too many names
-
-  bool is_name() const { return static_cast<bool>(name); }
 };
 
 enum class PickError : unsigned char {
@@ -101,23 +82,6 @@ struct PickContext {
   std::uint64_t address_seed = 0;  // which of several addresses of a name
 };
 
-class Cluster;
-
-// Someone who was told kResolving; a member of its owner. Destroying it gives up waiting.
-class ClusterWait : private base::Link {
- public:
-  using Callback = void (*)(void* context);
-
-  ClusterWait(Callback callback, void* context) : callback_(callback), context_(context) {}
-  ~ClusterWait() = default;
-
- private:
-  friend class Cluster;
-  Callback callback_;
-  void* context_;
-  event::ReadyNode ready_;
-};
-
 class Cluster : public base::Counted<Cluster> {
  public:
   // Never fails: what is wrong with the configuration shows when a node is picked, as in APISIX.
@@ -128,7 +92,7 @@ class Cluster : public base::Counted<Cluster> {
 
   // Distinct (host, port, priority); the last of equal ones counts. `retries` defaults to this - 1.
   std::size_t node_count() const { return nodes_.size(); }
-  const std::vector<Node>& nodes() const { return nodes_; }
+  std::span<const Node> nodes() const { return nodes_; }
   const std::string& id() const { return id_; }
   // APISIX's `type`; "" when it is none that we know.
   std::string_view balancer_name() const { return balancer_ ? name_of(*balancer_) : ""; }
@@ -146,33 +110,28 @@ class Cluster : public base::Counted<Cluster> {
   // The exchange with a picked node is over; a failed one marks the node as tried.
   void after(PickContext& context, NodeIndex index, const PickOutcome& outcome);
   // Calls back from the ready queue when pick() has more to say than kResolving.
-  void wait_resolved(ClusterWait& wait);
+  void wait_resolved(ClusterWait& wait) { source_->wait(wait); }
 
  private:
-  // Names that do not resolve hold up requests only this long when other nodes are there.
-  static constexpr std::uint64_t kPatienceMs = 500;
-  static constexpr std::uint64_t kTouchEveryMs = 1000;
-
   Cluster(const ClusterConfig& config, const ClusterWorld& world, std::uint64_t now_us);
-  void add_nodes(const ClusterConfig& config);
-  void make_balancer(const ClusterConfig& config, std::uint64_t now_us);
+  void make_balancer(const ClusterConfig& config, LoadBook& load_book, std::uint64_t now_us);
   bool is_current() const;
+  // Between two requests, so that the next one finds the picker ready.
+  void on_nodes_changed() {
+    if (!is_current()) refresh_usable();
+  }
   void refresh_usable();
-  void follow_health(std::vector<std::uint8_t>& usable) const;
-  void touch_names();
   // kNone: the picker is told what there is to know, and has something to choose from.
   PickError become_ready();
   bool has_choice() const { return nodes_.size() > 1 || balancer_ == Balancer::kLeastConn; }
   ClusterPick picked(PickContext& context, const Node& node, base::Random& random);
-  void on_resolved();
-  void wake_all();
 
   const std::string id_;
-  const ClusterWorld world_;
-  std::vector<Node> nodes_;
+  base::Random& random_;
+  const std::unique_ptr<NodeSource> source_;
+  const std::span<const Node> nodes_;  // of the source
   HashKey hash_key_;
   bool needs_hash_key_ = false;
-  bool has_names_ = false;
   std::optional<Balancer> balancer_;
   std::unique_ptr<Picker> picker_;  // null: unknown type
   const HealthView* health_ = nullptr;
@@ -180,16 +139,7 @@ class Cluster : public base::Counted<Cluster> {
   // What the picker was last told.
   bool told_ = true;
   std::uint64_t told_health_ = 0;
-  std::uint64_t told_names_ = 0;
-  std::vector<std::uint8_t> usable_;
-  std::size_t undecided_ = 0;  // nodes whose name is not looked up yet
-  std::size_t reachable_ = 0;  // nodes with an address
-
-  bool out_of_patience_ = false;
-  std::uint64_t touched_ms_ = 0;
-  std::vector<std::unique_ptr<resolve::HostWaiter>> name_waiters_;  // one per node that is a name
-  std::unique_ptr<event::Timer> patience_;
-  base::Link waits_{base::Link::Head{}};
+  std::uint64_t told_nodes_ = 0;
 };
 
 }  // namespace apisix::upstream

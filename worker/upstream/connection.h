@@ -11,6 +11,7 @@
 #include <span>
 
 #include "shared/base/ip.h"
+#include "shared/base/list.h"
 #include "shared/base/state_machine.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
@@ -30,7 +31,8 @@ struct Endpoint {
 class Pool;
 class HostPool;
 
-class Connection {
+// Linked: idle, in the list of its HostPool.
+class Connection : private base::Link {
  public:
   enum class State : std::uint8_t { kConnecting, kLeased, kIdle, kClosed };
   static constexpr base::MoveTable<State> kMoves{{State::kConnecting, {State::kLeased, State::kClosed}},
@@ -75,6 +77,7 @@ class Connection {
  private:
   friend class Pool;
   friend class HostPool;
+  friend class base::List<Connection>;
   void start_watch();
   void close(bool reset);
   // Bytes, an end or an error wait to be read: it must not carry another exchange.
@@ -90,8 +93,6 @@ class Connection {
   event::IoWatch watch_;
   event::Timer timer_;
   User* user_ = nullptr;
-  Connection* newer_ = nullptr;  // neighbours in the idle list
-  Connection* older_ = nullptr;
   std::uint32_t leases_ = 1;
   base::StateMachine<State, kMoves> state_{State::kConnecting};
   bool checked_before_reuse_ = false;

@@ -20,15 +20,6 @@ std::string header_variable(std::string_view header) {
 
 }  // namespace
 
-std::optional<HashOn> parse_hash_on(std::string_view name) {
-  if (name == "vars") return HashOn::kVars;
-  if (name == "header") return HashOn::kHeader;
-  if (name == "cookie") return HashOn::kCookie;
-  if (name == "consumer") return HashOn::kConsumer;
-  if (name == "vars_combinations") return HashOn::kVarsCombinations;
-  return std::nullopt;
-}
-
 HashKey::HashKey(HashOn on, std::string_view key) : on_(on) {
   switch (on) {
     case HashOn::kVars:

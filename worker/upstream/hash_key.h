@@ -7,13 +7,11 @@
 #include <vector>
 
 #include "shared/base/arena.h"
+#include "shared/resource/upstream.h"
 
 namespace apisix::upstream {
 
-enum class HashOn : unsigned char { kVars, kHeader, kCookie, kConsumer, kVarsCombinations };
-
-// APISIX's names: vars, header, cookie, consumer, vars_combinations.
-std::optional<HashOn> parse_hash_on(std::string_view name);
+using resource::HashOn;
 
 // How a request's variable is found: "uri", "arg_x", "http_x_y", "cookie_x", "consumer_name", "remote_addr".
 struct VariableLookup {

@@ -15,17 +15,12 @@ constexpr std::size_t kEmptyHostsMax = 4096;
 }  // namespace
 
 void HostPool::push_newest(Connection& connection) {
-  connection.older_ = newest_;
-  connection.newer_ = nullptr;
-  (newest_ != nullptr ? newest_->newer_ : oldest_) = &connection;
-  newest_ = &connection;
+  by_age_.push_back(connection);
   ++idle_;
 }
 
 void HostPool::remove(Connection& connection) {
-  (connection.newer_ != nullptr ? connection.newer_->older_ : newest_) = connection.older_;
-  (connection.older_ != nullptr ? connection.older_->newer_ : oldest_) = connection.newer_;
-  connection.newer_ = connection.older_ = nullptr;
+  by_age_.remove(connection);
   --idle_;
 }
 
@@ -40,7 +35,7 @@ std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
 
 Pool::~Pool() {
   for (auto& [endpoint, host] : hosts_) {
-    while (host.newest_ != nullptr) drop(*host.newest_);
+    while (host.newest() != nullptr) drop(*host.newest());
   }
 }
 
@@ -58,10 +53,10 @@ void Pool::forget_empty_hosts() {
 
 Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
   HostPool& home = home_of(endpoint);
-  Connection* connection = home.newest_;
+  Connection* connection = home.newest();
   while (connection != nullptr && connection->checked_before_reuse_ && connection->has_unasked_input()) {
     drop(*connection);
-    connection = home.newest_;
+    connection = home.newest();
   }
   if (connection == nullptr) return nullptr;
   connection->checked_before_reuse_ = false;
@@ -97,7 +92,7 @@ void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
     return;
   }
   HostPool& home = connection.home_;
-  while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest_);
+  while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest());
   connection.state_.move_to(Connection::State::kIdle);
   connection.user_ = nullptr;
   connection.watch_.want_read(true);
@@ -128,21 +123,21 @@ void Pool::bury(Connection& connection) {
 void Pool::drop_idle(const base::IpAddress& ip) {
   for (auto& [endpoint, host] : hosts_) {
     if (!(endpoint.ip == ip)) continue;
-    while (host.newest_ != nullptr) drop(*host.newest_);
+    while (host.newest() != nullptr) drop(*host.newest());
   }
 }
 
 void Pool::drop_all_idle() {
   for (auto& [endpoint, host] : hosts_) {
-    while (host.newest_ != nullptr) drop(*host.newest_);
+    while (host.newest() != nullptr) drop(*host.newest());
   }
 }
 
 bool Pool::drop_one_idle() {
   if (idle_ == 0) return false;
   for (auto& [endpoint, host] : hosts_) {
-    if (host.oldest_ == nullptr) continue;
-    drop(*host.oldest_);
+    if (host.oldest() == nullptr) continue;
+    drop(*host.oldest());
     return true;
   }
   return false;

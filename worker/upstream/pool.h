@@ -28,12 +28,13 @@ class HostPool {
 
  private:
   friend class Pool;
+  Connection* newest() const { return by_age_.back(); }
+  Connection* oldest() const { return by_age_.front(); }
   void push_newest(Connection& connection);
   void remove(Connection& connection);
 
   Endpoint endpoint_;
-  Connection* newest_ = nullptr;
-  Connection* oldest_ = nullptr;
+  base::List<Connection> by_age_;  // idle ones
   std::uint32_t idle_ = 0;
   std::uint32_t connections_ = 0;  // idle and leased: a pool with any is never forgotten
 };

@@ -62,9 +62,9 @@ TEST(Upstream, AllFields) {
   EXPECT_EQ(upstream.retries, 0U);
   EXPECT_EQ(upstream.retry_timeout_ms, 1500U);
   ASSERT_TRUE(upstream.timeouts);
-  EXPECT_EQ(upstream.timeouts->connect_timeout_ms, 1U);
-  EXPECT_EQ(upstream.timeouts->send_timeout_ms, 6000U);
-  EXPECT_EQ(upstream.timeouts->read_timeout_ms, 86400000U);
+  EXPECT_EQ(upstream.timeouts->connect_ms, 1U);
+  EXPECT_EQ(upstream.timeouts->send_ms, 6000U);
+  EXPECT_EQ(upstream.timeouts->read_ms, 86400000U);
   ASSERT_TRUE(upstream.keepalive_pool);
   EXPECT_EQ(upstream.keepalive_pool->size, 5U);
   EXPECT_EQ(upstream.keepalive_pool->requests, 1000U);
@@ -132,6 +132,19 @@ TEST(Upstream, WhatWasNotValidatedIsRefusedOrCut) {
   EXPECT_EQ(cut->retries, 0U);
 }
 
+TEST(Upstream, HashOnIsOneOfItsNames) {
+  const auto hash_on = [](const char* name) {
+    Json value(::Json::objectValue);
+    value["hash_on"] = name;
+    const auto upstream = parse_upstream(std::move(value));
+    return upstream ? std::optional(upstream->hash_on) : std::nullopt;
+  };
+  EXPECT_EQ(hash_on("vars"), HashOn::kVars);
+  EXPECT_EQ(hash_on("vars_combinations"), HashOn::kVarsCombinations);
+  EXPECT_EQ(hash_on("consumer"), HashOn::kConsumer);
+  EXPECT_EQ(hash_on("body"), std::nullopt);
+}
+
 TEST(Upstream, NamesRoundTrip) {
   for (const char* scheme : {"http", "https", "grpc", "grpcs", "tcp", "tls", "udp", "kafka"}) {
     EXPECT_EQ(name_of(upstream_of(std::string(R"({"nodes":{},"scheme":")") + scheme + "\"}").scheme), scheme);
@@ -162,7 +175,7 @@ TEST(Route, Fields) {
   EXPECT_EQ(route.upstream_id, "u");
   EXPECT_EQ(route.plugin_config_id, "p");
   EXPECT_EQ(format::to_json(*route.plugins), R"({"cors":{}})");
-  EXPECT_EQ(route.timeouts->send_timeout_ms, 2000U);
+  EXPECT_EQ(route.timeouts->send_ms, 2000U);
   EXPECT_EQ(route.enable_websocket, false);
   EXPECT_FALSE(route.is_enabled);
   EXPECT_EQ(route.upstream, nullptr);

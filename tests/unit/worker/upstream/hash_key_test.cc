@@ -26,13 +26,6 @@ std::string key(HashOn on, const std::string& configured) {
   return std::string(HashKey(on, configured).of(lookup, arena));
 }
 
-TEST(HashKey, Names) {
-  EXPECT_EQ(parse_hash_on("vars"), HashOn::kVars);
-  EXPECT_EQ(parse_hash_on("vars_combinations"), HashOn::kVarsCombinations);
-  EXPECT_EQ(parse_hash_on("consumer"), HashOn::kConsumer);
-  EXPECT_EQ(parse_hash_on("body"), std::nullopt);
-}
-
 TEST(HashKey, OneVariable) {
   EXPECT_EQ(key(HashOn::kVars, "uri"), "/hello");
   EXPECT_EQ(key(HashOn::kVars, "arg_device_id"), "7");
