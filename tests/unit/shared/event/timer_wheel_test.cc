@@ -119,6 +119,15 @@ TEST(TimerWheel, ADelayOfZeroFiresInALaterTick) {
   EXPECT_NE(probe.fired_at, 0u);
 }
 
+TEST(TimerWheel, ADelayOfZeroIsSetEvenAtTimeZero) {
+  TimerWheel wheel(0);
+  Probe probe(wheel);
+  probe.timer.set_after_ms(0);
+  EXPECT_TRUE(probe.timer.is_set());
+  wheel.advance(TimerWheel::kTickMs);
+  EXPECT_NE(probe.fired_at, 0u);
+}
+
 TEST(TimerWheel, DelaysCountFromTheTimeThatTheLoopTold) {
   TimerWheel wheel(1000);
   Probe probe(wheel);

@@ -14,10 +14,10 @@ using From = UpstreamSource::From;
 class Nothing final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "nothing", .priority = 1};
-  explicit Nothing(const Json&) {}
+  explicit Nothing(const plugin::Conf&) {}
 };
 
-constexpr plugin::PluginDef kNothing = plugin::define<Nothing>();
+const plugin::PluginKind& kNothing = plugin::define<Nothing>();
 
 Json json(std::string_view text) {
   auto value = format::parse_json(text);

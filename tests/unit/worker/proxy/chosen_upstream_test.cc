@@ -92,6 +92,7 @@ class HashKeyOfTest : public RequestTest {
 
 TEST_F(HashKeyOfTest, IsEmptyForBalancersThatDoNotHash) {
   receive("/a");
+  request_.path = "/a";
   upstream::ClusterConfig config = chash(upstream::HashOn::kVars, "uri");
   config.type = "roundrobin";
   EXPECT_EQ(key_of(config), "");

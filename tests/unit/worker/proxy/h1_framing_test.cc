@@ -304,6 +304,18 @@ TEST_F(H1FramingTest, MoreChunksThanPiecesGoOutInSeveralWrites) {
   EXPECT_EQ(content_of_chunks(text_of(first) + wire_), std::string(200, 'x'));
 }
 
+// Wherever the places run out, there is one for the end of the chunk and one for the trailers.
+TEST_F(H1FramingTest, AnEndAtTheLastPlaceOfAWriteIsWhole) {
+  for (std::size_t count = net::kPiecesMax - 10; count < net::kPiecesMax + 10; ++count) {
+    std::string raw;
+    for (std::size_t i = 0; i < count; ++i) raw += "1\r\nx\r\n";
+    start(Framing::kChunked, Framing::kChunked);
+    EXPECT_EQ(pump(raw + "0\r\nX-A: 1\r\n\r\n"), Result::kDone) << count;
+    EXPECT_EQ(content_of_chunks(wire_), std::string(count, 'x')) << count;
+    EXPECT_TRUE(wire_.ends_with("0\r\nX-A: 1\r\n\r\n")) << count;
+  }
+}
+
 TEST_F(H1FramingTest, ChunkedCutShortByTheSenderIsBad) {
   const std::string_view raw = "3\r\nabc\r\n0\r\n\r\n";
   for (std::size_t bytes = 0; bytes < raw.size(); ++bytes) {

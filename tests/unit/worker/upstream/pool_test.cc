@@ -271,6 +271,15 @@ TEST_F(PoolTest, ASuspectedConnectionIsLookedAtBeforeItIsTaken) {
   EXPECT_EQ(pool_.open(), 0u);
 }
 
+// Looking costs a system call for every request: others end by an event of the loop, or by the error of a
+// write.
+TEST_F(PoolTest, AConnectionThatIsNotSuspectedIsTakenWithoutALook) {
+  Connection& connection = connect();
+  put(connection);
+  ASSERT_EQ(::send(ends_[0].fd(), "x", 1, 0), 1);
+  EXPECT_EQ(take(), &connection);
+}
+
 TEST_F(PoolTest, ASuspectedConnectionWithoutBytesIsTaken) {
   Connection& connection = connect();
   connection.check_before_reuse();
