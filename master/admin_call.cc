@@ -39,8 +39,8 @@ std::string origin_of(const settings::Listen& listen) {
   return fmt::format("{}://{}:{}", listen.tls ? "https" : "http", host, listen.port);
 }
 
-base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& method,
-                                     const std::string& path) {
+base::Result<AdminResponse> call_admin(const Invocation& in, const std::string& method,
+                                       const std::string& path) {
   const auto config = current_config(in);
   const auto setup = config ? check_setup(in.prefix, *config) : std::unexpected(config.error());
   if (!setup) return std::unexpected(setup.error());
@@ -63,13 +63,13 @@ base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& me
                       "the Admin API does not answer, is the gateway running? " + response.error().what);
   }
   auto body = format::parse_json(response->body);
-  return AdminAnswer{response->status, body ? std::move(*body) : Json(response->body)};
+  return AdminResponse{response->status, body ? std::move(*body) : Json(response->body)};
 }
 
-std::string refusal_text(const AdminAnswer& answer) {
-  if (!answer.body.isObject()) return fmt::format("the Admin API answers {}", answer.status);
-  std::string out = member_text(find_member(answer.body, "error_msg"));
-  for (const Json& fault : find_member(answer.body, "errors")) {
+std::string refusal_text(const AdminResponse& response) {
+  if (!response.body.isObject()) return fmt::format("the Admin API answers {}", response.status);
+  std::string out = member_text(find_member(response.body, "error_msg"));
+  for (const Json& fault : find_member(response.body, "errors")) {
     out += fmt::format("\n  {}/{}{}: {}", member_text(find_member(fault, "resource_type")),
                        member_text(find_member(fault, "resource_id")),
                        format::string_of(find_member(fault, "pointer")),

@@ -11,7 +11,7 @@
 
 namespace apisix::master {
 
-struct AdminAnswer {
+struct AdminResponse {
   unsigned status = 0;
   format::Json body;  // of any status
 
@@ -19,11 +19,11 @@ struct AdminAnswer {
 };
 
 // `path` behind "/apisix/admin/", encoded, with its query. Errors: no config.yaml, no Admin API in it, no
-// answer.
-base::Result<AdminAnswer> call_admin(const Invocation& in, const std::string& method,
-                                     const std::string& path);
-// What a refusal says, for people: its error_msg and each of its errors.
-std::string refusal_text(const AdminAnswer& answer);
+// response.
+base::Result<AdminResponse> call_admin(const Invocation& in, const std::string& method,
+                                       const std::string& path);
+// The text of a refusal: its error_msg and each of its errors.
+std::string refusal_text(const AdminResponse& response);
 // "http://127.0.0.1:9090": where this machine reaches one of the gateway's listeners.
 std::string origin_of(const settings::Listen& listen);
 // For a part of a path or query.

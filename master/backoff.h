@@ -1,5 +1,5 @@
-// Backoff: how long to wait before a process that died is started again. The first death is answered at once;
-// what dies again and again waits longer and longer; what lived long enough is trusted again.
+// Backoff: how long to wait before a process that died is started again. After the first death there is no
+// delay; what dies again and again waits longer and longer; what lived long enough is trusted again.
 #pragma once
 
 #include <cstdint>

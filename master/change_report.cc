@@ -26,7 +26,7 @@ std::string_view noun(memory::ChangeKind kind) {
 base::Result<ChangeReport> ChangeReport::of(const std::string& prefix, const Process& master) {
   const bool is_being_replaced = PidFile::old_holder(prefix).pid == master.pid();
   if (is_being_replaced) return unavailable("an upgrade is under way");
-  auto zone = memory::StatusZone::look_into(master.pid());
+  auto zone = memory::StatusZone::attach(master.pid());
   if (!zone) return std::unexpected(zone.error());
   return ChangeReport(master, std::move(*zone));
 }

@@ -29,7 +29,7 @@ namespace apisix::master {
 namespace {
 
 constexpr int kExitNotSetUp = 2;
-// The closed channel tells a child that its master is gone; this is for one that does not listen any more.
+// A closed channel ends a child whose master is gone; this is for one whose event loop hangs.
 constexpr int kMasterDied = SIGUSR2;
 
 // Everything that was the master's: its epoll, its signals, the other children's channels and sockets.
@@ -139,7 +139,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
   int code = kExitNotSetUp;
   if (auto ready = set_up(birth, channel.fd(), master); !ready) {
     base::log_error("{}", ready.error().what);
-    [[maybe_unused]] const auto told = channel.send(channel::MessageKind::kFailed, ready.error().what);
+    [[maybe_unused]] const auto sent = channel.send(channel::MessageKind::kFailed, ready.error().what);
   } else {
     code = run_role(birth, std::move(channel), slot);
   }

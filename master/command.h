@@ -28,7 +28,7 @@ struct Invocation {
   bool verbose = false;
   bool as_json = false;              // --json
   std::optional<double> interval_s;  // -d: between two looks
-  std::uint64_t count = 0;           // -n: how many screens; 0: until told to stop
+  std::uint64_t count = 0;           // -n: how many screens; 0: until a signal
   std::string sort;                  // --sort: what the rows are ordered by
   std::string kind;                  // --kind, --id: of which objects
   std::string id;

@@ -1,5 +1,5 @@
 // conf/apisix.yaml or apisix.json, as the commands look at it before any worker does: a file that cannot be
-// read is said on the terminal, where somebody sees it.
+// read is reported on the terminal.
 #pragma once
 
 #include <optional>

@@ -64,7 +64,7 @@ Generation::Generation(event::Loop& loop, memory::Zones& zones, std::unique_ptr<
       roles_(roles),
       deadline_(
           loop.timers(), [](void* self) { static_cast<Generation*>(self)->on_deadline(); }, this),
-      look_(loop.timers(), [](void* self) { static_cast<Generation*>(self)->look_at_pulses(); }, this) {}
+      pulse_timer_(loop.timers(), [](void* self) { static_cast<Generation*>(self)->check_pulses(); }, this) {}
 
 Generation::Member& Generation::add_member(ChildRole role, int index) {
   members_.push_back(std::make_unique<Member>(loop_, *this, role, index));
@@ -76,7 +76,7 @@ void Generation::start() {
   deadline_.set_after_ms(setup_->ready_timeout_ms);
 }
 
-// Always by the timer, so that no failure is told from inside a call of the owner.
+// Always by the timer, so that no failure callback runs inside a call of the owner.
 void Generation::start_later(Member& member, std::uint64_t delay_ms) {
   member.respawn.set_after_ms(delay_ms);
 }
@@ -116,7 +116,7 @@ void Generation::on_message(Member& member, const channel::Message& message) {
     case MessageKind::kReloadPlugins:
       has_other_plugins_ = true;
       for (const auto& other : members_) {
-        if (other.get() != &member && is_ready(*other)) tell(*other, MessageKind::kReloadPlugins);
+        if (other.get() != &member && is_ready(*other)) send(*other, MessageKind::kReloadPlugins);
       }
       break;
     case MessageKind::kQuit:
@@ -149,26 +149,26 @@ void Generation::serve() {
   state_ = State::kServing;
   deadline_.cancel();
   listeners_.start_listening();
-  tell_all(MessageKind::kServe);
-  if (setup_->settings.nginx_config.worker_stuck_timeout_ms > 0) look_.set_after_ms(Pulse::kLookMs);
+  send_to_all(MessageKind::kServe);
+  if (setup_->settings.nginx_config.worker_stuck_timeout_ms > 0) pulse_timer_.set_after_ms(Pulse::kCheckMs);
   callbacks_.on_ready(*this);
 }
 
 // Children that drain have their deadline.
-void Generation::look_at_pulses() {
+void Generation::check_pulses() {
   if (state_ != State::kServing) return;
-  look_.set_after_ms(Pulse::kLookMs);
-  const bool is_regular = look_times_.is_regular(loop_.clock().monotonic_ms());
+  pulse_timer_.set_after_ms(Pulse::kCheckMs);
+  const bool is_regular = check_times_.is_regular(loop_.clock().monotonic_ms());
   const std::uint64_t begun_us = base::monotonic_now_us();
   for (const auto& member : members_) {
     if (!member->child || !member->wanted) continue;
-    member->pulse.look(member->child->slot->beats.get());
+    member->pulse.observe(member->child->slot->beats.get());
     if (!is_regular) member->pulse.reset();
     if (!member->pulse.is_silent_for(silence_max_ms(*member))) continue;
     member->pulse.reset();
     log_stuck(*member);
     // When that line took long, the child may have waited for the same pipe or disk, and goes on now.
-    const bool is_late = base::monotonic_now_us() - begun_us > Pulse::kLookMs * 1000;
+    const bool is_late = base::monotonic_now_us() - begun_us > Pulse::kCheckMs * 1000;
     if (!is_late) ::kill(member->child->pid, SIGKILL);
   }
 }
@@ -193,13 +193,13 @@ void Generation::log_stuck(const Member& member) const {
 // After a death.
 void Generation::serve_again(Member& member) {
   if (!member.wanted) return;
-  if (has_other_plugins_) tell(member, MessageKind::kReloadPlugins);
-  tell(member, MessageKind::kServe);
+  if (has_other_plugins_) send(member, MessageKind::kReloadPlugins);
+  send(member, MessageKind::kServe);
   if (member.role != ChildRole::kWorker) return;
-  tell_others(member, MessageKind::kUncover);
+  send_to_others(member, MessageKind::kUncover);
   for (const auto& other : members_) {
     const bool is_dead = other->role == ChildRole::kWorker && other->wanted && !is_ready(*other);
-    if (is_dead) tell(member, MessageKind::kCover, share_text(*other));
+    if (is_dead) send(member, MessageKind::kCover, share_text(*other));
   }
 }
 
@@ -207,12 +207,12 @@ bool Generation::is_ready(const Member& member) {
   return member.child && member.child->slot->state.load() == ChildState::kReady;
 }
 
-void Generation::tell_others(const Member& member, MessageKind kind) {
+void Generation::send_to_others(const Member& member, MessageKind kind) {
   if (member.role != ChildRole::kWorker) return;
   const std::string share = share_text(member);
   for (const auto& other : members_) {
     if (other.get() != &member && other->role == ChildRole::kWorker && is_ready(*other))
-      tell(*other, kind, share);
+      send(*other, kind, share);
   }
 }
 
@@ -271,7 +271,7 @@ void Generation::on_death(Member& member, const Death& death) {
               member.backoff.deaths(), delay_ms);
   }
   show_gone(member);
-  tell_others(member, MessageKind::kCover);
+  send_to_others(member, MessageKind::kCover);
   start_later(member, delay_ms);
 }
 
@@ -301,26 +301,26 @@ void Generation::mark_leaving(Member& member) {
 }
 
 // A full queue means that the child does not listen any more; the deadline takes care of it.
-void Generation::tell(Member& member, MessageKind kind, std::string_view text) {
+void Generation::send(Member& member, MessageKind kind, std::string_view text) {
   if (!member.child) return;
   if (auto sent = member.child->channel.send(kind, text); !sent) {
     base::log_info("{} {}: {}", member.title(), member.child->pid, sent.error().what);
   }
 }
 
-void Generation::tell_all(MessageKind kind, std::string_view text) {
-  for (const auto& member : members_) tell(*member, kind, text);
+void Generation::send_to_all(MessageKind kind, std::string_view text) {
+  for (const auto& member : members_) send(*member, kind, text);
 }
 
 void Generation::reopen_logs() {
-  tell_all(MessageKind::kReopenLogs);
+  send_to_all(MessageKind::kReopenLogs);
 }
 
 void Generation::quit_workers() {
   for (const auto& member : members_) {
     if (member->role != ChildRole::kWorker) continue;
     mark_leaving(*member);
-    tell(*member, MessageKind::kQuit);
+    send(*member, MessageKind::kQuit);
   }
 }
 
@@ -329,11 +329,11 @@ void Generation::quit(const std::vector<int>& retired) {
   state_ = State::kDraining;
   for (const auto& member : members_) mark_leaving(*member);
   listeners_.close();
-  tell_all(MessageKind::kQuit, fmt::format("{}", fmt::join(retired, ",")));
+  send_to_all(MessageKind::kQuit, fmt::format("{}", fmt::join(retired, ",")));
   deadline_.cancel();
   const std::int64_t limit_ms = setup_->settings.nginx_config.worker_shutdown_timeout_ms;
   // 0: no limit, as in nginx
-  if (limit_ms > 0) deadline_.set_after_ms(static_cast<std::uint64_t>(limit_ms) + kPartingMs);
+  if (limit_ms > 0) deadline_.set_after_ms(static_cast<std::uint64_t>(limit_ms) + kShutDownMs);
 }
 
 void Generation::stop() {
@@ -341,7 +341,7 @@ void Generation::stop() {
   state_ = State::kStopping;
   for (const auto& member : members_) mark_leaving(*member);
   listeners_.close();
-  tell_all(MessageKind::kStop);
+  send_to_all(MessageKind::kStop);
   deadline_.set_after_ms(kStopGraceMs);
 }
 

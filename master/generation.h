@@ -1,12 +1,12 @@
 // Generation: the workers and the agent that were started from one reading of config.yaml. A reload makes a
 // new one next to the old; the old leaves when the new is Ready.
 //
-//   kStarting --all Ready in time--> kServing --quit()--> kDraining --time is up, stop()--> kStopping
+//   kStarting --all Ready in time--> kServing --quit()--> kDraining --timeout, stop()-----> kStopping
 //   --grace--> kKilled
 //
 // The workers are started first and the agent when they are Ready: what they create in data/ then belongs
-// to their user. While a worker is dead, the others take its clients. Nobody accepts a connection before all
-// are Ready, so a generation that fails harms no client. While it serves, a child whose event loop stands
+// to their user. While a worker is dead, the others take its clients. No worker accepts a connection before
+// all are Ready, so a generation that fails harms no client. While it serves, a child whose event loop stands
 // still for worker_stuck_timeout is killed, and replaced like any that died.
 #pragma once
 
@@ -33,7 +33,7 @@ class Generation {
   enum class State : unsigned char { kStarting, kServing, kDraining, kStopping, kKilled };
   static constexpr std::uint64_t kStopGraceMs = 3'000;
   // Children watch worker_shutdown_timeout themselves, and need a moment to part from their clients.
-  static constexpr std::uint64_t kPartingMs = 3'000;
+  static constexpr std::uint64_t kShutDownMs = 3'000;
 
   // Called from the loop. Neither may destroy the Generation.
   struct Callbacks {
@@ -46,12 +46,12 @@ class Generation {
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
-  // Forks the workers. A failure is told by on_failure, never from inside this call.
+  // Forks the workers. A failure is reported by on_failure, never inside this call.
   void start();
   // All workers but not the agent finish what they have and leave; none is started again (WINCH).
   void quit_workers();
   // Children finish what they have; those that are still there after worker_shutdown_timeout are stopped.
-  // `retired`: sockets that nobody takes over, see Listeners::retire().
+  // `retired`: sockets without a successor, see Listeners::retire().
   void quit(const std::vector<int>& retired);
   // Children leave at once; those that do not are killed after kStopGraceMs.
   void stop();
@@ -101,14 +101,14 @@ class Generation {
   bool all_ready(memory::ChildRole role) const;
   void serve();
   void serve_again(Member& member);
-  void tell_others(const Member& member, channel::MessageKind kind);
+  void send_to_others(const Member& member, channel::MessageKind kind);
   std::vector<channel::ListenSocket> sockets_of(const Member& member) const;
   std::string share_text(const Member& member) const;
-  void tell_all(channel::MessageKind kind, std::string_view text = {});
-  void tell(Member& member, channel::MessageKind kind, std::string_view text = {});
+  void send_to_all(channel::MessageKind kind, std::string_view text = {});
+  void send(Member& member, channel::MessageKind kind, std::string_view text = {});
   void mark_leaving(Member& member);
   void on_deadline();
-  void look_at_pulses();
+  void check_pulses();
   std::uint64_t silence_max_ms(const Member& member) const;
   void log_stuck(const Member& member) const;
 
@@ -123,8 +123,8 @@ class Generation {
   bool has_other_plugins_ = false;  // than setup_ says: they were reloaded alone
   std::vector<std::unique_ptr<Member>> members_;
   event::Timer deadline_;
-  event::Timer look_;  // while serving
-  LookTimes look_times_;
+  event::Timer pulse_timer_;  // while serving
+  CheckTimes check_times_;
 };
 
 }  // namespace apisix::master

@@ -1,5 +1,5 @@
 // Which process is a master of a prefix. The number in a pid file proves nothing: the file may be left over,
-// be written by somebody else, or name a pid that another program has by now. What counts, beside the title
+// be written by another program, or name a pid that another program has by now. What counts, beside the title
 // of the process, is what only the master can have: the lock of the pid file, or the file itself, open.
 #pragma once
 

@@ -35,7 +35,7 @@ struct StoreInUse {
 struct Inheritance {
   std::vector<base::UniqueFd> sockets;
   std::vector<NamedZone> zones;
-  base::UniqueFd report;         // to the master that is to be replaced; none: nobody is
+  base::UniqueFd report;         // to the master that is to be replaced; none: there is none
   std::uint32_t generation = 0;  // the last one of that master
   StoreInUse store = {};
 

@@ -94,7 +94,7 @@ bool is_same_address(const settings::Listen& a, const settings::Listen& b) {
 }
 
 // The kernel drops what would begin a connection (SYN without ACK) and lets pass what completes one. A client
-// that comes now tries again after a second, and is refused when the port is closed by then.
+// that comes now retries after a second, and is refused when the port is closed by then.
 void refuse_new(int fd) {
   constexpr std::uint32_t kFlagsByte = 13;
   constexpr std::uint32_t kSyn = 0x02;
@@ -167,8 +167,8 @@ base::Result<Listeners> Listeners::open(const std::vector<WantedListener>& wante
     if (!address) return base::invalid(cannot_listen(item) + ": " + address.error().what);
     Address opened{item, {}};
     if (const Address* before = previous.find(item.listen)) opened.sockets = before->sockets;
-    // Whoever else listens there with SO_REUSEPORT, another instance of us included, would silently share
-    // the port; a bind without it finds out. Our own sockets would be found as well.
+    // Another listener with SO_REUSEPORT on the port, a second instance included, would silently share
+    // it; a bind without the option finds out. Our own sockets would be found as well.
     if (opened.sockets.empty() && !previous.has_port(item.listen.port) && !bind_socket(*address, false)) {
       if (!may_be_left_out(item.listen, errno)) return base::system_error(cannot_listen(item), errno);
       out.notes_.push_back(
@@ -189,7 +189,7 @@ base::Status Listeners::fill(Address& address, int per_address) {
   const auto where = socket_address(address.wanted.listen);
   while (static_cast<int>(address.sockets.size()) < per_address) {
     auto fd = std::make_shared<base::UniqueFd>(reuseport_socket(*where));
-    // Listening early does no harm where nobody has listened, and another instance notices it.
+    // Listening early does no harm on a new port, and another instance notices it.
     if (!*fd || (is_new && ::listen(fd->get(), kBacklog) != 0)) {
       if (is_new) return base::system_error(cannot_listen(address.wanted), errno);
       base::log_notice("{}: no socket for each worker ({}), they share what there is",

@@ -4,8 +4,8 @@
 // and go on from one generation to the next without a moment in which a connection is refused.
 //
 // A socket that joins others of its address gets its share of new connections as soon as it listens; so it
-// does that only when there is a worker behind it (start_listening). One that retires is told to take no new
-// connections first (refuse_new), so that it can be emptied before it is closed: closing resets what it
+// does that only when there is a worker behind it (start_listening). One that retires first takes no new
+// connections (refuse_new), so that it can be emptied before it is closed: closing resets what it
 // holds.
 #pragma once
 
@@ -51,7 +51,7 @@ class Listeners {
 
   // Every socket listens from now on.
   void start_listening();
-  // The sockets that `next` has no use for, each address told to take no new connections. What waits in them
+  // The sockets that `next` has no use for, each address set to refuse new connections. What waits in them
   // can still be accepted.
   std::vector<int> retire(const Listeners& next);
 

@@ -54,7 +54,7 @@ std::vector<Process> masters_of(const std::string& prefix) {
   found.add_by_locks();
   if (found.pids().empty()) found.add_by_open_files();
   for (const pid_t pid : found.pids()) {
-    if (const auto zone = memory::StatusZone::look_into(pid)) found.add_listed(*zone);
+    if (const auto zone = memory::StatusZone::attach(pid)) found.add_listed(*zone);
   }
   return found.take();
 }

@@ -1,4 +1,4 @@
-// logs/nginx.pid, where APISIX and everybody's scripts keep it. The master holds two locks on it for as long
+// logs/nginx.pid, where APISIX and its users' scripts keep it. The master holds two locks on it for as long
 // as it lives: one (flock) says from the first moment on that an instance of this prefix runs, the other (a
 // record lock) which process it is. The locks, not the number in the file, are believed, so that a file left
 // over from a crash or an earlier container, or written by another program, never blocks a start nor gets a
@@ -32,10 +32,10 @@ class PidFile {
   static std::string old_path(const std::string& prefix) { return path(prefix) + ".oldbin"; }
   static Holder holder(const std::string& prefix);
   static Holder old_holder(const std::string& prefix);
-  // True once nobody holds the file any more; false after `timeout_ms` (negative: waits for ever).
+  // True once no process holds the file any more; false after `timeout_ms` (negative: no timeout).
   static bool wait_until_free(const std::string& prefix, int timeout_ms);
 
-  // Locks the file, creating it. kConflict when somebody runs. The lock goes over to a forked master and
+  // Locks the file, creating it. kConflict when an instance runs. The lock goes over to a forked master and
   // ends with the last process that has this object.
   static base::Result<PidFile> take(const std::string& prefix);
   // Writes this process's pid, and takes the record lock. From now on this process must not open the file.

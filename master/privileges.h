@@ -1,4 +1,4 @@
-// Who the children are. Workers, which parse what strangers send, become nginx_config.user and can never get
+// Who the children are. Workers, which parse what clients send, become nginx_config.user and can never get
 // privileges back; the privileged agent stays who the master is and keeps a few capabilities.
 //
 // The agent's capabilities come from what config.yaml gives it to do:

@@ -17,7 +17,7 @@ class Process {
   pid_t pid() const { return pid_; }
   // kNotFound when it has ended, kIo when we may not.
   base::Status signal(int number) const;
-  // True once it has ended; false after `timeout_ms` (negative: waits for ever).
+  // True once it has ended; false after `timeout_ms` (negative: no timeout).
   bool wait_for_end(int timeout_ms = -1) const;
   bool is_alive() const { return !wait_for_end(0); }
 

@@ -1,6 +1,6 @@
-// Pulse: for how long a child's event loop has stood still, as seen by a master that looks at its heartbeat
-// once a second. Only the master's own looks count: while the master was stopped or the machine slept it did
-// not look, so that no child is blamed for that time.
+// Pulse: for how long a child's event loop has stood still, as seen by a master that checks its heartbeat
+// once a second. Only the master's own checks count: while the master was stopped or the machine slept there
+// were none, so that no child is blamed for that time.
 #pragma once
 
 #include <cstdint>
@@ -11,32 +11,32 @@ namespace apisix::master {
 
 class Pulse {
  public:
-  static constexpr std::uint64_t kLookMs = channel::Heartbeat::kPeriodMs;
-  // One look may fall between two beats.
-  static constexpr std::uint64_t kSilentLooksMin = 2;
+  static constexpr std::uint64_t kCheckMs = channel::Heartbeat::kPeriodMs;
+  // One check may fall between two beats.
+  static constexpr std::uint64_t kSilentChecksMin = 2;
 
   // The child's number of beats by now.
-  void look(std::uint64_t beats) {
-    silent_looks_ = beats == beats_ ? silent_looks_ + 1 : 0;
+  void observe(std::uint64_t beats) {
+    silent_checks_ = beats == beats_ ? silent_checks_ + 1 : 0;
     beats_ = beats;
   }
   // Another child, or a master that was late itself: counting begins again.
-  void reset() { silent_looks_ = 0; }
+  void reset() { silent_checks_ = 0; }
 
   bool is_silent_for(std::uint64_t limit_ms) const {
-    return silent_looks_ >= kSilentLooksMin && silent_looks_ * kLookMs >= limit_ms;
+    return silent_checks_ >= kSilentChecksMin && silent_checks_ * kCheckMs >= limit_ms;
   }
 
  private:
   std::uint64_t beats_ = 0;
-  std::uint64_t silent_looks_ = 0;  // in a row
+  std::uint64_t silent_checks_ = 0;  // in a row
 };
 
-// Whether the master's looks came in time.
-class LookTimes {
+// Whether the master's checks came before their deadline.
+class CheckTimes {
  public:
   bool is_regular(std::uint64_t now_ms) {
-    const bool out = last_ms_ != 0 && now_ms - last_ms_ < 2 * Pulse::kLookMs;
+    const bool out = last_ms_ != 0 && now_ms - last_ms_ < 2 * Pulse::kCheckMs;
     last_ms_ = now_ms;
     return out;
   }

@@ -1,4 +1,4 @@
-// What the service manager that started us is told (sd_notify(3)): readiness, reloads, the end, who the main
+// Messages to the service manager that started us (sd_notify(3)): readiness, reloads, the end, who the main
 // process is after an upgrade, and that the master's loop still turns (watchdog). Without NOTIFY_SOCKET
 // nothing is sent. One per master.
 #pragma once
@@ -26,7 +26,7 @@ class ServiceNotifier {
   // Another process is the main one now. What we say after that is not listened to.
   void hand_over(pid_t main_pid);
 
-  // In a child: nobody but the master talks to the service manager.
+  // In a child: only the master talks to the service manager.
   static void forget();
 
  private:
@@ -34,7 +34,7 @@ class ServiceNotifier {
   void feed_watchdog();
 
   event::Timer watchdog_;
-  std::uint64_t watchdog_every_ms_ = 0;  // 0: nobody watches
+  std::uint64_t watchdog_every_ms_ = 0;  // 0: no watchdog
 };
 
 }  // namespace apisix::master

@@ -1,5 +1,5 @@
 // The gateway that runs in a prefix, for commands that inspect it: they look at the shared memory of its
-// master, mapped to be read only. That needs no port, works when no worker answers, and cannot disturb
+// master, mapped to be read only. That needs no port, works when no worker responds, and cannot disturb
 // anything.
 #pragma once
 

@@ -29,8 +29,8 @@ base::Status check_writable(const std::string& path) {
   return base::system_error("cannot write into the folder " + path, errno);
 }
 
-// Only what is root's own is given away: in a folder that belongs to somebody else that somebody could have
-// put a link to a file that is none of his.
+// Only what is root's own is given away: in a folder of another user, that user could have
+// put a link to a file of a third one.
 void give_away(const std::string& path, const Identity& identity) {
   struct stat info{};
   if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != 0) return;
@@ -56,7 +56,7 @@ bool is_own_name(const std::string& user) {
 }
 
 // An explicit user must work. The default one may be impossible in a folder that is root's alone.
-base::Status settle_identity(Setup& setup) {
+base::Status check_identity(Setup& setup) {
   const std::string data = setup.prefix + "/data";
   if (!setup.identity) {
     const std::string& user = setup.settings.nginx_config.user;
@@ -185,7 +185,7 @@ base::Result<std::unique_ptr<Setup>> make_setup(const std::string& prefix, const
   if (!id) return std::unexpected(id.error());
   setup->instance_id = std::move(id->text);
   if (!id->remark.empty()) setup->log_lines.push_back(std::move(id->remark));
-  if (auto settled = settle_identity(*setup); !settled) return std::unexpected(settled.error());
+  if (auto checked = check_identity(*setup); !checked) return std::unexpected(checked.error());
   if (!setup->identity) {
     if (auto writable = check_writable(data); !writable) return std::unexpected(writable.error());
   }

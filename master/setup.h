@@ -36,7 +36,7 @@ struct Setup {
   std::uint64_t ready_timeout_ms = kReadyTimeoutMs;
   FoundStore store;
   std::optional<Identity> identity;   // the workers', when the master is root and they are not
-  std::vector<std::string> notes;     // for people, one line each
+  std::vector<std::string> notes;     // for the terminal, one line each
   std::vector<std::string> warnings;  // the same, more serious
   // For error.log alone, at warn: what works in another way than the configuration may make one expect.
   std::vector<std::string> log_lines;

@@ -45,11 +45,11 @@ StartReport::Received StartReport::parse(std::string_view bytes) {
 }
 
 void StartReport::ready(std::string_view text) {
-  if (!std::exchange(told_, true)) send(kReady, text);
+  if (!std::exchange(reported_, true)) send(kReady, text);
 }
 
 void StartReport::failed(std::string_view why) {
-  if (std::exchange(told_, true)) return;
+  if (std::exchange(reported_, true)) return;
   if (!pipe_) std::fprintf(stderr, "apisix: not started: %.*s\n", static_cast<int>(why.size()), why.data());
   send(kFailed, why);
 }

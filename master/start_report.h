@@ -1,5 +1,5 @@
-// How a start ends, as told to whoever started it, over a pipe: `apisix start`, which returns only when the
-// gateway serves or says why it does not; or the master that is to be replaced.
+// How a start ends, reported over a pipe to the process that started it: `apisix start`, which returns only
+// when the gateway serves or says why it does not; or the master that is to be replaced.
 #pragma once
 
 #include <string>
@@ -29,7 +29,7 @@ class StartReport {
   void send(char verdict, std::string_view text);
 
   base::UniqueFd pipe_;
-  bool told_ = false;
+  bool reported_ = false;
 };
 
 struct Daemon {

@@ -25,7 +25,7 @@ std::string join_lines(const std::vector<std::string>& lines) {
   return out;
 }
 
-std::string look(const Setup& setup, const store::LocalStoreOptions& options) {
+std::string check_store(const Setup& setup, const store::LocalStoreOptions& options) {
   if (setup.identity) {
     if (auto became = become(*setup.identity); !became) return kRefused + became.error().what;
   }
@@ -53,13 +53,14 @@ std::string read_all(int file) {
   }
 }
 
-// The file belongs to the workers' user, who talk to strangers: root's process does not parse it.
-std::string look_in_a_child(const Setup& setup, const store::LocalStoreOptions& options) {
+// The file belongs to the workers' user, who may be under a client's control: root's process does not parse
+// it.
+std::string check_in_a_child(const Setup& setup, const store::LocalStoreOptions& options) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return kRefused + base::system_error("pipe", errno).error().what;
   const pid_t pid = ::fork();
   if (pid == 0) {
-    write_all(ends[1], look(setup, options));
+    write_all(ends[1], check_store(setup, options));
     ::_exit(0);
   }
   const base::UniqueFd from(ends[0]);
@@ -85,7 +86,7 @@ base::Status prepare_store(Setup& setup, StoreUse use, const FoundStore& in_use)
   options.path = *path;
   options.opening = use == StoreUse::kFirst ? store::Opening::kFirst : store::Opening::kJoin;
   if (in_use.inode != 0) options.in_use = store::StoreFileId{in_use.device, in_use.inode};
-  const std::string said = look_in_a_child(setup, options);
+  const std::string said = check_in_a_child(setup, options);
   if (said.front() != kWhole) {
     return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore, said.substr(1));
   }

@@ -90,10 +90,10 @@ void Supervisor::reap() {
       if (generation->on_exit(pid, status)) break;
     }
   }
-  loop_.at_end_of_turn([this] { bury_empty_generations(); });
+  loop_.at_end_of_turn([this] { delete_empty_generations(); });
 }
 
-void Supervisor::bury_empty_generations() {
+void Supervisor::delete_empty_generations() {
   std::erase_if(generations_, [this](const auto& generation) {
     return generation.get() != current_ && generation.get() != next_ && generation->is_empty();
   });
@@ -110,16 +110,16 @@ void Supervisor::on_ready(Generation& generation) {
   phase_ = Phase::kServing;
   base::log_notice("generation {} serves", generation.number());
   introduce(generation);
-  tell_ready(generation);
+  report_ready(generation);
   if (is_first) {
-    settle_inheritance();
+    release_inherited();
   } else {
     record().end_change(memory::ChangeState::kDone, {}, loop_.clock().wall_ms());
   }
-  loop_.at_end_of_turn([this] { bury_empty_generations(); });
+  loop_.at_end_of_turn([this] { delete_empty_generations(); });
 }
 
-void Supervisor::tell_ready(const Generation& generation) {
+void Supervisor::report_ready(const Generation& generation) {
   service_notifier_.ready(
       fmt::format("generation {} serves, {} workers", generation.number(), generation.setup().workers));
 }
@@ -136,7 +136,7 @@ void Supervisor::introduce(const Generation& generation) {
 }
 
 // What the service manager gave stays its own: it is only left alone.
-void Supervisor::settle_inheritance() {
+void Supervisor::release_inherited() {
   const std::vector<int> unused =
       replaces_a_master_ ? inherited_.retire(current_->listeners()) : std::vector<int>{};
   inherited_.close();
@@ -153,8 +153,8 @@ void Supervisor::on_failure(Generation& generation, const std::string& why) {
   }
   base::log_error("reload failed, the old configuration stays in use: {}", why);
   record().end_change(memory::ChangeState::kFailed, why, loop_.clock().wall_ms());
-  if (current_ != nullptr) tell_ready(*current_);
-  loop_.at_end_of_turn([this] { bury_empty_generations(); });
+  if (current_ != nullptr) report_ready(*current_);
+  loop_.at_end_of_turn([this] { delete_empty_generations(); });
 }
 
 void Supervisor::reopen_logs() {
@@ -185,7 +185,7 @@ void Supervisor::leave(bool gracefully) {
       generation->stop();
     }
   }
-  loop_.at_end_of_turn([this] { bury_empty_generations(); });
+  loop_.at_end_of_turn([this] { delete_empty_generations(); });
 }
 
 }  // namespace apisix::master

@@ -56,15 +56,15 @@ class Supervisor {
   void on_upgrade_failed(const std::string& why);
   memory::MasterRecord& record() { return zones_.status.master(); }
   void reclaim_slots_of_the_dead();
-  void tell_ready(const Generation& generation);
+  void report_ready(const Generation& generation);
   void introduce(const Generation& generation);
-  void settle_inheritance();
+  void release_inherited();
   void reopen_logs();
   void leave(bool gracefully);
   Generation& add_generation(std::unique_ptr<Setup> setup, Listeners listeners);
   void on_ready(Generation& generation);
   void on_failure(Generation& generation, const std::string& why);
-  void bury_empty_generations();
+  void delete_empty_generations();
 
   event::Loop loop_;
   ServiceNotifier service_notifier_{loop_};

@@ -1,5 +1,5 @@
 // The two ways to a new generation: config.yaml read again (HUP), and a new binary (USR2). Whatever goes
-// wrong is logged, told to the command that waits for it, and changes nothing for who is served.
+// wrong is logged, reported to the command that waits for it, and changes nothing for clients.
 #include <algorithm>
 #include <csignal>
 
@@ -17,7 +17,7 @@ namespace {
 using memory::ChangeKind;
 using memory::ChangeState;
 
-// The new master tells itself when its own limit is over; this is for one that cannot.
+// The new master has a timeout of its own; this one is for a master that hangs.
 constexpr std::uint64_t kUpgradeGraceMs = 3'000;
 
 std::unexpected<base::Error> not_now(std::string why) {
@@ -38,7 +38,7 @@ void Supervisor::reload() {
   if (auto begun = try_reload(); !begun) {
     base::log_error("reload refused, the old configuration stays in use: {}", begun.error().what);
     record().end_change(ChangeState::kFailed, begun.error().what, loop_.clock().wall_ms());
-    tell_ready(*current_);
+    report_ready(*current_);
   }
 }
 
@@ -120,15 +120,15 @@ void Supervisor::on_upgraded(const std::vector<int>& unused) {
   if (slot_ != nullptr) slot_->state.store(memory::ChildState::kDraining);
   current_->quit(unused);
   current_ = nullptr;
-  loop_.at_end_of_turn([this] { bury_empty_generations(); });
+  loop_.at_end_of_turn([this] { delete_empty_generations(); });
 }
 
 void Supervisor::on_upgrade_failed(const std::string& why) {
   base::log_error("upgrade failed, the old binary stays in use: {}", why);
   record().end_change(ChangeState::kFailed, why, loop_.clock().wall_ms());
   if (auto back = pid_file_.put_back(); !back) base::log_error("{}", back.error().what);
-  if (current_ != nullptr) tell_ready(*current_);
-  loop_.at_end_of_turn([this] { bury_empty_generations(); });
+  if (current_ != nullptr) report_ready(*current_);
+  loop_.at_end_of_turn([this] { delete_empty_generations(); });
 }
 
 }  // namespace apisix::master

@@ -18,7 +18,7 @@
 namespace apisix::master {
 namespace {
 
-// Ours, which mean this process and nobody that it executes.
+// Ours, which mean this process and no program that it executes.
 constexpr std::array kPrivateVariables = {
     "APISIX_INHERITED=", "WATCHDOG_PID=", "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES="};
 

@@ -1,7 +1,7 @@
 // Upgrade: a master's attempt to be replaced by the binary that is now at its path. The new process inherits
 // the listening sockets and the shared memory, starts its own workers beside the old ones, and says on a pipe
-// how it went. Until it is Ready nothing has changed for anybody; if it never is, it is gone before the
-// failure is told.
+// how it went. Until it is Ready no client sees a change; if it never is, it has ended before the
+// failure is reported.
 //
 //   kStarting --"ready"--> kDone
 //       `--"failed", its death, time is up, cancel()--> kEnding --reaped--> kFailed
@@ -43,11 +43,11 @@ class Upgrade {
 
   Upgrade(event::Loop& loop, Callbacks callbacks);
 
-  // Runs `program` with what `bequest` names. A program that cannot be executed is told by on_failure.
+  // Runs `program` with what `bequest` names. A program that cannot be executed is reported by on_failure.
   base::Status start(const Program& program, Bequest bequest, std::uint64_t timeout_ms);
   // A process was reaped. False: it was not the new master.
   bool on_exit(pid_t pid, int wait_status);
-  // Ends the new master while it starts: it takes too long, or we are told to leave.
+  // Ends the new master while it starts: timeout, or this master has to quit.
   void cancel(std::string why);
 
   State state() const { return state_; }

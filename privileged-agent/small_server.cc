@@ -23,11 +23,12 @@ constexpr std::size_t kExchangesMax = 64;
 constexpr std::size_t kHeadBytesMax = 8192;
 constexpr std::uint64_t kExchangeTimeoutMs = 30'000;
 
-std::string text_of(const SmallAnswer& answer, bool with_body) {
-  std::string out = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.status,
-      http::reason_phrase(static_cast<std::uint16_t>(answer.status)), answer.type, answer.body.size());
-  if (with_body) out += answer.body;
+std::string text_of(const SmallResponse& response, bool with_body) {
+  std::string out =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                  response.status, http::reason_phrase(static_cast<std::uint16_t>(response.status)),
+                  response.type, response.body.size());
+  if (with_body) out += response.body;
   return out;
 }
 
@@ -45,7 +46,7 @@ struct SmallServer::Port {
   event::IoWatch watch;
 };
 
-// One connection: reads a head, writes an answer, goes.
+// One connection: reads a head, writes a response, closes.
 class SmallServer::Exchange {
  public:
   Exchange(SmallServer& server, event::Loop& loop, base::UniqueFd fd, const base::IpAddress& peer_ip)
@@ -59,12 +60,12 @@ class SmallServer::Exchange {
   }
 
   // Its request is not there yet.
-  bool is_silent() const { return answer_.empty(); }
+  bool is_silent() const { return response_.empty(); }
 
  private:
   static void on_event(void* self, bool, bool) {
     auto* exchange = static_cast<Exchange*>(self);
-    exchange->answer_.empty() ? exchange->read() : exchange->write();
+    exchange->response_.empty() ? exchange->read() : exchange->write();
   }
 
   void end() {
@@ -85,15 +86,15 @@ class SmallServer::Exchange {
         if (head_.size() > kHeadBytesMax) end();
         return;
       case http::HeadScanner::Result::kFound:
-        answer_ = server_.answer(head_, peer_ip_);
+        response_ = server_.respond(head_, peer_ip_);
         watch_.want_write(true);
         return write();
     }
   }
 
   void write() {
-    while (sent_ < answer_.size()) {
-      const iovec piece = net::piece(std::string_view(answer_).substr(sent_));
+    while (sent_ < response_.size()) {
+      const iovec piece = net::piece(std::string_view(response_).substr(sent_));
       const net::IoResult result = net::write_some(fd_.get(), {&piece, 1});
       if (result.kind == net::IoResult::Kind::kError) return end();
       if (result.bytes == 0) return;  // later
@@ -109,11 +110,11 @@ class SmallServer::Exchange {
   event::Timer timer_;
   http::HeadScanner scanner_{http::HeadKind::kRequest};
   std::string head_;
-  std::string answer_;
+  std::string response_;
   std::size_t sent_ = 0;
 };
 
-SmallAnswer small_page(int status) {
+SmallResponse small_page(int status) {
   const std::string title =
       fmt::format("{} {}", status, http::reason_phrase(static_cast<std::uint16_t>(status)));
   return {status, "text/html",
@@ -123,8 +124,8 @@ SmallAnswer small_page(int status) {
 }
 
 SmallServer::SmallServer(event::Loop& loop, const channel::AgentContext& context,
-                         channel::ListenSocket::Purpose purpose, Answer answer)
-    : loop_(loop), answer_(std::move(answer)) {
+                         channel::ListenSocket::Purpose purpose, Handler handler)
+    : loop_(loop), handler_(std::move(handler)) {
   for (const channel::ListenSocket& socket : context.sockets) {
     if (socket.purpose == purpose) ports_.push_back(std::make_unique<Port>(*this, loop, socket.fd));
   }
@@ -153,7 +154,7 @@ void SmallServer::accept_on(int fd) {
   }
 }
 
-// Before a client that does not read its answer, one goes that has not even asked.
+// A client without a request is closed before one that does not read its response.
 bool SmallServer::make_room() {
   if (exchanges_.empty()) return false;
   auto oldest = std::ranges::find_if(exchanges_, [](const auto& one) { return one->is_silent(); });
@@ -166,7 +167,7 @@ void SmallServer::end(Exchange& exchange) {
   exchanges_.remove_if([&exchange](const auto& one) { return one.get() == &exchange; });
 }
 
-std::string SmallServer::answer(std::string_view head, const base::IpAddress& peer_ip) const {
+std::string SmallServer::respond(std::string_view head, const base::IpAddress& peer_ip) const {
   const std::string_view line = head.substr(0, head.find("\r\n"));
   const auto first = line.find(' ');
   const auto second = line.find(' ', first + 1);
@@ -176,7 +177,7 @@ std::string SmallServer::answer(std::string_view head, const base::IpAddress& pe
   std::string_view target = line.substr(first + 1, second - first - 1);
   target = target.substr(0, target.find('?'));
   const std::string_view method = line.substr(0, first);
-  return text_of(answer_({method, target, peer_ip}), method != "HEAD");
+  return text_of(handler_({method, target, peer_ip}), method != "HEAD");
 }
 
 }  // namespace apisix::agent

@@ -1,4 +1,4 @@
-// SmallServer: answers short GETs on sockets of the agent: one request to a connection, which is closed
+// SmallServer: responds to short GETs on sockets of the agent: one request to a connection, which is closed
 // behind it. For metrics and probes, not for clients: no bodies, no keepalive. Owned by the endpoint that
 // answers. When there are too many connections the oldest one makes room.
 #pragma once
@@ -23,22 +23,22 @@ struct SmallRequest {
   base::IpAddress peer_ip;
 };
 
-struct SmallAnswer {
+struct SmallResponse {
   int status = 200;
   std::string_view type = "text/plain";
   std::string body;
 };
 
 // nginx's page for a status.
-SmallAnswer small_page(int status);
+SmallResponse small_page(int status);
 
 class SmallServer {
  public:
-  using Answer = std::function<SmallAnswer(const SmallRequest&)>;
+  using Handler = std::function<SmallResponse(const SmallRequest&)>;
 
   // Of the context's sockets, those of this purpose.
   SmallServer(event::Loop& loop, const channel::AgentContext& context, channel::ListenSocket::Purpose purpose,
-              Answer answer);
+              Handler handler);
   ~SmallServer();
   SmallServer(const SmallServer&) = delete;
   SmallServer& operator=(const SmallServer&) = delete;
@@ -54,10 +54,10 @@ class SmallServer {
   // The oldest connection whose request is not there yet is closed, else the oldest. False: there is none.
   bool make_room();
   void end(Exchange& exchange);
-  std::string answer(std::string_view head, const base::IpAddress& peer_ip) const;
+  std::string respond(std::string_view head, const base::IpAddress& peer_ip) const;
 
   event::Loop& loop_;
-  const Answer answer_;
+  const Handler handler_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::list<std::unique_ptr<Exchange>> exchanges_;
 };

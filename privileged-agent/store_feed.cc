@@ -71,7 +71,7 @@ void StoreFeed::put(const store::Item& item) {
 }
 
 void StoreFeed::erase(const std::string& key) {
-  if (kept_.erase(key) > 0) callbacks_.on_gone(key);
+  if (kept_.erase(key) > 0) callbacks_.on_erased(key);
 }
 
 }  // namespace apisix::agent

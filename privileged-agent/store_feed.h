@@ -19,7 +19,7 @@ class StoreFeed {
   struct Callbacks {
     // True: the job keeps something of the object, and wants to hear when it is gone.
     std::function<bool(std::string_view kind, const store::Item& item)> on_put;
-    std::function<void(const std::string& key)> on_gone;
+    std::function<void(const std::string& key)> on_erased;
     // The whole configuration is there, for the first time or again.
     std::function<void()> on_whole;
     // Everything up to this revision of the store was delivered. May be missing.

@@ -10,12 +10,12 @@ namespace apisix::worker {
 DebugFile::DebugFile(event::Loop& loop, std::string path, base::Ref<const plugin::DebugMode>& mode)
     : path_(std::move(path)),
       mode_(mode),
-      timer_(loop.timers(), [](void* self) { static_cast<DebugFile*>(self)->look(); }, this) {
-  look();
+      timer_(loop.timers(), [](void* self) { static_cast<DebugFile*>(self)->poll(); }, this) {
+  poll();
 }
 
-void DebugFile::look() {
-  timer_.set_after_ms(kLookMs);
+void DebugFile::poll() {
+  timer_.set_after_ms(kPollMs);
   const auto found = store::identify_file(path_);
   if (found == known_) return;
   known_ = found;

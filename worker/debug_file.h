@@ -15,14 +15,14 @@ namespace apisix::worker {
 
 class DebugFile {
  public:
-  static constexpr std::uint64_t kLookMs = 1000;
+  static constexpr std::uint64_t kPollMs = 1000;
   static constexpr std::size_t kBytesMax = std::size_t{1} << 20;
 
   // `mode` is what requests look at; null when nothing is to be debugged. It outlives this.
   DebugFile(event::Loop& loop, std::string path, base::Ref<const plugin::DebugMode>& mode);
 
  private:
-  void look();
+  void poll();
   base::Status read();
 
   std::string path_;

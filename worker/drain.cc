@@ -21,16 +21,16 @@ bool names_descriptor(std::string_view list, int fd) {
 }
 
 Drain::Drain(proxy::Services& services, Listeners& listeners, std::function<bool()> is_idle,
-             std::function<void()> on_gone)
+             std::function<void()> on_drained)
     : services_(services),
       listeners_(listeners),
       is_idle_(std::move(is_idle)),
-      on_gone_(std::move(on_gone)),
+      on_drained_(std::move(on_drained)),
       last_call_(
           services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->end_last_call(); }, this),
       limit_(
-          services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->part(); }, this),
-      look_(services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->look(); }, this) {}
+          services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->shut_down(); }, this),
+      poll_timer_(services.loop.timers(), [](void* self) { static_cast<Drain*>(self)->poll(); }, this) {}
 
 void Drain::begin(std::string_view retired, std::uint64_t limit_ms) {
   if (services_.draining) return;
@@ -46,7 +46,7 @@ void Drain::begin(std::string_view retired, std::uint64_t limit_ms) {
   if (!retiring_.empty()) last_call_.set_after_ms(limits::kLastCallMs);
   services_.connections.drain();
   if (limit_ms > 0) limit_.set_after_ms(limit_ms);
-  look();
+  poll();
 }
 
 void Drain::end_last_call() {
@@ -54,23 +54,23 @@ void Drain::end_last_call() {
   retiring_.clear();
 }
 
-void Drain::part() {
-  if (parting_) return on_gone_();
-  parting_ = true;
+void Drain::shut_down() {
+  if (shutting_down_) return on_drained_();
+  shutting_down_ = true;
   base::log_info("worker_shutdown_timeout is over: {} connections are ended", services_.connections.size());
   end_last_call();
-  services_.connections.part();
-  limit_.set_after_ms(limits::kPartingMs);
+  services_.connections.shut_down();
+  limit_.set_after_ms(limits::kShutDownMs);
 }
 
-void Drain::look() {
+void Drain::poll() {
   if (services_.connections.size() == 0 && retiring_.empty() && is_idle_()) {
-    // What loggers gathered goes out before the worker does; worker_shutdown_timeout bounds that too.
-    plugin::BatchBook& batches = services_.registry->batches();
+    // Loggers flush their buffers before the worker ends; worker_shutdown_timeout bounds that too.
+    plugin::BatchRegistry& batches = services_.registry->batches();
     batches.flush_all();
-    if (batches.pending() == 0) return on_gone_();
+    if (batches.pending() == 0) return on_drained_();
   }
-  look_.set_after_ms(kDrainLookMs);
+  poll_timer_.set_after_ms(kDrainLookMs);
 }
 
 }  // namespace apisix::worker

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kFirstRetryMs = 100;
 constexpr std::uint64_t kRetryMsMax = 2'000;
-// An etcd that is there answers its first page by then, however many more follow.
+// An etcd that is reachable sends its first page by then, however many more follow.
 constexpr std::uint64_t kPatienceMs = 400;
 constexpr std::uint64_t kFirstLoadLookMs = 5;
 

@@ -1,6 +1,6 @@
 // first_load(): everything between an opened store and a worker that may say Ready. A store that is elsewhere
 // may be away: then the last known good configuration on disk is served, marked as degraded, until the store
-// answers. Without one the store is asked a few times, as config.yaml says, and then the worker gives up.
+// answers. Without one the worker retries as often as config.yaml says, and then ends.
 #pragma once
 
 #include <string>

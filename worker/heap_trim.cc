@@ -23,11 +23,11 @@ void tune_heap() {
 
 HeapTrim::HeapTrim(proxy::Services& services)
     : services_(services),
-      timer_(services.loop.timers(), [](void* self) { static_cast<HeapTrim*>(self)->look(); }, this) {
-  timer_.set_after_ms(limits::kTrimLookMs);
+      timer_(services.loop.timers(), [](void* self) { static_cast<HeapTrim*>(self)->check(); }, this) {
+  timer_.set_after_ms(limits::kTrimCheckMs);
 }
 
-void HeapTrim::look() {
+void HeapTrim::check() {
   const std::size_t body_bytes = services_.bodies.held();
   const std::uint64_t connections = services_.connections.size();
   body_bytes_peak_ = std::max(body_bytes_peak_, services_.bodies.take_peak());
@@ -38,7 +38,7 @@ void HeapTrim::look() {
     body_bytes_peak_ = body_bytes;
     connections_peak_ = connections;
   }
-  timer_.set_after_ms(limits::kTrimLookMs);
+  timer_.set_after_ms(limits::kTrimCheckMs);
 }
 
 }  // namespace apisix::worker

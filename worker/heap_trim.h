@@ -18,7 +18,7 @@ class HeapTrim {
   explicit HeapTrim(proxy::Services& services);
 
  private:
-  void look();
+  void check();
 
   proxy::Services& services_;
   event::Timer timer_;

@@ -16,7 +16,7 @@ inline constexpr std::size_t kRequestHeadersMax = 512;
 // An upstream is trusted more than a client, but not with the worker's memory.
 inline constexpr std::size_t kResponseHeadBytesMax = 64 * 1024;
 inline constexpr std::size_t kResponseHeadersMax = 1024;
-// 1xx answers before the final one; more is an upstream gone wrong.
+// 1xx responses before the final one; more is an upstream gone wrong.
 inline constexpr std::uint32_t kInformationalResponsesMax = 16;
 
 // Field names in one signature of hmac-auth. Clients sign five; each name is looked for in all fields, and
@@ -36,12 +36,12 @@ inline constexpr std::size_t kFormFieldsMax = 100;
 // --- bodies
 // What one read may bring: 2.8 times cheaper at 64 KiB than 4 KiB. One buffer per direction and worker.
 inline constexpr std::size_t kScratchBytes = 64 * 1024;
-// Client bytes kept while nobody can take them: one scratch, after which reading stops.
+// Client bytes buffered while the request cannot take them: one scratch, after which reading stops.
 inline constexpr std::size_t kInputPendingBytesMax = 64 * 1024;
-// Response bytes kept for a slow client before reading from the upstream stops. A connection costs at
+// Response bytes buffered for a slow client before reading from the upstream stops. A connection costs at
 // most this and one scratch more: 1,000 stuck clients hold 192 MiB.
 inline constexpr std::size_t kOutputPendingBytesMax = 128 * 1024;
-// Request body bytes remembered for a retry; a longer body is not replayed.
+// Request body bytes buffered for a retry; a longer body is not replayed.
 inline constexpr std::size_t kReplayBytesMax = 16 * 1024;
 // Admin API request bodies (APISIX's limit).
 inline constexpr std::size_t kAdminBodyBytesMax = 1536 * 1024;
@@ -50,13 +50,13 @@ inline constexpr std::size_t kPushedBodyBytesMax = std::size_t{48} << 20;
 
 // A file of the dashboard is read in slices of this, one in a turn of the loop: 0.2 ms from the page cache.
 inline constexpr std::size_t kUiSliceBytes = std::size_t{512} << 10;
-// Files of the dashboard for clients that are slow to take them, twice in memory: read, and waiting for the
-// socket. The largest file of APISIX's dashboard has 3.3 MiB, a first visit takes 7.4.
+// Files of the dashboard for clients that are slow to take them, buffered twice: as read, and as output of
+// the socket. The largest file of APISIX's dashboard has 3.3 MiB, a first visit takes 7.4.
 inline constexpr std::size_t kUiBytesInFlightMax = std::size_t{64} << 20;
 
 // --- memory that is free again (worker/heap_trim.h)
-// How often a worker looks whether much was freed since the last time.
-inline constexpr std::uint64_t kTrimLookMs = 5'000;
+// How often a worker checks whether much was freed since the last time.
+inline constexpr std::uint64_t kTrimCheckMs = 5'000;
 // Less is used again soon, and giving it back would cost more than keeping it.
 inline constexpr std::size_t kTrimBytesMin = std::size_t{16} << 20;
 // Connections hold up to a scratch and some output each when they are not idle: 256 of them 48 MiB.
@@ -65,28 +65,29 @@ inline constexpr std::uint64_t kTrimConnectionsMin = 256;
 // --- time
 inline constexpr std::uint64_t kLingerMs = 5'000;  // discarding what a refused client still sends
 // A client that sends its whole body before it reads would get a reset instead of the response. nginx has no
-// bound but the time; this is what a client on the same machine sends meanwhile.
+// bound but the timeout; this is what a client on the same machine sends meanwhile.
 inline constexpr std::uint64_t kLingerBytesMax = 256 << 20;
-// A request waits for the secrets of its plugins: one call to a secrets manager takes 5 s at most.
+// Timeout of a request for the secrets of its plugins: one call to a secrets manager takes 5 s at most.
 inline constexpr std::uint64_t kSecretWaitMsMax = 10'000;
 
-// --- leaving (worker/drain.h)
+// --- draining (worker/drain.h)
 // Handshakes that had begun when a port stopped taking new ones: a round trip of all but the farthest
 // clients.
 inline constexpr std::uint64_t kLastCallMs = 300;
-// An idle client of a leaving worker may still ask; a request that crosses the end of its connection is lost.
+// An idle client of a draining worker may still send a request; a request that crosses the end of its
+// connection is lost.
 inline constexpr std::uint64_t kDrainIdleMs = 1'000;
 inline constexpr std::uint64_t kDrainLingerMs = 1'000;
-// When worker_shutdown_timeout is over: for the last bytes to get out.
-inline constexpr std::uint64_t kPartingMs = 1'000;
+// After worker_shutdown_timeout: the deadline for flushing the last bytes.
+inline constexpr std::uint64_t kShutDownMs = 1'000;
 
 // --- turns
 // Pipelined requests of one client that begin in one turn; the rest waits behind the other clients. A request
-// that is answered at once takes about 15 us, so 400 clients hold a turn for 24 ms.
+// with an immediate response takes about 15 us, so 400 clients hold a turn for 24 ms.
 inline constexpr std::uint32_t kRequestsPerTurn = 4;
 
 // --- retries
-// Tries of one request after the first, whatever `retries` or the number of nodes say: each may cost a
+// Retries of one request, whatever `retries` or the number of nodes say: each may cost a
 // connect(), 10 us when it fails at once.
 inline constexpr std::uint32_t kRetriesMax = 64;
 

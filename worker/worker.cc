@@ -32,7 +32,7 @@
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
-#include "worker/upstream/load_book.h"
+#include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
 namespace {
@@ -63,7 +63,7 @@ proxy::Escape escape_of(settings::LogEscape escape) {
   return proxy::Escape::kDefault;
 }
 
-// Files hold plain text: whoever writes them has no keyring.
+// Files hold plain text: their authors have no keyring.
 base::Keyring plugin_keyring(const settings::Settings& settings) {
   const auto& encryption = settings.apisix.data_encryption;
   const bool has_files = settings.deployment.provider == settings::Provider::kYaml ||
@@ -102,7 +102,7 @@ std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   return ports;
 }
 
-secret::SecretBookOptions secret_options(const settings::Settings& settings) {
+secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
   const auto& lru = settings.apisix.lru_secret;
   const auto at_least_one_tick = [](std::int64_t ms) { return std::max<std::uint64_t>(ms < 0 ? 0 : ms, 10); };
   return {.ttl_ms = at_least_one_tick(lru.ttl_ms),
@@ -163,7 +163,7 @@ class Worker {
     redis_ = std::make_unique<client::RedisClients>(
         loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
     registry_ = std::make_unique<config::Registry>(
-        loop_, *store_, upstream::ClusterWorld{random_, loads_, resolver_.get(), health_table()},
+        loop_, *store_, upstream::ClusterDeps{random_, loads_, resolver_.get(), health_table()},
         config::RegistryOptions{
             .prefix = context_.settings.deployment.etcd.prefix,
             .router_kind = router_kind(context_.settings.apisix.router_http),
@@ -199,8 +199,8 @@ class Worker {
         admin::AdminContext{loop_, *store_, *registry_, context_.settings, context_.zones.status,
                             context_.prefix, [this] { return reload_plugins_everywhere(); }});
     control_ = std::make_unique<control::ControlService>(
-        control::World{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
-                       [this] { return status_of(reload_plugins_everywhere()); }});
+        control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
+                      [this] { return status_of(reload_plugins_everywhere()); }});
     return open_listeners();
   }
 
@@ -308,7 +308,7 @@ class Worker {
     if (services_.draining) return;
     for (proxy::Listener* spare : spares_) {
       if (!names_descriptor(fds, spare->fd())) continue;
-      on ? spare->start() : spare->rest();
+      on ? spare->start() : spare->stop_accepting();
     }
   }
 
@@ -349,8 +349,8 @@ class Worker {
     return static_cast<std::uint64_t>(context_.settings.nginx_config.worker_shutdown_timeout_ms);
   }
 
-  // Killed, most likely. A new master can start beside us: nobody needs our ports, and nobody would ever stop
-  // us.
+  // Killed, most likely. A new master can start beside us: our ports are not needed, and no process would
+  // stop us.
   void on_master_gone() {
     base::log(base::LogLevel::kAlert, "the master process is gone: draining");
     const std::uint64_t limit_ms = shutdown_timeout_ms();
@@ -367,7 +367,7 @@ class Worker {
   channel::Heartbeat heartbeat_{loop_, context_.slot};
   const proxy::Options options_;
   base::Random random_{std::random_device{}()};
-  upstream::LoadBook loads_;
+  upstream::LoadRegistry loads_;
   proxy::Services services_;
   memory::TrafficMeter traffic_;
   std::unique_ptr<proxy::AccessLog> access_log_;

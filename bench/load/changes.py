@@ -1,7 +1,7 @@
 """One change applied while loaded: how long until every worker shows it, and what changes do to traffic.
 
 A change moves the upstream from one port to the other. Probes are keepalive connections of which each worker holds
-at least one; the answer's X-Upstream says which upstream the worker chose, so "visible" is seen from outside.
+at least one; the response's X-Upstream says which upstream the worker chose, so "visible" is seen from outside.
 """
 import os
 import socket
@@ -22,7 +22,7 @@ SINGLE_CHANGES = {"apisix": 200, "nginx": 20}
 
 
 class Probe:
-    """One keepalive connection to the proxy that says which upstream answers now."""
+    """One keepalive connection to the proxy that says which upstream responds now."""
 
     def __init__(self, port, path):
         self.port, self.path = port, path
@@ -42,7 +42,7 @@ class Probe:
         for _ in range(2):
             try:
                 self.socket.sendall(f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-                status, headers, _ = gateways.read_answer(self.file)
+                status, headers, _ = gateways.read_response(self.file)
                 if status != 200:
                     raise RuntimeError(f"the probe was answered with {status}")
                 if headers.get("connection") == "close":
@@ -107,7 +107,7 @@ def probe_each_worker(server, workers):
 
 
 def start_paced(server, chosen, seconds, log="/dev/null"):
-    """Requests at a fixed rate. A load that waits for nobody but the gateway would measure what the gateway, the load
+    """Requests at a fixed rate. A load that waits for the gateway would measure what the gateway, the load
     and etcd take from each other on a few cores."""
     return subprocess.Popen(["taskset", "-c", str(chosen.load_cpu), "h2load", "--h1", "-c", str(PACED_CONNECTIONS),
                              f"--rps={PACED_PER_SECOND // PACED_CONNECTIONS}", "-D", str(seconds), f"--log-file={log}",
@@ -123,7 +123,7 @@ def apply_change(server, port):
 
 
 def visible_ms(server, probes, port):
-    """Per probe: milliseconds from sending the change until the answer comes from `port`."""
+    """Per probe: milliseconds from sending the change until the response comes from `port`."""
     began = time.monotonic()
     apply_change(server, port)
     accepted = (time.monotonic() - began) * 1e3

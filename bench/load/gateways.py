@@ -75,7 +75,7 @@ class Server:
 
 
 class Upstream(Server):
-    """Two ports of one small server, so that a change of the upstream is visible in the answer."""
+    """Two ports of one small server, so that a change of the upstream is visible in the response."""
 
     name = "upstream"
 
@@ -203,10 +203,10 @@ class Etcd(Server):
     @staticmethod
     def ask(connection, path, body):
         connection.request("POST", path, json.dumps(body))
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"etcd: {answer.status} {text[:300]!r}")
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"etcd: {response.status} {text[:300]!r}")
 
 
 class Apisix(Server):
@@ -305,7 +305,7 @@ plugin_attr:
         self.put_many([(path, value)])
 
     def put_routes(self, count):
-        """Several connections: the store writes to disk before it answers, for all who wait at once. Into etcd they go
+        """Several connections: the store writes to disk before it replies, once for all waiting requests. Into etcd they go
         directly: through the Admin API 100,000 take minutes there."""
         if self.etcd:
             self.etcd.put_objects((f"routes/{i + 1}", {"id": str(i + 1), "uri": f"/r/{i}", "upstream_id": "1", "status": 1,
@@ -320,36 +320,36 @@ plugin_attr:
             list(pool.map(put_some, range(WRITERS)))
 
     def put_many(self, items, window=64):
-        """Pipelined PUTs on one connection; raises on an answer that is not 200 or 201."""
+        """Pipelined PUTs on one connection; raises on a response that is not 200 or 201."""
         items = iter(items)
         with socket.create_connection(("127.0.0.1", self.admin_port)) as connection:
-            answers = connection.makefile("rb")
+            responses = connection.makefile("rb")
             while batch := [item for _, item in zip(range(window), items)]:
                 connection.sendall(b"".join(self.request_bytes(*item) for item in batch))
                 for path, _ in batch:
-                    status, body = read_answer(answers)[::2]
+                    status, body = read_response(responses)[::2]
                     if status not in (200, 201):
                         raise RuntimeError(f"PUT {path}: {status} {body[:300]!r}")
 
-    def wait_until_routed(self, path, answers=20):
+    def wait_until_routed(self, path, responses=20):
         """Every worker needs to know the last route: ask on new connections until that many in a row say so."""
         deadline = time.monotonic() + START_TIMEOUT_S
         good = 0
-        while good < answers:
+        while good < responses:
             with socket.create_connection(("127.0.0.1", self.port)) as connection:
                 connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-                status = read_answer(connection.makefile("rb"))[0]
+                status = read_response(connection.makefile("rb"))[0]
             good = good + 1 if status == 200 else 0
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{path} is not routed: status {status}")
             time.sleep(0 if good else 0.02)
 
 
-def read_answer(file):
+def read_response(file):
     """(status, headers with lower-case names, body) of one response with Content-Length or chunks."""
     line = file.readline()
     if not line:
-        raise RuntimeError("connection closed before the answer")
+        raise RuntimeError("connection closed before the response")
     headers = {}
     while (header := file.readline().strip()):
         name, _, value = header.decode("latin-1").partition(":")

@@ -60,7 +60,7 @@ class Round:
     requests_per_second: float
     p50_us: float
     p99_us: float
-    errors: int  # socket errors, timeouts, and answers other than 2xx or 3xx
+    errors: int  # socket errors, timeouts, and responses other than 2xx or 3xx
     cpu_us_per_request: float = 0.0
 
 

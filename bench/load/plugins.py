@@ -1,6 +1,6 @@
 """What plugins cost: routes of one gateway side by side, one without plugins and others with some.
 
-Each route is an exact one that the upstream answers alike (the size with another number of zeros in front), and every
+Each route is an exact one that the upstream serves alike (the size with another number of zeros in front), and every
 request carries the same fields, so that what differs is the plugins. Ratios are to the route without any.
 """
 import os

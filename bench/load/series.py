@@ -21,8 +21,8 @@ SCRAPE_INTERVAL_S = 1
 def scrape(port):
     """(seconds, number of series, bytes)"""
     began = time.monotonic()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/apisix/prometheus/metrics", timeout=60) as answer:
-        text = answer.read()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/apisix/prometheus/metrics", timeout=60) as response:
+        text = response.read()
     seconds = time.monotonic() - began
     return seconds, sum(1 for line in text.splitlines() if line and not line.startswith(b"#")), len(text)
 
@@ -43,7 +43,7 @@ class Scraper(threading.Thread):
 
 def ask_every_route(server):
     for number in range(ROUTES):
-        server.wait_until_routed(f"/r/{number}", answers=1)
+        server.wait_until_routed(f"/r/{number}", responses=1)
 
 
 def measure_traffic(server, chosen):

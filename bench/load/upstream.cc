@@ -1,7 +1,7 @@
 // The server behind the gateways of bench/load/compare: one thread, epoll, keepalive, as little work as
 // possible.
-//   upstream PORT...   answers at each PORT, on every address of this machine, until it is killed
-// GET /bytes/N answers N bytes; any other path answers 64. The header X-Upstream is the port that was asked,
+//   upstream PORT...   serves each PORT, on every address of this machine, until it is killed
+// GET /bytes/N returns N bytes; any other path returns 64. The header X-Upstream is the port that was asked,
 // X-Answered how many requests and X-Accepted how many connections there were so far.
 // It reads only requests without a body: it is a measuring device, not a server.
 #include <csignal>
@@ -61,7 +61,7 @@ bool asks_to_close(std::string_view head) {
   return head.find("Connection: close") != head.npos || head.find("connection: close") != head.npos;
 }
 
-void answer(Connection& connection, std::string_view head) {
+void respond(Connection& connection, std::string_view head) {
   const std::string& body = body_of(bytes_of(head));
   ++answered;
   char text[240];
@@ -73,10 +73,10 @@ void answer(Connection& connection, std::string_view head) {
   connection.closes = connection.closes || asks_to_close(head);
 }
 
-void answer_all(Connection& connection) {
+void respond_all(Connection& connection) {
   std::size_t from = 0;
   for (std::size_t end; (end = connection.in.find("\r\n\r\n", from)) != std::string::npos; from = end + 4)
-    answer(connection, std::string_view(connection.in).substr(from, end + 4 - from));
+    respond(connection, std::string_view(connection.in).substr(from, end + 4 - from));
   connection.in.erase(0, from);
 }
 
@@ -140,7 +140,7 @@ int listen_at(int port) {
 
 void serve(int epoll, Connection& connection) {
   if (read_some(connection)) {
-    answer_all(connection);
+    respond_all(connection);
     if (flush(epoll, connection)) return;
   }
   ::close(connection.fd);

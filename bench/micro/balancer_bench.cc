@@ -49,7 +49,7 @@ void build(benchmark::State& state, Balancer kind) {
 // What a request pays: checks, pick, address.
 void cluster_pick(benchmark::State& state) {
   apisix::base::Random random(1);
-  LoadBook loads;
+  LoadRegistry loads;
   ClusterConfig config;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
     config.nodes.push_back({"10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256), 80});

@@ -13,7 +13,7 @@
 #include "shared/event/loop.h"
 #include "worker/config/consumer_table.h"
 #include "worker/plugins/catalog.h"
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 namespace {
 
@@ -48,7 +48,7 @@ struct Filled {
   }
   apisix::event::Loop loop;
   client::HttpClient http{loop};
-  secret::SecretBook secrets{loop, http, {}};  // none is referred to
+  secret::SecretCache secrets{loop, http, {}};  // none is referred to
   config::ConsumerTable table;
   std::vector<std::string> keys;
   double bytes_each = 0;
@@ -65,7 +65,7 @@ Filled& filled(std::size_t count) {
   return *kept;
 }
 
-// The first time that somebody is recognised their JSON is parsed; here everybody was.
+// A consumer's JSON is parsed at its first match; here all were matched before.
 void find_by_key(benchmark::State& state) {
   Filled& all = filled(static_cast<std::size_t>(state.range(0)));
   for (const std::string& key : all.keys) {

@@ -36,14 +36,14 @@ base::Result<client::HttpResponse> call_control(const Invocation& in, const std:
 
 base::Result<format::Json> ask_gateway(const Invocation& in, const std::string& method,
                                        const std::string& path, const std::string& body) {
-  const auto answer = call_control(in, method, path, body);
-  if (!answer) return std::unexpected(answer.error());
-  auto json = format::parse_json(answer->body);
-  if (answer->status == 200) return json;
+  const auto response = call_control(in, method, path, body);
+  if (!response) return std::unexpected(response.error());
+  auto json = format::parse_json(response->body);
+  if (response->status == 200) return json;
   const format::Json& said = json ? format::find_member(*json, "error_msg") : format::Json::nullSingleton();
   const std::string why =
-      said.isString() ? format::string_of(said) : fmt::format("it answers {}", answer->status);
-  const bool is_refused = answer->status == 400;
+      said.isString() ? format::string_of(said) : fmt::format("it answers {}", response->status);
+  const bool is_refused = response->status == 400;
   return base::fail(is_refused ? base::ErrorCode::kConflict : base::ErrorCode::kInternal,
                     is_refused ? base::ErrorSource::kClient : base::ErrorSource::kGateway, why);
 }

@@ -37,12 +37,12 @@ base::Result<Json> question_of(const Invocation& in) {
 int run_explain(const Invocation& in) {
   const auto question = question_of(in);
   if (!question) return wrong_usage(question.error());
-  const auto answer = ask_gateway(in, "POST", "/v1/explain", format::to_json(*question));
-  if (!answer) return cannot_ask(answer.error());
+  const auto response = ask_gateway(in, "POST", "/v1/explain", format::to_json(*question));
+  if (!response) return cannot_ask(response.error());
   if (in.as_json) {
-    std::puts(format::to_json(*answer).c_str());
+    std::puts(format::to_json(*response).c_str());
   } else {
-    print(explain_lines(*answer, look_of_output()));
+    print(explain_lines(*response, output_style()));
   }
   return kExitDone;
 }

@@ -13,7 +13,7 @@ namespace apisix::master {
 int run_health(const Invocation& in) {
   const auto master = serving_master(in.prefix);
   if (!master) return cannot_inspect(master.error());
-  const auto table = memory::HealthTable::look_into(*master);
+  const auto table = memory::HealthTable::attach(*master);
   if (!table) return cannot_inspect(table.error());
   const auto upstreams = read_health(*table, in.arguments);
   if (const std::string name = missing_name(upstreams, in.arguments); !name.empty()) {
@@ -24,7 +24,7 @@ int run_health(const Invocation& in) {
   if (in.as_json) {
     std::puts(format::to_json(health_json(upstreams)).c_str());
   } else {
-    print(health_lines(upstreams, look_of_output()));
+    print(health_lines(upstreams, output_style()));
   }
   return count_unhealthy(upstreams) > 0 ? kExitFailed : kExitDone;
 }

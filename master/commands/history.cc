@@ -63,7 +63,7 @@ void print_entries(const Json& list) {
                entry_text(find_member(entry, "by")), entry_text(find_member(entry, "from")),
                changes_text(entry)});
   }
-  print(table.lines(look_of_output()));
+  print(table.lines(output_style()));
 }
 
 // "update routes/1", and below it "  /uri: "/a" -> "/b"".
@@ -84,8 +84,8 @@ void print_changes(const Json& changes) {
   }
 }
 
-int refused(const AdminAnswer& answer) {
-  return failed({base::ErrorCode::kInvalid, base::ErrorSource::kClient, false, refusal_text(answer)});
+int refused(const AdminResponse& response) {
+  return failed({base::ErrorCode::kInvalid, base::ErrorSource::kClient, false, refusal_text(response)});
 }
 
 int wrong_usage(const char* text) {
@@ -98,14 +98,14 @@ bool is_revision(const std::string& text) {
 }
 
 int show_entry(const Invocation& in) {
-  const auto answer = call_admin(in, "GET", "history/" + in.arguments.front() + "/diff");
-  if (!answer) return failed(answer.error());
-  if (!answer->ok()) return refused(*answer);
+  const auto response = call_admin(in, "GET", "history/" + in.arguments.front() + "/diff");
+  if (!response) return failed(response.error());
+  if (!response->ok()) return refused(*response);
   if (in.as_json) {
-    std::puts(format::to_json(answer->body).c_str());
+    std::puts(format::to_json(response->body).c_str());
     return kExitDone;
   }
-  const Json& entry = answer->body;
+  const Json& entry = response->body;
   std::puts(printable(fmt::format(
                           "revision {}, {}, by {} from {}: {}", entry_text(find_member(entry, "revision")),
                           time_text(find_member(entry, "at_ms")), entry_text(find_member(entry, "by")),
@@ -127,8 +127,8 @@ base::Result<std::string> object_query(const std::string& object) {
 bool is_agreed() {
   std::fputs("Roll back? [y/N] ", stdout);
   std::fflush(stdout);
-  char answer[16] = {};
-  return std::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
+  char typed[16] = {};
+  return std::fgets(typed, sizeof typed, stdin) != nullptr && (typed[0] == 'y' || typed[0] == 'Y');
 }
 
 }  // namespace
@@ -141,10 +141,10 @@ int run_history(const Invocation& in) {
   std::string query = fmt::format("history?limit={}", in.limit);
   if (!in.kind.empty()) query += "&kind=" + encoded(in.kind);
   if (!in.id.empty()) query += "&id=" + encoded(in.id);
-  const auto answer = call_admin(in, "GET", query);
-  if (!answer) return failed(answer.error());
-  if (!answer->ok()) return refused(*answer);
-  const Json& list = find_member(answer->body, "list");
+  const auto response = call_admin(in, "GET", query);
+  if (!response) return failed(response.error());
+  if (!response->ok()) return refused(*response);
+  const Json& list = find_member(response->body, "list");
   if (in.as_json) {
     std::puts(format::to_json(list).c_str());
   } else {

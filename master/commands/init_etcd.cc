@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kEtcdTimeoutMs = 3'000;
 constexpr std::string_view kVersionMin = "3.4.0";
-// Its value is no JSON, so that nobody takes it for an object.
+// Its value is no JSON, so that no reader takes it for an object.
 constexpr const char* kFolderValue = "init_dir";
 constexpr std::array kFolders = {"routes",          "services", "upstreams",       "consumers",
                                  "consumer_groups", "ssls",     "protos",          "global_rules",

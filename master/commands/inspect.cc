@@ -69,7 +69,7 @@ int run_list(const Invocation& in) {
     for (const StoredObject& object : *objects) list.append(object.value);
     std::puts(format::to_json(list).c_str());
   } else {
-    print(table_of(*kind, *objects).lines(look_of_output()));
+    print(table_of(*kind, *objects).lines(output_style()));
   }
   return kExitDone;
 }

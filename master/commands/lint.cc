@@ -15,7 +15,7 @@ int run_lint(const Invocation& in) {
   if (in.as_json) {
     std::puts(format::to_json(*report).c_str());
   } else {
-    print(lint_lines(*report, look_of_output()));
+    print(lint_lines(*report, output_style()));
   }
   return has_faults(*report) ? kExitFailed : kExitDone;
 }

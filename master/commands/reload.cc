@@ -1,4 +1,4 @@
-// apisix reload: checks the new config.yaml here, where somebody reads the answer, then tells the master and
+// apisix reload: checks the new config.yaml here, on the terminal, then signals the master and
 // waits until the new configuration serves, or the master says why it does not.
 #include <csignal>
 
@@ -18,7 +18,7 @@ int reload_and_wait(const Invocation& in) {
   auto report = ChangeReport::of(in.prefix, masters->front());
   if (!report && report.error().code == base::ErrorCode::kUnavailable) return failed(report.error());
   if (!report) {
-    // An nginx-based APISIX, or a master of another layout: it can be told, but not be watched.
+    // An nginx-based APISIX, or a master of another layout: it takes the signal, but cannot be watched.
     const auto sent = masters->front().signal(SIGHUP);
     return sent ? kExitDone : failed(sent.error());
   }

@@ -26,7 +26,7 @@ constexpr int kOldMasterWaitMs = 3'000;
 constexpr std::uint64_t kOldWorkersWaitMs = 3'000;
 constexpr int kStartPollMs = 20;
 
-// False: somebody is there already. The texts are APISIX's, on standard output as there.
+// False: an instance runs already. The texts are APISIX's, on standard output as there.
 bool make_way(const std::string& prefix) {
   using Kind = PidFile::Holder::Kind;
   PidFile::wait_until_free(prefix, kOldMasterWaitMs);
@@ -64,7 +64,7 @@ base::Result<Listeners> open_ports(const Setup& setup, const Listeners& inherite
   }
 }
 
-// Everything that can fail while somebody waits for the answer.
+// Everything that can fail while the caller still waits for the result.
 base::Result<Supervisor::Start> prepare(const Invocation& in, Inheritance& inheritance,
                                         const std::string& config_path) {
   auto setup = make_setup(in.prefix, config_path);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kSampleIntervalS = 0.5;
 
-inspect::InstanceStatus look_at(const memory::StatusZone& zone) {
+inspect::InstanceStatus read_status(const memory::StatusZone& zone) {
   return inspect::read_instance(zone, base::Clock().wall_ms());
 }
 
@@ -24,16 +24,16 @@ inspect::InstanceStatus look_at(const memory::StatusZone& zone) {
 int run_status(const Invocation& in) {
   const auto master = serving_master(in.prefix);
   if (!master) return cannot_inspect(master.error());
-  const auto zone = memory::StatusZone::look_into(*master);
+  const auto zone = memory::StatusZone::attach(*master);
   if (!zone) return cannot_inspect(zone.error());
-  const inspect::InstanceStatus before = look_at(*zone);
+  const inspect::InstanceStatus before = read_status(*zone);
   ::usleep(static_cast<useconds_t>(in.interval_s.value_or(kSampleIntervalS) * 1e6));
-  const inspect::InstanceStatus now = look_at(*zone);
-  const TwoLooks looks{before, now};
+  const inspect::InstanceStatus now = read_status(*zone);
+  const TwoSamples samples{before, now};
   if (in.as_json) {
-    std::puts(format::to_json(status_json(looks)).c_str());
+    std::puts(format::to_json(status_json(samples)).c_str());
   } else {
-    print(status_lines(looks, look_of_output()));
+    print(status_lines(samples, output_style()));
   }
   return now.verdict() == inspect::InstanceStatus::Verdict::kReady ? kExitDone : kExitFailed;
 }

@@ -10,7 +10,7 @@
 namespace apisix::master {
 namespace {
 
-// The masters that were told; none: there is none, which `exit_code` does not mind.
+// The masters that got the signal; none: there is none, which `exit_code` does not mind.
 std::vector<Process> leave(const Invocation& in, int signal_number, int& exit_code) {
   exit_code = kExitDone;
   forget_customized_config(in.prefix);

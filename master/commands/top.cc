@@ -29,9 +29,9 @@ class Observer {
  public:
   explicit Observer(std::string prefix) : prefix_(std::move(prefix)) {}
 
-  base::Result<TrafficLook> look() {
+  base::Result<TrafficSample> sample() {
     if (auto found = find(); !found) return std::unexpected(found.error());
-    TrafficLook out;
+    TrafficSample out;
     out.at_us = base::monotonic_now_us();
     out.add(memory::read_traffic(zones_->traffic));
     out.instance = inspect::read_instance(zones_->status, base::Clock().wall_ms());
@@ -51,12 +51,12 @@ class Observer {
     if (!master) return std::unexpected(master.error());
     if (*master == master_) return {};
     zones_.reset();
-    auto status = memory::StatusZone::look_into(*master);
+    auto status = memory::StatusZone::attach(*master);
     if (!status) return std::unexpected(status.error());
-    auto zone = memory::Zone::look_into(*master, memory::kTrafficZone);
+    auto zone = memory::Zone::attach(*master, memory::kTrafficZone);
     auto traffic = zone ? memory::MetricZone::open(std::move(*zone)) : std::unexpected(zone.error());
     if (!traffic) return std::unexpected(traffic.error());
-    auto health = memory::HealthTable::look_into(*master);
+    auto health = memory::HealthTable::attach(*master);
     if (!health) return std::unexpected(health.error());
     zones_.emplace(SeenZones{std::move(*status), std::move(*traffic), std::move(*health)});
     master_ = *master;
@@ -68,38 +68,38 @@ class Observer {
   std::optional<SeenZones> zones_;
 };
 
-void print_once(const Traffic& traffic, const TrafficLook& now, TrafficOrder order, bool as_json) {
+void print_once(const Traffic& traffic, const TrafficSample& now, TrafficOrder order, bool as_json) {
   if (as_json) {
     std::puts(format::to_json(top_json(traffic, now)).c_str());
   } else {
-    print(top_lines(traffic, now, order, 0, look_of_output()));
+    print(top_lines(traffic, now, order, 0, output_style()));
   }
   std::fflush(stdout);
 }
 
-int print_screens(const Invocation& in, Observer& observer, TrafficLook before, TrafficOrder order) {
+int print_screens(const Invocation& in, Observer& observer, TrafficSample before, TrafficOrder order) {
   for (std::uint64_t i = 0; in.count == 0 || i < in.count; ++i) {
     const double interval_s = in.interval_s.value_or(i == 0 ? kFirstIntervalS : kTopIntervalS);
     ::usleep(static_cast<useconds_t>(interval_s * 1e6));
-    auto now = observer.look();
+    auto now = observer.sample();
     if (!now) return cannot_inspect(now.error());
     if (i > 0 && !in.as_json) std::puts("");
     print_once(Traffic::between(before, *now, order), *now, order, in.as_json);
-    if (std::ferror(stdout) != 0) return kExitDone;  // nobody reads any more
+    if (std::ferror(stdout) != 0) return kExitDone;  // the reader closed the pipe
     before = std::move(*now);
   }
   return kExitDone;
 }
 
-std::string keys_line(TrafficOrder order, const Look& look) {
+std::string keys_line(TrafficOrder order, const TextStyle& style) {
   const std::string text = " q quit   s sort (by " + std::string(name_of(order)) + ")   space now";
-  return painted(cut(text, look.columns), Tone::kDim, look);
+  return painted(cut(text, style.columns), Tone::kDim, style);
 }
 
 // The interactive screen. Times are counted between looks, whenever those are.
 class LiveView {
  public:
-  LiveView(Observer& observer, TrafficLook first, TrafficOrder order, int interval_ms)
+  LiveView(Observer& observer, TrafficSample first, TrafficOrder order, int interval_ms)
       : observer_(observer), before_(std::move(first)), order_(order), interval_ms_(interval_ms) {}
 
   int run() {
@@ -109,8 +109,8 @@ class LiveView {
          event = screen->wait(interval_ms_)) {
       if (event == Screen::Event::kQuit || (event == Screen::Event::kKey && on_key(screen->key())))
         return kExitDone;
-      if (event == Screen::Event::kTime || wants_look_) {
-        if (auto looked = look_again(); !looked) {
+      if (event == Screen::Event::kTime || wants_sample_) {
+        if (auto looked = sample_again(); !looked) {
           {
             const Screen closed = std::move(*screen);
           }
@@ -126,13 +126,13 @@ class LiveView {
   bool on_key(char key) {
     constexpr char kEndOfFile = '\004';
     if (key == 's') order_ = next(order_);
-    wants_look_ = key == ' ';
+    wants_sample_ = key == ' ';
     return key == 'q' || key == 'Q' || key == kEndOfFile;
   }
 
-  base::Status look_again() {
-    wants_look_ = false;
-    auto now = observer_.look();
+  base::Status sample_again() {
+    wants_sample_ = false;
+    auto now = observer_.sample();
     if (!now) return std::unexpected(now.error());
     if (now_) before_ = std::move(*now_);
     now_ = std::move(*now);
@@ -140,24 +140,24 @@ class LiveView {
   }
 
   void draw(const Screen& screen) const {
-    const Look look = look_of_output();
+    const TextStyle style = output_style();
     const std::size_t rows = terminal_size().rows;
     std::vector<std::string> lines;
     if (now_) {
       const Traffic traffic = Traffic::between(before_, *now_, order_);
-      lines = top_lines(traffic, *now_, order_, rows > 1 ? rows - 1 : 1, look);
+      lines = top_lines(traffic, *now_, order_, rows > 1 ? rows - 1 : 1, style);
     }
     lines.resize(rows > 1 ? rows - 1 : 0);
-    lines.push_back(keys_line(order_, look));
+    lines.push_back(keys_line(order_, style));
     screen.draw(lines);
   }
 
   Observer& observer_;
-  TrafficLook before_;
-  std::optional<TrafficLook> now_;
+  TrafficSample before_;
+  std::optional<TrafficSample> now_;
   TrafficOrder order_;
   int interval_ms_;
-  bool wants_look_ = false;
+  bool wants_sample_ = false;
 };
 
 }  // namespace
@@ -169,7 +169,7 @@ int run_top(const Invocation& in) {
     return kExitUsage;
   }
   Observer observer(in.prefix);
-  auto first = observer.look();
+  auto first = observer.sample();
   if (!first) return cannot_inspect(first.error());
   const bool is_live = output_is_terminal() && ::isatty(STDIN_FILENO) == 1 && in.count == 0 && !in.as_json;
   if (!is_live) return print_screens(in, observer, std::move(*first), *order);

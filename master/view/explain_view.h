@@ -1,4 +1,4 @@
-// What POST /v1/explain answers, for people.
+// The response of POST /v1/explain, as text.
 #pragma once
 
 #include <string>
@@ -9,6 +9,6 @@
 
 namespace apisix::master {
 
-std::vector<std::string> explain_lines(const format::Json& answer, const Look& look);
+std::vector<std::string> explain_lines(const format::Json& response, const TextStyle& style);
 
 }  // namespace apisix::master

@@ -11,7 +11,7 @@ constexpr std::uint64_t kMinute = 60;
 constexpr std::uint64_t kHour = 60 * kMinute;
 constexpr std::uint64_t kDay = 24 * kHour;
 
-// About three digits, and none behind a point that nobody would look at.
+// About three digits, and no digits after the point beyond that.
 std::string three_digits(double value) {
   if (value < 9.995) return fmt::format("{:.2f}", value);
   return value < 99.95 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value);

@@ -1,4 +1,4 @@
-// Figures as people read them in a table: short, and of about the same width.
+// Figures for the cells of a table: short, and of about the same width.
 #pragma once
 
 #include <cstdint>

@@ -75,7 +75,7 @@ std::size_t count_unhealthy(const std::vector<CheckedUpstream>& upstreams) {
   return count;
 }
 
-std::vector<std::string> health_lines(const std::vector<CheckedUpstream>& upstreams, const Look& look) {
+std::vector<std::string> health_lines(const std::vector<CheckedUpstream>& upstreams, const TextStyle& style) {
   if (upstreams.empty()) {
     return {"No node is checked: no upstream with `checks` is in use, or they are disabled."};
   }
@@ -102,11 +102,11 @@ std::vector<std::string> health_lines(const std::vector<CheckedUpstream>& upstre
                  std::to_string(state.timeout_failure)});
     }
   }
-  std::vector<std::string> out = table.lines(look);
+  std::vector<std::string> out = table.lines(style);
   const std::size_t unhealthy = count_unhealthy(upstreams);
   out.emplace_back();
   out.push_back(painted(fmt::format("{} of {} nodes unhealthy", count_text(unhealthy), count_text(nodes)),
-                        unhealthy > 0 ? Tone::kBad : Tone::kGood, look));
+                        unhealthy > 0 ? Tone::kBad : Tone::kGood, style));
   return out;
 }
 

@@ -27,7 +27,7 @@ std::size_t count_unhealthy(const std::vector<CheckedUpstream>& upstreams);
 // "/apisix/upstreams/1" as "upstreams/1"
 std::string short_key(std::string_view key);
 
-std::vector<std::string> health_lines(const std::vector<CheckedUpstream>& upstreams, const Look& look);
+std::vector<std::string> health_lines(const std::vector<CheckedUpstream>& upstreams, const TextStyle& style);
 // As GET /v1/healthcheck has it, without the `type`.
 format::Json health_json(const std::vector<CheckedUpstream>& upstreams);
 

@@ -32,7 +32,7 @@ bool has_faults(const Json& report) {
   return number(counts, "error") + number(counts, "warning") > 0;
 }
 
-std::vector<std::string> lint_lines(const Json& report, const Look& look) {
+std::vector<std::string> lint_lines(const Json& report, const TextStyle& style) {
   std::vector<std::string> out;
   const Json& findings = find_member(report, "findings");
   if (!findings.empty()) {
@@ -47,7 +47,7 @@ std::vector<std::string> lint_lines(const Json& report, const Look& look) {
                  finding_text(finding, "kind") + " " + finding_text(finding, "id"),
                  finding_text(finding, "text"), finding_text(finding, "hint")});
     }
-    out = table.lines(look);
+    out = table.lines(style);
     if (const std::uint64_t more = number(report, "left_out"); more > 0) {
       out.push_back(fmt::format("and {} more", more));
     }

@@ -1,4 +1,4 @@
-// What GET /v1/lint answers, for people.
+// The response of GET /v1/lint, as text.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace apisix::master {
 
-std::vector<std::string> lint_lines(const format::Json& report, const Look& look);
+std::vector<std::string> lint_lines(const format::Json& report, const TextStyle& style);
 // Has it an error or a warning?
 bool has_faults(const format::Json& report);
 

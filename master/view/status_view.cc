@@ -58,18 +58,18 @@ Tone tone_of(ChildState state) {
 // The block above the table.
 class Summary {
  public:
-  explicit Summary(const Look& look) : look_(look) {}
+  explicit Summary(const TextStyle& style) : style_(style) {}
   void add(std::string_view title, const std::string& text, Tone tone = Tone::kPlain) {
     const std::string name = fmt::format("{:<{}}", title, kTitleColumns);
-    const std::size_t room = look_.columns > kTitleColumns ? look_.columns - kTitleColumns : 0;
+    const std::size_t room = style_.columns > kTitleColumns ? style_.columns - kTitleColumns : 0;
     const std::string shown = printable(text);
-    lines_.push_back(painted(name, Tone::kBold, look_) +
-                     painted(room == 0 ? shown : cut(shown, room), tone, look_));
+    lines_.push_back(painted(name, Tone::kBold, style_) +
+                     painted(room == 0 ? shown : cut(shown, room), tone, style_));
   }
   std::vector<std::string> take_lines() { return std::move(lines_); }
 
  private:
-  const Look& look_;
+  const TextStyle& style_;
   std::vector<std::string> lines_;
 };
 
@@ -99,8 +99,8 @@ void add_status(Summary& summary, const InstanceStatus& now) {
   for (std::size_t i = 1; i < reasons.size(); ++i) summary.add("", reasons[i], tone);
 }
 
-std::vector<TextTable::Cell> row_of(const ProcessStatus& process, const TwoLooks& looks) {
-  const std::uint64_t now_ms = looks.now.at_ms;
+std::vector<TextTable::Cell> row_of(const ProcessStatus& process, const TwoSamples& samples) {
+  const std::uint64_t now_ms = samples.now.at_ms;
   const bool is_gone = process.state == ChildState::kGone;
   std::vector<TextTable::Cell> row = {
       InstanceStatus::name_of(process),
@@ -116,29 +116,29 @@ std::vector<TextTable::Cell> row_of(const ProcessStatus& process, const TwoLooks
   row.emplace_back(process.revision > 0 ? std::to_string(process.revision) : "");
   row.emplace_back(process.applied_at_ms > 0 ? age_between(now_ms, process.applied_at_ms) : "");
   row.emplace_back(std::to_string(process.traffic.active));
-  row.emplace_back(looks.seconds() > 0 ? rate_text(looks.request_rate(process)) : "");
+  row.emplace_back(samples.seconds() > 0 ? rate_text(samples.request_rate(process)) : "");
   return row;
 }
 
 }  // namespace
 
-double TwoLooks::seconds() const {
+double TwoSamples::seconds() const {
   return now.at_ms > before.at_ms ? static_cast<double>(now.at_ms - before.at_ms) / 1000 : 0;
 }
 
-double TwoLooks::request_rate() const {
+double TwoSamples::request_rate() const {
   return rate(before.traffic.requests, now.traffic.requests, seconds());
 }
 
-double TwoLooks::request_rate(const ProcessStatus& process) const {
+double TwoSamples::request_rate(const ProcessStatus& process) const {
   const auto known = std::ranges::find(before.processes, process.pid, &ProcessStatus::pid);
   const std::uint64_t then = known == before.processes.end() ? 0 : known->traffic.requests;
   return rate(then, process.traffic.requests, seconds());
 }
 
-std::vector<std::string> status_lines(const TwoLooks& looks, const Look& look) {
-  const InstanceStatus& now = looks.now;
-  Summary summary(look);
+std::vector<std::string> status_lines(const TwoSamples& samples, const TextStyle& style) {
+  const InstanceStatus& now = samples.now;
+  Summary summary(style);
   add_status(summary, now);
   summary.add("Running",
               fmt::format("APISIX {}, for {}, generation {}, master process {}", base::kCompatibleVersion,
@@ -150,7 +150,7 @@ std::vector<std::string> status_lines(const TwoLooks& looks, const Look& look) {
               fmt::format("{} open, {} of them idle; {} since the start", count_text(traffic.active),
                           count_text(traffic.waiting), count_text(traffic.accepted)));
   std::string requests = count_text(traffic.requests) + " since the start";
-  if (looks.seconds() > 0) requests = rate_text(looks.request_rate()) + " per second, " + requests;
+  if (samples.seconds() > 0) requests = rate_text(samples.request_rate()) + " per second, " + requests;
   summary.add("Requests", requests);
   if (now.deaths > 0) {
     summary.add("Crashes", count_text(now.deaths) + " since the start, see error.log", Tone::kWarning);
@@ -165,16 +165,16 @@ std::vector<std::string> status_lines(const TwoLooks& looks, const Look& look) {
                    {"AGE", Side::kRight},
                    {"CONNS", Side::kRight},
                    {"REQ/S", Side::kRight}});
-  for (const ProcessStatus& process : now.processes) table.add(row_of(process, looks));
+  for (const ProcessStatus& process : now.processes) table.add(row_of(process, samples));
   std::vector<std::string> out = summary.take_lines();
   out.emplace_back();
-  std::ranges::move(table.lines(look), std::back_inserter(out));
+  std::ranges::move(table.lines(style), std::back_inserter(out));
   return out;
 }
 
-format::Json status_json(const TwoLooks& looks) {
-  format::Json out = inspect::to_json(looks.now);
-  if (looks.seconds() > 0) out["requests_per_s"] = std::round(looks.request_rate() * 10) / 10;
+format::Json status_json(const TwoSamples& samples) {
+  format::Json out = inspect::to_json(samples.now);
+  if (samples.seconds() > 0) out["requests_per_s"] = std::round(samples.request_rate() * 10) / 10;
   return out;
 }
 

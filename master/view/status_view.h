@@ -11,7 +11,7 @@
 namespace apisix::master {
 
 // One look, and an earlier one that requests per second are counted from: the same one when there is none.
-struct TwoLooks {
+struct TwoSamples {
   const inspect::InstanceStatus& before;
   const inspect::InstanceStatus& now;
 
@@ -22,8 +22,8 @@ struct TwoLooks {
   double request_rate(const inspect::ProcessStatus& process) const;
 };
 
-std::vector<std::string> status_lines(const TwoLooks& looks, const Look& look);
+std::vector<std::string> status_lines(const TwoSamples& samples, const TextStyle& style);
 // The document of GET /v1/status, and "requests_per_s".
-format::Json status_json(const TwoLooks& looks);
+format::Json status_json(const TwoSamples& samples);
 
 }  // namespace apisix::master

@@ -29,7 +29,7 @@ TerminalSize terminal_size() {
   return out;
 }
 
-Look look_of_output() {
+TextStyle output_style() {
   if (!output_is_terminal()) return {};
   return {.columns = terminal_size().columns,
           .colours = variable("NO_COLOR").empty() && variable("TERM") != "dumb"};

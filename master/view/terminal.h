@@ -17,6 +17,6 @@ bool output_is_terminal();
 TerminalSize terminal_size();
 // A pipe is as wide as it must be and has no colours; a terminal has its width, and colours unless NO_COLOR
 // is set or TERM is "dumb".
-Look look_of_output();
+TextStyle output_style();
 
 }  // namespace apisix::master

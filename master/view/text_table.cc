@@ -50,20 +50,20 @@ std::string cut(std::string_view text, std::size_t columns) {
   return std::string(text.substr(0, at)) + std::string(kMark.substr(0, columns));
 }
 
-std::string painted(std::string_view text, Tone tone, const Look& look) {
+std::string painted(std::string_view text, Tone tone, const TextStyle& style) {
   static constexpr std::array<const char*, 6> kCodes = {"", "1", "2", "32", "33", "31"};
-  if (!look.colours || tone == Tone::kPlain || text.empty()) return std::string(text);
+  if (!style.colours || tone == Tone::kPlain || text.empty()) return std::string(text);
   return "\033[" + std::string(kCodes[static_cast<std::size_t>(tone)]) + "m" + std::string(text) + "\033[0m";
 }
 
-std::vector<std::size_t> TextTable::widths(const Look& look) const {
+std::vector<std::size_t> TextTable::widths(const TextStyle& style) const {
   std::vector<std::size_t> out;
   for (const Column& column : columns_) out.push_back(width_of(column.title));
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) out[i] = std::max(out[i], width_of(shown(row[i])));
   }
   std::size_t all = std::accumulate(out.begin(), out.end(), kGap * (columns_.size() - 1));
-  while (look.columns != 0 && all > look.columns) {
+  while (style.columns != 0 && all > style.columns) {
     std::size_t widest = columns_.size();
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const bool can = columns_[i].may_shrink && out[i] > std::max(kShrunkMin, width_of(columns_[i].title));
@@ -78,33 +78,33 @@ std::vector<std::size_t> TextTable::widths(const Look& look) const {
 
 // The last cell of a line that is still too wide is cut, and what would follow it is left out.
 std::string TextTable::line(const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
-                            const Look& look) const {
+                            const TextStyle& style) const {
   std::string out;
   std::size_t used = 0;
   for (std::size_t i = 0; i < row.size(); ++i) {
     const std::size_t gap = i == 0 ? 0 : kGap;
     std::size_t width = widths[i];
-    if (look.columns != 0) {
-      if (used + gap >= look.columns) break;
-      width = std::min(width, look.columns - used - gap);
+    if (style.columns != 0) {
+      if (used + gap >= style.columns) break;
+      width = std::min(width, style.columns - used - gap);
     }
     const std::string text = cut(shown(row[i]), width);
     const std::string fill(width - width_of(text), ' ');
     const bool is_last = i + 1 == row.size();
     const bool on_right = columns_[i].side == Side::kRight;
-    out += std::string(gap, ' ') + (on_right ? fill : "") + painted(text, row[i].tone, look);
+    out += std::string(gap, ' ') + (on_right ? fill : "") + painted(text, row[i].tone, style);
     if (!on_right && !is_last) out += fill;
     used += gap + width;
   }
   return out;
 }
 
-std::vector<std::string> TextTable::lines(const Look& look) const {
-  const std::vector<std::size_t> all = widths(look);
+std::vector<std::string> TextTable::lines(const TextStyle& style) const {
+  const std::vector<std::size_t> all = widths(style);
   std::vector<Cell> titles;
   for (const Column& column : columns_) titles.emplace_back(column.title, Tone::kBold);
-  std::vector<std::string> out = {line(titles, all, look)};
-  for (const auto& row : rows_) out.push_back(line(row, all, look));
+  std::vector<std::string> out = {line(titles, all, style)};
+  for (const auto& row : rows_) out.push_back(line(row, all, style));
   return out;
 }
 

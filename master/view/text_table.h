@@ -12,7 +12,7 @@ namespace apisix::master {
 enum class Tone : unsigned char { kPlain, kBold, kDim, kGood, kWarning, kBad };
 
 // How wide, and whether with colours.
-struct Look {
+struct TextStyle {
   std::size_t columns = 0;  // 0: as wide as it becomes
   bool colours = false;
 };
@@ -23,7 +23,7 @@ std::string printable(std::string_view text);
 std::size_t width_of(std::string_view text);
 // At most `columns` wide; what is cut off leaves "..".
 std::string cut(std::string_view text, std::size_t columns);
-std::string painted(std::string_view text, Tone tone, const Look& look);
+std::string painted(std::string_view text, Tone tone, const TextStyle& style);
 
 class TextTable {
  public:
@@ -44,15 +44,15 @@ class TextTable {
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
   std::size_t rows() const { return rows_.size(); }
   // One line per row, the titles first; none is wider than `look` allows.
-  std::vector<std::string> lines(const Look& look) const;
+  std::vector<std::string> lines(const TextStyle& style) const;
 
  private:
   static constexpr std::size_t kGap = 2;
   static constexpr std::size_t kShrunkMin = 8;
 
-  std::vector<std::size_t> widths(const Look& look) const;
+  std::vector<std::size_t> widths(const TextStyle& style) const;
   std::string line(const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
-                   const Look& look) const;
+                   const TextStyle& style) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;

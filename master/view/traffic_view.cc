@@ -61,7 +61,7 @@ std::string title_of(TrafficOrder mine, TrafficOrder order, const char* title) {
 
 // Its rows, at most `rows_max`, and a line that says how many are not shown.
 std::vector<std::string> table_lines(const char* title, const std::vector<TrafficRow>& rows, double seconds,
-                                     TrafficOrder order, std::size_t rows_max, const Look& look) {
+                                     TrafficOrder order, std::size_t rows_max, const TextStyle& style) {
   TextTable table({{title_of(TrafficOrder::kName, order, title), Side::kLeft, true},
                    {title_of(TrafficOrder::kRate, order, "REQ/S"), Side::kRight},
                    {"2XX", Side::kRight},
@@ -87,8 +87,8 @@ std::vector<std::string> table_lines(const char* title, const std::vector<Traffi
     }
     table.add(std::move(cells));
   }
-  std::vector<std::string> out = table.lines(look);
-  if (!all_fit) out.push_back(painted(fmt::format("and {} more", rows.size() - shown), Tone::kDim, look));
+  std::vector<std::string> out = table.lines(style);
+  if (!all_fit) out.push_back(painted(fmt::format("and {} more", rows.size() - shown), Tone::kDim, style));
   return out;
 }
 
@@ -129,7 +129,8 @@ std::string nodes_text(const std::vector<CheckedUpstream>& checked) {
   return fmt::format("{} checked, {} unhealthy{}", count_text(nodes), count_unhealthy(checked), names);
 }
 
-std::vector<std::string> head_lines(const Traffic& traffic, const TrafficLook& now, const Look& look) {
+std::vector<std::string> head_lines(const Traffic& traffic, const TrafficSample& now,
+                                    const TextStyle& style) {
   const inspect::InstanceStatus& instance = now.instance;
   const auto reasons = instance.reasons();
   const std::uint64_t up_ms =
@@ -148,8 +149,8 @@ std::vector<std::string> head_lines(const Traffic& traffic, const TrafficLook& n
   for (const auto& [title, text] : texts) {
     constexpr std::size_t kTitleColumns = 13;
     const std::string shown = printable(text);
-    out.push_back(painted(fmt::format("{:<{}}", title, kTitleColumns), Tone::kBold, look) +
-                  (look.columns > kTitleColumns ? cut(shown, look.columns - kTitleColumns) : shown));
+    out.push_back(painted(fmt::format("{:<{}}", title, kTitleColumns), Tone::kBold, style) +
+                  (style.columns > kTitleColumns ? cut(shown, style.columns - kTitleColumns) : shown));
   }
   return out;
 }
@@ -183,7 +184,7 @@ Json to_json(const std::vector<TrafficRow>& rows, double seconds) {
 
 }  // namespace
 
-void TrafficLook::add(const std::vector<memory::TrafficSeries>& series) {
+void TrafficSample::add(const std::vector<memory::TrafficSeries>& series) {
   for (const memory::TrafficSeries& one : series) {
     std::string name = one.is_overflow                      ? std::string(kOthers)
                        : one.kind == TrafficKind::kUpstream ? short_key(one.name)
@@ -237,7 +238,7 @@ TrafficOrder next(TrafficOrder order) {
   return static_cast<TrafficOrder>((static_cast<std::size_t>(order) + 1) % kOrders.size());
 }
 
-Traffic Traffic::between(const TrafficLook& before, const TrafficLook& now, TrafficOrder order) {
+Traffic Traffic::between(const TrafficSample& before, const TrafficSample& now, TrafficOrder order) {
   Traffic out;
   out.seconds = std::max(1e-6, static_cast<double>(now.at_us - before.at_us) / 1e6);
   for (const auto& [key, counts] : now.counts) {
@@ -254,9 +255,9 @@ Traffic Traffic::between(const TrafficLook& before, const TrafficLook& now, Traf
   return out;
 }
 
-std::vector<std::string> top_lines(const Traffic& traffic, const TrafficLook& now, TrafficOrder order,
-                                   std::size_t rows_max, const Look& look) {
-  std::vector<std::string> out = head_lines(traffic, now, look);
+std::vector<std::string> top_lines(const Traffic& traffic, const TrafficSample& now, TrafficOrder order,
+                                   std::size_t rows_max, const TextStyle& style) {
+  std::vector<std::string> out = head_lines(traffic, now, style);
   // Two titles and two empty lines; upstreams get a third of the rest, or what routes do not need.
   std::size_t route_rows = 0;
   std::size_t upstream_rows = 0;
@@ -267,8 +268,8 @@ std::vector<std::string> top_lines(const Traffic& traffic, const TrafficLook& no
     upstream_rows = std::max<std::size_t>(1, room - route_rows);
   }
   for (const auto& lines :
-       {table_lines("ROUTE", traffic.routes, traffic.seconds, order, route_rows, look),
-        table_lines("UPSTREAM", traffic.upstreams, traffic.seconds, order, upstream_rows, look)}) {
+       {table_lines("ROUTE", traffic.routes, traffic.seconds, order, route_rows, style),
+        table_lines("UPSTREAM", traffic.upstreams, traffic.seconds, order, upstream_rows, style)}) {
     out.emplace_back();
     out.insert(out.end(), lines.begin(), lines.end());
   }
@@ -276,7 +277,7 @@ std::vector<std::string> top_lines(const Traffic& traffic, const TrafficLook& no
   return out;
 }
 
-Json top_json(const Traffic& traffic, const TrafficLook& now) {
+Json top_json(const Traffic& traffic, const TrafficSample& now) {
   Json out = to_json(traffic.all, traffic.seconds);
   out["at_ms"] = static_cast<::Json::UInt64>(now.instance.at_ms);
   out["seconds"] = rounded(traffic.seconds);

@@ -22,7 +22,7 @@ namespace apisix::master {
 using TrafficCounts = std::array<double, memory::TrafficCells::kCount>;
 
 // One look.
-struct TrafficLook {
+struct TrafficSample {
   using Key = std::pair<memory::TrafficKind, std::string>;
 
   std::uint64_t at_us = 0;  // monotonic
@@ -60,12 +60,12 @@ struct Traffic {
   std::vector<TrafficRow> upstreams;
 
   // Rows without requests are left out. Counters that went back (a restart) count from 0.
-  static Traffic between(const TrafficLook& before, const TrafficLook& now, TrafficOrder order);
+  static Traffic between(const TrafficSample& before, const TrafficSample& now, TrafficOrder order);
 };
 
 // `rows_max`: of the screen; 0: as many as there are.
-std::vector<std::string> top_lines(const Traffic& traffic, const TrafficLook& now, TrafficOrder order,
-                                   std::size_t rows_max, const Look& look);
-format::Json top_json(const Traffic& traffic, const TrafficLook& now);
+std::vector<std::string> top_lines(const Traffic& traffic, const TrafficSample& now, TrafficOrder order,
+                                   std::size_t rows_max, const TextStyle& style);
+format::Json top_json(const Traffic& traffic, const TrafficSample& now);
 
 }  // namespace apisix::master

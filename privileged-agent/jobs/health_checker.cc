@@ -14,7 +14,7 @@ using memory::HealthTable;
 // The first probes of an upstream are spread over this, and longer when there are many nodes.
 constexpr std::uint64_t kFirstSpreadMs = 500;
 constexpr std::uint64_t kFirstSpreadPerTargetMs = 2;
-// How often the states are compared with what the workers were told.
+// How often the states are compared with those that the workers have.
 constexpr std::uint64_t kAuditMs = 1000;
 // When the system had no socket.
 constexpr std::uint64_t kTryAgainMs = 1000;
@@ -28,44 +28,44 @@ struct HealthChecker::Target : base::Link {
         key(std::move(key)),
         name(std::move(name)),
         next(
-            owner.world_.probes.loop.timers(),
+            owner.deps_.probes.loop.timers(),
             [](void* self) {
               auto& target = *static_cast<Target*>(self);
               target.owner.begin(target);
             },
             this),
         probe(
-            owner.world_.probes, std::move(plan),
+            owner.deps_.probes, std::move(plan),
             [](void* self, const ProbeOutcome& outcome) {
               auto& target = *static_cast<Target*>(self);
               target.owner.on_outcome(target, outcome);
             },
             this) {}
 
-  ~Target() { owner.world_.probes.load -= load; }
+  ~Target() { owner.deps_.probes.load -= load; }
 
   HealthChecker& owner;
   const Key key;
   const std::string name;
   HealthTable::Ref ref;
   std::uint64_t due_ms = 0;
-  double load = 0;               // its part of ProbeWorld::load
+  double load = 0;               // its part of ProbeDeps::load
   bool counts_as_usable = true;  // what `next` was set for
   event::Timer next;
   Probe probe;
 };
 
-HealthChecker::HealthChecker(const World& world, std::string name, HealthTable::Ref checker)
-    : world_(world), name_(std::move(name)), checker_(checker) {}
+HealthChecker::HealthChecker(const Deps& deps, std::string name, HealthTable::Ref checker)
+    : deps_(deps), name_(std::move(name)), checker_(checker) {}
 
 HealthChecker::~HealthChecker() = default;
 
 void HealthChecker::set_plan(const HealthPlan& plan) {
   plan_ = plan;
-  world_.table.describe(checker_, plan_.checks.active.host);
+  deps_.table.describe(checker_, plan_.checks.active.host);
   names_.clear();
   for (const HealthPlan::Node& node : plan_.nodes) {
-    names_.push_back(node.is_name ? world_.resolver.follow(node.host) : nullptr);
+    names_.push_back(node.is_name ? deps_.resolver.follow(node.host) : nullptr);
   }
   reconcile();
 }
@@ -91,7 +91,7 @@ std::map<HealthChecker::Key, HealthChecker::Wanted> HealthChecker::wanted_target
 
 // Names that do not resolve for a moment keep their targets.
 void HealthChecker::reconcile() {
-  names_generation_ = world_.resolver.generation();
+  names_generation_ = deps_.resolver.generation();
   auto wanted = wanted_targets();
   const auto is_unresolved = [this](const std::string& name) {
     for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
@@ -107,14 +107,14 @@ void HealthChecker::reconcile() {
       continue;
     }
     if (at->second->probe.is_asking()) --under_way_;
-    if (found == wanted.end()) world_.table.remove_target(checker_, at->second->ref);
+    if (found == wanted.end()) deps_.table.remove_target(checker_, at->second->ref);
     at = targets_.erase(at);
   }
   for (auto& [key, want] : wanted) {
     const HealthTable::TargetId id{want.probe.ip, want.probe.port, want.name};
-    const HealthTable::Ref ref = world_.table.add_target(checker_, id, want.place);
+    const HealthTable::Ref ref = deps_.table.add_target(checker_, id, want.place);
     if (!ref) {
-      if (!std::exchange(is_full_told_, true))
+      if (!std::exchange(is_full_reported_, true))
         base::log_error("the zone upstream-healthcheck is full: not all nodes of {} are checked", name_);
       continue;
     }
@@ -132,11 +132,11 @@ void HealthChecker::reconcile() {
 
 // What an agent before this one left behind.
 void HealthChecker::remove_strangers() {
-  const std::vector<HealthTable::Target> all = world_.table.targets(checker_);
+  const std::vector<HealthTable::Target> all = deps_.table.targets(checker_);
   if (all.size() == targets_.size()) return;
   for (const HealthTable::Target& known : all) {
     if (!targets_.contains({known.ip.bytes(), known.port, known.node})) {
-      world_.table.remove_target(checker_, known.ref);
+      deps_.table.remove_target(checker_, known.ref);
     }
   }
 }
@@ -146,11 +146,11 @@ void HealthChecker::set_load(Target& target) {
   const ProbePlan::Kind kind = target.probe.plan().kind;
   if (interval_ms == 0 || kind == ProbePlan::Kind::kUdp) return;
   target.load = (kind == ProbePlan::Kind::kHttps ? 10'000.0 : 1000.0) / static_cast<double>(interval_ms);
-  world_.probes.load += target.load;
+  deps_.probes.load += target.load;
 }
 
 bool HealthChecker::is_usable(const Target& target) const {
-  const auto state = world_.table.state(target.ref);
+  const auto state = deps_.table.state(target.ref);
   return !state || memory::is_usable(state->status);
 }
 
@@ -165,8 +165,8 @@ void HealthChecker::schedule_first(Target& target) {
   if (interval_ms == 0) return;
   const std::uint64_t spread_ms =
       std::min(interval_ms, kFirstSpreadMs + kFirstSpreadPerTargetMs * plan_.nodes.size());
-  const std::uint64_t delay_ms = world_.random.below(spread_ms);
-  target.due_ms = world_.probes.loop.clock().monotonic_ms() + delay_ms;
+  const std::uint64_t delay_ms = deps_.random.below(spread_ms);
+  target.due_ms = deps_.probes.loop.clock().monotonic_ms() + delay_ms;
   target.next.set_after_ms(delay_ms);
 }
 
@@ -175,7 +175,7 @@ void HealthChecker::schedule(Target& target) {
   target.counts_as_usable = is_usable(target);
   const std::uint64_t interval_ms = interval_of(target);
   if (interval_ms == 0) return;
-  const std::uint64_t now_ms = world_.probes.loop.clock().monotonic_ms();
+  const std::uint64_t now_ms = deps_.probes.loop.clock().monotonic_ms();
   target.due_ms += interval_ms;
   if (target.due_ms <= now_ms || target.due_ms > now_ms + interval_ms) target.due_ms = now_ms + interval_ms;
   target.next.set_after_ms(target.due_ms - now_ms);
@@ -185,7 +185,7 @@ void HealthChecker::begin(Target& target) {
   if (target.probe.is_asking() || target.is_linked()) return;
   if (under_way_ >= plan_.checks.active.concurrency) return waiting_.push_back(target);
   // What a kept connection still says is not what new clients of a failing node meet.
-  const auto state = world_.table.state(target.ref);
+  const auto state = deps_.table.state(target.ref);
   const bool is_healthy = state && state->status == memory::HealthStatus::kHealthy;
   ++under_way_;
   if (target.probe.start(/*fresh=*/!is_healthy)) return;
@@ -228,7 +228,7 @@ void HealthChecker::begin_waiting() {
 }
 
 void HealthChecker::report(Target& target, HealthEvent event, std::uint8_t limit) {
-  const auto result = world_.table.report(checker_, target.ref, event, limit);
+  const auto result = deps_.table.report(checker_, target.ref, event, limit);
   const auto& host = plan_.checks.active.host;
   memory::log_health({.checker = name_,
                       .hostname = host.empty() ? target.name : host,
@@ -244,24 +244,24 @@ std::uint64_t HealthChecker::statuses() const {
   return sum;
 }
 
-void HealthChecker::look_again() {
+void HealthChecker::refresh() {
   for (const auto& name : names_) {
-    if (name) world_.resolver.touch(*name);
+    if (name) deps_.resolver.touch(*name);
   }
-  if (names_generation_ != world_.resolver.generation()) {
+  if (names_generation_ != deps_.resolver.generation()) {
     const bool has_names =
         std::ranges::any_of(names_, [](const auto& name) { return static_cast<bool>(name); });
-    names_generation_ = world_.resolver.generation();
+    names_generation_ = deps_.resolver.generation();
     if (has_names) reconcile();
   }
-  const std::uint64_t version = world_.table.version(checker_);
-  const std::uint64_t now_ms = world_.probes.loop.clock().monotonic_ms();
+  const std::uint64_t version = deps_.table.version(checker_);
+  const std::uint64_t now_ms = deps_.probes.loop.clock().monotonic_ms();
   if (version == seen_version_ && now_ms - seen_ms_ < kAuditMs) return;
   seen_ms_ = now_ms;
   const std::uint64_t now = statuses();
-  // A process that was killed right after it turned a node has told nobody.
-  if (version == seen_version_ && now != seen_statuses_) world_.table.bump(checker_);
-  seen_version_ = world_.table.version(checker_);
+  // A process that was killed between a node's change and its bump: bump now.
+  if (version == seen_version_ && now != seen_statuses_) deps_.table.bump(checker_);
+  seen_version_ = deps_.table.version(checker_);
   if (now == seen_statuses_) return;
   seen_statuses_ = now;
   // A worker turned a node: from now on the other interval counts.

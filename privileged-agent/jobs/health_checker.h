@@ -23,14 +23,14 @@ namespace apisix::agent {
 class HealthChecker {
  public:
   // All outlive it.
-  struct World {
-    ProbeWorld& probes;
+  struct Deps {
+    ProbeDeps& probes;
     memory::HealthTable& table;
     resolve::Resolver& resolver;
     base::Random& random;
   };
   // `name`: the store's key of what has the upstream in it.
-  HealthChecker(const World& world, std::string name, memory::HealthTable::Ref checker);
+  HealthChecker(const Deps& deps, std::string name, memory::HealthTable::Ref checker);
   // Leaves the table as it is.
   ~HealthChecker();
   HealthChecker(const HealthChecker&) = delete;
@@ -38,9 +38,9 @@ class HealthChecker {
 
   void set_plan(const HealthPlan& plan);
   // Now and then: follows what others did to the table, and what became of names.
-  void look_again();
+  void refresh();
   // The table has lost it: it has to be made again when it is wanted.
-  bool is_lost() const { return world_.table.version(checker_) == 0; }
+  bool is_lost() const { return deps_.table.version(checker_) == 0; }
   memory::HealthTable::Ref ref() const { return checker_; }
 
  private:
@@ -66,7 +66,7 @@ class HealthChecker {
   bool is_usable(const Target& target) const;
   std::uint64_t statuses() const;
 
-  const World world_;
+  const Deps deps_;
   const std::string name_;
   memory::HealthTable::Ref checker_;
   HealthPlan plan_;
@@ -75,7 +75,7 @@ class HealthChecker {
   base::List<Target> waiting_;  // targets, the longest due first
   std::map<Key, std::unique_ptr<Target>> targets_;
   std::uint32_t under_way_ = 0;
-  bool is_full_told_ = false;
+  bool is_full_reported_ = false;
   // What was seen at the last look.
   std::uint64_t seen_version_ = 0;
   std::uint64_t seen_statuses_ = 0;

@@ -17,13 +17,13 @@ HealthProber::HealthProber(event::Loop& loop, store::Store& store, memory::Healt
     : table_(table),
       options_(std::move(options)),
       probes_{.loop = loop, .trusted_file = options_.trusted_file, .kept_max = options_.kept_max},
-      world_{probes_, table, resolver, random},
+      deps_{probes_, table, resolver, random},
       tick_(loop.timers(), [](void* self) { static_cast<HealthProber*>(self)->on_tick(); }, this) {
   table_.claim_probing(options_.agent);
   feed_.emplace(loop, store, options_.store_prefix,
                 StoreFeed::Callbacks{.on_put = [this](std::string_view kind,
                                                       const store::Item& item) { return on_put(kind, item); },
-                                     .on_gone = [this](const std::string& key) { on_gone(key); },
+                                     .on_erased = [this](const std::string& key) { on_erased(key); },
                                      .on_whole = [this] { on_whole(); }});
   tick_.set_after_ms(kTickMs);
 }
@@ -43,7 +43,7 @@ bool HealthProber::on_put(std::string_view kind, const store::Item& item) {
   return true;
 }
 
-void HealthProber::on_gone(const std::string& key) {
+void HealthProber::on_erased(const std::string& key) {
   const auto found = plans_.find(key);
   if (found == plans_.end()) return;
   plans_.erase(found);
@@ -53,7 +53,7 @@ void HealthProber::on_gone(const std::string& key) {
 void HealthProber::begin_wanted(const std::string& key, Planned& planned) {
   const memory::HealthTable::Ref ref = table_.find_checker(key);
   if (!table_.is_wanted(ref)) return;
-  planned.checker = std::make_unique<HealthChecker>(world_, key, ref);
+  planned.checker = std::make_unique<HealthChecker>(deps_, key, ref);
   planned.checker->set_plan(planned.plan);
   base::log_info("create new checker: {}", key);
 }
@@ -85,7 +85,7 @@ void HealthProber::on_tick() {
   for (auto& [key, planned] : plans_) {
     if (planned.checker && planned.checker->is_lost()) planned.checker.reset();
     if (planned.checker) {
-      planned.checker->look_again();
+      planned.checker->refresh();
     } else if (wants != seen_wants_) {
       begin_wanted(key, planned);
     }

@@ -25,7 +25,7 @@ class HealthProber {
   struct Options {
     std::string store_prefix = "/apisix";
     std::string trusted_file;       // of HTTPS probes
-    std::uint64_t agent = 0;        // tells agents apart; the newer has the larger
+    std::uint64_t agent = 0;        // identifies an agent; the newer has the larger
     std::size_t kept_max = 10'000;  // connections kept between probes
   };
   // All outlive it.
@@ -38,11 +38,11 @@ class HealthProber {
  private:
   struct Planned {
     HealthPlan plan;
-    std::unique_ptr<HealthChecker> checker;  // null: nobody uses the upstream yet
+    std::unique_ptr<HealthChecker> checker;  // null: the upstream was not used yet
   };
 
   bool on_put(std::string_view kind, const store::Item& item);
-  void on_gone(const std::string& key);
+  void on_erased(const std::string& key);
   void on_whole();
   void begin_wanted(const std::string& key, Planned& planned);
   void on_tick();
@@ -51,8 +51,8 @@ class HealthProber {
 
   memory::HealthTable& table_;
   const Options options_;
-  ProbeWorld probes_;
-  HealthChecker::World world_;
+  ProbeDeps probes_;
+  HealthChecker::Deps deps_;
   std::unordered_map<std::string, Planned> plans_;
   std::uint32_t seen_wants_ = 0;
   std::uint64_t strangers_at_ms_ = 0;

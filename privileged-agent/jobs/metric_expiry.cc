@@ -13,14 +13,14 @@ MetricExpiry::MetricExpiry(event::Loop& loop, memory::MetricZone& zone, const fo
     : loop_(loop),
       zone_(zone),
       prefix_(std::move(prefix)),
-      timer_(loop.timers(), [](void* self) { static_cast<MetricExpiry*>(self)->look(); }, this) {
+      timer_(loop.timers(), [](void* self) { static_cast<MetricExpiry*>(self)->expire(); }, this) {
   set(attr);
 }
 
 void MetricExpiry::set(const format::Json& attr) {
   expire_ms_.clear();
   seen_.clear();
-  look_ms_ = kLookMsMax;
+  period_ms_ = kPeriodMsMax;
   timer_.cancel();
   const format::Json& metrics = find_member(attr, "metrics");
   if (!metrics.isObject()) return;
@@ -29,13 +29,13 @@ void MetricExpiry::set(const format::Json& attr) {
     if (!expire.isNumeric() || format::number_of(expire) <= 0) continue;  // 0: never, as in APISIX
     const auto after_ms = static_cast<std::uint64_t>(std::min(format::number_of(expire), 1e9) * 1000);
     expire_ms_[prefix_ + name] = after_ms;
-    look_ms_ = std::min(look_ms_, std::max(after_ms / 4, kLookMsMin));
+    period_ms_ = std::min(period_ms_, std::max(after_ms / 4, kPeriodMsMin));
   }
-  if (!expire_ms_.empty()) timer_.set_after_ms(look_ms_);
+  if (!expire_ms_.empty()) timer_.set_after_ms(period_ms_);
 }
 
-void MetricExpiry::look() {
-  timer_.set_after_ms(look_ms_);
+void MetricExpiry::expire() {
+  timer_.set_after_ms(period_ms_);
   const std::uint64_t now_ms = loop_.clock().monotonic_ms();
   const auto snapshot = zone_.read();
   const double* values = snapshot.values.data();

@@ -10,9 +10,9 @@ MetricsEndpoint::MetricsEndpoint(event::Loop& loop, const channel::AgentContext&
     : context_(context),
       export_uri_(context.settings.prometheus.export_uri),
       server_(loop, context, channel::ListenSocket::Purpose::kMetrics,
-              [this](const SmallRequest& request) { return answer(request); }) {}
+              [this](const SmallRequest& request) { return respond(request); }) {}
 
-SmallAnswer MetricsEndpoint::answer(const SmallRequest& request) const {
+SmallResponse MetricsEndpoint::respond(const SmallRequest& request) const {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path == memory::kStubStatusPath) {
     if (!memory::may_see_stub_status(request.peer_ip)) return small_page(403);

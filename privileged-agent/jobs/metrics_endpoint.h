@@ -1,5 +1,5 @@
-// MetricsEndpoint: the Prometheus export server. Answers GET on plugin_attr.prometheus.export_uri with the
-// metrics of the whole instance, merged at that moment, and /apisix/nginx_status; anything else is 404.
+// MetricsEndpoint: the Prometheus export server. Responds to GET on plugin_attr.prometheus.export_uri with
+// the metrics of the whole instance, merged at that moment, and /apisix/nginx_status; anything else is 404.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ class MetricsEndpoint {
   void set_export_uri(const std::string& uri) { export_uri_ = uri; }
 
  private:
-  SmallAnswer answer(const SmallRequest& request) const;
+  SmallResponse respond(const SmallRequest& request) const;
 
   const channel::AgentContext& context_;
   std::string export_uri_;

@@ -49,8 +49,8 @@ std::uint16_t status_of_line(std::string_view line) {
   return base::parse_integer<std::uint16_t>(line.substr(0, digits)).value_or(0);
 }
 
-base::Result<std::unique_ptr<net::TlsSession>> ProbeWorld::start_tls(int fd, const std::string& server_name,
-                                                                     bool verify) {
+base::Result<std::unique_ptr<net::TlsSession>> ProbeDeps::start_tls(int fd, const std::string& server_name,
+                                                                    bool verify) {
   auto& context = tls[verify ? 1 : 0];
   if (!context) {
     auto made = net::TlsClientContext::make({.verify = verify, .ca_file = trusted_file});
@@ -60,18 +60,18 @@ base::Result<std::unique_ptr<net::TlsSession>> ProbeWorld::start_tls(int fd, con
   return context->start_session(fd, server_name);
 }
 
-Probe::Probe(ProbeWorld& world, ProbePlan plan, Done done, void* context)
-    : world_(world),
+Probe::Probe(ProbeDeps& deps, ProbePlan plan, Done done, void* context)
+    : deps_(deps),
       plan_(std::move(plan)),
       done_(done),
       context_(context),
       watch_(
-          world.loop,
+          deps.loop,
           [](void* self, bool readable, bool writable) {
             static_cast<Probe*>(self)->on_event(readable, writable);
           },
           this),
-      timeout_(world.loop.timers(), [](void* self) { static_cast<Probe*>(self)->on_timeout(); }, this) {}
+      timeout_(deps.loop.timers(), [](void* self) { static_cast<Probe*>(self)->on_timeout(); }, this) {}
 
 Probe::~Probe() {
   close();
@@ -81,7 +81,7 @@ bool Probe::start(bool fresh) {
   if (is_asking_) return true;
   may_keep_ = plan_.keep && !fresh;
   // What the last one still drains is not waited for.
-  const bool too_old = world_.loop.clock().monotonic_ms() - connected_ms_ >= kReuseMs;
+  const bool too_old = deps_.loop.clock().monotonic_ms() - connected_ms_ >= kReuseMs;
   if (state_ != State::kIdle || too_old || fresh) close();
   is_reused_ = transport_.is_open();
   if (!is_reused_ && !(plan_.kind == ProbePlan::Kind::kUdp ? open_datagram() : connect())) return false;
@@ -97,13 +97,13 @@ bool Probe::connect() {
   auto socket = net::start_connect(address, length);
   if (!socket) return refuse(errno);
   transport_ = net::Transport(std::move(*socket));
-  connected_ms_ = world_.loop.clock().monotonic_ms();
+  connected_ms_ = deps_.loop.clock().monotonic_ms();
   state_.move_to(State::kConnecting);
   watch_.start(transport_.fd(), /*read=*/false, /*write=*/true);
   return true;
 }
 
-// UDP has no handshake: what tells of a dead node is the ICMP error that a datagram causes.
+// UDP has no handshake: the sign of a dead node is the ICMP error that a datagram causes.
 bool Probe::open_datagram() {
   sockaddr_storage address{};
   const socklen_t length = plan_.ip.to_sockaddr(plan_.port, address);
@@ -124,7 +124,7 @@ bool Probe::refuse(int error_number) {
     base::log_error("a node's health cannot be checked: {}", std::strerror(error_number));
     return false;
   }
-  world_.loop.ready().push(
+  deps_.loop.ready().push(
       failed_at_once_, [](void* self) { static_cast<Probe*>(self)->on_broken("no way to it"); }, this);
   return true;
 }
@@ -141,13 +141,13 @@ void Probe::on_event(bool readable, bool writable) {
       if (readable && (state_ == State::kAwaiting || state_ == State::kDraining)) on_readable();
       return;
     case State::kListening: {
-      const net::IoResult got = transport_.read(world_.scratch);
+      const net::IoResult got = transport_.read(deps_.scratch);
       if (got.kind == net::IoResult::Kind::kAgain) return;
       close();
-      if (got.kind == net::IoResult::Kind::kError) return tell({Outcome::Kind::kFailed, 0, "refused"});
-      return tell({Outcome::Kind::kConnected, 0, {}});
+      if (got.kind == net::IoResult::Kind::kError) return report({Outcome::Kind::kFailed, 0, "refused"});
+      return report({Outcome::Kind::kConnected, 0, {}});
     }
-    case State::kIdle:  // the node closed it, or says something that nobody asked for
+    case State::kIdle:  // the node closed it, or sends bytes without a request
       return close();
   }
 }
@@ -155,24 +155,24 @@ void Probe::on_event(bool readable, bool writable) {
 void Probe::on_timeout() {
   const State state = state_.state();
   close();
-  if (!is_asking_) return;  // only the rest of an answer was late
-  if (state == State::kListening) return tell({Outcome::Kind::kConnected, 0, {}});
-  tell({Outcome::Kind::kTimeout, 0, {}});
+  if (!is_asking_) return;  // only the rest of a response was late
+  if (state == State::kListening) return report({Outcome::Kind::kConnected, 0, {}});
+  report({Outcome::Kind::kTimeout, 0, {}});
 }
 
 void Probe::on_connected() {
   if (const int error_number = net::connect_error(transport_.fd()); error_number != 0) {
     close();
-    return tell({Outcome::Kind::kFailed, 0, std::strerror(error_number)});
+    return report({Outcome::Kind::kFailed, 0, std::strerror(error_number)});
   }
   if (plan_.kind == ProbePlan::Kind::kTcp) {
     close();
-    return tell({Outcome::Kind::kConnected, 0, {}});
+    return report({Outcome::Kind::kConnected, 0, {}});
   }
   watch_.want_read(true);
   watch_.want_write(false);
   if (plan_.kind == ProbePlan::Kind::kHttp) return begin_exchange();
-  auto tls = world_.start_tls(transport_.fd(), plan_.server_name, plan_.verify);
+  auto tls = deps_.start_tls(transport_.fd(), plan_.server_name, plan_.verify);
   if (!tls) {
     base::log_error("[healthcheck] TLS with {}:{}: {}", plan_.ip.to_string(), plan_.port, tls.error().what);
     return on_broken("TLS");
@@ -194,7 +194,7 @@ void Probe::continue_handshake() {
 
 void Probe::begin_exchange() {
   state_.move_to(State::kAwaiting);
-  may_keep_ &= is_kept_ || world_.saves_connections();
+  may_keep_ &= is_kept_ || deps_.saves_connections();
   request_ = may_keep_ ? plan_.request : plan_.closing_request;
   sent_ = 0;
   got_bytes_ = false;
@@ -216,14 +216,14 @@ void Probe::send() {
 
 void Probe::on_readable() {
   do {
-    const net::IoResult got = transport_.read(world_.scratch);
+    const net::IoResult got = transport_.read(deps_.scratch);
     if (got.kind == net::IoResult::Kind::kAgain) return;
     if (!got.done()) {
       if (state_ == State::kDraining) return close();
       return on_broken("it closed the connection");
     }
     got_bytes_ = true;
-    const std::string_view bytes(world_.scratch.data(), got.bytes);
+    const std::string_view bytes(deps_.scratch.data(), got.bytes);
     if (state_ == State::kDraining) {
       on_body(bytes);
     } else {
@@ -243,7 +243,7 @@ void Probe::on_bytes(std::string_view bytes) {
     // The status says it all, also when the rest of the head never comes.
     const std::uint16_t early = status_of_line(received.substr(0, line_end));
     if (early == 0) close();
-    if (early == 0 || early >= 200) tell({Outcome::Kind::kStatus, early, {}});
+    if (early == 0 || early >= 200) report({Outcome::Kind::kStatus, early, {}});
     return;
   }
   const std::uint16_t status = status_of_line(received.substr(0, line_end));
@@ -255,10 +255,10 @@ void Probe::on_bytes(std::string_view bytes) {
     return rest.empty() ? void() : on_bytes(rest);
   }
   on_head(received);
-  if (is_asking_) tell({Outcome::Kind::kStatus, status, {}});
+  if (is_asking_) report({Outcome::Kind::kStatus, status, {}});
 }
 
-// What is left of the answer is read only to use the connection again.
+// The rest of the response is read only to use the connection again.
 void Probe::on_head(std::string_view received) {
   base::Arena arena;
   const std::size_t head_bytes = scanner_.head_bytes();
@@ -296,13 +296,13 @@ void Probe::on_body(std::string_view bytes) {
 }
 
 void Probe::keep() {
-  world_.kept += !is_kept_;
+  deps_.kept += !is_kept_;
   is_kept_ = true;
   state_.move_to(State::kIdle);
   if (!is_asking_) timeout_.cancel();
 }
 
-// A kept connection may have ended while nobody looked: the node gets another chance, on a new one.
+// A kept connection may have been closed while idle: retry on a new one.
 void Probe::on_broken(std::string_view why) {
   const bool again = is_reused_ && !got_bytes_;
   close();
@@ -310,12 +310,12 @@ void Probe::on_broken(std::string_view why) {
   if (again) {
     is_reused_ = false;
     if (connect()) return;
-    return tell({});
+    return report({});
   }
-  tell({Outcome::Kind::kFailed, 0, why});
+  report({Outcome::Kind::kFailed, 0, why});
 }
 
-void Probe::tell(const Outcome& outcome) {
+void Probe::report(const Outcome& outcome) {
   if (!std::exchange(is_asking_, false)) return;
   // While draining the same timer bounds the rest.
   if (state_ == State::kIdle) timeout_.cancel();
@@ -326,7 +326,7 @@ void Probe::close() {
   watch_.stop();
   transport_.close();
   failed_at_once_.unlink();
-  if (std::exchange(is_kept_, false)) --world_.kept;
+  if (std::exchange(is_kept_, false)) --deps_.kept;
   state_.move_to(State::kIdle);
   if (!is_asking_) timeout_.cancel();
 }

@@ -34,7 +34,7 @@
 namespace apisix::agent {
 
 // What all probes of the process have in common.
-struct ProbeWorld {
+struct ProbeDeps {
   event::Loop& loop;
   std::string trusted_file;  // of HTTPS; "" = what the system trusts
   std::size_t kept_max = 0;  // connections kept between probes
@@ -55,7 +55,7 @@ struct ProbePlan {
   base::IpAddress ip;
   std::uint16_t port = 0;
   std::string request{};      // of HTTP the whole text, of UDP the datagram
-  bool is_head = false;       // the answer has no body
+  bool is_head = false;       // the response has no body
   std::string server_name{};  // of TLS
   bool verify = true;
   std::uint64_t timeout_ms = 1000;
@@ -93,13 +93,13 @@ class Probe {
 
   // May start() the probe again, but not destroy it.
   using Done = void (*)(void* context, const ProbeOutcome& outcome);
-  Probe(ProbeWorld& world, ProbePlan plan, Done done, void* context);
+  Probe(ProbeDeps& deps, ProbePlan plan, Done done, void* context);
   ~Probe();
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
-  // `done` is called once for each start(), never inside it. False when the system gave no socket: no call.
-  // `fresh`: on a new connection, whatever is kept.
+  // `done` is the callback of each start(), once and never inside it. False when the system gave no socket:
+  // no call. `fresh`: on a new connection, whatever is kept.
   bool start(bool fresh = false);
   bool is_asking() const { return is_asking_; }
   const ProbePlan& plan() const { return plan_; }
@@ -120,10 +120,10 @@ class Probe {
   void on_body(std::string_view bytes);
   void keep();
   void on_broken(std::string_view why);
-  void tell(const ProbeOutcome& outcome);
+  void report(const ProbeOutcome& outcome);
   void close();
 
-  ProbeWorld& world_;
+  ProbeDeps& deps_;
   const ProbePlan plan_;
   Done done_;
   void* context_;
@@ -133,15 +133,15 @@ class Probe {
   event::ReadyNode failed_at_once_;
   base::StateMachine<State, kMoves> state_{State::kIdle};
   bool is_asking_ = false;  // done() is owed
-  bool is_reused_ = false;  // the connection has answered before
+  bool is_reused_ = false;  // the connection had a response before
   bool is_kept_ = false;    // counted in world_.kept
-  bool got_bytes_ = false;  // of this answer
+  bool got_bytes_ = false;  // of this response
   bool may_keep_ = false;   // the connection of this exchange
   std::uint64_t connected_ms_ = 0;
   std::string_view request_;  // of the exchange
   std::size_t sent_ = 0;
 
-  // Of the answer.
+  // Of the response.
   std::string partial_;  // a head that came in pieces
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   bool is_chunked_ = false;

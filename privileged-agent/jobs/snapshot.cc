@@ -17,7 +17,7 @@ namespace {
 
 // The workers' own lists come first when everything starts.
 constexpr std::uint64_t kStartDelayMs = 500;
-constexpr std::uint64_t kSettleMs = 500;
+constexpr std::uint64_t kDebounceMs = 500;
 constexpr std::uint64_t kShareOfTime = 20;
 constexpr std::uint64_t kSnapshotRetryMs = 500;
 constexpr std::uint64_t kSnapshotRetryMsMax = 10'000;
@@ -40,7 +40,7 @@ Snapshot::Snapshot(event::Loop& loop, store::Store& store, const settings::Deplo
       written_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       written_watch_(
           loop, [](void* self, bool, bool) { static_cast<Snapshot*>(self)->on_written(); }, this),
-      settle_(
+      debounce_(
           loop.timers(), [](void* self) { static_cast<Snapshot*>(self)->begin_write(); }, this),
       follower_(loop, store, etcd_.prefix + "/",
                 {.on_list = [this](store::ListReply list) { take(std::move(list)); },
@@ -87,7 +87,7 @@ void Snapshot::apply(const store::EventBatch& batch) {
 
 void Snapshot::note_change() {
   is_changed_ = true;
-  if (!settle_.is_set() && !writer_.joinable()) settle_.set_after_ms(std::max(kSettleMs, rest_ms_));
+  if (!debounce_.is_set() && !writer_.joinable()) debounce_.set_after_ms(std::max(kDebounceMs, rest_ms_));
 }
 
 std::string Snapshot::encode() const {
@@ -127,7 +127,7 @@ void Snapshot::on_written() {
   last_trouble_ = trouble;
   rest_ms_ = (base::monotonic_now_us() - write_began_us_) * kShareOfTime / 1000;
   if (!trouble.empty()) is_changed_ = true;
-  if (is_changed_) settle_.set_after_ms(std::max(kSettleMs, rest_ms_));
+  if (is_changed_) debounce_.set_after_ms(std::max(kDebounceMs, rest_ms_));
 }
 
 }  // namespace apisix::agent

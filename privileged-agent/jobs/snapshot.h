@@ -3,7 +3,7 @@
 //
 //   list -> watch -> a change -> wait until it is quiet -> encode -> a thread writes -> ...
 //
-// What is written is always a whole state of the store. Writing costs at most a twentieth of the time.
+// Invariant: what is written is a whole state of the store. Writing costs at most a twentieth of the time.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,7 @@ class Snapshot {
 
   base::UniqueFd written_;  // an eventfd: the thread is done
   event::IoWatch written_watch_;
-  event::Timer settle_;
+  event::Timer debounce_;
   std::thread writer_;
   base::Status result_;  // the thread's, until on_written()
   std::uint64_t write_began_us_ = 0;

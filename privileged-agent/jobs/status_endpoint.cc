@@ -25,9 +25,9 @@ std::string why_not_ready(const memory::StatusZone& status, std::uint32_t genera
 StatusEndpoint::StatusEndpoint(event::Loop& loop, const channel::AgentContext& context)
     : context_(context),
       server_(loop, context, channel::ListenSocket::Purpose::kStatus,
-              [this](const SmallRequest& request) { return answer(request); }) {}
+              [this](const SmallRequest& request) { return respond(request); }) {}
 
-SmallAnswer StatusEndpoint::answer(const SmallRequest& request) const {
+SmallResponse StatusEndpoint::respond(const SmallRequest& request) const {
   if (!request.path.starts_with("/status")) return small_page(404);
   if (request.path.starts_with("/status/ready")) {
     const std::string trouble = why_not_ready(context_.zones.status, context_.generation, context_.workers);

@@ -21,7 +21,7 @@ class StatusEndpoint {
   void serve() { server_.serve(); }
 
  private:
-  SmallAnswer answer(const SmallRequest& request) const;
+  SmallResponse respond(const SmallRequest& request) const;
 
   const channel::AgentContext& context_;
   SmallServer server_;

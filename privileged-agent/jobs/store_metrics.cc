@@ -25,7 +25,7 @@ StoreMetrics::StoreMetrics(event::Loop& loop, store::Store& store, const std::st
                    note(kind, item.mod_revision);
                    return false;
                  },
-             .on_gone = [](const std::string&) {},
+             .on_erased = [](const std::string&) {},
              .on_whole = {},
              .on_revision =
                  [this](store::Revision revision) {

@@ -16,7 +16,7 @@ namespace apisix::agent {
 
 class StoreMetrics {
  public:
-  // Null where nobody exports metrics, or the configuration is a file. The store outlives it; it becomes the
+  // Null where no metrics are exported, or the configuration is a file. The store outlives it; it becomes the
   // listener of the store's health.
   static std::unique_ptr<StoreMetrics> start(event::Loop& loop, store::Store& store,
                                              const channel::AgentContext& context);

@@ -1,5 +1,5 @@
-// Background<T>: work that takes longer than a turn of the loop may (parsing megabytes), on a thread of its
-// own, awaited by one coroutine.
+// Background<T>: work that would block a turn of the loop for too long (parsing megabytes), on a thread of
+// its own, awaited by one coroutine.
 //   async::Background<Parsed> work(loop, [text] { return parse(text); });  Parsed got = co_await work.done();
 // The work must touch nothing that the loop's thread uses, and must not log in a way that matters to order.
 // Destroying it waits for the work: it cannot be cancelled.
@@ -16,10 +16,10 @@
 
 namespace apisix::async {
 
-// The thread, and the loop's hearing of its end. Signals stay the loop thread's.
+// The thread, and the callback on the loop at its end. Signals stay the loop thread's.
 class BackgroundThread {
  public:
-  // `on_end` runs on the loop, after the thread is gone.
+  // `on_end` is a callback on the loop, after the thread has ended.
   BackgroundThread(event::Loop& loop, std::function<void()> work, std::function<void()> on_end);
   ~BackgroundThread();
   BackgroundThread(const BackgroundThread&) = delete;

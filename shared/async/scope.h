@@ -1,4 +1,5 @@
-// Scope: the owner of Tasks that nobody awaits. They live until they end or the Scope is destroyed.
+// Scope: the owner of detached Tasks, which no coroutine awaits. They live until they end or the Scope is
+// destroyed.
 #pragma once
 
 #include <list>

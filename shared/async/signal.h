@@ -1,6 +1,7 @@
-// Signal: any number of coroutines wait until somebody notifies them all, or until their own time is over.
-//   async::Signal changed(loop);   bool told = co_await changed.wait(100);   ... changed.notify();
-// It must outlive those who wait. Whoever waits is in its frame: destroying the frame gives up waiting.
+// Signal: any number of coroutines wait until notify() resumes them all, or until their own timeout.
+//   async::Signal changed(loop);   bool notified = co_await changed.wait(100);   ... changed.notify();
+// It must outlive the coroutines that wait. The awaiter is in the frame: destroying the frame cancels the
+// wait.
 #pragma once
 
 #include <coroutine>
@@ -13,7 +14,7 @@ namespace apisix::async {
 
 class Signal {
  public:
-  // true: notified; false: the time was over.
+  // true: notified; false: timeout.
   class Wait {
    public:
     Wait(Signal& signal, std::uint64_t timeout_ms)
@@ -35,12 +36,12 @@ class Signal {
       signal_.first_ = this;
       linked_ = true;
     }
-    bool await_resume() const noexcept { return told_; }
+    bool await_resume() const noexcept { return notified_; }
 
    private:
     friend class Signal;
-    void end(bool told) {
-      told_ = told;
+    void end(bool notified) {
+      notified_ = notified;
       timer_.cancel();
       unlink();
       resumption_.schedule();
@@ -60,7 +61,7 @@ class Signal {
     Wait* previous_ = nullptr;
     Wait* next_ = nullptr;
     bool linked_ = false;
-    bool told_ = false;
+    bool notified_ = false;
   };
 
   explicit Signal(event::Loop& loop) : loop_(loop) {}

@@ -11,8 +11,8 @@
 
 namespace apisix::async {
 
-// kPass: go on with the next hook. kReply: the request holds a local reply; send it, go no further.
-enum class Outcome : std::uint8_t { kPass, kReply };
+// kPass: go on with the next hook. kRespond: the request holds a direct response; send it, go no further.
+enum class Outcome : std::uint8_t { kPass, kRespond };
 
 class [[nodiscard]] Step {
  public:
@@ -55,7 +55,8 @@ class [[nodiscard]] Step {
 
   bool done() const { return !handle_ || handle_.done(); }
   Outcome outcome() const { return handle_ ? handle_.promise().outcome : outcome_; }
-  // Calls `on_done` when a waiting Step ends. The Step must not be destroyed inside the call: queue it.
+  // `on_done` is the callback when a waiting Step ends. The Step must not be destroyed inside the call: queue
+  // it.
   void notify(void (*on_done)(void*), void* context) {
     handle_.promise().on_done = on_done;
     handle_.promise().context = context;

@@ -80,7 +80,7 @@ class [[nodiscard]] Task {
   }
   T await_resume() { return handle_.promise().take(); }
 
-  // Runs it up to its first wait, without anybody awaiting it. Once only.
+  // Runs it up to its first wait, without an awaiter. Once only.
   void start() {
     CHECK(handle_);
     handle_.resume();

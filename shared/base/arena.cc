@@ -8,7 +8,7 @@ namespace apisix::base {
 namespace {
 
 // Blocks of kBlockBytes that no arena uses; a worker is one thread. Bounded so that a burst of
-// requests does not hold its peak for ever.
+// requests does not keep its peak.
 constexpr std::size_t kFreeBlocksMax = 1024;
 
 struct FreeList {

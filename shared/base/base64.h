@@ -21,7 +21,7 @@ std::optional<std::string> decode_base64(std::string_view text);
 std::string encode_base64url(std::string_view bytes);
 std::optional<std::string> decode_base64url(std::string_view text);
 
-// For memory that somebody else owns: `out` has room for decoded_size_max(text.size()) bytes. The number of
+// For a buffer that the caller owns: `out` has room for decoded_size_max(text.size()) bytes. The number of
 // bytes written.
 constexpr std::size_t decoded_size_max(std::size_t text_bytes) {
   return text_bytes / 4 * 3 + 3;

@@ -1,5 +1,5 @@
-// The cryptography that rooms below the network need. OpenSSL is named only in crypto*.cc; nobody else sees
-// its types.
+// The cryptography that rooms below the network need. OpenSSL is named only in crypto*.cc; its types do not
+// leave them.
 #pragma once
 
 #include <cstdint>

@@ -149,7 +149,7 @@ bool set_mode(int fd, unsigned mode) {
   return ::fchmod(fd, mode) == 0 || errno == EPERM || errno == EOPNOTSUPP;
 }
 
-// None: somebody has just made it.
+// None: another process has just made it.
 Result<std::optional<OpenedFile>> create(const Place& place, const std::string& path, int flags,
                                          unsigned mode) {
   if (auto allowed = check_owner(place, path); !allowed) return std::unexpected(allowed.error());

@@ -34,8 +34,8 @@ void keep_room_for_process_title(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) end = extended(end, argv[i]);
   for (char** variable = environ; *variable != nullptr; ++variable) {
     end = extended(end, *variable);
-    // Never freed: the environment lives as long as the process. Kept here too, because a variable that is
-    // unset later is nobody's otherwise.
+    // Never freed: the environment lives as long as the process. Kept here too, because a variable that
+    // is unset later would have no pointer to it, which leak checkers report.
     *variable = ::strdup(*variable);
     kept_variables().push_back(*variable);
   }

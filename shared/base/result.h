@@ -1,6 +1,6 @@
 // Result<T>: the way an expected failure travels. An Error says who caused it, so that the place that
 // finally answers can choose between 4xx, 5xx and a retry without parsing text.
-// Our own bugs never become an Error: they are CHECKs (check.h).
+// Broken invariants of our own never become an Error: they are CHECKs (check.h).
 #pragma once
 
 #include <expected>
@@ -27,7 +27,7 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   ErrorSource source = ErrorSource::kGateway;
   bool retryable = false;
-  std::string what;  // for people: what, where, expected; never a secret
+  std::string what;  // for logs and clients: what, where, expected; never a secret
 };
 
 template <typename T>

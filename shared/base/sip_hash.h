@@ -1,5 +1,5 @@
-// SipHash with 128 bits of output: a keyed hash whose collisions nobody can look for without the key. For
-// tables whose keys clients choose and whose entries are told apart by their hash alone.
+// SipHash with 128 bits of output: a keyed hash: collisions cannot be searched for without the key. For
+// tables whose keys clients choose and whose entries are identified by their hash alone.
 // Rounds: 1-3 is what tables use; 2-4 is the version that has published test vectors.
 #pragma once
 

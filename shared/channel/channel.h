@@ -26,7 +26,7 @@ enum class MessageKind : unsigned char {
   kFailed,     // cannot become Ready; text says why. The child exits by itself afterwards.
   // master -> child
   kQuit,        // drain: accept nothing new, finish what is in flight, then exit. The text names sockets
-                // ("7,8") that nobody takes over: what waits in them is accepted before they are closed.
+                // ("7,8") without a successor: what is in their backlog is accepted before they are closed.
   kStop,        // exit now
   kReopenLogs,  // the log files were rotated
   kServe,       // the generation is complete: accept connections. Sent once to each Ready child.

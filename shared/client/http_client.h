@@ -48,7 +48,7 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // Any status is a success; an error is a call without an answer: kTimeout, kUnavailable, kTooLarge,
+  // Any status is a success; an error is a call without a response: kTimeout, kUnavailable, kTooLarge,
   // kInvalid. Redirects are not followed.
   async::Task<base::Result<HttpResponse>> send(HttpRequest request);
 

@@ -9,7 +9,7 @@
 namespace apisix::client {
 
 RedisClients::RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::string ca_file)
-    : world_{loop, resolver, std::move(ca_file)},
+    : deps_{loop, resolver, std::move(ca_file)},
       sweep_timer_(
           loop.timers(), [](void* self) { static_cast<RedisClients*>(self)->sweep(); }, this),
       scope_(loop) {}
@@ -17,8 +17,8 @@ RedisClients::RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::
 template <typename Service, typename Target>
 base::Ref<RedisService> RedisClients::find_or_make(ByTarget<Target>& known, const Target& target) {
   Kept& kept = known[target];
-  if (!kept.service) kept.service = base::Ref<RedisService>(new Service(world_, target));
-  kept.used_ms = world_.loop.clock().monotonic_ms();
+  if (!kept.service) kept.service = base::Ref<RedisService>(new Service(deps_, target));
+  kept.used_ms = deps_.loop.clock().monotonic_ms();
   if (!sweep_timer_.is_set()) sweep_timer_.set_after_ms(kUnusedMs);
   return kept.service;
 }
@@ -37,7 +37,7 @@ base::Ref<RedisService> RedisClients::sentinel(const RedisSentinelTarget& target
 
 template <typename Target>
 void RedisClients::drop_unused(ByTarget<Target>& known) {
-  const std::uint64_t now_ms = world_.loop.clock().monotonic_ms();
+  const std::uint64_t now_ms = deps_.loop.clock().monotonic_ms();
   for (auto it = known.begin(); it != known.end();) {
     Kept& kept = it->second;
     if (kept.service->references() > 1) kept.used_ms = now_ms;

@@ -15,20 +15,21 @@ namespace apisix::client {
 
 class RedisClients {
  public:
-  // A service that nobody holds any more is kept that long: a configuration that changes keeps its
+  // A service without references is kept that long: a configuration that changes keeps its
   // connections.
   static constexpr std::uint64_t kUnusedMs = 60'000;
 
-  // `resolver` may be null: then only literal addresses work. `ca_file`: whom redis_ssl_verify trusts.
+  // `resolver` may be null: then only literal addresses work. `ca_file`: the certificates that
+  // redis_ssl_verify trusts.
   RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::string ca_file);
 
   base::Ref<RedisService> single(const RedisTarget& target);
   base::Ref<RedisService> cluster(const RedisClusterTarget& target);
   base::Ref<RedisService> sentinel(const RedisSentinelTarget& target);
 
-  // Sends a command whose answer nobody waits for; a failure is logged.
+  // Sends a command and does not wait for the reply; a failure is logged.
   void post(base::Ref<RedisService> service, RedisCommand command);
-  // Work with redis that goes on when who began it is gone.
+  // Work with redis that outlives the request that began it.
   void spawn(async::Task<void> task) { scope_.spawn(std::move(task)); }
   // Nothing that was posted or spawned is under way.
   bool is_idle() const { return scope_.empty(); }
@@ -48,7 +49,7 @@ class RedisClients {
   void sweep();
   async::Task<void> call(base::Ref<RedisService> service, RedisCommand command);
 
-  RedisWorld world_;
+  RedisDeps deps_;
   ByTarget<RedisTarget> singles_;
   ByTarget<RedisClusterTarget> clusters_;
   ByTarget<RedisSentinelTarget> sentinels_;

@@ -51,22 +51,22 @@ std::optional<RedisRedirect> RedisRedirect::parse(std::string_view error) {
   return RedisRedirect{words[0] == "ASK", *slot, {std::string(words[2].substr(0, colon)), *port}};
 }
 
-RedisCluster::RedisCluster(RedisWorld& world, RedisClusterTarget target)
-    : world_(world),
+RedisCluster::RedisCluster(RedisDeps& deps, RedisClusterTarget target)
+    : deps_(deps),
       target_(std::move(target)),
       slots_(kSlots, kNoNode),
-      was_read_(world.loop),
-      scope_(world.loop) {}
+      was_read_(deps.loop),
+      scope_(deps.loop) {}
 
 std::uint64_t RedisCluster::left_ms(std::uint64_t deadline_ms) const {
-  const std::uint64_t now_ms = world_.loop.clock().monotonic_ms();
+  const std::uint64_t now_ms = deps_.loop.clock().monotonic_ms();
   return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
 }
 
 async::Task<base::Result<RedisReply>> RedisCluster::call(RedisCommand command) {
   const base::Ref<RedisService> keep(this);
   const std::uint16_t slot = command.slot();
-  const std::uint64_t deadline_ms = world_.loop.clock().monotonic_ms() + target_.node.reply_timeout_ms;
+  const std::uint64_t deadline_ms = deps_.loop.clock().monotonic_ms() + target_.node.reply_timeout_ms;
   base::Ref<RedisPool> node = node_of(slot);
   bool asking = false;
   base::Error failure = no_node(slot, read_failure_);
@@ -75,7 +75,7 @@ async::Task<base::Result<RedisReply>> RedisCluster::call(RedisCommand command) {
       read_slots();
       if (is_reading_ && !co_await was_read_.wait(std::max<std::uint64_t>(left_ms(deadline_ms), 1))) break;
       failure = no_node(slot, read_failure_);
-      if (read_failure_) break;  // no node answers: waiting is no use
+      if (read_failure_) break;  // no node replies: waiting is no use
       node = node_of(slot);
     }
     Next next = Next::kAfterPause;
@@ -89,7 +89,7 @@ async::Task<base::Result<RedisReply>> RedisCluster::call(RedisCommand command) {
     if (next == Next::kAgain && ++redirects > kRedirectsMax) break;
     if (next == Next::kAfterPause || next == Next::kAfterReading) {
       if (left_ms(deadline_ms) <= kClusterPauseMs) break;
-      co_await async::Sleep(world_.loop, kClusterPauseMs);
+      co_await async::Sleep(deps_.loop, kClusterPauseMs);
       node = next == Next::kAfterReading ? base::Ref<RedisPool>() : node_of(slot);
     }
   }
@@ -105,7 +105,7 @@ RedisCluster::Next RedisCluster::judge(const base::Error& error, std::uint16_t s
     return node ? Next::kAgain : Next::kGiveUp;
   }
   if (is_passing_refusal(error.what)) return Next::kAfterPause;
-  if (error.code == base::ErrorCode::kInvalid) return Next::kGiveUp;  // the server's answer
+  if (error.code == base::ErrorCode::kInvalid) return Next::kGiveUp;  // the server's reply
   // The node is gone, or slow. A command that it may have run is not run again.
   read_slots();
   return error.retryable ? Next::kAfterReading : Next::kGiveUp;
@@ -130,7 +130,7 @@ RedisCluster::NodeIndex RedisCluster::node_at(const RedisAddress& address) {
   RedisTarget target = target_.node;
   target.host = address.host;
   target.port = address.port;
-  nodes_.emplace_back(new RedisPool(world_, std::move(target)));
+  nodes_.emplace_back(new RedisPool(deps_, std::move(target)));
   return static_cast<NodeIndex>(nodes_.size() - 1);
 }
 
@@ -146,7 +146,7 @@ void RedisCluster::read_slots() {
   scope_.spawn(reading());
 }
 
-// Whom we know first, then the configured ones; the first good answer counts.
+// Known nodes first, then the configured ones; the first valid reply counts.
 async::Task<void> RedisCluster::reading() {
   std::vector<base::Ref<RedisPool>> sources = nodes_;
   if (first_to_ask_ < sources.size()) std::swap(sources[0], sources[first_to_ask_]);

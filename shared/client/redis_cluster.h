@@ -28,14 +28,14 @@ class RedisCluster final : public RedisService {
   static constexpr unsigned kRedirectsMax = 5;
   static constexpr std::size_t kNodesMax = 1000;
 
-  RedisCluster(RedisWorld& world, RedisClusterTarget target);
+  RedisCluster(RedisDeps& deps, RedisClusterTarget target);
 
   async::Task<base::Result<RedisReply>> call(RedisCommand command) override;
 
  private:
   using NodeIndex = std::uint16_t;
   static constexpr NodeIndex kNoNode = 0xFFFF;
-  // What to do after a failed try.
+  // What to do after a failed attempt: retry, or not.
   enum class Next : std::uint8_t { kGiveUp, kAgain, kAfterPause, kAfterReading };
 
   NodeIndex node_at(const RedisAddress& address);
@@ -48,11 +48,11 @@ class RedisCluster final : public RedisService {
   bool apply_slots(const RedisReply& reply, const RedisPool& from);
   std::uint64_t left_ms(std::uint64_t deadline_ms) const;
 
-  RedisWorld& world_;
+  RedisDeps& deps_;
   const RedisClusterTarget target_;
   std::vector<base::Ref<RedisPool>> nodes_;
   std::vector<NodeIndex> slots_;
-  std::size_t first_to_ask_ = 0;  // of nodes_: who answered last
+  std::size_t first_to_ask_ = 0;  // of nodes_: the last that replied
   bool is_reading_ = false;
   std::optional<base::Error> read_failure_;
   async::Signal was_read_;

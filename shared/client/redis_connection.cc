@@ -81,7 +81,7 @@ const char* to_string(RedisConnection::State state) {
 
 RedisConnection::RedisConnection(RedisPool& pool)
     : pool_(pool),
-      loop_(pool.world().loop),
+      loop_(pool.deps().loop),
       watch_(
           loop_,
           [](void* self, bool readable, bool writable) {
@@ -113,11 +113,11 @@ void RedisConnection::start() {
     addresses_ = {*ip};
     return connect_next("");
   }
-  look_up();
+  resolve_host();
 }
 
-void RedisConnection::look_up() {
-  resolve::Resolver* resolver = pool_.world().resolver;
+void RedisConnection::resolve_host() {
+  resolve::Resolver* resolver = pool_.deps().resolver;
   const std::string& host = pool_.target().host;
   if (resolver == nullptr || !resolver->resolve(host, host_waiter_)) {
     close_because(base::ErrorCode::kUnavailable, "cannot look up " + host);
@@ -266,7 +266,7 @@ void RedisConnection::retire() {
   retired_ = true;
 }
 
-// One timer for all: it is put off by every answer.
+// One timer for all: every reply restarts it.
 void RedisConnection::watch_for_silence() {
   if (waiting_.empty()) return stall_.cancel();
   stall_.set_after_ms(pool_.target().reply_timeout_ms);

@@ -1,11 +1,11 @@
 // RedisConnection: one connection to a redis server, shared by all who call through its pool. Commands are
-// pipelined: written in one send per turn of the loop, answered in order. Owned by the pool.
+// pipelined: written in one send per turn of the loop, with replies in order. Owned by the pool.
 //
 //   kResolving -> kConnecting -> [kHandshaking] -> [kGreeting] -> kReady -> kClosed
 //
-// What is submitted before kReady waits here and is not written if its caller gives up meanwhile. A
-// connection that let a call wait too long takes no more calls (retired) and goes when the others are
-// answered; when nothing at all comes for the time of a reply, it is closed.
+// Commands before kReady are buffered and not written if its caller is cancelled meanwhile. A
+// connection with a call that had its timeout takes no more calls (retired) and is closed when the others are
+// done; when nothing at all comes within the reply timeout, it is closed.
 #pragma once
 
 #include <coroutine>
@@ -33,7 +33,7 @@ namespace apisix::client {
 class RedisConnection;
 class RedisPool;
 
-// One call that waits for its answer; lives in the frame of who awaits it.
+// One call that waits for its reply; lives in the frame of the coroutine that awaits it.
 class RedisCall {
  public:
   RedisCall(event::Loop& loop, std::uint64_t timeout_ms);
@@ -53,7 +53,7 @@ class RedisCall {
   friend class RedisConnection;
   // Where the connection keeps what it must do for this call.
   struct Place {
-    RedisCall* call = nullptr;  // null: nobody waits any more
+    RedisCall* call = nullptr;  // null: the caller was cancelled
     std::string unsent;         // the command, until the connection is ready
     unsigned replies = 1;       // 2: that to ASKING comes before its own
     bool is_sent = false;
@@ -64,7 +64,7 @@ class RedisCall {
   async::Resumption resumption_;
   event::Timer timer_;
   std::optional<base::Result<RedisReply>> result_;
-  RedisConnection* connection_ = nullptr;  // null: not submitted, or answered
+  RedisConnection* connection_ = nullptr;  // null: not submitted, or replied to
   Place* place_ = nullptr;
   bool waiting_ = false;
 };
@@ -91,9 +91,9 @@ class RedisConnection {
   bool accepts() const { return state_ != State::kClosed && !retired_ && waiting_.size() < kWaitingMax; }
   std::size_t waiting() const { return waiting_.size(); }
 
-  // `asking`: tells a cluster node first that it may serve a slot that is on its way to it.
+  // `asking`: sends ASKING first, for a slot that is being moved to this node.
   void submit(const RedisCommand& command, RedisCall& call, bool asking);
-  // The pool closes what nobody has used for long.
+  // The pool closes connections after their idle timeout.
   bool is_idle_since(std::uint64_t now_ms, std::uint64_t idle_ms) const {
     return waiting_.empty() && used_ms_ + idle_ms <= now_ms;
   }
@@ -103,7 +103,7 @@ class RedisConnection {
   friend class RedisCall;
   using Place = RedisCall::Place;
 
-  void look_up();
+  void resolve_host();
   void on_found(const resolve::ResolvedHost& host);
   void connect_next(std::string failure);
   base::Result<net::Socket> connect_to(const base::IpAddress* ip);
@@ -123,7 +123,7 @@ class RedisConnection {
   void schedule_flush();
   void flush();
   void retire();
-  // Nobody waits for that answer any more.
+  // The caller of that command was cancelled: its reply is discarded.
   void on_abandoned(RedisCall& call);
   void watch_for_silence();
 
@@ -134,14 +134,14 @@ class RedisConnection {
   std::vector<base::IpAddress> addresses_;  // not tried yet, the next one last
   net::Transport transport_;
   event::IoWatch watch_;
-  event::Timer stall_;  // of connecting as a whole, then of silence while answers are due
+  event::Timer stall_;  // of connecting as a whole, then of silence while replies are due
   event::ReadyNode flush_node_;
   ReplyReader reader_;
   std::string out_;
   std::size_t sent_ = 0;        // of out_
-  unsigned greetings_due_ = 0;  // answers to AUTH and SELECT
+  unsigned greetings_due_ = 0;  // replies to AUTH and SELECT
   base::Error failure_;         // why it is closed
-  std::deque<Place> waiting_;   // in the order of the answers
+  std::deque<Place> waiting_;   // in the order of the replies
   std::uint64_t used_ms_ = 0;
   resolve::HostWaiter host_waiter_;
 };

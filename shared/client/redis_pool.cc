@@ -12,11 +12,11 @@ base::Error too_many() {
 
 }  // namespace
 
-RedisPool::RedisPool(RedisWorld& world, RedisTarget target)
-    : world_(world),
+RedisPool::RedisPool(RedisDeps& deps, RedisTarget target)
+    : deps_(deps),
       target_(std::move(target)),
       idle_timer_(
-          world.loop.timers(), [](void* self) { static_cast<RedisPool*>(self)->look_for_idle(); }, this) {}
+          deps.loop.timers(), [](void* self) { static_cast<RedisPool*>(self)->close_idle(); }, this) {}
 
 RedisPool::~RedisPool() = default;
 
@@ -25,12 +25,12 @@ async::Task<base::Result<RedisReply>> RedisPool::call(RedisCommand command, std:
   const base::Ref<RedisPool> keep(this);
   RedisConnection* connection = pick();
   if (connection == nullptr) co_return std::unexpected(too_many());
-  RedisCall call(world_.loop, timeout_ms);
+  RedisCall call(deps_.loop, timeout_ms);
   connection->submit(command, call, asking);
   co_return co_await call;
 }
 
-// The one with the fewest answers due.
+// The one with the fewest replies due.
 RedisConnection* RedisPool::pick() {
   RedisConnection* best = nullptr;
   std::size_t accepting = 0;
@@ -48,8 +48,8 @@ RedisConnection* RedisPool::pick() {
   return &added;
 }
 
-void RedisPool::look_for_idle() {
-  const std::uint64_t now_ms = world_.loop.clock().monotonic_ms();
+void RedisPool::close_idle() {
+  const std::uint64_t now_ms = deps_.loop.clock().monotonic_ms();
   for (auto it = connections_.begin(); it != connections_.end();) {
     RedisConnection& connection = **it++;  // closing takes it out of the list
     if (!connection.is_idle_since(now_ms, target_.idle_timeout_ms)) continue;
@@ -61,12 +61,13 @@ void RedisPool::look_for_idle() {
 void RedisPool::on_closed(RedisConnection& connection) {
   const auto it = std::ranges::find(connections_, &connection, [](const auto& owned) { return owned.get(); });
   closed_.splice(closed_.end(), connections_, it);
-  world_.loop.ready().push(burial_, [](void* self) { static_cast<RedisPool*>(self)->closed_.clear(); }, this);
+  deps_.loop.ready().push(
+      deferred_delete_, [](void* self) { static_cast<RedisPool*>(self)->closed_.clear(); }, this);
 }
 
 base::Result<std::unique_ptr<net::TlsSession>> RedisPool::start_tls(int fd) {
   if (!tls_context_) {
-    auto made = net::TlsClientContext::make({.verify = target_.tls_verify, .ca_file = world_.ca_file});
+    auto made = net::TlsClientContext::make({.verify = target_.tls_verify, .ca_file = deps_.ca_file});
     if (!made) return std::unexpected(made.error());
     tls_context_ = std::move(*made);
   }

@@ -19,7 +19,7 @@
 namespace apisix::client {
 
 // What connections are made with; outlives all pools.
-struct RedisWorld {
+struct RedisDeps {
   event::Loop& loop;
   resolve::Resolver* resolver = nullptr;  // null: literal addresses only
   std::string ca_file;                    // trusted certificates; empty: the system's
@@ -27,17 +27,17 @@ struct RedisWorld {
 
 class RedisPool : public base::Counted<RedisPool> {
  public:
-  // Another connection is opened when the others have so many answers due.
+  // Another connection is opened when the others have so many replies due.
   static constexpr std::size_t kPipelineDepth = 256;
   static constexpr std::size_t kConnectionsMax = 8;
 
-  RedisPool(RedisWorld& world, RedisTarget target);
+  RedisPool(RedisDeps& deps, RedisTarget target);
   ~RedisPool();
 
   const RedisTarget& target() const { return target_; }
-  RedisWorld& world() { return world_; }
+  RedisDeps& deps() { return deps_; }
 
-  // The answer within `timeout_ms`, connecting included. An error that the server answers is an Error with
+  // The reply within `timeout_ms`, connecting included. An error reply of the server is an Error with
   // its text in `what`. Error::retryable: the server has not seen the command.
   async::Task<base::Result<RedisReply>> call(RedisCommand command, std::uint64_t timeout_ms,
                                              bool asking = false);
@@ -49,16 +49,16 @@ class RedisPool : public base::Counted<RedisPool> {
   void on_closed(RedisConnection& connection);
 
  private:
-  // Null: too much waits already.
+  // Null: too many calls are pending.
   RedisConnection* pick();
-  void look_for_idle();
+  void close_idle();
 
-  RedisWorld& world_;
+  RedisDeps& deps_;
   const RedisTarget target_;
   std::optional<net::TlsClientContext> tls_context_;
   std::list<std::unique_ptr<RedisConnection>> connections_;
   std::list<std::unique_ptr<RedisConnection>> closed_;
-  event::ReadyNode burial_;
+  event::ReadyNode deferred_delete_;
   event::Timer idle_timer_;
 };
 

@@ -1,4 +1,4 @@
-// RedisReply: one answer of a redis server, as a value. ReplyReader: answers out of a stream of bytes, with
+// RedisReply: one reply of a redis server, as a value. ReplyReader: replies out of a stream of bytes, with
 // hiredis' parser behind it.
 #pragma once
 
@@ -31,7 +31,7 @@ struct RedisReply {
 
 class ReplyReader {
  public:
-  // An answer that is longer ends the connection: no command of the gateway asks for so much.
+  // A longer reply ends the connection: no command of the gateway asks for so much.
   static constexpr std::size_t kUnreadBytesMax = std::size_t{16} << 20;
   static constexpr int kItemsMax = 1 << 20;
 
@@ -41,7 +41,7 @@ class ReplyReader {
   ReplyReader& operator=(const ReplyReader&) = delete;
 
   base::Status feed(std::string_view bytes);
-  // The next complete answer; none yet: empty. An Error: this is not what redis speaks.
+  // The next complete reply; none yet: empty. An Error: this is not what redis speaks.
   base::Result<std::unique_ptr<RedisReply>> next();
 
  private:

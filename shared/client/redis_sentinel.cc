@@ -32,8 +32,8 @@ std::optional<RedisAddress> address_of(std::string_view host, std::string_view p
 
 }  // namespace
 
-RedisSentinel::RedisSentinel(RedisWorld& world, RedisSentinelTarget target)
-    : world_(world), target_(std::move(target)), looked_up_(world.loop), scope_(world.loop) {
+RedisSentinel::RedisSentinel(RedisDeps& deps, RedisSentinelTarget target)
+    : deps_(deps), target_(std::move(target)), looked_up_(deps.loop), scope_(deps.loop) {
   for (const RedisAddress& address : target_.sentinels) {
     RedisTarget sentinel;
     sentinel.host = address.host;
@@ -43,7 +43,7 @@ RedisSentinel::RedisSentinel(RedisWorld& world, RedisSentinelTarget target)
     sentinel.connect_timeout_ms = target_.node.connect_timeout_ms;
     sentinel.reply_timeout_ms = target_.node.reply_timeout_ms;
     sentinel.idle_timeout_ms = target_.node.idle_timeout_ms;
-    sentinels_.emplace_back(new RedisPool(world_, std::move(sentinel)));
+    sentinels_.emplace_back(new RedisPool(deps_, std::move(sentinel)));
   }
 }
 
@@ -55,15 +55,15 @@ async::Task<base::Result<RedisReply>> RedisSentinel::call(RedisCommand command) 
   const base::Ref<RedisService> keep(this);
   const std::uint64_t deadline_ms =
       now_ms() + target_.node.connect_timeout_ms + target_.node.reply_timeout_ms;
-  if (now_ms() - found_ms_ >= kFreshMs) look_up();
+  if (now_ms() - found_ms_ >= kFreshMs) ask_sentinels();
   base::Error failure = unavailable("timeout");
-  for (bool must_look_up = !server_;; must_look_up = true) {
-    if (must_look_up) {
-      look_up();
+  for (bool must_ask = !server_;; must_ask = true) {
+    if (must_ask) {
+      ask_sentinels();
       if (is_looking_up_ && !co_await looked_up_.wait(std::max<std::uint64_t>(left_ms(deadline_ms), 1)))
         break;
       if (failure_) failure = *failure_;
-      if (failure_ && !server_) break;  // no sentinel answers: waiting is no use
+      if (failure_ && !server_) break;  // no sentinel replies: waiting is no use
     }
     if (const base::Ref<RedisPool> server = server_) {
       auto reply = co_await server->call(command, std::max<std::uint64_t>(left_ms(deadline_ms), 1));
@@ -74,15 +74,15 @@ async::Task<base::Result<RedisReply>> RedisSentinel::call(RedisCommand command) 
       if (!was_not_run) break;
     }
     if (left_ms(deadline_ms) <= kSentinelPauseMs) break;
-    co_await async::Sleep(world_.loop, kSentinelPauseMs);
+    co_await async::Sleep(deps_.loop, kSentinelPauseMs);
   }
   co_return std::unexpected(std::move(failure));
 }
 
-void RedisSentinel::look_up() {
+void RedisSentinel::ask_sentinels() {
   if (is_looking_up_) return;
   is_looking_up_ = true;
-  answers_due_ = sentinels_.size();
+  replies_due_ = sentinels_.size();
   ++round_;
   for (std::size_t i = 0; i < sentinels_.size(); ++i) scope_.spawn(ask(i, round_));
 }
@@ -93,10 +93,10 @@ async::Task<void> RedisSentinel::ask(std::size_t sentinel, std::uint64_t round) 
   const base::Ref<RedisPool> pool = sentinels_[sentinel];
   const std::uint64_t timeout_ms = target_.node.connect_timeout_ms + target_.node.reply_timeout_ms;
   auto reply = co_await pool->call(std::move(question), timeout_ms);
-  on_answer(round, reply ? read_answer(*reply) : std::unexpected(reply.error()));
+  on_reply(round, reply ? read_reply(*reply) : std::unexpected(reply.error()));
 }
 
-base::Result<RedisAddress> RedisSentinel::read_answer(const RedisReply& reply) {
+base::Result<RedisAddress> RedisSentinel::read_reply(const RedisReply& reply) {
   if (target_.wants_replica) return choose_replica(reply);
   if (reply.items.size() == 2) {
     if (auto address = address_of(reply.items[0].text, reply.items[1].text)) return *address;
@@ -117,16 +117,16 @@ base::Result<RedisAddress> RedisSentinel::choose_replica(const RedisReply& reply
   return up[replica_turn_ % up.size()];
 }
 
-void RedisSentinel::on_answer(std::uint64_t round, base::Result<RedisAddress> answer) {
+void RedisSentinel::on_reply(std::uint64_t round, base::Result<RedisAddress> address) {
   if (round != round_ || !is_looking_up_) return;
-  --answers_due_;
-  if (answer) {
+  --replies_due_;
+  if (address) {
     failure_.reset();
     found_ms_ = now_ms();
-    use(*answer);
+    use(*address);
   } else {
-    failure_ = std::move(answer.error());
-    if (answers_due_ > 0) return;
+    failure_ = std::move(address.error());
+    if (replies_due_ > 0) return;
   }
   is_looking_up_ = false;
   looked_up_.notify();
@@ -137,7 +137,7 @@ void RedisSentinel::use(const RedisAddress& address) {
   RedisTarget target = target_.node;
   target.host = address.host;
   target.port = address.port;
-  server_ = base::Ref<RedisPool>(new RedisPool(world_, std::move(target)));
+  server_ = base::Ref<RedisPool>(new RedisPool(deps_, std::move(target)));
 }
 
 }  // namespace apisix::client

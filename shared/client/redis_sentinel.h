@@ -1,6 +1,6 @@
 // RedisSentinel: the server that sentinels name as master (or a replica of it) as one service. All sentinels
-// are asked at once and the first answer counts; they are asked again every second of use, and at once when
-// the server is gone or says that it is not the master any more.
+// are asked at once and the first reply counts; they are asked again every second of use, and in a retry at
+// once when the server is gone or says that it is not the master any more.
 #pragma once
 
 #include <cstdint>
@@ -17,27 +17,27 @@ class RedisSentinel final : public RedisService {
  public:
   static constexpr std::uint64_t kFreshMs = 1000;
 
-  RedisSentinel(RedisWorld& world, RedisSentinelTarget target);
+  RedisSentinel(RedisDeps& deps, RedisSentinelTarget target);
 
   async::Task<base::Result<RedisReply>> call(RedisCommand command) override;
 
  private:
-  void look_up();
+  void ask_sentinels();
   async::Task<void> ask(std::size_t sentinel, std::uint64_t round);
-  void on_answer(std::uint64_t round, base::Result<RedisAddress> answer);
-  base::Result<RedisAddress> read_answer(const RedisReply& reply);
+  void on_reply(std::uint64_t round, base::Result<RedisAddress> address);
+  base::Result<RedisAddress> read_reply(const RedisReply& reply);
   base::Result<RedisAddress> choose_replica(const RedisReply& reply);
   void use(const RedisAddress& address);
   std::uint64_t left_ms(std::uint64_t deadline_ms) const;
-  std::uint64_t now_ms() const { return world_.loop.clock().monotonic_ms(); }
+  std::uint64_t now_ms() const { return deps_.loop.clock().monotonic_ms(); }
 
-  RedisWorld& world_;
+  RedisDeps& deps_;
   const RedisSentinelTarget target_;
   std::vector<base::Ref<RedisPool>> sentinels_;
   base::Ref<RedisPool> server_;  // null: not known yet
   std::uint64_t round_ = 0;
-  std::size_t answers_due_ = 0;  // of this round
-  bool is_looking_up_ = false;   // this round has no good answer yet
+  std::size_t replies_due_ = 0;  // of this round
+  bool is_looking_up_ = false;   // this round has no valid reply yet
   std::uint64_t found_ms_ = 0;
   std::size_t replica_turn_ = 0;
   std::optional<base::Error> failure_;

@@ -1,5 +1,5 @@
 // RedisService: a redis as its users see it, whatever is behind it: one server, a cluster, or what sentinels
-// name. Calls wait at most for the configured time. Shared by all who configure the same (redis_clients.h).
+// name. Calls have the configured timeout. Shared by all who configure the same (redis_clients.h).
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ class RedisService : public base::Counted<RedisService> {
   RedisService() = default;
   virtual ~RedisService() = default;
 
-  // An error that the server answers is an Error whose `what` is its text.
+  // An error reply of the server is an Error whose `what` is its text.
   virtual async::Task<base::Result<RedisReply>> call(RedisCommand command) = 0;
 
   // Runs `script`, which outlives the call, on one key (all that a cluster allows).
@@ -56,7 +56,7 @@ class RedisService : public base::Counted<RedisService> {
 // One server.
 class RedisSingle final : public RedisService {
  public:
-  RedisSingle(RedisWorld& world, const RedisTarget& target) : pool_(new RedisPool(world, target)) {}
+  RedisSingle(RedisDeps& deps, const RedisTarget& target) : pool_(new RedisPool(deps, target)) {}
 
   async::Task<base::Result<RedisReply>> call(RedisCommand command) override;
 
@@ -64,7 +64,8 @@ class RedisSingle final : public RedisService {
   base::Ref<RedisPool> pool_;
 };
 
-// The server did not run the command and will after a moment: it is loading, or a slot is on its way.
+// The server did not run the command and a retry after a moment succeeds: it is loading, or a slot is on its
+// way.
 bool is_passing_refusal(std::string_view error);
 
 }  // namespace apisix::client

@@ -1,5 +1,5 @@
 // IoWatch: one descriptor's readiness, level-triggered and persistent. Registered with read interest once;
-// write interest is added only while something waits to be written, so that a request costs no epoll_ctl.
+// write interest is added only while output is buffered, so that a request costs no epoll_ctl.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,7 @@ class Loop {
   // Turns until stop().
   void run();
   void stop() { stopped_ = true; }
-  // One turn that waits at most `wait_ms`; for tests and for the steps before Ready.
+  // One turn with `wait_ms` as its timeout; for tests and for the steps before Ready.
   void run_once(std::uint64_t wait_ms);
   // For tests: the time passes at once; what is due then runs in the next turn.
   void skip_ms(std::uint64_t ms) { clock_.skip(ms * 1000); }
@@ -56,7 +56,7 @@ class Loop {
 
  private:
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-  // What a new client waits at most because of the backlog of others.
+  // The longest that a new client waits behind the backlog of others.
   static constexpr std::uint64_t kDeferredUsPerTurn = 2'000;
   static void on_wake(int, short, void* self);
   void arm_wake(std::uint64_t at_ms, std::uint64_t now_ms);

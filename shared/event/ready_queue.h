@@ -1,4 +1,4 @@
-// ReadyQueue: what became runnable in this turn. A node is a member of whoever waits (an awaiter inside a
+// ReadyQueue: what became runnable in this turn. A node is a member of the waiter (an awaiter inside a
 // coroutine frame); destroying it takes it out of the queue, which is how cancellation is destruction.
 #pragma once
 

@@ -1,6 +1,6 @@
 // TimerWheel: coarse timeouts, O(1) to set, move and cancel. Three levels of 256 slots; one slot of the
 // first level is kTickMs, one of the next is a whole round of it (1.28 s, 5.5 min), the last reaches 23
-// hours. A timer fires at its deadline or up to one tick later, never before.
+// hours. Invariant: a callback comes at its deadline or up to one tick later, never before.
 //
 // A timer that is only moved later, or cancelled and set again (the timeouts of each request), is not
 // relinked: it is put right when its old slot comes up, so that moving it is one store.
@@ -14,7 +14,7 @@ namespace apisix::event {
 
 class TimerWheel;
 
-// One timeout of its owner, which holds it as a member; cancels itself when destroyed.
+// One timeout or deadline of its owner, which holds it as a member; cancels itself when destroyed.
 class Timer {
  public:
   using Callback = void (*)(void* context);
@@ -25,9 +25,9 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  // Fires once, `delay_ms` after the loop's cached now. Sets anew when already set.
+  // Calls back once, `delay_ms` after the loop's cached now. Sets anew when already set.
   void set_after_ms(std::uint64_t delay_ms);
-  // It will not fire. It stays linked until its slot comes up, so that setting it again is one store.
+  // No callback. It stays linked until its slot comes up, so that setting it again is one store.
   void cancel() { deadline_ms_ = 0; }
   bool is_set() const { return deadline_ms_ != 0; }
 
@@ -55,9 +55,9 @@ class TimerWheel {
 
   // Runs everything due. Callbacks may set and cancel any timer.
   void advance(std::uint64_t now_ms);
-  // Milliseconds from `now_ms` until advance() has something to do; nothing = no timer is linked.
+  // Milliseconds from `now_ms` until the next deadline; nothing = no timer is linked.
   std::optional<std::uint64_t> next_delay_ms(std::uint64_t now_ms) const;
-  // The loop tells the time at the start of a turn.
+  // The loop sets the time at the start of a turn.
   void set_now(std::uint64_t now_ms) { now_ms_ = now_ms; }
   std::uint64_t now_ms() const { return now_ms_; }
 

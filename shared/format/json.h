@@ -1,5 +1,5 @@
 // JSON text <-> jsoncpp values. The library's exceptions stop here. Only this folder includes
-// <json/reader.h> or <json/writer.h>; everybody else uses Json as a plain value.
+// <json/reader.h> or <json/writer.h>; other folders use Json as a plain value.
 #pragma once
 
 #include <string>

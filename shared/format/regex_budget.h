@@ -1,6 +1,6 @@
 // RegexBudget: the steps that all regular expressions of one request may take together, so that many short
 // matches cannot do what one long match may not. A step is one try of the matcher, 2 to 5 ns with JIT. Who
-// matches asks gave_up() afterwards: a match that ran out of steps is neither a match nor none.
+// matches asks gave_up() afterwards: a match that ran out of its budget is neither a match nor none.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class RegexBudget {
   bool is_used_up() const { return left_ == 0; }
   void charge(std::uint64_t steps) { left_ -= std::min(left_, steps); }
 
-  // Matches that ended without an answer.
+  // Matches that ended without a result.
   std::uint32_t gave_up() const { return gave_up_; }
   void count_gave_up() { ++gave_up_; }
 

@@ -1,6 +1,6 @@
 // A JSON Schema (the draft-07 keywords that APISIX's objects and plugins use), compiled once and then
-// immutable. Two answers: the first fault in the exact words of APISIX's validator (api7/jsonschema), and
-// the list of all faults with hints for people.
+// immutable. Two results: the first fault in the exact words of APISIX's validator (api7/jsonschema), and
+// the list of all faults with hints.
 //
 // Kept from that validator, because clients see it: an empty array is also an empty object and the other
 // way round; defaults are filled during validation; strings that refer to a secret ($secret://, $ENV://)
@@ -41,7 +41,7 @@ class Schema {
 
   // The error's `what` is the text of APISIX's error_msg, such as
   // `property "uri" validation failed: wrong type: expected string, got number`. Of several faults the one
-  // in alphabetical order of properties is told. Fills defaults into `value` up to the fault.
+  // in alphabetical order of properties is reported. Fills defaults into `value` up to the fault.
   base::Status check(Json& value) const;
 
   // As check(), on a copy: `value` keeps no defaults.

@@ -14,7 +14,7 @@ namespace apisix::format {
 
 class SchemaCheck {
  public:
-  // True when `value` matches; otherwise fault() tells why.
+  // True when `value` matches; otherwise fault() has the reason.
   bool run(const SchemaNode& node, Json& value);
   const std::string& fault() const { return fault_; }
 
@@ -32,7 +32,7 @@ class SchemaCheck {
   bool run_contains(const ContainsRule& rule, Json& value);
 
   using Words = std::initializer_list<std::string_view>;
-  bool run_branch(const SchemaNode& node, Json& value);  // its fault is not told
+  bool run_branch(const SchemaNode& node, Json& value);  // its fault is not reported
   bool fail(Words words);
   bool fail_within(Words words);  // put before the fault of a nested run
   bool pass(const BrokenRule& broken) { return broken ? fail({broken.message}) : true; }

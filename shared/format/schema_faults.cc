@@ -285,7 +285,7 @@ void FaultWalk::walk_one_of(const CompoundRules& rules, Json& value, const std::
       value, names.empty() ? "" : "keep only one of " + joined(names, ", "));
 }
 
-// No branch matches: tells the faults of the one that is nearest, and all names when several would do.
+// No branch matches: reports the faults of the one that is nearest, and all names when several would do.
 void FaultWalk::walk_branches(const std::vector<const SchemaNode*>& branches, const char* rule,
                               const std::string& message, Json& value, const std::string& at) {
   std::vector<Fault> nearest;

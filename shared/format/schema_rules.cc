@@ -112,7 +112,7 @@ bool is_multiple(double number, double of) {
 }
 
 // The indexes of two equal items, or {0, 0}. As in APISIX, scalars are compared before tables; of several
-// pairs of scalars the one whose second comes first is told, of tables the one whose first comes first.
+// pairs of scalars the one whose second comes first is reported, of tables the one whose first comes first.
 std::pair<::Json::ArrayIndex, ::Json::ArrayIndex> find_equal_items(const Json& array) {
   std::vector<::Json::ArrayIndex> indexes(array.size());
   for (::Json::ArrayIndex i = 0; i < array.size(); ++i) indexes[i] = i;

@@ -1,4 +1,4 @@
-// YAML text -> Json, with the line of every key, so that whoever checks the values can say where they are.
+// YAML text -> Json, with the line of every key, so that a check of the values can say where they are.
 // For config.yaml and apisix.yaml: plain scalars are typed as APISIX's parser (lyaml, YAML 1.1) types them.
 // yaml-cpp's exceptions stop here; only this folder includes it.
 #pragma once

@@ -1,4 +1,4 @@
-// Writing YAML. Text is written plain only where nobody could take it for something else; otherwise as a JSON
+// Writing YAML. Text is written plain only where no YAML parser reads it as another type; otherwise as a JSON
 // string, which is YAML too.
 #include <algorithm>
 

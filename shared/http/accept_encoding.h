@@ -1,4 +1,4 @@
-// Accept-Encoding (RFC 9110 12.5.3): whether a content coding may be used for the answer.
+// Accept-Encoding (RFC 9110 12.5.3): whether a content coding may be used for the response.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// Conditional requests (RFC 9110 section 13): whether an answer that is known by an entity tag and a date has
-// to be sent at all. Pure; the caller has found the representation and would answer 200.
+// Conditional requests (RFC 9110 section 13): whether a response that is known by an entity tag and a date
+// has to be sent at all. Pure; the caller has found the representation and would respond with 200.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Validators {
 };
 
 enum class Condition : std::uint8_t {
-  kHolds,        // answer as if there were no condition
+  kHolds,        // respond as if there were no condition
   kNotModified,  // 304
   kFailed,       // 412
 };

@@ -1,6 +1,6 @@
 // HeaderMap: the fields of one message in wire order. It lives in the message's arena and so do the
 // bytes that its fields view; nothing is ever freed. Adding a name or a value that could break the
-// message's lines (CR, LF, NUL, other control characters) is refused here, whoever asks.
+// message's lines (CR, LF, NUL, other control characters) is refused here, for every caller.
 #pragma once
 
 #include <cstddef>

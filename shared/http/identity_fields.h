@@ -1,4 +1,4 @@
-// The fields in which the gateway tells an upstream who the consumer is, and how their names are compared.
+// The fields that name the consumer to an upstream, and how their names are compared.
 // Whatever a client sends under one of them, in the head or behind the body, never reaches an upstream as if
 // the gateway had said it.
 #pragma once

@@ -76,7 +76,7 @@ struct ResponseHead {
 
 // Why a head was refused. `what` is a constant text for logs and holds nothing of the input.
 struct ParseError {
-  std::uint16_t status;  // to be answered: requests 400, 414, 417, 431, 501, 505; responses 502
+  std::uint16_t status;  // of the gateway's response: requests 400, 414, 417, 431, 501, 505; responses 502
   const char* what;
   // Of a request, what was read until then: for the access log alone. Its request_line is there even when it
   // could not be parsed; nothing else of it holds.

@@ -20,7 +20,8 @@ struct NormalizedPath {
 
 // nginx's rules: %XX is decoded first, so %2F separates segments and %2e is a dot; "//" merges; "." and
 // ".." segments are resolved; '#' and what follows is dropped. `raw_path` begins with '/' and has no query.
-// Nothing for a malformed or truncated %XX, for NUL, escaped or not, and for ".." above the root: answer 400.
+// Nothing for a malformed or truncated %XX, for NUL, escaped or not, and for ".." above the root: respond
+// with 400.
 std::optional<NormalizedPath> normalize_path(std::string_view raw_path, base::Arena& arena);
 
 // A normalised path for the wire, as nginx escapes it (NGX_ESCAPE_URI): space " # % ? < > \ ^ ` { | },
@@ -39,7 +40,7 @@ std::string_view unescape(std::string_view text, base::Arena& arena, bool plus_i
 // wrote.
 char* unescape_to(std::string_view text, char* out);
 
-// apisix.normalize_uri_like_servlet: drops ";parameters" of each segment. Nothing (answer 400) for a
+// apisix.normalize_uri_like_servlet: drops ";parameters" of each segment. Nothing (respond with 400) for a
 // segment that is ".", "..", "%2e", "%2e%2e" or, except the last, empty in front of its ';': those reach a
 // servlet container as other paths than the ones matched here.
 std::optional<std::string_view> normalize_like_servlet(std::string_view path, base::Arena& arena);

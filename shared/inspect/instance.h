@@ -23,7 +23,7 @@ struct ProcessStatus {
   // Workers only.
   std::uint64_t revision = 0;  // of the configuration; 0: none yet
   std::uint64_t applied_at_ms = 0;
-  std::uint64_t store_away_since_ms = 0;  // 0: the store answers
+  std::uint64_t store_away_since_ms = 0;  // 0: the store is reachable
   memory::ConfigSource source = memory::ConfigSource::kUnknown;
   memory::Totals traffic = {};
 };
@@ -43,14 +43,14 @@ struct InstanceStatus {
   std::vector<ProcessStatus> processes;  // master, agent, workers; the newest generation first
 
   Verdict verdict() const;
-  // Why it is not kReady, for people: "worker 1 is Gone".
+  // Why it is not kReady, as text: "worker 1 is Gone".
   std::vector<std::string> reasons() const;
   // Of the workers that serve: what all of them have applied, at least.
   std::uint64_t revision() const;
   // When the last of them applied it; 0: never.
   std::uint64_t applied_at_ms() const;
   memory::ConfigSource source() const;
-  // Since when the store is away from one of them; 0: it answers all.
+  // Since when the store is away from one of them; 0: it is reachable for all.
   std::uint64_t store_away_since_ms() const;
 
   // A process that belongs to what serves, and not to what leaves or only comes.

@@ -20,11 +20,11 @@ class Dictionary {
  public:
   struct Init {
     std::int64_t value = 0;    // what a key that does not exist starts with, before it is incremented
-    std::uint64_t ttl_ms = 0;  // of a key that is made; 0 = for ever
+    std::uint64_t ttl_ms = 0;  // of a key that is made; 0 = no expiry
   };
   struct Entry {
     std::int64_t value = 0;
-    std::uint64_t ttl_left_ms = 0;  // 0 = for ever
+    std::uint64_t ttl_left_ms = 0;  // 0 = no expiry
     bool is_new = false;            // made by this call
   };
 

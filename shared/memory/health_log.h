@@ -1,4 +1,4 @@
-// What error.log says of nodes' health, in APISIX's words, which people and their alerts look for.
+// What error.log says of nodes' health, in APISIX's words, which alerts of users match.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,7 @@ struct HealthTable::Checker {
   std::uint8_t host_bytes;
   base::Hash128 key;
   char name[kNameBytesMax];
-  char host[128];  // for people; a longer one is cut
+  char host[128];  // for display; a longer one is cut
 
   std::uint32_t life() const {
     return static_cast<std::uint32_t>(version.load(std::memory_order_acquire) >> 32);
@@ -128,8 +128,8 @@ base::Result<HealthTable> HealthTable::open(Zone zone) {
   return HealthTable(std::move(zone));
 }
 
-base::Result<HealthTable> HealthTable::look_into(std::int32_t master_pid) {
-  auto zone = Zone::look_into(master_pid, kZone);
+base::Result<HealthTable> HealthTable::attach(std::int32_t master_pid) {
+  auto zone = Zone::attach(master_pid, kZone);
   return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
 }
 

@@ -7,7 +7,8 @@
 //   agent    adds and removes the targets, probes them and reports
 //
 // A target's state is one word that is changed by compare-and-swap, so a killed process leaves nothing half
-// done. Whoever turns a node bumps its checker's version, which is all that a worker looks at per request.
+// done. The process that changes a node's health bumps its checker's version, the only word that a
+// worker reads per request.
 // Places are made and freed under a robust lock; a Ref to one that was freed notices.
 #pragma once
 
@@ -31,12 +32,12 @@ namespace apisix::memory {
 class HealthTable {
  public:
   static constexpr std::size_t kNameBytesMax = 200;  // of a checker
-  static constexpr std::size_t kNodeBytesMax = 255;  // of a target; what people see of a longer one is cut
+  static constexpr std::size_t kNodeBytesMax = 255;  // of a target; what is shown of a longer one is cut
 
   static base::Result<HealthTable> create(const std::string& name, std::size_t bytes);
   static base::Result<HealthTable> open(Zone zone);
-  // That of a running master, to look at: only what is const may be called. Errors of Zone::look_into().
-  static base::Result<HealthTable> look_into(std::int32_t master_pid);
+  // That of a running master, to look at: only what is const may be called. Errors of Zone::attach().
+  static base::Result<HealthTable> attach(std::int32_t master_pid);
   static constexpr const char* kZone = "upstream-healthcheck";
 
   // A place, and its life number when it was found.
@@ -57,7 +58,7 @@ class HealthTable {
   std::uint32_t wants() const;
   // Agent only: with all its targets.
   void remove_checker(const Ref& checker);
-  // Agent only: what people are told as the hostname of its targets; "" = the node.
+  // Agent only: what is shown as the hostname of its targets; "" = the node.
   void describe(const Ref& checker, std::string_view host);
   // Agent only: makes all workers look again.
   void bump(const Ref& checker);
@@ -75,7 +76,7 @@ class HealthTable {
     base::IpAddress ip;
     std::uint16_t port = 0;
     std::string node;
-    std::string hostname;  // for people: checks.active.host, else the node
+    std::string hostname;  // for display: checks.active.host, else the node
     HealthState state;
     Ref ref;
   };

@@ -79,7 +79,7 @@ void LeaseTable::release(Lease& lease, std::size_t owner) {
   if (!std::exchange(lease.is_held, false)) return;
   auto cell = table_.lock_slot(lease.slot, [this](std::size_t bucket) { repair(bucket); });
   Count& mine = ledger(owner, lease.slot);
-  // Neither happens to who holds a lease; a count below zero would block a key for ever.
+  // Neither happens to who holds a lease; a count below zero would block a key without end.
   if (!cell.exists() || cell.hash() != lease.key || mine.load(std::memory_order_relaxed) == 0) return;
   const std::uint64_t left = cell.payload().count - 1;
   mine.fetch_sub(1, std::memory_order_release);

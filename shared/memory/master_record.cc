@@ -5,7 +5,7 @@
 namespace apisix::memory {
 namespace {
 
-// A master that was killed while it wrote leaves the marks different for ever.
+// A master that was killed while it wrote leaves the marks different, with no later fix.
 constexpr int kReadTriesMax = 10'000;
 
 }  // namespace

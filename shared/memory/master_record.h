@@ -35,7 +35,7 @@ class MasterRecord {
   std::atomic<std::uint64_t> started_at_ms;     // wall clock, of the instance: an upgrade does not change it
   std::atomic<std::uint64_t> configured_at_ms;  // wall clock: when the generation's config.yaml was read
 
-  std::atomic<std::uint64_t> deaths;  // children that died without being told to, ever
+  std::atomic<std::uint64_t> deaths;  // children that died without a quit or stop message, in total
 
   // A change begins; one that was under way is forgotten.
   void begin_change(ChangeKind kind, std::uint64_t now_ms);

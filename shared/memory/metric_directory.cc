@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kOverflowLabels = "overflow=\"true\"";
 // How many retired series are looked at for one that fits.
-constexpr std::uint32_t kFreeLooksMax = 4096;
+constexpr std::uint32_t kFreeTriesMax = 4096;
 
 bool same(const MetricFamily& a, const MetricFamily& b) {
   return a.type == b.type && std::ranges::equal(a.bounds, b.bounds);
@@ -140,7 +140,7 @@ std::optional<SeriesId> MetricZone::take_free(const Need& need) {
   const std::uint32_t used = all.series.load();
   if (all.free_series.load() == 0 || used == 0) return std::nullopt;
   SeriesId id = all.next_free.load() % used;
-  for (std::uint32_t looks = 0; looks < std::min(kFreeLooksMax, used); ++looks, id = (id + 1) % used) {
+  for (std::uint32_t tries = 0; tries < std::min(kFreeTriesMax, used); ++tries, id = (id + 1) % used) {
     const SeriesEntry& entry = series_entry(id);
     if (entry.state() != SeriesState::kFree || entry.cells != need.cells) continue;
     if (entry.label_room < need.label_bytes) continue;
@@ -174,7 +174,7 @@ bool MetricZone::sweep_one(SeriesId id, std::uint64_t now_ms) {
   return true;
 }
 
-// Series by series, so that nobody waits long for the lock.
+// One series per lock: no writer waits long for it.
 void MetricZone::sweep(std::uint64_t now_ms) {
   bool any = false;
   for (SeriesId id = 0; id < layout().series.load(); ++id) {

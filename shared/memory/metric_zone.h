@@ -10,7 +10,7 @@
 //
 // A series that is retired keeps its cells for kReuseAfterMs, so that writers notice (epoch()) before
 // they are used again. The last store of everything is the one that makes it visible: a killed writer
-// leaves at most room that nobody uses.
+// leaves at most unused cells.
 #pragma once
 
 #include <atomic>

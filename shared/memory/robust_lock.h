@@ -1,11 +1,11 @@
 // RobustLock: a lock in shared memory that the kernel frees when its owner dies, one cache line each.
 //
 // It is a robust process-shared mutex and not a lock word of ours, because who is dead is the kernel's
-// knowledge: it frees the lock while the owner exits. A zombie that nobody has reaped yet, a pid that is used
+// knowledge: it frees the lock while the owner exits. A zombie that is not reaped yet, a pid that is used
 // again, a /proc that hides other users' processes, or a master that is stopped cannot leave it locked.
-// Nobody ever sleeps on the mutex: a waiter that is killed right after it was woken takes the wake-up with
-// it, and the others would sleep for ever. Waiters try, then yield; what is done under the lock takes less
-// than 100 ns. What was being changed when the owner died is told by `note`, which the owner set after
+// No process sleeps on the mutex: a waiter that is killed right after it was woken takes the wake-up with
+// it, and the others would never wake up. Waiters try, then yield; what is done under the lock takes less
+// than 100 ns. What was being changed when the owner died is in `note`, which the owner set after
 // locking.
 #pragma once
 

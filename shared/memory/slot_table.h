@@ -3,7 +3,7 @@
 // ago goes.
 //
 // Keys are kept as a 128-bit keyed hash, so they may have any length and a slot is one or two cache lines;
-// the key of the hash is random per zone, so nobody can look for two names that meet.
+// the key of the hash is random per zone, so clients cannot search for two keys that collide.
 //
 // Locking: a striped robust lock (robust_lock.h). Everything in a bucket is read and written under its
 // stripe. A process killed in between leaves it whole without any repair: a record is written beside the
@@ -58,7 +58,7 @@ class SlotTable {
   Cell lock(std::string_view key, std::uint64_t now_ms) {
     return lock(key, now_ms, [](std::size_t) {});
   }
-  // `repair(bucket)` runs first when somebody died while changing `bucket`.
+  // `repair(bucket)` runs first when a process died while changing `bucket`.
   template <typename Repair>
   Cell lock(std::string_view key, std::uint64_t now_ms, Repair&& repair);
   template <typename Repair>
@@ -272,7 +272,7 @@ auto SlotTable<Payload>::lock(std::string_view key, std::uint64_t now_ms, Repair
   return Cell(*this, lock, index, hash, find_slot(bucket(index), hash), now_ms);
 }
 
-// By place, for who remembers it; the Cell's hash says whose it is now. A free slot does not exist.
+// By place, for callers that cached it; the Cell's hash says whose it is now. A free slot does not exist.
 template <typename Payload>
 template <typename Repair>
 auto SlotTable<Payload>::lock_slot(std::size_t slot, Repair&& repair) -> Cell {

@@ -94,8 +94,8 @@ base::Result<StatusZone> StatusZone::open(Zone zone) {
   return StatusZone(std::move(zone));
 }
 
-base::Result<StatusZone> StatusZone::look_into(std::int32_t master_pid) {
-  auto zone = Zone::look_into(master_pid, kName);
+base::Result<StatusZone> StatusZone::attach(std::int32_t master_pid) {
+  auto zone = Zone::attach(master_pid, kName);
   return zone ? open(std::move(*zone)) : std::unexpected(zone.error());
 }
 
@@ -152,7 +152,7 @@ Totals StatusZone::sum() const {
 }
 
 Totals StatusZone::totals() const {
-  // The tries are bounded: a master killed inside reclaim() leaves the marks different for ever.
+  // The tries are bounded: a master killed inside reclaim() leaves the marks different, with no later fix.
   Totals out;
   for (int i = 0; i < 100; ++i) {
     const std::uint32_t before = layout().ended.load();

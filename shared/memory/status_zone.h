@@ -1,6 +1,6 @@
 // StatusZone: one slot per living child, with its state and its counters. The master claims and reclaims
-// slots; the child writes its own counters; everybody reads. Totals of the dead are kept, so that a counter
-// of the whole instance never goes back when a worker crashes or a generation is retired.
+// slots; the child writes its own counters; all processes read. Totals of the dead are kept. Invariant: a
+// counter of the whole instance never decreases when a worker crashes or a generation is retired.
 //
 //   kFree -> kStarting -> kReady -> kDraining -> kFree
 //               ^------------ kGone <-'  (died; will be started again)
@@ -66,7 +66,7 @@ struct alignas(128) StatusSlot {
   Tally applied_revision;                    // of the config store: what this child serves with; 0: no
                                              // configuration yet (no file, no push)
   Tally applied_at_ms;                       // wall clock: when that revision came into force
-  Tally store_away_since_ms;                 // wall clock; 0 = the config store answers. Else: degraded
+  Tally store_away_since_ms;                 // wall clock; 0 = the config store is reachable. Else: degraded
   std::atomic<ConfigSource> source;
   ConnectionTallies connections;
   Tally beats;  // once a second from a timer of its loop: the master replaces a child whose loop stands still
@@ -97,7 +97,7 @@ class StatusZone {
   static base::Result<StatusZone> open(Zone zone);
   // That of a running master, to look at: nothing can be changed. kNotFound when it has none, kIo when it
   // cannot be opened (only root and the master's own user may).
-  static base::Result<StatusZone> look_into(std::int32_t master_pid);
+  static base::Result<StatusZone> attach(std::int32_t master_pid);
   static constexpr const char* kName = "status";
 
   MasterRecord& master() { return layout().master; }

@@ -1,4 +1,4 @@
-// The connection counters as nginx's stub_status prints them: what /apisix/nginx_status answers, and what
+// The connection counters as nginx's stub_status prints them: what /apisix/nginx_status returns, and what
 // tools that watch nginx read.
 #pragma once
 

@@ -65,7 +65,7 @@ class TrafficMeter {
       if (!find(kind, name, place)) return;
     }
     place.cells[TrafficCells::of_status(status)].add(1);
-    if (status == kSwitchingProtocols) return;  // how long a tunnel lives is nobody's latency
+    if (status == kSwitchingProtocols) return;  // a tunnel's lifetime is no latency
     place.cells[LatencyBuckets::of(latency_us)].add(1);
     place.cells[TrafficCells::kTotalUs].add(static_cast<double>(latency_us));
   }

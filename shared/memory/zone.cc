@@ -35,7 +35,7 @@ base::Result<Zone> Zone::open_to_read(const std::string& name, base::UniqueFd fd
   return map_all(name, std::move(fd), PROT_READ);
 }
 
-base::Result<Zone> Zone::look_into(std::int32_t master_pid, const std::string& name) {
+base::Result<Zone> Zone::attach(std::int32_t master_pid, const std::string& name) {
   const std::string folder = "/proc/" + std::to_string(master_pid) + "/fd";
   const std::string doing = "cannot open the " + name + " zone of process " + std::to_string(master_pid);
   std::error_code error;

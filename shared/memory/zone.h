@@ -1,6 +1,6 @@
 // Zone: memory that all processes of one instance share. Made by the master before the first fork as a memfd,
 // so that a new binary can inherit it; mapped at the same address in each child. Starts zeroed; pages that
-// nobody touches cost nothing. What lives in it is plain atomics, fixed-size slots and robust locks: a
+// are never touched cost nothing. What lives in it is plain atomics, fixed-size slots and robust locks: a
 // process killed in the middle of an update must leave it usable.
 #pragma once
 
@@ -35,7 +35,7 @@ class Zone {
   static base::Result<Zone> open_to_read(const std::string& name, base::UniqueFd fd);
   // That of a running master, to look at. kNotFound when it has none of that name, kIo when it cannot be
   // opened (only root and the master's own user may).
-  static base::Result<Zone> look_into(std::int32_t master_pid, const std::string& name);
+  static base::Result<Zone> attach(std::int32_t master_pid, const std::string& name);
   ~Zone();
   Zone(Zone&& other) noexcept;
   Zone& operator=(Zone&&) = delete;

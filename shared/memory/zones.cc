@@ -71,10 +71,10 @@ class Maker {
 template <typename... Results>
 base::Status all_of(const Results&... results) {
   base::Status status;
-  const auto look = [&status](const auto& result) {
+  const auto check = [&status](const auto& result) {
     if (status && !result) status = std::unexpected(result.error());
   };
-  (look(results), ...);
+  (check(results), ...);
   return status;
 }
 
@@ -144,7 +144,7 @@ std::vector<ZoneHandle> Zones::handles() const {
   return out;
 }
 
-// The slot last: until then nobody claims it again.
+// The slot last: until then no child can claim it.
 void Zones::reclaim(StatusSlot& slot) {
   const std::size_t owner = owner_of(slot);
   limit_conn.return_all(owner);

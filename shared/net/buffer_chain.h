@@ -1,4 +1,4 @@
-// BufferChain: bytes that wait to be written, first in first out, in chunks from one pool per process.
+// BufferChain: a buffer of bytes to write, first in first out, in chunks from one pool per process.
 // Empty on the fast path: a chain takes a chunk only under backpressure and gives it back when drained.
 #pragma once
 

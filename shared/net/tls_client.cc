@@ -27,7 +27,7 @@ base::Result<TlsClientContext> TlsClientContext::make(const Options& options) {
   CHECK(impl->context != nullptr);
   impl->verify = options.verify;
   SSL_CTX_set_min_proto_version(impl->context, TLS1_2_VERSION);
-  // A short write may be tried again from another place of the same text.
+  // A short write may be retried from another buffer with the same bytes.
   SSL_CTX_set_mode(impl->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_verify(impl->context, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (!options.verify) return TlsClientContext(std::move(impl));

@@ -33,7 +33,7 @@ class TlsSession {
   virtual void shutdown() = 0;
   // After the handshake.
   virtual const TlsInfo& info() = 0;
-  // Of the last kError, for people.
+  // Of the last kError, for logs.
   virtual std::string_view error() const = 0;
 };
 

@@ -8,13 +8,13 @@
 #include "shared/base/log.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/loop.h"
-#include "shared/resolve/dns_answer.h"
+#include "shared/resolve/dns_reply.h"
 
 namespace apisix::resolve {
 namespace {
 
 struct Asked {
-  DnsQuery* query;  // null once nobody wants the answer
+  DnsQuery* query;  // null once the query was cancelled
   std::string name;
   DnsType type;
 };
@@ -23,7 +23,7 @@ DnsReply reply_of(int status, const Asked& asked, const unsigned char* message, 
   DnsReply reply;
   switch (status) {
     case ARES_SUCCESS:
-      return parse_dns_answer({message, static_cast<std::size_t>(bytes)}, asked.name, asked.type);
+      return parse_dns_reply({message, static_cast<std::size_t>(bytes)}, asked.name, asked.type);
     case ARES_ENODATA:
       reply.kind = DnsReply::Kind::kNoRecords;
       return reply;

@@ -23,7 +23,7 @@ struct SrvRecord {
 
 struct DnsReply {
   enum class Kind : unsigned char {
-    kAnswer,     // `alias` or at least one address or service record
+    kRecords,    // `alias` or at least one address or service record
     kNoRecords,  // the name exists, without records of this type
     kNoName,     // NXDOMAIN
     kFailed,     // SERVFAIL, REFUSED, no server reachable, nonsense
@@ -46,7 +46,7 @@ struct NameServer {
 // "192.0.2.1", "192.0.2.1:1053", "2001:db8::1", "[2001:db8::1]:53"; a zone id ("%eth0") is dropped.
 base::Result<NameServer> parse_name_server(std::string_view text);
 
-// One question; a member of whoever asks. Destroying it drops the answer.
+// One question; a member of the object that asks. Destroying it cancels the query.
 class DnsQuery {
  public:
   // May run inside DnsClient::start(). May destroy the query.
@@ -61,7 +61,7 @@ class DnsQuery {
     if (owner_ != nullptr) *owner_ = nullptr;
     owner_ = nullptr;
   }
-  // For clients: `owner` is set to null when nobody wants the answer any more.
+  // For clients: `owner` is set to null when the query is cancelled.
   void set_owner(DnsQuery** owner) { owner_ = owner; }
   void reply(const DnsReply& reply) {
     owner_ = nullptr;

@@ -49,7 +49,7 @@ void Lookup::ask_next() {
 
 void Lookup::on_reply(const DnsReply& reply) {
   switch (reply.kind) {
-    case DnsReply::Kind::kAnswer:
+    case DnsReply::Kind::kRecords:
       return follow(reply);
     case DnsReply::Kind::kTimeout:
       // Each further question would cost as long again.

@@ -1,5 +1,5 @@
 // Lookup: the questions that lead from one name to addresses: search domains and record types in order,
-// CNAMEs followed. Destroying it gives up.
+// CNAMEs followed. Destroying it cancels it.
 #pragma once
 
 #include <string>
@@ -29,7 +29,7 @@ struct LookupResult {
   enum class Kind : unsigned char { kFound, kNotFound, kFailed } kind = Kind::kFailed;
   std::vector<base::IpAddress> addresses = {};  // sorted, no duplicates
   std::uint32_t ttl_seconds = 0;
-  std::size_t step = 0;  // which one answered
+  std::size_t step = 0;  // the one that replied
   std::string error = {};
 };
 
@@ -38,7 +38,7 @@ class Lookup {
   // May run inside start(). May destroy the lookup.
   using Done = void (*)(void* context, LookupResult result);
 
-  // `first_step` is asked before the others: what answered the last time.
+  // `first_step` is asked before the others: the one that replied the last time.
   Lookup(DnsClient& client, std::vector<LookupStep> steps, std::size_t first_step, Done done, void* context);
 
   void start() { ask_next(); }

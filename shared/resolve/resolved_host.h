@@ -1,9 +1,9 @@
 // ResolvedHost: what the Resolver knows about one name. Shared by the resolver's table and by the clusters
 // that follow the name; only the Resolver changes it.
 //
-//   kPending --answer--> kFresh --ttl over, refresh failing or late--> kStale --answer--> kFresh
+//   kPending --reply---> kFresh --ttl over, refresh failing or late--> kStale --reply---> kFresh
 //      |                   |                                              |
-//      +--no such name-----+----------------------------------------------+--> kFailed --answer--> kFresh
+//      +--no such name-----+----------------------------------------------+--> kFailed --reply---> kFresh
 //   Not used for a while: kFresh and the others become kExpired; the next use waits as for kPending.
 #pragma once
 
@@ -29,7 +29,7 @@ class Resolver;
 enum class HostState : unsigned char { kPending, kFresh, kStale, kExpired, kFailed };
 enum class HostOrigin : unsigned char { kDns, kHostsFile, kLiteral };
 
-// Someone who waits for an outcome; a member of its owner. Destroying it gives up waiting.
+// The callback for an outcome; a member of its owner. Destroying it cancels the callback.
 class HostWaiter : private base::Link {
  public:
   // Runs from the loop's ready queue, never inside resolve(). `host` is usable or failed.
@@ -80,7 +80,7 @@ class ResolvedHost : public base::Counted<ResolvedHost> {
   HostOrigin origin() const { return origin_; }
   // Has addresses that may be connected to now.
   bool is_usable() const { return state_ == HostState::kFresh || state_ == HostState::kStale; }
-  // Nobody knows yet: a use has to wait for the lookup.
+  // No result yet: a use has to wait for the lookup.
   bool is_undecided() const { return state_ == HostState::kPending || state_ == HostState::kExpired; }
   // Sorted, without duplicates; not empty while is_usable().
   std::span<const base::IpAddress> addresses() const { return addresses_; }
@@ -104,7 +104,7 @@ class ResolvedHost : public base::Counted<ResolvedHost> {
   std::uint64_t stale_until_ms_ = 0;
   std::uint64_t last_used_ms_ = 0;
   std::uint64_t next_try_ms_ = 0;  // 0: none is planned
-  std::size_t good_step_ = 0;      // what answered the last time
+  std::size_t good_step_ = 0;      // the one that replied the last time
   std::unique_ptr<Lookup> lookup_;
   event::Timer timer_;
   base::Link waiters_{base::Link::Head{}};

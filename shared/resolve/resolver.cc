@@ -53,7 +53,7 @@ std::string_view text_of(HostOrigin origin) {
 HostWaiter::~HostWaiter() = default;
 
 HostSubscription::~HostSubscription() {
-  if (resolver_ != nullptr && resolver_->next_to_tell_ == this) resolver_->next_to_tell_ = next();
+  if (resolver_ != nullptr && resolver_->next_to_notify_ == this) resolver_->next_to_notify_ = next();
 }
 
 ResolvedHost::ResolvedHost(Resolver& resolver, std::string name)
@@ -110,7 +110,7 @@ base::Ref<ResolvedHost> Resolver::entry_of(std::string_view host) {
   if (table_.size() >= config_.hosts_max && !make_room()) return nullptr;
   auto entry = base::make_counted<ResolvedHost>(*this, name);
   entry->last_used_ms_ = timers_.now_ms();
-  if (settle_without_dns(*entry)) {
+  if (resolve_without_dns(*entry)) {
     entry->timer_.set_after_ms(config_.idle_after_ms);
   }
   table_.emplace(std::move(name), entry);
@@ -137,7 +137,7 @@ void Resolver::forget(const ResolvedHost& host) {
 }
 
 // True when the name needs no DNS: an address, a line of the hosts file, or nothing that could be a name.
-bool Resolver::settle_without_dns(ResolvedHost& host) {
+bool Resolver::resolve_without_dns(ResolvedHost& host) {
   if (const auto address = base::IpAddress::parse(host.name_)) {
     host.origin_ = HostOrigin::kLiteral;
     change(host, HostState::kFresh, {*address});
@@ -218,26 +218,26 @@ void Resolver::queue(HostWaiter& waiter) {
       &waiter);
 }
 
-// Subscribers may call the resolver: they run from the ready queue, so that no change is told within another.
-void Resolver::tell_changes() {
+// Subscribers may call the resolver: they run from the ready queue, so that no callback runs inside another.
+void Resolver::notify_changes() {
   while (!changes_.empty()) {
     std::vector<Change> changes;
     changes.swap(changes_);
     for (const auto& change : changes) {
-      tell(change.host->subscriptions_, *change.host, change.vanished);
-      tell(subscriptions_, *change.host, change.vanished);
+      notify(change.host->subscriptions_, *change.host, change.vanished);
+      notify(subscriptions_, *change.host, change.vanished);
     }
   }
 }
 
-void Resolver::tell(base::Link& subscriptions, const ResolvedHost& host,
-                    std::span<const base::IpAddress> vanished) {
-  for (base::Link* at = subscriptions.next(); at != &subscriptions; at = next_to_tell_) {
-    next_to_tell_ = at->next();
+void Resolver::notify(base::Link& subscriptions, const ResolvedHost& host,
+                      std::span<const base::IpAddress> vanished) {
+  for (base::Link* at = subscriptions.next(); at != &subscriptions; at = next_to_notify_) {
+    next_to_notify_ = at->next();
     auto& subscription = static_cast<HostSubscription&>(*at);
     subscription.callback_(subscription.context_, host, vanished);
   }
-  next_to_tell_ = nullptr;
+  next_to_notify_ = nullptr;
 }
 
 std::vector<HostStatus> Resolver::status() const {

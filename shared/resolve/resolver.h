@@ -2,8 +2,8 @@
 //
 // Order: literal address, /etc/hosts, DNS. Names in use are asked again before their TTL is over, so requests
 // do not wait for DNS after the first one. When the name servers fail, the last addresses are served for a
-// bounded time while it keeps asking; an answer ends that at once. One lookup per name at a time, whoever
-// asks. A name that is not used any more is left alone, then forgotten.
+// bounded time while it retries; a reply ends that at once. One lookup per name at a time, shared by all
+// that wait. A name that is not used any more is left alone, then forgotten.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ struct HostStatus {
   std::string state;   // pending, fresh, stale, expired, failed
   std::string origin;  // dns, hosts, literal
   std::vector<std::string> addresses;
-  std::optional<std::uint64_t> age_ms;       // since the last good answer
+  std::optional<std::uint64_t> age_ms;       // since the last valid reply
   std::optional<std::int64_t> ttl_left_ms;   // negative: past its TTL; only of origin dns
   std::optional<std::uint64_t> next_try_ms;  // none while a lookup is under way or the name is not in use
   bool is_looking_up = false;
@@ -107,7 +107,7 @@ class Resolver {
   bool is_in_use(const ResolvedHost& host) const;
   static bool is_forgettable(const ResolvedHost& host);
   void forget(const ResolvedHost& host);
-  bool settle_without_dns(ResolvedHost& host);
+  bool resolve_without_dns(ResolvedHost& host);
 
   void on_timer(ResolvedHost& host);
   void try_after(ResolvedHost& host, std::uint64_t delay_ms);
@@ -120,8 +120,8 @@ class Resolver {
 
   void set_state(ResolvedHost& host, HostState state);
   void change(ResolvedHost& host, HostState state, std::vector<base::IpAddress> addresses);
-  void tell_changes();
-  void tell(base::Link& subscriptions, const ResolvedHost& host, std::span<const base::IpAddress> vanished);
+  void notify_changes();
+  void notify(base::Link& subscriptions, const ResolvedHost& host, std::span<const base::IpAddress> vanished);
   void wake_waiters(ResolvedHost& host);
   void queue(HostWaiter& waiter);
   std::uint64_t jittered(std::uint64_t delay_ms, std::uint32_t from_percent, std::uint32_t to_percent);
@@ -145,11 +145,11 @@ class Resolver {
     base::Ref<ResolvedHost> host;
     std::vector<base::IpAddress> vanished;
   };
-  std::vector<Change> changes_;  // to be told from the ready queue
+  std::vector<Change> changes_;  // for callbacks from the ready queue
   event::ReadyNode changes_node_;
-  base::Link* next_to_tell_ = nullptr;
+  base::Link* next_to_notify_ = nullptr;
   event::Timer file_timer_;
-  std::unique_ptr<DnsClient> client_;  // first to go: nothing answers into what is being torn down
+  std::unique_ptr<DnsClient> client_;  // destroyed first: no callback into members that are already destroyed
 };
 
 // With c-ares behind it. Fails when c-ares cannot be set up.

@@ -1,4 +1,4 @@
-// The life of one name: when it is asked again and what a result makes of it (the picture in
+// The life of one name: when it is refreshed or retried and what a result makes of it (the picture in
 // resolved_host.h).
 #include <algorithm>
 
@@ -42,7 +42,7 @@ void Resolver::change(ResolvedHost& host, HostState state, std::vector<base::IpA
                               std::ranges::less{}, &base::IpAddress::bytes, &base::IpAddress::bytes);
   host.addresses_ = std::move(addresses);
   changes_.push_back(std::move(change));
-  ready_.push(changes_node_, [](void* self) { static_cast<Resolver*>(self)->tell_changes(); }, this);
+  ready_.push(changes_node_, [](void* self) { static_cast<Resolver*>(self)->notify_changes(); }, this);
 }
 
 std::uint64_t Resolver::jittered(std::uint64_t delay_ms, std::uint32_t from_percent,
@@ -130,7 +130,7 @@ void Resolver::on_found(ResolvedHost& host, LookupResult result) {
   change(host, HostState::kFresh, std::move(result.addresses));
 }
 
-// An answer, so it counts (RFC 8767 4): addresses are not served past it.
+// A valid reply (RFC 8767 4): addresses are not served past it.
 void Resolver::on_not_found(ResolvedHost& host, std::string error) {
   if (host.failures_++ == 0) base::log_error("resolver: {}: {}", host.name_, error);
   host.error_ = std::move(error);
@@ -175,12 +175,12 @@ void Resolver::apply_hosts_file() {
   for (auto& [name, host] : table_) {
     if (host->origin_ == HostOrigin::kLiteral) continue;
     const bool was_in_file = host->origin_ == HostOrigin::kHostsFile;
-    if (settle_without_dns(*host)) {
+    if (resolve_without_dns(*host)) {
       host->lookup_.reset();
       host->timer_.set_after_ms(config_.idle_after_ms);
       wake_waiters(*host);
     } else if (was_in_file) {
-      // The address of the file stays until DNS has answered.
+      // The address of the file stays until DNS has replied.
       host->origin_ = HostOrigin::kDns;
       host->expires_ms_ = now;
       host->stale_until_ms_ = now + config_.stale_max_ms;

@@ -28,7 +28,7 @@ inline constexpr std::array<std::string_view, 13> kDocumentLists = {
     "plugins", "upstreams", "services", "plugin_configs",  "consumer_groups", "consumers", "global_rules",
     "ssls",    "secrets",   "protos",   "plugin_metadata", "stream_routes",   "routes"};
 
-// "#" and a word: whoever writes the file in place must write it last, so that half a file is not read.
+// "#" and a word: a program that writes the file in place writes it last, so that half a file is not read.
 inline constexpr std::string_view kDocumentEnd = "#END";
 // Is it the last of the text but for white space?
 bool has_document_end(std::string_view text);

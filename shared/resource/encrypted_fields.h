@@ -1,6 +1,6 @@
 // The fields of a plugin's configuration that are encrypted in the store: those that its schema lists in
-// "encrypt_fields". Written by the Admin API, read by it and by whoever builds plugins; nobody else sees them
-// encrypted.
+// "encrypt_fields". Written by the Admin API, read by it and where plugins are built; all other code
+// sees them decrypted.
 #pragma once
 
 #include "shared/base/keyring.h"

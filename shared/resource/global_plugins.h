@@ -1,6 +1,6 @@
-// Who has a plugin among global rules: all of them are one chain, so a plugin may be in one of them only.
-// Every way by which rules come in (Admin API, pushed documents, sets of changes, files, stores) asks here,
-// and says it in APISIX's words.
+// Who has a plugin among global rules: all of them are one chain, hence the invariant that a plugin is in one
+// of them only. Every way by which rules come in (Admin API, pushed documents, sets of changes, files,
+// stores) asks here, and says it in APISIX's words.
 #pragma once
 
 #include <functional>

@@ -39,7 +39,8 @@ bool is_valid_id(const format::Json& id) {
          std::floor(format::number_of(id)) == format::number_of(id);
 }
 
-base::Result<std::string> settle_id(Kind kind, std::string_view path_id, bool needs_id, format::Json& body) {
+base::Result<std::string> normalize_id(Kind kind, std::string_view path_id, bool needs_id,
+                                       format::Json& body) {
   if (body.isNull()) return base::invalid("missing configurations");
   const KindInfo& info = info_of(kind);
   if (!info.has_body_id) return std::string(path_id);

@@ -20,7 +20,8 @@ bool is_valid_id(const format::Json& id);
 // Puts it into the body as APISIX stores it, and returns it as text. `needs_id` is false for POST, which
 // must not have one. A secret's id is "manager/id". Kinds without has_body_id are left alone, and give the
 // path's. Whether the id is well-formed is a matter of the schema that follows.
-base::Result<std::string> settle_id(Kind kind, std::string_view path_id, bool needs_id, format::Json& body);
+base::Result<std::string> normalize_id(Kind kind, std::string_view path_id, bool needs_id,
+                                       format::Json& body);
 
 // create_time and update_time belong to the server: refused at the top, in `upstream` and in `plugins`.
 base::Status refuse_timestamps(const format::Json& body);

@@ -36,7 +36,7 @@ struct KindInfo {
   std::string_view folder;  // of the store; sub-resources live in their parent's
   std::string_view schema;  // of schemas.h; empty: chosen by the id (secret)
   bool has_timestamps;      // create_time and update_time are written by the server
-  bool has_body_id;         // the id is also the member "id", and settled by settle_id()
+  bool has_body_id;         // the id is also the member "id", and checked by normalize_id()
   bool can_post;            // an id may be made by the server
   bool can_patch;
 };
@@ -66,7 +66,7 @@ std::optional<Kind> parent_of(Kind kind);
 // "/consumers/jack/credentials/c1".
 std::string store_key(Kind kind, std::string_view id);
 // What the keys of a collection start with: "/consumers/jack/credentials/", "/routes/". May also find keys of
-// sub-resources, which parse_store_key() tells apart.
+// sub-resources, which parse_store_key() distinguishes.
 std::string collection_key(Kind kind, std::string_view parent = "");
 // Of a key without the store's prefix; nullopt for keys that are no object's (/plugins, /data_plane/...).
 std::optional<ItemKey> parse_store_key(std::string_view key);

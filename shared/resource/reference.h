@@ -18,7 +18,7 @@ struct Reference {
 
   // "failed to fetch upstream info by upstream id [1], response code: 404".
   std::string missing_text(int status = 404) const;
-  // The store gave no answer: "failed to fetch upstream info by upstream id [1]: <why>".
+  // The store did not reply: "failed to fetch upstream info by upstream id [1]: <why>".
   std::string unknown_text(const std::string& why) const;
   // Of an SSL object that is not of type client.
   std::string wrong_ssl_type_text() const;

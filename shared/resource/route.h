@@ -14,7 +14,7 @@
 
 namespace apisix::resource {
 
-// Which requests. Whoever puts the route into the router may move this out.
+// Which requests. The code that puts the route into the router may move this out.
 struct RouteConditions {
   std::vector<std::string> uris;          // at least one
   std::vector<std::string> hosts;         // lower case; empty = its service's, or any

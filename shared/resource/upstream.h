@@ -59,7 +59,7 @@ struct Upstream {
   std::string type = "roundrobin";  // any balancer's name; unknown ones fail at request time
   std::string key;                  // of chash
   std::string upstream_host;        // of PassHost::kRewrite
-  std::vector<UpstreamNode> nodes;  // a map is told in alphabetical order
+  std::vector<UpstreamNode> nodes;  // a map is read in alphabetical order
   std::string service_name;         // discovery instead of nodes
   std::string discovery_type;
   std::shared_ptr<const format::Json> discovery_args;

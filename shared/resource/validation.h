@@ -1,4 +1,4 @@
-// What a validation found: the text that APISIX's clients get, and the list for people.
+// What a validation found: the text that APISIX's clients get, and the list of faults.
 #pragma once
 
 #include <string>

@@ -46,7 +46,7 @@ class Report {
   std::vector<std::string> notes_;
 };
 
-// A value for a person: the number 12, "text", a list, a map, nothing. Long text is cut.
+// A value as text: the number 12, "text", a list, a map, nothing. Long text is cut.
 std::string describe(const Json& value);
 
 // Whether a key's value must not be printed: keys, passwords, tokens.

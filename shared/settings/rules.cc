@@ -36,14 +36,14 @@ bool is_loopback(std::string_view text) {
 
 // Only this machine may ask: then APISIX does not insist on a key.
 bool admin_is_loopback_only(const Json& merged, const Settings& settings) {
-  if (!settings.deployment.admin.allow_admin) return false;  // everybody may
+  if (!settings.deployment.admin.allow_admin) return false;  // any address may
   const Json& list = at_path(merged, "deployment.admin.allow_admin");
   return std::ranges::all_of(list.begin(), list.end(), [](const Json& element) {
     return element.isString() && (element == "unix:" || is_loopback(format::string_of(element)));
   });
 }
 
-// It keeps nobody out who can ask: where only this machine can, that is told and no more.
+// A known key is no protection: a fault, and only a warning where no other machine can connect.
 void check_known_key(const Json& merged, const Settings& settings, Report& report) {
   const Deployment::Admin& admin = settings.deployment.admin;
   if (admin.allow_insecure_default_key) return;

@@ -132,7 +132,7 @@ struct Apisix {
   bool tracing = false;
   std::optional<std::vector<base::Cidr>> trusted_addresses;  // none: not configured, which differs from empty
   std::vector<std::string> dns_resolver;                     // empty: those of /etc/resolv.conf
-  std::int64_t dns_resolver_valid_ms = 0;                    // 0: the TTL of the answer
+  std::int64_t dns_resolver_valid_ms = 0;                    // 0: the TTL of the reply
   std::int64_t resolver_timeout_ms = 5'000;
   bool enable_resolv_search_opt = true;
   DataEncryption data_encryption;
@@ -183,7 +183,7 @@ struct NginxConfig {
     std::int64_t client_body_timeout_ms = 60'000;
     std::int64_t send_timeout_ms = 10'000;
     std::int64_t client_max_body_bytes = 0;  // 0: no limit
-    // Extension: a request body that arrives slower than this on average is answered 408 (gRPC excepted);
+    // Extension: a request body that arrives slower than this on average gets 408 (gRPC excepted);
     // 0 turns it off.
     std::int64_t client_body_min_rate_bytes_per_s = 64;
     std::int64_t held_bodies_bytes_max = std::int64_t{256} << 20;  // of one worker
@@ -246,11 +246,11 @@ struct Deployment {
   struct Admin {
     Listen listen = {.ip = "0.0.0.0", .port = 9180};  // tls when https_admin
     bool admin_key_required = true;
-    bool allow_insecure_default_key = false;  // extension: permits the key that everybody knows
+    bool allow_insecure_default_key = false;  // extension: permits the key that is published
     std::vector<AdminKey> admin_key = {{"admin", "", AdminRole::kAdmin}};
     bool enable_admin_cors = true;
     bool enable_admin_ui = true;
-    // Checked against the peer of the socket. None (null in config.yaml): anybody; empty: nobody.
+    // Checked against the peer of the socket. None (null in config.yaml): all; empty: none.
     std::optional<std::vector<base::Cidr>> allow_admin = default_allow_admin();
     std::string admin_api_version = "v3";
     std::string ssl_cert;  // of admin_api_mtls
@@ -330,7 +330,7 @@ struct Settings {
   bool operator==(const Settings&) const = default;
 };
 
-// Who answers the Admin API: never a data_plane; always a control_plane.
+// The roles that serve the Admin API: never a data_plane; always a control_plane.
 inline bool serves_admin_api(const Settings& settings) {
   return settings.apisix.enable_admin;
 }

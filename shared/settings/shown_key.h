@@ -1,4 +1,4 @@
-// Keys of the store as people see them. Configurations of files, and those that are pushed, have no prefix in
+// Keys of the store as they are shown. Configurations of files, and those that are pushed, have no prefix in
 // APISIX: "/routes/1" where etcd has "/apisix/routes/1".
 #pragma once
 

@@ -1,8 +1,8 @@
-// ChangeNotice: how a process hears that another one wrote to the store. A notice says nothing but "look":
+// ChangeNotice: a callback when another process wrote to the store. A notice has no content:
 // what changed stands in the store's log. Owned by LocalStore.
 //
-// It hears announce_change() of store_dir.h, across generations of workers and unrelated processes; nobody
-// needs to know who listens.
+// It receives announce_change() of store_dir.h, across generations of workers and unrelated processes; the
+// sender keeps no list of receivers.
 #pragma once
 
 #include <functional>

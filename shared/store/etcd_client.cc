@@ -31,7 +31,7 @@ std::chrono::system_clock::time_point deadline_in(std::uint64_t ms) {
 
 }  // namespace
 
-// Waits for the authentication that somebody else began.
+// Waits for the authentication that another call began.
 struct EtcdClient::TokenWait {
   explicit TokenWait(EtcdClient& of) : client(of), done(of.loop()) { of.token_waits_.push_back(&done); }
   ~TokenWait() { std::erase(client.token_waits_, &done); }
@@ -87,9 +87,9 @@ void EtcdClient::drop_token(const std::string& token_used) {
   if (token_ == token_used) token_.clear();
 }
 
-void EtcdClient::note_answer(std::size_t index) {
-  endpoints_.mark_answered(index);
-  health_.note_answer(members_[index].url);
+void EtcdClient::note_reply(std::size_t index) {
+  endpoints_.mark_replied(index);
+  health_.note_reply(members_[index].url);
 }
 
 bool EtcdClient::note_failure(std::size_t index, const grpc::Status& status, const std::string& token_used) {
@@ -100,7 +100,7 @@ bool EtcdClient::note_failure(std::size_t index, const grpc::Status& status, con
     return wants_token();
   }
   if (verdict == Verdict::kRefused || verdict == Verdict::kElecting) {
-    note_answer(index);
+    note_reply(index);
   } else if (endpoints_.mark_failed(index, now_ms()) && members_.size() > 1) {
     base::log_warn("{}", error_of(status, members_[index].url).what);
   }
@@ -130,7 +130,7 @@ async::Task<base::Result<Reply>> EtcdClient::ask(Begin<Reply> begin, Repeat repe
     co_await wait.done();
     if (is_closed()) co_return std::unexpected(closed_error());
     if (call->status.ok()) {
-      note_answer(index);
+      note_reply(index);
       co_return std::move(call->reply);
     }
     if (note_failure(index, call->status, token) && ++tokens < kTokensPerCall) continue;
@@ -138,17 +138,17 @@ async::Task<base::Result<Reply>> EtcdClient::ask(Begin<Reply> begin, Repeat repe
     base::Error error = error_of(call->status, members_[index].url);
     if (verdict == Verdict::kRefused || verdict == Verdict::kNeedsToken) co_return std::unexpected(error);
     const bool may_repeat = repeat == Repeat::kAlways || verdict == Verdict::kNotSent;
-    if (!may_repeat || now_ms() >= end_ms) co_return no_answer(std::move(error));
+    if (!may_repeat || now_ms() >= end_ms) co_return no_reply(std::move(error));
     if (verdict == Verdict::kElecting) {
       co_await async::Sleep(loop(), kElectionWaitMs);
     } else if (++tried >= tries_max()) {
-      co_return no_answer(std::move(error));
+      co_return no_reply(std::move(error));
     }
   }
 }
 
-std::unexpected<base::Error> EtcdClient::no_answer(base::Error error) {
-  health_.note_no_answer(error.what);
+std::unexpected<base::Error> EtcdClient::no_reply(base::Error error) {
+  health_.note_no_reply(error.what);
   return std::unexpected(std::move(error));
 }
 

@@ -1,9 +1,10 @@
-// EtcdClient: calls to an etcd cluster: which endpoint, with which token, tried again where that is safe. For
-// etcd_*.cc alone (it includes gRPC's headers). Owned by EtcdStore and by the frames of the calls under way,
-// so that these can end after the store: every frame keeps `self` and looks at is_closed() after it waited.
+// EtcdClient: calls to an etcd cluster: which endpoint, with which token, with a retry where that is safe.
+// For etcd_*.cc alone (it includes gRPC's headers). Owned by EtcdStore and by the frames of the calls under
+// way, so that these can end after the store: every frame keeps `self` and looks at is_closed() after it
+// waited.
 //
-// A read is tried at each endpoint, within timeout_ms. A write is tried again only when it was certainly not
-// done.
+// A read is retried at each endpoint, until its deadline (timeout_ms). A write is retried only when it was
+// certainly not done.
 #pragma once
 
 #include <functional>
@@ -35,7 +36,7 @@ class EtcdClient : public std::enable_shared_from_this<EtcdClient> {
   static base::Result<std::shared_ptr<EtcdClient>> make(event::Loop& loop, const EtcdOptions& options);
   EtcdClient(event::Loop& loop, EtcdOptions options, std::vector<EtcdMember> members);
 
-  // Ends everything under way; what waits is answered with kClosed.
+  // Ends everything under way; waiting calls end with kClosed.
   void close();
   bool is_closed() const { return queue_.is_closed(); }
 
@@ -57,7 +58,7 @@ class EtcdClient : public std::enable_shared_from_this<EtcdClient> {
   std::string sign(grpc::ClientContext& context) const;
   // ... and how it went. True when the token was the reason and a new one may help.
   bool note_failure(std::size_t index, const grpc::Status& status, const std::string& token_used);
-  void note_answer(std::size_t index);
+  void note_reply(std::size_t index);
   void drop_token(const std::string& token_used);
 
   RpcQueue& queue() { return queue_; }
@@ -74,7 +75,7 @@ class EtcdClient : public std::enable_shared_from_this<EtcdClient> {
   std::uint64_t now_ms() const { return now_clock_.monotonic_ms(); }
   bool wants_token() const { return !options_.user.empty() && !auth_is_off_; }
   async::Task<void> authenticate();
-  std::unexpected<base::Error> no_answer(base::Error error);
+  std::unexpected<base::Error> no_reply(base::Error error);
   std::size_t tries_max() const;
 
   EtcdOptions options_;

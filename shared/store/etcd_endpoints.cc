@@ -77,7 +77,7 @@ bool EtcdEndpoints::mark_failed(std::size_t index, std::uint64_t now_ms) {
   return was_usable;
 }
 
-void EtcdEndpoints::mark_answered(std::size_t index) {
+void EtcdEndpoints::mark_replied(std::size_t index) {
   rests_until_ms_[index] = 0;
 }
 

@@ -1,7 +1,7 @@
-// EtcdEndpoints: which of the configured endpoints is asked next. It stays with the one that answers; one
-// that failed is left alone for a while, unless all have failed. Owned by EtcdClient; knows no network.
+// EtcdEndpoints: which of the configured endpoints is asked next. It stays with the one that replies; one
+// that failed is not retried for a while, unless all have failed. Owned by EtcdClient; knows no network.
 //
-//   usable --mark_failed()--> left alone until rest_ms have passed --> usable      --mark_answered()-->
+//   usable --mark_failed()--> left alone until rest_ms have passed --> usable      --mark_replied()-->
 //   usable
 #pragma once
 
@@ -34,7 +34,7 @@ class EtcdEndpoints {
   std::size_t pick(std::uint64_t now_ms);
   // True when it was usable so far.
   bool mark_failed(std::size_t index, std::uint64_t now_ms);
-  void mark_answered(std::size_t index);
+  void mark_replied(std::size_t index);
 
  private:
   std::vector<std::uint64_t> rests_until_ms_;  // 0 = usable

@@ -20,7 +20,7 @@ constexpr std::size_t kBatchesPerTurn = 128;
 // etcd catches a watch up within a tenth of a second.
 constexpr std::uint64_t kProofMs = 5'000;
 constexpr std::uint64_t kFirstRetryMs = 100;
-// A stream that lived so long was no accident: the next break begins with short waits.
+// A stream that lived so long resets the backoff: the next retry comes soon.
 constexpr std::uint64_t kStableMs = 2'000;
 
 base::Error error(base::ErrorCode code, std::string what) {
@@ -73,7 +73,7 @@ void EtcdFeed::note_list(const ListReply& list, std::uint64_t cluster_id) {
   if (origins_.size() > kOriginsKept) origins_.pop_front();
 }
 
-void EtcdFeed::look() {
+void EtcdFeed::poll() {
   is_new_ = true;
   if (!running_) {
     running_ = true;
@@ -194,8 +194,7 @@ async::Task<EtcdFeed::Ended> EtcdFeed::end_of(std::shared_ptr<Stream> stream) {
   if (cancel_ == Cancel::kNoProof)
     co_return lost("the changes seen last are not there any more: etcd was restored");
   const grpc::Status& status = stream->status;
-  if (cancel_ == Cancel::kNoAnswer)
-    stream->status = {grpc::StatusCode::UNAVAILABLE, "no answer to the watch"};
+  if (cancel_ == Cancel::kNoReply) stream->status = {grpc::StatusCode::UNAVAILABLE, "no answer to the watch"};
   if (cancel_ == Cancel::kSilent) stream->status = {grpc::StatusCode::UNAVAILABLE, "the watch fell silent"};
   if (status.ok()) stream->status = {grpc::StatusCode::UNAVAILABLE, "the watch was closed"};
   const bool token_was_it = client_->note_failure(stream->member, status, stream->token);
@@ -211,7 +210,7 @@ std::optional<EtcdFeed::Ended> EtcdFeed::take_created(const WatchResponse& respo
     return lost(fmt::format("the store is at revision {}, before {}: it was restored or is another one",
                             revision, position_ - 1));
   }
-  client_->note_answer(stream_->member);
+  client_->note_reply(stream_->member);
   live_since_ms_ = client_->loop().clock().monotonic_ms();
   history_.begin_proof();
   if (was_broken_ && !history_.is_proven()) {
@@ -295,7 +294,7 @@ void EtcdFeed::on_timer() {
     return;
   }
   cancel_ = state_ == State::kProving   ? Cancel::kNoProof
-            : state_ == State::kOpening ? Cancel::kNoAnswer
+            : state_ == State::kOpening ? Cancel::kNoReply
                                         : Cancel::kSilent;
   stream_->context.TryCancel();
 }

@@ -6,7 +6,7 @@
 //                          +--> lost: compacted, an older revision, another cluster, another history:
 //                               every watch ends with on_lost; its owner lists again
 //
-// The place to go on from moves only with what was delivered, never with time or with progress notes.
+// Invariant: the revision to resume from moves only with delivered events, never with time or progress notes.
 #pragma once
 
 #include <deque>
@@ -37,8 +37,8 @@ class EtcdFeed {
   // Everything under prefix() was read: a watch from the next revision on continues that.
   void note_list(const ListReply& list, std::uint64_t cluster_id);
   // A watch was added.
-  void look();
-  // Somebody waits for on_progress() of this revision.
+  void poll();
+  // Asks etcd for progress: a coroutine waits for on_progress() of this revision.
   void want_progress(Revision revision);
 
  private:
@@ -53,7 +53,7 @@ class EtcdFeed {
     base::Error error;
   };
   enum class State : unsigned char { kIdle, kOpening, kProving, kLive };
-  enum class Cancel : unsigned char { kNone, kNoAnswer, kNoProof, kSilent };
+  enum class Cancel : unsigned char { kNone, kNoReply, kNoProof, kSilent };
 
   async::Task<void> run();
   async::Task<Ended> follow();

@@ -15,28 +15,28 @@ void EtcdHealth::on_change(std::function<void(const StoreHealth&)> callback) {
   if (on_change_) on_change_(state_);
 }
 
-void EtcdHealth::note_answer(const std::string& endpoint) {
+void EtcdHealth::note_reply(const std::string& endpoint) {
   if (state_.endpoint != endpoint) state_.endpoint = endpoint;
   calls_work_ = true;
-  settle(state_.error);
+  update_state(state_.error);
 }
 
-void EtcdHealth::note_no_answer(const std::string& error) {
+void EtcdHealth::note_no_reply(const std::string& error) {
   calls_work_ = false;
-  settle(error);
+  update_state(error);
 }
 
 void EtcdHealth::note_watch_live(const std::string& endpoint) {
   watch_broken_ = false;
-  note_answer(endpoint);
+  note_reply(endpoint);
 }
 
 void EtcdHealth::note_watch_broken(const std::string& error) {
   watch_broken_ = true;
-  settle(error);
+  update_state(error);
 }
 
-void EtcdHealth::settle(const std::string& error) {
+void EtcdHealth::update_state(const std::string& error) {
   if (calls_work_ && !watch_broken_) {
     if (!state_.connected) become_connected();
     return;

@@ -1,7 +1,7 @@
 // EtcdHealth: whether etcd can be reached, since when, and why not; says so in the log when it changes. Owned
 // by EtcdClient, fed by its calls and by the watch.
 //
-//   away (not reached yet) --an answer--> connected <--> away (no endpoint answers, or the watch is broken)
+//   away (not reached yet) --a reply----> connected <--> away (no endpoint replies, or the watch is broken)
 #pragma once
 
 #include <functional>
@@ -16,9 +16,9 @@ class EtcdHealth {
  public:
   explicit EtcdHealth(const base::Clock& clock);
 
-  void note_answer(const std::string& endpoint);
-  // No endpoint answered a call.
-  void note_no_answer(const std::string& error);
+  void note_reply(const std::string& endpoint);
+  // No endpoint replied to a call.
+  void note_no_reply(const std::string& error);
   void note_watch_live(const std::string& endpoint);
   void note_watch_broken(const std::string& error);
 
@@ -27,7 +27,7 @@ class EtcdHealth {
   void on_change(std::function<void(const StoreHealth&)> callback);
 
  private:
-  void settle(const std::string& error);
+  void update_state(const std::string& error);
   void become_connected();
   void become_away(const std::string& error);
 

@@ -1,4 +1,4 @@
-// What the etcd provider can be told: deployment.etcd of config.yaml, with files already named absolutely.
+// The options of the etcd provider: deployment.etcd of config.yaml, with files already named absolutely.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ struct EtcdOptions {
   std::string password;
   EtcdTls tls;
   std::uint64_t timeout_ms = 30'000;        // of a call, over all the endpoints that are tried
-  std::uint64_t watch_timeout_ms = 50'000;  // a watch that says nothing for so long is opened again
+  std::uint64_t watch_timeout_ms = 50'000;  // the timeout of a silent watch, which is then opened again
   std::uint64_t resync_delay_ms = 5'000;  // the longest wait between two attempts, and half as much at random
-  std::uint64_t health_check_timeout_ms = 10'000;  // an endpoint that failed is left alone so long
+  std::uint64_t health_check_timeout_ms = 10'000;  // until the retry of an endpoint that failed
   std::int64_t page_items = 10'000;                // of a list, at most; a page is also kept near 4 MB
 };
 

@@ -4,7 +4,8 @@
 //
 //   loop: RpcWait::tag() -> gRPC -> thread: Next() -> list + eventfd -> loop: on_wake() -> the waiting Task
 //
-// An operation in flight owns its RpcCall, so that gRPC may write to it when nobody waits any more.
+// An operation in flight owns its RpcCall, so that gRPC may write to it after the waiting coroutine was
+// destroyed.
 #pragma once
 
 #include <memory>
@@ -42,7 +43,7 @@ class RpcCall {
 
 struct RpcTag {
   std::shared_ptr<RpcCall> call;
-  RpcWait* wait = nullptr;  // null: nobody waits any more
+  RpcWait* wait = nullptr;  // null: cancelled
 };
 
 class RpcQueue {
@@ -59,7 +60,7 @@ class RpcQueue {
 
   grpc::CompletionQueue* grpc_queue() { return &queue_; }
   event::Loop& loop() { return loop_; }
-  // Gives a tag back in the next turn, as gRPC would: for work that is too long for one turn.
+  // Calls back with a tag in the next turn, as gRPC would: for work in slices.
   void return_tag(RpcTag* tag) { push(tag, true); }
 
  private:

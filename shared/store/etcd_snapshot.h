@@ -2,7 +2,7 @@
 // encrypted at rest stay so). Written by the agent, read by workers that start while etcd is away.
 //
 // One file, replaced as a whole, mode 0600, for the owner of its folder; its checksum covers all of it. A
-// reader gets a whole configuration or an error, never a part.
+// reader gets a whole configuration or an error, never a part of one (the invariant of the snapshot).
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ namespace apisix::store {
 
 enum class Verdict : unsigned char {
   kDone,
-  kRefused,     // etcd's answer; asking again gives the same
+  kRefused,     // etcd's reply; a retry gives the same
   kNeedsToken,  // the token is unknown to etcd (ran out, or a member was restarted)
   kElecting,    // the cluster chooses its leader: the endpoint is well, ask it again in a moment
   kNotSent,     // nothing reached the endpoint: any call may be made at another

@@ -23,7 +23,7 @@ EtcdClient::Begin<RangeResponse> begin_range(RangeRequest request) {
 }
 
 // A page shall be neither many small messages nor a burden for etcd, which builds it in memory: the first
-// tells how large items are here.
+// gives the size of items here.
 constexpr std::int64_t kFirstPageItems = 500;
 constexpr std::int64_t kPageBytes = 4 << 20;
 constexpr std::int64_t kReserveMax = 1'000'000;
@@ -200,7 +200,7 @@ async::Task<base::Result<std::int64_t>> EtcdStore::keep_lease_alive(LeaseId leas
   const bool answered = co_await keep_alive_once(*client, call, client->member(index));
   if (client->is_closed()) co_return std::unexpected(EtcdClient::closed_error());
   if (answered) {
-    client->note_answer(index);
+    client->note_reply(index);
     if (call->reply.ttl() <= 0) co_return std::unexpected(no_such_lease(lease));
     co_return call->reply.ttl();
   }
@@ -216,7 +216,7 @@ std::unique_ptr<Watch> EtcdStore::watch(std::string prefix, Revision from_revisi
                                         WatchCallbacks callbacks) {
   CHECK(prefix.starts_with(feed_->prefix()));
   auto handle = watches_.add(std::move(prefix), from_revision, std::move(callbacks));
-  feed_->look();
+  feed_->poll();
   return handle;
 }
 

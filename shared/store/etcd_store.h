@@ -6,7 +6,7 @@
 //   watches                  one stream for all of them, over options.prefix + "/" (etcd_feed.h)
 //
 // Threads: one of ours waits for gRPC and only hands over (etcd_rpc.h); gRPC keeps a few of its own. A write
-// that was answered with an error of kind kUnavailable, kTimeout or kClosed may have happened, as with any
+// that ended with an error of kind kUnavailable, kTimeout or kClosed may have happened, as with any
 // database.
 #pragma once
 
@@ -32,7 +32,7 @@ class EtcdStore final : public Store {
 
   async::Task<base::Result<Item>> get(std::string key) override;
   async::Task<base::Result<ListReply>> list(std::string prefix) override;
-  // Refused as by LocalStore, with etcd's bounds: see txn_limits(), unless etcd is told otherwise.
+  // Refused as by LocalStore, with etcd's bounds: see txn_limits(), unless etcd is configured otherwise.
   async::Task<base::Result<TxnReply>> txn(Txn txn) override;
   TxnLimits txn_limits() const override;
   async::Task<base::Result<LeaseId>> grant_lease(std::int64_t ttl_seconds) override;
@@ -43,7 +43,7 @@ class EtcdStore final : public Store {
   StoreHealth health() const override;
   void on_health(std::function<void(const StoreHealth&)> callback) override;
 
-  // The version of each endpoint's etcd ("3.4.23") or why it does not answer; for the command line.
+  // The version of each endpoint's etcd ("3.4.23") or why it does not reply; for the command line.
   async::Task<base::Result<std::string>> version_of(std::size_t endpoint, std::uint64_t timeout_ms);
 
  private:

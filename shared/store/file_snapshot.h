@@ -44,7 +44,7 @@ struct FileSnapshot {
   FileIdentity identity;
   std::size_t text_hash = 0;
   std::vector<FileEntry> entries;   // in the document's order: services before the routes that use them
-  std::vector<std::string> faults;  // of elements that are no items, for people
+  std::vector<std::string> faults;  // of elements that are no items, for logs
   std::string keep_trouble;         // why the text could not be kept; empty: it was
 };
 

@@ -10,7 +10,7 @@ namespace apisix::store {
 namespace {
 
 // A file that is written in place grows within this time, or is complete.
-constexpr std::uint64_t kSettleMs = 50;
+constexpr std::uint64_t kDebounceMs = 50;
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr std::size_t kFaultsLogged = 20;
 
@@ -33,8 +33,8 @@ FileStore::FileStore(event::Loop& loop, FileStoreOptions options)
     : loop_(loop),
       options_(std::move(options)),
       table_(base_revision(loop, options_.path)),
-      settle_timer_(
-          loop.timers(), [](void* self) { static_cast<FileStore*>(self)->on_settled(); }, this),
+      debounce_timer_(
+          loop.timers(), [](void* self) { static_cast<FileStore*>(self)->on_debounced(); }, this),
       late_timer_(
           loop.timers(),
           [](void* self) {
@@ -118,23 +118,23 @@ void FileStore::read_first() {
 void FileStore::on_news(FileWatch::News news) {
   if (news == FileWatch::News::kSurely) {
     settling_ = identify_file(options_.path);
-    on_settled();
+    on_debounced();
     return;
   }
   const auto now = identify_file(options_.path);
-  if (now == tried_ || settle_timer_.is_set()) return;
+  if (now == tried_ || debounce_timer_.is_set()) return;
   settling_ = now;
-  settle_timer_.set_after_ms(kSettleMs);
+  debounce_timer_.set_after_ms(kDebounceMs);
 }
 
-void FileStore::on_settled() {
+void FileStore::on_debounced() {
   const auto now = identify_file(options_.path);
   if (now != settling_) {
     settling_ = now;
-    settle_timer_.set_after_ms(kSettleMs);
+    debounce_timer_.set_after_ms(kDebounceMs);
     return;
   }
-  settle_timer_.cancel();
+  debounce_timer_.cancel();
   tried_ = now;
   if (reading_) {
     reads_again_ = true;
@@ -152,7 +152,7 @@ async::Task<void> FileStore::read_in_background() {
     auto reading = co_await background.done();
     if (!reading && reading.error().retryable) {  // torn
       settling_ = identify_file(options_.path);
-      settle_timer_.set_after_ms(kSettleMs);
+      debounce_timer_.set_after_ms(kDebounceMs);
     } else {
       apply(std::move(reading));
     }

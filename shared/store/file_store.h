@@ -46,14 +46,14 @@ class FileStore final : public Store {
 
  private:
   void on_news(FileWatch::News news);
-  void on_settled();
+  void on_debounced();
   async::Task<void> read_in_background();
   // What was read, and what it changes.
   struct Reading {
     FileSnapshot snapshot;
     EventBatch batch;
   };
-  // On any thread: nobody commits to table_ while one is under way.
+  // On any thread: table_ is not changed while a read is in flight.
   base::Result<Reading> read(base::Result<FileSnapshot> snapshot) const;
   void read_first();
   void apply(base::Result<Reading> reading);
@@ -73,8 +73,8 @@ class FileStore final : public Store {
   std::string last_trouble_;  // logged once
   bool cannot_keep_ = false;  // the same
 
-  event::Timer settle_timer_;
-  event::Timer late_timer_;  // tells a new watch that it comes too late
+  event::Timer debounce_timer_;
+  event::Timer late_timer_;  // the callback of a new watch that comes too late
   std::unique_ptr<FileWatch> file_watch_;
   async::Scope scope_;
 };

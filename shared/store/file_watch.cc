@@ -85,9 +85,9 @@ FileWatch::FileWatch(event::Loop& loop, std::string path, std::function<void(New
   } else {
     base::log_warn(
         "{}: no inotify watch: {}; looking for changes every {} ms (raise fs.inotify.max_user_instances)",
-        path_, std::strerror(errno), kLookMs);
+        path_, std::strerror(errno), kPollMs);
   }
-  timer_.set_after_ms(kLookMs);
+  timer_.set_after_ms(kPollMs);
 }
 
 void FileWatch::renew() {
@@ -132,7 +132,7 @@ void FileWatch::on_readable() {
 }
 
 void FileWatch::on_timer() {
-  timer_.set_after_ms(kLookMs);
+  timer_.set_after_ms(kPollMs);
   if (inotify_) renew();
   on_news_(News::kPerhaps);
 }

@@ -1,4 +1,4 @@
-// FileWatch: hears that a file may have changed: written in place, replaced by a rename, or behind a
+// FileWatch: a callback when a file may have changed: written in place, replaced by a rename, or behind a
 // symbolic link that now leads elsewhere (Kubernetes swaps the link ..data). Owned by FileStore.
 //
 // It watches every folder in which a part of the path's chain of links stands, and the file itself, which
@@ -31,7 +31,7 @@ class FileWatch {
  public:
   // kSurely: the file was written and closed, or something was renamed into its path. kPerhaps: look at it.
   enum class News : unsigned char { kPerhaps, kSurely };
-  static constexpr std::uint64_t kLookMs = 1000;
+  static constexpr std::uint64_t kPollMs = 1000;
 
   // `on_news` runs on the loop. Without inotify (its limit of instances) only the look each second remains,
   // and a line in the log says so.

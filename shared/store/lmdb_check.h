@@ -1,6 +1,6 @@
 // Is a store's file whole? Asked before LMDB opens it: its pages (lmdb_pages.h), then every record, by its
 // checksum and against the others. Reads the file once, with pread(): 100,000 routes (100 MiB) take a part of
-// a second, and a file that is cut short meanwhile costs nobody his life.
+// a second, and a file that is cut short meanwhile raises no SIGBUS.
 #pragma once
 
 #include <string>

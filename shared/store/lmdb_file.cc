@@ -100,7 +100,7 @@ CommitReply LmdbFile::commit(std::span<const WriteRequest> requests, std::uint64
     reply.replies.emplace_back(std::unexpected(all.error()));
     return reply;
   }
-  // One of them may be what did not fit: each gets its own chance, and its own answer.
+  // One of them may be what did not fit: each is retried alone, with a reply of its own.
   for (const WriteRequest& request : requests) {
     CommitReply one = commit({&request, 1}, now_ms);
     reply.replies.push_back(std::move(one.replies.front()));

@@ -93,18 +93,18 @@ class LmdbFile {
   base::Result<LogPage> read_log(Revision from, std::size_t revisions_max, std::size_t bytes_max);
 
   // The writing thread's. Every request keeps its own revision, compare and reply; all are durable when it
-  // returns, and every process that has the store open was told. A request that fails changes nothing and
+  // returns, and every process that has the store open was notified. A request that fails changes nothing and
   // does not touch the others.
   CommitReply commit(std::span<const WriteRequest> requests, std::uint64_t now_ms);
   void clear_dead_readers() { env_->clear_dead_readers(); }
   // Fails when the path leads to another file, or to none.
   base::Status check_place() const { return env_->check_place(); }
 
-  // Made with the store: tells whether it is still the same one.
+  // Made with the store: identifies the store.
   const std::string& uuid() const { return uuid_; }
   const std::string& path() const { return options_.path; }
   StoreFormat format() const { return format_; }
-  // What was mended when it was opened, for people, a line each.
+  // What was repaired when it was opened, as text, a line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:

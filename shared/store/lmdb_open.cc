@@ -1,4 +1,4 @@
-// LmdbFile: making and opening the file. A damaged one is told from a good one before LMDB sees it.
+// LmdbFile: making and opening the file. A damaged file is found before LMDB maps it.
 #include <cerrno>
 #include <cstdio>
 
@@ -96,7 +96,7 @@ void part_from_replaced(const LocalStoreOptions& options) {
   if (*options.in_use != StoreFileId{about.st_dev, about.st_ino}) unlink((options.path + "-lock").c_str());
 }
 
-// A name that is there leads to a file that may be opened: not to a link that somebody planted.
+// A name that is there leads to a file that may be opened: not to a link that another user planted.
 base::Result<StoreFaults> check(const LocalStoreOptions& options) {
   if (options.opening == Opening::kJoinChecked) return StoreFaults{};
   auto faults = check_store(options.path);
@@ -139,7 +139,7 @@ base::Result<std::unique_ptr<LmdbFile>> LmdbFile::open_read_only(const std::stri
     if (errno != ENOENT) return base::system_error(path + ": cannot open the store", errno);
     return base::fail(base::ErrorCode::kNotFound, base::ErrorSource::kStore, path + ": there is no store");
   }
-  // LMDB makes its lock file even for a reader: it must belong to whom the store belongs.
+  // LMDB makes its lock file even for a reader: it must have the store's owner.
   const OwnerScope scope(Owner{about.st_uid, about.st_gid});
   if (auto status = scope.status(); !status) return std::unexpected(status.error());
   auto notice = open_notice_file(path, false);

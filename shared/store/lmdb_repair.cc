@@ -98,7 +98,7 @@ base::Status LmdbFile::mend(const StoreFaults& faults) {
   return {};
 }
 
-// The log goes: whoever watched it has ended.
+// The log is dropped: all its watches have ended.
 base::Status LmdbFile::add_checksums() {
   if (format_ == StoreFormat::kWithChecksums || env_->is_shared()) return {};
   constexpr StoreFormat kNew = StoreFormat::kWithChecksums;

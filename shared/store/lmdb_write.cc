@@ -201,7 +201,7 @@ std::optional<LeaseRecord> LmdbWrite::find_lease(LeaseId id) {
   if (!bytes) return std::nullopt;
   const auto lease = decode_lease(id, *bytes, format_);
   damage_ |= !lease;
-  // One that is due is as good as gone: whoever notices first deletes its keys.
+  // One that is due has expired: the first process that finds it deletes its keys.
   if (!lease || lease->expiry_ms <= now_ms_) return std::nullopt;
   return lease;
 }

@@ -97,15 +97,15 @@ LocalStore::LocalStore(event::Loop& loop, std::unique_ptr<Parts> parts)
           loop.timers(), [](void* self) { static_cast<LocalStore*>(self)->on_lease_timer(); }, this) {
   wake_watch_.start(parts_->wake.get());
   parts_->notice =
-      std::make_unique<ChangeNotice>(loop, notice_path(parts_->file->path()), [this] { look(); });
-  wake();  // leases that ran out while nobody was here
+      std::make_unique<ChangeNotice>(loop, notice_path(parts_->file->path()), [this] { poll(); });
+  wake();  // leases that expired while the store was closed
 }
 
 LocalStore::~LocalStore() {
   parts_->notice.reset();
   wake_watch_.stop();
   parts_->writer->stop();
-  settle_writes();
+  complete_writes();
 }
 
 const std::string& LocalStore::uuid() const {
@@ -152,11 +152,11 @@ void LocalStore::wake() {
 void LocalStore::on_wake() {
   std::uint64_t count;
   (void)!::read(parts_->wake.get(), &count, sizeof count);
-  settle_writes();
-  look();
+  complete_writes();
+  poll();
 }
 
-void LocalStore::settle_writes() {
+void LocalStore::complete_writes() {
   for (WriteResult& result : parts_->writer->take_results()) {
     if (result.waiter != nullptr) {
       if (result.waiter->completion != nullptr) result.waiter->completion->set(std::move(result.reply));
@@ -198,7 +198,7 @@ void LocalStore::note_health(const base::Status& status) {
   if (on_health_) on_health_(health_);
 }
 
-void LocalStore::look() {
+void LocalStore::poll() {
   const auto place = parts_->file->check_place();
   if (!place && place.error().what != health_.error)
     base::log(base::LogLevel::kCrit, "{}", place.error().what);

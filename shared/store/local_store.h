@@ -5,7 +5,7 @@
 //   txn, leases     -> StoreWriter's thread -> commit -> eventfd -> the waiting Task
 //   any commit      -> ChangeNotice of every process -> the log -> watches
 //
-// A write that was answered is durable. One whose Task was destroyed before the answer may still happen.
+// A write with a reply is durable. One whose Task was destroyed before the reply may still happen.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ class LocalStore final : public Store {
   // another format, no space, open already in this process.
   static base::Result<std::unique_ptr<LocalStore>> open(event::Loop& loop, const LocalStoreOptions& options);
   // For the master, before it starts processes: makes, checks and mends the file as options.opening says, and
-  // leaves it closed. What was mended, for people, a line each. Call it in a process of its own, as the user
+  // leaves it closed. What was repaired, as text, a line each. Call it in a process of its own, as the user
   // that the workers will be: the file is theirs, and is not to be trusted by root.
   static base::Result<std::vector<std::string>> prepare(const LocalStoreOptions& options);
   // For the command line, without a loop: what is under `prefix`. Makes nothing; kNotFound when there is no
@@ -62,7 +62,7 @@ class LocalStore final : public Store {
   StoreHealth health() const override { return health_; }
   void on_health(std::function<void(const StoreHealth&)> callback) override;
 
-  // Made with the store's file: tells whether it is still the same one.
+  // Made with the store's file: identifies the store.
   const std::string& uuid() const;
 
  private:
@@ -72,9 +72,9 @@ class LocalStore final : public Store {
   void on_wake();
   void on_lease_timer();
   void wake();
-  void settle_writes();
-  // Reads the log and tells the watches; again in the next turn when there is more than a turn's worth.
-  void look();
+  void complete_writes();
+  // Reads the log and calls the watches back; again in the next turn when there is more than a turn's worth.
+  void poll();
   void plan_expiry(std::optional<std::uint64_t> next_expiry_ms);
   base::Result<LogPage> read_log(Revision from);
   void note_health(const base::Status& status);

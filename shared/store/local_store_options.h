@@ -1,4 +1,4 @@
-// What the local store can be told, with the reasons for what it takes otherwise.
+// The options of the local store, with the reasons for what it takes otherwise.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ inline constexpr std::size_t kMapBytes = std::size_t{64} << 30;
 inline constexpr Revision kLogRevisionsMax = 10'000;
 inline constexpr std::uint64_t kLogBytesMax = std::uint64_t{256} << 20;
 
-// Whom the files shall belong to when root opens the store: nginx_config.user.
+// The owner of the files when root opens the store: nginx_config.user.
 struct Owner {
   uid_t user = 0;
   gid_t group = 0;

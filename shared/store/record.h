@@ -1,6 +1,6 @@
 // The bytes of the store's records: how items, events and leases lie in LMDB's tables. Numbers in keys are
 // big-endian, so that LMDB's order of bytes is the order of numbers; numbers in values are little-endian.
-// Reading never trusts a record: what is too short or makes no sense is nothing, never a crash.
+// Reading checks every invariant of a record: what is too short or makes no sense is nothing, never a crash.
 //
 // In format 2 of the store every value begins with a checksum (XXH3, 64 bits) of its table, its key and the
 // rest, so that a value under a wrong key is noticed too. Format 1 had none. A store has one format, which

@@ -55,7 +55,7 @@ struct Delete {
 
 using Write = std::variant<Put, Delete>;
 
-// A condition of a transaction on all keys that start with `prefix`: nobody changed one after revision
+// A condition of a transaction on all keys that start with `prefix`: none was changed after revision
 // `since`. Where TxnLimits::sees_deletes is false a delete is no change. One that cannot be answered (the log
 // does not go back so far) does not hold.
 struct Unchanged {
@@ -107,7 +107,7 @@ struct WatchCallbacks {
 struct StoreHealth {
   bool connected = true;
   std::uint64_t since_ms = 0;  // wall clock, of the last change; 0: it is no store that could be away
-  std::string endpoint;        // that answered last
+  std::string endpoint;        // that replied last
   std::string error;           // why it is not connected
 };
 

@@ -22,7 +22,7 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Whose rights the file system sees; -1 changes nothing and tells.
+// Whose rights the file system sees; -1 changes nothing and returns the current one.
 unsigned acting_user() {
   return static_cast<unsigned>(setfsuid(static_cast<uid_t>(-1)));
 }
@@ -31,7 +31,7 @@ bool acts_for(const std::optional<Owner>& owner) {
   return owner && owner->user != 0 && geteuid() == 0;
 }
 
-// What root made before nginx_config.user was set. A second name (a hard link) may be somebody else's file.
+// What root made before nginx_config.user was set. A second name (a hard link) may be another user's file.
 void give_to(const Owner& owner, const std::string& path) {
   const StoreFd file(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat about{};

@@ -8,7 +8,7 @@
 namespace apisix::store {
 namespace {
 
-// One commit's share of requests: enough to make the wait for the disk cheap, short enough to answer soon.
+// One commit's share of requests: enough to make the wait for the disk cheap, short enough to reply soon.
 constexpr std::size_t kGroupRequestsMax = 256;
 constexpr std::size_t kGroupBytesMax = std::size_t{16} << 20;
 // Past these the disk does not keep up, and who asks must hear of it.

@@ -2,7 +2,7 @@
 // disk and for other processes' writers. Owned by LocalStore.
 //
 // What is queued while a commit waits goes into the next one together: many writes, one wait for the disk.
-// A request is answered only after its commit. The thread blocks every signal.
+// The reply to a request comes only after its commit. The thread blocks every signal.
 #pragma once
 
 #include <condition_variable>
@@ -19,14 +19,14 @@
 namespace apisix::store {
 
 // Where one coroutine waits for its reply. Its frame and the job share it; only the loop's thread looks
-// inside. Null once the frame is gone: the write goes on, nobody hears of it.
+// inside. Null once the frame is destroyed: the write goes on, its result is dropped.
 struct WriteWaiter {
   async::Completion<base::Result<WriteReply>>* completion = nullptr;
 };
 
 struct WriteJob {
   WriteRequest request;
-  std::shared_ptr<WriteWaiter> waiter;  // null = nobody waits
+  std::shared_ptr<WriteWaiter> waiter;  // null = no coroutine waits
   std::size_t bytes = 0;
 };
 
@@ -47,7 +47,7 @@ class StoreWriter {
   // kUnavailable, retryable, when too much is queued.
   base::Status submit(WriteRequest request, std::shared_ptr<WriteWaiter> waiter);
   std::vector<WriteResult> take_results();
-  // Ends the thread after the commit that is under way. What was not begun is answered with kClosed.
+  // Ends the thread after the commit that is under way. Requests that were not begun end with kClosed.
   void stop();
 
  private:

@@ -38,7 +38,7 @@ std::unique_ptr<Watch> WatchList::add(std::string prefix, Revision from_revision
   return std::make_unique<Handle>(std::move(entry));
 }
 
-// What callbacks destroy is kept until they have returned.
+// What callbacks destroy is deleted after they have returned.
 std::vector<std::shared_ptr<WatchList::Entry>> WatchList::snapshot() {
   std::erase_if(entries_, [](const auto& entry) { return !entry->active; });
   return entries_;

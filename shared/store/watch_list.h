@@ -28,7 +28,7 @@ class WatchList {
   // Runs no callback. The handle may outlive the list.
   std::unique_ptr<Watch> add(std::string prefix, Revision from_revision, WatchCallbacks callbacks);
 
-  // The lowest revision that a watch still waits for; nothing when nobody watches.
+  // The lowest revision that a watch still waits for; none without watches.
   std::optional<Revision> next_revision() const;
 
   // Ends every watch that wants what the log (floor + 1 .. revision) does not have, or that has seen what

@@ -85,9 +85,9 @@ def run_case(bench, places, table, case):
     objects = places.fill(table.get("objects", []) + case.get("objects", []))
     route = places.fill(tables.route_of(table, case, places.upstream))
     if "invalid" in case:
-        answer = bench.gateway.admin("PUT", tables.ROUTE, route)
-        assert answer.status == 400, answer.text
-        assert case["invalid"] in answer.json()["error_msg"]
+        response = bench.gateway.admin("PUT", tables.ROUTE, route)
+        assert response.status == 400, response.text
+        assert case["invalid"] in response.json()["error_msg"]
         return
     for path, value in objects:
         bench.gateway.put(path, value)
@@ -112,7 +112,7 @@ def run_step(bench, places, step):
     expect = step["expect"]
     upstream = places.upstream
     upstream.requests.clear()
-    upstream.answer = tables.answer_of(step)
+    upstream.respond = tables.response_of(step)
     response = send(bench.gateway, request)
     if "lines" in expect:  # metrics: what a request counts is counted behind its response
         response = wait_for(lambda: send(bench.gateway, request), lambda found: tables.check_response(expect, found))

@@ -48,20 +48,20 @@ def filled_in(value, texts):
     return texts.get(value, value) if isinstance(value, str) else value
 
 
-def faults_of(answer, row):
-    if answer.status != row["gives"]:
-        yield f"status {answer.status} instead of {row['gives']}"
-    if "text" in row and answer.text != row["text"]:
+def faults_of(response, row):
+    if response.status != row["gives"]:
+        yield f"status {response.status} instead of {row['gives']}"
+    if "text" in row and response.text != row["text"]:
         yield f"not the text {row['text']!r}"
     if "error" in row:
-        yield difference(answer.json(), {"error_msg": row["error"]}) or (
-            "" if len(answer.json()) == 1 else "more than error_msg")
-    if "json" in row and answer.json() != row["json"]:
+        yield difference(response.json(), {"error_msg": row["error"]}) or (
+            "" if len(response.json()) == 1 else "more than error_msg")
+    if "json" in row and response.json() != row["json"]:
         yield f"not {json.dumps(row['json'])}"
     if "has" in row:
-        yield difference(answer.json(), row["has"])
+        yield difference(response.json(), row["has"])
     for path in row.get("lacks", []):
-        if has_member(answer.json(), path):
+        if has_member(response.json(), path):
             yield f"{path} is there"
 
 
@@ -84,7 +84,7 @@ def test_table(gateway, certificates, table):
         body = row.get("body")
         if body is not None and not isinstance(body, str):
             body = json.dumps(body)
-        answer = gateway.admin(method, path, body)
-        faults = [fault for fault in faults_of(answer, row) if fault]
-        assert not faults, f"row {number}, {row['do']}: {'; '.join(faults)}\n{answer.text[:2000]}"
+        response = gateway.admin(method, path, body)
+        faults = [fault for fault in faults_of(response, row) if fault]
+        assert not faults, f"row {number}, {row['do']}: {'; '.join(faults)}\n{response.text[:2000]}"
     empty(gateway)

@@ -36,14 +36,14 @@ def fill(value, upstream, **more):
     return json.loads(text)
 
 
-def answer_of(step):
-    """What the upstream answers; without `answer`, what it received."""
+def response_of(step):
+    """The response of the upstream; without `answer`, what it received."""
     if "answer" not in step:
         from upstream import echo  # generate.py reads tables without it
         return echo
-    answer = step["answer"]
-    body = answer.get("body", "").encode()
-    return lambda request: (answer.get("status", 200), answer.get("headers", {}), body)
+    response = step["answer"]
+    body = response.get("body", "").encode()
+    return lambda request: (response.get("status", 200), response.get("headers", {}), body)
 
 
 def matches(expected, found):

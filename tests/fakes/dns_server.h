@@ -1,5 +1,5 @@
 // ScriptedDnsServer: a name server on a free loopback port, UDP and TCP, inside the test's own event loop.
-// The script sees each question ("A name") and says what goes back: answers, delays, silence, truncation,
+// The script sees each question ("A name") and says what goes back: replies, delays, silence, truncation,
 // errors, forgeries.
 #pragma once
 
@@ -171,13 +171,13 @@ class ScriptedDnsServer {
     const ssize_t got =
         ::recvfrom(socket.fd, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&peer), &length);
     if (got <= 0) return;
-    answer({buffer, static_cast<std::size_t>(got)}, false,
-           [this, peer](const std::string& message, bool elsewhere) {
-             const int other = elsewhere ? ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
-             ::sendto(elsewhere ? other : udp_.fd, message.data(), message.size(), 0,
-                      reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
-             if (elsewhere) ::close(other);
-           });
+    respond({buffer, static_cast<std::size_t>(got)}, false,
+            [this, peer](const std::string& message, bool elsewhere) {
+              const int other = elsewhere ? ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+              ::sendto(elsewhere ? other : udp_.fd, message.data(), message.size(), 0,
+                       reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
+              if (elsewhere) ::close(other);
+            });
   }
 
   void on_accept(Socket&) {
@@ -200,7 +200,7 @@ class ScriptedDnsServer {
       const std::string message = socket.received.substr(2, length);
       socket.received.erase(0, 2 + length);
       const int fd = socket.fd;
-      answer(message, true, [fd](const std::string& reply, bool) {
+      respond(message, true, [fd](const std::string& reply, bool) {
         const std::string framed = dns_u16(reply.size()) + reply;
         ::send(fd, framed.data(), framed.size(), MSG_NOSIGNAL);
       });
@@ -208,7 +208,7 @@ class ScriptedDnsServer {
   }
 
   template <typename Send>
-  void answer(const std::string& query, bool over_tcp, Send send) {
+  void respond(const std::string& query, bool over_tcp, Send send) {
     if (query.size() < 17) return;
     const auto id = static_cast<std::uint16_t>(static_cast<unsigned char>(query[0]) << 8 |
                                                static_cast<unsigned char>(query[1]));

@@ -18,7 +18,7 @@ using Place = std::vector<std::string>;
 // The bounds of C++ types and of doubles, fractions, strings, empty and deep and long values.
 const std::vector<Json>& values();
 
-// The least that matches, as far as it can be told; null: nothing was found.
+// The least that matches, as far as it can be derived; null: nothing was found.
 Json sample_of(const Json& schema);
 
 // Calls `visit` with each place that the schema names below its root, and what it says of it there.

@@ -1,4 +1,4 @@
-// ScriptedDnsClient: answers when the test says so; counts what was asked.
+// ScriptedDnsClient: replies when the test says so; counts the questions.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ class ScriptedDnsClient final : public DnsClient {
   }
   void set_servers(std::span<const NameServer> list) override { servers.assign(list.begin(), list.end()); }
 
-  // Questions that somebody still waits for.
+  // Questions that were not cancelled.
   std::size_t open() {
     open_.remove_if([](const Question& question) { return question.query == nullptr; });
     return open_.size();
@@ -37,18 +37,18 @@ class ScriptedDnsClient final : public DnsClient {
     open_.pop_front();
     query->reply(reply);
   }
-  void answer(const std::vector<std::string>& addresses, std::uint32_t ttl_seconds) {
-    DnsReply answer;
-    answer.kind = DnsReply::Kind::kAnswer;
-    answer.ttl_seconds = ttl_seconds;
-    for (const auto& text : addresses) answer.addresses.push_back(*base::IpAddress::parse(text));
-    reply(answer);
+  void reply_with(const std::vector<std::string>& addresses, std::uint32_t ttl_seconds) {
+    DnsReply made;
+    made.kind = DnsReply::Kind::kRecords;
+    made.ttl_seconds = ttl_seconds;
+    for (const auto& text : addresses) made.addresses.push_back(*base::IpAddress::parse(text));
+    reply(made);
   }
   void fail(DnsReply::Kind kind) {
-    DnsReply answer;
-    answer.kind = kind;
-    answer.error = kind == DnsReply::Kind::kTimeout ? "timeout" : "failed";
-    reply(answer);
+    DnsReply made;
+    made.kind = kind;
+    made.error = kind == DnsReply::Kind::kTimeout ? "timeout" : "failed";
+    reply(made);
   }
 
   std::vector<std::string> asked;

@@ -35,12 +35,12 @@ class MemoryStore final : public store::Store {
     const auto before = items_.find(key);
     const store::Revision created = before != items_.end() ? before->second.create_revision : revision_;
     items_[key] = {.key = key, .value = value, .create_revision = created, .mod_revision = revision_};
-    tell({store::Event::Type::kPut, items_[key]});
+    notify({store::Event::Type::kPut, items_[key]});
   }
   void remove(const std::string& key) {
     ++revision_;
     items_.erase(key);
-    tell({store::Event::Type::kDelete, {.key = key, .value = {}, .mod_revision = revision_}});
+    notify({store::Event::Type::kDelete, {.key = key, .value = {}, .mod_revision = revision_}});
   }
 
   std::optional<std::string> find(const std::string& key) const {
@@ -77,7 +77,7 @@ class MemoryStore final : public store::Store {
   std::string_view provider() const override { return "memory"; }
 
  private:
-  void tell(store::Event event) {
+  void notify(store::Event event) {
     if (callbacks_.on_batch) callbacks_.on_batch({revision_, {std::move(event)}});
   }
 
@@ -147,7 +147,7 @@ class Trial final : public plugin::RequestIo {
         if (auto merged = registry_.chain_with(*route, request_.consumer)) chain_ = *merged;
       }
     }
-    answer(global);
+    response(global);
   }
   const std::string& failure() const { return failure_; }
 
@@ -179,7 +179,7 @@ class Trial final : public plugin::RequestIo {
     }
   }
 
-  void answer(const base::Ref<const plugin::Chain>& global) {
+  void response(const base::Ref<const plugin::Chain>& global) {
     plugin::Attempt& attempt = request_.add_attempt();
     attempt.status = 500;
     auto* head = arena_.make<http::ResponseHead>();
@@ -192,7 +192,7 @@ class Trial final : public plugin::RequestIo {
     run.set_global(global);
     run.set_route(chain_);
     run.filter_header(request_);
-    if (request_.body_coder() != nullptr) request_.settle_body_coder();
+    if (request_.body_coder() != nullptr) request_.choose_body_coder();
     plugin::Body body;
     for (const bool is_last : {false, true}) {
       body.begin("0123456789 a 0123456789", is_last);
@@ -243,7 +243,7 @@ struct TrialGateway::Parts {
 
   event::Loop loop;
   base::Random random{1};
-  upstream::LoadBook loads;
+  upstream::LoadRegistry loads;
   memory::Zones zones;
   client::RedisClients redis;
   settings::Settings settings;

@@ -27,7 +27,7 @@ void check_token(std::string_view token) {
   }
   CHECK(jwt->header().isObject() && jwt->payload().isObject());
   CHECK(jwt->signature().data() + jwt->signature().size() == token.data() + token.size());
-  // Nobody guesses both.
+  // Both cannot be guessed.
   CHECK(!(jwt->is_signed_with(key("right")) && jwt->is_signed_with(key("wrong"))));
 }
 

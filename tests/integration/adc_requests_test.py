@@ -1,5 +1,5 @@
 """What ADC, APISIX's declarative client, asks the Admin API for: recorded of its ping, validate, sync, diff and deletion of
-everything, in its order, with the parts of the answers that it reads."""
+everything, in its order, with the parts of the responses that it reads."""
 
 JACK, SERVICE = "3ba6b74b0e73c507964a0f45541637c9ebd124b0", "bd326256210974ceb2fde75b0d087640a1811dc8"
 ROUTE = "4068ffc90dc6127d904ae6a62367d3217bd4b139"
@@ -29,9 +29,9 @@ def lists(gateway):
     """Every kind, unpaged: {kind: {id: value}}."""
     found = {}
     for kind in KINDS:
-        answer = gateway.admin("GET", f"/{kind}")
-        assert answer.status == 200 and answer.header("Server") == "APISIX/3.18.0"
-        body = answer.json()
+        response = gateway.admin("GET", f"/{kind}")
+        assert response.status == 200 and response.header("Server") == "APISIX/3.18.0"
+        body = response.json()
         assert body["total"] == len(body["list"])
         found[kind] = {item["key"].rsplit("/", 1)[1]: item["value"] for item in body["list"]}
     return found
@@ -58,8 +58,8 @@ def test_adc(gateway):
     assert (none.status, none.json()) == (404, {"message": "Key not found"})
 
     for path in DELETED:
-        answer = gateway.admin("DELETE", path)
-        assert (answer.status, answer.json()["deleted"]) == (200, "1"), path
+        response = gateway.admin("DELETE", path)
+        assert (response.status, response.json()["deleted"]) == (200, "1"), path
     assert not any(lists(gateway).values())
     # Gone with its consumer.
     assert gateway.admin("DELETE", f"/consumers/jack/credentials/{JACK}").status == 404
@@ -70,13 +70,13 @@ def test_adc_validate(gateway):
             "services": [{"id": SERVICE, "name": "svc", "upstream_id": SERVICE}],
             "upstreams": [{"id": SERVICE, "type": "roundrobin", "nodes": NODES}],
             "consumers": [{"username": "jack"}]}
-    answer = gateway.admin("POST", "/configs/validate", good)
-    assert (answer.status, answer.json()) == (200, {})
+    response = gateway.admin("POST", "/configs/validate", good)
+    assert (response.status, response.json()) == (200, {})
     good["routes"].append({"id": "second", "uris": ["/x"], "plugins": {"nope": {}}})
     good["consumers"].append({"username": "no name"})
-    answer = gateway.admin("POST", "/configs/validate", good)
-    assert answer.status == 400
-    body = answer.json()
+    response = gateway.admin("POST", "/configs/validate", good)
+    assert response.status == 400
+    body = response.json()
     assert body["error_msg"] == "Configuration validation failed"
     faults = {(fault["resource_type"], fault["index"], fault["resource_id"]): fault["error"] for fault in body["errors"]}
     assert faults["routes", 1, "second"] == "unknown plugin [nope]"

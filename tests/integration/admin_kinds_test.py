@@ -16,7 +16,7 @@ def test_stream_routes_need_stream_mode(gateway, method, path):
 
 
 @pytest.mark.gateway(config=OLD_API)
-def test_version_2_wraps_what_it_answers(gateway):
+def test_version_2_wraps_responses(gateway):
     made = gateway.admin("PUT", "/upstreams/1", NODES)
     assert made.status == 201 and made.header("X-API-VERSION") == "v2"
     assert made.json()["action"] == "set" and set(made.json()) == {"action", "node"}

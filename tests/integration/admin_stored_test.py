@@ -73,8 +73,8 @@ def test_without_encryption_fields_are_plain(etcd, make):
 def test_private_keys_are_encrypted_at_rest(etcd, make, tmp_path):
     cert, key = self_signed(tmp_path)
     gateway = make(encryption(KEY))
-    answer = gateway.admin("PUT", "/ssls/1", {"cert": cert, "key": key, "sni": "test.com"})
-    assert answer.status == 201 and "PRIVATE KEY" not in answer.text
+    response = gateway.admin("PUT", "/ssls/1", {"cert": cert, "key": key, "sni": "test.com"})
+    assert response.status == 201 and "PRIVATE KEY" not in response.text
     gateway.put("/upstreams/1", {"nodes": {"127.0.0.1:1": 1}, "tls": {"client_cert": cert, "client_key": key}})
     first = stored(etcd, "/ssls/1")["key"]
     for value in (first, stored(etcd, "/upstreams/1")["tls"]["client_key"]):

@@ -8,11 +8,11 @@ ROUTE = {"uri": "/a", "upstream": NODES}
 
 
 def refused(gateway, method, path, body=None, text=None):
-    answer = gateway.admin(method, path, body)
-    assert answer.status == 400, answer.text
+    response = gateway.admin(method, path, body)
+    assert response.status == 400, response.text
     if text is not None:
-        assert answer.json()["error_msg"] == text
-    return answer
+        assert response.json()["error_msg"] == text
+    return response
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
@@ -51,8 +51,8 @@ def test_an_escape_does_not_make_another_object(gateway, method, path):
                                   b'{"uri":"/a\xc3","upstream_id":"u"}', b'{"uri":"/a","labels":{"\xfe":"a"},"upstream_id":"u"}'])
 def test_a_body_that_is_not_utf8_is_refused_and_shown_cleaned(gateway, body):
     gateway.put("/upstreams/u", NODES)
-    answer = refused(gateway, "PUT", "/routes/bytes", body)
-    assert "UTF-8" in answer.body.decode("utf-8")
+    response = refused(gateway, "PUT", "/routes/bytes", body)
+    assert "UTF-8" in response.body.decode("utf-8")
     assert gateway.admin("GET", "/routes/bytes").status == 404
     gateway.put("/routes/bytes", {"uri": "/\u00e4", "upstream_id": "u"})
     assert gateway.admin("PATCH", "/routes/bytes/desc", b'"\xff"').status == 400
@@ -64,8 +64,8 @@ def test_a_plugin_is_in_one_global_rule_however_it_comes(gateway):
     refused(gateway, "PUT", "/global_rules/2", {"plugins": {"request-id": {}}}, taken)
     echo = {"body": "b"}
     both = {"global_rules": [{"id": "a", "plugins": {"cors": {}}}, {"id": "b", "plugins": {"echo": echo, "cors": {}}}]}
-    answer = refused(gateway, "POST", "/configs/validate", both)
-    assert [(e["index"], e["error"]) for e in answer.json()["errors"]] == \
+    response = refused(gateway, "POST", "/configs/validate", both)
+    assert [(e["index"], e["error"]) for e in response.json()["errors"]] == \
         [(1, "plugin 'cors' already exists in global rule with id 'a'")]
     refused(gateway, "POST", "/configs/apply", {"put": both})
     refused(gateway, "POST", "/configs/apply", {"put": {"global_rules": [{"id": "c", "plugins": {"request-id": {}}}]}})

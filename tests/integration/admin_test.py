@@ -79,11 +79,11 @@ def test_patch_merges_and_replaces_sub_paths(gateway):
     ("/services/1", {"upstream_id": "none"}, "failed to fetch upstream info by upstream id [none]"),
 ])
 def test_what_is_wrong_is_said_and_not_stored(gateway, path, body, error_msg):
-    answer = gateway.admin("PUT", path, body, headers={"Accept": "*/*"})
-    assert answer.status == 400, answer.text
-    assert answer.json()["error_msg"].startswith(error_msg)
+    response = gateway.admin("PUT", path, body, headers={"Accept": "*/*"})
+    assert response.status == 400, response.text
+    assert response.json()["error_msg"].startswith(error_msg)
     if "forbidden" not in error_msg:
-        errors = answer.json()["errors"]
+        errors = response.json()["errors"]
         assert errors and all({"pointer", "rule", "message"} <= set(fault) for fault in errors)
     assert gateway.admin("GET", path).status == 404
 

@@ -47,10 +47,10 @@ class Race:
         self.happened = False
         self.link.on_request = look
         objects = [{"id": "marked", "desc": MARK} | node(), *upstreams]
-        answer = apply(self.gateway, {"upstreams": objects} | more, if_match=if_match)
+        response = apply(self.gateway, {"upstreams": objects} | more, if_match=if_match)
         self.link.on_request = None
-        assert self.happened, answer.text
-        return answer
+        assert self.happened, response.text
+        return response
 
     def now(self):
         return str(revision_of(self.gateway.admin("GET", "/routes")))
@@ -79,32 +79,32 @@ def many(count, **more):
     return [{"id": f"m{i:03}"} | node() | more for i in range(count)]
 
 
-def test_if_match_sees_a_put_by_somebody_else_of_any_object(make_race):
+def test_if_match_sees_a_put_by_another_client_of_any_object(make_race):
     race = make_race("/race1")
     now = race.now()
-    answer = race.apply(lambda: race.put("/services/s", {"id": "s"}), if_match=now)
-    assert answer.status == 412 and "was changed at revision" in answer.text, answer.text
+    response = race.apply(lambda: race.put("/services/s", {"id": "s"}), if_match=now)
+    assert response.status == 412 and "was changed at revision" in response.text, response.text
     assert race.gateway.admin("GET", "/upstreams/marked").status == 404
     # The list of plugins counts, what the gateways of a cluster say of themselves does not.
-    answer = race.apply(lambda: race.put("/plugins", "[]"), if_match=race.now())
-    assert answer.status == 412, answer.text
-    answer = race.apply(lambda: race.put("/data_plane/server_info/other", {"id": "other"}), if_match=race.now())
-    assert answer.status == 200, answer.text
+    response = race.apply(lambda: race.put("/plugins", "[]"), if_match=race.now())
+    assert response.status == 412, response.text
+    response = race.apply(lambda: race.put("/data_plane/server_info/other", {"id": "other"}), if_match=race.now())
+    assert response.status == 200, response.text
 
 
 def test_if_match_of_a_large_set_sees_changes_and_deletes_of_its_objects(make_race):
     race = make_race("/race2")
     assert apply(race.gateway, {"upstreams": many(100)}, query="?wait=20000").status == 200
     theirs = node(7) | {"id": "m099"}
-    answer = race.apply(lambda: race.put("/upstreams/m099", theirs), many(100, retries=1), if_match=race.now())
-    assert answer.status == 412, answer.text
+    response = race.apply(lambda: race.put("/upstreams/m099", theirs), many(100, retries=1), if_match=race.now())
+    assert response.status == 412, response.text
     assert race.stored("/upstreams/m099") == theirs and "retries" not in race.stored("/upstreams/m000")
-    answer = race.apply(lambda: race.delete("/upstreams/m001"), many(100, retries=1), if_match=race.now())
-    assert answer.status == 412, answer.text
+    response = race.apply(lambda: race.delete("/upstreams/m001"), many(100, retries=1), if_match=race.now())
+    assert response.status == 412, response.text
     assert "/race2/upstreams/m001" not in race.etcd.items("/race2/upstreams/")
     # A put of what was not there yet is seen as well.
-    answer = race.apply(lambda: race.put("/upstreams/m200", node()), many(201, retries=1), if_match=race.now())
-    assert answer.status == 412, answer.text
+    response = race.apply(lambda: race.put("/upstreams/m200", node()), many(201, retries=1), if_match=race.now())
+    assert response.status == 412, response.text
 
 
 @pytest.mark.parametrize("entries_max", [1000, 0])
@@ -115,8 +115,8 @@ def test_if_match_sees_a_delete_by_another_gateway(make_race, make_gateway, entr
     config["deployment"] |= admin
     other = make_gateway(config=config)
     other.put("/services/s", {"name": "s"})
-    answer = race.apply(lambda: other.admin("DELETE", "/services/s"), if_match=race.now())
-    assert answer.status == 412, answer.text
+    response = race.apply(lambda: other.admin("DELETE", "/services/s"), if_match=race.now())
+    assert response.status == 412, response.text
     assert race.gateway.admin("GET", "/upstreams/marked").status == 404
     assert race.apply(lambda: None, if_match=race.now()).status == 200
 
@@ -125,10 +125,10 @@ def test_a_large_set_without_if_match_loses_no_update_unseen(make_race):
     race = make_race("/race4")
     assert apply(race.gateway, {"upstreams": many(100)}, query="?wait=20000").status == 200
     theirs = node(7) | {"id": "m099"}
-    answer = race.apply(lambda: race.put("/upstreams/m099", theirs), many(100, retries=1))
-    assert answer.status == 200, answer.text
+    response = race.apply(lambda: race.put("/upstreams/m099", theirs), many(100, retries=1))
+    assert response.status == 200, response.text
     # It was checked again, so what it overwrote is what it says that it overwrote.
-    entry = race.gateway.admin("GET", f"/history/{revision_of(answer)}").json()
+    entry = race.gateway.admin("GET", f"/history/{revision_of(response)}").json()
     mine = next(change for change in entry["changes"] if change["resource_id"] == "m099")
     assert mine["before"]["nodes"] == theirs["nodes"] and mine["after"]["retries"] == 1
 
@@ -147,8 +147,8 @@ def test_others_beside_a_large_set_do_not_stand_in_its_way(make_race):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        answer = race.apply(lambda: race.put("/upstreams/another", node()), many(100, retries=1))
-        assert answer.status == 200, answer.text
+        response = race.apply(lambda: race.put("/upstreams/another", node()), many(100, retries=1))
+        assert response.status == 200, response.text
     finally:
         stop.set()
         writer.join()
@@ -166,18 +166,18 @@ def test_between_the_revision_of_if_match_and_the_set_there_is_nothing(etcd, mak
     def write_sets(name):
         while not stop.is_set():
             now = revision_of(gateway.admin("GET", "/routes"))
-            answer = apply(gateway, {"routes": [route(f"{name}-{len(won)}")]}, if_match=str(now))
-            if answer.status == 200:
-                won.append((now, revision_of(answer)))
-            elif answer.status != 412:
-                failures.append(answer.text)
+            response = apply(gateway, {"routes": [route(f"{name}-{len(won)}")]}, if_match=str(now))
+            if response.status == 200:
+                won.append((now, revision_of(response)))
+            elif response.status != 412:
+                failures.append(response.text)
 
     def write_single():
         while not stop.wait(0.1):  # room for sets to win
             for method, body in (("PUT", node()), ("DELETE", None)):
-                answer = gateway.admin(method, "/upstreams/single", body)
-                if answer.status >= 300:
-                    failures.append(answer.text)
+                response = gateway.admin(method, "/upstreams/single", body)
+                if response.status >= 300:
+                    failures.append(response.text)
 
     threads = [threading.Thread(target=write_sets, args=(name,)) for name in (1, 2)]
     threads.append(threading.Thread(target=write_single))

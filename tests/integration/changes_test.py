@@ -48,14 +48,14 @@ def route(number):
     return {"id": f"r{number}", "uri": f"/{number}", "upstream_id": "u"}
 
 
-def revision_of(answer):
-    return int(answer.header("X-Config-Revision"))
+def revision_of(response):
+    return int(response.header("X-Config-Revision"))
 
 
 def history(gateway, query=""):
-    answer = gateway.admin("GET", f"/history{query}")
-    assert answer.status == 200, answer.text
-    return answer.json()["list"]
+    response = gateway.admin("GET", f"/history{query}")
+    assert response.status == 200, response.text
+    return response.json()["list"]
 
 
 def roll_back(gateway, revision, query=""):
@@ -111,13 +111,13 @@ def test_wait_says_that_all_workers_serve_with_it(make, method, path, body):
     assert done.json()["applied"] == {"revision": revision_of(done), "by": 2, "workers": 2}
 
 
-def test_wait_answers_202_when_a_worker_does_not_follow(make):
+def test_wait_gets_202_when_a_worker_does_not_follow(make):
     gateway = make(workers=2, config={"nginx_config": {"worker_stuck_timeout": 0}})  # it stands still as long as we like
     stopped = gateway.worker_pids()[0]
     os.kill(stopped, signal.SIGSTOP)
 
     def answered():
-        # Whichever worker takes the connection must answer: the stopped one cannot.
+        # Whichever worker takes the connection must respond: the stopped one cannot.
         try:
             return http_request(gateway.admin_port, "PUT", "/apisix/admin/upstreams/2?wait=200", body=node(),
                                 headers={"X-API-KEY": gateway.admin_key}, timeout_s=5)
@@ -125,7 +125,7 @@ def test_wait_answers_202_when_a_worker_does_not_follow(make):
             return None
 
     try:
-        late = wait_until(answered, "the other worker to answer")
+        late = wait_until(answered, "the other worker to respond")
     finally:
         os.kill(stopped, signal.SIGCONT)
     assert late.status == 202, late.text
@@ -163,19 +163,19 @@ def test_if_match_lets_one_of_several_win(make):
     gateway = make(workers=2)
     gateway.put("/upstreams/u", node())
     now = revision_of(gateway.admin("GET", "/routes"))
-    answers = []
+    responses = []
 
     def write(number):
-        answers.append(apply(gateway, {"routes": [route(number)]}, if_match=str(now)))
+        responses.append(apply(gateway, {"routes": [route(number)]}, if_match=str(now)))
 
     threads = [threading.Thread(target=write, args=(i,)) for i in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(answer.status for answer in answers) == [200] + [412] * 5, [a.text for a in answers]
+    assert sorted(response.status for response in responses) == [200] + [412] * 5, [a.text for a in responses]
     assert gateway.admin("GET", "/routes").json()["total"] == 1
-    late = next(answer for answer in answers if answer.status == 412)
+    late = next(response for response in responses if response.status == 412)
     assert f"after revision {now} of If-Match; nothing was stored" in late.json()["error_msg"]
 
 
@@ -222,8 +222,8 @@ def test_patches_and_sets_lose_no_update(make):
     thread = threading.Thread(target=patch)
     thread.start()
     for i in range(8):
-        answer = apply(gateway, {"upstreams": [{"id": f"p{i}", "retries": 1} | node()]})
-        assert answer.status == 200, answer.text
+        response = apply(gateway, {"upstreams": [{"id": f"p{i}", "retries": 1} | node()]})
+        assert response.status == 200, response.text
     thread.join()
     assert set(statuses) <= {200, 503}
     # Whatever the order: each version was made of the one before it, and none vanished unseen.
@@ -237,7 +237,7 @@ def test_patches_and_sets_lose_no_update(make):
 
 @pytest.mark.expects_damage
 def test_killed_while_it_applies_leaves_all_or_nothing(make):
-    """kill -9 of the worker that answers: what was acknowledged is there, the rest is whole or absent."""
+    """kill -9 of the worker that responds: what was acknowledged is there, the rest is whole or absent."""
     gateway = make(workers=1)
     size, outcomes = 20, {}
     stop = threading.Event()
@@ -264,7 +264,7 @@ def test_killed_while_it_applies_leaves_all_or_nothing(make):
     stop.set()
     writer.join()
     listed = wait_until(lambda: (lambda a: a if a.status == 200 else None)(gateway.admin("GET", "/upstreams")),
-                        "the Admin API to answer")
+                        "the Admin API to respond")
     counts = {}
     for item in listed.json()["list"]:
         number = int(item["value"]["id"][1:].split("-")[0])
@@ -375,21 +375,21 @@ def test_secrets_are_not_shown_by_histories_and_dry_runs(make, tmp_path, encrypt
         gateway.put("/upstreams/u", upstream | {"desc": str(turn)})
         gateway.put("/ssls/s", {"cert": cert, "key": key, "sni": "test.com", "labels": {"turn": str(turn)}})
     entries = history(gateway)
-    answers = [gateway.admin("GET", f"/history/{entry['revision']}{view}") for entry in entries for view in ("", "/diff")]
-    answers.append(roll_back(gateway, entries[6]["revision"], "?dry_run=true"))
-    answers.append(apply(gateway, {"consumers": [{"username": "jack", "plugins": {"key-auth": {"key": "third-secret"}}}]},
+    responses = [gateway.admin("GET", f"/history/{entry['revision']}{view}") for entry in entries for view in ("", "/diff")]
+    responses.append(roll_back(gateway, entries[6]["revision"], "?dry_run=true"))
+    responses.append(apply(gateway, {"consumers": [{"username": "jack", "plugins": {"key-auth": {"key": "third-secret"}}}]},
                          query="?dry_run=true"))
-    for answer in answers:
-        assert answer.status == 200 and "-secret" not in answer.text and "PRIVATE KEY" not in answer.text, answer.text
+    for response in responses:
+        assert response.status == 200 and "-secret" not in response.text and "PRIVATE KEY" not in response.text, response.text
     # That they differ is shown.
-    changes = {change["resource_id"]: change["diff"] for change in answers[-2].json()["changes"]}
+    changes = {change["resource_id"]: change["diff"] for change in responses[-2].json()["changes"]}
     hidden = {"op": "replace", "old": "(hidden)", "new": "(hidden, changed)"}
     assert changes["jack"] == [hidden | {"path": "/plugins/key-auth/key"}]
     assert changes["jack/credentials/c"] == [hidden | {"path": "/plugins/basic-auth/password"}]
     assert changes["vault/1"] == [hidden | {"path": "/token"}]
     assert changes["r"][1] == hidden | {"path": "/plugins/limit-count/redis_password"}
     assert {name: [row["path"] for row in changes[name]] for name in "us"} == {"u": ["/desc"], "s": ["/labels/turn"]}
-    assert [change["diff"] for change in answers[-1].json()["changes"]] == [[hidden | {"path": "/plugins/key-auth/key"}]]
+    assert [change["diff"] for change in responses[-1].json()["changes"]] == [[hidden | {"path": "/plugins/key-auth/key"}]]
     # What commands print comes from there.
     for command in (["history", str(entries[0]["revision"])], ["rollback", str(entries[6]["revision"]), "--dry-run"],
                     ["rollback", str(entries[6]["revision"]), "--dry-run", "--json"]):

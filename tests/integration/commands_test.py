@@ -50,14 +50,14 @@ def test_start_returns_when_it_serves_and_stop_when_all_is_gone(make_gateway):
     gateway.start()
     assert is_listening(gateway.port) and is_listening(gateway.admin_port)
     assert len(gateway.worker_pids()) == 2 and len(gateway.agent_pids()) == 1
-    everybody = [gateway.pid, *gateway.worker_pids(), *gateway.agent_pids()]
+    all_pids = [gateway.pid, *gateway.worker_pids(), *gateway.agent_pids()]
     assert gateway.run("stop").returncode == 0
-    assert not [pid for pid in everybody if is_alive(pid)]
+    assert not [pid for pid in all_pids if is_alive(pid)]
     assert not is_listening(gateway.port)
     assert not gateway.pid_path.exists()
 
 
-def test_second_start_is_refused_and_harms_nobody(gateway):
+def test_second_start_is_refused_and_changes_nothing(gateway):
     before = gateway.worker_pids()
     done = gateway.run("start")
     assert done.returncode == 1
@@ -254,9 +254,9 @@ def test_restart_with_a_bad_file_leaves_the_old_one_running(gateway):
 
 
 def test_quit_ends_all_processes(gateway):
-    everybody = [gateway.pid, *gateway.worker_pids(), *gateway.agent_pids()]
+    all_pids = [gateway.pid, *gateway.worker_pids(), *gateway.agent_pids()]
     assert gateway.run("quit").returncode == 0
-    wait_until(lambda: not [pid for pid in everybody if is_alive(pid)], "all processes to leave")
+    wait_until(lambda: not [pid for pid in all_pids if is_alive(pid)], "all processes to leave")
     assert not gateway.pid_path.exists()
 
 

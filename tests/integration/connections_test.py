@@ -57,11 +57,11 @@ def test_the_oldest_makes_room(proxy, crowd):
 
 
 def test_requests_in_flight_are_not_closed(proxy, crowd):
-    answers = threading.Event()
+    responses = threading.Event()
 
     def serve(peer):
         peer.read_request()
-        assert answers.wait(30)
+        assert responses.wait(30)
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     path = proxy.route(proxy.upstream(serve))
@@ -69,7 +69,7 @@ def test_requests_in_flight_are_not_closed(proxy, crowd):
     for client in busy:
         client.send(request(path))
     crowd(2 * CONNECTIONS_MAX, proxy.port)
-    answers.set()
+    responses.set()
     assert [client.read_response().body for client in busy] == [b"ok"] * len(busy)
     for client in busy:
         client.close()
@@ -87,11 +87,11 @@ def test_the_admin_api_has_a_budget_of_its_own(proxy, crowd):
 
 
 @pytest.mark.parametrize("key", ["", "X-API-KEY: wrong\r\n"], ids=["no key", "wrong key"])
-def test_who_has_no_key_is_answered_before_the_body(proxy, key):
+def test_request_without_key_gets_401_before_the_body(proxy, key):
     client = Client(proxy.gateway.admin_port)
-    answer = client.ask(f"PUT /apisix/admin/routes/1 HTTP/1.1\r\nHost: a\r\n{key}Content-Length: 1500000\r\n\r\n")
-    assert answer.status == 401 and b"failed to check token" in answer.body
-    assert answer.header("Connection") == "close"
+    response = client.ask(f"PUT /apisix/admin/routes/1 HTTP/1.1\r\nHost: a\r\n{key}Content-Length: 1500000\r\n\r\n")
+    assert response.status == 401 and b"failed to check token" in response.body
+    assert response.header("Connection") == "close"
     client.close()
 
 

@@ -15,18 +15,18 @@ def node(upstream, weight=1):
 
 def test_what_is_not_there_is_not_found(gateway):
     for path in UNKNOWN:
-        answer = gateway.control(path)
-        assert answer.status == 404, path
-        assert answer.header("Content-Type").startswith("text/html")
+        response = gateway.control(path)
+        assert response.status == 404, path
+        assert response.header("Content-Type").startswith("text/html")
     for method, path in [("POST", "/v1/schema"), ("HEAD", "/v1/routes"), ("GET", "/v1/gc"),
                          ("GET", "/v1/plugins/reload"), ("DELETE", "/v1/route/1")]:
         assert gateway.control(path, method).status == 404, f"{method} {path}"
 
 
 def test_schema(gateway):
-    answer = gateway.control("/v1/schema")
-    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
-    schema = answer.json()
+    response = gateway.control("/v1/schema")
+    assert response.status == 200 and response.header("Content-Type") == "application/json"
+    schema = response.json()
     assert set(schema) == {"main", "plugins", "stream_plugins"}
     assert {"consumer", "route", "plugins", "upstream_hash_header_schema"} <= set(schema["main"])
     assert schema["main"]["plugins"]["type"] == "array"
@@ -52,10 +52,10 @@ def test_what_is_not_enabled_is_not_there(make_gateway):
 
 
 def test_endpoints_of_plugins(gateway):
-    answer = gateway.control("/v1/plugin/example-plugin/hello")
-    assert (answer.status, answer.text) == (200, "world\n")
-    answer = gateway.control("/v1/plugin/example-plugin/hello?json")
-    assert answer.json() == {"msg": "world"} and answer.header("Content-Type") == "application/json"
+    response = gateway.control("/v1/plugin/example-plugin/hello")
+    assert (response.status, response.text) == (200, "world\n")
+    response = gateway.control("/v1/plugin/example-plugin/hello?json")
+    assert response.json() == {"msg": "world"} and response.header("Content-Type") == "application/json"
     assert gateway.control("/v1/plugin/example-plugin/hello", "POST").status == 404
 
 
@@ -93,8 +93,8 @@ def test_objects_in_force(gateway, upstream):
 
     for path, text in [("/v1/route/x", "route[x] not found"), ("/v1/service/x", "service[x] not found"),
                        ("/v1/upstream/", "upstream[] not found")]:
-        answer = gateway.control(path)
-        assert (answer.status, answer.json()) == (404, {"error_msg": text})
+        response = gateway.control(path)
+        assert (response.status, response.json()) == (404, {"error_msg": text})
     gateway.admin("DELETE", "/routes/q")
     gateway.admin("DELETE", "/upstreams/1")
     wait_until(lambda: gateway.control("/v1/upstream/1").status == 404, "the upstream gone")
@@ -107,8 +107,8 @@ def test_plugin_metadata(gateway):
     wait_until(lambda: gateway.control("/v1/plugin_metadata/example-plugin").status == 200, "the metadata in force")
     assert gateway.control("/v1/plugin_metadata/example-plugin").json() == wanted
     assert gateway.control("/v1/plugin_metadatas").json() == [wanted]
-    answer = gateway.control("/v1/plugin_metadata/cors")
-    assert (answer.status, answer.json()) == (404, {"error_msg": "plugin metadata[cors] not found"})
+    response = gateway.control("/v1/plugin_metadata/cors")
+    assert (response.status, response.json()) == (404, {"error_msg": "plugin metadata[cors] not found"})
 
 
 def test_many_objects_do_not_stop_the_proxy(make_gateway, upstream):
@@ -149,8 +149,8 @@ def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
     assert standalone.statuses(gateway, "/metrics-here") == {404}
 
     gateway.write_config(with_plugins("public-api", "prometheus", export_uri="/metrics-here"))
-    answer = gateway.control("/v1/plugins/reload", "PUT")
-    assert (answer.status, answer.text) == (200, "done")
+    response = gateway.control("/v1/plugins/reload", "PUT")
+    assert (response.status, response.text) == (200, "done")
     standalone.wait_for_status(gateway, "/metrics-here", 200)
     assert "key-auth" not in gateway.control("/v1/schema").json()["plugins"]
     # A plugin that is not enabled is not there, as in APISIX.
@@ -162,8 +162,8 @@ def test_plugins_are_reloaded_in_all_workers(make_gateway, upstream):
     assert standalone.statuses(gateway, "/metrics-here") == {200}
 
     gateway.config_path.write_text("plugins: [")
-    answer = gateway.control("/v1/plugins/reload", "PUT")
-    assert answer.status == 503 and answer.json()["error_msg"].startswith("failed to reload plugins: ")
+    response = gateway.control("/v1/plugins/reload", "PUT")
+    assert response.status == 503 and response.json()["error_msg"].startswith("failed to reload plugins: ")
     assert standalone.statuses(gateway, "/metrics-here") == {200}, "what was loaded stays in force"
 
 

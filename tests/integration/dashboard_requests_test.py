@@ -1,5 +1,5 @@
 """What APISIX's dashboard asks the Admin API for: taken from its source and its end-to-end tests (docs/STATUS.md says how those
-ran), with the parts of the answers that it reads. It has every kind of object, pages its lists, shows `error_msg` of what
+ran), with the parts of the responses that it reads. It has every kind of object, pages its lists, shows `error_msg` of what
 is refused, and builds its plugin forms from the schemas that it is given."""
 
 import pytest
@@ -31,10 +31,10 @@ ID = "V1StGXR8_Z5jdHi6B-myT"  # as nanoid makes them
 
 
 def ask(gateway, method, path, body=None, status=200):
-    answer = gateway.admin(method, path, body, headers={"Accept": "application/json, text/plain, */*"})
-    assert answer.status == status, f"{method} {path}: {answer.status} {answer.text}"
-    assert answer.header("Content-Type").startswith("application/json")
-    return answer.json()
+    response = gateway.admin(method, path, body, headers={"Accept": "application/json, text/plain, */*"})
+    assert response.status == status, f"{method} {path}: {response.status} {response.text}"
+    assert response.header("Content-Type").startswith("application/json")
+    return response.json()
 
 
 def read_detail(gateway, path, body):

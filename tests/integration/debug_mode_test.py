@@ -1,4 +1,4 @@
-"""conf/debug.yaml: which plugins ran is told in an answer's header, which calls were made in error.log; read while the
+"""conf/debug.yaml: which plugins ran is in a response header, which calls were made in error.log; read while the
 gateway runs."""
 import pytest
 import yaml
@@ -33,7 +33,7 @@ def told(gateway, path, **headers):
     return gateway.request(path, headers=headers).header("Apisix-Plugins")
 
 
-def test_answers_tell_which_plugins_ran(debugged):
+def test_response_header_names_the_plugins_that_ran(debugged):
     assert told(debugged, "/a") is None
     write(debugged, basic={"enable": True})
     wait_until(lambda: told(debugged, "/a"), "the file is read")

@@ -8,9 +8,9 @@ NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}
 
 
 def dry_run(gateway, method, path, body=None):
-    answer = gateway.admin(method, path + ("&" if "?" in path else "?") + "dry_run=true", body)
-    assert answer.status in (200, 201), answer.text
-    report = answer.json()
+    response = gateway.admin(method, path + ("&" if "?" in path else "?") + "dry_run=true", body)
+    assert response.status in (200, 201), response.text
+    report = response.json()
     assert report["dry_run"] is True
     return report
 

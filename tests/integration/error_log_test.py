@@ -21,9 +21,9 @@ def line_with(proxy, text, name="error.log"):
 def send(proxy, data):
     client = proxy.client()
     client.send(data)
-    answer = client.read_to_end()
+    response = client.read_to_end()
     client.close()
-    return int(answer.split()[1])
+    return int(response.split()[1])
 
 
 @pytest.mark.parametrize("sent, status, logged", [
@@ -54,14 +54,14 @@ def test_a_failed_upstream_is_said_with_the_request(proxy):
                      rf'host: "a\.test", {ID}, route: "{route}"$', line), line
 
 
-@pytest.mark.parametrize("answer, said", [
+@pytest.mark.parametrize("response, said", [
     ("", "upstream prematurely closed connection while reading response header from upstream"),
     ("hello\r\n\r\n", "sent an invalid response"),
     ("HTTP/1.1 200 OK\nX: y\n\n", "sent an invalid response: malformed response head"),
     ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "upstream prematurely closed connection while reading the response"),
 ], ids=["nothing", "no HTTP", "bare LF", "half a body"])
-def test_what_an_upstream_did_wrong_is_said(proxy, answer, said):
-    path = proxy.route(proxy.upstream(lambda peer: (peer.read_request(), peer.send(answer), peer.close())))
+def test_what_an_upstream_did_wrong_is_said(proxy, response, said):
+    path = proxy.route(proxy.upstream(lambda peer: (peer.read_request(), peer.send(response), peer.close())))
     client = proxy.client()
     client.send(f"GET {path}/wrong HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     client.read_to_end()

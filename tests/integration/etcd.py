@@ -114,7 +114,7 @@ class Etcd:
 
     def wait_until_ready(self):
         wait_until(lambda: all(is_listening(m.port) for m in self.members if m.process), "etcd to listen")
-        wait_until(lambda: self.ctl("get", "nothing", check=False).returncode == 0, "etcd to answer")
+        wait_until(lambda: self.ctl("get", "nothing", check=False).returncode == 0, "etcd to reply")
 
     def kill(self):
         for member in self.members:
@@ -148,9 +148,9 @@ class Etcd:
 
     def items(self, prefix="/apisix/"):
         """{key: text} of everything under the prefix."""
-        answer = json.loads(self.ctl("get", "--prefix", prefix, "-w", "json").stdout)
+        response = json.loads(self.ctl("get", "--prefix", prefix, "-w", "json").stdout)
         decode = lambda text: base64.b64decode(text).decode()
-        return {decode(item["key"]): decode(item.get("value", "")) for item in answer.get("kvs", [])}
+        return {decode(item["key"]): decode(item.get("value", "")) for item in response.get("kvs", [])}
 
     @property
     def revision(self):

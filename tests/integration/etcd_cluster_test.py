@@ -42,7 +42,7 @@ def test_failover_to_another_member(make_gateway, upstream):
 
 
 def test_without_a_majority(make_gateway, upstream):
-    """The member that is left answers nothing that could be old, and writes nothing."""
+    """The member that is left returns nothing that could be stale, and writes nothing."""
     with Etcd(members=3) as etcd:
         etcd.put("/apisix/routes/1", route(upstream, "/a"))
         gateway = make_gateway(config=etcd.config(timeout=2))
@@ -67,8 +67,8 @@ def test_concurrent_patches_of_two_gateways_lose_nothing(make_gateway, upstream)
         def patch(writer):
             gateway = gateways[writer % 2]
             for i in range(each):
-                while (answer := gateway.admin("PATCH", "/routes/1", {"labels": {f"w{writer}-{i}": "x"}})).status != 200:
-                    assert answer.status == 503 and "value changed before overwritten" in answer.text, answer.text
+                while (response := gateway.admin("PATCH", "/routes/1", {"labels": {f"w{writer}-{i}": "x"}})).status != 200:
+                    assert response.status == 503 and "value changed before overwritten" in response.text, response.text
                     refused.append(writer)
 
         threads = [threading.Thread(target=patch, args=(writer,)) for writer in range(patches)]
@@ -126,8 +126,8 @@ def wait_for_dead_tokens(etcd):
     # Using a token makes it live longer: asked less often than it lives.
     while time.monotonic() < deadline:
         pause(2.1)
-        answer = http_request(port, "POST", "/v3/kv/range", headers={"Authorization": token}, body={"key": key})
-        if answer.status != 200:
+        response = http_request(port, "POST", "/v3/kv/range", headers={"Authorization": token}, body={"key": key})
+        if response.status != 200:
             return
     raise AssertionError("the token never ran out")
 

@@ -1,5 +1,5 @@
 """What can happen to etcd while a gateway serves: after each, what is served is what is stored; in between, what was
-served stays. `steady` asks all the time and fails the test at the first wrong answer."""
+served stays. `steady` asks all the time and fails the test at the first wrong response."""
 import json
 import threading
 import time
@@ -14,7 +14,7 @@ WORKERS = 2
 
 
 class Steady:
-    """Requests for one path, one after another, from the start to the end of a test: each must be answered with 200."""
+    """Requests for one path, one after another, from the start to the end of a test: each must get 200."""
 
     def __init__(self, gateway, path):
         self.gateway = gateway
@@ -42,7 +42,7 @@ class Steady:
         assert self.asked > 0 and not self.wrong, f"wrong answers: {self.wrong[:5]} of {self.asked}"
 
 
-class World:
+class Deployment:
     """An etcd, a link to it, a gateway behind the link, and one route that must always be served."""
 
     def __init__(self, make_gateway, upstream, **etcd):
@@ -87,181 +87,181 @@ class World:
 
 
 @pytest.fixture
-def world(make_gateway, upstream):
-    made = World(make_gateway, upstream)
+def deployment(make_gateway, upstream):
+    made = Deployment(make_gateway, upstream)
     yield made
     made.close()
 
 
-def test_kill_9_and_start_again(world):
-    world.put("a")
-    world.wait(serves=["a"])
-    world.etcd.kill()
-    world.wait_until_away()
-    assert world.serves("a")
-    assert world.gateway.admin("PUT", "/routes/b", world.route("b")).status == 503
-    world.etcd.start()
-    world.wait_until_back()
-    world.etcd.delete("/apisix/routes/a")
-    world.put("c")
-    world.wait(serves=["c"], lacks=["a", "b"])
-    assert world.lists_again() == 0, "the history was the same: nothing had to be read again"
+def test_kill_9_and_start_again(deployment):
+    deployment.put("a")
+    deployment.wait(serves=["a"])
+    deployment.etcd.kill()
+    deployment.wait_until_away()
+    assert deployment.serves("a")
+    assert deployment.gateway.admin("PUT", "/routes/b", deployment.route("b")).status == 503
+    deployment.etcd.start()
+    deployment.wait_until_back()
+    deployment.etcd.delete("/apisix/routes/a")
+    deployment.put("c")
+    deployment.wait(serves=["c"], lacks=["a", "b"])
+    assert deployment.lists_again() == 0, "the history was the same: nothing had to be read again"
 
 
-def test_changes_while_the_gateway_was_cut_off(world):
-    world.put("a")
-    world.put("b")
-    world.wait(serves=["a", "b"])
-    world.link.cut()
-    world.wait_until_away()
-    world.etcd.delete("/apisix/routes/a")
-    world.put("c")
-    assert world.serves("a", "b")
-    world.link.join()
-    world.wait(serves=["b", "c"], lacks=["a"])
-    assert world.lists_again() == 0
+def test_changes_while_the_gateway_was_cut_off(deployment):
+    deployment.put("a")
+    deployment.put("b")
+    deployment.wait(serves=["a", "b"])
+    deployment.link.cut()
+    deployment.wait_until_away()
+    deployment.etcd.delete("/apisix/routes/a")
+    deployment.put("c")
+    assert deployment.serves("a", "b")
+    deployment.link.join()
+    deployment.wait(serves=["b", "c"], lacks=["a"])
+    assert deployment.lists_again() == 0
 
 
-def test_compaction_while_the_gateway_was_cut_off(world):
-    world.put("a")
-    world.put("b")
-    world.wait(serves=["a", "b"])
-    world.link.cut()
-    world.wait_until_away()
-    world.etcd.delete("/apisix/routes/a")
-    world.put("c")
-    world.etcd.compact()
-    world.link.join()
-    world.wait(serves=["b", "c"], lacks=["a"])
-    assert world.lists_again() == WORKERS
+def test_compaction_while_the_gateway_was_cut_off(deployment):
+    deployment.put("a")
+    deployment.put("b")
+    deployment.wait(serves=["a", "b"])
+    deployment.link.cut()
+    deployment.wait_until_away()
+    deployment.etcd.delete("/apisix/routes/a")
+    deployment.put("c")
+    deployment.etcd.compact()
+    deployment.link.join()
+    deployment.wait(serves=["b", "c"], lacks=["a"])
+    assert deployment.lists_again() == WORKERS
 
 
-def test_compaction_of_a_quiet_prefix_costs_nothing_while_connected(world):
+def test_compaction_of_a_quiet_prefix_costs_nothing_while_connected(deployment):
     for i in range(5):
-        world.etcd.put("/elsewhere", str(i))
-    world.etcd.compact()
-    world.put("a")
-    world.wait(serves=["a"])
-    assert world.lists_again() == 0
+        deployment.etcd.put("/elsewhere", str(i))
+    deployment.etcd.compact()
+    deployment.put("a")
+    deployment.wait(serves=["a"])
+    assert deployment.lists_again() == 0
 
 
-def test_restore_of_an_older_snapshot(world):
-    world.put("a")
-    world.wait(serves=["a"])
-    backup = world.etcd.snapshot()
-    world.put("b")
-    world.etcd.delete("/apisix/routes/a")
-    world.wait(serves=["b"], lacks=["a"])
-    world.etcd.stop()
-    world.wait_until_away()
-    world.etcd.restore(backup)
-    world.etcd.start()
-    world.wait(serves=["a"], lacks=["b"])
-    world.put("d")
-    world.wait(serves=["a", "d"], lacks=["b"])
+def test_restore_of_an_older_snapshot(deployment):
+    deployment.put("a")
+    deployment.wait(serves=["a"])
+    backup = deployment.etcd.snapshot()
+    deployment.put("b")
+    deployment.etcd.delete("/apisix/routes/a")
+    deployment.wait(serves=["b"], lacks=["a"])
+    deployment.etcd.stop()
+    deployment.wait_until_away()
+    deployment.etcd.restore(backup)
+    deployment.etcd.start()
+    deployment.wait(serves=["a"], lacks=["b"])
+    deployment.put("d")
+    deployment.wait(serves=["a", "d"], lacks=["b"])
 
 
-def test_restore_that_reached_the_same_revision_again(world):
+def test_restore_that_reached_the_same_revision_again(deployment):
     """Neither the revision nor the cluster id says that it is another history."""
-    backup = world.etcd.snapshot()
+    backup = deployment.etcd.snapshot()
     for name in ("a", "b", "c"):
-        world.put(name)
-    world.wait(serves=["a", "b", "c"])
-    revision = world.etcd.revision
-    world.link.cut()
-    world.wait_until_away()
-    world.etcd.stop()
-    world.etcd.restore(backup)
-    world.etcd.start()
+        deployment.put(name)
+    deployment.wait(serves=["a", "b", "c"])
+    revision = deployment.etcd.revision
+    deployment.link.cut()
+    deployment.wait_until_away()
+    deployment.etcd.stop()
+    deployment.etcd.restore(backup)
+    deployment.etcd.start()
     for name in ("x", "b", "y"):
-        world.put(name, desc="of the second history")
-    assert world.etcd.revision == revision
-    world.link.join()
-    world.wait(serves=["x", "b", "y"], lacks=["a", "c"])
+        deployment.put(name, desc="of the second history")
+    assert deployment.etcd.revision == revision
+    deployment.link.join()
+    deployment.wait(serves=["x", "b", "y"], lacks=["a", "c"])
 
 
-def test_same_revision_with_another_value(world):
-    backup = world.etcd.snapshot()
-    world.put("a", uri="/first")
-    world.wait(serves=["first"])
-    world.link.cut()
-    world.wait_until_away()
-    world.etcd.stop()
-    world.etcd.restore(backup)
-    world.etcd.start()
-    world.put("a", uri="/second")
-    world.link.join()
-    world.wait(serves=["second"], lacks=["first"])
+def test_same_revision_with_another_value(deployment):
+    backup = deployment.etcd.snapshot()
+    deployment.put("a", uri="/first")
+    deployment.wait(serves=["first"])
+    deployment.link.cut()
+    deployment.wait_until_away()
+    deployment.etcd.stop()
+    deployment.etcd.restore(backup)
+    deployment.etcd.start()
+    deployment.put("a", uri="/second")
+    deployment.link.join()
+    deployment.wait(serves=["second"], lacks=["first"])
 
 
 def test_wiped_data(make_gateway, upstream):
-    """Whoever deletes everything means it: the store is what counts, and it is empty."""
-    world = World(make_gateway, upstream)
-    world.wait(serves=["steady"])
-    world.steady.end()
-    world.link.cut()
-    world.wait_until_away()
-    assert world.serves("steady")
-    world.etcd.stop()
-    world.etcd.wipe()
-    world.etcd.start()
-    world.link.join()
-    world.wait(lacks=["steady"])
-    world.put("new")
-    world.wait(serves=["new"], lacks=["steady"])
-    world.link.close()
-    world.etcd.__exit__()
+    """A delete of everything is followed as any change: the store is empty, and so is the gateway."""
+    deployment = Deployment(make_gateway, upstream)
+    deployment.wait(serves=["steady"])
+    deployment.steady.end()
+    deployment.link.cut()
+    deployment.wait_until_away()
+    assert deployment.serves("steady")
+    deployment.etcd.stop()
+    deployment.etcd.wipe()
+    deployment.etcd.start()
+    deployment.link.join()
+    deployment.wait(lacks=["steady"])
+    deployment.put("new")
+    deployment.wait(serves=["new"], lacks=["steady"])
+    deployment.link.close()
+    deployment.etcd.__exit__()
 
 
-def test_a_thousand_changes_at_once(world):
+def test_a_thousand_changes_at_once(deployment):
     """As one program can write them: transactions of 100, each key several times."""
     last = {}
     for step in range(10):
         lines = []
         for i in range(100):
             name = f"n{(step * 37 + i) % 120}"
-            value = json.dumps(world.route(name, uri=f"/{name}/{step}"))
+            value = json.dumps(deployment.route(name, uri=f"/{name}/{step}"))
             last[name] = step
             lines.append(f"put /apisix/routes/{name} {json.dumps(value)}")
-        world.etcd.ctl("txn", input="\n" + "\n".join(lines) + "\n\n\n")
+        deployment.etcd.ctl("txn", input="\n" + "\n".join(lines) + "\n\n\n")
     assert len(last) == 120
-    world.wait(serves=[f"{name}/{step}" for name, step in list(last.items())[:1]])
+    deployment.wait(serves=[f"{name}/{step}" for name, step in list(last.items())[:1]])
     for name, step in last.items():
-        wait_until(lambda: world.gateway.request(f"/{name}/{step}").status == 200, f"{name} of step {step}")
+        wait_until(lambda: deployment.gateway.request(f"/{name}/{step}").status == 200, f"{name} of step {step}")
     stale = [f"/{name}/{step - 1}" for name, step in last.items() if step > 0]
-    assert all(world.gateway.request(path).status == 404 for path in stale)
+    assert all(deployment.gateway.request(path).status == 404 for path in stale)
 
 
-def test_slow_etcd(world):
-    world.link.delay_s = 0.2
+def test_slow_etcd(deployment):
+    deployment.link.delay_s = 0.2
     began = time.monotonic()
-    assert world.gateway.admin("PUT", "/routes/a", world.route("a")).status == 201
+    assert deployment.gateway.admin("PUT", "/routes/a", deployment.route("a")).status == 201
     assert time.monotonic() - began > 0.4
-    world.wait(serves=["a"])
-    assert "etcd is away" not in world.gateway.log()
+    deployment.wait(serves=["a"])
+    assert "etcd is away" not in deployment.gateway.log()
 
 
-def test_etcd_that_hangs(world):
+def test_etcd_that_hangs(deployment):
     """Connections stay and nothing comes: calls end in time, the watch is opened again when it is over."""
-    world.gateway.write_config({"deployment": {"etcd": {"timeout": 1, "watch_timeout": 1}}})
-    world.gateway.reload()
-    world.link.hangs = True
+    deployment.gateway.write_config({"deployment": {"etcd": {"timeout": 1, "watch_timeout": 1}}})
+    deployment.gateway.reload()
+    deployment.link.hangs = True
     began = time.monotonic()
-    answer = world.gateway.admin("PUT", "/routes/a", world.route("a"))
-    assert answer.status == 503 and time.monotonic() - began < 5
-    world.wait_until_away()
-    world.link.hangs = False
-    world.wait_until_back()
-    world.put("b")
-    world.wait(serves=["b"])
+    response = deployment.gateway.admin("PUT", "/routes/a", deployment.route("a"))
+    assert response.status == 503 and time.monotonic() - began < 5
+    deployment.wait_until_away()
+    deployment.link.hangs = False
+    deployment.wait_until_back()
+    deployment.put("b")
+    deployment.wait(serves=["b"])
 
 
 def test_value_over_the_limit(make_gateway, upstream):
-    world = World(make_gateway, upstream, options=["--max-request-bytes", "20000"])
+    deployment = Deployment(make_gateway, upstream, options=["--max-request-bytes", "20000"])
     nodes = {f"{i:0>200}.test:80": 1 for i in range(200)}
-    answer = world.gateway.admin("PUT", "/routes/a", {"uri": "/a", "upstream": {"nodes": nodes}})
-    assert answer.status == 400 and "too large" in answer.json()["error_msg"], answer.text
-    world.put("b")
-    world.wait(serves=["b"], lacks=["a"])
-    assert "etcd is away" not in world.gateway.log()
-    world.close()
+    response = deployment.gateway.admin("PUT", "/routes/a", {"uri": "/a", "upstream": {"nodes": nodes}})
+    assert response.status == 400 and "too large" in response.json()["error_msg"], response.text
+    deployment.put("b")
+    deployment.wait(serves=["b"], lacks=["a"])
+    assert "etcd is away" not in deployment.gateway.log()
+    deployment.close()

@@ -40,9 +40,9 @@ class Direct:
     def ask(self, call, **texts):
         body = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
         self.connection.request("POST", f"/v3/kv/{call}", json.dumps(body))
-        answer = self.connection.getresponse()
-        assert answer.status == 200, answer.read()
-        answer.read()
+        response = self.connection.getresponse()
+        assert response.status == 200, response.read()
+        response.read()
 
 
 def serves(gateway, path):
@@ -83,9 +83,9 @@ def test_what_others_wrote_is_served(etcd, make, upstream):
     assert gateway.admin("GET", "/routes").json()["total"] == 1
     assert gateway.admin("GET", "/services").json() == {"list": [], "total": 0}
     etcd.put("/apisix/routes/9", route(upstream, "/after"))
-    wait_until(lambda: serves(gateway, "/after"), "a route that somebody else wrote")
+    wait_until(lambda: serves(gateway, "/after"), "a route that another client wrote")
     etcd.delete("/apisix/routes/7")
-    wait_until(lambda: gateway.request("/before").status == 404, "a route that somebody else deleted")
+    wait_until(lambda: gateway.request("/before").status == 404, "a route that another client deleted")
     assert "rejected" not in gateway.log()
 
 
@@ -94,14 +94,14 @@ def test_a_prefix_of_ones_own(etcd, make, upstream):
     gateway.put("/routes/1", route(upstream, "/a"))
     wait_until(lambda: serves(gateway, "/a"), "the route to be served")
     assert list(etcd.items("/edge/one/")) == ["/edge/one/routes/1"]
-    # Beside it, where nobody looks for objects, the history of changes.
+    # Beside it, outside the prefix of objects, the history of changes.
     assert {key.split("/")[2] for key in etcd.items("/")} == {"one", "one-history"}
 
 
 def test_ttl_ends_an_object(etcd, make, upstream):
     gateway = make()
-    answer = gateway.admin("PUT", "/routes/1?ttl=3", route(upstream, "/a"))
-    assert answer.status == 201
+    response = gateway.admin("PUT", "/routes/1?ttl=3", route(upstream, "/a"))
+    assert response.status == 201
     wait_until(lambda: serves(gateway, "/a"), "the route to be served")
     wait_until(lambda: gateway.request("/a").status == 404, "the lease to end")
     assert etcd.items() == {}
@@ -112,20 +112,20 @@ def test_references_are_checked_in_what_was_just_written(etcd, make, upstream):
     for i in range(5):
         gateway.put(f"/upstreams/{i}", {"type": "roundrobin", "nodes": {upstream.node: 1}})
         gateway.put(f"/routes/{i}", {"uri": f"/{i}", "upstream_id": str(i)})
-        etcd.put("/elsewhere", str(i))  # the store goes on where nobody here looks
+        etcd.put("/elsewhere", str(i))  # the store's revision grows by keys that are not watched
         refused = gateway.admin("DELETE", f"/upstreams/{i}")
         assert refused.status == 400 and "is still using it now" in refused.json()["error_msg"]
 
 
 def test_a_write_does_not_believe_a_copy_that_is_behind(etcd, make, upstream):
-    """A PUT takes what this worker knows for granted and lets etcd decide: whoever was faster is seen."""
+    """A PUT takes what this worker knows for granted and lets etcd decide: a faster write is seen."""
     gateway = make(workers=2)
     value = {"id": "u", "type": "roundrobin", "nodes": {upstream.node: 1}, "update_time": 1}
     direct = Direct(etcd)  # fast enough to be ahead of the watch
     for i in range(60):
         direct.put("/apisix/upstreams/u", {**value, "create_time": i})
-        answer = gateway.admin("PUT", "/upstreams/u", {"type": "roundrobin", "nodes": {upstream.node: 1}})
-        assert (answer.status, answer.json()["value"]["create_time"]) == (200, i)
+        response = gateway.admin("PUT", "/upstreams/u", {"type": "roundrobin", "nodes": {upstream.node: 1}})
+        assert (response.status, response.json()["value"]["create_time"]) == (200, i)
         assert gateway.admin("PUT", "/routes/1", {"uri": "/a", "upstream_id": "u"}).status in (200, 201)
         direct.delete("/apisix/upstreams/u")
         refused = gateway.admin("PUT", "/routes/1", {"uri": "/b", "upstream_id": "u"})
@@ -144,8 +144,8 @@ def test_what_is_below_a_service_that_was_refused_stays(etcd, make, upstream):
     for i in range(70):
         direct.put(f"/apisix/services/s/graphql_cost_decorations/{i}", {"id": str(i), "service_id": "s"})
     gateway.wait_for_log("rejected /apisix/services/s")
-    answer = gateway.admin("PUT", "/services/s", {"upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
-    assert (answer.status, answer.json()["value"]["create_time"]) == (200, 7)
+    response = gateway.admin("PUT", "/services/s", {"upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
+    assert (response.status, response.json()["value"]["create_time"]) == (200, 7)
     assert len(etcd.items()) == 71
 
 

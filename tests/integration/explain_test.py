@@ -40,9 +40,9 @@ REQUESTS = [
 
 
 def explain(gateway, url, method="GET", **more):
-    answer = gateway.admin("POST", "/explain", {"url": url, "method": method} | more)
-    assert answer.status == 200, answer.text
-    return answer.json()
+    response = gateway.admin("POST", "/explain", {"url": url, "method": method} | more)
+    assert response.status == 200, response.text
+    return response.json()
 
 
 def names(plugins, runs=True):
@@ -165,7 +165,7 @@ def test_health_and_names_of_nodes(gateway, upstream):
     assert said["upstream"]["node"]["address"] in node["addresses"]
 
 
-def test_what_the_gateway_answers_itself(gateway):
+def test_responses_of_the_gateway_itself(gateway):
     gateway.put("/services/gone", {"upstream": {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
     gateway.put("/routes/service", {"uri": "/service", "service_id": "gone"})
     assert gateway.admin("DELETE", "/services/gone?force=true").status == 200

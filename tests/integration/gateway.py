@@ -54,7 +54,7 @@ _given_ports = set()
 
 
 def free_port():
-    """A TCP port nobody listens on, not given to anybody in this run, outside the kernel's ephemeral range."""
+    """A TCP port without a listener, not given out before in this run, outside the kernel's ephemeral range."""
     while True:
         port = random.randint(10000, 32000)
         if port in _given_ports:
@@ -116,8 +116,8 @@ def http_request(port, method="GET", path="/", headers=None, body=None, tls=Fals
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request(method, path, body=body, headers=headers)
-        answer = connection.getresponse()
-        return Response(answer.status, answer.getheaders(), answer.read())
+        response = connection.getresponse()
+        return Response(response.status, response.getheaders(), response.read())
     finally:
         connection.close()
 
@@ -309,9 +309,9 @@ class Gateway:
 
     def put(self, path, body):
         """An Admin PUT that must succeed; returns the stored value."""
-        answer = self.admin("PUT", path, body)
-        assert answer.status in (200, 201), f"PUT {path}: {answer.status} {answer.text}"
-        return answer.json()["value"]
+        response = self.admin("PUT", path, body)
+        assert response.status in (200, 201), f"PUT {path}: {response.status} {response.text}"
+        return response.json()["value"]
 
     def put_everywhere(self, path, body):
         """The same, and every worker serves with it when this returns."""

@@ -6,7 +6,7 @@ import threading
 
 
 def hammer(ports, path, clients, requests_each, headers=None):
-    """How often each status was answered. `clients` threads go round the `ports`; all begin together."""
+    """How often each status came. `clients` threads go round the `ports`; all begin together."""
     statuses = collections.Counter()
     lock = threading.Lock()
     barrier = threading.Barrier(clients)
@@ -17,9 +17,9 @@ def hammer(ports, path, clients, requests_each, headers=None):
         barrier.wait()
         for _ in range(requests_each):
             connection.request("GET", path, headers=headers or {})
-            answer = connection.getresponse()
-            answer.read()
-            own[answer.status] += 1
+            response = connection.getresponse()
+            response.read()
+            own[response.status] += 1
         connection.close()
         with lock:
             statuses.update(own)

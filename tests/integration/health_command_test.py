@@ -19,7 +19,7 @@ def statuses(gateway, *names):
     return {node["port"]: node["status"] for upstream in json.loads(done.stdout) for node in upstream["nodes"]}
 
 
-def test_nobody_is_checked(gateway):
+def test_unused_upstream_is_not_checked(gateway):
     done = gateway.run("health")
     assert done.returncode == 0 and "No node is checked" in done.stdout
     assert gateway.run("health", "--json").stdout == "[]\n"
@@ -48,9 +48,9 @@ def test_a_node_that_goes_and_comes(gateway, upstream):
     missing = gateway.run("health", "upstreams/7")
     assert missing.returncode == 1 and 'no node of "upstreams/7" is checked' in missing.stderr
 
-    upstream.answer = lambda request: (500, {}, b"")
+    upstream.respond = lambda request: (500, {}, b"")
     wait_until(lambda: statuses(gateway, "upstreams/2") == {upstream.port: "unhealthy"}, "the flip")
-    upstream.answer = lambda request: (200, {}, b"")
+    upstream.respond = lambda request: (200, {}, b"")
     wait_until(lambda: gateway.run("health", "upstreams/2").returncode == 0, "it to be back")
 
 

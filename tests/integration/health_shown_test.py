@@ -34,7 +34,7 @@ def test_active_checks(gateway, upstream):
                               "unhealthy": {"interval": 1, "tcp_failures": 2}}}})
     gateway.put("/routes/1", {"uri": "/*", "upstream_id": "1"})
     checker = {"name": "/apisix/upstreams/1", "type": "http", "nodes": {}}
-    wait_until(lambda: health(gateway).json() == [checker], "a checker without nodes: nobody has used it")
+    wait_until(lambda: health(gateway).json() == [checker], "a checker without nodes: the upstream was not used yet")
     wait_until(lambda: gateway.request("/x").status == 200, "the route in force")
 
     wanted = [shown("127.0.0.1", upstream.port, "healthy"), shown("127.0.0.2", dead, "unhealthy", tcp_failure=2)]
@@ -59,7 +59,7 @@ def test_active_checks(gateway, upstream):
 
 
 def test_passive_checks_and_names_of_files(make_gateway, upstream):
-    upstream.answer = lambda request: (500 if request.path == "/bad" else 200, {}, b"")
+    upstream.respond = lambda request: (500 if request.path == "/bad" else 200, {}, b"")
     passive = {"healthy": {"http_statuses": [200], "successes": 2},
                "unhealthy": {"http_statuses": [500], "http_failures": 3}}
     route = {"id": "1", "uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1},
@@ -90,8 +90,8 @@ def test_what_has_no_checker(gateway, upstream):
                                ("/stream_routes/1", 404, "stream_routes[1] not found"),
                                ("/route/1", 400, "invalid src type route"),
                                ("/routes", 404, "missing src id for src type routes")]:
-        answer = health(gateway, path)
-        assert (answer.status, answer.json()) == (status, {"error_msg": text})
+        response = health(gateway, path)
+        assert (response.status, response.json()) == (status, {"error_msg": text})
     assert health(gateway).text == "{}\n"
 
 

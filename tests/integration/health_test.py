@@ -38,7 +38,7 @@ def put_upstream(gateway, nodes, **more):
 
 
 def answering(gateway, requests=12):
-    """Who answers, of so many requests on connections of their own."""
+    """The nodes that respond, of so many requests on connections of their own."""
     return {gateway.request("/traffic").text for _ in range(requests)}
 
 
@@ -48,10 +48,10 @@ def wait_for_probes(nodes, *numbers, more=1):
 
 
 class Traffic:
-    """Keepalive clients that ask one after the other without a pause; remembers who answered the requests of when."""
+    """Keepalive clients that ask one after the other without a pause; remembers which node responded when."""
 
     def __init__(self, gateway, connections=8):
-        self.answers = []  # (when it was asked, address of the node)
+        self.responses = []  # (when it was asked, address of the node)
         self.failures = []
         self._clients = [Client(gateway.port) for _ in range(connections)]
         self._stop = threading.Event()
@@ -63,13 +63,13 @@ class Traffic:
             if self._stop.is_set():
                 return
             asked = time.monotonic()
-            answer = client.ask(REQUEST)
-            if answer.status != 200:
-                self.failures.append(answer.status)
-            self.answers.append((asked, answer.body.decode()))
+            response = client.ask(REQUEST)
+            if response.status != 200:
+                self.failures.append(response.status)
+            self.responses.append((asked, response.body.decode()))
 
     def seen_since(self, moment):
-        return {node for asked, node in self.answers if asked >= moment}
+        return {node for asked, node in self.responses if asked >= moment}
 
     def stop(self):
         self._stop.set()
@@ -96,9 +96,9 @@ def test_traffic_follows_a_node_that_turns(gateway, nodes):
         said = time.monotonic()
         failing = [probe.at for probe in nodes.probes[sick] if probe.at > began]
         assert len(failing) >= 2, "one failure is not enough"
-        wait_until(lambda: traffic.seen_since(said) == {nodes.node(1), nodes.node(3)} and len(traffic.answers) % 50 == 49,
+        wait_until(lambda: traffic.seen_since(said) == {nodes.node(1), nodes.node(3)} and len(traffic.responses) % 50 == 49,
                    "traffic on the others alone")
-        last = max((asked for asked, node in traffic.answers if node == sick), default=0)
+        last = max((asked for asked, node in traffic.responses if node == sick), default=0)
         lag_ms = (last - failing[1]) * 1000
         print(f"down {failing[1] - began:.3f} s after it fell ill, {lag_ms:.1f} ms until the last request to it")
         assert last <= said
@@ -175,13 +175,13 @@ def test_no_more_probes_at_once_than_concurrency(gateway, nodes):
 
 
 def test_a_removed_node_that_hangs_does_not_stop_the_others(gateway, nodes):
-    """One at a time, and the one that is asked never answers."""
+    """One at a time, and the node never responds."""
     slow = check(concurrency=1, timeout=1000)
     put_upstream(gateway, nodes.named(1, 2), checks=slow)
     wait_for_probes(nodes, 1, 2)
     nodes.behaviour[nodes.node(2)] = HANGS
     wait_until(lambda: nodes.open[nodes.node(2)] and time.monotonic() - nodes.probes[nodes.node(1)][-1].at > 2.5,
-               "everybody to wait for it")
+               "all requests to wait for it")
     gateway.put("/upstreams/1", {"type": "roundrobin", "nodes": nodes.named(1), "checks": slow, "retries": 0})
     wait_for_probes(nodes, 1, more=2)
 
@@ -191,7 +191,7 @@ def test_probes_are_what_was_configured(gateway, nodes):
         "type": "roundrobin", "nodes": {f"127.0.0.1:{free_port()}": 1}, "checks": check(
             host="nodes.test", port=nodes.port, http_path="/health?deep=1", req_headers=["User-Agent: prober", "X-More: 1"])})
     gateway.put("/routes/1", {"uri": "/*", "upstream_id": "1"})
-    wait_until(lambda: gateway.request("/traffic").status == 502, "a first use")  # nobody is at the node's own port
+    wait_until(lambda: gateway.request("/traffic").status == 502, "a first use")  # the node's own port is closed
     wait_until(lambda: nodes.count(1), "a probe at the port of the check")
     lines = nodes.probes[nodes.node(1)][0].text.split("\r\n")
     assert lines[0] == "GET /health?deep=1 HTTP/1.1"
@@ -216,7 +216,7 @@ def test_tcp_check_needs_only_a_connection(gateway, nodes):
 
 @pytest.fixture
 def https_nodes(tmp_path):
-    """With a certificate for nodes.test that nobody has signed."""
+    """With a certificate for nodes.test that no authority has signed."""
     made = [tmp_path / "certificate", tmp_path / "key"]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-subj", "/CN=nodes.test", "-addext", "subjectAltName=DNS:nodes.test", "-out", made[0], "-keyout",
@@ -227,7 +227,7 @@ def https_nodes(tmp_path):
 
 
 @pytest.mark.parametrize("verify, trusted, is_healthy", [(True, False, False), (True, True, True), (False, False, True)])
-def test_https_check_believes_whom_it_is_told_to(make_gateway, nodes, https_nodes, verify, trusted, is_healthy):
+def test_https_check_trusts_the_configured_certificates(make_gateway, nodes, https_nodes, verify, trusted, is_healthy):
     served, certificate = https_nodes
     config = {"apisix": {"ssl": {"ssl_trusted_certificate": str(certificate)}}} if trusted else None
     gateway = make_gateway(config=config)
@@ -250,8 +250,8 @@ def test_what_clients_meet_turns_a_node_and_a_probe_brings_it_back(gateway, node
     put_upstream(gateway, nodes.named(1, 2), checks=checks)
     sick = nodes.node(2)
     nodes.behaviour[sick], nodes.traffic[sick] = 503, 500
-    wait_until(lambda: gateway.request("/traffic").status and turns(gateway, "unhealthy") == 1, "three bad answers")
-    # What happens is noted when the client has its answer: the other worker may send one more there.
+    wait_until(lambda: gateway.request("/traffic").status and turns(gateway, "unhealthy") == 1, "three bad responses")
+    # What happens is noted when the client has its response: the other worker may send one more there.
     assert gateway.log().count("unhealthy HTTP increment") in (3, 4)
     assert {gateway.request("/traffic").status for _ in range(12)} == {200}
     wait_until(lambda: nodes.count(2) >= 2, "it to be probed at the interval of the unhealthy")

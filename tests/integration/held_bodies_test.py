@@ -1,4 +1,4 @@
-"""What a worker holds of bodies is bounded by nginx_config.http.held_bodies_size, whoever makes it hold them."""
+"""What a worker holds of bodies is bounded by nginx_config.http.held_bodies_size, whatever holds them."""
 
 import gzip
 
@@ -34,11 +34,11 @@ def bytes_held(proxy):
 
 
 @pytest.mark.parametrize("coding", [None, "gzip"])
-def test_a_response_beyond_the_budget_is_answered_with_502(proxy, coding):
+def test_response_beyond_the_budget_gets_502(proxy, coding):
     plain = b"a" * (20 * MIB)
     path = proxy.route(proxy.upstream(answering(gzip.compress(plain) if coding else plain, coding)), plugins=NOTHING)
-    answer = proxy.get(path)
-    assert answer.status == 502 and answer.header("Cache-Control") is None
+    response = proxy.get(path)
+    assert response.status == 502 and response.header("Cache-Control") is None
     proxy.gateway.wait_for_log("held_bodies_size (8388608 bytes) is used up")
     wait_until(lambda: bytes_held(proxy) == 0, "what was held to be given back")
 
@@ -53,8 +53,8 @@ def test_a_response_of_many_slices_is_whole(proxy, coding, size):
                        plugins={"response-rewrite": conf})
     client = proxy.client(receive_buffer=64 * 1024)
     for _ in range(2):
-        answer = client.ask(f"GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")
-        assert answer.status == 200 and answer.body == plain.replace(b"hello", b"HELLO")
+        response = client.ask(f"GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        assert response.status == 200 and response.body == plain.replace(b"hello", b"HELLO")
     client.close()
     wait_until(lambda: bytes_held(proxy) == 0, "what was held to be given back")
 
@@ -69,7 +69,7 @@ def test_a_client_that_leaves_gives_back_what_was_held_for_it(proxy):
     wait_until(lambda: bytes_held(proxy) == 0, "what was held to be given back")
 
 
-def test_a_stored_request_body_beyond_the_budget_is_answered_with_503(proxy):
+def test_stored_request_body_beyond_the_budget_gets_503(proxy):
     path = proxy.route(proxy.upstream(), vars=[["post_arg.a", "==", "b"]])
     client = proxy.client()
     body = b"a=b&c=" + b"x" * (9 * MIB)
@@ -77,7 +77,7 @@ def test_a_stored_request_body_beyond_the_budget_is_answered_with_503(proxy):
                 f"Content-Length: {len(body)}\r\n\r\n")
     try:
         client.send(body)
-    except OSError:  # answered before all of it was sent
+    except OSError:  # the response came before all of it was sent
         pass
     assert client.read_head().status == 503
     client.close()

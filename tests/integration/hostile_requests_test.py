@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).parents[1] / "compat"))
 import tables  # noqa: E402
 from gateway import BINARY, wait_until  # noqa: E402
 from hostile import Flood, Generator  # noqa: E402
-from raw import answer_ok  # noqa: E402
+from raw import respond_ok  # noqa: E402
 
 MIB = 1 << 20
 REQUESTS = int(os.environ.get("HOSTILE_REQUESTS", "6000"))
@@ -47,9 +47,9 @@ def put_routes(gateway, upstream):
                     gateway.admin("PUT", path, value)
             route = tables.fill(tables.route_of(table, case, upstream), upstream)
             path = f"/{stem}-{number}"
-            answer = gateway.admin("PUT", f"/routes/{stem}-{number}", {
+            response = gateway.admin("PUT", f"/routes/{stem}-{number}", {
                 "uri": f"{path}*", "plugins": route.get("plugins", {}), "upstream": route.get("upstream")})
-            if answer.status not in (200, 201):
+            if response.status not in (200, 201):
                 continue
             taken += 1
             bases += [(path, step.get("request", step)) for step in tables.fill(case.get("requests", [case]), upstream)]
@@ -69,7 +69,7 @@ def readable_log(proxy, tmp_path):
 
 
 def test_hostile_requests_harm_neither_workers_nor_other_clients(proxy, readable_log):
-    server = proxy.upstream(answer_ok)
+    server = proxy.upstream(respond_ok)
     bases = put_routes(proxy.gateway, TableUpstream(server))
     other = proxy.route(server)
     worker = proxy.worker

@@ -37,7 +37,7 @@ def test_reload_with_a_bad_file_names_file_line_and_key(gateway, upstream, text,
     done = gateway.run("reload")
     assert done.returncode == 1
     assert re.search(said, done.stderr), done.stderr
-    gateway.signal(signal.SIGHUP)  # whoever does not use the command is told in the log
+    gateway.signal(signal.SIGHUP)  # without the command, the log has the reason
     wait_until(lambda: re.search("reload refused, the old configuration stays in use: .*" + said, gateway.log()),
                "the refusal in error.log")
     assert children_of(gateway.pid) == before
@@ -74,8 +74,8 @@ def test_clients_that_wait_in_a_closing_port_are_served(gateway, upstream):
     assert gateway.run("reload").returncode == 0
     os.kill(worker, signal.SIGCONT)
     for client in clients:
-        answer = client.read_response()
-        assert answer.status == 200 and answer.header("Connection") == "close"
+        response = client.read_response()
+        assert response.status == 200 and response.header("Connection") == "close"
     wait_until(lambda: not is_alive(worker), "the old worker to leave")
     assert not is_listening(old) and is_listening(new)
 
@@ -105,7 +105,7 @@ def test_idle_clients_of_a_leaving_gateway_see_an_orderly_end(gateway, upstream)
 # ---- processes
 
 def test_start_gives_up_when_loading_takes_too_long(make_gateway):
-    """A store that never answers: etcd at a port that accepts and says nothing."""
+    """A store that never replies: etcd at a port that accepts and says nothing."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -126,7 +126,7 @@ def signals_of(pid, *fields):
 
 @pytest.mark.expects_damage
 def test_worker_that_is_stuck_does_not_outlive_a_killed_master_for_long(gateway):
-    """It hears nothing of its channel; the signal that sets an alarm does not need it to listen."""
+    """Its loop reads no channel message; the signal that sets an alarm needs no loop."""
     (worker,) = gateway.worker_pids()
     sets_the_alarm = 1 << (signal.SIGUSR2 - 1)
     assert signals_of(worker, "SigCgt") & sets_the_alarm
@@ -140,27 +140,27 @@ def test_worker_that_is_stuck_does_not_outlive_a_killed_master_for_long(gateway)
 @pytest.mark.expects_damage
 def test_requests_outlive_a_killed_master(gateway, upstream):
     route_to(gateway, upstream)
-    arrived, go_on, answers = threading.Event(), threading.Event(), []
+    arrived, go_on, responses = threading.Event(), threading.Event(), []
 
     def slow(request):
         arrived.set()
         go_on.wait(PATIENCE_S)
         return 200, {}, b"late"
 
-    upstream.answer = slow
-    client = threading.Thread(target=lambda: answers.append(gateway.request("/")))
+    upstream.respond = slow
+    client = threading.Thread(target=lambda: responses.append(gateway.request("/")))
     client.start()
     assert arrived.wait(PATIENCE_S)
     master, (worker,) = gateway.pid, gateway.worker_pids()
     os.kill(master, signal.SIGKILL)
     wait_until(lambda: process_title(worker) == "apisix: worker process is shutting down", "the worker to notice")
     gateway.start()  # the old worker has left the ports to it
-    upstream.answer = lambda request: (200, {}, b"new")
+    upstream.respond = lambda request: (200, {}, b"new")
     assert gateway.request("/").body == b"new"
     assert is_alive(worker)
     go_on.set()
     client.join()
-    assert answers[0].body == b"late"
+    assert responses[0].body == b"late"
     wait_until(lambda: not is_alive(worker), "the old worker to leave")
 
 
@@ -264,12 +264,12 @@ def hold_requests(upstream):
     """Requests for /crowd wait in the upstream until the returned event is set."""
     go_on = threading.Event()
 
-    def answer(request):
+    def respond(request):
         if request.path == "/crowd":
             go_on.wait(PATIENCE_S)
         return 200, {"Connection": "close"}, b""  # no connection to use again
 
-    upstream.answer = answer
+    upstream.respond = respond
     return go_on
 
 

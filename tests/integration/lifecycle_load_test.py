@@ -35,10 +35,10 @@ class Answering:
 
     def __init__(self):
         self._counts = []  # one per connection, so that no thread waits for another
-        self._upstream = RawUpstream(self._answer)
+        self._upstream = RawUpstream(self._respond)
         self.port, self.close = self._upstream.port, self._upstream.close
 
-    def _answer(self, peer):
+    def _respond(self, peer):
         self._counts.append(0)
         mine = len(self._counts) - 1
         while got := peer.socket.recv(65536):
@@ -75,8 +75,8 @@ class Load:
 
 def failures_of_wrk(text):
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
-    answers = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    return sum(int(n) for n in (errors.groups() if errors else ())) + (int(answers.group(1)) if answers else 0)
+    responses = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    return sum(int(n) for n in (errors.groups() if errors else ())) + (int(responses.group(1)) if responses else 0)
 
 
 def h2load(port, requests, connections=8):
@@ -168,7 +168,7 @@ def change(gateway, what):
     assert done.returncode == 0, f"{what}: {done.stderr}\n{gateway.log()[-4000:]}"
 
 
-def test_reloads_and_upgrades_under_load_are_noticed_by_nobody(loaded):
+def test_reloads_and_upgrades_under_load_lose_no_request(loaded):
     echo = Echo(loaded.port)
     first_worker_of_echo = set(loaded.worker_pids())
     before = descriptors(loaded.pid)
@@ -222,14 +222,14 @@ def test_idle_clients_are_told_and_served(loaded):
     announced = 0
     for _ in range(8):
         connection.request("GET", "/")
-        answer = connection.getresponse()
-        assert answer.status == 200 and answer.read() == b"hello\n"
+        response = connection.getresponse()
+        assert response.status == 200 and response.read() == b"hello\n"
         change(loaded, "reload")
-        # The old worker has left us the connection: it answers once more, and says that this was the last time.
+        # The old worker has left us the connection: it responds once more, with Connection: close.
         connection.request("GET", "/")
-        answer = connection.getresponse()
-        assert answer.read() == b"hello\n"
-        announced += answer.getheader("Connection") == "close"
+        response = connection.getresponse()
+        assert response.read() == b"hello\n"
+        announced += response.getheader("Connection") == "close"
     assert announced == 8
 
 
@@ -240,7 +240,7 @@ def metric(gateway, name):
 
 
 @pytest.mark.expects_damage
-def test_killing_somebody_every_second_costs_only_their_own_requests(loaded, answering):
+def test_killing_a_process_every_second_costs_only_its_own_requests(loaded, answering):
     connections, budget = 8, 1_000_000_000
     # Two deaths' worth of requests that are never given back would be refused.
     loaded.put("/routes/1", {"uri": "/*", "plugins": {

@@ -32,7 +32,7 @@ class Notifications:
             self.said.append((pid, dict(line.split("=", 1) for line in text.decode().splitlines())))
 
     def wait_for(self, pid=None, **fields):
-        """Until somebody (of this pid) says these fields, in what was not waited for yet; returns all of them."""
+        """Waits until a message (of this pid) has these fields, among those not returned yet; returns all."""
         def found():
             for at, (who, said) in enumerate(self.read()):
                 if (pid is None or who == pid) and all(said.get(k) == str(v) for k, v in fields.items()):
@@ -106,7 +106,7 @@ def test_an_upgrade_hands_the_service_over(service, notifications):
     assert gateway.run("upgrade").returncode == 0
     new = gateway.pid
     notifications.wait_for(RELOADING=1, pid=process.pid)
-    # From the old main process, because nobody else is listened to until then.
+    # From the old main process, because messages of other processes are ignored until then.
     notifications.wait_for(READY=1, MAINPID=new, pid=process.pid)
     assert process.wait(PATIENCE_S) == 0
     assert not [said for who, said in notifications.read() if who == process.pid and "STOPPING" in said]
@@ -144,7 +144,7 @@ def test_the_watchdog_is_fed_while_the_loop_turns(service, notifications):
         notifications.wait_for(WATCHDOG=1, pid=new)
 
 
-def test_the_watchdog_of_somebody_else_is_not_fed(service, notifications):
+def test_the_watchdog_of_another_process_is_not_fed(service, notifications):
     gateway, _ = service(env={"WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"})
     notifications.wait_for(READY=1)
     gateway.reload()
@@ -192,12 +192,12 @@ def test_sockets_of_the_service_manager_are_used(service, notifications, reuse_p
     assert http_request(port).status == 404
     assert gateway.run("stop").returncode == 0
     assert process.wait(PATIENCE_S) == 0
-    # It is the service manager's, and goes on listening: whoever comes now waits for the next start.
+    # It is the service manager's, and goes on listening: a client that connects now waits for the next start.
     assert is_listening(port)
     waiting.close()
 
 
-def test_sockets_that_nobody_wants_are_left_alone(service, notifications):
+def test_unused_sockets_are_left_alone(service, notifications):
     extra = listening(free_port())
     gateway, _ = service(with_sockets([extra]), pass_fds=[extra.fileno()])
     notifications.wait_for(READY=1)
@@ -231,7 +231,7 @@ def test_systemd_socket_activate_starts_it_with_the_first_client(make_gateway):
 
 
 def is_open(port):
-    """Whether somebody listens there, without connecting."""
+    """Whether a socket listens there, without connecting."""
     wanted = f"0100007F:{port:04X}"
     with open("/proc/net/tcp", encoding="ascii") as file:
         return any(line.split()[1] == wanted and line.split()[3] == "0A" for line in file)

@@ -49,12 +49,12 @@ def upgrade_in_vain(gateway, *arguments):
     assert done.returncode == 1
     assert gateway.pid == master and gateway.worker_pids() == workers
     assert not old_pid_path(gateway).exists()
-    assert len(children_of(master)) == len(workers) + 1, "nobody of the new binary is left"
+    assert len(children_of(master)) == len(workers) + 1, "no process of the new binary is left"
     assert "upgrade failed, the old binary stays in use: " in gateway.log()
     return done.stderr
 
 
-def test_upgrade_replaces_everybody_and_closes_no_port(make_upgradable, upstream):
+def test_upgrade_replaces_all_processes_and_closes_no_port(make_upgradable, upstream):
     gateway = make_upgradable(workers=2)
     route_to(gateway, upstream)
     old = [gateway.pid, *children_of(gateway.pid)]
@@ -95,7 +95,7 @@ def test_new_master_inherits_nothing_by_accident(make_upgradable):
 def test_old_master_stays_while_its_clients_are_served(make_upgradable, upstream):
     gateway = make_upgradable()
     route_to(gateway, upstream)
-    arrived, go_on, answers = threading.Event(), threading.Event(), []
+    arrived, go_on, responses = threading.Event(), threading.Event(), []
 
     def slow(request):
         if request.path != "/slow":
@@ -104,8 +104,8 @@ def test_old_master_stays_while_its_clients_are_served(make_upgradable, upstream
         assert go_on.wait(30)
         return 200, {}, b"late"
 
-    upstream.answer = slow
-    client = threading.Thread(target=lambda: answers.append(gateway.request("/slow")))
+    upstream.respond = slow
+    client = threading.Thread(target=lambda: responses.append(gateway.request("/slow")))
     client.start()
     assert arrived.wait(30)
     old = gateway.pid
@@ -114,7 +114,7 @@ def test_old_master_stays_while_its_clients_are_served(make_upgradable, upstream
     assert gateway.request("/").body == b"fast"
     go_on.set()
     client.join()
-    assert answers[0].body == b"late"
+    assert responses[0].body == b"late"
     wait_until(lambda: not is_alive(old), "the old master to leave")
     assert not old_pid_path(gateway).exists()
 
@@ -166,10 +166,10 @@ def test_stop_while_the_new_binary_starts(make_upgradable):
     install(gateway, "#!/bin/sh\nexec sleep 1000\n")
     gateway.signal(signal.SIGUSR2)
     wait_until(lambda: len(children_of(before)) == 3, "the new binary to run")
-    everybody = [before, *children_of(before)]
+    all_pids = [before, *children_of(before)]
     gateway.binary = BINARY
     assert gateway.run("stop").returncode == 0
-    assert not [pid for pid in everybody if is_alive(pid)]
+    assert not [pid for pid in all_pids if is_alive(pid)]
     assert not gateway.pid_path.exists() and not old_pid_path(gateway).exists()
 
 
@@ -215,7 +215,7 @@ def test_stop_ends_a_master_that_still_drains(make_upgradable, upstream):
         go_on.wait(30)
         return 200, {}, b""
 
-    upstream.answer = never
+    upstream.respond = never
 
     def ask():
         with pytest.raises(OSError):
@@ -225,7 +225,7 @@ def test_stop_ends_a_master_that_still_drains(make_upgradable, upstream):
     client.start()
     assert arrived.wait(30)
     masters = [gateway.pid]
-    for _ in range(2):  # the second is idle and leaves at once: the first is nobody's neighbour any more
+    for _ in range(2):  # the second is idle and leaves at once: the first is the last of its list then
         assert gateway.run("upgrade").returncode == 0
         masters.append(gateway.pid)
     wait_until(lambda: not is_alive(masters[1]), "the idle master to leave")
@@ -246,9 +246,9 @@ def test_old_master_that_is_killed_leaves_the_new_one_alone(make_upgradable, ups
         go_on.wait(30)
         return 200, {}, b"late"
 
-    upstream.answer = slow
-    answers = []
-    client = threading.Thread(target=lambda: answers.append(gateway.request("/")))
+    upstream.respond = slow
+    responses = []
+    client = threading.Thread(target=lambda: responses.append(gateway.request("/")))
     client.start()
     assert arrived.wait(30)
     old = gateway.pid
@@ -257,7 +257,7 @@ def test_old_master_that_is_killed_leaves_the_new_one_alone(make_upgradable, ups
     wait_until(lambda: not is_alive(old), "the old master's death")
     go_on.set()
     client.join()
-    assert answers[0].body == b"late", "its worker finishes what it has"
+    assert responses[0].body == b"late", "its worker finishes what it has"
     assert gateway.request("/").status == 200
     gateway.reload()
     assert gateway.run("stop").returncode == 0

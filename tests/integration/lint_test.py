@@ -9,9 +9,9 @@ NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}
 
 
 def lint(gateway):
-    answer = gateway.admin("GET", "/lint")
-    assert answer.status == 200, answer.text
-    return answer.json()
+    response = gateway.admin("GET", "/lint")
+    assert response.status == 200, response.text
+    return response.json()
 
 
 def found(report):
@@ -150,9 +150,9 @@ def test_stored_behind_the_admin_api(make_gateway, tmp_path):
         {"id": "2", "uri": "/2", "upstream": NODES, "methods": ["NOPE"]}],
         "global_rules": [{"id": "a", "plugins": {"cors": {}}}, {"id": "b", "plugins": {"cors": {}}}]}) + "\n#END\n")
     gateway.start()
-    answer = http_request(gateway.control_port, "GET", "/v1/lint")
-    assert answer.status == 200, answer.text
-    codes = {(row["severity"], row["code"], row["id"]) for row in answer.json()["findings"]}
+    response = http_request(gateway.control_port, "GET", "/v1/lint")
+    assert response.status == 200, response.text
+    codes = {(row["severity"], row["code"], row["id"]) for row in response.json()["findings"]}
     assert ("error", "rejected", "2") in codes
     assert ("error", "global-rule-plugin-twice", "b") in codes
 

@@ -36,7 +36,7 @@ mount --bind shared disk/root/mnt
 cd disk/root
 mount -t proc proc proc
 mount --bind proc/sys proc/sys
-mount -o remount,bind,ro proc/sys  # the kernel's settings are everybody's
+mount -o remount,bind,ro proc/sys  # the kernel's settings are the whole machine's
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 for each in run tmp var/log var/lib/systemd dev; do mount -t tmpfs -o mode=755 "$each" "$each"; done
@@ -137,7 +137,7 @@ class Machine:
 
     def stop(self):
         if self.init_pid is not None:
-            os.kill(self.init_pid, signal.SIGKILL)  # and with it everybody inside
+            os.kill(self.init_pid, signal.SIGKILL)  # and with it all processes inside
         self.process.kill()
         self.process.wait(PATIENCE_S)
         self.log.close()

@@ -1,7 +1,7 @@
 """Many nodes in one process: every loopback address (127.x.y.z) at one port, each with a behaviour of its own.
 
-A request for /health is a probe: it is answered with the node's status and remembered. Anything else is traffic and is
-answered with the node's address.
+A request for /health is a probe: it gets the node's status and is remembered. Anything else is traffic and
+gets the node's address.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Nodes:
         self.open[address] += 1
         self.open_max = max(self.open_max, self.open.total())
         try:
-            while await self._answer(address, reader, writer):
+            while await self._respond(address, reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
@@ -78,7 +78,7 @@ class Nodes:
             self.open[address] -= 1
             writer.close()
 
-    async def _answer(self, address, reader, writer):
+    async def _respond(self, address, reader, writer):
         if self.behaviour[address] == HANGS:
             await reader.read()  # until the other side gives up
             return False

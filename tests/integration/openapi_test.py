@@ -18,9 +18,9 @@ KINDS = {
 
 
 def document(gateway):
-    answer = gateway.admin("GET", "/openapi.json")
-    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
-    return answer.json()
+    response = gateway.admin("GET", "/openapi.json")
+    assert response.status == 200 and response.header("Content-Type") == "application/json"
+    return response.json()
 
 
 def references(value):
@@ -99,10 +99,10 @@ def test_schemas_are_those_that_are_asked(gateway):
     kinds = [name for name in schemas if re.fullmatch(r"[a-z_]+", name)]
     compared = 0
     for name in kinds:
-        answer = gateway.admin("GET", f"/schema/{name}")
-        if answer.status == 200:
+        response = gateway.admin("GET", f"/schema/{name}")
+        if response.status == 200:
             compared += 1
-            assert schemas[name] == answer.json(), name
+            assert schemas[name] == response.json(), name
     assert compared >= 10
     plugins = gateway.admin("GET", "/plugins/list").json()
     assert plugins
@@ -121,12 +121,12 @@ def test_every_path_that_is_described_is_served(gateway):
     for path in shown:
         path = path.replace("{name}", "cors").replace("{manager}", "vault").replace("{revision}", "1")
         named = re.sub(r"{\w+}", "x", path)
-        answer = gateway.admin("GET", named)
-        assert "Unsupported resource type" not in answer.text, path
+        response = gateway.admin("GET", named)
+        assert "Unsupported resource type" not in response.text, path
         # Stream routes are off, and "cors" is no kind of object that has a schema.
         refused = path.startswith("/stream_routes") or path == "/schema/cors"
         missing = named.endswith("/x") or "/x/" in named or path.startswith("/history/")
-        assert answer.status == (400 if refused else 404 if missing else 200), path
+        assert response.status == (400 if refused else 404 if missing else 200), path
 
 
 @pytest.mark.gateway(config={"deployment": {"role": "traditional",

@@ -33,7 +33,7 @@ def install(machine):
 
 
 def status_of(machine, path="/", port=9080):
-    """Of an answer; "000" when there is none."""
+    """Of a response; "000" when there is none."""
     return machine.shell(f"curl -s -o /dev/null -m 20 -w '%{{http_code}}' http://127.0.0.1:{port}{path}", check=False)
 
 
@@ -56,7 +56,7 @@ def drop_in(machine, text):
     machine.run("systemctl", "daemon-reload")
 
 
-def answer_everything(machine):
+def respond_to_all(machine):
     """A route that needs no upstream."""
     key = machine.shell("sed -n 's/^ *key: *//p' /etc/apisix/config.yaml | head -1").split()[0].strip("'\"")
     body = '{"uri": "/*", "plugins": {"mocking": {"response_example": "here", "content_type": "text/plain"}}}'
@@ -72,7 +72,7 @@ def test_installed_service_runs(machine):
     assert re.fullmatch(r"generation 1 serves, \d+ workers?", machine.property("StatusText"))
     assert status_of(machine) == "404"
     assert machine.property("NRestarts") == "0"
-    answer_everything(machine)
+    respond_to_all(machine)
 
 
 def test_owners_and_modes(machine):
@@ -152,7 +152,7 @@ def test_main_process_that_fails_is_started_again(machine, number, result):
     assert main_pid(machine) != before
     assert f"Failed with result '{result}'" in machine.journal()
     assert machine.shell(f"ps -o pid= --ppid {main_pid(machine)} | wc -l") == machine.shell(
-        "ps -o pid= -C apisix | wc -l | xargs expr -1 +"), "nobody of the old ones is left"
+        "ps -o pid= -C apisix | wc -l | xargs expr -1 +"), "no process of the old version is left"
 
 
 def test_sockets_wait_for_a_service_that_restarts(machine):
@@ -168,7 +168,7 @@ def test_sockets_wait_for_a_service_that_restarts(machine):
     seen = set()
     while restart.poll() is None:
         seen.add(status_of(machine))
-    assert restart.returncode == 0 and seen == {"200"}, "nobody was refused"
+    assert restart.returncode == 0 and seen == {"200"}, "no connection was refused"
     machine.run("systemctl", "stop", "apisix.socket", "apisix.service")
 
 

@@ -231,7 +231,7 @@ def test_logrotate_moves_the_files_and_tells_the_gateway(make_gateway, tmp_path)
         return {os.stat(path).st_ino for pid in [gateway.pid, *children_of(gateway.pid)]
                 for path in (f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")) if os.path.exists(path)}
 
-    wait_until(lambda: not old & open_files(), "everybody to let go of the old files")
+    wait_until(lambda: not old & open_files(), "all processes to close the old files")
     gateway.request("/after")
     gateway.wait_for_log("GET /after ", name="access.log")
     assert "GET /after " not in gateway.log("access.log.1")

@@ -19,13 +19,13 @@ def stranger():
 
 @pytest.mark.parametrize("command", ["stop", "quit"])
 def test_foreign_pid_in_the_file_of_a_running_gateway(gateway, stranger, command):
-    everybody = [gateway.pid, *children_of(gateway.pid)]
+    all_pids = [gateway.pid, *children_of(gateway.pid)]
     gateway.pid_path.write_text(f"{stranger.pid}\n")
     done = gateway.run(command)
     assert done.returncode == 0
     assert (f"warning: {gateway.pid_path} names process {stranger.pid}, which is not the master of this prefix: "
-            f"{everybody[0]} is") in done.stderr
-    wait_until(lambda: not [pid for pid in everybody if is_alive(pid)], "the gateway to leave")
+            f"{all_pids[0]} is") in done.stderr
+    wait_until(lambda: not [pid for pid in all_pids if is_alive(pid)], "the gateway to leave")
     assert stranger.poll() is None
 
 

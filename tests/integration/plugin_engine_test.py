@@ -1,4 +1,4 @@
-"""The plugin engine: which plugins run, in which order, for whom; and what happens when one answers or waits."""
+"""The plugin engine: which plugins run, in which order, for which consumer; and what happens when one responds or waits."""
 
 import pytest
 
@@ -8,7 +8,7 @@ def route(gateway, upstream, plugins, **members):
                               "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}} | members)
 
 
-def test_a_plugin_answers_instead_of_the_upstream(gateway, upstream):
+def test_a_plugin_responds_instead_of_the_upstream(gateway, upstream):
     route(gateway, upstream, {"uri-blocker": {"block_rules": ["root.exe", "x=1"], "rejected_msg": "no"}})
     refused = gateway.request("/a?x=1")
     assert refused.status == 403 and refused.body == b'{"error_msg":"no"}\n'
@@ -16,7 +16,7 @@ def test_a_plugin_answers_instead_of_the_upstream(gateway, upstream):
     assert len(upstream.requests) == 1
 
 
-def test_body_filters_see_every_answer(gateway, upstream):
+def test_body_filters_see_every_response(gateway, upstream):
     echo = {"before_body": "<", "after_body": ">", "headers": {"X-Echo": "1"}}
     route(gateway, upstream, {"echo": echo, "uri-blocker": {"block_rules": ["blocked"], "rejected_msg": "no"}})
     passed = gateway.request("/a")
@@ -36,7 +36,7 @@ def test_unknown_and_invalid_plugins_are_refused(gateway):
     assert broken.status == 400
 
 
-def test_a_route_that_only_answers_needs_no_upstream(gateway):
+def test_a_route_that_only_responds_needs_no_upstream(gateway):
     gateway.put("/routes/1", {"uri": "/*", "plugins": {"uri-blocker": {"block_rules": ["blocked"]}}})
     assert gateway.request("/blocked").status == 403
     assert gateway.request("/other").status == 503
@@ -130,7 +130,7 @@ def test_global_rules_run_for_every_request(gateway, upstream):
     assert gateway.admin("PUT", "/global_rules/2", {"plugins": {"echo": {"after_body": "?"}}}).status == 400
 
 
-def test_a_consumer_whom_no_route_serves(gateway):
+def test_a_consumer_without_a_matching_route(gateway):
     gateway.put("/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": "j"}, "echo": {"body": "jack"}}})
     gateway.put("/global_rules/1", {"plugins": {"key-auth": {}}})
     assert gateway.request("/none").status == 401

@@ -46,10 +46,10 @@ def compressed(proxy, *upstreams, conf=None, **route):
 def test_the_client_gets_what_the_upstream_sent(proxy, level, size):
     body = random.Random(size).randbytes(size // 2).hex().encode()[:size]
     path = compressed(proxy, proxy.upstream(answering(OK + f"Content-Length: {size}\r\n\r\n", body)), conf={"comp_level": level})
-    answer = proxy.client().ask(request(path))
-    assert answer.header("Content-Encoding") == "gzip" and answer.header("Content-Length") is None
-    assert gzip.decompress(answer.body) == body
-    assert size < 8192 or len(answer.body) < size * 0.6
+    response = proxy.client().ask(request(path))
+    assert response.header("Content-Encoding") == "gzip" and response.header("Content-Length") is None
+    assert gzip.decompress(response.body) == body
+    assert size < 8192 or len(response.body) < size * 0.6
 
 
 def test_keeps_the_connection_and_serves_old_clients(proxy):
@@ -59,8 +59,8 @@ def test_keeps_the_connection_and_serves_old_clients(proxy):
     for _ in range(3):
         assert gzip.decompress(client.ask(request(path)).body) == body
     old = proxy.client()
-    answer = old.ask(request(path, version="1.0"))
-    assert answer.header("Transfer-Encoding") is None and gzip.decompress(answer.body) == body and old.end == "closed"
+    response = old.ask(request(path, version="1.0"))
+    assert response.header("Transfer-Encoding") is None and gzip.decompress(response.body) == body and old.end == "closed"
     modern = compressed(proxy, proxy.upstream(answering(OK + "Content-Length: 1000\r\n\r\n", body)))
     assert proxy.client().ask(request(modern, version="1.0")).body == body  # http_version is 1.1 unless told otherwise
 

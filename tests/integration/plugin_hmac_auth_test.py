@@ -34,9 +34,9 @@ def route(gate, upstream):
     return put
 
 
-def refused(answer, message="client request can't be validated"):
-    assert answer.status == 401 and answer.json() == {"message": message}, answer.text
-    assert answer.header("WWW-Authenticate") == 'hmac realm="hmac"'
+def refused(response, message="client request can't be validated"):
+    assert response.status == 401 and response.json() == {"message": message}, response.text
+    assert response.header("WWW-Authenticate") == 'hmac realm="hmac"'
     return True
 
 
@@ -141,9 +141,9 @@ def test_the_body(gate, route, upstream):
     assert gate.request(path, headers=signed(path, headers={"Digest": digest_of(b"")}, names=names)).status == 200
     upstream.requests.clear()
     long = b"x" * 1001
-    answer = gate.request(path, "POST", headers=signed(path, "POST", {"Digest": digest_of(long)}, names), body=long)
-    assert answer.status == 413
-    assert answer.json() == {"message": "request size 1001 is greater than the maximum size 1000 allowed"}
+    response = gate.request(path, "POST", headers=signed(path, "POST", {"Digest": digest_of(long)}, names), body=long)
+    assert response.status == 413
+    assert response.json() == {"message": "request size 1001 is greater than the maximum size 1000 allowed"}
     chunked = gate.request(path, "POST", headers=signed(path, "POST", {"Digest": digest_of(long)}, names),
                            body=iter([long]))
     assert chunked.status == 413

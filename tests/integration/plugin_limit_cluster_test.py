@@ -41,8 +41,8 @@ def test_a_cluster_counts_keys_on_all_its_nodes(gateway, cluster, quick, plugin,
 
 
 def left(gateway, path="/limited/x"):
-    answer = gateway.request(path)
-    return answer.status, answer.header("X-RateLimit-Remaining")
+    response = gateway.request(path)
+    return response.status, response.header("X-RateLimit-Remaining")
 
 
 def test_a_slot_that_moves_is_followed(gateway, cluster, quick):

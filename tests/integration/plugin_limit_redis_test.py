@@ -1,5 +1,5 @@
 """limit-count, limit-req and limit-conn that count in a redis: exact over all workers of several gateways, bounded
-waiting when it does not answer, and leases that end when a gateway's worker dies."""
+waiting when it does not reply, and leases that end when a gateway's worker dies."""
 
 import os
 import signal
@@ -54,8 +54,8 @@ def test_limit_count_is_exact_over_gateways(pair, redis, quick, window_type):
 def test_limit_count_in_a_database_of_its_own(pair, redis, quick):
     conf = of(redis, count=5, time_window=3600, key_type="constant", key="only", group="shared", redis_database=2)
     ports = limit(pair, quick, "limit-count", conf)
-    answer = http_request(ports[0], "GET", "/limited")
-    assert (answer.header("X-RateLimit-Remaining"), answer.header("X-RateLimit-Reset")) == ("4", "3600")
+    response = http_request(ports[0], "GET", "/limited")
+    assert (response.header("X-RateLimit-Remaining"), response.header("X-RateLimit-Reset")) == ("4", "3600")
     assert http_request(ports[1], "GET", "/limited").header("X-RateLimit-Remaining") == "3"
     client = redis.client
     client.execute_command("SELECT", 2)
@@ -127,7 +127,7 @@ def test_a_silent_redis_costs_the_timeout_and_degradation_decides(pair, redis, q
                 assert 0.2 < time.monotonic() - began < 1.2
         finally:
             redis.thaw()
-        # What was late is nobody's answer any more.
+        # A late reply is discarded.
         wait_until(lambda: http_request(ports[0], "GET", "/limited").status == 200, "redis again")
 
 
@@ -165,7 +165,7 @@ def test_leases_of_a_killed_worker_end(make_gateway, redis):
     os.kill(killed, signal.SIGKILL)
     thread.join()
     wait_until(lambda: not is_alive(killed) and gateway.worker_pids(), "another worker")
-    held.answer = lambda _: (200, {}, b"")
+    held.respond = lambda _: (200, {}, b"")
     wait_until(lambda: gateway.request("/limited").status == 200, "the lease to end")
     held.close()
 

@@ -15,8 +15,8 @@ def watched():
 
 
 def left(gateway, path="/limited/x"):
-    answer = gateway.request(path)
-    return answer.status, answer.header("X-RateLimit-Remaining")
+    response = gateway.request(path)
+    return response.status, response.header("X-RateLimit-Remaining")
 
 
 def test_sentinels_name_the_next_master(gateway, watched, quick):
@@ -32,16 +32,16 @@ def test_sentinels_name_the_next_master(gateway, watched, quick):
     wait_until(lambda: watched.replica.client.info("replication")["slave_repl_offset"]
                == watched.master.client.info("replication")["master_repl_offset"], "the replica to be up to date")
     watched.master.kill()
-    answers = []
+    responses = []
 
     def served():
-        answers.append(left(gateway))
-        return answers[-1][0] == 200
+        responses.append(left(gateway))
+        return responses[-1][0] == 200
 
     wait_until(served, "the sentinels to name another master")
-    assert int(answers[-1][1]) <= 96, "the counter went with the master"
+    assert int(responses[-1][1]) <= 96, "the counter went with the master"
     (key,) = watched.replica.client.keys("plugin-limit-count*")
-    assert int(watched.replica.client.get(key)) == 100 - int(answers[-1][1])
+    assert int(watched.replica.client.get(key)) == 100 - int(responses[-1][1])
 
 
 def test_sentinels_without_master(gateway, watched, quick):

@@ -32,13 +32,13 @@ def quick():
 
 
 class Held:
-    """An upstream whose answers wait until release()."""
+    """An upstream whose responses wait until release()."""
 
     def __init__(self):
         self.gate = threading.Event()
-        self.server = Upstream(self.answer)
+        self.server = Upstream(self.respond)
 
-    def answer(self, _):
+    def respond(self, _):
         self.gate.wait(30)
         return 200, {}, b"ok"
 
@@ -180,8 +180,8 @@ def test_counters_outlive_changes_and_reloads(make_gateway, quick):
              "upstream": {"type": "roundrobin", "nodes": {quick.node: 1}}}
 
     def left():
-        answer = gateway.request("/")
-        return answer.status, answer.header("X-RateLimit-Remaining"), answer.header("X-Route")
+        response = gateway.request("/")
+        return response.status, response.header("X-RateLimit-Remaining"), response.header("X-Route")
 
     gateway.put("/routes/1", route)
     wait_until(lambda: gateway.request("/").header("X-RateLimit-Remaining"), "the route")
@@ -201,9 +201,9 @@ def test_groups_share_counters_and_must_be_alike(proxy, quick):
     first = limited(proxy, quick, **{"limit-count": conf})
     second = limited(proxy, quick, **{"limit-count": conf})
     assert [proxy.gateway.request(path).status for path in (first, second, first)] == [200, 200, 503]
-    answer = proxy.gateway.admin("PUT", "/routes/odd", {"uri": "/odd", "plugins": {"limit-count": conf | {"count": 3}}})
-    assert answer.status == 400
-    assert answer.json()["error_msg"].endswith("plugin limit-count err: group conf mismatched")
+    response = proxy.gateway.admin("PUT", "/routes/odd", {"uri": "/odd", "plugins": {"limit-count": conf | {"count": 3}}})
+    assert response.status == 400
+    assert response.json()["error_msg"].endswith("plugin limit-count err: group conf mismatched")
 
 
 def test_rate_limiting_info_can_be_logged(make_gateway, quick):

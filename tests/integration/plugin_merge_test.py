@@ -66,8 +66,8 @@ def test_a_limit_of_the_service_that_the_route_turns_off_does_not_count(gate, up
                               "plugins": {"limit-count": limit | {"_meta": {"disable": True}}}})
     wait_until(lambda: gate.request("/free").status == 200, "the route")
     for _ in range(3):
-        answer = gate.request("/free")
-        assert answer.status == 200 and answer.header("X-RateLimit-Limit") is None
+        response = gate.request("/free")
+        assert response.status == 200 and response.header("X-RateLimit-Limit") is None
     assert [gate.request("/limited").status for _ in range(2)] == [200, 503], "nothing was counted"
     # It is no other way round when the entry that is turned off does not even fit the schema.
     gate.put("/routes/free", {"uri": "/free2", "service_id": "limited", "plugins": {"limit-count": {"_meta": {"disable": True}}}})

@@ -13,9 +13,9 @@ from gateway import free_port, http_request, wait_until
 
 
 def metrics(gateway):
-    answer = http_request(gateway.metrics_port, "GET", "/apisix/prometheus/metrics")
-    assert answer.status == 200 and answer.header("Content-Type").startswith("text/plain")
-    return answer.text
+    response = http_request(gateway.metrics_port, "GET", "/apisix/prometheus/metrics")
+    assert response.status == 200 and response.header("Content-Type").startswith("text/plain")
+    return response.text
 
 
 def value(text, name, /, **labels):
@@ -42,7 +42,7 @@ def test_a_reload_of_the_plugins_moves_the_metrics(make_gateway):
         gateway.put_everywhere(f"/routes/{name}", {"uri": f"/{name}/metrics", "plugins": {"public-api": {}}})
 
     def seen(path):
-        """By eight requests, so that every worker answers some."""
+        """By eight requests, so that every worker serves some."""
         return {gateway.request(path).status for _ in range(8)} | {http_request(gateway.metrics_port, "GET", path).status}
 
     def reloaded(uri):
@@ -51,8 +51,8 @@ def test_a_reload_of_the_plugins_moves_the_metrics(make_gateway):
 
     assert seen("/one/metrics") == {404}
     for uri, other in (("/one/metrics", "/two/metrics"), ("/two/metrics", "/one/metrics")):
-        answer = reloaded(uri)
-        assert (answer.status, answer.text) == (200, "done")
+        response = reloaded(uri)
+        assert (response.status, response.text) == (200, "done")
         wait_until(lambda uri=uri: seen(uri) == {200}, "every process to have read it")
         assert seen(other) == {404}
     # What cannot be is refused as a whole, and named.
@@ -103,7 +103,7 @@ def test_what_requests_leave_behind(gateway, upstream):
     assert (capacity - free) % os.sysconf("SC_PAGESIZE") == 0
 
 
-def test_names_and_consumers_and_answers_of_the_gateway(gateway, upstream):
+def test_names_and_consumers_and_responses_of_the_gateway(gateway, upstream):
     gateway.put("/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": "k"}}})
     gateway.put("/routes/1", {"uri": "/*", "name": "first", "plugins": {"prometheus": {"prefer_name": True}, "key-auth": {}},
                               "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
@@ -184,7 +184,7 @@ def expiring(seconds):
 
 
 @pytest.mark.gateway(config=expiring(1))
-def test_series_that_nobody_counts_any_more_go(gateway, upstream):
+def test_series_without_counts_expire(gateway, upstream):
     route(gateway, upstream)
     gateway.request("/x")
     wait_until(lambda: value(metrics(gateway), "apisix_http_status", code="200") == 1, "a counted request")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from raw import answer_ok
+from raw import respond_ok
 
 # What a client can make of "/..." : line ends, ends of the request line, in every spelling that a parser may undo.
 PATHS = ["/a%0d%0aX-Evil:%20pwn", "/a%0aX-Evil:%20pwn", "/a%0dX-Evil:%20pwn", "/a%20HTTP/1.1%0d%0aX-Evil:pwn%0d%0a%0d%0aGET%20/evil",
@@ -27,14 +27,14 @@ CONFS = {"uri": {"uri": "/x$uri"},
 @pytest.mark.parametrize("name", CONFS)
 def test_13787_no_line_end_of_a_client_reaches_the_upstream_unescaped(proxy, name):
     """apache/apisix #13787 (CR LF through $upstream_uri) and CVE-2026-31908 (control characters in a set field)."""
-    upstream = proxy.upstream(answer_ok)
+    upstream = proxy.upstream(respond_ok)
     base = proxy.route(upstream, plugins={"proxy-rewrite": CONFS[name]})
     client = proxy.client()
     served = 0
     for path, query in itertools.product(PATHS, ["", "?q=%0d%0aX-Evil:pwn", "?q=a%20b"]):
         client.send(f"GET {base}{path}{query} HTTP/1.1\r\nHost: a.test\r\n\r\n")
-        answer = client.read_response()
-        assert answer.status == 200, (path, query)
+        response = client.read_response()
+        assert response.status == 200, (path, query)
         served += 1
     received = upstream.received
     heads = received.split(b"\r\n\r\n")[:-1]
@@ -48,7 +48,7 @@ def test_13787_no_line_end_of_a_client_reaches_the_upstream_unescaped(proxy, nam
 
 def test_cve_2021_43557_what_is_matched_is_what_is_forwarded(proxy):
     """A path that is matched in its normal form must not reach the upstream in another one."""
-    upstream = proxy.upstream(answer_ok)
+    upstream = proxy.upstream(respond_ok)
     base = proxy.route(upstream, plugins={"proxy-rewrite": {"headers": {"set": {"A": "b"}}}})
     for path, forwarded in [("/public/../internal", "/internal"), ("//internal", "/internal"), ("/./internal", "/internal"),
                             ("/%2e%2e" + base + "/internal", "/internal"), ("/a%2f..%2finternal", "/internal")]:
@@ -58,7 +58,7 @@ def test_cve_2021_43557_what_is_matched_is_what_is_forwarded(proxy):
 
 
 def test_cve_2026_94269_matched_and_forwarded_agree_with_regex_uri(proxy):
-    upstream = proxy.upstream(answer_ok)
+    upstream = proxy.upstream(respond_ok)
     base = proxy.route(upstream, plugins={"proxy-rewrite": {"regex_uri": ["^/r\\d+/public/(.*)", "/$1"]}})
     assert proxy.get(base + "/public/../admin").status == 200
     assert upstream.peers[-1].received.startswith(f"GET {base}/admin HTTP/1.1".encode())  # not "/../admin"
@@ -77,10 +77,10 @@ def test_a_method_that_changes_the_framing(proxy):
     to_get = proxy.route(upstream, plugins={"proxy-rewrite": {"method": "GET"}})
     client = proxy.client()
     for _ in range(3):
-        answer = client.ask(f"GET {to_head} HTTP/1.1\r\nHost: a.test\r\n\r\n")
-        assert (answer.status, answer.body, answer.header("Content-Length")) == (200, b"", "0")
-        answer = client.ask(f"HEAD {to_get} HTTP/1.1\r\nHost: a.test\r\n\r\n", to="HEAD")
-        assert (answer.status, answer.header("Content-Length")) == (200, "5")
-        answer = client.ask(f"POST {to_get} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc")
-        assert (answer.status, answer.body) == (200, b"hello")
+        response = client.ask(f"GET {to_head} HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        assert (response.status, response.body, response.header("Content-Length")) == (200, b"", "0")
+        response = client.ask(f"HEAD {to_get} HTTP/1.1\r\nHost: a.test\r\n\r\n", to="HEAD")
+        assert (response.status, response.header("Content-Length")) == (200, "5")
+        response = client.ask(f"POST {to_get} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc")
+        assert (response.status, response.body) == (200, b"hello")
     assert client.end is None

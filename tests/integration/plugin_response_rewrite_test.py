@@ -45,8 +45,8 @@ def test_a_match_across_pieces(proxy):
 def test_a_coded_body_is_decoded(proxy, coding, body):
     head = OK + f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
     path = rewritten(proxy, answering(head, body[:10], body[10:]), HELLO)
-    answer = proxy.client().ask(request(path))
-    assert answer.body == b"bye " * 1000 and answer.header("Content-Encoding") is None
+    response = proxy.client().ask(request(path))
+    assert response.body == b"bye " * 1000 and response.header("Content-Encoding") is None
     bare = proxy.client().ask(request(path, "HEAD"), to="HEAD")
     assert bare.status == 200
 
@@ -55,8 +55,8 @@ def test_decoded_filtered_and_coded_again(proxy):
     body = gzip.compress(b"hello " * 1000)
     head = OK + f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
     path = rewritten(proxy, answering(head, body), HELLO, gzip={"types": ["text/plain"]})
-    answer = proxy.client().ask(f"GET {path} HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\n\r\n")
-    assert answer.header("Content-Encoding") == "gzip" and gzip.decompress(answer.body) == b"bye " * 1000
+    response = proxy.client().ask(f"GET {path} HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\n\r\n")
+    assert response.header("Content-Encoding") == "gzip" and gzip.decompress(response.body) == b"bye " * 1000
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"hello" * 100)[:-9], gzip.compress(b"hello" * 100)[:-6] + b"\0\0\0\0\0\0"],
@@ -77,7 +77,7 @@ def test_a_bomb_is_cut_off(proxy):
 
 
 def test_an_endless_body_that_is_replaced(proxy):
-    """The client does not wait for the end of a body that it will not see, and the upstream is told."""
+    """The client does not wait for the end of a body that it will not see, and the upstream's connection is closed."""
     ended = []
 
     def serve(peer):
@@ -94,7 +94,7 @@ def test_an_endless_body_that_is_replaced(proxy):
 
 
 def test_a_status_without_a_body_keeps_the_connection_in_step(proxy):
-    """The upstream's body could otherwise be read as the next answer."""
+    """The upstream's body could otherwise be read as the next response."""
     evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
     path = rewritten(proxy, answering(OK + f"Content-Length: {len(evil)}\r\n\r\n", evil), {"status_code": 204})
     chunked = rewritten(proxy, answering(OK + "Transfer-Encoding: chunked\r\n\r\n", chunk(evil), b"0\r\n\r\n"), {"status_code": 304})

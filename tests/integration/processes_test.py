@@ -1,4 +1,4 @@
-"""The master and its children: who runs, as whom, and what happens when one dies."""
+"""The master and its children: which run, as which user, and what happens when one dies."""
 
 import os
 import pwd
@@ -163,7 +163,7 @@ def test_many_reloads_at_once_end_in_one_generation(gateway):
     for _ in range(5):
         gateway.signal(signal.SIGHUP)
     wait_until(lambda: len(gateway.worker_pids()) == 2 and len(children_of(gateway.pid)) == 3,
-               "two workers and an agent, and nobody else")
+               "two workers and an agent, and no other process")
 
 
 def test_usr1_reopens_the_logs(gateway):
@@ -178,7 +178,7 @@ def test_usr1_reopens_the_logs(gateway):
         return [os.stat(path).st_ino for pid in [gateway.pid, *children_of(gateway.pid)]
                 for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists()]
 
-    wait_until(lambda: old_inode not in open_files(), "everybody to let go of the old file")
+    wait_until(lambda: old_inode not in open_files(), "all processes to close the old file")
 
 
 def test_winch_drains_the_workers_and_hup_brings_new_ones(gateway):
@@ -191,9 +191,9 @@ def test_winch_drains_the_workers_and_hup_brings_new_ones(gateway):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_signals_end_everything(gateway, number):
-    everybody = [gateway.pid, *children_of(gateway.pid)]
+    all_pids = [gateway.pid, *children_of(gateway.pid)]
     gateway.signal(number)
-    wait_until(lambda: not [pid for pid in everybody if is_alive(pid)], "all processes to leave")
+    wait_until(lambda: not [pid for pid in all_pids if is_alive(pid)], "all processes to leave")
     assert not gateway.pid_path.exists()
 
 
@@ -214,7 +214,7 @@ def test_workers_drop_to_nobody_and_the_agent_keeps_few_capabilities(gateway):
 
 
 @needs_root
-def test_prefix_that_nobody_can_enter(make_gateway):
+def test_prefix_that_the_user_cannot_enter(make_gateway):
     gateway = make_gateway(start=False)
     gateway.prefix.chmod(0o700)
     done = gateway.start()

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 
 from gateway import Gateway
-from raw import Client, RawUpstream, answer_ok
+from raw import Client, RawUpstream, respond_ok
 
 
 class Proxy:
@@ -16,7 +16,7 @@ class Proxy:
         self._ids = itertools.count(1)
         self._upstreams = []
 
-    def upstream(self, serve=answer_ok, **more):
+    def upstream(self, serve=respond_ok, **more):
         self._upstreams.append(RawUpstream(serve, **more))
         return self._upstreams[-1]
 

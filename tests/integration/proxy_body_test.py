@@ -109,7 +109,7 @@ def test_large_upload_in_flat_memory(proxy, chunked):
 
 
 def test_slow_reader_stops_the_upstream(proxy):
-    """Backpressure: the gateway keeps a bounded part of the answer, and the upstream's send has to wait."""
+    """Backpressure: the gateway buffers a bounded part of the response, and the upstream's send has to wait."""
     sent = [0]
 
     def serve(peer):
@@ -168,14 +168,14 @@ def test_trailers_both_ways(proxy):
         peer.read_to_end()
 
     path = proxy.route(proxy.upstream(serve))
-    answer = proxy.client().ask(request(path, "TE: trailers\r\nTransfer-Encoding: chunked\r\n", "POST") +
+    response = proxy.client().ask(request(path, "TE: trailers\r\nTransfer-Encoding: chunked\r\n", "POST") +
                                 "2\r\nhi\r\n0\r\nX-Digest: d\r\n\r\n")
-    assert answer.body == b"abc" and answer.trailers == [("X-Sum", "42"), ("X-More", "1")]
+    assert response.body == b"abc" and response.trailers == [("X-Sum", "42"), ("X-More", "1")]
     assert got[0].body == b"hi" and got[0].trailers == [("X-Digest", "d")]
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_answers_without_body_leave_the_connection_usable(proxy, status):
+def test_responses_without_body_leave_the_connection_usable(proxy, status):
     def serve(peer):
         while peer.read_request():
             peer.send(f"HTTP/1.1 {status} X\r\nETag: \"x\"\r\n\r\n")
@@ -183,8 +183,8 @@ def test_answers_without_body_leave_the_connection_usable(proxy, status):
     upstream = proxy.upstream(serve)
     client, path = proxy.client(), proxy.route(upstream)
     for _ in range(3):
-        answer = client.ask(request(path))
-        assert (answer.status, answer.header("ETag"), answer.header("Transfer-Encoding")) == (status, '"x"', None)
+        response = client.ask(request(path))
+        assert (response.status, response.header("ETag"), response.header("Transfer-Encoding")) == (status, '"x"', None)
     assert len(upstream.peers) == 1
 
 
@@ -196,16 +196,16 @@ def test_head_has_no_body_however_it_is_framed(proxy, framing):
 
     client, path = proxy.client(), proxy.route(proxy.upstream(serve))
     for _ in range(3):
-        answer = client.ask(request(path, method="HEAD"), to="HEAD")
-        assert answer.status == 200
-        assert answer.header("Content-Length") == ("12345" if "Length" in framing else None)
+        response = client.ask(request(path, method="HEAD"), to="HEAD")
+        assert response.status == 200
+        assert response.header("Content-Length") == ("12345" if "Length" in framing else None)
     client.send(request("/nowhere", method="HEAD") + request("/nowhere"))
     assert client.read_response(to="HEAD").status == 404 and client.read_response().body
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize("framing", ["length", "chunked", "until close"])
-def test_answer_in_each_framing_for_old_and_new_clients(proxy, version, framing):
+def test_response_in_each_framing_for_old_and_new_clients(proxy, version, framing):
     def serve(peer):
         while peer.read_request():
             peer.send({"length": OK + "Content-Length: 5\r\n\r\nhello",
@@ -216,10 +216,10 @@ def test_answer_in_each_framing_for_old_and_new_clients(proxy, version, framing)
 
     path = proxy.route(proxy.upstream(serve))
     client = proxy.client()
-    answer = client.ask(request(path, version=version))
-    assert answer.body == b"hello" and answer.start_line.startswith("HTTP/1.1 200")
+    response = client.ask(request(path, version=version))
+    assert response.body == b"hello" and response.start_line.startswith("HTTP/1.1 200")
     if version == "1.0":
-        assert answer.header("Transfer-Encoding") is None and answer.header("Connection") == "close"
+        assert response.header("Transfer-Encoding") is None and response.header("Connection") == "close"
         assert client.read_to_end() == b""
     else:
         assert client.ask(request(path)).body == b"hello"
@@ -228,21 +228,21 @@ def test_answer_in_each_framing_for_old_and_new_clients(proxy, version, framing)
 def test_http_1_0_keepalive_is_asked_for(proxy):
     client, path = proxy.client(), proxy.route(proxy.upstream())
     for _ in range(2):
-        answer = client.ask(request(path, "Connection: keep-alive\r\n", version="1.0"))
-        assert (answer.body, answer.header("Connection")) == (b"ok", "keep-alive")
+        response = client.ask(request(path, "Connection: keep-alive\r\n", version="1.0"))
+        assert (response.body, response.header("Connection")) == (b"ok", "keep-alive")
 
 
-def test_expect_continue_is_answered_when_the_body_is_wanted(proxy):
+def test_expect_continue_gets_100_when_the_body_is_wanted(proxy):
     upstream = proxy.upstream()
     client, path = proxy.client(), proxy.route(upstream)
-    answer = client.ask(request(path, "Expect: 100-continue\r\nContent-Length: 3\r\n", "POST"))
-    assert answer.status == 100
+    response = client.ask(request(path, "Expect: 100-continue\r\nContent-Length: 3\r\n", "POST"))
+    assert response.status == 100
     assert client.ask("abc").body == b"ok"
     assert b"100-continue" not in upstream.received
     # A client that does not wait is not told to go on.
-    answer = client.ask(request(path, "Expect: 100-continue\r\nContent-Length: 3\r\n", "POST") + "abc")
-    assert answer.status == 200
-    # Nor one whose answer is there without its body.
+    response = client.ask(request(path, "Expect: 100-continue\r\nContent-Length: 3\r\n", "POST") + "abc")
+    assert response.status == 200
+    # Nor one whose response is there without its body.
     assert client.ask(request("/nowhere", "Expect: 100-continue\r\nContent-Length: 3\r\n", "POST")).status == 404
 
 
@@ -300,7 +300,7 @@ def test_slow_upstream_body_arrives_as_it_comes(proxy):
 
 
 def test_pipelined_requests_of_many_clients_in_flat_memory(proxy):
-    """Each client sends 64 KiB of requests at once. They are answered in order, in bounded memory, and another
+    """Each client sends 64 KiB of requests at once. They get responses in order, in bounded memory, and another
     client is served meanwhile."""
     one = request("/nowhere").encode()
     count = 65536 // len(one)

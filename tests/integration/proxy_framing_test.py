@@ -71,17 +71,17 @@ def target(proxy):
     return upstream, proxy.route(upstream)
 
 
-def test_every_malformed_head_is_400_and_reaches_nobody(proxy, target):
+def test_every_malformed_head_is_400_and_reaches_no_upstream(proxy, target):
     upstream, path = target
     wrong = []
     for name, text in REFUSED_HEADS.items():
         client = proxy.client()
         client.send(text.replace("{path}", path).encode("latin-1") + SMUGGLED.encode())
-        answers = client.read_to_end()
+        responses = client.read_to_end()
         client.close()
-        # One answer, and the end of the connection: what is behind cannot be trusted to be a request.
-        if not answers.startswith(b"HTTP/1.1 400 ") or answers.count(b"HTTP/1.1 ") != 1:
-            wrong.append(f"{name}: {answers[:60]!r}")
+        # One response, and the end of the connection: what is behind cannot be trusted to be a request.
+        if not responses.startswith(b"HTTP/1.1 400 ") or responses.count(b"HTTP/1.1 ") != 1:
+            wrong.append(f"{name}: {responses[:60]!r}")
         if upstream.received:
             wrong.append(f"{name} reached the upstream: {upstream.received!r}")
             break
@@ -109,10 +109,10 @@ def test_malformed_chunks_end_both_connections(proxy, target, together):
             client.send(head)
             upstream.wait_for_peer(count)
             client.send(body + SMUGGLED)
-        answers = client.read_to_end()
+        responses = client.read_to_end()
         client.close()
-        if not answers.startswith(b"HTTP/1.1 400 ") or answers.count(b"HTTP/1.1 ") != 1:
-            wrong.append(f"{name}: {answers[:60]!r}")
+        if not responses.startswith(b"HTTP/1.1 400 ") or responses.count(b"HTTP/1.1 ") != 1:
+            wrong.append(f"{name}: {responses[:60]!r}")
         upstream.wait_for_peer(count)
     assert not wrong, "\n".join(wrong)
     assert b"smuggled" not in upstream.received
@@ -125,8 +125,8 @@ def test_body_that_waited_for_a_connection_is_not_read_again(proxy, target):
     client = proxy.client()
     body = f"GET {path}/smuggled HTTP/1.1\r\nX: y"
     for _ in range(2):
-        answer = client.ask(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n{body}")
-        assert (answer.status, answer.body) == (200, b"ok")
+        response = client.ask(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+        assert (response.status, response.body) == (200, b"ok")
     upstream = target[0]
     client.send(f"GET {path}/next HTTP/1.1\r\nHost: a\r\n\r\n")
     assert client.read_response().status == 200
@@ -168,8 +168,8 @@ def test_pipelined_404s_keep_their_order_with_proxied_ones(proxy, target):
     assert [client.read_response().status for _ in range(40)] == [404, 200] * 20
 
 
-def test_answer_survives_bytes_behind_the_last_request(proxy, target):
-    """Closing a socket with unread bytes resets it, which may destroy the answer on its way."""
+def test_response_survives_bytes_behind_the_last_request(proxy, target):
+    """Closing a socket with unread bytes resets it, which may destroy the response in flight."""
     _, path = target
     for _ in range(10):
         client = proxy.client()
@@ -179,7 +179,7 @@ def test_answer_survives_bytes_behind_the_last_request(proxy, target):
         client.close()
 
 
-@pytest.mark.parametrize("answer", [
+@pytest.mark.parametrize("response", [
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
     "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
@@ -190,15 +190,15 @@ def test_answer_survives_bytes_behind_the_last_request(proxy, target):
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
     "HTTP/1.1 200 OK\r\nX: " + "a" * 70000 + "\r\n\r\n",
 ], ids=["CL and TE", "two lengths", "bad length", "folded", "NUL", "status", "garbage", "101 unasked", "too long"])
-def test_malformed_answer_is_502(proxy, answer):
-    upstream = proxy.upstream(lambda peer: (peer.read_request(), peer.send(answer), peer.read_to_end()))
+def test_malformed_response_is_502(proxy, response):
+    upstream = proxy.upstream(lambda peer: (peer.read_request(), peer.send(response), peer.read_to_end()))
     path = proxy.route(upstream)
     assert proxy.get(path).status == 502
     assert len(upstream.peers) == 1  # it saw the request: not to be repeated elsewhere
 
 
-def test_bytes_behind_an_answer_are_nobody_s(proxy):
-    """An upstream that says more than its answer is not used again, and the surplus reaches no client."""
+def test_bytes_behind_a_response_are_discarded(proxy):
+    """An upstream that sends more than its response is not used again, and the surplus reaches no client."""
     def serve(peer):
         peer.read_request()
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")

@@ -1,4 +1,4 @@
-"""What the upstream is told of the request and its client, and what the client gets of the answer's head."""
+"""What the upstream gets of the request and its client, and what the client gets of the response's head."""
 
 import email.utils
 import time
@@ -26,8 +26,8 @@ def seen(proxy):
     path = proxy.route(upstream)
 
     def ask(headers="", target=None, host="a.test", method="GET", route=path):
-        answer = proxy.client().ask(f"{method} {target if target else route} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n")
-        assert answer.status == 200
+        response = proxy.client().ask(f"{method} {target if target else route} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n")
+        assert response.status == 200
         return got[-1]
 
     ask.upstream, ask.path = upstream, path
@@ -100,12 +100,12 @@ def test_connection_cannot_take_away_what_the_gateway_says(seen, name):
 def test_what_was_matched_is_what_is_forwarded(proxy, seen, sent, forwarded):
     client = proxy.client()
     client.send(f"GET {seen.path}{sent} HTTP/1.1\r\nHost: a\r\n\r\n".encode("latin-1"))
-    answer = client.read_response()
+    response = client.read_response()
     received = seen.upstream.received.split(b"\r\n")[0].decode("latin-1")
     if forwarded is None:
-        assert answer.status == 400 and not received
+        assert response.status == 400 and not received
         return
-    assert answer.status == 200
+    assert response.status == 200
     assert received.split(" ")[1] == seen.path + forwarded
 
 
@@ -126,11 +126,11 @@ def test_options_asterisk(proxy):
 
 
 def test_trace_track_and_connect_are_405_and_not_forwarded(proxy, seen):
-    """The answer to TRACE is the request, with the cookies that a script may not see."""
+    """The response to TRACE is the request, with the cookies that a script may not see."""
     client = proxy.client()
     for method, target in (("TRACE", seen.path), ("TRACK", seen.path), ("CONNECT", "a:80"), ("TRACE", "/nowhere")):
-        answer = client.ask(f"{method} {target} HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n")  # on one connection
-        assert answer.status == 405 and b"405 Not Allowed" in answer.body and b"secret" not in answer.body, method
+        response = client.ask(f"{method} {target} HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n")  # on one connection
+        assert response.status == 405 and b"405 Not Allowed" in response.body and b"secret" not in response.body, method
     assert not seen.upstream.received
 
 
@@ -157,9 +157,9 @@ def test_invalid_names_of_a_response_are_not_passed_on(proxy):
         peer.send("HTTP/1.1 200 OK\r\nX[1]: a\r\nX.Y: b\r\nContent_Length: 9\r\nContent-Length: 2\r\n\r\nok")
         peer.read_to_end()
 
-    answer = proxy.get(proxy.route(proxy.upstream(serve)))
-    assert (answer.status, answer.body, answer.header("X.Y")) == (200, b"ok", "b")
-    assert answer.header("X[1]") is None and answer.header("Content_Length") is None
+    response = proxy.get(proxy.route(proxy.upstream(serve)))
+    assert (response.status, response.body, response.header("X.Y")) == (200, b"ok", "b")
+    assert response.header("X[1]") is None and response.header("Content_Length") is None
 
 
 def test_tokens_of_odd_characters_are_dropped_with_ignore_invalid_headers_on(make_proxy):
@@ -197,40 +197,40 @@ def test_pass_host_node_is_set_for_each_try(proxy, seen):
         assert seen(route=path).header("Host") == seen.upstream.node
 
 
-def answer_of(proxy, head):
+def response_of(proxy, head):
     path = proxy.route(proxy.upstream(lambda peer: (peer.read_request(), peer.send(head), peer.read_to_end())))
     return proxy.get(path)
 
 
 def test_response_headers_of_the_gateway(proxy):
-    answer = answer_of(proxy, "HTTP/1.1 200 Fine\r\nContent-Length: 0\r\nContent-Type: text/html\r\nServer: x\r\n\r\n")
-    assert answer.start_line == "HTTP/1.1 200 Fine"
-    assert answer.all("Server") == ["APISIX/3.18.0"]
-    assert answer.header("Content-Type") == "text/html; charset=utf-8"
-    assert abs(email.utils.parsedate_to_datetime(answer.header("Date")).timestamp() - time.time()) < 60
-    assert answer.header("X-APISIX-Upstream-Status") is None
+    response = response_of(proxy, "HTTP/1.1 200 Fine\r\nContent-Length: 0\r\nContent-Type: text/html\r\nServer: x\r\n\r\n")
+    assert response.start_line == "HTTP/1.1 200 Fine"
+    assert response.all("Server") == ["APISIX/3.18.0"]
+    assert response.header("Content-Type") == "text/html; charset=utf-8"
+    assert abs(email.utils.parsedate_to_datetime(response.header("Date")).timestamp() - time.time()) < 60
+    assert response.header("X-APISIX-Upstream-Status") is None
 
 
 @pytest.mark.parametrize("kind, charset", [("application/json", ""), ("text/plain; charset=latin1", ""),
                                            ("image/png", ""), ("text/plain", "; charset=utf-8")])
 def test_charset(proxy, kind, charset):
-    answer = answer_of(proxy, f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Type: {kind}\r\n\r\n")
-    assert answer.header("Content-Type") == kind + charset
+    response = response_of(proxy, f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Type: {kind}\r\n\r\n")
+    assert response.header("Content-Type") == kind + charset
 
 
-def test_hop_by_hop_headers_of_the_answer_end_here(proxy):
-    answer = answer_of(proxy, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: X-Secret\r\nX-Secret: 1\r\n"
+def test_hop_by_hop_headers_of_the_response_end_here(proxy):
+    response = response_of(proxy, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: X-Secret\r\nX-Secret: 1\r\n"
                               "Keep-Alive: 5\r\nProxy-Connection: x\r\nX-Accel-Redirect: /x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n")
-    names = {name.lower() for name, _ in answer.headers}
+    names = {name.lower() for name, _ in response.headers}
     assert not names & {"x-secret", "keep-alive", "proxy-connection", "x-accel-redirect"}
-    assert answer.all("Set-Cookie") == ["a", "b"] and answer.header("Connection") == "keep-alive"
+    assert response.all("Set-Cookie") == ["a", "b"] and response.header("Connection") == "keep-alive"
 
 
-def test_local_answers(proxy):
-    answer = proxy.get("/nowhere")
-    assert answer.status == 404 and answer.header("Server") == "APISIX/3.18.0"
-    assert answer.body == b'{"error_msg":"404 Route Not Found"}\n'
-    assert answer.header("Content-Type") == "text/plain; charset=utf-8"
+def test_local_responses(proxy):
+    response = proxy.get("/nowhere")
+    assert response.status == 404 and response.header("Server") == "APISIX/3.18.0"
+    assert response.body == b'{"error_msg":"404 Route Not Found"}\n'
+    assert response.header("Content-Type") == "text/plain; charset=utf-8"
     page = proxy.get(proxy.route(free_port()))
     assert page.status == 502 and page.header("Content-Type") == "text/html; charset=utf-8"
     assert b"<center><h1>502 Bad Gateway</h1></center>" in page.body and page.header("X-APISIX-Upstream-Status") == "502"
@@ -241,9 +241,9 @@ def test_trusted_addresses(make_gateway, upstream):
     gateway.put("/routes/1", {"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
     sent = {"X-Forwarded-For": "10.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "h.test", "X-Forwarded-Port": "8443",
             "Forwarded": "for=10.0.0.1"}
-    answer = gateway.request("/", headers=sent)
-    while answer.status == 404:
-        answer = gateway.request("/", headers=sent)
-    assert answer.header("X-APISIX-Upstream-Status") == "200"
-    received = {name: value for name, value in answer.json()["headers"]}
+    response = gateway.request("/", headers=sent)
+    while response.status == 404:
+        response = gateway.request("/", headers=sent)
+    assert response.header("X-APISIX-Upstream-Status") == "200"
+    received = {name: value for name, value in response.json()["headers"]}
     assert {name: received.get(name) for name in sent} == sent | {"X-Forwarded-For": "10.0.0.1, 127.0.0.1"}

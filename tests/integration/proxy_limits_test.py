@@ -40,8 +40,8 @@ def test_heads(proxy, text, status, piece):
             client.send(text[at:at + piece])
         except OSError:  # refused before all of it was sent
             break
-    answer = client.read_head()
-    assert answer.status == status
+    response = client.read_head()
+    assert response.status == status
     client.close()
 
 
@@ -60,14 +60,14 @@ def test_client_max_body_size(proxy, size, status, chunked):
     else:
         client.send(post(path, f"Content-Length: {size}\r\n"))
         client.send("x" * size)
-    answer = client.read_response()
-    assert answer.status == status
+    response = client.read_response()
+    assert response.status == status
     if status == 413:
-        assert answer.header("Connection") == "close" and client.read_to_end() == b""
+        assert response.header("Connection") == "close" and client.read_to_end() == b""
         assert chunked or not upstream.received
 
 
-def test_silent_client_is_closed_without_an_answer(proxy):
+def test_silent_client_is_closed_without_a_response(proxy):
     for text in ("", "GET / HTTP/1.1\r\nHost"):
         client = proxy.client()
         begin = time.monotonic()
@@ -89,8 +89,8 @@ def test_silent_body_is_408(proxy):
     upstream = proxy.upstream()
     client = proxy.client()
     client.send(post(proxy.route(upstream), "Content-Length: 10\r\n") + "abc")
-    answer = client.read_response()
-    assert answer.status == 408 and answer.header("Connection") == "close"
+    response = client.read_response()
+    assert response.status == 408 and response.header("Connection") == "close"
     assert client.read_to_end() == b""
     wait_until(lambda: upstream.peers[0].end, "the upstream's connection to be given up")
 
@@ -196,11 +196,11 @@ def test_requests_in_flight_survive_the_end_of_their_worker(make_proxy, how):
         wait_until(lambda: not is_listening(proxy.port), "no new connections")
     assert idle.read_to_end() == b""  # closed at once
     half.send("st: a\r\n\r\n")
-    answer = half.read_response()
-    assert answer.status == 404 and answer.header("Connection") == "close"
+    response = half.read_response()
+    assert response.status == 404 and response.header("Connection") == "close"
     peer.go = True
-    answer = busy.read_response()
-    assert (answer.status, answer.body, answer.header("Connection")) == (200, b"ok", "close")
+    response = busy.read_response()
+    assert (response.status, response.body, response.header("Connection")) == (200, b"ok", "close")
     assert busy.read_to_end() == b""
     wait_until(lambda: not (old & set(gateway.worker_pids())), "the old worker to leave")
     if how == "reload":
@@ -208,7 +208,7 @@ def test_requests_in_flight_survive_the_end_of_their_worker(make_proxy, how):
 
 
 def test_reload_under_requests_loses_none(make_proxy):
-    """A connection may end between two requests, as any idle one; then the request on it has reached nobody."""
+    """A connection may end between two requests, as any idle one; then the request on it was not processed."""
     proxy = make_proxy()
     upstream = proxy.upstream()
     path = proxy.route(upstream)
@@ -218,13 +218,13 @@ def test_reload_under_requests_loses_none(make_proxy):
             assert proxy.gateway.run("reload").returncode == 0
             reloads += 1
         try:
-            answer = client.ask(request(path))
-            assert answer.body == b"ok"
+            response = client.ask(request(path))
+            assert response.body == b"ok"
             answered += 1
         except (EOFError, ConnectionError):
             client = proxy.client()
             continue
-        if answer.header("Connection") == "close":
+        if response.header("Connection") == "close":
             client = proxy.client()
     assert upstream.received.count(b"GET ") == answered
 

@@ -32,7 +32,7 @@ def test_default_line(make_proxy):
     assert re.fullmatch(pattern, line), line
 
 
-def test_what_never_got_an_answer_is_logged(make_proxy):
+def test_request_without_a_response_is_logged(make_proxy):
     proxy = make_proxy(config={"nginx_config": {"http": {
         "access_log_buffer": 1, "access_log_format": "$request_uri $status [$upstream_addr] [$upstream_status]"}}})
     dead = free_port(), free_port()

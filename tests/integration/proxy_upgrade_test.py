@@ -38,8 +38,8 @@ def test_websocket_echo(proxy, websocket_port):
 
 def test_route_without_websocket_strips_the_upgrade(proxy):
     upstream = proxy.upstream()
-    answer = proxy.client().ask(upgrade(proxy.route(upstream)))
-    assert answer.status == 200
+    response = proxy.client().ask(upgrade(proxy.route(upstream)))
+    assert response.status == 200
     head = upstream.received.lower()
     assert b"\r\nupgrade:" not in head and b"\r\nconnection:" not in head
 
@@ -75,12 +75,12 @@ def test_bytes_in_front_of_the_101_wait_for_it(proxy):
     assert proxy.get("/nowhere").status == 404  # the gateway had its turns to do it wrong
     assert b"early" not in peer.received
     go.set()
-    answer = client.read_head()
-    assert answer.status == 101 and answer.header("Upgrade") == "websocket" and answer.header("Connection").lower() == "upgrade"
+    response = client.read_head()
+    assert response.status == 101 and response.header("Upgrade") == "websocket" and response.header("Connection").lower() == "upgrade"
     assert client.read_to_end() == b"late"
 
 
-def test_refused_upgrade_is_an_ordinary_answer(proxy):
+def test_refused_upgrade_is_an_ordinary_response(proxy):
     def serve(peer):
         peer.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno")
         peer.read_request()

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from gateway import PATIENCE_S, free_port, wait_until
-from raw import answer_ok
+from raw import respond_ok
 
 GATEWAY = {"config": {"nginx_config": {"http": {"upstream": {"keepalive": 320}}}}}
 OK_HEAD = "HTTP/1.1 200 OK\r\n"
@@ -38,7 +38,7 @@ def closes_after_request(peer):
 
 @pytest.fixture
 def full_port():
-    """A port that does not answer connects: its backlog is full."""
+    """A port that does not accept connections: its backlog is full."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(0)
@@ -64,13 +64,13 @@ def test_refused_connect_goes_to_the_next_node(proxy):
 
 def test_retries_0_tries_once(proxy):
     path = proxy.route(free_port(), free_port(), upstream={"retries": 0})
-    answer = proxy.get(path)
-    assert (answer.status, answer.header("X-APISIX-Upstream-Status")) == (502, "502")
+    response = proxy.get(path)
+    assert (response.status, response.header("X-APISIX-Upstream-Status")) == (502, "502")
 
 
 def test_retries_default_to_the_other_nodes(proxy):
-    answer = proxy.get(proxy.route(free_port(), free_port(), free_port()))
-    assert (answer.status, answer.header("X-APISIX-Upstream-Status")) == (502, "502, 502, 502")
+    response = proxy.get(proxy.route(free_port(), free_port(), free_port()))
+    assert (response.status, response.header("X-APISIX-Upstream-Status")) == (502, "502, 502, 502")
 
 
 def test_retry_timeout_ends_the_tries(proxy, full_port):
@@ -78,8 +78,8 @@ def test_retry_timeout_ends_the_tries(proxy, full_port):
     path = proxy.route(full_port, upstream={"retries": 10, "retry_timeout": 0.3,
                                             "timeout": {"connect": 0.2, "send": 1, "read": 1}})
     begin = time.monotonic()
-    answer = proxy.get(path)
-    assert answer.status == 504 and answer.header("X-APISIX-Upstream-Status") == "504, 504"
+    response = proxy.get(path)
+    assert response.status == 504 and response.header("X-APISIX-Upstream-Status") == "504, 504"
     assert time.monotonic() - begin < 2 and not good.peers
 
 
@@ -112,8 +112,8 @@ def _send_until_it_fails(client):
 @pytest.mark.parametrize("method, tries", [("GET", 2), ("PUT", 2), ("DELETE", 2), ("POST", 1), ("PATCH", 1)])
 def test_what_a_node_may_have_acted_on_is_not_repeated(proxy, method, tries):
     upstreams = [proxy.upstream(closes_after_request) for _ in range(2)]
-    answer = proxy.get(proxy.route(*upstreams), "Content-Length: 0\r\n", method=method)
-    assert answer.status == 502
+    response = proxy.get(proxy.route(*upstreams), "Content-Length: 0\r\n", method=method)
+    assert response.status == 502
     assert sum(len(upstream.peers) for upstream in upstreams) == tries
 
 
@@ -127,25 +127,25 @@ def test_retry_sends_the_whole_body_again(proxy):
 
     body = "0123456789" * 1000
     path = proxy.route(proxy.upstream(serve), proxy.upstream(serve))
-    answer = proxy.client().ask(request(path, f"Content-Length: {len(body)}\r\n", "PUT") + body)
-    assert answer.status == 200 and bodies == [body.encode()] * 2
+    response = proxy.client().ask(request(path, f"Content-Length: {len(body)}\r\n", "PUT") + body)
+    assert response.status == 200 and bodies == [body.encode()] * 2
 
 
 def test_long_body_is_not_repeated(proxy):
     upstreams = [proxy.upstream(closes_after_request) for _ in range(2)]
     body = "x" * 100_000
-    answer = proxy.client().ask(request(proxy.route(*upstreams), f"Content-Length: {len(body)}\r\n", "PUT") + body)
-    assert answer.status == 502 and sum(len(upstream.peers) for upstream in upstreams) == 1
+    response = proxy.client().ask(request(proxy.route(*upstreams), f"Content-Length: {len(body)}\r\n", "PUT") + body)
+    assert response.status == 502 and sum(len(upstream.peers) for upstream in upstreams) == 1
 
 
-def test_status_5xx_is_an_answer(proxy):
+def test_status_5xx_is_a_response(proxy):
     def serve(peer):
         while peer.read_request():
             peer.send("HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno")
 
     upstreams = [proxy.upstream(serve), proxy.upstream(serve)]
-    answer = proxy.get(proxy.route(*upstreams))
-    assert (answer.status, answer.body, answer.header("X-APISIX-Upstream-Status")) == (503, b"no", "503")
+    response = proxy.get(proxy.route(*upstreams))
+    assert (response.status, response.body, response.header("X-APISIX-Upstream-Status")) == (503, b"no", "503")
     assert sum(len(upstream.peers) for upstream in upstreams) == 1
 
 
@@ -176,14 +176,14 @@ def test_idle_connection_closed_by_the_node_is_not_used(proxy, method):
 
 
 def test_stale_connection_repeats_get_but_not_post(proxy):
-    """The node closes exactly when the second request arrives: nobody can know whether it was read."""
+    """The node closes exactly when the second request arrives: whether it was read cannot be known."""
     def second_is_dropped(peer):
         peer.read_request()
         peer.send(OK)
         peer.read_request()
 
     for method, status in (("GET", 200), ("POST", 502)):
-        upstream = proxy.upstream([second_is_dropped, answer_ok])
+        upstream = proxy.upstream([second_is_dropped, respond_ok])
         path = proxy.route(upstream)
         assert proxy.get(path).status == 200
         assert proxy.get(path, "Content-Length: 0\r\n", method=method).status == status
@@ -251,7 +251,7 @@ def test_upstream_dying_in_a_body_is_seen_by_the_client(proxy, head, version):
 
 
 @pytest.mark.parametrize("reuse", [False, True])
-def test_early_answer_while_the_body_is_on_its_way(proxy, reuse):
+def test_early_response_while_the_body_is_in_flight(proxy, reuse):
     def serve(peer):
         head = peer.read_head()
         if head.start_line.startswith("GET"):
@@ -266,13 +266,13 @@ def test_early_answer_while_the_body_is_on_its_way(proxy, reuse):
     client.send(request(path, f"Content-Length: {1 << 20}\r\n", "POST"))
     for _ in range(8):
         client.send(b"x" * 1000)
-    answer = client.read_response()
-    assert (answer.status, answer.body) == (413, b"long")
+    response = client.read_response()
+    assert (response.status, response.body) == (413, b"long")
     assert client.read_to_end() == b""
 
 
-def test_body_that_goes_on_behind_a_whole_answer_nobody_reads(proxy):
-    """The node's connection is given back while the answer still waits for a slow client that keeps sending."""
+def test_body_behind_a_complete_response_is_not_read(proxy):
+    """The node's connection is given back while the response still waits for a slow client that keeps sending."""
     def serve(peer):
         peer.read_head()
         peer.send(f"HTTP/1.1 200 OK\r\nContent-Length: {4 << 20}\r\n\r\n")
@@ -298,8 +298,8 @@ def test_many_nodes_that_refuse_are_tried_in_a_loop_with_a_bound(proxy):
     assert proxy.worker == worker
     tries = proxy.route(proxy.upstream(), upstream={"nodes": {f"127.2.0.{i}:1": 1 for i in range(1, 100)},
                                                     "retries": 3})
-    answer = proxy.get(tries)
-    assert answer.status == 502 and answer.header("X-APISIX-Upstream-Status") == "502, 502, 502, 502"
+    response = proxy.get(tries)
+    assert response.status == 502 and response.header("X-APISIX-Upstream-Status") == "502, 502, 502, 502"
 
 
 @pytest.mark.parametrize("method, status, head", [
@@ -320,7 +320,7 @@ def test_late_extra_response_never_reaches_the_next_client(proxy, method, status
         sent.set()
         peer.read_to_end()
 
-    path = proxy.route(proxy.upstream([serve, answer_ok]))
+    path = proxy.route(proxy.upstream([serve, respond_ok]))
     first, second = proxy.client(), proxy.client()
     assert second.ask(request("/nowhere")).status == 404  # its connection is older than the upstream's
     assert first.ask(request(path, method=method), to=method).status == status
@@ -333,8 +333,8 @@ def test_late_extra_response_never_reaches_the_next_client(proxy, method, status
         wait_until(lambda: unsent_bytes(peer.socket) == 0, "the late response to be with the gateway")
     finally:
         os.kill(proxy.worker, signal.SIGCONT)
-    answer = second.read_response()
-    assert (answer.status, answer.body, answer.header("X-Stolen")) == (200, b"ok", None)
+    response = second.read_response()
+    assert (response.status, response.body, response.header("X-Stolen")) == (200, b"ok", None)
 
 
 @pytest.mark.parametrize("body", [
@@ -352,12 +352,12 @@ def test_response_that_is_malformed_in_its_first_bytes_is_502(proxy, body, plugi
         peer.read_to_end()
 
     path = proxy.route(proxy.upstream(serve), plugins=plugins)
-    answer = proxy.get(path)
-    assert (answer.status, answer.header("X-Node")) == (502, None)
-    assert answer.header("Content-Type").startswith("text/html") and b"502 Bad Gateway" in answer.body
+    response = proxy.get(path)
+    assert (response.status, response.header("X-Node")) == (502, None)
+    assert response.header("Content-Type").startswith("text/html") and b"502 Bad Gateway" in response.body
     log = proxy.gateway.prefix / "logs/access.log"
     (line,) = wait_until(lambda: [line for line in log.read_text().splitlines() if f"{path} " in line], "the line")
-    assert f'" 502 {len(answer.body)} ' in line
+    assert f'" 502 {len(response.body)} ' in line
 
 
 def test_response_that_is_malformed_later_is_cut(proxy):

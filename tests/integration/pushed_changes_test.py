@@ -35,9 +35,9 @@ def test_a_dry_run_says_what_a_push_would_change(gateway, upstream):
     before = configs(gateway)
     next_one = {"routes": [route(upstream, "a", desc="new"), route(upstream, "c")],
                 "upstreams": document["upstreams"], "plugins": [{"name": "key-auth"}]}
-    answer = put(gateway, next_one, "?dry_run=true")
-    assert answer.status == 200, answer.text
-    body = answer.json()
+    response = put(gateway, next_one, "?dry_run=true")
+    assert response.status == 200, response.text
+    body = response.json()
     assert body["dry_run"] is True and body["unchanged"] == 1 and body["plugins_changed"] is True
     assert sorted(shown(body["changes"])) == [
         ("routes", "a", "update"), ("routes", "b", "delete"), ("routes", "c", "create")]
@@ -52,9 +52,9 @@ def test_a_dry_run_says_what_a_push_would_change(gateway, upstream):
 
 def test_a_dry_run_lists_every_fault_and_a_push_the_first(gateway, upstream):
     wrong = {"routes": [{"id": "r1", "uri": 1}, route(upstream, "ok"), {"id": "r2", "uri": 2}]}
-    answer = put(gateway, wrong, "?dry_run=true")
-    assert answer.status == 400
-    assert [fault["index"] for fault in answer.json()["errors"]] == [0, 2]
+    response = put(gateway, wrong, "?dry_run=true")
+    assert response.status == 400
+    assert [fault["index"] for fault in response.json()["errors"]] == [0, 2]
     assert "errors" not in push(gateway, wrong, "1").json()
     assert put(gateway, {"routes_conf_version": -1}, "?dry_run=true").json() == {
         "error_msg": "routes_conf_version must be greater than or equal to (0)"}
@@ -67,9 +67,9 @@ def test_what_a_dry_run_lists_is_bounded(gateway):
     many = put(gateway, {"upstreams": [{"id": f"u{i}", "nodes": {}} for i in range(1010)]}, "?dry_run=true").json()
     assert len(many["changes"]) == 1000 and many["left_out"] == 10 and many["unchanged"] == 0
     wrong = {"upstreams": [{"id": f"u{i}", "nodes": 1} for i in range(1010)]}
-    for answer in (put(gateway, wrong, "?dry_run=true"), gateway.admin("POST", "/configs/validate", wrong)):
-        assert answer.status == 400
-        assert len(answer.json()["errors"]) == 1000 and answer.json()["left_out"] == 10
+    for response in (put(gateway, wrong, "?dry_run=true"), gateway.admin("POST", "/configs/validate", wrong)):
+        assert response.status == 400
+        assert len(response.json()["errors"]) == 1000 and response.json()["left_out"] == 10
     assert "left_out" not in put(gateway, {"upstreams": wrong["upstreams"][:2]}, "?dry_run=true").json()
 
 
@@ -161,23 +161,23 @@ def test_who_pushes_next_puts_his_own_document_in_force(gateway, upstream):
 
 def test_pushes_and_sets_at_the_same_time_keep_document_and_objects_alike(gateway, upstream):
     accepted(gateway, {"routes": [route(upstream, "a")]}, "first")
-    answers = []
+    responses = []
 
     def pushes():
         for i in range(6):
-            answers.append(push(gateway, {"routes": [route(upstream, "a"), route(upstream, f"p{i}")]}, f"p{i}").status)
+            responses.append(push(gateway, {"routes": [route(upstream, "a"), route(upstream, f"p{i}")]}, f"p{i}").status)
 
     def sets():
         for i in range(6):
             put_and_delete = apply(gateway, {"routes": [route(upstream, f"s{i}")]}, {"routes": [f"s{i - 1}"]})
-            answers.append(put_and_delete.status)
+            responses.append(put_and_delete.status)
 
     threads = [threading.Thread(target=work) for work in (pushes, sets)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(answers) <= {200, 202}, answers
+    assert set(responses) <= {200, 202}, responses
     document = {name: value for name, value in configs(gateway).items() if not name.endswith(("_version", "-Modified"))}
     assert put(gateway, document, "?dry_run=true").json()["changes"] == []
     for each in document["routes"]:

@@ -1,4 +1,4 @@
-"""Both ends of a proxied exchange at the level of bytes: a client that sends what it is told, and an upstream whose
+"""Both ends of a proxied exchange at the level of bytes: a client that sends given bytes, and an upstream whose
 connections are driven by a function of the test. What the upstream received is kept as it came."""
 
 import socket
@@ -151,7 +151,7 @@ class Client(Peer):
         return self.read_response(to)
 
 
-def answer_ok(peer):
+def respond_ok(peer):
     """Serves requests with 200 and the body "ok" until the gateway closes."""
     while True:
         try:
@@ -165,7 +165,7 @@ class RawUpstream:
     """`serve(peer)` runs in a thread for each connection, which is closed when it returns. With a list, the first
     function serves the first connection and so on, the last one all that follow."""
 
-    def __init__(self, serve=answer_ok, receive_buffer=None):
+    def __init__(self, serve=respond_ok, receive_buffer=None):
         self.serve = serve
         self.peers = []
         self.failures = []

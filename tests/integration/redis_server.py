@@ -1,5 +1,5 @@
 """Real redis servers for tests, on free ports, each in a folder of its own: single ones, clusters, and a master with a
-replica that sentinels watch. Whoever starts one closes it."""
+replica that sentinels watch. The test that starts one closes it."""
 
 import os
 import shutil
@@ -33,9 +33,9 @@ class RedisServer:
     def start(self):
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(self.command_line(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self.answers, f"redis on port {self.port}")
+        wait_until(self.replies, f"redis on port {self.port}")
 
-    def answers(self):
+    def replies(self):
         assert self.process.poll() is None, (self.folder / "log").read_text()
         try:
             return self.client.ping()

@@ -26,9 +26,9 @@ class Clients:
     def _ask(self, port):
         while not self._stop.is_set():
             try:
-                answer = http_request(port, path="/some")
-                if answer.status != 200:
-                    self.failures.append(f"{answer.status} {answer.text}")
+                response = http_request(port, path="/some")
+                if response.status != 200:
+                    self.failures.append(f"{response.status} {response.text}")
             except OSError as error:
                 self.failures.append(repr(error))
             self.done += 1
@@ -69,17 +69,17 @@ def test_request_in_flight_is_finished_by_the_old_worker(gateway, upstream):
         assert go_on.wait(30)
         return 200, {}, b"late"
 
-    upstream.answer = slow
+    upstream.respond = slow
     (old,) = gateway.worker_pids()
-    answers = []
-    client = threading.Thread(target=lambda: answers.append(gateway.request("/slow")))
+    responses = []
+    client = threading.Thread(target=lambda: responses.append(gateway.request("/slow")))
     client.start()
     assert arrived.wait(30)
     assert gateway.run("reload").returncode == 0
     wait_until(lambda: process_title(old) == "apisix: worker process is shutting down", "the old worker to drain")
     go_on.set()
     client.join()
-    assert (answers[0].status, answers[0].body) == (200, b"late")
+    assert (responses[0].status, responses[0].body) == (200, b"late")
     wait_until(lambda: not is_alive(old), "the old worker to leave")
 
 
@@ -93,23 +93,23 @@ def test_draining_ends_after_worker_shutdown_timeout(gateway, upstream):
         go_on.wait(30)
         return 200, {}, b""
 
-    upstream.answer = never
-    everybody = [gateway.pid, *children_of(gateway.pid)]
+    upstream.respond = never
+    all_pids = [gateway.pid, *children_of(gateway.pid)]
 
-    answers = []
-    client = threading.Thread(target=lambda: answers.append(gateway.request("/")))
+    responses = []
+    client = threading.Thread(target=lambda: responses.append(gateway.request("/")))
     client.start()
     assert arrived.wait(30)
     assert gateway.run("quit").returncode == 0
-    wait_until(lambda: not [pid for pid in everybody if is_alive(pid)], "everybody to leave in time")
+    wait_until(lambda: not [pid for pid in all_pids if is_alive(pid)], "all processes to end in time")
     go_on.set()
     client.join()
-    assert answers[0].status == 503, "who has no answer yet gets a proper one"
+    assert responses[0].status == 503, "a request without a response yet gets a proper one"
 
 
 @pytest.mark.expects_damage
 @pytest.mark.gateway(workers=2)
-def test_configuration_survives_the_death_of_everybody(gateway, upstream):
+def test_configuration_survives_the_death_of_all_processes(gateway, upstream):
     route_to(gateway, upstream)
     killed = gateway.worker_pids()
     for pid in killed:

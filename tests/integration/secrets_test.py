@@ -18,17 +18,17 @@ QUICK = {"apisix": {"lru": {"secret": {"ttl": 0.3, "neg_ttl": 0.3}}}}
 
 
 class Vault:
-    """Version 1 of the KV engine. `secrets` by path; `status` replaces every answer."""
+    """Version 1 of the KV engine. `secrets` by path; `status` replaces every response."""
 
     def __init__(self):
         self.secrets = {}
         self.status = None
-        self.open = threading.Event()  # answers wait for it
+        self.open = threading.Event()  # responses wait for it
         self.open.set()
-        self.server = Upstream(self.answer)
+        self.server = Upstream(self.respond)
         self.uri = f"http://{self.server.node}"
 
-    def answer(self, request):
+    def respond(self, request):
         self.open.wait(20)
         if self.status:
             return self.status, {}, b"{}"
@@ -79,7 +79,7 @@ def test_a_consumers_key_comes_from_vault_and_follows_it(gateway, upstream, vaul
     # Who is away takes nothing back ...
     asked = len(vault.server.requests)
     vault.status = 503
-    wait_until(lambda: len(vault.server.requests) >= asked + 2, "two questions without an answer")
+    wait_until(lambda: len(vault.server.requests) >= asked + 2, "two requests without a response")
     assert with_key(gateway, "second") == 200
     # ... who says no does.
     vault.status = None
@@ -89,7 +89,7 @@ def test_a_consumers_key_comes_from_vault_and_follows_it(gateway, upstream, vaul
     wait_until(lambda: with_key(gateway, "third") == 200, "the key that came back")
 
 
-def test_a_consumer_whose_secret_is_unknown_is_nobody(gateway, upstream, vault):
+def test_a_consumer_whose_secret_is_unknown_matches_no_request(gateway, upstream, vault):
     gateway.put("/secrets/vault/1", vault.conf())
     gateway.put("/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": "$secret://vault/1/jack/key"}}})
     gateway.put("/consumers/rose", {"username": "rose", "plugins": {"key-auth": {"key": "$env://NOT_SET"}}})
@@ -188,8 +188,8 @@ def test_global_rules_and_consumers_plugins_have_secrets_too(gateway, upstream, 
         "key-auth": {"key": "k"},
         "proxy-rewrite": {"headers": {"set": {"X-Consumer": "$secret://vault/1/x/consumer"}}}}})
     put_route(gateway, upstream, {"key-auth": {}})
-    answer = wait_until(lambda: (got := gateway.request("/a", headers={"apikey": "k"})).status == 200 and got, "jack")
-    assert answer.header("X-Global") == "g"
+    response = wait_until(lambda: (got := gateway.request("/a", headers={"apikey": "k"})).status == 200 and got, "jack")
+    assert response.header("X-Global") == "g"
     assert upstream.requests[-1].header("X-Consumer") == "c"
 
 
@@ -200,7 +200,7 @@ class Aws:
 
     def __init__(self, secrets):
         self.secrets = secrets
-        self.server = Upstream(self.answer)
+        self.server = Upstream(self.respond)
 
     def signature(self, request, names, scope):
         def key(start, part):
@@ -215,7 +215,7 @@ class Aws:
             made = key(made, part)
         return hmac.new(made, text.encode(), hashlib.sha256).hexdigest()
 
-    def answer(self, request):
+    def respond(self, request):
         _, credential, names, signature = request.header("authorization").replace(",", "").split(" ")
         scope = credential.split("/", 1)[1]
         good = (credential.startswith(f"Credential={self.key_id}/") and "x-amz-target" in names
@@ -253,7 +253,7 @@ class Google:
         self.lock = threading.Lock()
         self.key = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True, text=True).stdout
         (folder / "key.pem").write_text(self.key)
-        self.server = Upstream(self.answer)
+        self.server = Upstream(self.respond)
         self.uri = f"http://{self.server.node}"
 
     def is_signed(self, assertion):
@@ -262,7 +262,7 @@ class Google:
         return subprocess.run(["openssl", "dgst", "-sha256", "-prverify", self.folder / "key.pem", "-signature",
                                self.folder / "signature"], input=text.encode(), capture_output=True).returncode == 0
 
-    def answer(self, request):
+    def respond(self, request):
         if request.path == "/token":
             fields = dict(part.split("=", 1) for part in request.body.decode().split("&"))
             claims = json.loads(base64.urlsafe_b64decode(fields["assertion"].split(".")[1] + "=="))
@@ -308,7 +308,7 @@ def asked_for(vault, name):
 
 
 @pytest.mark.parametrize("count", [1, 512])
-def test_values_that_nobody_uses_any_more_are_kept_up_to_the_count(make_gateway, upstream, vault, count):
+def test_unused_values_are_kept_up_to_the_count(make_gateway, upstream, vault, count):
     gateway = make_gateway(config={"apisix": {"lru": {"secret": {"count": count}}}})
     for name in ("jack", "rose"):
         vault.secrets[f"/v1/kv/apisix/{name}"] = {"key": name}
@@ -318,7 +318,7 @@ def test_values_that_nobody_uses_any_more_are_kept_up_to_the_count(make_gateway,
     def come_and_go(name):
         gateway.put(f"/consumers/{name}", {
             "username": name, "plugins": {"key-auth": {"key": f"$secret://vault/1/{name}/key"}}})
-        wait_until(lambda: with_key(gateway, name) == 200, "the answer")
+        wait_until(lambda: with_key(gateway, name) == 200, "the response")
         assert gateway.admin("DELETE", f"/consumers/{name}?wait=20000").status == 200
 
     come_and_go("jack")

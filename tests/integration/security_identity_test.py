@@ -29,7 +29,7 @@ PLUGINS = {
 
 @pytest.fixture
 def people(proxy):
-    """jack has no label and no credential; rose has both; guest is whoever is nobody."""
+    """jack has no label and no credential; rose has both; guest is the anonymous consumer."""
     proxy.gateway.put("/consumers/jack", {"username": "jack", "plugins": {
         "key-auth": {"key": "key-of-jack"}, "basic-auth": {"username": "jack", "password": "password-of-jack"},
         "jwt-auth": {"key": "jack", "secret": "secret-of-jack"},
@@ -83,7 +83,7 @@ def test_every_auth_plugin_removes_what_the_client_says_of_itself(proxy, people,
 
 
 @pytest.mark.parametrize("plugin", [name for name in PLUGINS if name != "multi-auth"])
-def test_the_anonymous_consumer_is_nobody_else(proxy, people, received, plugin):
+def test_the_anonymous_consumer_is_no_other_consumer(proxy, people, received, plugin):
     path = proxy.route(received.upstream, plugins={plugin: {"anonymous_consumer": "guest"}})
     assert ask(proxy, path).status == 200
     assert received.identity() == [["guest"], [], []]
@@ -97,7 +97,7 @@ def test_a_credential_and_a_label_replace_what_the_client_says(proxy, people, re
 
 def test_connection_cannot_take_the_identity_away(proxy, people, received):
     """A client that names the field in Connection wants it removed as hop-by-hop, so that the upstream sees a request
-    of nobody, which some take for one of their own."""
+    of no consumer, which some upstreams take for one of their own."""
     path = proxy.route(received.upstream, plugins={"key-auth": {}})
     connection = {"apikey": "key-of-rose", "Connection": "close, " + ", ".join(IDENTITY)}
     assert ask(proxy, path, connection).status == 200
@@ -164,7 +164,7 @@ def test_real_ip_takes_only_the_field_of_the_trusted_proxy(proxy, received, forg
 @pytest.mark.parametrize("plugins, status", [
     ({"real-ip": {"source": "http_x_forwarded_for", "trusted_addresses": ["203.0.113.0/24"]}}, 403),
     ({}, 403),
-    # The same forgery works on a route that believes everybody: the test sees what it looks for.
+    # The same forgery works on a route that trusts every peer: the test sees what it looks for.
     ({"real-ip": {"source": "http_x_forwarded_for"}}, 200),
 ])
 def test_untrusted_peers_cannot_choose_their_address(proxy, received, plugins, status):
@@ -176,6 +176,6 @@ def test_untrusted_peers_cannot_choose_their_address(proxy, received, plugins, s
 def test_an_empty_request_id_is_none_and_there_is_only_one(proxy, received):
     """A client may give an id, but it cannot leave a request without one."""
     path = proxy.route(received.upstream, plugins={"request-id": {}})
-    answer = ask(proxy, path, forged="X-Request-Id: \r\n")
-    (told,) = answer.all("X-Request-Id")
+    response = ask(proxy, path, forged="X-Request-Id: \r\n")
+    (told,) = response.all("X-Request-Id")
     assert len(told) == 36 and received.values("X-Request-Id") == [told]

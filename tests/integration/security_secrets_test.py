@@ -32,7 +32,7 @@ def written(proxy):
 
 
 def test_cve_2022_29266_errors_of_jwt_auth_are_constants(proxy, guarded):
-    """An answer to a bad token that says what the library said gave the consumer's secret away. Every answer is one of
+    """A response to a bad token that says what the library said gave the consumer's secret away. Every response is one of
     five texts that hold nothing of the token and nothing of the configuration."""
     good = token({"alg": "HS256"}, {"key": "jack"}, SECRETS["jwt"].encode())
     head, payload, signature = good.split(".")
@@ -44,9 +44,9 @@ def test_cve_2022_29266_errors_of_jwt_auth_are_constants(proxy, guarded):
            unsigned({"alg": {"a": 1}}, {"key": "jack"}) + "." + signature, expired]
     told = set()
     for jwt in bad:
-        answer = proxy.gateway.request(guarded["jwt-auth"], headers={"Authorization": jwt})
-        assert answer.status == 401, jwt
-        told.add(answer.json()["message"])
+        response = proxy.gateway.request(guarded["jwt-auth"], headers={"Authorization": jwt})
+        assert response.status == 401, jwt
+        told.add(response.json()["message"])
     assert told <= {"Missing JWT token in request", "JWT token invalid", "missing user key in JWT token",
                     "Invalid user key in JWT token", "failed to verify jwt"}
     assert proxy.gateway.request(guarded["jwt-auth"], headers={"Authorization": good}).status == 200
@@ -76,7 +76,7 @@ def test_cve_2025_62232_no_log_holds_a_credential(proxy, guarded):
         assert secret not in log, secret
 
 
-def test_no_log_and_no_answer_holds_a_key_of_the_admin_api(proxy):
+def test_no_log_and_no_response_holds_a_key_of_the_admin_api(proxy):
     gateway = proxy.gateway
     told = [gateway.admin("GET", "/routes", key="Guessed-Admin-Key").text, gateway.admin("GET", "/nothing").text,
             gateway.admin("PUT", "/routes/1", {"uri": 1}).text,
@@ -85,9 +85,9 @@ def test_no_log_and_no_answer_holds_a_key_of_the_admin_api(proxy):
         assert "Guessed-Admin-Key" not in text and gateway.admin_key not in text
 
 
-def test_cve_2020_13945_the_key_that_everybody_knows_is_refused(make_gateway):
-    """APISIX came with an admin key that stands in its examples: whoever reached the Admin API had it. Beyond this
-    machine it is refused; where allow_admin lets nobody else ask, it is warned of."""
+def test_cve_2020_13945_the_published_key_is_refused(make_gateway):
+    """APISIX came with an admin key that stands in its examples: every client of the Admin API had it. Beyond this
+    machine it is refused; where allow_admin has no other address, it is a warning."""
     gateway = make_gateway(start=False, admin_key=KNOWN_KEY, config={"deployment": {"admin": {"allow_admin": ["10.0.0.0/8"]}}})
     done = gateway.run("start")
     assert done.returncode != 0 and "CVE-2020-13945" in done.stdout + done.stderr

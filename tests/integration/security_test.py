@@ -47,7 +47,7 @@ def test_cve_2021_43557_uri_blocker_sees_the_path_that_is_forwarded(proxy, upstr
 
 
 def test_cve_2021_43557_no_spelling_chooses_another_route(proxy, upstream):
-    """A protected path and one for everybody else: what the upstream takes for the protected path must be matched as it."""
+    """A protected path and one for all others: what the upstream takes for the protected path must be matched as it."""
     put_jack(proxy)
     proxy.route(upstream.port, uri="/*", hosts=["routes.test"])
     proxy.route(upstream.port, uri="/internal/*", hosts=["routes.test"], plugins={"key-auth": {}})
@@ -90,14 +90,14 @@ def jwt_route(proxy, upstream, rsa_key):
 
     def ask(jwt):
         upstream.requests.clear()
-        answer = proxy.get(path, f"Authorization: Bearer {jwt}\r\n")
-        return answer.status, upstream.requests[0].header("X-Consumer-Username") if upstream.requests else None
+        response = proxy.get(path, f"Authorization: Bearer {jwt}\r\n")
+        return response.status, upstream.requests[0].header("X-Consumer-Username") if upstream.requests else None
 
     return ask
 
 
 def test_cve_2026_39999_a_public_key_is_no_hmac_secret(jwt_route, rsa_key):
-    """Everybody has rose's public key. A verifier that takes HS256 from the token would use it as the secret."""
+    """Rose's public key is public. A verifier that takes HS256 from the token would use it as the secret."""
     assert jwt_route(rsa_key.token({"alg": "RS256"}, {"key": "rose"})) == (200, "rose")
     pem = rsa_key.public_pem
     for secret in (pem, pem.strip(), pem.replace("\n", "\r\n"), "".join(pem.split("\n")[1:-2]), ""):
@@ -126,7 +126,7 @@ def test_cve_2026_39999_a_token_brings_no_key(jwt_route, rsa_key):
     assert jwt_route(rsa_key.token({"alg": "RS256"}, {"key": "jack"})) == (401, None)
 
 
-# ---- CVE-2026-47341: signed requests that somebody recorded
+# ---- CVE-2026-47341: signed requests that were recorded
 
 HMAC_CONFS = [{}, {"signed_headers": []}, {"signed_headers": ["x-role"]}, {"validate_request_body": True},
               {"allowed_algorithms": ["hmac-sha256"]}, {"hide_credentials": True}, {"clock_skew": 1}]
@@ -182,7 +182,7 @@ def test_cve_2026_47341_a_second_date_makes_no_old_request_fresh(proxy, upstream
 # ---- CVE-2026-82806: what one request left in the configuration counted for the next
 
 def test_cve_2026_82806_rights_do_not_add_up_over_requests(proxy, upstream):
-    """Requests of jack, who may, rose, who may not, and nobody follow one another on one connection and one
+    """Requests of jack, who may, rose, who may not, and no consumer follow one another on one connection and one
     configuration. None may get anything of the one before."""
     put_jack(proxy)
     proxy.gateway.put("/consumers/jack", {"username": "jack", "plugins": {
@@ -195,21 +195,21 @@ def test_cve_2026_82806_rights_do_not_add_up_over_requests(proxy, upstream):
 
     def ask(path, key):
         upstream.requests.clear()
-        answer = client.ask(f"GET {path} HTTP/1.1\r\nHost: a.test\r\n{key}\r\n")
-        return answer, upstream.requests[0] if upstream.requests else None
+        response = client.ask(f"GET {path} HTTP/1.1\r\nHost: a.test\r\n{key}\r\n")
+        return response, upstream.requests[0] if upstream.requests else None
 
     for _ in range(5):
-        answer, seen = ask(open_path, "apikey: key-of-jack\r\n")
-        assert answer.all("X-Seen") == ["1"] and seen.header("X-Role") == "admin"
+        response, seen = ask(open_path, "apikey: key-of-jack\r\n")
+        assert response.all("X-Seen") == ["1"] and seen.header("X-Role") == "admin"
         assert ask(only_jack, "apikey: key-of-jack\r\n")[0].status == 200
-        answer, seen = ask(open_path, "apikey: key-of-rose\r\n")
-        assert answer.all("X-Seen") == ["1"] and seen.header("X-Consumer-Username") == "rose"
+        response, seen = ask(open_path, "apikey: key-of-rose\r\n")
+        assert response.all("X-Seen") == ["1"] and seen.header("X-Consumer-Username") == "rose"
         assert seen.header("X-Role") is None
-        answer, seen = ask(only_jack, "apikey: key-of-rose\r\n")
-        assert answer.status == 403 and seen is None
+        response, seen = ask(only_jack, "apikey: key-of-rose\r\n")
+        assert response.status == 403 and seen is None
         for path in (open_path, only_jack):
-            answer, seen = ask(path, "")
-            assert answer.status == 401 and seen is None
+            response, seen = ask(path, "")
+            assert response.status == 401 and seen is None
     client.close()
 
 
@@ -240,9 +240,9 @@ def test_consumer_restriction_counts_the_method_that_is_forwarded(proxy, upstrea
     key = "apikey: key-of-jack\r\n"
     # Lower case letters are in no method that this gateway, or nginx, reads: 400 before any rule.
     for method, status in (("POST", 403), ("GETX", 403), ("post", 400), ("get", 400), ("Get", 400)):
-        answer = proxy.client().ask(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{key}Content-Length: 0\r\n"
+        response = proxy.client().ask(f"{method} {path} HTTP/1.1\r\nHost: a\r\n{key}Content-Length: 0\r\n"
                                     "X-HTTP-Method-Override: GET\r\n\r\n")
-        assert answer.status == status, method
+        assert response.status == status, method
     assert not upstream.requests
     assert proxy.get(path, key).status == 200
 
@@ -255,8 +255,8 @@ def test_redirect_leads_to_no_other_host(proxy, sent, location):
     """`Location: //evil.test` is another host, and so are `/\\evil.test` and, because browsers drop tabs and line ends,
     `/<TAB>/evil.test`. A replacement that only moves a path must not lead there."""
     proxy.route(1, uri="/*", hosts=["moved.test"], plugins={"redirect": {"regex_uri": ["^/old(.*)", "$1"]}})
-    answer = ask_of(proxy, "moved.test", "/old" + sent)
-    assert (answer.status, answer.header("Location")) == (302, location)
+    response = ask_of(proxy, "moved.test", "/old" + sent)
+    assert (response.status, response.header("Location")) == (302, location)
     proxy.route(1, uri="/*", hosts=["same.test"], plugins={"redirect": {"uri": "$uri"}})
     assert ask_of(proxy, "same.test", sent).header("Location") == location
 

@@ -47,11 +47,11 @@ def test_numbers_beyond_a_type_cost_no_worker(proxy, field):
     accepted = []
     for number in NUMBERS:
         plugins = "{%s}" % (field % number if field.startswith('"mocking"') else f"{MOCK}, {field % number}")
-        answer = gateway.admin("PUT", "/routes/values", ('{"uri": "/values", "plugins": %s}' % plugins).encode())
-        if answer.status == 400:
-            assert any(reason in answer.text for reason in REASONS), answer.text
+        response = gateway.admin("PUT", "/routes/values", ('{"uri": "/values", "plugins": %s}' % plugins).encode())
+        if response.status == 400:
+            assert any(reason in response.text for reason in REASONS), response.text
             continue
-        assert answer.status == (200 if accepted else 201), answer.text
+        assert response.status == (200 if accepted else 201), response.text
         accepted.append(number)
         if not field.startswith('"mocking"'):  # its delay would hold the request
             proxy.apply()
@@ -63,10 +63,10 @@ def test_numbers_beyond_a_type_cost_no_worker(proxy, field):
 
 
 def test_a_status_out_of_range_is_refused_with_the_range(proxy):
-    answer = proxy.gateway.admin("PUT", "/routes/values", {"uri": "/values", "plugins": {
+    response = proxy.gateway.admin("PUT", "/routes/values", {"uri": "/values", "plugins": {
         "uri-blocker": {"block_rules": ["a"], "rejected_code": 4294967296}}})
-    assert answer.status == 400
-    assert "expected 4294967296 to be at most 999" in answer.json()["error_msg"]
+    assert response.status == 400
+    assert "expected 4294967296 to be at most 999" in response.json()["error_msg"]
 
 
 @pytest.mark.parametrize("body", ["[]", "[1]", "7", '"a"', "true", "null"])
@@ -76,8 +76,8 @@ def test_bodies_that_are_no_object_are_refused(proxy, body):
     gateway.put("/consumers/jack", {"username": "jack"})
     for path in KINDS:
         for query in ("", "?dry_run=true"):
-            answer = gateway.admin("PUT", f"/{path}{query}", body.encode())
-            assert answer.status == 400, f"PUT {path}{query} {body}: {answer.status} {answer.text}"
+            response = gateway.admin("PUT", f"/{path}{query}", body.encode())
+            assert response.status == 400, f"PUT {path}{query} {body}: {response.status} {response.text}"
     for path in ("routes", "services", "upstreams", "ssls", "protos"):
         assert gateway.admin("POST", f"/{path}", body.encode()).status == 400, f"POST {path}"
         assert gateway.admin("POST", f"/schema/validate/{path}", body.encode()).status == 400, f"validate {path}"

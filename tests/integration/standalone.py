@@ -40,12 +40,12 @@ def route(upstream, name, **more):
 
 
 def statuses(gateway, path, times=8):
-    """Of several requests on connections of their own, so that every worker answers some."""
+    """Of several requests on connections of their own, so that every worker serves some."""
     return {gateway.request(path).status for _ in range(times)}
 
 
 def wait_for_status(gateway, path, status):
-    wait_until(lambda: statuses(gateway, path) == {status}, f"{path} to answer {status} in every worker")
+    wait_until(lambda: statuses(gateway, path) == {status}, f"{path} to respond with {status} in every worker")
 
 
 def start(make_gateway, document, provider="yaml", workers=1, config=None, **options):

@@ -30,10 +30,10 @@ def push(gateway, document, digest, yaml_body=False):
 
 
 def accepted(gateway, document, digest, **more):
-    answer = push(gateway, document, digest, **more)
-    assert answer.status == 202, answer.text
-    assert answer.body == b""
-    return answer
+    response = push(gateway, document, digest, **more)
+    assert response.status == 202, response.text
+    assert response.body == b""
+    return response
 
 
 def configs(gateway):
@@ -41,13 +41,13 @@ def configs(gateway):
 
 
 def test_before_any_push(gateway):
-    answer = gateway.admin("GET", "/configs")
-    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
-    assert answer.json() == {f"{name}_conf_version": 0 for name in LISTS}
-    assert answer.header("X-Digest") is None and answer.header("X-Last-Modified") is None
+    response = gateway.admin("GET", "/configs")
+    assert response.status == 200 and response.header("Content-Type") == "application/json"
+    assert response.json() == {f"{name}_conf_version": 0 for name in LISTS}
+    assert response.header("X-Digest") is None and response.header("X-Last-Modified") is None
     text = gateway.admin("GET", "/configs", headers={"Accept": "application/yaml"})
     assert text.header("Content-Type") == "application/yaml"
-    assert yaml.safe_load(text.text) == answer.json()
+    assert yaml.safe_load(text.text) == response.json()
     head = gateway.admin("HEAD", "/configs")
     assert head.status == 200 and head.header("X-Digest") is None
 
@@ -55,16 +55,16 @@ def test_before_any_push(gateway):
 def test_a_push_reaches_every_worker_and_is_read_back(gateway, upstream):
     document = {"routes": [route(upstream, "a"), {"uri": "/no-id", "upstream_id": "u"}],
                 "upstreams": [{"id": "u", "type": "roundrobin", "nodes": {upstream.node: 1}}]}
-    answer = accepted(gateway, document, "d1")
-    assert answer.header("X-Digest") == "d1" and int(answer.header("X-Last-Modified")) > 0
+    response = accepted(gateway, document, "d1")
+    assert response.header("X-Digest") == "d1" and int(response.header("X-Last-Modified")) > 0
     wait_for_status(gateway, "/a", 200)
     wait_for_status(gateway, "/no-id", 200)
-    for _ in range(6):  # whichever worker answers
+    for _ in range(6):  # whichever worker responds
         got = gateway.admin("GET", "/configs")
         assert got.json()["routes"] == document["routes"]
         assert got.json()["routes_conf_version"] == 1 and got.json()["ssls_conf_version"] == 1
         assert got.json()["X-Digest"] == "d1"
-        assert got.header("X-Last-Modified") == answer.header("X-Last-Modified")
+        assert got.header("X-Last-Modified") == response.header("X-Last-Modified")
     assert gateway.admin("HEAD", "/configs").header("X-Digest") == "d1"
     text = gateway.admin("GET", "/configs", headers={"Accept": "application/yaml"}).text
     assert yaml.safe_load(text) == configs(gateway) and not text.startswith("---")
@@ -78,8 +78,8 @@ def test_a_push_reaches_every_worker_and_is_read_back(gateway, upstream):
 
 def test_the_same_digest_is_no_push(gateway, upstream):
     accepted(gateway, {"routes": [route(upstream, "a")]}, "same")
-    answer = push(gateway, {"routes": []}, "same")
-    assert answer.status == 204 and answer.body == b""
+    response = push(gateway, {"routes": []}, "same")
+    assert response.status == 204 and response.body == b""
     assert configs(gateway)["routes_conf_version"] == 1
 
 
@@ -132,9 +132,9 @@ def test_what_is_refused_changes_nothing(gateway, upstream):
             ("[]", "invalid request body: expected an object of lists"),
             (b'{"routes":[{"id":"\xff"}]}', "invalid request body: Line 1, Column 19 the text is not UTF-8"),
             ("", "invalid request body: empty request body")):
-        answer = push(gateway, document, "bad")
-        assert answer.status == 400, document
-        assert answer.json() == {"error_msg": error}
+        response = push(gateway, document, "bad")
+        assert response.status == 400, document
+        assert response.json() == {"error_msg": error}
     bad_yaml = gateway.admin("PUT", "/configs", "a: b: [", headers={"X-Digest": "y", "Content-Type": "application/yaml"})
     assert bad_yaml.json() == {"error_msg": "invalid request body: invalid yaml request body"}
     assert gateway.admin("PUT", "/configs", {}).json() == {"error_msg": "missing digest header"}
@@ -143,11 +143,11 @@ def test_what_is_refused_changes_nothing(gateway, upstream):
 
 
 def test_validate_lists_every_fault_and_stores_nothing(gateway):
-    answer = gateway.admin("POST", "/configs/validate", {
+    response = gateway.admin("POST", "/configs/validate", {
         "routes": [{"id": "r1", "uri": 1}, {"uri": "/a", "upstream_id": "u"}, {"id": "r1", "uri": "/b", "modifiedIndex": 3, "upstream_id": "u"}],
         "consumers": [{"username": "not a name"}], "routes_conf_version": "adc"})
-    assert answer.status == 400
-    body = answer.json()
+    assert response.status == 400
+    body = response.json()
     assert body["error_msg"] == "Configuration validation failed"
     found = {(fault["resource_type"], fault.get("resource_id"), fault.get("index")): fault["error"]
              for fault in body["errors"]}
@@ -195,23 +195,23 @@ def test_large_documents(make_pushed, upstream):
     wait_for_status(gateway, "/changed", 200)
     assert len(configs(gateway)["routes"]) == 12_000
     too_much = json.dumps({"routes": routes, "services": [{"id": f"s{i}", "desc": "e" * 250} for i in range(36_000)]})
-    answer = push(gateway, too_much, "3")
-    assert answer.status == 500 and "standalone-config" in answer.json()["error_msg"]
+    response = push(gateway, too_much, "3")
+    assert response.status == 500 and "standalone-config" in response.json()["error_msg"]
 
 
 def test_pushes_at_the_same_time(gateway, upstream):
-    answers = []
+    responses = []
 
     def work(name):
         for i in range(5):
-            answers.append(push(gateway, {"routes": [route(upstream, f"{name}{i}")]}, f"{name}-{i}").status)
+            responses.append(push(gateway, {"routes": [route(upstream, f"{name}{i}")]}, f"{name}-{i}").status)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(answers) == {202}
+    assert set(responses) == {202}
     last = configs(gateway)
     assert last["routes_conf_version"] == 20 and len(last["routes"]) == 1
     wait_for_status(gateway, f"/{last['routes'][0]['id']}", 200)
@@ -242,7 +242,7 @@ def test_two_global_rules_with_one_plugin_are_refused_and_the_guard_stays(gatewa
     # What an unchanged item has counts, not what is written in its place.
     pushed = {"routes": [route(upstream, "a")], "global_rules": [
         {"id": "two", "plugins": {"cors": {}}, "modifiedIndex": 1}, document("new")["global_rules"][0]]}
-    answer = push(gateway, pushed, "5")
-    assert answer.status == 400 and "already exists in global rule with id" in answer.json()["error_msg"]
+    response = push(gateway, pushed, "5")
+    assert response.status == 400 and "already exists in global rule with id" in response.json()["error_msg"]
     accepted(gateway, document(), "6")
     wait_for_status(gateway, "/a", 200)

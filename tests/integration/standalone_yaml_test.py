@@ -85,8 +85,8 @@ def test_of_two_global_rules_with_one_plugin_one_is_refused_alone(make_gateway, 
     guard = {"ip-restriction": {"blacklist": ["127.0.0.1"], "message": "first"}}
     twice = {"ip-restriction": {"whitelist": ["127.0.0.1"]}, "echo": {"body": "never"}}
     gateway = start(make_gateway, document(("a", guard), ("b", twice), ("c", {"request-id": {}})))
-    answer = gateway.request("/a")
-    assert answer.status == 403 and answer.header("X-Request-Id")
+    response = gateway.request("/a")
+    assert response.status == 403 and response.header("X-Request-Id")
     assert "rejected /apisix/global_rules/b" in gateway.log()
     assert "plugin 'ip-restriction' already exists in global rule with id 'a'" in gateway.log()
     # It is in force as soon as it is alone.

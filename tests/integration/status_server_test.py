@@ -11,8 +11,8 @@ def with_status(**config):
 
 
 def ask(port, path):
-    answer = http_request(port, path=path)
-    return answer.status, answer.text
+    response = http_request(port, path=path)
+    return response.status, response.text
 
 
 OK = (200, '{"status":"ok"}')

@@ -54,9 +54,9 @@ def test_the_control_api_says_the_same(gateway):
                     "processes": [(process["role"], process["state"], process["pid"], process.get("revision"))
                                   for process in found["processes"]]}
 
-    answer = gateway.control("/v1/status")
-    assert answer.status == 200 and answer.header("Content-Type") == "application/json"
-    assert timeless(answer.json()) == timeless(document(gateway))
+    response = gateway.control("/v1/status")
+    assert response.status == 200 and response.header("Content-Type") == "application/json"
+    assert timeless(response.json()) == timeless(document(gateway))
 
 
 @pytest.mark.gateway(workers=2)
@@ -84,7 +84,7 @@ def test_requests_and_connections_are_counted(gateway):
 
 def test_a_reload_shows_both_generations_until_the_old_one_is_done(gateway, upstream):
     over = threading.Event()
-    upstream.answer = lambda request: (200, {}, b"" if request.path == "/" or over.wait(PATIENCE_S) else b"late")
+    upstream.respond = lambda request: (200, {}, b"" if request.path == "/" or over.wait(PATIENCE_S) else b"late")
     gateway.put("/routes/1", {"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
     wait_until(lambda: gateway.request("/").status == 200, "the route")
     slow = Client(gateway.port)
@@ -160,7 +160,7 @@ def test_nothing_runs(make_gateway):
     assert status(gateway).returncode == 3
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
 def test_a_stranger_is_told_what_to_do(gateway):
     gateway.user = "nobody"
     done = status(gateway)

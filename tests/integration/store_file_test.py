@@ -54,7 +54,7 @@ def test_a_deleted_store_is_noticed_and_never_made_anew(gateway, upstream):
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not is_alive(victim), "its death")
     gateway.wait_for_log("the file was deleted while the gateway runs")
-    assert not store.exists(), "nobody begins an empty configuration"
+    assert not store.exists(), "no empty store is created"
     assert [gateway.request("/").status for _ in range(20)] == [200] * 20
     reload = gateway.run("reload")
     assert reload.returncode == 1 and "the file was deleted while the gateway runs" in reload.stderr

@@ -30,12 +30,12 @@ def ui(gateway, path, method="GET", headers=None):
 
 
 def test_files_and_pages(site):
-    answer = ui(site, "/ui/")
-    assert (answer.status, answer.body) == (200, INDEX)
-    assert answer.header("Content-Type") == "text/html; charset=utf-8"
-    assert answer.header("Cache-Control") == "max-age=7200, private,max-age=7200"
-    assert answer.header("Expires") in {formatdate(time.time() + 7200 - back, usegmt=True) for back in range(10)}
-    assert answer.header("Server") == "APISIX/3.18.0" and not answer.header("X-API-VERSION")
+    response = ui(site, "/ui/")
+    assert (response.status, response.body) == (200, INDEX)
+    assert response.header("Content-Type") == "text/html; charset=utf-8"
+    assert response.header("Cache-Control") == "max-age=7200, private,max-age=7200"
+    assert response.header("Expires") in {formatdate(time.time() + 7200 - back, usegmt=True) for back in range(10)}
+    assert response.header("Server") == "APISIX/3.18.0" and not response.header("X-API-VERSION")
     for path, body, content_type in (
             ("/ui/index.html", INDEX, "text/html; charset=utf-8"),
             ("/ui/assets/app-1.js?v=1", SCRIPT, "application/javascript; charset=utf-8"),
@@ -50,19 +50,19 @@ def test_files_and_pages(site):
             ("/ui/assets/", INDEX, "text/html; charset=utf-8"),
             ("/ui/index.html/x", INDEX, "text/html; charset=utf-8"),
             ("/ui/" + "x" * 300, INDEX, "text/html; charset=utf-8")):
-        answer = ui(site, path)
-        assert (answer.status, answer.header("Content-Type")) == (200, content_type), path
-        assert answer.body == body, path
+        response = ui(site, path)
+        assert (response.status, response.header("Content-Type")) == (200, content_type), path
+        assert response.body == body, path
     head = ui(site, "/ui/assets/app-1.js", "HEAD")
     assert (head.status, head.body, head.header("Content-Length")) == (200, b"", str(len(SCRIPT)))
 
 
 def test_redirect_and_methods(site):
-    answer = ui(site, "/ui?x=1")
-    assert (answer.status, answer.header("Location")) == (301, "/ui/")
+    response = ui(site, "/ui?x=1")
+    assert (response.status, response.header("Location")) == (301, "/ui/")
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
-        answer = ui(site, "/ui/index.html", method)
-        assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD"), method
+        response = ui(site, "/ui/index.html", method)
+        assert (response.status, response.header("Allow")) == (405, "GET, HEAD"), method
     # Beside it the Admin API is what it was, and nothing of it is at the proxy's port.
     assert ui(site, "/uix").status == 404
     assert ui(site, "/apisix/admin/routes").status == 401
@@ -90,18 +90,18 @@ def test_nothing_but_the_folder_is_served(site):
                          "/ui/assets/../../conf/config.yaml", "/ui//../conf/config.yaml")
     makes_no_sense = ("/ui/assets/..%2f..%2f..%2f..%2fetc/passwd", "/ui/%00", "/ui/%")
     for path, status in [(path, 404) for path in leaves_the_folder] + [(path, 400) for path in makes_no_sense]:
-        answer = ui(site, path)
-        assert b"admin_key" not in answer.body and b"root:" not in answer.body, path
-        assert answer.status == status, path
+        response = ui(site, path)
+        assert b"admin_key" not in response.body and b"root:" not in response.body, path
+        assert response.status == status, path
     # A backslash separates nothing here: a page of the application with an odd name.
     assert ui(site, "/ui/..\\conf\\config.yaml").body == INDEX
-    os.mkfifo(site.prefix / "ui/pipe")  # nobody writes into it: opening it must not stop the worker
+    os.mkfifo(site.prefix / "ui/pipe")  # no writer: opening it must not stop the worker
     assert ui(site, "/ui/pipe").body == INDEX
 
 
 def test_a_folder_that_is_not_there(gateway):
-    answer = ui(gateway, "/ui/")
-    assert answer.status == 404 and "openresty" in answer.text
+    response = ui(gateway, "/ui/")
+    assert response.status == 404 and "openresty" in response.text
     # No start is needed when it comes.
     (gateway.prefix / "ui").mkdir()
     assert ui(gateway, "/ui/").status == 404

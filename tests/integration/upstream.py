@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for tests to proxy to. It answers with what it received, as JSON, unless told otherwise."""
+"""An HTTP/1.1 server for tests to proxy to. It responds with what it received, as JSON, unless configured otherwise."""
 
 import json
 import sys
@@ -36,10 +36,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Upstream:
-    """`answer` is called with a Request, in a thread of the connection, and returns (status, headers, body)."""
+    """`respond` is called with a Request, in a thread of the connection, and returns (status, headers, body)."""
 
-    def __init__(self, answer=echo):
-        self.answer = answer
+    def __init__(self, respond=echo):
+        self.respond = respond
         self.requests = []
         self._server = Server(("127.0.0.1", 0), self._handler())
         self.port = self._server.server_port
@@ -77,7 +77,7 @@ class Upstream:
                 request = Request(self.command, self.path, list(self.headers.items()), self.read_body(),
                                   self.client_address[1])
                 upstream.requests.append(request)
-                status, headers, body = upstream.answer(request)
+                status, headers, body = upstream.respond(request)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

@@ -57,7 +57,7 @@ def layer(tree, layers):
 
 
 def include_form(tree, layers):
-    """Our headers in quotes, from the root, and there; nobody includes tests or bench."""
+    """Our headers in quotes, from the root, and there; no file of the product includes tests or bench."""
     for file in tree.cpp():
         for number, quote, what in file.includes():
             if quote == "<" and what.split("/")[0] in ("shared", "worker", "master", "privileged-agent"):

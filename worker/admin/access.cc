@@ -7,7 +7,7 @@
 #include "shared/base/log.h"
 #include "shared/http/cookie.h"
 #include "shared/http/uri.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 #include "worker/admin/write_mode.h"
 #include "worker/plugin/log_text.h"
 #include "worker/plugin/request_log.h"
@@ -70,8 +70,8 @@ bool is_allowed(const settings::Deployment::Admin& admin, const base::IpAddress&
                              [&](const base::Cidr& network) { return network.contains(peer_ip); });
 }
 
-std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
-                                                         const proxy::LocalRequest& request) {
+std::expected<std::string, proxy::LocalResponse> check_key(const settings::Deployment::Admin& admin,
+                                                           const proxy::LocalRequest& request) {
   if (!admin.admin_key_required) return std::string();
   const auto row = find_key(admin, request);
   if (row) return (*row)->name;
@@ -79,7 +79,7 @@ std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deploym
   format::Json body(::Json::objectValue);
   body["error_msg"] = "failed to check token";
   body["description"] = row.error();
-  return std::unexpected(json_answer(401, body));
+  return std::unexpected(json_response(401, body));
 }
 
 bool has_key(const settings::Deployment::Admin& admin, const proxy::LocalRequest& request) {

@@ -18,8 +18,8 @@ bool is_allowed(const settings::Deployment::Admin& admin, const base::IpAddress&
 // nothing by its construction; no other call of a viewer gets as far as a handler. The key is in ?api_key=,
 // X-API-KEY or the cookie x_api_key, looked at in this order; the comparison takes the same time for every
 // wrong key of the right length.
-std::expected<std::string, proxy::LocalAnswer> check_key(const settings::Deployment::Admin& admin,
-                                                         const proxy::LocalRequest& request);
+std::expected<std::string, proxy::LocalResponse> check_key(const settings::Deployment::Admin& admin,
+                                                           const proxy::LocalRequest& request);
 // Whether check_key() will find one; logs nothing.
 bool has_key(const settings::Deployment::Admin& admin, const proxy::LocalRequest& request);
 

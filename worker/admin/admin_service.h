@@ -1,5 +1,5 @@
 // AdminService: the Admin API's listener: CORS, who may use it, the path taken apart, the body parsed; then
-// a ResourceHandler answers. And the dashboard's files at /ui/.
+// a ResourceHandler handles. And the dashboard's files at /ui/.
 #pragma once
 
 #include <memory>
@@ -34,20 +34,21 @@ class AdminService final : public proxy::LocalService {
   // By one worker, as long as it lives.
   async::Task<void> keep_history_trimmed() { return history_.keep_trimmed(); }
 
-  async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
-  // Only whom allow_admin names.
+  async::Task<proxy::LocalResponse> serve(const proxy::LocalRequest& request) override;
+  // Only addresses of allow_admin.
   bool admits(const base::IpAddress& peer_ip) override;
-  // Who has no key gets its answer without the body. More than APISIX's limit only for a whole configuration.
+  // A request without a key gets its response before the body is read. More than APISIX's limit only for a
+  // whole configuration.
   std::size_t body_bytes_max(const proxy::LocalRequest& request) const override;
-  proxy::LocalAnswer too_large(const proxy::LocalRequest& request, std::uint64_t body_bytes) const override;
+  proxy::LocalResponse too_large(const proxy::LocalRequest& request, std::uint64_t body_bytes) const override;
 
  private:
-  async::Task<proxy::LocalAnswer> dispatch(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalResponse> dispatch(const proxy::LocalRequest& request);
   // `path` behind "/apisix/admin/".
-  async::Task<proxy::LocalAnswer> serve_resource(const proxy::LocalRequest& request, std::string_view path,
-                                                 Author author);
+  async::Task<proxy::LocalResponse> serve_resource(const proxy::LocalRequest& request, std::string_view path,
+                                                   Author author);
   WriteParts parts() { return {writer_, history_, progress_}; }
-  void add_cors(proxy::LocalAnswer& answer) const;
+  void add_cors(proxy::LocalResponse& response) const;
 
   const AdminContext context_;
   UiFiles ui_;

@@ -12,14 +12,14 @@
 #include "shared/resource/id.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/dry_run.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 #include "worker/admin/stamp.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-using proxy::LocalAnswer;
+using proxy::LocalResponse;
 using resource::Kind;
 
 // Others may write the same objects in between, but not always.
@@ -29,10 +29,10 @@ constexpr int kCommitsMax = 50;
 // From so many objects of one kind on, all of the kind are read at once.
 constexpr std::size_t kReadsPerKind = 50;
 
-LocalAnswer failure(const base::Error& error) {
-  if (error.code == base::ErrorCode::kConflict) return error_answer(412, error.what);
-  if (error.code == base::ErrorCode::kTooLarge) return error_answer(413, error.what);
-  return store_answer(error);
+LocalResponse failure(const base::Error& error) {
+  if (error.code == base::ErrorCode::kConflict) return error_response(412, error.what);
+  if (error.code == base::ErrorCode::kTooLarge) return error_response(413, error.what);
+  return store_response(error);
 }
 
 }  // namespace
@@ -46,17 +46,18 @@ Applier::Applier(const AdminContext& context, const ResourceHandler& resources, 
       progress_(parts.progress),
       pushed_(pushed) {}
 
-async::Task<LocalAnswer> Applier::run(ChangeSet set, ApplyOptions options) {
+async::Task<LocalResponse> Applier::run(ChangeSet set, ApplyOptions options) {
   for (int i = 0; i < kApplyAttemptsMax; ++i) {
-    if (auto answer = co_await attempt(set, options)) co_return std::move(*answer);
+    if (auto response = co_await attempt(set, options)) co_return std::move(*response);
   }
-  co_return error_answer(
+  co_return error_response(
       409, fmt::format("others changed objects of the set while it was checked, {} times in a row; nothing "
                        "was stored",
                        kApplyAttemptsMax));
 }
 
-async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, const ApplyOptions& options) {
+async::Task<std::optional<LocalResponse>> Applier::attempt(const ChangeSet& set,
+                                                           const ApplyOptions& options) {
   SetGuard guard(context_, history_);
   if (auto status = co_await guard.begin(options.expected); !status) co_return failure(status.error());
   auto changes = co_await removal_of_children(set);
@@ -68,7 +69,7 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   auto faults = co_await check(*changes, overlay, options.is_forced);
   if (!faults) co_return failure(faults.error());
   faults->insert(faults->begin(), set.faults.begin(), set.faults.end());
-  if (!faults->empty()) co_return json_answer(400, faults_json(*faults));
+  if (!faults->empty()) co_return json_response(400, faults_json(*faults));
   const auto writes = co_await plan(*changes, overlay);
   if (!writes) co_return failure(writes.error());
   const bool is_dry_run = options.mode.is_dry_run;
@@ -95,7 +96,7 @@ async::Task<std::optional<LocalAnswer>> Applier::attempt(const ChangeSet& set, c
   const auto done = co_await commit(std::move(txn), *writes, options.author, guard);
   if (!done) co_return failure(done.error());
   if (!done->succeeded) co_return std::nullopt;
-  const int status = co_await progress_.tell(done->revision, options.mode, 200, body);
+  const int status = co_await progress_.report(done->revision, options.mode, 200, body);
   co_return shown(std::move(body), done->revision, status);
 }
 
@@ -116,11 +117,11 @@ async::Task<base::Status> Applier::follow(const std::vector<Change>& writes, Set
   co_return base::Status{};
 }
 
-LocalAnswer Applier::shown(Json body, store::Revision revision, int status) const {
+LocalResponse Applier::shown(Json body, store::Revision revision, int status) const {
   body["revision"] = static_cast<Json::Int64>(revision);
-  LocalAnswer answer = json_answer(status, body);
-  add_revision(revision, answer);
-  return answer;
+  LocalResponse response = json_response(status, body);
+  add_revision(revision, response);
+  return response;
 }
 
 async::Task<base::Result<std::vector<SetChange>>> Applier::removal_of_children(const ChangeSet& set) {

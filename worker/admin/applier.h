@@ -37,11 +37,11 @@ class Applier {
 
   // 200, or 202 (see ?wait), and what was done; 400 and every fault; 409: others changed the same objects
   // again and again; 412: not at the revision that was expected; 413: larger than a transaction may be.
-  async::Task<proxy::LocalAnswer> run(ChangeSet set, ApplyOptions options);
+  async::Task<proxy::LocalResponse> run(ChangeSet set, ApplyOptions options);
 
  private:
   // Nothing: an object was changed meanwhile, look again.
-  async::Task<std::optional<proxy::LocalAnswer>> attempt(const ChangeSet& set, const ApplyOptions& options);
+  async::Task<std::optional<proxy::LocalResponse>> attempt(const ChangeSet& set, const ApplyOptions& options);
   // Not succeeded: an object is not what it was when it was read.
   async::Task<base::Result<store::TxnReply>> commit(store::Txn txn, const std::vector<Change>& writes,
                                                     const Author& author, SetGuard& guard);
@@ -60,7 +60,7 @@ class Applier {
                                                    const OverlayStore& overlay) const;
   async::Task<base::Status> prefetch(const std::vector<SetChange>& changes, OverlayStore& overlay);
   std::string text_of(const SetChange& change, const store::Item& before) const;
-  proxy::LocalAnswer shown(format::Json body, store::Revision revision, int status) const;
+  proxy::LocalResponse shown(format::Json body, store::Revision revision, int status) const;
 
   const AdminContext& context_;
   const ResourceHandler& resources_;

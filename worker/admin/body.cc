@@ -2,7 +2,7 @@
 
 #include "shared/format/json_fault.h"
 #include "shared/format/json_utf8.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 
 namespace apisix::admin {
 
@@ -13,11 +13,11 @@ base::Result<std::optional<format::Json>> parse_body(const proxy::LocalRequest& 
   return std::optional(std::move(*body));
 }
 
-proxy::LocalAnswer bad_body_answer(const proxy::LocalRequest& request, const base::Error& error) {
+proxy::LocalResponse bad_body_response(const proxy::LocalRequest& request, const base::Error& error) {
   format::Json out(::Json::objectValue);
   out["error_msg"] = "invalid request body: " + error.what;
   out["req_body"] = request.body;
-  return json_answer(400, out);
+  return json_response(400, out);
 }
 
 }  // namespace apisix::admin

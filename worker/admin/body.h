@@ -12,6 +12,6 @@ namespace apisix::admin {
 // nullopt: there is none.
 base::Result<std::optional<format::Json>> parse_body(const proxy::LocalRequest& request);
 // The 400 of a body that is no JSON, which is shown again.
-proxy::LocalAnswer bad_body_answer(const proxy::LocalRequest& request, const base::Error& error);
+proxy::LocalResponse bad_body_response(const proxy::LocalRequest& request, const base::Error& error);
 
 }  // namespace apisix::admin

@@ -22,13 +22,13 @@ class CatalogHandler {
       : context_(context), plugin_list_(plugin_list) {}
 
   // `path` starts behind "/apisix/admin/". Nothing: it is none of these.
-  async::Task<std::optional<proxy::LocalAnswer>> serve(const proxy::LocalRequest& request,
-                                                       std::string_view path);
+  async::Task<std::optional<proxy::LocalResponse>> serve(const proxy::LocalRequest& request,
+                                                         std::string_view path);
 
  private:
-  proxy::LocalAnswer plugin(const proxy::LocalRequest& request, std::string_view name) const;
-  proxy::LocalAnswer plugin_names(const proxy::LocalRequest& request) const;
-  async::Task<proxy::LocalAnswer> reload(const proxy::LocalRequest& request);
+  proxy::LocalResponse plugin(const proxy::LocalRequest& request, std::string_view name) const;
+  proxy::LocalResponse plugin_names(const proxy::LocalRequest& request) const;
+  async::Task<proxy::LocalResponse> reload(const proxy::LocalRequest& request);
 
   const AdminContext& context_;
   PluginList& plugin_list_;

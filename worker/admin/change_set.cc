@@ -80,12 +80,12 @@ class Reader {
                      .index = index,
                      .path = path_of_item({*item.kind, std::move(id)}),
                      .value = std::move(item.value)};
-    settle(change);
+    set_ids(change);
     add(std::move(change));
   }
 
   // As the Admin API stores it: ids are text, and those of sub-resources are their own.
-  static void settle(SetChange& change) {
+  static void set_ids(SetChange& change) {
     Json& value = *change.value;
     const Kind kind = change.path.kind;
     const bool is_secret = kind == Kind::kSecret;

@@ -11,8 +11,8 @@
 #include "shared/base/result.h"
 #include "shared/format/json.h"
 #include "shared/format/schema.h"
-#include "worker/admin/reply.h"
 #include "worker/admin/resource_path.h"
+#include "worker/admin/response.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {

@@ -1,4 +1,4 @@
-// What a change does to an object, as people may see it: the object before and after, without its secrets
+// What a change does to an object, as it may be shown: the object before and after, without its secrets
 // (secret_mask.h); that one changes is shown.
 #pragma once
 

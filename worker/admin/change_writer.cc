@@ -93,7 +93,7 @@ void ChangeWriter::add_entry(const std::vector<Change>& changes, const Author& a
   const std::uint64_t now_ms = loop_.clock().wall_ms();
   const std::string id = make_history_id(now_ms, random_.next());
   const store::TxnLimits limits = store_.txn_limits();
-  // Also without an entry: to whoever comes later, the head is all that tells of a delete.
+  // Also without an entry: for later writers, the head is the only trace of a delete.
   txn.writes.emplace_back(store::Put{history_.head_key(), id, 0});
   if (!history_.is_kept() || changes.empty()) return;
   const bool is_small = changes.size() <= kHistoryChangesMax && bytes_of(changes) <= kValuesBytesMax;

@@ -1,5 +1,5 @@
 // ChangeWriter: the one way by which the Admin API changes objects: all of a change and its entry in the
-// history are one transaction, so that an acknowledged change always has its entry. Owned by AdminService.
+// history are one transaction. Invariant: an acknowledged change has its entry. Owned by AdminService.
 #pragma once
 
 #include <string>
@@ -33,7 +33,7 @@ class ChangeWriter {
  private:
   void add_compares(const std::vector<Change>& changes, store::Txn& txn) const;
   void add_entry(const std::vector<Change>& changes, const Author& author, store::Txn& txn);
-  // The user of the store may not write the history: not tried for a while.
+  // The user of the store may not write the history: no retry for a while.
   bool is_denied() const;
   store::Txn without_entry(store::Txn txn);
   event::Loop& loop_;

@@ -13,14 +13,14 @@
 #include "shared/http/uri.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/history_view.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 #include "worker/admin/rollback.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-using proxy::LocalAnswer;
+using proxy::LocalResponse;
 
 constexpr std::string_view kHistory = "history";
 constexpr std::size_t kListedDefault = 50;
@@ -61,16 +61,16 @@ const HistoryEntry* find_entry(const std::vector<HistoryEntry>& entries, store::
   return found == entries.end() ? nullptr : &*found;
 }
 
-LocalAnswer no_such_entry(store::Revision revision) {
-  return error_answer(404, fmt::format("the history has no entry of revision {}", revision));
+LocalResponse no_such_entry(store::Revision revision) {
+  return error_response(404, fmt::format("the history has no entry of revision {}", revision));
 }
 
 }  // namespace
 
-async::Task<std::optional<LocalAnswer>> ChangesHandler::serve(const proxy::LocalRequest& request,
-                                                              std::string_view path, Author author) {
+async::Task<std::optional<LocalResponse>> ChangesHandler::serve(const proxy::LocalRequest& request,
+                                                                std::string_view path, Author author) {
   if (path == "configs/apply") {
-    if (request.method != "POST") co_return error_answer(405, "only POST is possible here");
+    if (request.method != "POST") co_return error_response(405, "only POST is possible here");
     co_return co_await apply(request, std::move(author));
   }
   const auto parts = base::split(path, '/');
@@ -78,36 +78,36 @@ async::Task<std::optional<LocalAnswer>> ChangesHandler::serve(const proxy::Local
   if (parts.size() == 1 && request.method == "GET") co_return co_await list(request);
   const auto revision = base::parse_integer<store::Revision>(parts.size() > 1 ? parts[1] : "");
   const std::string_view verb = parts.size() > 2 ? parts[2] : "";
-  if (!revision) co_return error_answer(400, "expected history/{revision}");
+  if (!revision) co_return error_response(400, "expected history/{revision}");
   if (request.method == "GET" && (verb.empty() || verb == "diff"))
     co_return co_await show(*revision, verb == "diff");
   if (request.method == "POST" && verb == "rollback")
     co_return co_await roll_back(request, *revision, std::move(author));
-  co_return error_answer(405, "not supported here");
+  co_return error_response(405, "not supported here");
 }
 
-async::Task<LocalAnswer> ChangesHandler::apply(const proxy::LocalRequest& request, Author author) {
+async::Task<LocalResponse> ChangesHandler::apply(const proxy::LocalRequest& request, Author author) {
   auto options = apply_options(request, std::move(author));
-  if (!options) co_return error_answer(400, options.error().what);
+  if (!options) co_return error_response(400, options.error().what);
   async::Background<base::Result<ChangeSet>> reading(loop_, [&body = request.body] {
     auto json = format::parse_json_utf8(body);
     if (!json) return base::Result<ChangeSet>(base::invalid(format::json_refusal(body, json.error().what)));
     return read_change_set(std::move(*json));
   });
   auto set = co_await reading.done();
-  if (!set) co_return error_answer(400, "invalid request body: " + set.error().what);
+  if (!set) co_return error_response(400, "invalid request body: " + set.error().what);
   co_return co_await applier_.run(std::move(*set), std::move(*options));
 }
 
-async::Task<LocalAnswer> ChangesHandler::list(const proxy::LocalRequest& request) {
+async::Task<LocalResponse> ChangesHandler::list(const proxy::LocalRequest& request) {
   const auto key = key_argument(request.query);
-  if (!key) co_return error_answer(400, key.error().what);
+  if (!key) co_return error_response(400, key.error().what);
   const std::string limit_text = argument(request.query, "limit");
   const auto limit = limit_text.empty() ? kListedDefault : base::parse_integer<std::size_t>(limit_text);
   if (!limit || *limit == 0 || *limit > kListedMax)
-    co_return error_answer(400, fmt::format("invalid argument limit: should be 1 to {}", kListedMax));
+    co_return error_response(400, fmt::format("invalid argument limit: should be 1 to {}", kListedMax));
   auto found = co_await history_.list();
-  if (!found) co_return store_answer(found.error());
+  if (!found) co_return store_response(found.error());
   Json out(::Json::objectValue);
   out["revision"] = static_cast<Json::Int64>(found->revision);
   Json& list = out["list"] = Json(::Json::arrayValue);
@@ -120,19 +120,19 @@ async::Task<LocalAnswer> ChangesHandler::list(const proxy::LocalRequest& request
     if (list.size() < *limit) list.append(listed_entry_json(std::move(entry), *key));
   }
   out["total"] = total;
-  LocalAnswer answer = json_answer(200, out);
-  add_revision(found->revision, answer);
-  co_return answer;
+  LocalResponse response = json_response(200, out);
+  add_revision(found->revision, response);
+  co_return response;
 }
 
-async::Task<LocalAnswer> ChangesHandler::show(store::Revision revision, bool as_diff) {
+async::Task<LocalResponse> ChangesHandler::show(store::Revision revision, bool as_diff) {
   const auto found = co_await history_.list();
-  if (!found) co_return store_answer(found.error());
+  if (!found) co_return store_response(found.error());
   const HistoryEntry* const listed = find_entry(found->entries, revision);
   if (listed == nullptr) co_return no_such_entry(revision);
   HistoryEntry entry = *listed;
   if (const auto status = co_await history_.load_values(entry); !status)
-    co_return store_answer(status.error());
+    co_return store_response(status.error());
   Json out = entry_json(entry);
   for (std::size_t i = 0; entry.has_values && i < entry.changes.size(); ++i) {
     const HistoryChange& change = entry.changes[i];
@@ -148,18 +148,18 @@ async::Task<LocalAnswer> ChangesHandler::show(store::Revision revision, bool as_
       if (after != nullptr) each["after"] = shown_value(secrets_, *key, after);
     }
   }
-  co_return json_answer(200, out);
+  co_return json_response(200, out);
 }
 
-async::Task<LocalAnswer> ChangesHandler::roll_back(const proxy::LocalRequest& request,
-                                                   store::Revision revision, Author author) {
+async::Task<LocalResponse> ChangesHandler::roll_back(const proxy::LocalRequest& request,
+                                                     store::Revision revision, Author author) {
   auto options = apply_options(request, std::move(author));
   const auto key = key_argument(request.query);
-  if (!options) co_return error_answer(400, options.error().what);
-  if (!key) co_return error_answer(400, key.error().what);
-  if (key->ends_with('/')) co_return error_answer(400, "argument kind needs argument id");
+  if (!options) co_return error_response(400, options.error().what);
+  if (!key) co_return error_response(400, key.error().what);
+  if (key->ends_with('/')) co_return error_response(400, "argument kind needs argument id");
   auto found = co_await history_.list();
-  if (!found) co_return store_answer(found.error());
+  if (!found) co_return store_response(found.error());
   if (find_entry(found->entries, revision) == nullptr) co_return no_such_entry(revision);
   std::vector<HistoryEntry>& later = found->entries;
   std::erase_if(later, [&](const HistoryEntry& entry) {
@@ -167,10 +167,10 @@ async::Task<LocalAnswer> ChangesHandler::roll_back(const proxy::LocalRequest& re
   });
   for (HistoryEntry& entry : later) {
     if (const auto status = co_await history_.load_values(entry); !status)
-      co_return store_answer(status.error());
+      co_return store_response(status.error());
   }
   auto set = make_rollback(later, revision, *key, secrets_);
-  if (!set) co_return error_answer(409, set.error().what);
+  if (!set) co_return error_response(409, set.error().what);
   co_return co_await applier_.run(std::move(*set), std::move(*options));
 }
 

@@ -25,15 +25,15 @@ class ChangesHandler {
       : loop_(loop), applier_(applier), history_(history), secrets_(secrets) {}
 
   // `path` starts behind "/apisix/admin/". Nothing: it is none of these.
-  async::Task<std::optional<proxy::LocalAnswer>> serve(const proxy::LocalRequest& request,
-                                                       std::string_view path, Author author);
+  async::Task<std::optional<proxy::LocalResponse>> serve(const proxy::LocalRequest& request,
+                                                         std::string_view path, Author author);
 
  private:
-  async::Task<proxy::LocalAnswer> apply(const proxy::LocalRequest& request, Author author);
-  async::Task<proxy::LocalAnswer> list(const proxy::LocalRequest& request);
-  async::Task<proxy::LocalAnswer> show(store::Revision revision, bool as_diff);
-  async::Task<proxy::LocalAnswer> roll_back(const proxy::LocalRequest& request, store::Revision revision,
-                                            Author author);
+  async::Task<proxy::LocalResponse> apply(const proxy::LocalRequest& request, Author author);
+  async::Task<proxy::LocalResponse> list(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalResponse> show(store::Revision revision, bool as_diff);
+  async::Task<proxy::LocalResponse> roll_back(const proxy::LocalRequest& request, store::Revision revision,
+                                              Author author);
 
   event::Loop& loop_;
   Applier& applier_;

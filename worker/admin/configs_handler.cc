@@ -3,13 +3,13 @@
 #include "shared/async/background.h"
 #include "shared/format/yaml.h"
 #include "worker/admin/configs_check.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-using proxy::LocalAnswer;
+using proxy::LocalResponse;
 
 constexpr std::string_view kYamlType = "application/yaml";
 
@@ -45,14 +45,14 @@ ConfigsHandler::ConfigsHandler(event::Loop& loop, const ResourceHandler& resourc
       pusher_(std::move(pusher)),
       is_pushed_(settings::takes_pushed_configuration(settings)) {}
 
-async::Task<LocalAnswer> ConfigsHandler::serve(const proxy::LocalRequest& request, std::string_view path,
-                                               Author author) {
+async::Task<LocalResponse> ConfigsHandler::serve(const proxy::LocalRequest& request, std::string_view path,
+                                                 Author author) {
   if (path == "configs/validate" && request.method == "POST") co_return co_await validate(request);
-  if (path != "configs") co_return proxy::page_answer(404);
+  if (path != "configs") co_return proxy::page_response(404);
   if (request.method == "PUT") co_return co_await put(request, std::move(author));
   if (request.method == "GET") co_return co_await get(request);
   if (request.method == "HEAD") co_return co_await head();
-  co_return proxy::page_answer(404);
+  co_return proxy::page_response(404);
 }
 
 async::Task<base::Result<std::vector<PushedList>>> ConfigsHandler::parse(const proxy::LocalRequest& request) {
@@ -64,45 +64,45 @@ async::Task<base::Result<std::vector<PushedList>>> ConfigsHandler::parse(const p
   co_return co_await parsing.done();
 }
 
-async::Task<LocalAnswer> ConfigsHandler::validate(const proxy::LocalRequest& request) {
+async::Task<LocalResponse> ConfigsHandler::validate(const proxy::LocalRequest& request) {
   const auto lists = co_await parse(request);
-  if (!lists) co_return error_answer(400, "invalid request body: " + lists.error().what);
+  if (!lists) co_return error_response(400, "invalid request body: " + lists.error().what);
   const ConfigsCheck check{.hooks = resources_.hooks(),
                            .rules = is_pushed_ ? nullptr : &resources_.rules(),
                            .takes_modified_index = is_pushed_};
   const auto faults = co_await check_configs(loop_, *lists, check);
-  if (faults.empty()) co_return json_answer(200, Json(::Json::objectValue));
-  co_return json_answer(400, faults_json(faults));
+  if (faults.empty()) co_return json_response(200, Json(::Json::objectValue));
+  co_return json_response(400, faults_json(faults));
 }
 
-async::Task<LocalAnswer> ConfigsHandler::get(const proxy::LocalRequest& request) {
+async::Task<LocalResponse> ConfigsHandler::get(const proxy::LocalRequest& request) {
   auto document = co_await config_.read_document();
   if (!document) co_return push_failure(document.error());
-  LocalAnswer answer{200, "application/json", std::move(document->text), {}};
+  LocalResponse response{200, "application/json", std::move(document->text), {}};
   if (is_yaml(request, "accept")) {
-    const auto value = format::parse_json(answer.body);
+    const auto value = format::parse_json(response.body);
     if (!value) co_return push_failure(value.error());
-    answer.content_type = kYamlType;
-    answer.body = format::to_yaml(*value);
+    response.content_type = kYamlType;
+    response.body = format::to_yaml(*value);
   }
-  add_push_headers(document->meta, answer);
-  add_revision(document->revision, answer);
-  co_return answer;
+  add_push_headers(document->meta, response);
+  add_revision(document->revision, response);
+  co_return response;
 }
 
-async::Task<LocalAnswer> ConfigsHandler::head() {
+async::Task<LocalResponse> ConfigsHandler::head() {
   const auto meta = co_await config_.read_meta();
   if (!meta) co_return push_failure(meta.error());
-  LocalAnswer answer{200, "application/json", "", {}};
-  add_push_headers(*meta, answer);
-  co_return answer;
+  LocalResponse response{200, "application/json", "", {}};
+  add_push_headers(*meta, response);
+  co_return response;
 }
 
-async::Task<LocalAnswer> ConfigsHandler::put(const proxy::LocalRequest& request, Author author) {
+async::Task<LocalResponse> ConfigsHandler::put(const proxy::LocalRequest& request, Author author) {
   auto options = push_options(request, std::move(author));
-  if (!options) co_return error_answer(400, options.error().what);
+  if (!options) co_return error_response(400, options.error().what);
   const auto lists = co_await parse(request);
-  if (!lists) co_return error_answer(400, "invalid request body: " + lists.error().what);
+  if (!lists) co_return error_response(400, "invalid request body: " + lists.error().what);
   co_return co_await pusher_.run(*lists, std::move(*options));
 }
 

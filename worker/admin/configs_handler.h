@@ -1,7 +1,7 @@
 // ConfigsHandler: /apisix/admin/configs, the whole configuration pushed as one document (GET, PUT, HEAD), and
 // /apisix/admin/configs/validate (POST), which every Admin API has. Bodies are JSON, or YAML when
-// Content-Type says application/yaml; answers are YAML when Accept does. PUT takes ?dry_run=true, ?wait=<ms>
-// and If-Match. Owned by AdminService.
+// Content-Type says application/yaml; responses are YAML when Accept does. PUT takes ?dry_run=true,
+// ?wait=<ms> and If-Match. Owned by AdminService.
 #pragma once
 
 #include <string_view>
@@ -23,14 +23,14 @@ class ConfigsHandler {
                  const settings::Settings& settings);
 
   // Where the configuration is pushed, what it has instead of objects. `path` behind "/apisix/admin/".
-  async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request, std::string_view path,
-                                        Author author);
-  async::Task<proxy::LocalAnswer> validate(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalResponse> serve(const proxy::LocalRequest& request, std::string_view path,
+                                          Author author);
+  async::Task<proxy::LocalResponse> validate(const proxy::LocalRequest& request);
 
  private:
-  async::Task<proxy::LocalAnswer> put(const proxy::LocalRequest& request, Author author);
-  async::Task<proxy::LocalAnswer> get(const proxy::LocalRequest& request);
-  async::Task<proxy::LocalAnswer> head();
+  async::Task<proxy::LocalResponse> put(const proxy::LocalRequest& request, Author author);
+  async::Task<proxy::LocalResponse> get(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalResponse> head();
   async::Task<base::Result<std::vector<PushedList>>> parse(const proxy::LocalRequest& request);
 
   event::Loop& loop_;

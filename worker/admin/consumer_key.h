@@ -1,4 +1,4 @@
-// What a consumer or a credential is recognised by. Two of them with one key cannot be told apart.
+// What a consumer or a credential is recognised by. Two of them with one key would be ambiguous.
 #pragma once
 
 #include <string>

@@ -20,12 +20,12 @@ class DiagnoseHandler {
   explicit DiagnoseHandler(const AdminContext& context) : context_(context) {}
 
   // `path` starts behind "/apisix/admin/". Nothing: it is none of these.
-  async::Task<std::optional<proxy::LocalAnswer>> serve(const proxy::LocalRequest& request,
-                                                       std::string_view path);
+  async::Task<std::optional<proxy::LocalResponse>> serve(const proxy::LocalRequest& request,
+                                                         std::string_view path);
 
  private:
-  async::Task<proxy::LocalAnswer> explain(const proxy::LocalRequest& request);
-  async::Task<proxy::LocalAnswer> lint();
+  async::Task<proxy::LocalResponse> explain(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalResponse> lint();
 
   const AdminContext& context_;
 };

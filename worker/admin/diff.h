@@ -1,4 +1,4 @@
-// What differs between two JSON values, for people and programs: JSON Patch (RFC 6902) with what was there
+// What differs between two JSON values, as JSON Patch (RFC 6902) with what was there
 // before. Pure.
 #pragma once
 

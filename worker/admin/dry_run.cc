@@ -17,19 +17,19 @@ constexpr std::string_view kNewId = "(new)";
 
 }  // namespace
 
-async::Task<void> add_findings(const DryRunWorld& world, const std::vector<Change>& changes, Json& body) {
+async::Task<void> add_findings(const DryRunDeps& deps, const std::vector<Change>& changes, Json& body) {
   std::vector<diagnose::Proposal> proposals;
   for (const Change& change : changes) {
-    std::string place = change.key.substr(world.prefix.size());
+    std::string place = change.key.substr(deps.prefix.size());
     if (place.ends_with('/')) place += kNewId;
     const auto key = resource::parse_store_key(place);
     if (!key) continue;
     auto value = change.after ? format::parse_json(*change.after) : Json();
     if (value) proposals.push_back({*key, std::move(*value)});
   }
-  co_await catch_up(world.loop, world.store, world.registry, world.prefix);
+  co_await catch_up(deps.loop, deps.store, deps.registry, deps.prefix);
   Json report =
-      co_await diagnose::preview(world.loop, world.registry, world.secrets.keyring(), std::move(proposals));
+      co_await diagnose::preview(deps.loop, deps.registry, deps.secrets.keyring(), std::move(proposals));
   body["findings"] = std::move(report["findings"]);
   if (format::clamped<std::uint64_t>(report["left_out"]) > 0) body["findings_left_out"] = report["left_out"];
 }

@@ -16,7 +16,7 @@
 namespace apisix::admin {
 
 // What a dry run looks at. All outlive it.
-struct DryRunWorld {
+struct DryRunDeps {
   event::Loop& loop;
   store::Store& store;
   config::Registry& registry;
@@ -25,7 +25,7 @@ struct DryRunWorld {
 };
 
 // Adds "findings", as lint lists them, and "findings_left_out" when there are more than are listed.
-async::Task<void> add_findings(const DryRunWorld& world, const std::vector<Change>& changes,
+async::Task<void> add_findings(const DryRunDeps& deps, const std::vector<Change>& changes,
                                format::Json& body);
 
 }  // namespace apisix::admin

@@ -1,4 +1,4 @@
-// A stored object that may be missing, for whoever has to compare it or to do without.
+// A stored object that may be missing, for code that compares it or goes on without it.
 #pragma once
 
 #include <string>

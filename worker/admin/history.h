@@ -24,7 +24,7 @@ class History {
   bool is_kept() const { return bounds_.max_entries > 0; }
   // "<prefix>-history/"
   const std::string& folder() const { return folder_; }
-  // Renewed by every change, so that one compare tells whether there was any.
+  // Renewed by every change, so that one compare detects any.
   std::string head_key() const { return folder_ + "head"; }
   std::string index_key(const std::string& id) const { return folder_ + "index/" + id; }
   std::string values_key(const std::string& id) const { return folder_ + "values/" + id; }

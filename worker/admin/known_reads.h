@@ -1,5 +1,5 @@
-// KnownReads: reads for one attempt to write, answered from this worker's own copy of the configuration where
-// it has the object, so that a write to etcd is one round trip. A copy may be behind: what it answered is
+// KnownReads: reads for one attempt to write, served from this worker's own copy of the configuration where
+// it has the object, so that a write to etcd is one round trip. A copy may be behind: what it gave is
 // only assumed, and compares() must be part of the transaction. When that does not hold, the next attempt
 // asks the store.
 #pragma once
@@ -25,9 +25,9 @@ class KnownReads final : public ReadOnlyStore {
   // The object that is to be written, which the transaction compares anyway; mod_revision 0: there is none.
   async::Task<base::Result<store::Item>> find(std::string key);
 
-  // Whether anything was answered that the store was not asked for.
+  // Whether any read was served from the copy.
   bool has_assumed() const { return has_assumed_; }
-  // That what get() answered still is so.
+  // That the results of get() are still current.
   const std::vector<store::Compare>& compares() const { return compares_; }
 
  private:

@@ -10,7 +10,7 @@
 
 namespace apisix::admin {
 
-// `items` are answers of single objects ({key, value, createdIndex, modifiedIndex}). Drops those that the
+// `items` are responses for single objects ({key, value, createdIndex, modifiedIndex}). Drops those that the
 // query filters out (name, uri: PCRE searches; label: a label's key; filter=: service_id, upstream_id), and
 // returns {list, total}: total counts before paging. The error is the text of a 400.
 base::Result<format::Json> select_items(resource::Kind kind, std::vector<format::Json> items,

@@ -67,7 +67,7 @@ Json json_content(Json schema) {
   return object({{"application/json", object({{"schema", std::move(schema)}})}});
 }
 
-Json answer(const char* description, Json schema) {
+Json response(const char* description, Json schema) {
   return object({{"description", description}, {"content", json_content(std::move(schema))}});
 }
 
@@ -123,12 +123,12 @@ class Operations {
     for (const char* name : {"page", "page_size", "name", "label", "uri", "filter"}) {
       out["parameters"].append(reference(std::string("parameters/") + name));
     }
-    out["responses"]["200"] = answer("the objects", reference("schemas/List"));
+    out["responses"]["200"] = response("the objects", reference("schemas/List"));
     return out;
   }
   Json read() const {
     Json out = operation("get", "Shows one " + words());
-    out["responses"]["200"] = answer("the object", reference("schemas/Item"));
+    out["responses"]["200"] = response("the object", reference("schemas/Item"));
     out["responses"]["404"] = reference("responses/NotFound");
     return out;
   }
@@ -141,7 +141,7 @@ class Operations {
     }
     out["requestBody"] = object({{"required", true}, {"content", json_content(body_schema(info_))}});
     for (const char* status : statuses) {
-      out["responses"][status] = answer("stored", reference("schemas/Item"));
+      out["responses"][status] = response("stored", reference("schemas/Item"));
     }
     return out;
   }
@@ -158,7 +158,7 @@ class Operations {
     for (const char* name : {"force", "dry_run", "wait"}) {
       out["parameters"].append(reference(std::string("parameters/") + name));
     }
-    out["responses"]["200"] = answer("deleted", reference("schemas/Deleted"));
+    out["responses"]["200"] = response("deleted", reference("schemas/Deleted"));
     out["responses"]["404"] = reference("responses/NotFound");
     return out;
   }
@@ -229,7 +229,7 @@ void add_endpoint(const Endpoint& endpoint, Json& paths) {
     operation["requestBody"] =
         object({{"required", true}, {"content", json_content(Json(::Json::objectValue))}});
   }
-  operation["responses"]["200"] = answer("done", Json(::Json::objectValue));
+  operation["responses"]["200"] = response("done", Json(::Json::objectValue));
   operation["responses"]["400"] = reference("responses/Refused");
   operation["responses"]["401"] = reference("responses/Unauthorized");
 }
@@ -257,7 +257,7 @@ void add_schemas(const plugin::PluginSet& plugins, Json& schemas) {
   }
 }
 
-// What every answer is made of.
+// The parts of every response.
 void add_shapes(Json& schemas) {
   const Json index = typed("integer", "a revision of the store");
   schemas["Item"] = object({{"type", "object"},
@@ -304,9 +304,9 @@ Json components(const plugin::PluginSet& plugins) {
   add_shapes(out["schemas"]);
   add_parameters(out["parameters"]);
   Json& responses = out["responses"];
-  responses["Refused"] = answer("refused; nothing was changed", reference("schemas/Error"));
-  responses["Unauthorized"] = answer("no key, or a wrong one", reference("schemas/Error"));
-  responses["NotFound"] = answer("there is no such object", reference("schemas/Error"));
+  responses["Refused"] = response("refused; nothing was changed", reference("schemas/Error"));
+  responses["Unauthorized"] = response("no key, or a wrong one", reference("schemas/Error"));
+  responses["NotFound"] = response("there is no such object", reference("schemas/Error"));
   out["securitySchemes"]["key"] = object({{"type", "apiKey"}, {"in", "header"}, {"name", "X-API-KEY"}});
   return out;
 }

@@ -8,7 +8,7 @@
 
 namespace apisix::admin {
 
-// Components hold the schemas as GET /apisix/admin/schema/... answers them, under the kind's name; those of
+// Components hold the schemas as GET /apisix/admin/schema/... returns them, under the kind's name; those of
 // enabled plugins as "plugin.NAME", "plugin.NAME.consumer", "plugin.NAME.metadata". Where the configuration
 // is pushed as a whole, only what is served then is described.
 format::Json make_openapi(const plugin::PluginSet& plugins, const settings::Settings& settings);

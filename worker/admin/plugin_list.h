@@ -1,5 +1,5 @@
 // PluginList: which plugins are enabled, as one stored list that all workers and data planes follow.
-// config.yaml is where it comes from: at start, and when the Admin API is told to reload.
+// config.yaml is where it comes from: at start, and at a reload by the Admin API.
 #pragma once
 
 #include <string>

@@ -50,7 +50,7 @@ class PushedConfig {
   async::Task<base::Result<StoredItems>> read_items();
   struct Shown {
     PushedMeta meta;
-    std::string text;  // JSON, the whole document as GET answers it
+    std::string text;  // JSON, the whole document as GET returns it
     store::Revision revision = 0;
   };
   async::Task<base::Result<Shown>> read_document();

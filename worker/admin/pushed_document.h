@@ -1,5 +1,5 @@
 // The body of PUT /apisix/admin/configs and POST /apisix/admin/configs/validate, taken apart. Made on any
-// thread: parsing megabytes takes longer than a turn of the loop may.
+// thread: parsing megabytes would block the loop.
 #pragma once
 
 #include <string>

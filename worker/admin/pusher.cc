@@ -13,14 +13,14 @@
 #include "worker/admin/catch_up.h"
 #include "worker/admin/change_view.h"
 #include "worker/admin/configs_check.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 #include "worker/admin/set_guard.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-using proxy::LocalAnswer;
+using proxy::LocalResponse;
 
 constexpr int kPushAttemptsMax = 10;
 constexpr std::size_t kChangesListed = 1000;  // by a dry run, each with its diff
@@ -44,8 +44,8 @@ bool is_replaced(const PushedList& list, const Json& next, const PushedMeta& bef
 }
 
 // Sets the versions behind the push, and which lists it replaces.
-base::Status settle_versions(const std::vector<PushedList>& lists, const PushedMeta& before,
-                             PushedMeta& after, std::vector<bool>& changed) {
+base::Status set_versions(const std::vector<PushedList>& lists, const PushedMeta& before, PushedMeta& after,
+                          std::vector<bool>& changed) {
   for (const PushedList& list : lists) {
     const auto next = next_version(list, before.version_of(list.name));
     if (!next) return std::unexpected(next.error());
@@ -96,16 +96,16 @@ void show_plugins(const std::vector<PushedList>& lists, const std::vector<bool>&
 
 }  // namespace
 
-void add_push_headers(const PushedMeta& meta, LocalAnswer& answer) {
+void add_push_headers(const PushedMeta& meta, LocalResponse& response) {
   if (!meta.exists) return;
-  answer.headers.emplace_back("X-Last-Modified", std::to_string(meta.last_modified));
-  answer.headers.emplace_back("X-Digest", meta.digest);
+  response.headers.emplace_back("X-Last-Modified", std::to_string(meta.last_modified));
+  response.headers.emplace_back("X-Digest", meta.digest);
 }
 
-LocalAnswer push_failure(const base::Error& error) {
-  if (error.code == base::ErrorCode::kConflict) return error_answer(412, error.what);
+LocalResponse push_failure(const base::Error& error) {
+  if (error.code == base::ErrorCode::kConflict) return error_response(412, error.what);
   base::log_error("the pushed configuration: {}", error.what);
-  return error_answer(500, "failed to access the pushed configuration: " + error.what);
+  return error_response(500, "failed to access the pushed configuration: " + error.what);
 }
 
 Pusher::Pusher(const AdminContext& context, const ResourceHandler& resources, PushedConfig& config,
@@ -117,15 +117,15 @@ Pusher::Pusher(const AdminContext& context, const ResourceHandler& resources, Pu
       history_(parts.history),
       progress_(parts.progress) {}
 
-async::Task<LocalAnswer> Pusher::run(const std::vector<PushedList>& lists, PushOptions options) {
+async::Task<LocalResponse> Pusher::run(const std::vector<PushedList>& lists, PushOptions options) {
   for (int i = 0; i < kPushAttemptsMax; ++i) {
-    if (auto answer = co_await attempt(lists, options)) co_return std::move(*answer);
+    if (auto response = co_await attempt(lists, options)) co_return std::move(*response);
   }
-  co_return error_answer(503, "other pushes came first, again and again");
+  co_return error_response(503, "other pushes came first, again and again");
 }
 
-async::Task<std::optional<LocalAnswer>> Pusher::attempt(const std::vector<PushedList>& lists,
-                                                        const PushOptions& options) {
+async::Task<std::optional<LocalResponse>> Pusher::attempt(const std::vector<PushedList>& lists,
+                                                          const PushOptions& options) {
   SetGuard guard(context_, history_);
   if (auto status = co_await guard.begin(options.expected); !status) co_return push_failure(status.error());
   auto plan = co_await this->plan(lists, options);
@@ -138,14 +138,14 @@ async::Task<std::optional<LocalAnswer>> Pusher::attempt(const std::vector<Pushed
   co_return co_await pushed(*plan, done->revision, options.mode);
 }
 
-async::Task<std::expected<Pusher::Plan, LocalAnswer>> Pusher::plan(const std::vector<PushedList>& lists,
-                                                                   const PushOptions& options) {
+async::Task<std::expected<Pusher::Plan, LocalResponse>> Pusher::plan(const std::vector<PushedList>& lists,
+                                                                     const PushOptions& options) {
   Plan out;
   auto before = co_await config_.read_meta();
   if (!before) co_return std::unexpected(push_failure(before.error()));
   out.before = std::move(*before);
   const bool is_same = out.before.exists && options.digest && out.before.digest == *options.digest;
-  if (is_same && !options.mode.is_dry_run) co_return std::unexpected(LocalAnswer{204, "", "", {}});
+  if (is_same && !options.mode.is_dry_run) co_return std::unexpected(LocalResponse{204, "", "", {}});
   auto stored = co_await config_.read_items();
   if (!stored) co_return std::unexpected(push_failure(stored.error()));
   out.stored = std::move(*stored);
@@ -155,22 +155,22 @@ async::Task<std::expected<Pusher::Plan, LocalAnswer>> Pusher::plan(const std::ve
   out.after.exists = true;
   out.after.digest = options.digest.value_or("");
   out.after.last_modified = context_.loop.clock().wall_seconds();
-  if (auto status = settle_versions(lists, out.before, out.after, out.changed); !status)
-    co_return std::unexpected(error_answer(400, status.error().what));
+  if (auto status = set_versions(lists, out.before, out.after, out.changed); !status)
+    co_return std::unexpected(error_response(400, status.error().what));
   std::size_t bytes = 0;
   for (const PushedList& list : lists) bytes += list.text.size();
   if (auto status = config_.check_bytes(bytes); !status)
     co_return std::unexpected(
-        error_answer(500, "failed to save config to shared dict: no memory: " + status.error().what));
+        error_response(500, "failed to save config to shared dict: no memory: " + status.error().what));
   if (is_same) out.changed.assign(lists.size(), false);
   out.changes = config_.changes(lists, out.changed, out.stored, out.before);
   const std::string taken = fault_of_global_rules(out.changes, out.stored, config_.prefix());
-  if (!taken.empty()) co_return std::unexpected(error_answer(400, taken));
+  if (!taken.empty()) co_return std::unexpected(error_response(400, taken));
   co_return out;
 }
 
-async::Task<std::optional<LocalAnswer>> Pusher::find_fault(const std::vector<PushedList>& lists,
-                                                           const StoredItems& stored, bool lists_all) {
+async::Task<std::optional<LocalResponse>> Pusher::find_fault(const std::vector<PushedList>& lists,
+                                                             const StoredItems& stored, bool lists_all) {
   const ConfigsCheck check{.hooks = resources_.hooks(),
                            .takes_modified_index = true,
                            .stops_at_first = !lists_all,
@@ -180,11 +180,11 @@ async::Task<std::optional<LocalAnswer>> Pusher::find_fault(const std::vector<Pus
                            }};
   const auto faults = co_await check_configs(context_.loop, lists, check);
   if (faults.empty()) co_return std::nullopt;
-  if (!lists_all) co_return error_answer(400, faults.front().error);
-  co_return json_answer(400, faults_json(faults));
+  if (!lists_all) co_return error_response(400, faults.front().error);
+  co_return json_response(400, faults_json(faults));
 }
 
-async::Task<LocalAnswer> Pusher::rehearsed(const std::vector<PushedList>& lists, const Plan& plan) {
+async::Task<LocalResponse> Pusher::rehearsed(const std::vector<PushedList>& lists, const Plan& plan) {
   std::size_t items = 0;
   for (const PushedList& list : lists) items += list.name == resource::kPluginsList ? 0 : list.items.size();
   const auto puts =
@@ -200,25 +200,25 @@ async::Task<LocalAnswer> Pusher::rehearsed(const std::vector<PushedList>& lists,
   const auto now = co_await context_.store.list(config_.prefix() + "/gen_id");
   if (!now) co_return push_failure(now.error());
   body["revision"] = static_cast<Json::Int64>(now->revision);
-  LocalAnswer answer = json_answer(200, body);
-  add_push_headers(plan.before, answer);
-  add_revision(now->revision, answer);
-  co_return answer;
+  LocalResponse response = json_response(200, body);
+  add_push_headers(plan.before, response);
+  add_revision(now->revision, response);
+  co_return response;
 }
 
-async::Task<LocalAnswer> Pusher::pushed(const Plan& plan, store::Revision revision, const WriteMode& mode) {
-  LocalAnswer answer{202, "application/json", "", {}};
+async::Task<LocalResponse> Pusher::pushed(const Plan& plan, store::Revision revision, const WriteMode& mode) {
+  LocalResponse response{202, "application/json", "", {}};
   if (mode.wait_ms) {
     Json body(::Json::objectValue);
-    const int status = co_await progress_.tell(revision, mode, 200, body);
-    answer = json_answer(status, body);
+    const int status = co_await progress_.report(revision, mode, 200, body);
+    response = json_response(status, body);
   } else {
     // So that who pushed may ask this worker next; the others are milliseconds behind.
     co_await wait_until_applied(context_.loop, context_.registry, revision);
   }
-  add_push_headers(plan.after, answer);
-  add_revision(revision, answer);
-  co_return answer;
+  add_push_headers(plan.after, response);
+  add_revision(revision, response);
+  co_return response;
 }
 
 }  // namespace apisix::admin

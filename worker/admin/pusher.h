@@ -35,7 +35,7 @@ class Pusher {
 
   // 202, or 204: it is what was pushed last; with ?wait 200 or 202 and "applied". A dry run: 200 and what
   // would be changed, or 400 and every fault.
-  async::Task<proxy::LocalAnswer> run(const std::vector<PushedList>& lists, PushOptions options);
+  async::Task<proxy::LocalResponse> run(const std::vector<PushedList>& lists, PushOptions options);
 
  private:
   // What a push would do.
@@ -46,16 +46,16 @@ class Pusher {
     std::vector<bool> changed;  // list by list: it is replaced
     std::vector<Change> changes;
   };
-  // Nothing: somebody else's push came first.
-  async::Task<std::optional<proxy::LocalAnswer>> attempt(const std::vector<PushedList>& lists,
-                                                         const PushOptions& options);
-  // Reads what there is. The error is the answer.
-  async::Task<std::expected<Plan, proxy::LocalAnswer>> plan(const std::vector<PushedList>& lists,
-                                                            const PushOptions& options);
-  async::Task<std::optional<proxy::LocalAnswer>> find_fault(const std::vector<PushedList>& lists,
-                                                            const StoredItems& stored, bool lists_all);
-  async::Task<proxy::LocalAnswer> rehearsed(const std::vector<PushedList>& lists, const Plan& plan);
-  async::Task<proxy::LocalAnswer> pushed(const Plan& plan, store::Revision revision, const WriteMode& mode);
+  // None: another push came first; retry.
+  async::Task<std::optional<proxy::LocalResponse>> attempt(const std::vector<PushedList>& lists,
+                                                           const PushOptions& options);
+  // Reads the stored items. The error is the response.
+  async::Task<std::expected<Plan, proxy::LocalResponse>> plan(const std::vector<PushedList>& lists,
+                                                              const PushOptions& options);
+  async::Task<std::optional<proxy::LocalResponse>> find_fault(const std::vector<PushedList>& lists,
+                                                              const StoredItems& stored, bool lists_all);
+  async::Task<proxy::LocalResponse> rehearsed(const std::vector<PushedList>& lists, const Plan& plan);
+  async::Task<proxy::LocalResponse> pushed(const Plan& plan, store::Revision revision, const WriteMode& mode);
 
   const AdminContext& context_;
   const ResourceHandler& resources_;
@@ -66,8 +66,8 @@ class Pusher {
 };
 
 // X-Digest and X-Last-Modified, once something was pushed.
-void add_push_headers(const PushedMeta& meta, proxy::LocalAnswer& answer);
+void add_push_headers(const PushedMeta& meta, proxy::LocalResponse& response);
 // The store could not be asked: 500, as APISIX.
-proxy::LocalAnswer push_failure(const base::Error& error);
+proxy::LocalResponse push_failure(const base::Error& error);
 
 }  // namespace apisix::admin

@@ -5,13 +5,13 @@
 
 #include "worker/admin/hooks.h"
 #include "worker/admin/list_query.h"
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-using proxy::LocalAnswer;
+using proxy::LocalResponse;
 using resource::Kind;
 
 std::string not_supported(std::string_view method, Kind kind) {
@@ -44,29 +44,30 @@ std::string ResourceHandler::key_of(const ResourceCall& call) const {
   return context_.prefix() + resource::store_key(call.kind, call.item_id());
 }
 
-async::Task<LocalAnswer> ResourceHandler::serve(ResourceCall call) {
+async::Task<LocalResponse> ResourceHandler::serve(ResourceCall call) {
   const resource::KindInfo& info = resource::info_of(call.kind);
   if (call.kind == Kind::kStreamRoute && !has_stream_routes_) {
-    co_return error_answer(400, "stream mode is disabled, can not add stream routes");
+    co_return error_response(400, "stream mode is disabled, can not add stream routes");
   }
-  if (call.method == "POST" && !info.can_post) co_return error_answer(405, not_supported("POST", call.kind));
+  if (call.method == "POST" && !info.can_post)
+    co_return error_response(405, not_supported("POST", call.kind));
   if (call.method == "PATCH" && !info.can_patch)
-    co_return error_answer(405, not_supported("PATCH", call.kind));
+    co_return error_response(405, not_supported("PATCH", call.kind));
   if (!call.sub_path.empty() && !takes_sub_path(call)) {
-    co_return error_answer(400, fmt::format("invalid sub-path: {}", call.sub_path));
+    co_return error_response(400, fmt::format("invalid sub-path: {}", call.sub_path));
   }
   if (call.kind == Kind::kGraphqlCostDecoration && call.parent.empty()) {
-    co_return error_answer(400, "missing service id");
+    co_return error_response(400, "missing service id");
   }
   if (call.kind == Kind::kCredential && call.parent.empty()) {
-    co_return call.method == "PUT" ? error_answer(404, "consumer not found") : key_not_found();
+    co_return call.method == "PUT" ? error_response(404, "consumer not found") : key_not_found();
   }
   if (call.method == "GET") co_return call.id.empty() ? co_await list(call) : co_await get(call);
   if (call.method == "PUT") co_return co_await put(call);
   if (call.method == "POST") co_return co_await post(call);
   if (call.method == "PATCH") co_return co_await patch(call);
   if (call.method == "DELETE") co_return co_await remove(call);
-  co_return error_answer(404, "not found");
+  co_return error_response(404, "not found");
 }
 
 Json ResourceHandler::item_json(const ResourceCall& call, const store::Item& item) const {
@@ -84,7 +85,7 @@ Json ResourceHandler::item_json(const ResourceCall& call, const store::Item& ite
   return out;
 }
 
-// v2 wraps what v3 answers, and shows no indexes of single objects.
+// v2 wraps what v3 returns, and shows no indexes of single objects.
 Json ResourceHandler::node_body(std::string_view action, Json node) const {
   if (is_v3_) return node;
   node.removeMember("createdIndex");
@@ -95,11 +96,11 @@ Json ResourceHandler::node_body(std::string_view action, Json node) const {
   return out;
 }
 
-LocalAnswer ResourceHandler::list_answer(const ResourceCall& call, std::vector<Json> items) const {
+LocalResponse ResourceHandler::list_response(const ResourceCall& call, std::vector<Json> items) const {
   if (is_v3_) {
     auto selected = select_items(call.kind, std::move(items), call.query);
     if (!selected) return {400, "application/json", selected.error().what, {}};
-    return json_answer(200, *selected);
+    return json_response(200, *selected);
   }
   Json node(::Json::objectValue);
   std::string folder = context_.prefix() + resource::collection_key(call.kind, call.parent);
@@ -108,19 +109,19 @@ LocalAnswer ResourceHandler::list_answer(const ResourceCall& call, std::vector<J
   node["dir"] = true;
   Json& nodes = node["nodes"] = Json(::Json::arrayValue);
   for (Json& item : items) nodes.append(std::move(item));
-  return json_answer(200, node_body("get", std::move(node)));
+  return json_response(200, node_body("get", std::move(node)));
 }
 
-async::Task<LocalAnswer> ResourceHandler::get(ResourceCall& call) {
+async::Task<LocalResponse> ResourceHandler::get(ResourceCall& call) {
   const auto item = co_await context_.store.get(key_of(call));
-  if (item) co_return json_answer(200, node_body("get", item_json(call, *item)));
-  co_return item.error().code == base::ErrorCode::kNotFound ? key_not_found() : store_answer(item.error());
+  if (item) co_return json_response(200, node_body("get", item_json(call, *item)));
+  co_return item.error().code == base::ErrorCode::kNotFound ? key_not_found() : store_response(item.error());
 }
 
-async::Task<LocalAnswer> ResourceHandler::list(ResourceCall& call) {
+async::Task<LocalResponse> ResourceHandler::list(ResourceCall& call) {
   const auto found =
       co_await context_.store.list(context_.prefix() + resource::collection_key(call.kind, call.parent));
-  if (!found) co_return store_answer(found.error());
+  if (!found) co_return store_response(found.error());
   std::vector<Json> items;
   for (const store::Item& item : found->items) {
     // Placeholders of folders have no id; objects of sub-resources have other kinds.
@@ -129,9 +130,9 @@ async::Task<LocalAnswer> ResourceHandler::list(ResourceCall& call) {
   }
   // A folder of a sub-resource is there only while something is in it.
   if (items.empty() && resource::parent_of(call.kind)) co_return key_not_found();
-  LocalAnswer answer = list_answer(call, std::move(items));
-  add_revision(found->revision, answer);
-  co_return answer;
+  LocalResponse response = list_response(call, std::move(items));
+  add_revision(found->revision, response);
+  co_return response;
 }
 
 }  // namespace apisix::admin

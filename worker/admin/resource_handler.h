@@ -33,7 +33,7 @@ class ResourceHandler {
   ResourceHandler(const ResourceHandler&) = delete;
   ResourceHandler& operator=(const ResourceHandler&) = delete;
 
-  async::Task<proxy::LocalAnswer> serve(ResourceCall call);
+  async::Task<proxy::LocalResponse> serve(ResourceCall call);
 
   const WriteRules& rules() const { return rules_; }
   const resource::ValidateHooks& hooks() const { return hooks_; }
@@ -41,25 +41,25 @@ class ResourceHandler {
   const Usage& usage() const { return usage_; }
 
  private:
-  async::Task<proxy::LocalAnswer> get(ResourceCall& call);
-  async::Task<proxy::LocalAnswer> list(ResourceCall& call);
-  async::Task<proxy::LocalAnswer> put(ResourceCall& call);
-  async::Task<proxy::LocalAnswer> post(ResourceCall& call);
-  async::Task<proxy::LocalAnswer> patch(ResourceCall& call);
-  async::Task<proxy::LocalAnswer> remove(ResourceCall& call);
+  async::Task<proxy::LocalResponse> get(ResourceCall& call);
+  async::Task<proxy::LocalResponse> list(ResourceCall& call);
+  async::Task<proxy::LocalResponse> put(ResourceCall& call);
+  async::Task<proxy::LocalResponse> post(ResourceCall& call);
+  async::Task<proxy::LocalResponse> patch(ResourceCall& call);
+  async::Task<proxy::LocalResponse> remove(ResourceCall& call);
 
   // The stored object as GET shows it.
   format::Json item_json(const ResourceCall& call, const store::Item& item) const;
   format::Json node_body(std::string_view action, format::Json node) const;
-  proxy::LocalAnswer list_answer(const ResourceCall& call, std::vector<format::Json> items) const;
+  proxy::LocalResponse list_response(const ResourceCall& call, std::vector<format::Json> items) const;
 
   // What a patch makes of the stored object.
   static base::Status apply_patch(const ResourceCall& call, format::Json& value);
   // Why the object may not be stored.
-  async::Task<std::optional<proxy::LocalAnswer>> refuse_put(const ResourceCall& call,
-                                                            const format::Json& body, KnownReads& reads);
-  // Of these, what is nothing was lost to somebody else's write: look again.
-  using Attempt = async::Task<std::optional<proxy::LocalAnswer>>;
+  async::Task<std::optional<proxy::LocalResponse>> refuse_put(const ResourceCall& call,
+                                                              const format::Json& body, KnownReads& reads);
+  // None: the attempt lost against another write; retry.
+  using Attempt = async::Task<std::optional<proxy::LocalResponse>>;
   // The first attempt assumes that this worker's copy of the configuration is not behind.
   Attempt put_once(ResourceCall& call, format::Json body, KnownReads& reads);
   Attempt remove_once(const ResourceCall& call);
@@ -73,7 +73,7 @@ class ResourceHandler {
   };
   Attempt write(const ResourceCall& call, format::Json value, WritePlan plan);
   // Makes the changes, of which the first is the call's own, unless it is only to be shown what they are;
-  // answers with `status` and `body`. Nothing is done unless what is `assumed` holds.
+  // responds with `status` and `body`. Nothing is done unless what is `assumed` holds.
   Attempt commit(const ResourceCall& call, std::vector<Change> changes, int status, format::Json body,
                  std::vector<store::Compare> assumed = {});
   async::Task<base::Result<store::LeaseId>> lease_of(const ResourceCall& call);

@@ -14,7 +14,7 @@ namespace apisix::admin {
 
 // `later`: the entries behind `revision`, the newest first, with their values. `only`: the key of one object,
 // below the prefix; empty: all. Errors (kConflict) name what is not known: an entry without values, an object
-// that somebody changed beside the Admin API before the first entry.
+// that was changed beside the Admin API before the first entry.
 base::Result<ChangeSet> make_rollback(const std::vector<HistoryEntry>& later, store::Revision revision,
                                       std::string_view only, const SecretFields& secrets);
 

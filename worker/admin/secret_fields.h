@@ -1,6 +1,7 @@
 // SecretFields: what of an object is encrypted in the store and what GET shows of it. Private keys of
 // certificates and of upstreams' client certificates always are (when there is a keyring); fields of plugins
-// are when apisix.data_encryption.enable_encrypt_fields says so. The writes' answers show what was stored.
+// are when apisix.data_encryption.enable_encrypt_fields says so. The responses to writes show what was
+// stored.
 #pragma once
 
 #include <string_view>
@@ -21,7 +22,7 @@ class SecretFields {
   void encrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
   // The plugins' fields of a stored object.
   void decrypt(resource::Kind kind, std::string_view id, format::Json& value) const;
-  // For the answer to a write: without private keys that nothing encrypted.
+  // For the response to a write: without private keys that nothing encrypted.
   static void hide_plain_keys(resource::Kind kind, format::Json& value);
   // For GET: decrypted, without the private keys of certificates.
   void show(resource::Kind kind, std::string_view id, format::Json& value) const;

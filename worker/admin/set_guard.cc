@@ -40,7 +40,7 @@ async::Task<base::Status> SetGuard::begin(std::optional<store::Revision> expecte
 
 async::Task<base::Status> SetGuard::check_expected(store::Revision expected) {
   // What was deleted before this worker read everything left no trace in its copy: the head, which each
-  // change by the Admin API renews, tells of it.
+  // change by the Admin API renews, detects it.
   const auto head = co_await find_item(context_.store, history_.head_key());
   if (!head) co_return std::unexpected(head.error());
   co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());

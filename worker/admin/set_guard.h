@@ -1,6 +1,6 @@
-// SetGuard: nobody changes, between check and commit, what a set of changes was checked against. Lives for
-// one attempt to make the set. What it asks for is a part of the set's transaction, so that there is no
-// moment in between; see store::Unchanged.
+// SetGuard: holds the invariant that what a set of changes was checked against is unchanged at commit.
+// Lives for one attempt to make the set. What it asks for is a part of the set's transaction, so that there
+// is no moment in between; see store::Unchanged.
 //
 //   begin() before anything is read -> cover() -> conditions() into the transaction -> [renew() -> again]
 #pragma once
@@ -34,7 +34,7 @@ class SetGuard {
   void add(store::Txn more);
   // For ChangeWriter::plan().
   const store::Txn& conditions() const { return conditions_; }
-  // The transaction did not hold. True: somebody changed what is beside the set's objects, and the set may be
+  // The transaction did not hold. True: what is beside the set's objects was changed, and the set may be
   // committed as it is with what conditions() says now. False: check again.
   async::Task<bool> renew(const std::vector<Change>& writes);
 

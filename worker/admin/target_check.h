@@ -1,5 +1,5 @@
 // Whether the target of a call of the Admin API says what it means: an escape in it must not make another
-// object of the one that is named, nor put bytes into answers and stored objects that are no text.
+// object of the one that is named, nor put bytes into responses and stored objects that are no text.
 #pragma once
 
 #include "shared/base/result.h"

@@ -20,7 +20,7 @@
 namespace apisix::admin {
 namespace {
 
-using proxy::LocalAnswer;
+using proxy::LocalResponse;
 
 constexpr std::string_view kUiPath = "/ui";
 constexpr std::string_view kIndex = "/index.html";
@@ -104,16 +104,17 @@ std::string date_text(std::int64_t unix_seconds) {
   return {text.data(), text.size()};
 }
 
-LocalAnswer redirect_to_base() {
-  LocalAnswer answer = proxy::page_answer(301);
-  answer.headers.emplace_back("Location", fmt::format("{}/", kUiPath));  // relative: a proxy may be in front
-  return answer;
+LocalResponse redirect_to_base() {
+  LocalResponse response = proxy::page_response(301);
+  response.headers.emplace_back("Location",
+                                fmt::format("{}/", kUiPath));  // relative: a proxy may be in front
+  return response;
 }
 
-LocalAnswer method_not_allowed() {
-  LocalAnswer answer = proxy::page_answer(405);
-  answer.headers.emplace_back("Allow", "GET, HEAD");
-  return answer;
+LocalResponse method_not_allowed() {
+  LocalResponse response = proxy::page_response(405);
+  response.headers.emplace_back("Allow", "GET, HEAD");
+  return response;
 }
 
 }  // namespace
@@ -128,7 +129,7 @@ std::string_view content_type_of(std::string_view path) {
   return "application/octet-stream";
 }
 
-async::Task<LocalAnswer> UiFiles::serve(const proxy::LocalRequest& request) {
+async::Task<LocalResponse> UiFiles::serve(const proxy::LocalRequest& request) {
   if (request.path == kUiPath) co_return redirect_to_base();
   if (request.method != "GET" && request.method != "HEAD") co_return method_not_allowed();
   std::string_view path = request.path.substr(kUiPath.size());
@@ -137,33 +138,33 @@ async::Task<LocalAnswer> UiFiles::serve(const proxy::LocalRequest& request) {
     path = kIndex;
     file = find_file(fmt::format("{}{}", folder_, path));
   }
-  if (!file) co_return proxy::page_answer(404);
+  if (!file) co_return proxy::page_response(404);
 
   const std::string etag = fmt::format("\"{:x}-{:x}\"", file->modified_s, file->bytes);
   const auto condition =
       http::evaluate_conditions(*request.headers, {.etag = etag, .last_modified_s = file->modified_s});
-  if (condition == http::Condition::kFailed) co_return proxy::page_answer(412);
-  LocalAnswer answer{304, "", "", {}};
+  if (condition == http::Condition::kFailed) co_return proxy::page_response(412);
+  LocalResponse response{304, "", "", {}};
   if (condition == http::Condition::kHolds) {
     if (*bytes_in_flight_ + file->bytes > limits::kUiBytesInFlightMax) {
       base::log_warn("too many files of the dashboard are on their way: {} is refused", request.path);
-      co_return proxy::page_answer(503);
+      co_return proxy::page_response(503);
     }
     *bytes_in_flight_ += file->bytes;
-    answer.lease = {nullptr, [count = bytes_in_flight_, bytes = file->bytes](void*) { *count -= bytes; }};
-    if (!co_await read_whole(loop_, *file, answer.body)) {
+    response.lease = {nullptr, [count = bytes_in_flight_, bytes = file->bytes](void*) { *count -= bytes; }};
+    if (!co_await read_whole(loop_, *file, response.body)) {
       base::log_error("cannot read the whole of {}{}", folder_, path);
-      co_return proxy::page_answer(500);
+      co_return proxy::page_response(500);
     }
-    answer.status = 200;
-    answer.content_type = content_type_of(path);
+    response.status = 200;
+    response.content_type = content_type_of(path);
   }
-  answer.headers = {{"Last-Modified", date_text(file->modified_s)},
-                    {"ETag", etag},
-                    {"Expires", date_text(loop_.clock().wall_seconds() + kMaxAgeSeconds)},
-                    {"Cache-Control", fmt::format("max-age={}", kMaxAgeSeconds)},
-                    {"Cache-Control", fmt::format("private,max-age={}", kMaxAgeSeconds)}};
-  co_return answer;
+  response.headers = {{"Last-Modified", date_text(file->modified_s)},
+                      {"ETag", etag},
+                      {"Expires", date_text(loop_.clock().wall_seconds() + kMaxAgeSeconds)},
+                      {"Cache-Control", fmt::format("max-age={}", kMaxAgeSeconds)},
+                      {"Cache-Control", fmt::format("private,max-age={}", kMaxAgeSeconds)}};
+  co_return response;
 }
 
 }  // namespace apisix::admin

@@ -27,12 +27,12 @@ class UiFiles {
   static bool has(std::string_view path) { return path == "/ui" || path.starts_with("/ui/"); }
   // /ui: 301 to /ui/. Else the file or index.html: 200, 304, or 412 (evaluate_conditions()); 404 when neither
   // is there; 405 for other methods than GET and HEAD; 503 above kUiBytesInFlightMax. Ranges are not served.
-  async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request);
+  async::Task<proxy::LocalResponse> serve(const proxy::LocalRequest& request);
 
  private:
   event::Loop& loop_;
   std::string folder_;
-  std::shared_ptr<std::size_t> bytes_in_flight_;  // of answers that have not gone out yet
+  std::shared_ptr<std::size_t> bytes_in_flight_;  // of responses that are not sent yet
 };
 
 }  // namespace apisix::admin

@@ -95,7 +95,7 @@ async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::
 async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std::string& id,
                                                                       const Counts& counts) const {
   co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
-  const std::string consumer = context_.registry.plugin_book().consumers().find_consumer(
+  const std::string consumer = context_.registry.plugin_directory().consumers().find_consumer(
       "group_id",
       counted(Kind::kConsumer, counts, [&](const Json& value) { return id_field(value, "group_id") == id; }));
   co_return consumer.empty() ? "" : in_use("consumer group", "consumer", consumer);
@@ -149,7 +149,7 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
     Kind kind;
     std::string_view words;
   };
-  const auto consumer = context_.registry.plugin_book().consumers().find_consumer(
+  const auto consumer = context_.registry.plugin_directory().consumers().find_consumer(
       "traffic-split", counted(Kind::kConsumer, counts, splits));
   if (!consumer.empty()) co_return plugin_in_use("consumer", consumer);
   for (const Place& place :

@@ -21,7 +21,7 @@ class Usage {
 
   // Whether a stored object counts as a user.
   using Counts = std::function<bool(resource::Kind kind, const std::string& id)>;
-  // "" = nobody does; else the error_msg of a 400. The error is the store's. Not set: all count.
+  // "" = not in use; else the error_msg of a 400. The error is the store's. Not set: all count.
   async::Task<base::Result<std::string>> find(resource::Kind kind, std::string id, Counts counts = {}) const;
   // Do the plugins of `user` name the object? What references_of() does not tell.
   static bool is_named_by_plugins(const format::Json& user, resource::Kind kind, const std::string& id);

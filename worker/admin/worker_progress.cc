@@ -16,8 +16,8 @@ WorkerProgress::Reached WorkerProgress::reached(store::Revision revision) const 
   return out;
 }
 
-async::Task<int> WorkerProgress::tell(store::Revision revision, const WriteMode& mode, int status,
-                                      format::Json& body) {
+async::Task<int> WorkerProgress::report(store::Revision revision, const WriteMode& mode, int status,
+                                        format::Json& body) {
   if (!mode.wait_ms) co_return status;
   const Reached now = co_await wait(revision, *mode.wait_ms);
   format::Json& out = body["applied"] = format::Json(::Json::objectValue);

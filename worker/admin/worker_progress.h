@@ -24,12 +24,12 @@ class WorkerProgress {
     bool is_all() const { return applied == workers; }
   };
   Reached reached(store::Revision revision) const;
-  // What a write answers that was done at `revision`: with ?wait the body gets "applied", and the status is
-  // 202 unless all workers have it in time.
-  async::Task<int> tell(store::Revision revision, const WriteMode& mode, int status, format::Json& body);
+  // The response to a write that was done at `revision`: with ?wait the body gets "applied", and the status
+  // is 202 unless all workers have it before the timeout.
+  async::Task<int> report(store::Revision revision, const WriteMode& mode, int status, format::Json& body);
 
  private:
-  // Until all have, or `wait_ms` is over.
+  // Until all have, or until the timeout, `wait_ms`.
   async::Task<Reached> wait(store::Revision revision, std::uint64_t wait_ms);
 
   event::Loop& loop_;

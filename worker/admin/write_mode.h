@@ -1,5 +1,5 @@
 // How a write is to be done: ?dry_run=true, ?wait=<ms>. Read once, by one function, so that
-// whoever decides who may do it and whoever does it cannot read it differently.
+// the check of permissions and the write cannot read it differently.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace apisix::admin {
 inline constexpr std::uint64_t kWaitMsMax = 60'000;
 
 struct WriteMode {
-  bool is_dry_run = false;               // check and answer, but store nothing
+  bool is_dry_run = false;               // check and respond, but store nothing
   std::optional<std::uint64_t> wait_ms;  // until all workers of this node serve with it; 1 to kWaitMsMax
 };
 

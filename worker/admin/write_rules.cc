@@ -64,7 +64,7 @@ async::Task<std::optional<Refusal>> WriteRules::check_consumer_keys(const Resour
   const bool is_credential = path.kind == Kind::kCredential;
   const std::string username = is_credential ? path.parent : resource::text_field(value, "username");
   for (const ConsumerKey& key : keys) {
-    const auto owner = context_.registry.plugin_book().consumers().find(key.plugin, key.value);
+    const auto owner = context_.registry.plugin_directory().consumers().find(key.plugin, key.value);
     if (!owner) continue;
     const std::string& owner_name = owner->consumer->username;
     // A consumer may give its own credential's key to itself.

@@ -12,8 +12,8 @@
 #include "shared/resource/validate.h"
 #include "shared/store/store.h"
 #include "worker/admin/admin_context.h"
-#include "worker/admin/reply.h"
 #include "worker/admin/resource_call.h"
+#include "worker/admin/response.h"
 #include "worker/config/registry.h"
 
 namespace apisix::admin {
@@ -33,7 +33,7 @@ class WriteRules {
   // Whether the objects that `value` names must exist.
   enum class References : std::uint8_t { kMustExist, kNotAsked };
 
-  // Nothing: `value` may be stored as the object of `path`, whose id is settled.
+  // Nothing: `value` may be stored as the object of `path`, whose id is normalized.
   async::Task<std::optional<Refusal>> check(const ResourcePath& path, const format::Json& value,
                                             References references = References::kMustExist) const;
   // Cost decorations: the service must exist, and decorates each field once. Sets service_id. Asked before
@@ -51,7 +51,7 @@ class WriteRules {
   async::Task<std::optional<Refusal>> check_field_path(const ResourceCall& call,
                                                        const std::string& field_path) const;
 
-  // Two consumers or credentials with one key cannot be told apart.
+  // Two consumers or credentials with one key would be ambiguous.
   async::Task<std::optional<Refusal>> check_consumer_keys(const ResourcePath& path,
                                                           const format::Json& value) const;
 

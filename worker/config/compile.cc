@@ -21,7 +21,7 @@ upstream::ClusterConfig cluster_config(const std::string& id, const resource::Up
 
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::string& id,
                                                                  const resource::Upstream& upstream,
-                                                                 const upstream::ClusterWorld& world,
+                                                                 const upstream::ClusterDeps& deps,
                                                                  std::uint64_t now_us, UpstreamOwner owner) {
   if (upstream.scheme != resource::Scheme::kHttp) {
     return base::invalid("scheme \"" + std::string(resource::name_of(upstream.scheme)) +
@@ -41,10 +41,10 @@ base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::stri
         upstream::KeepaliveLimits{upstream.keepalive_pool->size, upstream.keepalive_pool->requests,
                                   upstream.keepalive_pool->idle_timeout_ms};
   }
-  compiled->cluster = upstream::Cluster::make(cluster_config(id, upstream), world, now_us);
-  if (upstream.checks && world.health != nullptr) {
+  compiled->cluster = upstream::Cluster::make(cluster_config(id, upstream), deps, now_us);
+  if (upstream.checks && deps.health != nullptr) {
     compiled->health = std::make_unique<upstream::NodeHealth>(
-        *world.health, id, resource::parse_health_checks(*upstream.checks));
+        *deps.health, id, resource::parse_health_checks(*upstream.checks));
     compiled->cluster->set_health(compiled->health.get());
   }
   return base::Ref<const CompiledUpstream>(compiled.get());

@@ -15,7 +15,7 @@ enum class UpstreamOwner : std::uint8_t { kObject, kPlugin };
 // `id` names the upstream over its versions: its balancing state survives edits. The error says what this
 // gateway cannot do with it.
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(
-    const std::string& id, const resource::Upstream& upstream, const upstream::ClusterWorld& world,
+    const std::string& id, const resource::Upstream& upstream, const upstream::ClusterDeps& deps,
     std::uint64_t now_us, UpstreamOwner owner = UpstreamOwner::kObject);
 
 }  // namespace apisix::config

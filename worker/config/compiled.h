@@ -14,7 +14,7 @@
 #include "shared/memory/traffic.h"
 #include "shared/resource/upstream.h"
 #include "worker/plugin/chain.h"
-#include "worker/plugin/world.h"
+#include "worker/plugin/deps.h"
 #include "worker/upstream/cluster.h"
 #include "worker/upstream/node_health.h"
 #include "worker/upstream/pool.h"

@@ -25,9 +25,9 @@ std::string text_member(const Json& object, std::string_view name) {
 }  // namespace
 
 // What the consumer and its credentials share.
-struct ConsumerTable::Person {
+struct ConsumerTable::Owner {
   std::string username;
-  Object* object = nullptr;  // null: only credentials are there, nobody is recognised by them
+  Object* object = nullptr;                   // null: only credentials are there, which match no request
   base::Ref<const plugin::Consumer> current;  // made at first use
   std::size_t objects = 0;
 };
@@ -43,23 +43,23 @@ struct ConsumerTable::Object {
   std::string credential_id;  // empty: the consumer itself
   std::string value;          // as stored
   store::Revision revision = 0;
-  Person* person = nullptr;
+  Owner* owner = nullptr;
   std::vector<Key> keys;
   std::vector<secret::Uses> secrets;  // one for each auth plugin that refers to any
   std::vector<std::pair<std::string, base::Ref<const plugin::ConsumerAuth>>> compiled;  // by plugin
 };
 
-ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins, secret::SecretBook& secrets)
+ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCache& secrets)
     : plugins_(&plugins), secrets_(secrets) {}
 ConsumerTable::~ConsumerTable() = default;
 
-ConsumerTable::Person& ConsumerTable::person_of(std::string_view username) {
-  auto& person = persons_[std::string(username)];
-  if (!person) {
-    person = std::make_unique<Person>();
-    person->username = username;
+ConsumerTable::Owner& ConsumerTable::owner_of(std::string_view username) {
+  auto& owner = owners_[std::string(username)];
+  if (!owner) {
+    owner = std::make_unique<Owner>();
+    owner->username = username;
   }
-  return *person;
+  return *owner;
 }
 
 base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
@@ -77,13 +77,13 @@ base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
   object->id = id;
   object->value = item.value;
   object->revision = item.mod_revision;
-  object->person = &person_of(username);
-  ++object->person->objects;
+  object->owner = &owner_of(username);
+  ++object->owner->objects;
   if (split != std::string_view::npos) {
     object->credential_id = id.substr(split + kCredentials.size());
   } else {
-    object->person->object = object.get();
-    object->person->current = nullptr;
+    object->owner->object = object.get();
+    object->owner->current = nullptr;
   }
   index(*object, plugins);
   objects_[std::string(id)] = std::move(object);
@@ -95,12 +95,12 @@ void ConsumerTable::erase(std::string_view id) {
   if (found == objects_.end()) return;
   Object& object = *found->second;
   unindex(object);
-  Person& person = *object.person;
-  if (person.object == &object) {
-    person.object = nullptr;
-    person.current = nullptr;
+  Owner& owner = *object.owner;
+  if (owner.object == &object) {
+    owner.object = nullptr;
+    owner.current = nullptr;
   }
-  if (--person.objects == 0) persons_.erase(persons_.find(person.username));
+  if (--owner.objects == 0) owners_.erase(owners_.find(owner.username));
   objects_.erase(found);
 }
 
@@ -187,7 +187,7 @@ void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
   plugins_ = &plugins;
   by_plugin_.clear();
   with_secrets_.clear();
-  for (auto& [name, person] : persons_) person->current = nullptr;
+  for (auto& [name, owner] : owners_) owner->current = nullptr;
   for (auto& [id, object] : objects_) {
     object->keys.clear();
     object->secrets.clear();
@@ -200,10 +200,10 @@ void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
   }
 }
 
-base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
-  if (person.current || person.object == nullptr) return person.current;
-  const auto value = format::parse_json(person.object->value);  // it was parsed before
-  Json plugins = plugins_of(*person.object);
+base::Ref<const plugin::Consumer> ConsumerTable::current(Owner& owner) {
+  if (owner.current || owner.object == nullptr) return owner.current;
+  const auto value = format::parse_json(owner.object->value);  // it was parsed before
+  Json plugins = plugins_of(*owner.object);
   auto consumer = base::make_counted<plugin::Consumer>();
   if (plugins.isObject()) {
     for (const std::string& name : plugins.getMemberNames()) {
@@ -219,15 +219,15 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Person& person) {
   consumer->group_id = text_member(*value, "group_id");
   consumer->labels = find_member(*value, "labels");
   consumer->custom_id = text_member(consumer->labels, "custom_id");
-  consumer->plugins = plugin::make_confs(*plugins_, plugins, "/consumers/" + person.username,
-                                         static_cast<std::uint64_t>(person.object->revision));
+  consumer->plugins = plugin::make_confs(*plugins_, plugins, "/consumers/" + owner.username,
+                                         static_cast<std::uint64_t>(owner.object->revision));
   if (const std::string missing = find_missing(*plugins_, plugins); !missing.empty()) {
     base::log_error("consumer {} names plugin {}, which this gateway does not have: it is answered 503",
-                    person.username, missing);
-    add_refusal(consumer->plugins, "/consumers/" + person.username);
+                    owner.username, missing);
+    add_refusal(consumer->plugins, "/consumers/" + owner.username);
   }
-  person.current = base::Ref<const plugin::Consumer>(consumer.get());
-  return person.current;
+  owner.current = base::Ref<const plugin::Consumer>(consumer.get());
+  return owner.current;
 }
 
 base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugin, std::string_view key) {
@@ -240,7 +240,7 @@ base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugi
     if (object == nullptr || at->second->revision > object->revision) object = at->second;
   }
   if (object == nullptr) return nullptr;
-  const auto consumer = current(*object->person);
+  const auto consumer = current(*object->owner);
   if (!consumer) return nullptr;  // a credential whose consumer is gone
   for (auto& [name, auth] : object->compiled) {
     if (name != plugin) continue;
@@ -263,8 +263,8 @@ bool ConsumerTable::has_any(std::string_view plugin) const {
 }
 
 base::Ref<const plugin::Consumer> ConsumerTable::find_by_name(std::string_view username) {
-  const auto person = persons_.find(username);
-  return person != persons_.end() ? current(*person->second) : nullptr;
+  const auto owner = owners_.find(username);
+  return owner != owners_.end() ? current(*owner->second) : nullptr;
 }
 
 const std::string* ConsumerTable::text_of(std::string_view id) const {

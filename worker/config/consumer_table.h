@@ -1,6 +1,6 @@
 // ConsumerTable: consumers and credentials, found by what auth plugins match: O(1) whatever their number, and
-// a change costs what the changed object is large. Values stay JSON text until somebody is recognised by
-// them: there may be a million. Nobody is recognised by a configuration with a secret that is not known.
+// a change costs what the changed object is large. Values stay JSON text until a request matches them:
+// there may be a million. A configuration whose secret is not known matches no request.
 #pragma once
 
 #include <functional>
@@ -17,14 +17,14 @@
 #include "worker/config/id_walk.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/plugin_set.h"
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 namespace apisix::config {
 
-class ConsumerTable final : public plugin::ConsumerBook {
+class ConsumerTable final : public plugin::ConsumerDirectory {
  public:
   // `plugins` is replaced by set_plugins() when the list of enabled plugins changes.
-  ConsumerTable(const plugin::PluginSet& plugins, secret::SecretBook& secrets);
+  ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCache& secrets);
   ~ConsumerTable() override;
 
   // `id`: what follows "consumers/" in the store: "jack" or "jack/credentials/c1".
@@ -52,13 +52,13 @@ class ConsumerTable final : public plugin::ConsumerBook {
   std::size_t size() const { return objects_.size(); }
 
  private:
-  struct Person;
+  struct Owner;
   struct Object;
   // Of several with the same key the one that was written last counts.
   using Keys = std::unordered_multimap<std::string, Object*, base::StringHash, std::equal_to<>>;
 
-  Person& person_of(std::string_view username);
-  base::Ref<const plugin::Consumer> current(Person& person);
+  Owner& owner_of(std::string_view username);
+  base::Ref<const plugin::Consumer> current(Owner& owner);
   void index(Object& object, format::Json& plugins);
   void unindex(Object& object);
   // As stored, decrypted.
@@ -67,12 +67,12 @@ class ConsumerTable final : public plugin::ConsumerBook {
   void follow_secrets();
 
   const plugin::PluginSet* plugins_;
-  secret::SecretBook& secrets_;
+  secret::SecretCache& secrets_;
   std::unordered_set<Object*> with_secrets_;
   std::uint64_t secrets_version_ = 0;  // that the index is made of
   bool has_pending_ = false;
   std::unordered_map<std::string, std::unique_ptr<Object>, base::StringHash, std::equal_to<>> objects_;
-  std::unordered_map<std::string, std::unique_ptr<Person>, base::StringHash, std::equal_to<>> persons_;
+  std::unordered_map<std::string, std::unique_ptr<Owner>, base::StringHash, std::equal_to<>> owners_;
   std::unordered_map<std::string, Keys, base::StringHash, std::equal_to<>> by_plugin_;
 };
 

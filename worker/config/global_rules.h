@@ -3,7 +3,7 @@
 // is never dropped because it was written twice. (APISIX runs it for none of them.)
 //
 // put() and erase() as items come, then decide() once all of one change are there: rules of one change may
-// hand a plugin from one to another, in any order. Owned by PluginBook.
+// hand a plugin from one to another, in any order. Owned by PluginDirectory.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class GlobalRules {
   std::vector<Verdict> decide();
 
   const Rules& in_force() const { return in_force_; }
-  // Of a rule that waits for others to give up a plugin: what it configures, and why not.
+  // Of a rule that waits until other rules drop a plugin: what it configures, and why not.
   struct Waiting {
     base::Ref<const SharedPlugins> plugins;
     std::int64_t age = 0;

@@ -1,5 +1,5 @@
-// A plugin of nobody's: it answers 503. It stands in a chain in the place of what is configured and cannot
-// run, so that this is not skipped.
+// A plugin outside the catalog that responds 503. It stands in a chain in the place of what is configured and
+// cannot run, so that this is not skipped.
 #pragma once
 
 #include <string>

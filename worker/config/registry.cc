@@ -28,35 +28,35 @@ std::size_t turn_of(std::string_view folder) {
 
 }  // namespace
 
-Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world,
+Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps deps,
                    RegistryOptions options)
     : options_(std::move(options)),
       http_(loop),
       secrets_(loop, http_, options_.secrets),
       plugins_(options_.plugins, options_.keyring, secrets_),
       batches_(loop),
-      plugin_world_{.loop = loop,
-                    .consumers = plugins_.consumers(),
-                    .directory = *this,
-                    .plugin_attr = options_.plugin_attr,
-                    .zones = options_.zones,
-                    .prefix = options_.runtime_prefix,
-                    .worker_index = options_.worker_index,
-                    .zone_owner = options_.zone_owner,
-                    .store_prefix = options_.prefix,
-                    .hidden_key_prefix = options_.hidden_key_prefix,
-                    .redis = options_.redis,
-                    .batches = &batches_,
-                    .http = &http_,
-                    .tls_ports = options_.tls_ports},
-      upstreams_(loop.clock(), world),
+      plugin_deps_{.loop = loop,
+                   .consumers = plugins_.consumers(),
+                   .directory = *this,
+                   .plugin_attr = options_.plugin_attr,
+                   .zones = options_.zones,
+                   .prefix = options_.runtime_prefix,
+                   .worker_index = options_.worker_index,
+                   .zone_owner = options_.zone_owner,
+                   .store_prefix = options_.prefix,
+                   .hidden_key_prefix = options_.hidden_key_prefix,
+                   .redis = options_.redis,
+                   .batches = &batches_,
+                   .http = &http_,
+                   .tls_ports = options_.tls_ports},
+      upstreams_(loop.clock(), deps),
       services_(upstreams_, plugins_, references_, rejections_),
       routes_(options_.prefix + "/routes/", options_.router_kind,
               {services_, upstreams_, plugins_, references_, rejections_}),
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
-  plugins_.set_world(plugin_world_);
+  plugins_.set_deps(plugin_deps_);
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
 }
 

@@ -24,7 +24,7 @@
 #include "worker/config/compiled.h"
 #include "worker/config/id_walk.h"
 #include "worker/config/known_items.h"
-#include "worker/config/plugin_book.h"
+#include "worker/config/plugin_directory.h"
 #include "worker/config/references.h"
 #include "worker/config/rejections.h"
 #include "worker/config/route_table.h"
@@ -34,7 +34,7 @@
 #include "worker/plugin/batch.h"
 #include "worker/plugin/request.h"
 #include "worker/route/router.h"
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 namespace apisix::config {
 
@@ -47,16 +47,16 @@ struct RegistryOptions {
   std::string runtime_prefix;  // for plugins that open files
   memory::Zones* zones = nullptr;
   unsigned worker_index = 0;
-  std::size_t zone_owner = 0;          // see plugin::World
+  std::size_t zone_owner = 0;          // see plugin::Deps
   std::string hidden_key_prefix = {};  // see settings::hidden_key_prefix()
   client::RedisClients* redis = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
-  secret::SecretBookOptions secrets = {};
+  secret::SecretCacheOptions secrets = {};
 };
 
 class Registry final : private plugin::Directory {
  public:
-  Registry(event::Loop& loop, store::Store& store, upstream::ClusterWorld world, RegistryOptions options);
+  Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps deps, RegistryOptions options);
   ~Registry() override;
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
@@ -80,26 +80,26 @@ class Registry final : private plugin::Directory {
 
   // The chain of all global rules; null when there is none.
   const base::Ref<const plugin::Chain>& global_chain() { return plugins_.global_chain(); }
-  // See PluginBook::chain_with().
+  // See PluginDirectory::chain_with().
   base::Result<base::Ref<const plugin::Chain>> chain_with(const CompiledRoute& route,
                                                           const base::Ref<const plugin::Consumer>& consumer) {
     return plugins_.chain_with(route, consumer);
   }
   const plugin::PluginSet& plugins() const override { return plugins_.plugins(); }
-  PluginBook& plugin_book() { return plugins_; }
-  plugin::World& plugin_world() { return plugin_world_; }
-  plugin::BatchBook& batches() { return batches_; }
+  PluginDirectory& plugin_directory() { return plugins_; }
+  plugin::Deps& plugin_deps() { return plugin_deps_; }
+  plugin::BatchRegistry& batches() { return batches_; }
   // Other plugins are enabled, or with other attributes, than config.yaml said until now.
   void set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr);
-  secret::SecretBook& secrets() { return secrets_; }
-  // The chain, or the consumers whom its plugins look for, need secrets that are being read: wait for
+  secret::SecretCache& secrets() { return secrets_; }
+  // The chain, or the consumers that its plugins look up, need secrets that are being read: wait for
   // secrets().changed(). `chain` may be null.
   bool awaits_secrets(const plugin::Chain* chain) {
     return chain != nullptr &&
            (chain->is_pending() || (chain->authenticates() && plugins_.consumers().has_pending()));
   }
   // Files that plugins hold open are opened again.
-  void on_logs_reopened() { ++plugin_world_.log_reopenings; }
+  void on_logs_reopened() { ++plugin_deps_.log_reopenings; }
 
   const RegistryOptions& options() const { return options_; }
 
@@ -157,10 +157,10 @@ class Registry final : private plugin::Directory {
 
   RegistryOptions options_;
   client::HttpClient http_;
-  secret::SecretBook secrets_;
-  PluginBook plugins_;
-  plugin::BatchBook batches_;
-  plugin::World plugin_world_;
+  secret::SecretCache secrets_;
+  PluginDirectory plugins_;
+  plugin::BatchRegistry batches_;
+  plugin::Deps plugin_deps_;
   Rejections rejections_;
   References references_;
   UpstreamTable upstreams_;

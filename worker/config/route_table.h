@@ -15,7 +15,7 @@
 #include "shared/format/json.h"
 #include "worker/config/compiled.h"
 #include "worker/config/object_table.h"
-#include "worker/config/plugin_book.h"
+#include "worker/config/plugin_directory.h"
 #include "worker/config/references.h"
 #include "worker/config/rejections.h"
 #include "worker/config/route_compiler.h"
@@ -44,7 +44,7 @@ struct RouteObject : Referrer {
 struct RouteSurroundings {
   ServiceTable& services;
   UpstreamTable& upstreams;
-  PluginBook& plugins;
+  PluginDirectory& plugins;
   References& references;
   Rejections& rejections;
 };

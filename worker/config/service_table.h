@@ -8,7 +8,7 @@
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
 #include "worker/config/object_table.h"
-#include "worker/config/plugin_book.h"
+#include "worker/config/plugin_directory.h"
 #include "worker/config/references.h"
 #include "worker/config/rejections.h"
 #include "worker/config/upstream_table.h"
@@ -28,7 +28,8 @@ struct ServiceObject : Referrer {
 
 class ServiceTable final : public TableOf<ServiceObject> {
  public:
-  ServiceTable(UpstreamTable& upstreams, PluginBook& plugins, References& references, Rejections& rejections)
+  ServiceTable(UpstreamTable& upstreams, PluginDirectory& plugins, References& references,
+               Rejections& rejections)
       : upstreams_(upstreams), plugins_(plugins), references_(references), rejections_(rejections) {}
 
   base::Status put(std::string_view id, const store::Item& item);
@@ -39,7 +40,7 @@ class ServiceTable final : public TableOf<ServiceObject> {
 
  private:
   UpstreamTable& upstreams_;
-  PluginBook& plugins_;
+  PluginDirectory& plugins_;
   References& references_;
   Rejections& rejections_;
 };

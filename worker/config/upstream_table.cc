@@ -42,9 +42,9 @@ base::Result<base::Ref<const CompiledUpstream>> UpstreamTable::compile(const std
                                                                        UpstreamOwner owner) const {
   const auto parsed = resource::parse_upstream(upstream);
   if (!parsed) return std::unexpected(parsed.error());
-  upstream::ClusterWorld world = world_;
-  if (owner == UpstreamOwner::kPlugin) world.health = nullptr;
-  return compile_upstream(key, *parsed, world, clock_.monotonic_us(), owner);
+  upstream::ClusterDeps deps = deps_;
+  if (owner == UpstreamOwner::kPlugin) deps.health = nullptr;
+  return compile_upstream(key, *parsed, deps, clock_.monotonic_us(), owner);
 }
 
 }  // namespace apisix::config

@@ -17,8 +17,7 @@ namespace apisix::config {
 
 class UpstreamTable final : public TextTable {
  public:
-  UpstreamTable(const base::Clock& clock, const upstream::ClusterWorld& world)
-      : clock_(clock), world_(world) {}
+  UpstreamTable(const base::Clock& clock, const upstream::ClusterDeps& deps) : clock_(clock), deps_(deps) {}
 
   base::Status put(std::string_view id, const store::Item& item);
   // The slot stays as long as it is used, and is empty.
@@ -37,7 +36,7 @@ class UpstreamTable final : public TextTable {
                                                           UpstreamOwner owner) const;
 
   const base::Clock& clock_;
-  const upstream::ClusterWorld world_;
+  const upstream::ClusterDeps deps_;
   std::unordered_map<std::string, base::Ref<UpstreamSlot>, base::StringHash, std::equal_to<>>
       slots_;  // by id
 };

@@ -41,21 +41,22 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
 
 }  // namespace
 
-async::Task<proxy::LocalAnswer> ControlService::serve(const proxy::LocalRequest& request) {
+async::Task<proxy::LocalResponse> ControlService::serve(const proxy::LocalRequest& request) {
   const plugin::ControlApi* of_plugin =
-      world_.registry.plugins().find_control_api(request.method, request.path);
+      deps_.registry.plugins().find_control_api(request.method, request.path);
   if (of_plugin != nullptr) {
-    plugin::ControlReply reply = of_plugin->serve(request.query, world_.registry.plugin_world());
-    co_return proxy::LocalAnswer{reply.status, std::move(reply.content_type), std::move(reply.body), {}};
+    plugin::ControlResponse response = of_plugin->serve(request.query, deps_.registry.plugin_deps());
+    co_return proxy::LocalResponse{
+        response.status, std::move(response.content_type), std::move(response.body), {}};
   }
   for (const Endpoint& endpoint : kEndpoints) {
     if (endpoint.method != request.method) continue;
     const auto rest = match(endpoint.path, request.path);
     if (!rest) continue;
-    const Call call{world_, request, *rest};
+    const Call call{deps_, request, *rest};
     co_return co_await endpoint.serve(call);
   }
-  co_return proxy::page_answer(404);
+  co_return proxy::page_response(404);
 }
 
 }  // namespace apisix::control

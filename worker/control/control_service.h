@@ -9,13 +9,13 @@ namespace apisix::control {
 
 class ControlService final : public proxy::LocalService {
  public:
-  explicit ControlService(const World& world) : world_(world) {}
+  explicit ControlService(const Deps& deps) : deps_(deps) {}
 
-  async::Task<proxy::LocalAnswer> serve(const proxy::LocalRequest& request) override;
+  async::Task<proxy::LocalResponse> serve(const proxy::LocalRequest& request) override;
   std::size_t body_bytes_max(const proxy::LocalRequest&) const override { return 64 * 1024; }
 
  private:
-  const World world_;
+  const Deps deps_;
 };
 
 }  // namespace apisix::control

@@ -7,23 +7,23 @@
 namespace apisix::control {
 
 // 400 with {"error_msg"} when the question makes no sense.
-Reply explain(const Call& call) {
+ResponseTask explain(const Call& call) {
   const auto body = format::parse_json_utf8(call.request.body);
-  if (!body) co_return proxy::error_answer(400, "invalid request body: " + body.error().what);
+  if (!body) co_return proxy::error_response(400, "invalid request body: " + body.error().what);
   auto question = diagnose::Question::parse(*body);
-  if (!question) co_return proxy::error_answer(400, question.error().what);
-  const World& world = call.world;
-  co_return proxy::json_answer(
-      200, co_await diagnose::explain(world.loop, world.registry, world.settings, std::move(*question)));
+  if (!question) co_return proxy::error_response(400, question.error().what);
+  const Deps& deps = call.deps;
+  co_return proxy::json_response(
+      200, co_await diagnose::explain(deps.loop, deps.registry, deps.settings, std::move(*question)));
 }
 
-// 429 while another one is under way, 503 when the store does not answer.
-Reply lint(const Call& call) {
-  const World& world = call.world;
-  const auto report = co_await diagnose::lint(world.loop, world.store, world.registry, world.settings);
-  if (report) co_return proxy::json_answer(200, *report);
+// 429 while another run is in progress, 503 when the store does not reply.
+ResponseTask lint(const Call& call) {
+  const Deps& deps = call.deps;
+  const auto report = co_await diagnose::lint(deps.loop, deps.store, deps.registry, deps.settings);
+  if (report) co_return proxy::json_response(200, *report);
   const bool is_busy = report.error().code == base::ErrorCode::kConflict;
-  co_return proxy::error_answer(is_busy ? 429 : 503, report.error().what);
+  co_return proxy::error_response(is_busy ? 429 : 503, report.error().what);
 }
 
 }  // namespace apisix::control

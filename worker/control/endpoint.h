@@ -17,7 +17,7 @@
 namespace apisix::control {
 
 // What there is to look at: this worker's, and what all processes share. All of it outlives the service.
-struct World {
+struct Deps {
   event::Loop& loop;
   store::Store& store;
   config::Registry& registry;
@@ -28,7 +28,7 @@ struct World {
 };
 
 struct Call {
-  const World& world;
+  const Deps& deps;
   const proxy::LocalRequest& request;
   std::string_view rest;  // of the path: what the row's "*" stands for
 };
@@ -36,8 +36,8 @@ struct Call {
 struct Endpoint {
   std::string_view method;
   std::string_view path;  // exact; one that ends in "*" is a prefix
-  // `call` outlives the Task. May wait: a long answer must not keep the worker's clients waiting.
-  async::Task<proxy::LocalAnswer> (*serve)(const Call& call);
+  // `call` outlives the Task. May wait: a long response must not block the loop for the worker's clients.
+  async::Task<proxy::LocalResponse> (*serve)(const Call& call);
 };
 
 }  // namespace apisix::control

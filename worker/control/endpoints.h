@@ -6,33 +6,33 @@
 
 namespace apisix::control {
 
-using Reply = async::Task<proxy::LocalAnswer>;
+using ResponseTask = async::Task<proxy::LocalResponse>;
 
 // --- schema.cc
-Reply schema(const Call& call);
+ResponseTask schema(const Call& call);
 // --- health.cc
-Reply health_of_all(const Call& call);
-Reply health_of_one(const Call& call);
+ResponseTask health_of_all(const Call& call);
+ResponseTask health_of_one(const Call& call);
 // --- objects.cc
-Reply routes(const Call& call);
-Reply route(const Call& call);
-Reply services(const Call& call);
-Reply service(const Call& call);
-Reply upstreams(const Call& call);
-Reply upstream(const Call& call);
+ResponseTask routes(const Call& call);
+ResponseTask route(const Call& call);
+ResponseTask services(const Call& call);
+ResponseTask service(const Call& call);
+ResponseTask upstreams(const Call& call);
+ResponseTask upstream(const Call& call);
 // --- metadata.cc
-Reply plugin_metadatas(const Call& call);
-Reply plugin_metadata(const Call& call);
+ResponseTask plugin_metadatas(const Call& call);
+ResponseTask plugin_metadata(const Call& call);
 // --- rejected.cc
-Reply rejected(const Call& call);
+ResponseTask rejected(const Call& call);
 // --- process.cc
-Reply collect_garbage(const Call& call);
-Reply reload_plugins(const Call& call);
-Reply server_info(const Call& call);
+ResponseTask collect_garbage(const Call& call);
+ResponseTask reload_plugins(const Call& call);
+ResponseTask server_info(const Call& call);
 // --- diagnose.cc
-Reply explain(const Call& call);
-Reply lint(const Call& call);
+ResponseTask explain(const Call& call);
+ResponseTask lint(const Call& call);
 // --- status.cc
-Reply status(const Call& call);
+ResponseTask status(const Call& call);
 
 }  // namespace apisix::control

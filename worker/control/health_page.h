@@ -1,4 +1,4 @@
-// The health of nodes as a page for people: one row for each node, those that get no traffic in red.
+// The health of nodes as an HTML page: one row for each node, those that get no traffic in red.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace apisix::control {
 
-// `checkers`: an array of what GET /v1/healthcheck/{kind}/{id} answers.
+// `checkers`: an array of what GET /v1/healthcheck/{kind}/{id} returns.
 std::string health_page(const format::Json& checkers);
 
 }  // namespace apisix::control

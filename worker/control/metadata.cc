@@ -10,11 +10,11 @@ namespace {
 using format::Json;
 
 // Null: the plugin has none.
-Json metadata_of(const World& world, std::string_view plugin) {
-  const auto metadata = world.registry.plugin_book().metadata(plugin);
+Json metadata_of(const Deps& deps, std::string_view plugin) {
+  const auto metadata = deps.registry.plugin_directory().metadata(plugin);
   if (!metadata) return {};
   Json value = metadata->value;
-  world.registry.plugins().encrypt_metadata(plugin, value);  // as it is stored
+  deps.registry.plugins().encrypt_metadata(plugin, value);  // as it is stored
   value["id"] = std::string(plugin);
   return value;
 }
@@ -22,21 +22,21 @@ Json metadata_of(const World& world, std::string_view plugin) {
 }  // namespace
 
 // Of the enabled plugins.
-Reply plugin_metadatas(const Call& call) {
+ResponseTask plugin_metadatas(const Call& call) {
   Json out(::Json::arrayValue);
-  for (const plugin::PluginKind* kind : call.world.registry.plugins().enabled()) {
-    if (Json value = metadata_of(call.world, kind->info().name); !value.isNull())
-      out.append(std::move(value));
+  for (const plugin::PluginKind* kind : call.deps.registry.plugins().enabled()) {
+    if (Json value = metadata_of(call.deps, kind->info().name); !value.isNull()) out.append(std::move(value));
   }
-  co_return proxy::json_answer(200, lua_array(std::move(out)));
+  co_return proxy::json_response(200, lua_array(std::move(out)));
 }
 
-Reply plugin_metadata(const Call& call) {
+ResponseTask plugin_metadata(const Call& call) {
   std::string_view rest = call.rest;
   const std::string_view name = take_segment(rest);
-  const Json value = metadata_of(call.world, name);
-  if (value.isNull()) co_return proxy::error_answer(404, fmt::format("plugin metadata[{}] not found", name));
-  co_return proxy::json_answer(200, value);
+  const Json value = metadata_of(call.deps, name);
+  if (value.isNull())
+    co_return proxy::error_response(404, fmt::format("plugin metadata[{}] not found", name));
+  co_return proxy::json_response(200, value);
 }
 
 }  // namespace apisix::control

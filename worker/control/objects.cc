@@ -9,9 +9,9 @@ namespace {
 using format::Json;
 
 // {"key", "value", "createdIndex", "modifiedIndex", "has_domain"}, and of routes "orig_modifiedIndex".
-Json object_json(const World& world, std::string_view kind, std::string_view id,
+Json object_json(const Deps& deps, std::string_view kind, std::string_view id,
                  const config::ObjectInForce& object) {
-  ShownObject shown = show(world, kind, id, object);
+  ShownObject shown = show(deps, kind, id, object);
   Json out(::Json::objectValue);
   out["key"] = std::move(shown.key);
   out["value"] = std::move(shown.value);
@@ -23,44 +23,44 @@ Json object_json(const World& world, std::string_view kind, std::string_view id,
 }
 
 // Written piece by piece: of 100,000 objects, one value for all of them would take more than their text.
-Reply list_of(const Call& call, std::string_view kind) {
+ResponseTask list_of(const Call& call, std::string_view kind) {
   std::string body;
-  co_await visit_all(call.world, kind, [&](const std::string& id, const config::ObjectInForce& object) {
+  co_await visit_all(call.deps, kind, [&](const std::string& id, const config::ObjectInForce& object) {
     body += body.empty() ? '[' : ',';
-    body += format::to_json(object_json(call.world, kind, id, object));
+    body += format::to_json(object_json(call.deps, kind, id, object));
   });
   body += body.empty() ? "{}\n" : "]\n";  // as lua_array()
-  co_return proxy::LocalAnswer{200, "application/json", std::move(body), {}};
+  co_return proxy::LocalResponse{200, "application/json", std::move(body), {}};
 }
 
 // `name` is the kind's in messages: "route".
-proxy::LocalAnswer one_of(const Call& call, std::string_view kind, std::string_view name) {
+proxy::LocalResponse one_of(const Call& call, std::string_view kind, std::string_view name) {
   std::string_view rest = call.rest;
   const std::string_view id = take_segment(rest);
-  const auto object = call.world.registry.find_in_force(kind, id);
-  if (!object) return proxy::error_answer(404, fmt::format("{}[{}] not found", name, id));
-  return proxy::json_answer(200, object_json(call.world, kind, id, *object));
+  const auto object = call.deps.registry.find_in_force(kind, id);
+  if (!object) return proxy::error_response(404, fmt::format("{}[{}] not found", name, id));
+  return proxy::json_response(200, object_json(call.deps, kind, id, *object));
 }
 
 }  // namespace
 
-Reply routes(const Call& call) {
+ResponseTask routes(const Call& call) {
   return list_of(call, "routes");
 }
-Reply services(const Call& call) {
+ResponseTask services(const Call& call) {
   return list_of(call, "services");
 }
-Reply upstreams(const Call& call) {
+ResponseTask upstreams(const Call& call) {
   return list_of(call, "upstreams");
 }
 
-Reply route(const Call& call) {
+ResponseTask route(const Call& call) {
   co_return one_of(call, "routes", "route");
 }
-Reply service(const Call& call) {
+ResponseTask service(const Call& call) {
   co_return one_of(call, "services", "service");
 }
-Reply upstream(const Call& call) {
+ResponseTask upstream(const Call& call) {
   co_return one_of(call, "upstreams", "upstream");
 }
 

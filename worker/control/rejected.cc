@@ -9,20 +9,20 @@ using format::Json;
 
 // {"total": N, "list": [{"key", "modifiedIndex", "reason"}]}. `total` counts refusals since this worker
 // started; the list holds what is refused now, at most config::Registry's limit of them.
-Reply rejected(const Call& call) {
-  const config::Registry& registry = call.world.registry;
+ResponseTask rejected(const Call& call) {
+  const config::Registry& registry = call.deps.registry;
   Json out(::Json::objectValue);
   out["total"] = static_cast<Json::UInt64>(registry.rejections().total());
   Json& list = out["list"] = Json(::Json::arrayValue);
   for (const auto& [key, rejection] : registry.rejections().listed()) {
     Json row(::Json::objectValue);
     row["key"] =
-        std::string(settings::shown_key(rejection.key, settings::hidden_key_prefix(call.world.settings)));
+        std::string(settings::shown_key(rejection.key, settings::hidden_key_prefix(call.deps.settings)));
     row["modifiedIndex"] = static_cast<Json::Int64>(rejection.revision);
     row["reason"] = rejection.reason;
     list.append(std::move(row));
   }
-  co_return proxy::json_answer(200, out);
+  co_return proxy::json_response(200, out);
 }
 
 }  // namespace apisix::control

@@ -35,15 +35,15 @@ constexpr MainSchema kMainSchemas[] = {
 }  // namespace
 
 // {"main": {kind: schema}, "plugins": {name: {version, priority, schema, ...}}, "stream_plugins": {}}.
-Reply schema(const Call& call) {
+ResponseTask schema(const Call& call) {
   Json out(::Json::objectValue);
   Json& main = out["main"] = Json(::Json::objectValue);
   for (const auto& [member, file] : kMainSchemas) {
     main[member] = *format::parse_json(resource::find_schema_text(file));
   }
-  out["plugins"] = call.world.registry.plugins().describe();
+  out["plugins"] = call.deps.registry.plugins().describe();
   out["stream_plugins"] = Json(::Json::objectValue);  // none is built in
-  co_return proxy::json_answer(200, out);
+  co_return proxy::json_response(200, out);
 }
 
 }  // namespace apisix::control

@@ -14,13 +14,13 @@ namespace {
 using format::find_member;
 using format::Json;
 
-void fill_defaults(const World& world, std::string_view kind, std::string_view id, Json& value) {
+void fill_defaults(const Deps& deps, std::string_view kind, std::string_view id, Json& value) {
   const auto known = resource::find_kind_by_plural(kind);
   if (!known) return;
   resource::ValidateHooks hooks;
-  hooks.check_plugins = [&world](Json& plugins, resource::PluginScope scope) {
+  hooks.check_plugins = [&deps](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return resource::Validation();
-    return world.registry.plugins().check_all(plugins, scope);
+    return deps.registry.plugins().check_all(plugins, scope);
   };
   // What it finds does not count: the object is in force.
   static_cast<void>(resource::validate(*known, value, {.hooks = hooks, .is_stored = true, .path_id = id}));
@@ -61,14 +61,14 @@ bool has_domain(const Json& upstream) {
 
 }  // namespace
 
-ShownObject show(const World& world, std::string_view kind, std::string_view id,
+ShownObject show(const Deps& deps, std::string_view kind, std::string_view id,
                  const config::ObjectInForce& object) {
   ShownObject out;
-  out.key = settings::shown_key(object.key, settings::hidden_key_prefix(world.settings));
+  out.key = settings::shown_key(object.key, settings::hidden_key_prefix(deps.settings));
   out.create_revision = object.create_revision;
   out.mod_revision = object.mod_revision;
   if (auto value = format::parse_json(object.value)) out.value = std::move(*value);
-  fill_defaults(world, kind, id, out.value);
+  fill_defaults(deps, kind, id, out.value);
   out.value["id"] = std::string(id);
   if (kind == "routes" || kind == "services") add_meta(out.value);
   Json* upstream = kind == "upstreams" ? &out.value : nullptr;
@@ -80,10 +80,10 @@ ShownObject show(const World& world, std::string_view kind, std::string_view id,
   return out;
 }
 
-async::Task<void> visit_all(const World& world, std::string_view kind, Visit visit) {
-  async::TimeSlice slice(world.loop);
-  for (const std::string& id : world.registry.ids_in_force(kind)) {
-    if (const auto object = world.registry.find_in_force(kind, id)) visit(id, *object);
+async::Task<void> visit_all(const Deps& deps, std::string_view kind, Visit visit) {
+  async::TimeSlice slice(deps.loop);
+  for (const std::string& id : deps.registry.ids_in_force(kind)) {
+    if (const auto object = deps.registry.find_in_force(kind, id)) visit(id, *object);
     if (slice.is_over()) co_await slice.pause();
   }
 }

@@ -20,13 +20,13 @@ struct ShownObject {
   bool has_domain = false;  // a node of it is a name
 };
 
-ShownObject show(const World& world, std::string_view kind, std::string_view id,
+ShownObject show(const Deps& deps, std::string_view kind, std::string_view id,
                  const config::ObjectInForce& object);
 
 // All objects of a kind, oldest first. Between some of them other work of the worker gets its turn: one that
 // comes or goes meanwhile may be missing. `visit` gets the id and what is in force.
 using Visit = std::function<void(const std::string& id, const config::ObjectInForce& object)>;
-async::Task<void> visit_all(const World& world, std::string_view kind, Visit visit);
+async::Task<void> visit_all(const Deps& deps, std::string_view kind, Visit visit);
 
 // An array as Lua's encoder writes it, which clients of APISIX rely on: an empty one is {}.
 format::Json lua_array(format::Json array);

@@ -5,9 +5,9 @@
 namespace apisix::control {
 
 // docs/COMMANDS.md lists the fields.
-Reply status(const Call& call) {
-  const auto instance = inspect::read_instance(call.world.zones.status, call.world.loop.clock().wall_ms());
-  co_return proxy::json_answer(200, inspect::to_json(instance));
+ResponseTask status(const Call& call) {
+  const auto instance = inspect::read_instance(call.deps.zones.status, call.deps.loop.clock().wall_ms());
+  co_return proxy::json_response(200, inspect::to_json(instance));
 }
 
 }  // namespace apisix::control

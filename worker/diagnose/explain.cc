@@ -42,7 +42,7 @@ Json request_json(plugin::Request& request) {
   return out;
 }
 
-Json answer_json(int status, std::string_view why) {
+Json response_json(int status, std::string_view why) {
   Json out(::Json::objectValue);
   out["status"] = status;
   out["why"] = text(why);
@@ -108,7 +108,7 @@ Json named(std::string_view id, std::string_view name) {
 bool merge_consumer(config::Registry& registry, const Question& question, const config::CompiledRoute& route,
                     plugin::Request& request, plugin::ChainRun& chains, Json& out) {
   if (question.consumer.empty()) return true;
-  const auto consumer = registry.plugin_book().consumers().find_by_name(question.consumer);
+  const auto consumer = registry.plugin_directory().consumers().find_by_name(question.consumer);
   if (!consumer) {
     out["notes"].append("there is no consumer " + question.consumer +
                         ": shown is what nobody in particular gets");
@@ -119,7 +119,7 @@ bool merge_consumer(config::Registry& registry, const Question& question, const 
   out["consumer"]["group_id"] = consumer->group_id;
   auto merged = registry.chain_with(route, consumer);
   if (!merged) {
-    out["answer"] = answer_json(503, merged.error().what);
+    out["answer"] = response_json(503, merged.error().what);
     return false;
   }
   if (merged->get() != chains.route()) chains.set_route(std::move(*merged));
@@ -163,7 +163,7 @@ async::Task<Json> explain(event::Loop& loop, config::Registry& registry, const s
   Json out = blank(registry);
   Probe probe(question, proxy::Options::from(settings), loop.clock(), port_of(settings, question.is_tls));
   if (probe.refused_status() != 0) {
-    out["answer"] = answer_json(probe.refused_status(), probe.refused_why());
+    out["answer"] = response_json(probe.refused_status(), probe.refused_why());
     co_return out;
   }
   plugin::Request& request = probe.request();
@@ -172,7 +172,7 @@ async::Task<Json> explain(event::Loop& loop, config::Registry& registry, const s
   if (const auto& global = registry.global_chain()) chains.set_global(global);
   const auto route = match(registry, question, request, out);
   if (!route) {
-    out["answer"] = answer_json(404, "no route takes the request");
+    out["answer"] = response_json(404, "no route takes the request");
     out["plugins"] = running_plugins(registry, chains, request);
     add_notes(chains, question, out);
     co_return out;
@@ -180,7 +180,7 @@ async::Task<Json> explain(event::Loop& loop, config::Registry& registry, const s
   out["route"] = matched_json(request.matched, *route);
   if (!route->service_id.empty()) out["service"] = named(route->service_id, route->service_name);
   if (route->runtime->failure != 0) {
-    out["answer"] = answer_json(route->runtime->failure, route->runtime->failure_reason);
+    out["answer"] = response_json(route->runtime->failure, route->runtime->failure_reason);
     co_return out;
   }
   if (route->runtime->chain) chains.set_route(route->runtime->chain);

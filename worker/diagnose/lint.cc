@@ -12,7 +12,7 @@
 #include "shared/resource/fields.h"
 #include "worker/diagnose/object_checks.h"
 #include "worker/diagnose/shadows.h"
-#include "worker/diagnose/usage_book.h"
+#include "worker/diagnose/usage_table.h"
 
 namespace apisix::diagnose {
 namespace {
@@ -112,7 +112,7 @@ class Run {
 
   async::Task<void> read_consumer_ids() {
     config::IdWalk walk;
-    while (registry_.plugin_book().consumers().walk_ids(walk)) {
+    while (registry_.plugin_directory().consumers().walk_ids(walk)) {
       if (slice_.is_over()) co_await slice_.pause();
     }
     consumer_ids_ = std::move(walk.ids);
@@ -133,7 +133,8 @@ class Run {
       checks().check(object.kind, object.id, object.value);
       usage_.use_all(object.kind, object.value);
       usage_.report_missing(object.kind, object.id, object.value, findings_);
-      if (object.kind == Kind::kService && has_answer(object.value)) answering_services_.insert(object.id);
+      if (object.kind == Kind::kService && has_responder(object.value))
+        responding_services_.insert(object.id);
       if (object.kind == Kind::kGlobalRule)
         note_global_plugins(object.id, find_member(object.value, "plugins"));
     }
@@ -170,7 +171,7 @@ class Run {
   }
 
   void check_route(const std::string& id, const Json& route) {
-    ++routes_;  // nobody names a route: their ids are not kept
+    ++routes_;  // no object refers to a route: their ids are not kept
     usage_.use_all(Kind::kRoute, route);
     usage_.report_missing(Kind::kRoute, id, route, findings_);
     checks().check(Kind::kRoute, id, route);
@@ -179,19 +180,19 @@ class Run {
       shadows_.add(*entry, conditions_of(route));
       check_uris(registry_.options().router_kind, *entry, findings_);
     }
-    if (!can_answer(route)) findings_.add(route_without_upstream(id));
+    if (!can_respond(route)) findings_.add(route_without_upstream(id));
   }
 
   // What a missing service or plugin config leads to is another finding.
-  bool can_answer(const Json& route) const {
-    if (has_answer(route)) return true;
+  bool can_respond(const Json& route) const {
+    if (has_responder(route)) return true;
     const std::string service = resource::id_field(route, "service_id");
     if (service.empty()) return false;
-    return !usage_.has(Kind::kService, service) || answering_services_.contains(service);
+    return !usage_.has(Kind::kService, service) || responding_services_.contains(service);
   }
 
   async::Task<void> check_consumers() {
-    const config::ConsumerTable& consumers = registry_.plugin_book().consumers();
+    const config::ConsumerTable& consumers = registry_.plugin_directory().consumers();
     for (const std::string& id : consumer_ids_) {
       if (slice_.is_over()) co_await slice_.pause();
       const std::string* text = consumers.text_of(id);
@@ -241,7 +242,7 @@ class Run {
 
   void report_nameless() {
     for (const std::string& id : nameless_) {
-      if (usage_.is_used(Kind::kConsumer, id)) continue;  // somebody's anonymous consumer
+      if (usage_.is_used(Kind::kConsumer, id)) continue;  // an anonymous consumer
       findings_.add({Severity::kWarning, "consumer-without-credential", Kind::kConsumer, id,
                      "it has neither an auth plugin nor a credential: nobody is recognised as this consumer",
                      "add a credential, or delete it"});
@@ -279,7 +280,7 @@ class Run {
   config::Registry& registry_;
   const base::Keyring keyring_;
   Findings findings_;
-  UsageBook usage_;
+  UsageTable usage_;
   Shadows shadows_;
   async::TimeSlice slice_;
   const std::int64_t now_s_;
@@ -289,12 +290,12 @@ class Run {
   std::size_t credentials_ = 0;
   std::size_t routes_ = 0;
   Ids with_credentials_;
-  Ids answering_services_;                                       // with an upstream, or plugins
+  Ids responding_services_;                                      // with an upstream, or plugins
   std::unordered_map<std::string, std::string> global_plugins_;  // -> the first rule that has it
 };
 
-// One run at a time: a worker is one thread, and nobody needs two answers. Ends with the frame that holds it,
-// also when the client goes away.
+// One run at a time: a worker is one thread. Ends with the frame that holds it, also when the client
+// disconnects.
 class Turn {
  public:
   Turn() : is_mine_(!std::exchange(taken(), true)) {}

@@ -25,7 +25,7 @@ std::string day_of(std::int64_t unix_s) {
   return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
-// [left, right] and [left, operator]: accepted, and read as nobody expects (the right side in lower case).
+// [left, right] and [left, operator]: accepted, and read in an unexpected way (the right side in lower case).
 bool has_old_form(const Json& rule) {
   if (!rule.isArray() || rule.empty()) return false;
   if (!rule[0].isArray() && rule.size() == 2) return true;
@@ -177,7 +177,7 @@ void check_uris(route::RouterKind kind, const route::RouteEntry& entry, Findings
   }
 }
 
-bool has_answer(const Json& object) {
+bool has_responder(const Json& object) {
   const Json& plugins = find_member(object, "plugins");
   return find_member(object, "upstream").isObject() || !resource::id_field(object, "upstream_id").empty() ||
          !resource::id_field(object, "plugin_config_id").empty() ||

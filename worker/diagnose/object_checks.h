@@ -49,8 +49,8 @@ struct ObjectChecks {
 // accepted, as in APISIX.
 void check_uris(route::RouterKind kind, const route::RouteEntry& entry, Findings& out);
 
-// Does a route, or a service, have an upstream, or a plugin that could answer in its place?
-bool has_answer(const format::Json& object);
+// Does a route, or a service, have an upstream, or a plugin that could respond in its place?
+bool has_responder(const format::Json& object);
 // Of a route of which neither it nor its service has one.
 Finding route_without_upstream(std::string id);
 

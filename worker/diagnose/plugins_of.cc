@@ -104,11 +104,11 @@ void add_replaced(Json& out, const std::vector<Layer>& layers) {
   }
 }
 
-void add_global_rules(Json& out, const config::PluginBook& book) {
-  for (const auto& [id, rule] : book.global_rules().in_force()) {
+void add_global_rules(Json& out, const config::PluginDirectory& directory) {
+  for (const auto& [id, rule] : directory.global_rules().in_force()) {
     add_not_run(out, "/global_rules/" + id, *rule);
   }
-  for (const auto& [id, rule] : book.global_rules().waiting()) {
+  for (const auto& [id, rule] : directory.global_rules().waiting()) {
     for (const auto& [name, conf] : rule.plugins->confs) {
       add_left_out(out, name, "/global_rules/" + id, "the rule is rejected: " + rule.reason);
     }
@@ -127,7 +127,7 @@ Json running_plugins(const config::Registry& registry, plugin::ChainRun& chains,
 Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& route,
                       const plugin::Consumer* consumer) {
   Json out(::Json::arrayValue);
-  add_global_rules(out, registry.plugin_book());
+  add_global_rules(out, registry.plugin_directory());
   auto objects = registry.routes().plugin_layers(route.id);
   if (!objects) return out;
   std::vector<Layer> layers;
@@ -137,7 +137,7 @@ Json left_out_plugins(config::Registry& registry, const config::CompiledRoute& r
   }
   base::Ref<const SharedPlugins> group;
   if (consumer != nullptr && !consumer->group_id.empty()) {
-    group = registry.plugin_book().consumer_group(consumer->group_id);
+    group = registry.plugin_directory().consumer_group(consumer->group_id);
   }
   if (group) {
     const std::string from = "/consumer_groups/" + consumer->group_id;

@@ -57,7 +57,7 @@ class Preview {
   void check_route(const std::string& id, const Json& value) {
     const std::string service_id = resource::id_field(value, "service_id");
     const std::optional<Json> service = service_id.empty() ? std::nullopt : find_service(service_id);
-    if (!has_answer(value) && (service_id.empty() || (service && !has_answer(*service)))) {
+    if (!has_responder(value) && (service_id.empty() || (service && !has_responder(*service)))) {
       findings_.add(route_without_upstream(id));
     }
     if (!route::is_enabled(value)) return;

@@ -26,7 +26,7 @@ Probe::Probe(const Question& question, const proxy::Options& options, const base
     return;
   }
   request_.head = *parsed;
-  if (const proxy::TargetFault fault = proxy::settle_target(request_, options)) {
+  if (const proxy::TargetFault fault = proxy::normalize_target(request_, options)) {
     refused_status_ = fault.status;
     refused_why_ = fault.what;
     return;

@@ -1,6 +1,6 @@
 // Probe: a question as the request that a plugin, the router and the balancer see: head parsed, client
-// address and target settled by the very functions that the pipeline uses. Nothing is sent, and no plugin
-// runs. Owned by whoever explains it.
+// address and target computed by the functions of the pipeline. Nothing is sent, and no plugin
+// runs. Owned by the code that explains it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class Probe {
   Probe(const Question& question, const proxy::Options& options, const base::Clock& clock,
         std::uint16_t port);
 
-  // Not 0: the gateway answers this before it looks for a route.
+  // Not 0: the gateway responds with this status before it looks for a route.
   std::uint16_t refused_status() const { return refused_status_; }
   std::string_view refused_why() const { return refused_why_; }
   plugin::Request& request() { return request_; }

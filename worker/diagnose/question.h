@@ -1,4 +1,4 @@
-// Question: a request that nobody sends: what somebody wants explained. Parsed from the body of POST explain,
+// Question: the request that is to be explained; it is not sent. Parsed from the body of POST explain,
 // and made into the head that a client would have sent, so that the gateway's own parser reads it.
 #pragma once
 
@@ -24,7 +24,7 @@ struct Question {
   bool is_tls = false;
   std::vector<std::pair<std::string, std::string>> headers;
   base::IpAddress client_ip;
-  std::string consumer;  // username; empty: nobody is recognised
+  std::string consumer;  // username; empty: no consumer
   std::string body;
 
   // {"url": "http://host:port/path?query" or "/path", "method", "headers": {name: text or [text, ...]},

@@ -85,7 +85,7 @@ bool Shadows::step() {
     wildcards_.clear();
     at_ = place;
   }
-  look_at(place);
+  check_place(place);
   return true;
 }
 
@@ -104,7 +104,7 @@ std::string Shadows::form_of(const Place& place) const {
 }
 
 // Hosts are a condition here unless the router stores routes by them.
-void Shadows::look_at(const Place& place) {
+void Shadows::check_place(const Place& place) {
   static const route::TextList kAnyHost = {""};
   Route& route = *place.route;
   const bool by_condition = kind_ != route::RouterKind::kHostUri && !route.hosts.empty();

@@ -105,7 +105,7 @@ class Shadows {
     const Route* by = nullptr;
   };
 
-  void look_at(const Place& place);
+  void check_place(const Place& place);
   const Route* find_cover(const Place& place, std::string_view host) const;
   std::string form_of(const Place& place) const;
 

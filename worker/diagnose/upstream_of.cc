@@ -49,7 +49,7 @@ async::Task<upstream::ClusterPick> peek(event::Loop& loop, upstream::Cluster& cl
   co_return pick;
 }
 
-void add_answer(Json& out, int status, std::string_view why) {
+void add_response(Json& out, int status, std::string_view why) {
   out["answer"]["status"] = status;
   out["answer"]["why"] = std::string(why);
 }
@@ -60,7 +60,7 @@ async::Task<void> add_upstream(event::Loop& loop, const config::Registry& regist
                                const config::CompiledRoute& route, plugin::Request& request, Json& out) {
   const proxy::ChosenUpstream chosen = proxy::choose_upstream(request, route);
   if (!chosen.upstream) {
-    add_answer(out, chosen.status, chosen.why);
+    add_response(out, chosen.status, chosen.why);
     co_return;
   }
   upstream::Cluster& cluster = *chosen.upstream->cluster;
@@ -81,7 +81,7 @@ async::Task<void> add_upstream(event::Loop& loop, const config::Registry& regist
   shown["nodes_total"] = static_cast<::Json::UInt64>(cluster.node_count());
   shown["node"] = Json();
   if (!pick) {
-    add_answer(out, upstream::status_of(pick.error), upstream::text_of(pick.error));
+    add_response(out, upstream::status_of(pick.error), upstream::text_of(pick.error));
     co_return;
   }
   shown["node"]["host"] = pick.node->host;

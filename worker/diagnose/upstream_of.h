@@ -13,7 +13,7 @@ namespace apisix::diagnose {
 // Puts "upstream" into `out`, and "answer" {status, why} when no node can be had. Waits for names that are
 // being looked up, as a request does. {from, balancer, scheme, hash_key, nodes: [{host, port, weight,
 // priority, addresses, healthy}], nodes_total, node: {host, port, address}, sends: {scheme, host, uri}};
-// healthy is null where nobody checks.
+// healthy is null without health checks.
 async::Task<void> add_upstream(event::Loop& loop, const config::Registry& registry,
                                const config::CompiledRoute& route, plugin::Request& request,
                                format::Json& out);

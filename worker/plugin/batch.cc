@@ -41,25 +41,25 @@ BatchOptions BatchOptions::from(const format::Json& conf) {
 
 // --- Batch
 
-Batch::Batch(BatchBook& book, BatchOptions options, Send send)
-    : book_(book),
+Batch::Batch(BatchRegistry& registry, BatchOptions options, Send send)
+    : registry_(registry),
       options_(std::move(options)),
       send_(std::move(send)),
-      timer_(book.loop_.timers(), [](void* self) { static_cast<Batch*>(self)->on_timer(); }, this) {}
+      timer_(registry.loop_.timers(), [](void* self) { static_cast<Batch*>(self)->on_timer(); }, this) {}
 
 Batch::~Batch() = default;
 
 bool Batch::add(std::string entry) {
-  if (!book_.take_room(entry.size())) {
-    book_.report_drop(options_.name);
+  if (!registry_.take_room(entry.size())) {
+    registry_.report_drop(options_.name);
     return false;
   }
   ++pending_;
-  const std::uint64_t now_ms = book_.loop_.clock().monotonic_ms();
+  const std::uint64_t now_ms = registry_.loop_.clock().monotonic_ms();
   if (entries_.empty()) first_entry_ms_ = now_ms;
   last_entry_ms_ = now_ms;
   entries_.push_back(std::move(entry));
-  if (entries_.size() >= options_.batch_max_size || book_.ending_) {
+  if (entries_.size() >= options_.batch_max_size || registry_.ending_) {
     flush();
   } else if (!timer_.is_set()) {
     timer_.set_after_ms(options_.inactive_timeout_ms);
@@ -69,7 +69,7 @@ bool Batch::add(std::string entry) {
 
 void Batch::on_timer() {
   if (entries_.empty()) return;
-  const std::uint64_t now_ms = book_.loop_.clock().monotonic_ms();
+  const std::uint64_t now_ms = registry_.loop_.clock().monotonic_ms();
   const std::uint64_t due_ms =
       std::min(last_entry_ms_ + options_.inactive_timeout_ms, first_entry_ms_ + options_.buffer_duration_ms);
   if (now_ms >= due_ms) return flush();
@@ -79,7 +79,7 @@ void Batch::on_timer() {
 void Batch::flush() {
   timer_.cancel();
   if (entries_.empty()) return;
-  book_.scope_.spawn(deliver(std::move(entries_)));
+  registry_.scope_.spawn(deliver(std::move(entries_)));
   entries_.clear();
 }
 
@@ -87,28 +87,28 @@ async::Task<void> Batch::deliver(std::vector<std::string> entries) {
   for (std::size_t tries = 0;; ++tries) {
     const base::Status sent = co_await send_(entries);
     if (sent) {
-      book_.sent_total_ += entries.size();
+      registry_.sent_total_ += entries.size();
       break;
     }
     base::log_error("Batch Processor[{}] failed to process entries: {}", options_.name, sent.error().what);
     if (tries >= options_.max_retry_count) {
       base::log_error("Batch Processor[{}] exceeded the max_retry_count[{}] dropping the entries",
                       options_.name, tries + 1);
-      book_.dropped_total_ += entries.size();
+      registry_.dropped_total_ += entries.size();
       break;
     }
-    if (!book_.ending_) co_await async::Sleep(book_.loop_, options_.retry_delay_ms);
+    if (!registry_.ending_) co_await async::Sleep(registry_.loop_, options_.retry_delay_ms);
   }
   pending_ -= entries.size();
-  book_.give_room_back(entries);
+  registry_.give_room_back(entries);
 }
 
-// --- BatchBook
+// --- BatchRegistry
 
-BatchBook::BatchBook(event::Loop& loop) : loop_(loop), scope_(loop) {}
-BatchBook::~BatchBook() = default;
+BatchRegistry::BatchRegistry(event::Loop& loop) : loop_(loop), scope_(loop) {}
+BatchRegistry::~BatchRegistry() = default;
 
-Batch& BatchBook::batch(const std::string& key, const BatchOptions& options, const Batch::Send& send) {
+Batch& BatchRegistry::batch(const std::string& key, const BatchOptions& options, const Batch::Send& send) {
   const auto known = batches_.find(key);
   if (known != batches_.end()) return *known->second;
   // Batches of configurations that are gone, once they are empty.
@@ -118,7 +118,7 @@ Batch& BatchBook::batch(const std::string& key, const BatchOptions& options, con
   return *batches_.emplace(key, std::make_unique<Batch>(*this, options, send)).first->second;
 }
 
-bool BatchBook::take_room(std::size_t bytes) {
+bool BatchRegistry::take_room(std::size_t bytes) {
   if (pending_ >= entries_max_ || pending_bytes_ + bytes > kPendingBytesMax) return false;
   if (!charge_.set(pending_bytes_ + bytes)) return false;
   ++pending_;
@@ -126,14 +126,14 @@ bool BatchBook::take_room(std::size_t bytes) {
   return true;
 }
 
-void BatchBook::give_room_back(const std::vector<std::string>& entries) {
+void BatchRegistry::give_room_back(const std::vector<std::string>& entries) {
   pending_ -= entries.size();
   for (const std::string& entry : entries) pending_bytes_ -= entry.size();
   charge_.set(pending_bytes_);
 }
 
 // One line a second: an outage must not flood the log as well.
-void BatchBook::report_drop(const std::string& name) {
+void BatchRegistry::report_drop(const std::string& name) {
   ++dropped_total_;
   ++drops_unreported_;
   const std::uint64_t now_ms = loop_.clock().monotonic_ms();
@@ -146,7 +146,7 @@ void BatchBook::report_drop(const std::string& name) {
   drops_unreported_ = 0;
 }
 
-void BatchBook::flush_all() {
+void BatchRegistry::flush_all() {
   ending_ = true;
   for (auto& [key, batch] : batches_) batch->flush();
 }

@@ -1,8 +1,8 @@
-// Batches of log entries on their way to a collector: gathered until there are enough of them or they are old
-// enough, sent by a coroutine, tried again when that fails. What waits is bounded: when a collector is away,
-// new entries are dropped and counted, never kept without end.
+// Batches of log entries on their way to a collector: buffered until there are enough of them or they are old
+// enough, flushed by a coroutine, retried when that fails. The buffer is bounded: when a collector is away,
+// new entries are dropped and counted.
 //
-// A Batch belongs to one configuration and outlives it while entries wait: BatchBook keeps them.
+// A Batch belongs to one configuration and outlives it while entries wait: BatchRegistry keeps them.
 #pragma once
 
 #include <cstdint>
@@ -28,22 +28,23 @@ struct BatchOptions {
   std::string name = "log buffer";
   std::size_t max_retry_count = 0;
   std::uint64_t retry_delay_ms = 1000;
-  std::uint64_t buffer_duration_ms = 60'000;  // the oldest entry waits at most this long
-  std::uint64_t inactive_timeout_ms = 5000;   // nothing came for so long: what is there is sent
+  std::uint64_t buffer_duration_ms = 60'000;  // the oldest entry is flushed after this timeout
+  std::uint64_t inactive_timeout_ms = 5000;   // without new entries: the timeout until a flush
   std::size_t batch_max_size = 1000;
 
   // The members that all loggers share.
   static BatchOptions from(const format::Json& conf);
 };
 
-class BatchBook;
+class BatchRegistry;
 
 class Batch {
  public:
-  // Sends all entries (each one is serialised); its error is told and, while retries are left, tried again.
+  // Sends all entries (each one is serialised); an error is logged and, while retries are left, the send is
+  // retried.
   using Send = std::function<async::Task<base::Status>(const std::vector<std::string>& entries)>;
 
-  Batch(BatchBook& book, BatchOptions options, Send send);
+  Batch(BatchRegistry& registry, BatchOptions options, Send send);
   ~Batch();
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
@@ -57,11 +58,11 @@ class Batch {
   std::size_t pending() const { return pending_; }
 
  private:
-  friend class BatchBook;
+  friend class BatchRegistry;
   void on_timer();
   async::Task<void> deliver(std::vector<std::string> entries);
 
-  BatchBook& book_;
+  BatchRegistry& registry_;
   const BatchOptions options_;
   const Send send_;
   std::vector<std::string> entries_;
@@ -72,10 +73,10 @@ class Batch {
 };
 
 // All batches of a worker.
-class BatchBook {
+class BatchRegistry {
  public:
-  explicit BatchBook(event::Loop& loop);
-  ~BatchBook();
+  explicit BatchRegistry(event::Loop& loop);
+  ~BatchRegistry();
 
   // The batch of a configuration: the same one for the same `key`, made by the first who asks.
   // Not to be kept: an empty one may go.

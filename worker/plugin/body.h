@@ -26,7 +26,7 @@ class Body {
   std::string_view data() const { return data_; }
   // Nothing follows.
   bool last() const { return last_; }
-  // Nothing more is at hand: whoever keeps bytes back only to gather more of them lets them go.
+  // Nothing more is at hand: a filter that buffers bytes only to gather more flushes them.
   bool flush() const { return flush_; }
 
   // Sends `data` (copied) instead. Only for a plugin that announced it: Request::will_change_body().
@@ -44,14 +44,14 @@ class Body {
   // This is the last piece: the filters behind see last(), what the upstream still sends is not asked for.
   // Only for a plugin that announced a change.
   void finish() { finished_ = true; }
-  // What goes out cannot be made whole: the client gets 502 when nothing of the answer is out yet, else it
-  // sees that the answer breaks off.
+  // What goes out cannot be made whole: the client gets 502 when nothing of the response is sent yet, else it
+  // sees that the response breaks off.
   void break_off() { broken_ = true; }
   // This filter has more to do with what it got: it is called again, with an empty piece, before any other
   // piece comes. Only in body_filter, and only for a plugin that announced a change.
   void again() { again_ = true; }
 
-  // --- for the chain and whoever runs it
+  // --- for the chain and its caller
   void begin(std::string_view data, bool last, bool flush = false) {
     data_ = data;
     last_ = last;

@@ -1,7 +1,7 @@
 // BodyBudget: how many bytes of bodies one worker may hold at a time: what a filter needs whole, request
 // bodies read before they are forwarded, bodies of the Admin API, log entries that wait for their collector.
-// One per worker, owned by proxy::Services. Whoever holds bytes has a Charge for them; what does not fit is
-// refused with 502 or 503, and a log entry is dropped.
+// One per worker, owned by proxy::Services. The owner of buffered bytes has a Charge for them; what does not
+// fit is refused with 502 or 503, and a log entry is dropped.
 #pragma once
 
 #include <cstddef>

@@ -9,12 +9,12 @@
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 namespace apisix::plugin {
 namespace {
 
-// A filter that asks about the body has no answer before it is read.
+// A filter about the body has no result before it is read.
 bool awaits_body(const Request& request) {
   return request.body.is_wanted() && !request.body.is_read();
 }
@@ -35,9 +35,9 @@ bool contains_field(const std::vector<std::string_view>& names, std::string_view
 
 // --- Chain
 
-base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs& confs,
+base::Result<base::Ref<const Chain>> Chain::make(Deps& deps, const PluginConfs& confs,
                                                  const PluginConfs* without_consumer,
-                                                 secret::SecretBook* secrets) {
+                                                 secret::SecretCache* secrets) {
   auto chain = base::make_counted<Chain>();
   for (const auto& [name, conf] : confs) {
     if (!conf->has_secrets() || secrets == nullptr) continue;
@@ -48,7 +48,7 @@ base::Result<base::Ref<const Chain>> Chain::make(World& world, const PluginConfs
   }
   if (chain->is_pending_) return base::Ref<const Chain>(chain.get());
   for (const auto& [name, conf] : confs) {
-    auto plugin = conf->plugin(world);
+    auto plugin = conf->plugin(deps);
     if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
     const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
     chain->authenticates_ |= conf->kind().info().is_auth;
@@ -176,28 +176,29 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
     ++at_;
     if (DebugTrace* trace = find_trace(request))
       trace->on_hook_done(*link.conf, phase, step_.outcome(), request);
-    if (settle(link, step_.outcome(), request) == Result::kReply) {
+    if (apply_outcome(link, step_.outcome(), request) == Result::kRespond) {
       at_ = 0;
-      return Result::kReply;
+      return Result::kRespond;
     }
   }
   at_ = 0;
   return Result::kPass;
 }
 
-// What the configuration says to answer instead, so that a caller cannot guess what went wrong.
-ChainRun::Result ChainRun::settle(const Chain::Link& link, Outcome outcome, Request& request) {
+// The configured response in its place, so that a client cannot guess what went wrong.
+ChainRun::Result ChainRun::apply_outcome(const Chain::Link& link, Outcome outcome, Request& request) {
   if (outcome == Outcome::kPass) return Result::kPass;
-  if (request.reply.status >= 400) {
+  if (request.direct_response.status >= 400) {
     log_warn(request, "{} exits with http status code {}", link.conf->kind().info().name,
-             request.reply.status);
+             request.direct_response.status);
     if (!link.conf->error_response().empty()) {
-      request.reply.body = request.arena.copy(link.conf->error_response());
-      request.reply.is_error_page = false;
-      request.reply.content_type = link.conf->error_response_is_json() ? "application/json" : "text/plain";
+      request.direct_response.body = request.arena.copy(link.conf->error_response());
+      request.direct_response.is_error_page = false;
+      request.direct_response.content_type =
+          link.conf->error_response_is_json() ? "application/json" : "text/plain";
     }
   }
-  return Result::kReply;
+  return Result::kRespond;
 }
 
 bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request) {

@@ -29,9 +29,9 @@ class Chain : public base::Counted<Chain> {
   // `without_consumer`: the configurations before the consumer was merged in; null: none was. `secrets`: what
   // references in them stand for; null only in tests that have none. The error names the plugin that cannot
   // be built: the route must then fail closed.
-  static base::Result<base::Ref<const Chain>> make(World& world, const PluginConfs& confs,
+  static base::Result<base::Ref<const Chain>> make(Deps& deps, const PluginConfs& confs,
                                                    const PluginConfs* without_consumer = nullptr,
-                                                   secret::SecretBook* secrets = nullptr);
+                                                   secret::SecretCache* secrets = nullptr);
 
   const std::vector<const Link*>& hooks(Phase phase) const {
     return phases_[static_cast<std::size_t>(phase)];
@@ -49,7 +49,7 @@ class Chain : public base::Counted<Chain> {
   // plugin of the route had declared before the consumer's plugins were merged in.
   void remove_declared(Request& request, bool only_consumers) const;
 
-  // Some plugin tells who the client is.
+  // Some plugin finds the consumer.
   bool authenticates() const { return authenticates_; }
 
   // Secrets that its plugins need have not been read yet: it has no links, and must not run. Make it again
@@ -68,14 +68,14 @@ class Chain : public base::Counted<Chain> {
   std::vector<std::string_view> consumers_declared_;  // only by plugins that the consumer brought
   bool authenticates_ = false;
   bool is_pending_ = false;
-  const secret::SecretBook* secrets_ = nullptr;  // null: none are referred to
-  mutable std::uint64_t secrets_version_ = 0;    // as far as it is known to be current
+  const secret::SecretCache* secrets_ = nullptr;  // null: none are referred to
+  mutable std::uint64_t secrets_version_ = 0;     // as far as it is known to be current
 };
 
 // The two chains of one request: the global rules', then the route's.
 class ChainRun {
  public:
-  enum class Result : std::uint8_t { kPass, kReply, kWait };
+  enum class Result : std::uint8_t { kPass, kRespond, kWait };
 
   void set_global(base::Ref<const Chain> chain) { global_ = std::move(chain); }
   void set_route(base::Ref<const Chain> chain);
@@ -83,8 +83,8 @@ class ChainRun {
   const Chain* route() const { return route_.get(); }
   bool has(Phase phase) const { return (global_ && global_->has(phase)) || (route_ && route_->has(phase)); }
 
-  // Runs hooks until one waits or answers. After kWait call the same again: `on_done` was called meanwhile.
-  // kReply: request.reply is what the plugin answers.
+  // Runs hooks until one waits or responds. After kWait call the same again: `on_done` was called meanwhile.
+  // kRespond: request.direct_response is the plugin's response.
   Result run_global(Phase phase, Request& request, void (*on_done)(void*), void* context);
   Result run_route(Phase phase, Request& request, void (*on_done)(void*), void* context);
   // The rewrite hooks of plugins that the consumer brought.
@@ -113,7 +113,7 @@ class ChainRun {
   Result run(const Chain& chain, Phase phase, bool only_consumers, Request& request, void (*on_done)(void*),
              void* context);
   void remove_declared(Request& request, bool only_consumers);
-  Result settle(const Chain::Link& link, Outcome outcome, Request& request);
+  Result apply_outcome(const Chain::Link& link, Outcome outcome, Request& request);
   template <typename Call>
   void run_plain(Phase phase, Request& request, Call&& call);
 

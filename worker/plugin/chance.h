@@ -1,4 +1,4 @@
-// The random numbers of plugins: percentages, made-up answers. One source per worker, seeded by the kernel;
+// The random numbers of plugins: percentages, made-up responses. One source per worker, seeded by the kernel;
 // not for secrets.
 #pragma once
 

@@ -50,12 +50,12 @@ struct ConsumerAuth : base::Counted<ConsumerAuth> {
   mutable std::unique_ptr<const PreparedAuth> prepared_;
 };
 
-class ConsumerBook {
+class ConsumerDirectory {
  public:
-  virtual ~ConsumerBook() = default;
-  // Null when nobody has that key. O(1).
+  virtual ~ConsumerDirectory() = default;
+  // Null when no consumer has that key. O(1).
   virtual base::Ref<const ConsumerAuth> find(std::string_view plugin, std::string_view key) = 0;
-  // Whether any consumer configures the plugin: APISIX tells "Missing related consumer" otherwise.
+  // Whether any consumer configures the plugin: APISIX reports "Missing related consumer" otherwise.
   virtual bool has_any(std::string_view plugin) const = 0;
   // By username, for anonymous_consumer; null when there is none.
   virtual base::Ref<const Consumer> find_by_name(std::string_view username) = 0;

@@ -151,8 +151,9 @@ void DebugTrace::on_hook(const PluginConf& conf, Phase phase, Request& request) 
 
 void DebugTrace::on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, Request& request) {
   if (!traces_calls_ || !mode_->prints_results()) return;
-  const std::string result =
-      outcome == Outcome::kPass ? "return:{}" : fmt::format("return:{{ {} }}", request.reply.status);
+  const std::string result = outcome == Outcome::kPass
+                                 ? "return:{}"
+                                 : fmt::format("return:{{ {} }}", request.direct_response.status);
   log_call(module_of(conf), name_of(phase), result, request);
 }
 

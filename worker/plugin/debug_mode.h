@@ -1,6 +1,7 @@
-// DebugMode: what conf/debug.yaml says: whether answers tell which plugins ran (`basic`), and which calls are
-// written to error.log (`hook_conf`), of all requests or of those with one header field (`http_filter`).
-// Immutable; a request in flight keeps the one it started with. DebugTrace: what one request has to tell.
+// DebugMode: what conf/debug.yaml says: whether responses name the plugins that ran (`basic`), and which
+// calls are written to error.log (`hook_conf`), of all requests or of those with one header field
+// (`http_filter`). Immutable; a request in flight keeps the one it started with. DebugTrace: what one request
+// has to tell.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// HeldText: a body that is gathered in one piece. It grows by realloc(), which moves pages and not bytes once
-// the text is large: a body of 64 MiB is gathered without a copy that would stop the loop.
+// HeldText: a body that is buffered in one piece. It grows by realloc(), which moves pages and not bytes once
+// the text is large: a body of 64 MiB is buffered without a copy that would block the loop.
 #pragma once
 
 #include <cstddef>

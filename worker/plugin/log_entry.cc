@@ -23,7 +23,7 @@ constexpr std::size_t kBodyBytesDefault = 512 * 1024;
 std::optional<Condition> compile_condition(const Json& expression) {
   if (!expression.isArray()) return std::nullopt;
   auto condition = Condition::compile(expression);
-  if (!condition) return std::nullopt;  // check_conf() told
+  if (!condition) return std::nullopt;  // check_conf() reported it
   return std::move(*condition);
 }
 
@@ -166,7 +166,7 @@ base::Status LogEntry::check_conf(const Json& conf) {
 }
 
 LogEntry::LogEntry(const Json& conf, const BuildContext& context)
-    : world_(context.world),
+    : deps_(context.deps),
       plugin_(context.plugin),
       conf_formats_(formats_of(conf)),
       request_body_if_(compile_condition(find_member(conf, "include_req_body_expr"))),
@@ -181,7 +181,7 @@ LogEntry::LogEntry(const Json& conf, const BuildContext& context)
 }
 
 const LogEntry::Formats& LogEntry::formats() {
-  const auto metadata = world_.directory.metadata(plugin_);
+  const auto metadata = deps_.directory.metadata(plugin_);
   const std::uint64_t version = metadata ? metadata->version : 0;
   if (version != metadata_version_) {
     compile_formats(metadata ? &metadata->value : nullptr);

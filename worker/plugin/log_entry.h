@@ -71,7 +71,7 @@ class LogEntry {
   Step read_it(Request& request);
   Json full_entry(Request& request) const;
 
-  World& world_;
+  Deps& deps_;
   const std::string plugin_;
   const Json conf_formats_;  // log_format and log_format_extra of the configuration
   Formats formats_;

@@ -2,11 +2,11 @@
 // global rule ...): built once from validated JSON, immutable, shared by all requests and all chains that use
 // that configuration. A hook reads members, never JSON.
 //
-//   rewrite, access, before_proxy   may wait (co_await) and may answer: they return Step
+//   rewrite, access, before_proxy   may wait (co_await) and may respond: they return Step
 //   header_filter, body_filter, delayed_body_filter, log   may do neither: they return nothing
 //
 // What a hook must know of the request is in Request (request.h); what a plugin shares with others of its
-// worker is in World (world.h). State of one request lives in the request: Request::state<T>(this).
+// worker is in Deps (deps.h). State of one request lives in the request: Request::state<T>(this).
 #pragma once
 
 #include <concepts>
@@ -22,10 +22,10 @@
 #include "shared/format/json.h"
 #include "worker/plugin/body.h"
 #include "worker/plugin/conf.h"
+#include "worker/plugin/deps.h"
 #include "worker/plugin/plugin_kind.h"
 #include "worker/plugin/plugin_schemas.h"
 #include "worker/plugin/request.h"
-#include "worker/plugin/world.h"
 
 namespace apisix::plugin {
 
@@ -47,14 +47,14 @@ class Plugin : public base::Counted<Plugin> {
   virtual Step access(Request& request) { return pass(); }
   // The node is picked, the headers for it are not written yet.
   virtual Step before_proxy(Request& request) { return pass(); }
-  // On every answer, the gateway's own included; response.headers may still be changed. Whoever will change
-  // the body says so here: Request::will_change_body().
+  // On every response, the gateway's own included; response.headers may still be changed. A plugin that will
+  // change the body says so here: Request::will_change_body().
   virtual void header_filter(Request& request) {}
   // Each piece of the body as it comes, last() on the final one (which may be empty).
   virtual void body_filter(Request& request, Body& body) {}
-  // After all body_filter hooks: for whoever wants to see what the client will get.
+  // After all body_filter hooks: for plugins that read what the client will get.
   virtual void delayed_body_filter(Request& request, Body& body) {}
-  // Always runs, also when the client went away or the answer broke off.
+  // Always runs, also when the client disconnected or the response broke off.
   virtual void log(Request& request) {}
 };
 

@@ -54,10 +54,10 @@ void PluginConf::read_meta() {
   }
 }
 
-base::Result<base::Ref<Plugin>> PluginConf::plugin(World& world) {
+base::Result<base::Ref<Plugin>> PluginConf::plugin(Deps& deps) {
   if (plugin_) return plugin_;
   if (failure_) return std::unexpected(*failure_);
-  auto built = format::built([&] { return build(world); });
+  auto built = format::built([&] { return build(deps); });
   if (!built) {
     failure_ = built.error();
     base::log_error("{}: plugin {} cannot be built: {}", resource_, kind_.info().name, built.error().what);
@@ -68,17 +68,17 @@ base::Result<base::Ref<Plugin>> PluginConf::plugin(World& world) {
 }
 
 // A secret's value was not there to be checked when the configuration was.
-base::Result<base::Ref<Plugin>> PluginConf::build(World& world) const {
-  const BuildContext context{world, resource_, version_, kind_.info().name};
+base::Result<base::Ref<Plugin>> PluginConf::build(Deps& deps) const {
+  const BuildContext context{deps, resource_, version_, kind_.info().name};
   if (resolved_.isNull()) return kind_.build(conf_, context);
   format::Json conf = resolved_;
-  if (auto status = world.directory.plugins().check_nested(kind_, conf); !status) {
+  if (auto status = deps.directory.plugins().check_nested(kind_, conf); !status) {
     return std::unexpected(status.error());
   }
   return kind_.build(conf, context);
 }
 
-void PluginConf::refresh(secret::SecretBook& secrets) {
+void PluginConf::refresh(secret::SecretCache& secrets) {
   if (!has_secrets_) return;
   if (!resolved_.isNull() && !uses_.changed()) return;
   format::Json now = conf_;
@@ -109,7 +109,7 @@ void merge_confs(PluginConfs& base, const PluginConfs& over) {
   for (const auto& [name, conf] : over) base[name] = conf;
 }
 
-const base::Clock& World::clock() const {
+const base::Clock& Deps::clock() const {
   return loop.clock();
 }
 

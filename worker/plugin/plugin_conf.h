@@ -20,7 +20,7 @@ namespace apisix::plugin {
 class Plugin;
 class PluginSet;
 class PluginKind;
-struct World;
+struct Deps;
 
 class PluginConf : public base::Counted<PluginConf> {
  public:
@@ -35,13 +35,14 @@ class PluginConf : public base::Counted<PluginConf> {
   int priority() const { return priority_; }
   // Null: always.
   const route::MatchRule* filter() const { return filter_ ? &*filter_ : nullptr; }
-  // Replaces the body of the plugin's own answers of 400 and above; empty: none. Content type in the second.
+  // Replaces the body of the plugin's own responses of 400 and above; empty: none. Content type in the
+  // second.
   const std::string& error_response() const { return error_response_; }
   bool error_response_is_json() const { return error_response_is_json_; }
 
-  // The plugin; an error when it cannot be built (told once to error.log), remembered. Not to be called while
+  // The plugin; an error when it cannot be built (logged once), remembered. Not to be called while
   // is_pending(), as refresh() left it.
-  base::Result<base::Ref<Plugin>> plugin(World& world);
+  base::Result<base::Ref<Plugin>> plugin(Deps& deps);
 
   // Why plugin() failed; null: it did not.
   const base::Error* failure() const { return failure_ ? &*failure_ : nullptr; }
@@ -50,7 +51,7 @@ class PluginConf : public base::Counted<PluginConf> {
   // Some value of it is a reference to a secret.
   bool has_secrets() const { return has_secrets_; }
   // Reads the secrets as they are now.
-  void refresh(secret::SecretBook& secrets);
+  void refresh(secret::SecretCache& secrets);
   // Some secret has not been read yet.
   bool is_pending() const { return uses_.is_pending(); }
   // What plugin() returned is not current.
@@ -58,7 +59,7 @@ class PluginConf : public base::Counted<PluginConf> {
 
  private:
   void read_meta();
-  base::Result<base::Ref<Plugin>> build(World& world) const;
+  base::Result<base::Ref<Plugin>> build(Deps& deps) const;
 
   const PluginKind& kind_;
   format::Json conf_;

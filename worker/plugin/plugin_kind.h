@@ -25,7 +25,7 @@ class Plugin;
 class PluginSet;
 class Request;
 struct BuildContext;
-struct World;
+struct Deps;
 
 enum class Phase : std::uint8_t {
   kRewrite,
@@ -65,12 +65,12 @@ enum class ConfScope : std::uint8_t { kResource, kConsumer, kMetadata };
 struct PublicApi {
   std::string_view method;
   std::string_view path;
-  async::Step (*serve)(Request& request, World& world);
+  async::Step (*serve)(Request& request, Deps& deps);
   std::string_view path_attr = {};  // the member of plugin_attr.NAME that is the path instead, when it is set
 };
 
 // An endpoint that a plugin offers to operators: the Control API has it while the plugin is enabled.
-struct ControlReply {
+struct ControlResponse {
   int status = 200;
   std::string content_type;
   std::string body;
@@ -78,7 +78,7 @@ struct ControlReply {
 struct ControlApi {
   std::string_view method;
   std::string_view path;  // "/v1/plugin/NAME/..."
-  ControlReply (*serve)(std::string_view query, World& world);
+  ControlResponse (*serve)(std::string_view query, Deps& deps);
 };
 
 class PluginKind {

@@ -14,8 +14,8 @@
 #include "shared/base/keyring.h"
 #include "shared/format/json.h"
 #include "shared/resource/validate.h"
+#include "worker/plugin/deps.h"
 #include "worker/plugin/plugin_kind.h"
-#include "worker/plugin/world.h"
 
 namespace apisix::plugin {
 
@@ -33,7 +33,7 @@ class PluginSet {
   const PublicApi* find_public_api(std::string_view method, std::string_view path,
                                    const format::Json& plugin_attr) const;
   const ControlApi* find_control_api(std::string_view method, std::string_view path) const;
-  // A plugin's metadata as far as it is known; null: none, or nobody told where to look.
+  // A plugin's metadata as far as it is known; null: none, or no source was set.
   const format::Json* metadata(std::string_view plugin) const;
   using MetadataMap = std::map<std::string, base::Ref<const Metadata>, std::less<>>;
   void set_metadata(const MetadataMap& metadata) { metadata_ = &metadata; }
@@ -42,7 +42,7 @@ class PluginSet {
 
   // All of an object's plugins, for the Admin API. Fills defaults. Pointers of faults start at `plugins`.
   resource::Validation check_all(format::Json& plugins, resource::PluginScope scope) const;
-  // The same of what somebody writes through the Admin API: also against what else there is.
+  // The same of a write through the Admin API: also against what else there is.
   resource::Validation check_written(format::Json& plugins, resource::PluginScope scope) const;
   // The same of what was read from the store: decrypts fields first, and skips unknown plugins, as APISIX
   // does.
@@ -65,7 +65,7 @@ class PluginSet {
   // What a configuration of the plugin is checked against, enabled or not; null: there is no such plugin in
   // this build, or nothing to check.
   const format::Json* find_schema_of(std::string_view name, ConfScope scope) const;
-  // What is enabled, for people and programs: {name: {version, priority, type, scope, schema,
+  // What is enabled: {name: {version, priority, type, scope, schema,
   // consumer_schema, metadata_schema}}, each with what it has.
   format::Json describe() const;
 

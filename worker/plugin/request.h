@@ -26,8 +26,8 @@
 #include "worker/plugin/body_coder.h"
 #include "worker/plugin/client_socket.h"
 #include "worker/plugin/consumer.h"
+#include "worker/plugin/deps.h"
 #include "worker/plugin/request_body.h"
-#include "worker/plugin/world.h"
 
 namespace apisix::net {
 struct TlsInfo;
@@ -50,7 +50,7 @@ struct ClientInfo {
 struct Attempt {
   base::IpAddress ip;
   std::uint16_t port = 0;
-  std::uint16_t status = 0;  // of the answer, or 502/504 of the failure
+  std::uint16_t status = 0;  // of the response, or 502/504 of the failure
   std::int64_t connect_us = -1;
   std::int64_t header_us = -1;
   std::int64_t response_us = -1;
@@ -61,8 +61,8 @@ struct Attempt {
   Attempt* next = nullptr;
 };
 
-// An answer of the gateway's own.
-struct LocalReply {
+// A response of the gateway's own.
+struct DirectResponse {
   std::uint16_t status = 500;
   std::string_view body;
   std::string_view content_type = "text/plain";  // unless a Content-Type is set in response.headers
@@ -133,15 +133,16 @@ struct KeptState {
 class RequestIo {
  public:
   struct BodyRead {
-    std::string_view data;  // all of it, decoded; lives as long as the request
-    bool too_large =
-        false;  // more than was asked for: `data` is empty, the request should be answered with 413
+    std::string_view data;   // all of it, decoded; lives as long as the request
+    bool too_large = false;  // more than was asked for: `data` is empty, the response should be 413
   };
 
   virtual ~RequestIo() = default;
-  // The whole request body, which is kept and sent to the upstream afterwards. May be asked more than once.
+  // The whole request body, which is buffered and sent to the upstream afterwards. May be asked more than
+  // once.
   virtual async::Task<BodyRead> read_body(std::size_t bytes_max) = 0;
-  // At most that much of its beginning, for whoever only looks: the rest goes to the upstream as it comes.
+  // At most that much of its beginning, for plugins that only inspect it: the rest goes to the upstream as it
+  // comes.
   virtual async::Task<std::string_view> read_body_start(std::size_t bytes_max) = 0;
   // Reads it so that request.body has its fields; longer than max_post_args_readable_size: they stay unset.
   virtual async::Task<void> read_body_fields() = 0;
@@ -159,7 +160,8 @@ struct ResponseState {
   const http::ResponseHead* upstream_head = nullptr;
   // A body filter will replace pieces: no length is announced. See Request::will_change_body().
   bool body_changes = false;
-  // A body filter holds the body until it is whole: the head waits for it, so that a failure can be answered.
+  // A body filter holds the body until it is whole: the head waits for it, so that a failure can still get
+  // its response.
   bool body_is_held = false;
 };
 
@@ -206,13 +208,13 @@ class Request {
   Attempt* attempts = nullptr;  // in order
   Attempt* last_attempt = nullptr;
   ResponseState response;
-  LocalReply reply;
+  DirectResponse direct_response;
   RequestIo* io = nullptr;
 
-  // --- for plugins: answering. `return request.reject(403, "...")` ends the request there.
+  // --- for plugins: responding. `return request.reject(403, "...")` ends the request there.
   async::Outcome reject(std::uint16_t status, std::string_view body,
                         std::string_view content_type = "text/plain");
-  // {"message":"..."} and a line feed, as APISIX's plugins answer.
+  // {"message":"..."} and a line feed, as APISIX's plugins respond.
   async::Outcome reject_message(std::uint16_t status, std::string_view message);
   // The JSON and a line feed.
   async::Outcome reject_json(std::uint16_t status, const format::Json& body);
@@ -234,18 +236,18 @@ class Request {
   // The first field of that name alone, as APISIX's plugins read it. Of a name with '_' that is not there,
   // the one with '-'.
   std::optional<std::string_view> find_header(std::string_view name);
-  // Of the answer; framing fields are ignored as above. Setting an empty value removes the field, as in
+  // Of the response; framing fields are ignored as above. Setting an empty value removes the field, as in
   // nginx.
   void set_response_header(std::string_view name, std::string_view value);
   void add_response_header(std::string_view name, std::string_view value);
   void remove_response_header(std::string_view name);
   void set_response_status(std::uint16_t status);
-  // Length of the body as it stands, when it is known and nobody will change it.
+  // Length of the body as it stands, when it is known and no plugin will change it.
   std::optional<std::uint64_t> response_length() const;
   // Said in header_filter by a plugin whose body filter replaces pieces: Content-Length, Content-Encoding,
   // ETag, Last-Modified, Accept-Ranges and Content-MD5 of the upstream do not hold any more.
   void will_change_body();
-  // Said in header_filter: the finished body goes through this coding, if the answer still allows it then.
+  // Said in header_filter: the finished body goes through this coding, if the response still allows it then.
   // The first one wins.
   void set_body_coder(std::unique_ptr<BodyCoder> coder);
   // Raw query without '?': replaces what goes to the upstream and what $args and $arg_ read.
@@ -264,7 +266,7 @@ class Request {
   void attach_consumer(const base::Ref<const Consumer>& anonymous);
   base::Ref<const Consumer> consumer;           // null: none found
   base::Ref<const ConsumerAuth> consumer_auth;  // null: anonymous, or none
-  // Why the auth plugin that answered did so, which says more than the client is told. Plugins that try
+  // Why the auth plugin responded, which says more than the response does. Plugins that try
   // others (multi-auth) set `auth_is_tried`: the reason is theirs to log then.
   std::string_view auth_failure;
   bool auth_is_tried = false;
@@ -287,7 +289,7 @@ class Request {
   // $name; nothing there: an empty optional.
   void set_variable(std::string_view name, std::string_view value);
   const CustomVariable* find_variable(std::string_view name) const;
-  // `owner`'s own T in this request, zero at first. Trivially destructible: nobody destroys it.
+  // `owner`'s own T in this request, zero at first. Trivially destructible: its destructor is not called.
   template <typename T>
   T& state(const void* owner) {
     static_assert(std::is_trivially_destructible_v<T>);
@@ -347,8 +349,8 @@ class Request {
   std::string_view scheme() const { return client->tls != nullptr ? "https" : "http"; }
 
   // --- for the proxy
-  // After all header filters: settles whether the coder runs, and what the head says of it.
-  void settle_body_coder();
+  // After all header filters: decides whether the coder runs, and what the head says of it.
+  void choose_body_coder();
   BodyCoder* body_coder() { return body_coder_.get(); }
 
   Attempt& add_attempt() {

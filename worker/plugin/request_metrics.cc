@@ -55,12 +55,12 @@ struct RequestMetrics::Values {
   bool has_upstream = false;
 };
 
-RequestMetrics::RequestMetrics(World& world)
-    : world_(world),
-      zone_(world.zones->metrics),
-      can_count_(zone_.enroll(world.zone_owner)),
-      buckets_(buckets_of(find_member(world.plugin_attr, "prometheus"))) {
-  register_families(find_member(world.plugin_attr, "prometheus"));
+RequestMetrics::RequestMetrics(Deps& deps)
+    : deps_(deps),
+      zone_(deps.zones->metrics),
+      can_count_(zone_.enroll(deps.zone_owner)),
+      buckets_(buckets_of(find_member(deps.plugin_attr, "prometheus"))) {
+  register_families(find_member(deps.plugin_attr, "prometheus"));
 }
 
 void RequestMetrics::register_families(const Json& attr) {
@@ -97,7 +97,7 @@ void RequestMetrics::register_families(const Json& attr) {
 
 // disabled_labels: what is left empty.
 void RequestMetrics::read_metadata() {
-  const auto metadata = world_.directory.metadata("prometheus");
+  const auto metadata = deps_.directory.metadata("prometheus");
   const std::uint64_t version = metadata ? metadata->version : 0;
   if (version == metadata_version_) return;
   metadata_version_ = version;
@@ -179,7 +179,7 @@ std::string RequestMetrics::labels_of(Metric metric, std::string_view kind, cons
 
 RequestMetrics::Cells RequestMetrics::cells_of(Metric metric, const std::string& labels) {
   const auto handle = zone_.find_or_add(families_[metric].id, labels);
-  return {handle, zone_.cells(handle.id, world_.zone_owner)};
+  return {handle, zone_.cells(handle.id, deps_.zone_owner)};
 }
 
 void RequestMetrics::make_series(Series& series, const Values& values, Request& request) {

@@ -1,6 +1,6 @@
 // RequestMetrics: how this process counts requests: the families of APISIX's exporter, and for every
 // combination of label values the cells that a request adds to. A combination is looked up once per request
-// by one key; the texts of its labels are made when it is new. One per worker: World::shared().
+// by one key; the texts of its labels are made when it is new. One per worker: Deps::shared().
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ namespace apisix::plugin {
 
 class RequestMetrics {
  public:
-  explicit RequestMetrics(World& world);
+  explicit RequestMetrics(Deps& deps);
 
   void count(Request& request, bool prefer_name);
 
@@ -64,7 +64,7 @@ class RequestMetrics {
   Cells cells_of(Metric metric, const std::string& labels);
   void observe(const Cells& cells, double value);
 
-  World& world_;
+  Deps& deps_;
   memory::MetricZone& zone_;
   const bool can_count_;
   std::array<Family, kMetrics> families_;

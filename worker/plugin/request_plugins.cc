@@ -1,4 +1,4 @@
-// What Request offers to plugins: answers, header edits, identity, notes.
+// What Request offers to plugins: responses, header edits, identity, notes.
 #include <algorithm>
 #include <string>
 
@@ -84,11 +84,11 @@ void remove_other_spellings(http::HeaderMap& headers, std::string_view name) {
 
 }  // namespace
 
-// --- answering
+// --- responding
 
 async::Outcome Request::reject(std::uint16_t status, std::string_view body, std::string_view content_type) {
-  reply = {status, arena.copy(body), content_type, false};
-  return async::Outcome::kReply;
+  direct_response = {status, arena.copy(body), content_type, false};
+  return async::Outcome::kRespond;
 }
 
 async::Outcome Request::reject_message(std::uint16_t status, std::string_view message) {
@@ -102,8 +102,8 @@ async::Outcome Request::reject_json(std::uint16_t status, const format::Json& bo
 }
 
 async::Outcome Request::reject_page(std::uint16_t status) {
-  reply = {status, {}, {}, true};
-  return async::Outcome::kReply;
+  direct_response = {status, {}, {}, true};
+  return async::Outcome::kRespond;
 }
 
 // --- header fields
@@ -171,7 +171,7 @@ void Request::set_response_status(std::uint16_t status) {
 
 std::optional<std::uint64_t> Request::response_length() const {
   if (response.body_changes) return std::nullopt;
-  if (!response.from_upstream) return reply.body.size();
+  if (!response.from_upstream) return direct_response.body.size();
   if (response.upstream_head->has_content_length) return response.upstream_head->content_length;
   return std::nullopt;
 }
@@ -190,7 +190,7 @@ void Request::set_body_coder(std::unique_ptr<BodyCoder> coder) {
 }
 
 // Validators of the plain body do not hold for the coded one, except weakly (RFC 9110 8.8.1).
-void Request::settle_body_coder() {
+void Request::choose_body_coder() {
   http::HeaderMap& headers = response.headers;
   if (!is_codable(response.status) || headers.has(KnownHeader::kContentEncoding) ||
       forbids_transforming(headers)) {

@@ -147,7 +147,7 @@ Value Variables::read_arg(std::string_view name) {
   return found->has_value ? found->value : "true"sv;
 }
 
-// Nobody reads a body that no condition asks about: unset until it was read.
+// A body is not read unless a condition is about it: unset until then.
 Value Variables::read_post_arg(const route::VariableName& name) {
   if (name.kind != VariableKind::kPostArg && name.kind != VariableKind::kPostArgPath) return std::nullopt;
   if (!request_.body.is_read()) {

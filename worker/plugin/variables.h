@@ -1,4 +1,4 @@
-// Variables: the values of one request's variables, resolved when somebody asks. One registry serves the
+// Variables: the values of one request's variables, resolved at the first read. One registry serves the
 // router's conditions, the log format and templates. Values are views into the request; what has to be
 // made (numbers, joined lists) is made in the request's arena.
 #pragma once

@@ -35,7 +35,7 @@ class ApiBreaker final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "api-breaker", .priority = 1005};
 
   ApiBreaker(const plugin::Conf& conf, const plugin::BuildContext& context)
-      : counts_(context.world.zones->api_breaker),
+      : counts_(context.deps.zones->api_breaker),
         code_(conf.number<std::uint16_t>("break_response_code", 200, 599)),
         body_(conf.find_text("break_response_body")),
         max_open_s_(conf.number<std::int64_t>("max_breaker_sec", 3, kOpenSecondsMax)),

@@ -86,7 +86,7 @@ class BasicAuth final : public AuthPlugin {
     return refuse(request, "Invalid authorization in request", reason);
   }
 
-  // A password may hold colons; nobody has an empty one.
+  // A password may hold colons; an empty one matches no consumer.
   static std::optional<Credentials> split(std::string_view decoded, base::Arena& arena) {
     const auto colon = decoded.find(':');
     if (colon == std::string_view::npos) return std::nullopt;

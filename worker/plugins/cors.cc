@@ -1,5 +1,5 @@
-// cors: answers preflight requests and tells browsers which origins may read the answers. Origins come from a
-// list, from regular expressions, or by name from the plugin's metadata.
+// cors: responds to preflight requests and tells browsers which origins may read responses. Origins come from
+// a list, from regular expressions, or by name from the plugin's metadata.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -37,7 +37,7 @@ class OriginList {
 
   const std::string& text() const { return text_; }
   // What the list holds against this origin; it is allowed if that is the same, or "*".
-  Origin answer_to(Origin origin) const {
+  Origin allowed_for(Origin origin) const {
     if (text_ == kForced) return origin.value_or(kAny);
     if (several_.empty()) return text_;
     if (origin && std::ranges::binary_search(several_, *origin, {},
@@ -61,10 +61,10 @@ class MetadataOrigins {
  public:
   explicit MetadataOrigins(std::vector<std::string> names) : names_(std::move(names)) {}
 
-  Origin answer_to(plugin::Directory& directory, Origin origin) {
+  Origin allowed_for(plugin::Directory& directory, Origin origin) {
     refresh(directory);
     for (const OriginList& list : lists_) {
-      if (allows(list.answer_to(origin), origin)) return origin;
+      if (allows(list.allowed_for(origin), origin)) return origin;
     }
     return std::nullopt;
   }
@@ -107,7 +107,7 @@ class Cors final : public plugin::Plugin {
   }
 
   Cors(const plugin::Conf& conf, const plugin::BuildContext& context)
-      : directory_(context.world.directory),
+      : directory_(context.deps.directory),
         origins_(conf.text("allow_origins")),
         methods_(conf.text("allow_methods")),
         headers_(conf.text("allow_headers")),
@@ -157,19 +157,19 @@ class Cors final : public plugin::Plugin {
     return found ? origin : std::nullopt;
   }
 
-  // Metadata first; then, unless the configured list is the default that allows everybody, what stands here.
+  // Metadata first; then, unless the configured list is the default that allows all, what stands here.
   Origin choose(Origin origin, format::RegexBudget& budget) {
     if (by_metadata_) {
-      const Origin allowed = by_metadata_->answer_to(directory_, origin);
+      const Origin allowed = by_metadata_->allowed_for(directory_, origin);
       if (allows(allowed, origin) || origins_.text() == kAny) return allowed;
     }
-    const Origin allowed = regex_ ? match(*regex_, origin, budget) : origins_.answer_to(origin);
+    const Origin allowed = regex_ ? match(*regex_, origin, budget) : origins_.allowed_for(origin);
     return allows(allowed, origin) ? allowed : std::nullopt;
   }
 
   Origin choose_timing(Origin origin, format::RegexBudget& budget) const {
     if (timing_regex_) return match(*timing_regex_, origin, budget);
-    return timing_origins_ ? timing_origins_->answer_to(origin) : std::nullopt;
+    return timing_origins_ ? timing_origins_->allowed_for(origin) : std::nullopt;
   }
 
   void set_fields(plugin::Request& request, std::string_view allowed) const {

@@ -15,7 +15,7 @@ using format::find_member;
 using format::Json;
 
 // Text, or with `?json` JSON.
-plugin::ControlReply hello(std::string_view query, plugin::World&) {
+plugin::ControlResponse hello(std::string_view query, plugin::Deps&) {
   if (http::find_arg(query, "json")) return {200, "application/json", "{\"msg\":\"world\"}\n"};
   return {200, "text/plain", "world\n"};
 }
@@ -28,7 +28,7 @@ class ExamplePlugin final : public plugin::Plugin {
 
   ExamplePlugin(const plugin::Conf& conf, const plugin::BuildContext& context)
       : conf_(format::to_json(conf.json())), resource_(context.resource), version_(context.version) {
-    const Json& attr = find_member(find_member(context.world.plugin_attr, kInfo.name), "val");
+    const Json& attr = find_member(find_member(context.deps.plugin_attr, kInfo.name), "val");
     if (!attr.isNull()) base::log_info("example-plugin get plugin attr val: {}", format::to_json(attr));
     if (conf.has("ip")) make_upstream(conf, context);
   }
@@ -69,7 +69,7 @@ class ExamplePlugin final : public plugin::Plugin {
     Json upstream(::Json::objectValue);
     upstream["type"] = "roundrobin";
     upstream["nodes"].append(node);
-    auto made = context.world.directory.make_upstream(context.conf_key(), upstream);
+    auto made = context.deps.directory.make_upstream(context.conf_key(), upstream);
     if (made) {
       upstream_ = std::move(*made);
     } else {

@@ -1,4 +1,4 @@
-// fault-injection: delays some requests, answers some with a status of choice.
+// fault-injection: delays some requests, responds to some with a configured status.
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -20,7 +20,7 @@ using format::find_member;
 using format::Json;
 using plugin::Template;
 
-// Whom a fault strikes: a share of the requests for which one of the conditions holds.
+// The requests that get a fault: a share of those for which one of the conditions holds.
 class Target {
  public:
   explicit Target(const Json& fault) {
@@ -71,7 +71,7 @@ struct Abort {
 
 struct Delay {
   explicit Delay(const plugin::Conf& conf) : target(conf.json()) {
-    // A day is as good as for ever; nothing overflows.
+    // A day stands for no limit; nothing overflows.
     duration_ms = static_cast<std::uint64_t>(std::llround(std::min(conf.real("duration"), 86'400.0) * 1000));
   }
 
@@ -105,21 +105,21 @@ class FaultInjection final : public plugin::Plugin {
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    const Fate fate = decide(request);
-    // A condition about the request's body: nobody has read it yet.
-    if (!request.body.is_read() && (request.body.is_wanted() || (fate.aborts && needs_body_)))
+    const Faults faults = decide(request);
+    // A condition about the request's body, which is not read yet.
+    if (!request.body.is_read() && (request.body.is_wanted() || (faults.aborts && needs_body_)))
       return rewrite_with_body(request);
-    if (fate.delays && delay_->duration_ms > 0) return wait(request, fate.aborts);
-    return finish(request, fate.aborts);
+    if (faults.delays && delay_->duration_ms > 0) return wait(request, faults.aborts);
+    return finish(request, faults.aborts);
   }
 
  private:
-  struct Fate {
+  struct Faults {
     bool delays;
     bool aborts;
   };
 
-  Fate decide(plugin::Request& request) const {
+  Faults decide(plugin::Request& request) const {
     const bool delays = delay_ && delay_->target.holds(request);
     const bool aborts = abort_ && abort_->target.holds(request);
     return {delays && delay_->target.strikes(), aborts && abort_->target.strikes()};
@@ -127,9 +127,9 @@ class FaultInjection final : public plugin::Plugin {
 
   plugin::Step rewrite_with_body(plugin::Request& request) {
     co_await request.read_body_fields();
-    const Fate fate = decide(request);
-    if (fate.delays) co_await request.sleep_ms(delay_->duration_ms);
-    co_return finish(request, fate.aborts);
+    const Faults faults = decide(request);
+    if (faults.delays) co_await request.sleep_ms(delay_->duration_ms);
+    co_return finish(request, faults.aborts);
   }
 
   plugin::Step wait(plugin::Request& request, bool aborts) {

@@ -50,7 +50,7 @@ class FileLogger final : public EntryLogger {
     if (path.empty()) {
       if (const auto now = metadata()) path = format::string_of(find_member(now->value, "path"));
     }
-    if (!path.empty() && !path.starts_with('/')) path = world().prefix + "/" + path;
+    if (!path.empty() && !path.starts_with('/')) path = deps().prefix + "/" + path;
     return path;
   }
 
@@ -61,10 +61,10 @@ class FileLogger final : public EntryLogger {
       base::log_error("{}", kNoPath);
       return false;
     }
-    if (file_.get() >= 0 && path == path_ && reopenings_ == world().log_reopenings) return true;
+    if (file_.get() >= 0 && path == path_ && reopenings_ == deps().log_reopenings) return true;
     file_ = base::UniqueFd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644));
     path_ = path;
-    reopenings_ = world().log_reopenings;
+    reopenings_ = deps().log_reopenings;
     if (file_.get() >= 0) return true;
     base::log_error("{}", base::system_error("failed to open file: " + path, errno).error().what);
     return false;

@@ -1,5 +1,5 @@
-// gzip: compresses answers for clients that accept it. The state of one answer is what zlib needs (up to 256
-// KiB); what it compresses passes through, however long it is.
+// gzip: compresses responses for clients that accept it. The state of one response is what zlib needs (up to
+// 256 KiB); what it compresses passes through, however long it is.
 #include <algorithm>
 #include <memory>
 #include <optional>

@@ -154,7 +154,7 @@ class HmacAuth final : public AuthPlugin {
                   "client request can't be validated: " + fault);
   }
 
-  // What is wrong with the field itself is told.
+  // A fault of the field itself is in the response.
   plugin::Outcome refuse_field(plugin::Request& request, std::string_view fault) const {
     return finish(request, refuse(request, fault, fault));
   }

@@ -10,7 +10,7 @@ namespace apisix::plugins {
 namespace {
 
 constexpr std::size_t kErrorBodyBytesMax = 4096;
-constexpr std::uint64_t kTimeoutSecondsMax = 86'400;  // a day is as good as for ever
+constexpr std::uint64_t kTimeoutSecondsMax = 86'400;  // a day stands for no timeout
 
 // What a batch needs to be sent; shared with batches that outlive the plugin.
 struct Collector {
@@ -69,7 +69,7 @@ class HttpLogger final : public BatchLogger {
 
   HttpLogger(const plugin::Conf& conf, const plugin::BuildContext& context)
       : BatchLogger(conf, context,
-                    [collector = make_collector(conf, *context.world.http)](
+                    [collector = make_collector(conf, *context.deps.http)](
                         const std::vector<std::string>& entries) { return collector->send(entries); }) {}
 
  private:

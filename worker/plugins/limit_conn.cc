@@ -14,7 +14,7 @@ class LimitConn final : public plugin::Plugin {
 
   static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
                                                       const plugin::BuildContext& context) {
-    auto limit = ConcurrencyLimit::make(conf, context, context.world.zones->limit_conn);
+    auto limit = ConcurrencyLimit::make(conf, context, context.deps.zones->limit_conn);
     if (!limit) return std::unexpected(limit.error());
     return base::Ref<plugin::Plugin>(new LimitConn(std::move(*limit)));
   }

@@ -26,7 +26,7 @@ class LimitCount final : public plugin::Plugin {
 
   static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
                                                       const plugin::BuildContext& context) {
-    memory::Zones& zones = *context.world.zones;
+    memory::Zones& zones = *context.deps.zones;
     auto limit = QuotaLimit::make(conf, context, {zones.limit_count, zones.limit_count_windows});
     if (!limit) return std::unexpected(limit.error());
     return base::Ref<plugin::Plugin>(new LimitCount(std::move(*limit)));

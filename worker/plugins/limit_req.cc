@@ -17,7 +17,7 @@ namespace {
 constexpr double kDelayMinS = 0.001;
 
 // The bucket is a hash of its excess and when that was, in thousandths of requests and milliseconds. ARGV:
-// rate, burst, now, lifetime. The excess is answered as a text: redis cuts numbers to integers.
+// rate, burst, now, lifetime. The excess is returned as text: redis cuts numbers to integers.
 const client::RedisScript& bucket_script() {
   static const client::RedisScript script(
       "local rate, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
@@ -45,7 +45,7 @@ class LimitReq final : public plugin::Plugin, private Limiter {
 
   static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
                                                       const plugin::BuildContext& context) {
-    auto redis = redis_of(conf.json(), context.world);
+    auto redis = redis_of(conf.json(), context.deps);
     if (!redis) return std::unexpected(redis.error());
     return base::Ref<plugin::Plugin>(new LimitReq(conf, context, std::move(*redis)));
   }
@@ -65,7 +65,7 @@ class LimitReq final : public plugin::Plugin, private Limiter {
            base::Ref<client::RedisService> redis)
       : Limiter(conf, CounterName(conf.json(), context)),
         key_(conf.text("key_type"), conf.text("key")),
-        buckets_(context.world.zones->limit_req),
+        buckets_(context.deps.zones->limit_req),
         redis_(std::move(redis)),
         rate_(conf.real("rate")),
         burst_(conf.real("burst")),

@@ -1,5 +1,5 @@
-// MockSchema: makes up an answer from a JSON schema, as mocking does: the examples that it gives, random
-// values elsewhere. Compiled once; how large an answer can get is bounded, however lists are nested.
+// MockSchema: makes up a response from a JSON schema, as mocking does: the examples that it gives, random
+// values elsewhere. Compiled once; the size of a response is bounded, however lists are nested.
 #pragma once
 
 #include <optional>
@@ -35,7 +35,7 @@ class MockSchema {
   static Type type_of(const format::Json& schema);
   static bool is_left_out(const Node& node);
 
-  // Values left to make up in this answer.
+  // Values left to make up in this response.
   struct Making {
     base::Random& random;
     unsigned values_left;

@@ -1,4 +1,4 @@
-// mocking: answers in the place of the upstream, with a given example or with data made up from a JSON
+// mocking: responds in the place of the upstream, with a given example or with data made up from a JSON
 // schema.
 #include <algorithm>
 #include <optional>
@@ -21,7 +21,7 @@ using plugin::Template;
 
 enum class BodyKind : std::uint8_t { kExample, kJson, kXml, kNone };
 
-// A day is as good as for ever.
+// A day stands for no limit.
 constexpr std::int64_t kDelayMaxS = 86'400;
 
 // Without parameters. As APISIX reads it, no space may stand before the ';'.
@@ -60,7 +60,7 @@ class Mocking final : public plugin::Plugin {
 
   plugin::Step access(plugin::Request& request) override {
     if (delay_s_ > 0 || (needs_body_ && !request.body.is_read())) return wait(request);
-    return answer(request);
+    return response(request);
   }
 
  private:
@@ -78,10 +78,10 @@ class Mocking final : public plugin::Plugin {
   plugin::Step wait(plugin::Request& request) {
     if (needs_body_) co_await request.read_body_fields();
     if (delay_s_ > 0) co_await request.sleep_ms(static_cast<std::uint64_t>(delay_s_) * 1000);
-    co_return answer(request);
+    co_return response(request);
   }
 
-  plugin::Outcome answer(plugin::Request& request) const {
+  plugin::Outcome response(plugin::Request& request) const {
     request.set_response_header("Content-Type", content_type_);
     if (with_mock_header_)
       request.set_response_header(

@@ -45,14 +45,14 @@ class MultiAuth final : public plugin::Plugin {
   static base::Result<base::Ref<plugin::Plugin>> make(const plugin::Conf& conf,
                                                       const plugin::BuildContext& context) {
     auto made = base::make_counted<MultiAuth>();
-    const plugin::PluginSet& plugins = context.world.directory.plugins();
+    const plugin::PluginSet& plugins = context.deps.directory.plugins();
     for (const Json& entry : conf.json("auth_plugins")) {
       for (const std::string& name : entry.getMemberNames()) {
         const plugin::PluginKind* kind = plugins.find(name);
         if (kind == nullptr) return base::invalid(name + " plugin did not found");
         auto tried = base::make_counted<plugin::PluginConf>(*kind, entry[name], std::string(context.resource),
                                                             context.version);
-        auto built = tried->plugin(context.world);
+        auto built = tried->plugin(context.deps);
         if (!built) return std::unexpected(built.error());
         made->tried_.push_back({std::move(tried), *built});
       }
@@ -71,7 +71,7 @@ class MultiAuth final : public plugin::Plugin {
         co_return plugin::Outcome::kPass;
       }
       failures.push_back(fmt::format("{} failed to authenticate the request, code: {}. error: {}",
-                                     tried.conf->kind().info().name, request.reply.status,
+                                     tried.conf->kind().info().name, request.direct_response.status,
                                      request.auth_failure));
     }
     request.auth_is_tried = false;

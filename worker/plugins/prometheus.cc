@@ -17,17 +17,17 @@ class Prometheus final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{
       .name = "prometheus", .priority = 500, .version = 0.2, .prefers_route = true};
 
-  static plugin::Step serve(plugin::Request& request, plugin::World& world) {
-    const Json& prefix = find_member(find_member(world.plugin_attr, "prometheus"), "metric_prefix");
+  static plugin::Step serve(plugin::Request& request, plugin::Deps& deps) {
+    const Json& prefix = find_member(find_member(deps.plugin_attr, "prometheus"), "metric_prefix");
     return request.reject(200, memory::instance_metrics_text(
-                                   *world.zones, prefix.isString() ? format::string_of(prefix) : "apisix_",
-                                   world.hidden_key_prefix));
+                                   *deps.zones, prefix.isString() ? format::string_of(prefix) : "apisix_",
+                                   deps.hidden_key_prefix));
   }
   static constexpr auto kPublicApis = std::to_array<plugin::PublicApi>(
       {{"GET", "/apisix/prometheus/metrics", &Prometheus::serve, "export_uri"}});
 
   Prometheus(const plugin::Conf& conf, const plugin::BuildContext& context)
-      : metrics_(context.world.shared<plugin::RequestMetrics>()), prefer_name_(conf.flag("prefer_name")) {}
+      : metrics_(context.deps.shared<plugin::RequestMetrics>()), prefer_name_(conf.flag("prefer_name")) {}
 
   void log(plugin::Request& request) override { metrics_.count(request, prefer_name_); }
 

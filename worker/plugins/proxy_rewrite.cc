@@ -190,7 +190,7 @@ class ProxyRewrite final : public plugin::Plugin {
       may_have_query = true;
       target = uri_.expand(request, {.captures = {}, .escape = &escape_question_mark}).text;
     } else if (!patterns_.empty()) {
-      // With a '?' in the client's path nobody could tell which one is the configuration's.
+      // With a '?' in the client's path the configuration's could not be found.
       may_have_query = target.find('?') == std::string_view::npos;
       target = substitute(request, target, captures, captured);
     }

@@ -12,18 +12,18 @@ class PublicApi final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "public-api", .priority = 501};
 
   PublicApi(const plugin::Conf& conf, const plugin::BuildContext& context)
-      : world_(context.world), uri_(conf.text("uri")) {}
+      : deps_(context.deps), uri_(conf.text("uri")) {}
 
   plugin::Step access(plugin::Request& request) override {
     const std::string_view uri = uri_.empty() ? request.path : std::string_view(uri_);
     const plugin::PublicApi* api =
-        world_.directory.plugins().find_public_api(request.method(), uri, world_.plugin_attr);
+        deps_.directory.plugins().find_public_api(request.method(), uri, deps_.plugin_attr);
     if (api == nullptr) return request.reject_page(404);
-    return api->serve(request, world_);
+    return api->serve(request, deps_);
   }
 
  private:
-  plugin::World& world_;
+  plugin::Deps& deps_;
   const std::string uri_;
 };
 

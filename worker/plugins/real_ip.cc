@@ -71,7 +71,7 @@ class RealIp final : public plugin::Plugin {
   }
 
   const route::VariableName source_;
-  base::CidrSet trusted_;  // empty: everybody
+  base::CidrSet trusted_;  // empty: all
   const bool from_forwarded_for_;
   const bool recursive_;
 };

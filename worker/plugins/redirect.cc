@@ -122,17 +122,17 @@ class Redirect final : public plugin::Plugin {
       regex_.emplace(pair[0]);
       replacement_ = pair[1];
     }
-    const Json& port = find_member(find_member(context.world.plugin_attr, "redirect"), "https_port");
+    const Json& port = find_member(find_member(context.deps.plugin_attr, "redirect"), "https_port");
     if (port.isIntegral()) {
       https_ports_.push_back(format::clamped<int>(port, 1, 65'535));
     } else {
-      https_ports_.assign(context.world.tls_ports.begin(), context.world.tls_ports.end());
+      https_ports_.assign(context.deps.tls_ports.begin(), context.deps.tls_ports.end());
     }
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
     if (!request.body.is_read() && has_uri_ && uri_.needs_body()) return rewrite_with_body(request);
-    return answer(request);
+    return response(request);
   }
 
  private:
@@ -151,10 +151,10 @@ class Redirect final : public plugin::Plugin {
 
   plugin::Step rewrite_with_body(plugin::Request& request) {
     co_await request.read_body_fields();
-    co_return answer(request);
+    co_return response(request);
   }
 
-  plugin::Outcome answer(plugin::Request& request) const {
+  plugin::Outcome response(plugin::Request& request) const {
     if (to_https_ && request.find_header("X-Forwarded-Proto").value_or(request.scheme()) != "https") {
       const bool is_read = request.method() == "GET" || request.method() == "HEAD";
       return send(request, is_read ? 301 : 308, https_uri(request));

@@ -185,7 +185,7 @@ class ResponseRewrite final : public plugin::Plugin {
                         filter.text("replace"), filter.text("scope") == "global"});
   }
 
-  // False: the body is in a coding that nobody here can read; it stays as it is, and is told as what it is.
+  // False: the body is in an unknown coding; it stays as it is, Content-Encoding too.
   bool begin_filters(plugin::Request& request) const {
     const http::HeaderField* field = request.response.headers.find(http::KnownHeader::kContentEncoding);
     std::unique_ptr<BodyDecoder> decoder;
@@ -277,7 +277,7 @@ class ResponseRewrite final : public plugin::Plugin {
     return gathered;
   }
 
-  // One byte beyond what may be held tells whether there is more.
+  // One byte beyond the limit shows whether there is more.
   Gathered decode_step(Held& held) const {
     std::string step;
     std::string_view rest = held.coded;

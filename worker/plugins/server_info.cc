@@ -1,4 +1,4 @@
-// server-info: a switch. While it is enabled the Control API tells about this instance, at /v1/server_info.
+// server-info: a switch. While it is enabled the Control API describes this instance, at /v1/server_info.
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {

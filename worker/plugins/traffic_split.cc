@@ -87,10 +87,10 @@ class TrafficSplit final : public plugin::Plugin {
     share.weight = format::clamped<std::uint32_t>(find_member(json, "weight"));
     if (const Json& id = find_member(json, "upstream_id"); !id.isNull()) {
       share.upstream_id = id.isString() ? format::string_of(id) : format::to_json(id);
-      share.upstream = context.world.directory.upstream_by_id(share.upstream_id);
+      share.upstream = context.deps.directory.upstream_by_id(share.upstream_id);
     } else if (const Json& own = find_member(json, "upstream"); own.isObject()) {
       const std::string key = context.conf_key() + "#" + std::to_string(++upstreams_);
-      auto made = context.world.directory.make_upstream(key, own);
+      auto made = context.deps.directory.make_upstream(key, own);
       if (!made) return std::unexpected(made.error());
       share.upstream = std::move(*made);
     }

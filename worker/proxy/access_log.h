@@ -1,6 +1,6 @@
-// AccessLog: one line for each request, gathered in a buffer and written when it is full or kFlushMs old.
-// Each worker appends to the same file (O_APPEND): whole lines, never torn. What a full disk refuses is lost
-// and counted; traffic goes on.
+// AccessLog: one line for each request, formatted into a buffer, which is flushed when it is full or kFlushMs
+// old. Each worker appends to the same file (O_APPEND): whole lines, never torn. What a full disk refuses is
+// lost and counted; traffic goes on.
 #pragma once
 
 #include <cstdint>

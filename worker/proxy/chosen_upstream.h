@@ -1,4 +1,4 @@
-// Which upstream a request goes to, before any node of it is looked at.
+// Which upstream a request goes to, before a node of it is picked.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace apisix::proxy {
 
 struct ChosenUpstream {
-  base::Ref<const config::CompiledUpstream> upstream;  // null: `status` is the answer
+  base::Ref<const config::CompiledUpstream> upstream;  // null: `status` is the response
   std::uint16_t status = 0;
   std::string_view why = {};
 };

@@ -116,7 +116,7 @@ void ClientConnection::close(bool by_reset) {
   watch_.stop();
   transport_.close(by_reset);
   services().tallies.active.subtract();
-  services().connections.bury(*this);
+  services().connections.defer_delete(*this);
 }
 
 }  // namespace apisix::proxy

@@ -29,11 +29,11 @@ class ClientConnection : private AgeLink<ClientConnection> {
   void start();
 
   // --- for its session
-  // Sends now what the socket takes and keeps the rest. False: the client is gone.
+  // Sends now what the socket takes and buffers the rest. False: the client is gone.
   bool write(std::span<const iovec> pieces);
   std::size_t output_pending() const { return output_.bytes(); }
   void want_read(bool on);
-  // Our side of the connection ends, once everything written is out.
+  // Our side of the connection ends, once the output buffer is flushed.
   void shutdown_write();
   // The one timer of the connection: ClientSession::on_timeout().
   event::Timer& timer() { return timer_; }
@@ -50,7 +50,7 @@ class ClientConnection : private AgeLink<ClientConnection> {
 
   // --- for ConnectionList
   void drain() { session_->drain(); }
-  void part() { session_->part(); }
+  void shut_down() { session_->shut_down(); }
 
  private:
   friend class ConnectionList;

@@ -5,7 +5,8 @@
 namespace apisix::proxy {
 
 // The rate is an average over the time spent waiting for this client only: a slow upstream is not its fault.
-// Every byte buys time, and one client_body_timeout is free: who pauses once is not refused for the rate.
+// Every byte moves the deadline, and one client_body_timeout is free: who pauses once is not refused for the
+// rate.
 std::uint64_t ClientDeadlines::body_deadline_ms(std::uint64_t body_bytes, bool has_min_rate) {
   if (body_wait_started_ms_ == 0) body_wait_started_ms_ = clock_.monotonic_ms();
   const std::uint64_t silent_ms = body_wait_started_ms_ + options_.client_body_timeout_ms;

@@ -45,7 +45,8 @@ class ClientExchange {
   // All of the request was read: its end is known.
   virtual bool request_read() const = 0;
   // The Stream can go on with the request: hands it over, reads again if reading had stopped, and arms the
-  // timer for what is awaited. To be called at the end of each event that does not come from the client.
+  // timer for the earliest deadline. To be called at the end of each event that does not come from the
+  // client.
   virtual void resume_request() = 0;
   // 100 Continue, once, to a client that waits for it (RFC 9110 10.1.1). The request's body is wanted.
   virtual void send_continue_if_expected() = 0;

@@ -1,4 +1,4 @@
-// The header fields of the answer to the client: what of the upstream's passes, and what the gateway adds.
+// The header fields of the response to the client: what of the upstream's passes, and what the gateway adds.
 #pragma once
 
 #include "shared/http/message.h"
@@ -7,11 +7,11 @@
 
 namespace apisix::proxy {
 
-// Copies the end-to-end fields of an upstream's head into the answer, without those that speak to the
+// Copies the end-to-end fields of an upstream's head into the response, without those that speak to the
 // proxy in front of it (X-Accel-*), as nginx does.
 void take_upstream_headers(plugin::Request& request, const http::ResponseHead& head);
 
-// Server, Date, the charset of textual types, X-APISIX-Upstream-Status: last, on every answer.
+// Server, Date, the charset of textual types, X-APISIX-Upstream-Status: last, on every response.
 void complete_response_headers(plugin::Request& request, Services& services);
 
 }  // namespace apisix::proxy

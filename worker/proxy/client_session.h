@@ -26,8 +26,8 @@ class ClientSession {
   virtual void on_closed() = 0;
   // The worker leaves: what is in flight is answered, nothing new is taken.
   virtual void drain() = 0;
-  // It leaves now: what can be answered shortly is, and the rest ends.
-  virtual void part() = 0;
+  // Shutdown: requests that can get a response soon do, and the rest ends.
+  virtual void shut_down() = 0;
 
  protected:
   ~ClientSession() = default;

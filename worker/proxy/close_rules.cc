@@ -2,15 +2,15 @@
 
 namespace apisix::proxy {
 
-ClientFate decide_client(const ClientOutcome& outcome) {
+AfterResponse decide_client(const ClientOutcome& outcome) {
   if (!outcome.response_complete) {
-    return outcome.response_delimited ? ClientFate::kClose : ClientFate::kReset;
+    return outcome.response_delimited ? AfterResponse::kClose : AfterResponse::kReset;
   }
-  if (!outcome.request_read) return ClientFate::kLinger;
+  if (!outcome.request_read) return AfterResponse::kLinger;
   if (!outcome.response_delimited || !outcome.wants_keep_alive || outcome.draining) {
-    return outcome.more_received ? ClientFate::kLinger : ClientFate::kClose;
+    return outcome.more_received ? AfterResponse::kLinger : AfterResponse::kClose;
   }
-  return ClientFate::kKeep;
+  return AfterResponse::kKeep;
 }
 
 bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool request_readable, bool draining) {

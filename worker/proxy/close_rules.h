@@ -7,10 +7,10 @@
 namespace apisix::proxy {
 
 // What happens to the client's connection after an outcome.
-enum class ClientFate : std::uint8_t {
+enum class AfterResponse : std::uint8_t {
   kKeep,    // read the next request
   kClose,   // everything was read: close now
-  kLinger,  // the client may still be sending: close our side, discard the rest for a while
+  kLinger,  // the client may still be sending: close our side, discard the rest until a timeout
   kReset,   // the end of the connection would be taken for the end of the body: close by a reset
 };
 
@@ -23,15 +23,15 @@ struct ClientOutcome {
   bool more_received;       // bytes behind this request: closing on them would reset the connection
 };
 
-ClientFate decide_client(const ClientOutcome& outcome);
+AfterResponse decide_client(const ClientOutcome& outcome);
 // Whether the response's head may promise to keep the connection.
 bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool request_readable, bool draining);
 
 struct UpstreamOutcome {
   bool response_keep_alive;  // by version and Connection
-  bool response_complete;    // by length or chunks; an answer until close never is reusable
+  bool response_complete;    // by length or chunks; a response until close is never reusable
   bool request_sent;         // all of it
-  bool bytes_left_over;      // more than the answer arrived
+  bool bytes_left_over;      // more than the response arrived
 };
 
 // Whether the upstream's connection goes back into the pool.

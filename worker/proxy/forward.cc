@@ -1,4 +1,4 @@
-// The exchange with one node: the request goes out, the answer comes back. Choosing nodes and retrying is
+// The exchange with one node: the request goes out, the response comes back. Choosing nodes and retrying is
 // in forward_attempts.cc.
 #include "worker/proxy/forward.h"
 
@@ -76,7 +76,7 @@ void Forward::add_stored_body(Pieces& pieces) const {
 void Forward::on_request_content() {
   if (state_ == State::kTunnel) return pump_tunnel_to_upstream();
   if (state_ != State::kAwaitHead && state_ != State::kBody) return;
-  if (connection_ == nullptr) return;  // answered already, the client is still taking it
+  if (connection_ == nullptr) return;  // the response is complete, the client is still reading it
   Pieces pieces;
   if (!stream_.exchange().request_read() && pump_request(pieces)) arm_timer();
 }
@@ -126,7 +126,7 @@ bool Forward::send(Pieces& pieces) {
   return true;
 }
 
-// The node takes no more. It may have answered before it closed (413 to a long body): when it has seen some
+// The node takes no more. It may have responded before it closed (413 to a long body): when it has seen some
 // of the request, reading decides what happened; the rest of the body is read and dropped until then.
 bool Forward::on_send_failed(const Pieces& pieces) {
   if (attempt_->bytes_sent > 0) {
@@ -178,7 +178,7 @@ void Forward::on_upstream_writable() {
     arm_timer();
   }
   stream_.exchange().resume_request();
-  if (state_ == State::kTunnel) settle_tunnel();
+  if (state_ == State::kTunnel) propagate_close();
 }
 
 bool Forward::wants_request_content() const {
@@ -186,7 +186,7 @@ bool Forward::wants_request_content() const {
          !stream_.exchange().request_read() && to_upstream_.empty();
 }
 
-// One timer for the node's side: what it has to do next decides how long it may take.
+// One timer for the node's side: connect, send or read timeout, by what it has to do next.
 void Forward::arm_timer() {
   if (connection_ == nullptr || state_ == State::kTunnel) return;
   if (!to_upstream_.empty()) {
@@ -194,7 +194,7 @@ void Forward::arm_timer() {
   } else if (request_sent_ && !reading_paused_) {
     connection_->timer().set_after_ms(timeouts_.read_ms);
   } else {
-    connection_->timer().cancel();  // the client is at turn; its own timeout runs
+    connection_->timer().cancel();  // now the client's own timeout runs
   }
 }
 
@@ -291,7 +291,7 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   plugin::Request& request = stream_.request();
   take_upstream_headers(request, head);
   stream_.filter_response_head();
-  const bool dropped = stream_.answers_without_body() && head.framing != http::Framing::kNone;
+  const bool dropped = stream_.response_has_no_body() && head.framing != http::Framing::kNone;
   filters_body_ = stream_.filters_response_body() || dropped;
   response_length_ = length_to_client(head);
   head_waits_ = true;
@@ -304,7 +304,7 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
 // thinks of it (its method may be another, RFC 9112 6.3).
 BodyLength Forward::length_to_client(const http::ResponseHead& head) const {
   if (stream_.request().response.body_changes) return {};
-  if (head.framing == http::Framing::kNone && !stream_.answers_without_body()) return {true, 0};
+  if (head.framing == http::Framing::kNone && !stream_.response_has_no_body()) return {true, 0};
   return {head.has_content_length, head.content_length};
 }
 
@@ -341,7 +341,7 @@ void Forward::pump_response(std::string_view bytes) {
 void Forward::finish_exchange(bool more_received) {
   const bool pool =
       may_pool_upstream({response_keep_alive_, true, request_sent_ && !send_failed_, more_received});
-  release(pool ? Parting::kPool : Parting::kClose);
+  release(pool ? Release::kPool : Release::kClose);
 }
 
 void Forward::pause_if_client_is_slow() {
@@ -351,7 +351,7 @@ void Forward::pause_if_client_is_slow() {
 }
 
 void Forward::on_client_drained() {
-  if (state_ == State::kTunnel && upstream_half_closed_) return settle_tunnel();
+  if (state_ == State::kTunnel && upstream_half_closed_) return propagate_close();
   if (slices_ != nullptr) return slices_->waits_for_client ? go_on_filtering() : void();
   if (!reading_paused_ || connection_ == nullptr) return;
   reading_paused_ = false;
@@ -365,7 +365,7 @@ void Forward::on_upstream_closed() {
   if (response_body_.on_sender_closed() == H1BodyDecoder::Result::kBad) {
     return fail_response("upstream prematurely closed connection");
   }
-  release(Parting::kClose);
+  release(Release::kClose);
   if (filters_body_) return end_filtered();
   if (send_content({.end = true})) stream_.on_response_complete();
 }
@@ -373,7 +373,7 @@ void Forward::on_upstream_closed() {
 // While the head is not out the client gets an error page. Else it has to notice that the response is cut.
 void Forward::fail_response(const char* what) {
   plugin::log_error(stream_.request(), "{} while reading the response of {}", what, node_text());
-  release(Parting::kReset);
+  release(Release::kReset);
   slices_.reset();
   stream_.abort_response(kBadGateway);
 }

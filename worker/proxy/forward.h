@@ -1,5 +1,5 @@
-// Forward: the upstream side of one request: pick a node, lease a connection, send, receive, try the next
-// node when that is allowed. A state machine; every input is an on_<event>().
+// Forward: the upstream side of one request: pick a node, lease a connection, send, receive, retry on the
+// next node when that is allowed. A state machine; every input is an on_<event>().
 //
 //   Idle -> Resolving? -> Connecting? -> AwaitHead -> Body -> Done
 //             ^-------- retry ----------'              `-101-> Tunnel -> Done
@@ -52,28 +52,28 @@ class Forward final : public upstream::Connection::User {
   Forward& operator=(const Forward&) = delete;
 
   enum class Pick : std::uint8_t { kPicked, kWait, kFailed };
-  // Chooses the first node, so that headers may depend on it. kWait: names are being looked up, the Stream
-  // hears of it in resume_pipeline(). kFailed: `failure` is the status to answer.
+  // Chooses the first node, so that headers may depend on it. kWait: names are being looked up, then
+  // Stream::resume_pipeline() is called. kFailed: `failure` is the status of the response.
   Pick pick_first(const config::CompiledRoute& route, std::uint16_t& failure);
-  // Sends the request; everything after that comes by events.
+  // Sends the request; everything after that is callbacks.
   void start();
 
   // --- inputs from the Stream
   void on_request_content();
   void on_client_drained();
-  // Nobody wants the answer any more: the node hears of it at once.
+  // The response is not wanted any more: the node's connection is closed at once.
   void abort();
   // A tunnel's client closed its side: passes that on, behind what it had sent.
   void on_tunnel_client_closed();
-  // The worker leaves now: a tunnel's sides are told so.
-  void part_tunnel();
+  // Shutdown of the worker: both sides of a tunnel get a close.
+  void shut_down_tunnel();
   // Content is awaited from the client, and nothing else is.
   bool wants_request_content() const;
 
   State state() const { return state_.state(); }
 
  private:
-  // Why an attempt ended without an answer.
+  // Why an attempt ended without a response.
   enum class Failure : std::uint8_t {
     kNoSocket,  // the gateway has none left: says nothing about the node
     kConnect,
@@ -109,12 +109,12 @@ class Forward final : public upstream::Connection::User {
   // response.
   bool may_send_unasked() const;
   // What becomes of the node's connection: kept for the next request, closed, or broken off.
-  enum class Parting : std::uint8_t { kPool, kClose, kReset };
-  void release(Parting parting);
+  enum class Release : std::uint8_t { kPool, kClose, kReset };
+  void release(Release how);
   void drop_connection();
-  void tell_balancer(bool failed);
-  enum class Ending : std::uint8_t { kAnswered, kRetried, kFailed };
-  void tell_health(Ending ending, bool timed_out);
+  void report_to_balancer(bool failed);
+  enum class Ending : std::uint8_t { kResponded, kRetried, kFailed };
+  void report_health(Ending ending, bool timed_out);
 
   // --- request side
   void begin_exchange();
@@ -140,7 +140,7 @@ class Forward final : public upstream::Connection::User {
   enum class Sent : std::uint8_t { kMore, kLast, kEnded };
   Sent send_filtered(std::string_view content, bool last, bool flush);
   void end_filtered();
-  // A filter has more to do with what it got: what comes meanwhile waits (forward_slices.cc).
+  // A filter has more to do with what it got: what comes meanwhile is buffered (forward_slices.cc).
   void keep_for_filter(std::string_view content);
   void go_on_filtering();
   void filter_slice();
@@ -155,7 +155,7 @@ class Forward final : public upstream::Connection::User {
   void pump_tunnel_to_upstream();
   void send_behind(std::string_view bytes);
   void on_tunnel_upstream_closed();
-  void settle_tunnel();
+  void propagate_close();
 
   // A body whose filters work in slices, one in a turn of the loop.
   struct Slices {
@@ -177,14 +177,14 @@ class Forward final : public upstream::Connection::User {
   base::Ref<const config::CompiledUpstream> upstream_;
   upstream::PickContext picks_;
   upstream::ClusterWait resolved_;
-  const upstream::Node* node_ = nullptr;  // picked and not told after() yet
+  const upstream::Node* node_ = nullptr;  // picked, without its callback after() yet
   config::Timeouts timeouts_;
   upstream::Connection* connection_ = nullptr;
   upstream::Endpoint endpoint_;
   plugin::Attempt* attempt_ = nullptr;
   std::string_view head_;         // of the request, for this node
-  base::ArenaText replay_;        // body bytes sent so far, framed, for a retry
-  net::BufferChain to_upstream_;  // what a short write left
+  base::ArenaText replay_;        // the buffer of body bytes sent so far, framed, for a retry
+  net::BufferChain to_upstream_;  // the buffer of short writes
   H1BodyDecoder response_body_;
   BodyLength response_length_;
   http::HeadScanner scanner_{http::HeadKind::kResponse};
@@ -200,15 +200,15 @@ class Forward final : public upstream::Connection::User {
   bool request_sent_ = false;    // all of it is in the socket
   bool any_bytes_sent_ = false;  // of this request, to any node
   bool replayable_ = true;
-  bool send_failed_ = false;  // the node stopped reading; its answer may still come
+  bool send_failed_ = false;  // the node stopped reading; its response may still come
   bool response_keep_alive_ = false;
   bool filters_body_ = false;  // through plugins, or away
   bool head_waits_ = false;    // for the beginning of the body, perhaps for what filters make of it
   bool reading_paused_ = false;
   bool client_half_closed_ = false;
   bool upstream_half_closed_ = false;
-  bool parted_ = false;         // both were told that the tunnel ends
-  bool upstream_told_ = false;  // that the client half-closed
+  bool goodbye_sent_ = false;        // both got a close
+  bool upstream_shut_down_ = false;  // that the client half-closed
 };
 
 const char* to_string(Forward::State state);

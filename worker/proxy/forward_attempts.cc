@@ -39,9 +39,9 @@ Forward::~Forward() {
 }
 
 void Forward::abort() {
-  // After a tunnel both sides said all they had to: what is on its way may still arrive.
-  if (connection_ != nullptr) release(state_ == State::kTunnel ? Parting::kClose : Parting::kReset);
-  tell_balancer(/*failed=*/false);  // the client's doing, not the node's
+  // After a tunnel both sides have closed: no reset, so that bytes in flight still arrive.
+  if (connection_ != nullptr) release(state_ == State::kTunnel ? Release::kClose : Release::kReset);
+  report_to_balancer(/*failed=*/false);  // the client's doing, not the node's
   slices_.reset();
   set_state(State::kDone);
 }
@@ -101,8 +101,8 @@ void Forward::start() {
   attempt(Next::kNode);
 }
 
-// An attempt may fail while it is begun, and ask for another one: that one begins when the stack is back
-// here, so that any number of nodes that fail at once is a loop.
+// An attempt may fail while it is begun, and ask for a retry: that one begins when the stack is back
+// here, so that any number of retries that fail at once is a loop.
 void Forward::attempt(Next next) {
   next_ = next;
   if (attempting_) return;
@@ -114,7 +114,7 @@ void Forward::attempt(Next next) {
   stream_.exchange().resume_request();
 }
 
-// False, and answered: a host or target would not be one line.
+// False, with a response: a host or target would not be one line.
 bool Forward::write_head() {
   plugin::Request& request = stream_.request();
   http::RequestWrite write;
@@ -131,7 +131,7 @@ bool Forward::write_head() {
   head_ = http::write_request_head(write, request.arena);
   if (!head_.empty()) return true;
   plugin::log_error(request, "route {}: the request for the upstream cannot be written", route_->id);
-  stream_.reply_error_page(kBadGateway);
+  stream_.respond_error_page(kBadGateway);
   return false;
 }
 
@@ -167,7 +167,7 @@ void Forward::on_upstream_connected(int error_number) {
   }
   attempt_->connect_us = elapsed_us();
   begin_exchange();
-  stream_.exchange().resume_request();  // reading may have stopped while there was nobody to take it
+  stream_.exchange().resume_request();  // reading may have stopped with a full buffer
 }
 
 void Forward::on_upstream_timeout() {
@@ -196,7 +196,7 @@ bool Forward::may_retry(Failure failure) const {
   return is_idempotent(stream_.request().upstream_method());
 }
 
-// The node closed a pooled connection while the request was on its way: nobody has read it.
+// The node closed a pooled connection while the request was in flight: it was not read.
 bool Forward::was_stale(Failure failure) const {
   return connection_ != nullptr && connection_->is_reused() && attempt_->bytes_received == 0 &&
          (failure == Failure::kSend || failure == Failure::kReceive);
@@ -218,18 +218,18 @@ void Forward::on_attempt_failed(Failure failure) {
         failure == Failure::kSend ? "sending request to upstream" : "reading response header from upstream");
   }
   const bool retried = again && retries_left_ > 0;
-  if (failure != Failure::kNoSocket) tell_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
-  tell_balancer(/*failed=*/true);
+  if (failure != Failure::kNoSocket) report_health(retried ? Ending::kRetried : Ending::kFailed, timed_out);
+  report_to_balancer(/*failed=*/true);
   std::uint16_t no_node = 0;
   if (retried) {
     --retries_left_;
     if (pick_next(no_node) == Pick::kPicked) return attempt(Next::kNode);
   }
-  stream_.reply_error_page(status);
+  stream_.respond_error_page(status);
 }
 
-// The balancer hears of each node it gave exactly once.
-void Forward::tell_balancer(bool failed) {
+// after() is called exactly once for each node that the balancer gave.
+void Forward::report_to_balancer(bool failed) {
   if (node_ == nullptr) return;
   upstream::PickOutcome outcome;
   outcome.failed = failed;
@@ -244,16 +244,16 @@ void Forward::tell_balancer(bool failed) {
   node_ = nullptr;
 }
 
-// Of an attempt that has ended; a client that went away before the answer says nothing about the node.
-void Forward::tell_health(Ending ending, bool timed_out) {
+// Of an attempt that has ended; a client that disconnected before the response says nothing about the node.
+void Forward::report_health(Ending ending, bool timed_out) {
   if (!upstream_->health || node_ == nullptr || attempt_->status == 0) return;
   switch (ending) {
     case Ending::kRetried:
       return upstream_->health->on_retried(*node_, endpoint_.ip, timed_out);
     case Ending::kFailed:
       return upstream_->health->on_failed(*node_, endpoint_.ip, timed_out, attempt_->status);
-    case Ending::kAnswered:
-      return upstream_->health->on_answered(*node_, endpoint_.ip, attempt_->status);
+    case Ending::kResponded:
+      return upstream_->health->on_response(*node_, endpoint_.ip, attempt_->status);
   }
 }
 
@@ -262,15 +262,15 @@ void Forward::drop_connection() {
   services_.pool.drop(connection, /*reset=*/state_ != State::kConnecting);
 }
 
-void Forward::release(Parting parting) {
+void Forward::release(Release how) {
   if (connection_ == nullptr) return;
   upstream::Connection& connection = *connection_;
   connection_ = nullptr;
   if (attempt_ != nullptr && attempt_->response_us < 0) attempt_->response_us = elapsed_us();
-  if (attempt_ != nullptr) tell_health(Ending::kAnswered, false);
-  tell_balancer(/*failed=*/false);
+  if (attempt_ != nullptr) report_health(Ending::kResponded, false);
+  report_to_balancer(/*failed=*/false);
   to_upstream_.clear();
-  if (parting != Parting::kPool) return services_.pool.drop(connection, parting == Parting::kReset);
+  if (how != Release::kPool) return services_.pool.drop(connection, how == Release::kReset);
   if (may_send_unasked()) connection.check_before_reuse();
   services_.pool.put(connection, upstream_->keepalive.value_or(services_.options.upstream_keepalive));
 }

@@ -1,7 +1,7 @@
 // A response body on its way through the body filters of plugins: decoded, filtered piece by piece, framed
-// again. Memory stays flat: a piece is sent, or kept by the client's output under backpressure, before the
-// next is read. The head goes out in the first write. forward_slices.cc: filters that need more than one
-// turn.
+// again. Memory stays flat: a piece is flushed, or stays in the client's output buffer under backpressure,
+// before the next is read. The head goes out in the first write. forward_slices.cc: filters that need more
+// than one turn.
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
 
@@ -66,7 +66,7 @@ Forward::Sent Forward::send_filtered(std::string_view content, bool last, bool f
     fail_response("a plugin gave up");
     return Sent::kEnded;
   }
-  if (out.last && !last) release(Parting::kClose);  // what the node still sends has no reader
+  if (out.last && !last) release(Release::kClose);  // what the node still sends has no reader
   stream_.request().response.body_bytes_sent += out.bytes.size();
   const bool is_empty = out.bytes.empty() && !out.last;
   if (is_empty && (!head_waits_ || stream_.request().response.body_is_held)) return Sent::kMore;

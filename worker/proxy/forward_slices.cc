@@ -1,5 +1,5 @@
 // A response body whose filters have more to do than one turn of the loop allows. Reading from the upstream
-// stops meanwhile; a client that does not take what comes out stops the filters.
+// stops meanwhile; a full output buffer of the client stops the filters.
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
 

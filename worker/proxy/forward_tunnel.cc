@@ -1,6 +1,6 @@
 // An upgraded exchange (WebSocket): bytes both ways, and each side's end passed on. No byte passes before the
-// upstream's 101. When the worker has to leave, both sides get a goodbye and an end; what they still say is
-// dropped.
+// upstream's 101. When the worker shuts down, both sides get a close frame and an end; what they still send
+// is dropped.
 #include "shared/base/text.h"
 #include "worker/proxy/client_head.h"
 #include "worker/proxy/forward.h"
@@ -27,7 +27,7 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
 }
 
 void Forward::pump_tunnel_to_client(std::string_view bytes) {
-  if (parted_) return;
+  if (goodbye_sent_) return;
   if (frames_) frames_->to_client.feed(bytes);
   stream_.request().response.body_bytes_sent += bytes.size();
   connection_->timer().set_after_ms(timeouts_.read_ms);
@@ -37,7 +37,7 @@ void Forward::pump_tunnel_to_client(std::string_view bytes) {
 void Forward::pump_tunnel_to_upstream() {
   ClientExchange& client = stream_.exchange();
   const std::string_view bytes = client.tunnel_bytes();
-  if (parted_) return client.consume_tunnel_bytes(bytes.size());
+  if (goodbye_sent_) return client.consume_tunnel_bytes(bytes.size());
   if (connection_ == nullptr || !to_upstream_.empty() || bytes.empty()) return;
   stream_.request().request_bytes += bytes.size();
   const iovec piece = net::piece(bytes);
@@ -51,8 +51,8 @@ void Forward::pump_tunnel_to_upstream() {
   connection_->timer().set_after_ms(timeouts_.read_ms);
 }
 
-void Forward::part_tunnel() {
-  if (parted_) return;
+void Forward::shut_down_tunnel() {
+  if (goodbye_sent_) return;
   if (connection_ == nullptr) return stream_.end_tunnel();
   if (frames_ && frames_->to_upstream.is_between_frames() && !client_half_closed_) {
     send_behind(kGoingAwayToServer);
@@ -60,14 +60,14 @@ void Forward::part_tunnel() {
   if (frames_ && frames_->to_client.is_between_frames() && !upstream_half_closed_) {
     if (!stream_.write_tunnel(kGoingAwayToClient)) return;
   }
-  parted_ = true;
+  goodbye_sent_ = true;
   client_half_closed_ = true;
   stream_.exchange().consume_tunnel_bytes(stream_.exchange().tunnel_bytes().size());
-  settle_tunnel();
+  propagate_close();
   stream_.exchange().shutdown_write();
 }
 
-// Behind what the upstream has not taken yet. An error will be noticed by the next read.
+// Behind the buffer of the upstream. An error will be noticed by the next read.
 void Forward::send_behind(std::string_view bytes) {
   Pieces pieces;
   pieces.add(bytes);
@@ -77,28 +77,29 @@ void Forward::send_behind(std::string_view bytes) {
 }
 
 void Forward::on_tunnel_client_closed() {
-  if (parted_) return stream_.end_tunnel();
+  if (goodbye_sent_) return stream_.end_tunnel();
   client_half_closed_ = true;
   stream_.exchange().stop_reading();
-  settle_tunnel();
+  propagate_close();
 }
 
 void Forward::on_tunnel_upstream_closed() {
   upstream_half_closed_ = true;
   connection_->want_read(false);
   stream_.exchange().shutdown_write();
-  settle_tunnel();
+  propagate_close();
 }
 
-// Passes the client's end on once all that it sent is out, and ends the tunnel when both sides have ended.
-void Forward::settle_tunnel() {
+// Passes the client's end on once its bytes are flushed, and ends the tunnel when both sides have ended.
+void Forward::propagate_close() {
   const bool sent = to_upstream_.empty() && stream_.exchange().tunnel_bytes().empty();
-  if (client_half_closed_ && sent && !upstream_told_) {
-    upstream_told_ = true;
+  if (client_half_closed_ && sent && !upstream_shut_down_) {
+    upstream_shut_down_ = true;
     connection_->shutdown_write();
   }
-  if (parted_) return;  // ends when the client has read its goodbye, or with the worker
-  if (upstream_told_ && upstream_half_closed_ && stream_.exchange().unsent_bytes() == 0) stream_.end_tunnel();
+  if (goodbye_sent_) return;  // ends when the client has read its goodbye, or with the worker
+  if (upstream_shut_down_ && upstream_half_closed_ && stream_.exchange().unsent_bytes() == 0)
+    stream_.end_tunnel();
 }
 
 }  // namespace apisix::proxy

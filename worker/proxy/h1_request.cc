@@ -136,7 +136,7 @@ std::string_view H1Request::make_head(const ResponseHeadWrite& head, http::Conne
 
 ClientExchange::HeadWritten H1Request::write_head(const ResponseHeadWrite& head, const Content& content) {
   response_framing_ = framing_of(head, protocol_);
-  // A body that is still on its way will be read, unless it has been refused (keep_alive_ is off then).
+  // A body that is still in flight will be read, unless it has been refused (keep_alive_ is off then).
   keep_alive_ =
       may_keep_client(keep_alive_, response_framing_ != http::Framing::kUntilClose, true, is_draining());
   const std::string_view text =
@@ -169,7 +169,7 @@ bool H1Request::is_draining() const {
 
 // A drain may have begun since the head was written.
 void H1Request::finish(Ending ending) {
-  if (ending == Ending::kClientGone) return session_.end_request(ClientFate::kClose);
+  if (ending == Ending::kClientGone) return session_.end_request(AfterResponse::kClose);
   session_.end_request(decide_client({.wants_keep_alive = keep_alive_,
                                       .request_read = decoder_.done(),
                                       .response_complete = ending == Ending::kWhole,

@@ -53,8 +53,8 @@ void H1Session::on_bytes(std::string_view bytes) {
   advance();
 }
 
-// A request in flight is aborted, as nginx does: a client that only half-closed cannot be told from one that
-// is gone. A tunnel passes the half-close on.
+// A request in flight is aborted, as nginx does: a client that only half-closed looks like
+// one that is gone. A tunnel passes the half-close on.
 void H1Session::on_peer_closed() {
   if (request_ != nullptr) return request_->stream().on_client_closed();
   // Requests that came before it and wait for a later turn are served first. Its end is reported until then.
@@ -196,8 +196,8 @@ void H1Session::keep_unread() {
   if (request_ != nullptr) arm_request_timer();
 }
 
-// The one place that arms a request's timer for the client: it has to take what is sent, and to send the body
-// that is awaited; the earlier deadline counts.
+// The one place that arms a request's timer for the client: send_timeout while output is buffered, and
+// client_body_timeout while a body is awaited; the earlier deadline counts.
 void H1Session::arm_request_timer() {
   ClientDeadlines& deadlines = request_->stream().deadlines();
   std::uint64_t deadline_ms = request_->stream().body_deadline_ms();
@@ -240,18 +240,19 @@ void H1Session::on_output_drained() {
   }
 }
 
-void H1Session::end_request(ClientFate fate) {
+void H1Session::end_request(AfterResponse after) {
   if (!opening_request_)
-    services().connections.bury(std::move(request_));  // a callback of it is on the stack
-  if (fate == ClientFate::kKeep && connection_.peer_closed() && unread_.empty()) fate = ClientFate::kClose;
-  switch (fate) {
-    case ClientFate::kClose:
+    services().connections.defer_delete(std::move(request_));  // a callback of it is on the stack
+  if (after == AfterResponse::kKeep && connection_.peer_closed() && unread_.empty())
+    after = AfterResponse::kClose;
+  switch (after) {
+    case AfterResponse::kClose:
       return connection_.close();
-    case ClientFate::kLinger:
+    case AfterResponse::kLinger:
       return start_linger();
-    case ClientFate::kReset:
+    case AfterResponse::kReset:
       return connection_.close(/*by_reset=*/true);
-    case ClientFate::kKeep:
+    case AfterResponse::kKeep:
       break;
   }
   enter(State::kIdle);
@@ -303,11 +304,11 @@ void H1Session::drain() {
   if (state_ == State::kIdle) connection_.timer().set_after_ms(limits::kDrainIdleMs);
 }
 
-void H1Session::part() {
+void H1Session::shut_down() {
   if (state_ == State::kIdle || state_ == State::kHead) {
     start_linger();
   } else if (request_ != nullptr) {
-    request_->stream().part();
+    request_->stream().shut_down();
   }
 }
 

@@ -50,7 +50,7 @@ class H1Session final : public ClientSession {
   void on_timeout() override;
   void on_closed() override;
   void drain() override;
-  void part() override;
+  void shut_down() override;
 
   // --- for the H1Request in flight
   ClientConnection& connection() { return connection_; }
@@ -61,7 +61,7 @@ class H1Session final : public ClientSession {
   void resume();
   void become_tunnel();
   // The request's last byte is written, or nothing more can be.
-  void end_request(ClientFate fate);
+  void end_request(AfterResponse after);
 
  private:
   // What could not be consumed in the turn it arrived. The scanner remembers how far a head that comes in

@@ -48,14 +48,15 @@ void Listener::start() {
   if (fd_ >= 0 && !watch_.wants_read()) watch_.start(fd_);
 }
 
-// The descriptor is this process's copy: while it is open, the kernel queues clients that nobody would take.
+// The descriptor is this process's copy: while it is open, the kernel queues clients that would never be
+// accepted.
 void Listener::stop() {
   if (fd_ < 0) return;
-  rest();
+  stop_accepting();
   net::Socket(std::exchange(fd_, -1)).close();
 }
 
-void Listener::rest() {
+void Listener::stop_accepting() {
   retry_.cancel();
   watch_.stop();
 }

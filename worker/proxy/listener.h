@@ -29,9 +29,9 @@ class Listener {
   Listener(Services& services, const channel::ListenSocket& socket, ClientKind kind, LocalService* service);
 
   void start();
-  // Leaves the clients to whoever else has the socket.
-  void rest();
-  // For good: closes this process's copy of the socket.
+  // Leaves the clients to the other processes with this socket.
+  void stop_accepting();
+  // Closes this process's copy of the socket.
   void stop();
   // Takes the clients that wait in the socket, then stops.
   void empty_and_stop();
@@ -46,7 +46,7 @@ class Listener {
 
  private:
   static void on_event(void* self, bool readable, bool writable);
-  // False: nobody waits any more, or nobody can be taken now.
+  // False: the backlog is empty, or no client can be accepted now.
   bool accept_some();
   void take(net::Socket socket, const sockaddr_storage& peer);
   // Closes an upstream connection that is idle, or the oldest client without a request.
@@ -57,7 +57,7 @@ class Listener {
   Services& services_;
   int fd_;
   event::IoWatch watch_;
-  event::Timer retry_;  // out of descriptors: try again soon, without spinning
+  event::Timer retry_;  // out of descriptors: retry soon, without spinning
   const Protocols protocols_;
   ClientKind kind_;
   LocalService* service_;

@@ -10,12 +10,12 @@ namespace apisix::proxy {
 
 void LocalHandler::start() {
   stream_.set_state(Stream::State::kCollecting);
-  if (const std::uint16_t status = read_head()) return stream_.reply_error_page(status);
+  if (const std::uint16_t status = read_head()) return stream_.respond_error_page(status);
   body_bytes_max_ = service_.body_bytes_max(request_);
   // Of a client that sends one all the same, the end is not waited for.
   if (body_bytes_max_ == 0) return serve();
   if (stream_.request().head->content_length > body_bytes_max_) return refuse_large_body();
-  // One byte more tells a body that is too long from one that just fits.
+  // One byte more distinguishes a body that is too long from one that just fits.
   body_.emplace(stream_.services().loop,
                 plugin::BodyBudget::Charge(&stream_.services().bodies, plugin::BodyBudget::Use::kOperator),
                 body_bytes_max_ < SIZE_MAX ? body_bytes_max_ + 1 : body_bytes_max_);
@@ -47,7 +47,7 @@ void LocalHandler::on_request_content() {
       return stream_.refuse(400, "malformed chunked body");
     case BodyCollector::Result::kNoBudget:
       stream_.exchange().close_after_response();
-      return send(error_answer(503, "too many request bodies are held at this moment"));
+      return send(error_response(503, "too many request bodies are held at this moment"));
     case BodyCollector::Result::kEnd:
     case BodyCollector::Result::kFull:
       break;
@@ -83,8 +83,8 @@ async::Task<void> LocalHandler::run_service() {
       this);
 }
 
-void LocalHandler::send(LocalAnswer answer) {
-  response_ = std::move(answer);
+void LocalHandler::send(LocalResponse response) {
+  response_ = std::move(response);
   send_response();
 }
 
@@ -93,7 +93,7 @@ void LocalHandler::send_response() {
   for (const auto& [name, value] : response_.headers) {
     request.response.headers.add(request.arena, request.arena.copy(name), request.arena.copy(value));
   }
-  stream_.reply({static_cast<std::uint16_t>(response_.status), response_.body, response_.content_type});
+  stream_.respond({static_cast<std::uint16_t>(response_.status), response_.body, response_.content_type});
 }
 
 }  // namespace apisix::proxy

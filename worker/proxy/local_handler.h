@@ -30,7 +30,7 @@ class LocalHandler {
   void serve();
   async::Task<void> run_service();
   void refuse_large_body();
-  void send(LocalAnswer answer);
+  void send(LocalResponse response);
   void send_response();
 
   Stream& stream_;
@@ -38,7 +38,7 @@ class LocalHandler {
   LocalRequest request_;
   std::optional<BodyCollector> body_;
   std::size_t body_bytes_max_ = 0;
-  LocalAnswer response_;
+  LocalResponse response_;
   async::Task<void> task_;
   event::ReadyNode served_;
 };

@@ -1,4 +1,4 @@
-// LocalService: what answers on a listener instead of the proxy: Admin API, Control API, status. It gets
+// LocalService: what responds on a listener instead of the proxy: Admin API, Control API, status. It gets
 // the whole request, bounded, and may wait; it never sees a socket.
 #pragma once
 
@@ -25,33 +25,33 @@ struct LocalRequest {
   base::IpAddress peer_ip;  // of the socket: never from a header
 };
 
-struct LocalAnswer {
+struct LocalResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::shared_ptr<void> lease = {};  // given back when the answer has gone out, or cannot
+  std::shared_ptr<void> lease = {};  // released when the response is sent, or cannot be
 };
 
 class LocalService {
  public:
   virtual ~LocalService() = default;
-  // Asked when a connection is accepted, by the socket's own address. Who is not admitted gets no answer.
+  // Asked when a connection is accepted, by the socket's own address. Who is not admitted gets no response.
   virtual bool admits(const base::IpAddress& peer_ip);
-  // `request` outlives the Task. The Task is destroyed when the client goes away: what must not stop in
+  // `request` outlives the Task. The Task is destroyed when the client disconnects: what must not stop in
   // the middle belongs into a Scope.
-  virtual async::Task<LocalAnswer> serve(const LocalRequest& request) = 0;
-  // Asked when the head is there: `request` has no body yet. A longer body is answered with too_large() and
-  // not read to its end. 0: the answer does not depend on a body, serve() gets none.
+  virtual async::Task<LocalResponse> serve(const LocalRequest& request) = 0;
+  // Asked when the head is there: `request` has no body yet. A longer body gets too_large() and is
+  // not read to its end. 0: the response needs no body, serve() gets none.
   virtual std::size_t body_bytes_max(const LocalRequest& request) const = 0;
-  virtual LocalAnswer too_large(const LocalRequest& request, std::uint64_t body_bytes) const;
+  virtual LocalResponse too_large(const LocalRequest& request, std::uint64_t body_bytes) const;
 };
 
-// nginx's error page, as the data plane answers it.
-LocalAnswer page_answer(std::uint16_t status);
+// nginx's error page, as the data plane sends it.
+LocalResponse page_response(std::uint16_t status);
 // The value and a newline, as APISIX writes tables.
-LocalAnswer json_answer(int status, const format::Json& body);
+LocalResponse json_response(int status, const format::Json& body);
 // {"error_msg": "..."}
-LocalAnswer error_answer(int status, std::string_view error_msg);
+LocalResponse error_response(int status, std::string_view error_msg);
 
 }  // namespace apisix::proxy

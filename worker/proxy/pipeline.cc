@@ -6,7 +6,7 @@
 #include "worker/config/registry.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
-#include "worker/proxy/local_reply.h"
+#include "worker/proxy/direct_response.h"
 #include "worker/proxy/request_target.h"
 #include "worker/proxy/stream.h"
 #include "worker/proxy/upstream_head.h"
@@ -31,26 +31,26 @@ enum class Phase : std::uint8_t {
   kForward
 };
 
-// kWait: the phase runs again when what it waits for is there.
-enum class Next : std::uint8_t { kGoOn, kWait, kAnswered };
+// kWait: the phase runs again at the callback of what it waits for.
+enum class Next : std::uint8_t { kGoOn, kWait, kResponded };
 
-Next answer_page(Stream& stream, std::uint16_t status) {
-  stream.reply_error_page(status);
-  return Next::kAnswered;
+Next respond_error_page(Stream& stream, std::uint16_t status) {
+  stream.respond_error_page(status);
+  return Next::kResponded;
 }
 
 // As nginx, a target that makes no sense ends the connection.
 Next refuse(Stream& stream, const char* what) {
   stream.refuse(400, what);
-  return Next::kAnswered;
+  return Next::kResponded;
 }
 
 Next normalize(Stream& stream) {
-  const TargetFault fault = settle_target(stream.request(), stream.services().options);
+  const TargetFault fault = normalize_target(stream.request(), stream.services().options);
   if (!fault) return Next::kGoOn;
   if (fault.ends_connection) return refuse(stream, fault.what);
   plugin::log_info(stream.request(), "client sent a request that is not served ({})", fault.what);
-  return answer_page(stream, fault.status);
+  return respond_error_page(stream, fault.status);
 }
 
 Next find_client_address(Stream& stream) {
@@ -59,28 +59,28 @@ Next find_client_address(Stream& stream) {
   return Next::kGoOn;
 }
 
-// As in APISIX it stands before all routes, and nobody logs it.
-Next answer_nginx_status(Stream& stream) {
+// As in APISIX it stands before all routes, and is not logged.
+Next respond_nginx_status(Stream& stream) {
   const plugin::Request& request = stream.request();
   stream.keep_out_of_log();
-  if (!memory::may_see_stub_status(request.remote_ip)) return answer_page(stream, 403);
+  if (!memory::may_see_stub_status(request.remote_ip)) return respond_error_page(stream, 403);
   const std::string_view method = request.head->method_text;
-  if (method != "GET" && method != "HEAD") return answer_page(stream, 405);
+  if (method != "GET" && method != "HEAD") return respond_error_page(stream, 405);
   const std::string text = memory::stub_status_text(stream.services().status->totals());
-  stream.reply({200, stream.request().arena.copy(text), "text/plain"});
-  return Next::kAnswered;
+  stream.respond({200, stream.request().arena.copy(text), "text/plain"});
+  return Next::kResponded;
 }
 
 Next wait_for_secrets(Stream& stream) {
   if (stream.wait_for_secrets()) return Next::kWait;
   plugin::log_error(stream.request(), "the secrets that the plugins need could not be read in time");
-  return answer_page(stream, 503);
+  return respond_error_page(stream, 503);
 }
 
 Next match(Stream& stream) {
   if (stream.request().path == memory::kStubStatusPath) [[unlikely]]
-    return answer_nginx_status(stream);
-  if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
+    return respond_nginx_status(stream);
+  if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
   config::Registry& registry = *stream.services().registry;
   if (auto* trace = plugin::find_trace(stream.request()))
     trace->on_phase("http_access_phase", stream.request());
@@ -92,7 +92,7 @@ Next match(Stream& stream) {
   const plugin::RequestBody& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
     if (!stream.read_body_for_match()) return Next::kWait;
-    if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
+    if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
     route = registry.match(stream.request());
   }
   if (!route) {
@@ -100,7 +100,7 @@ Next match(Stream& stream) {
     return Next::kGoOn;
   }
   const config::RouteRuntime& runtime = *route->runtime;
-  if (runtime.failure != 0) return answer_page(stream, runtime.failure);
+  if (runtime.failure != 0) return respond_error_page(stream, runtime.failure);
   if (registry.awaits_secrets(runtime.chain.get())) return wait_for_secrets(stream);
   if (runtime.chain) stream.chains().set_route(runtime.chain);
   stream.set_route(std::move(route));
@@ -109,35 +109,37 @@ Next match(Stream& stream) {
 
 // --- plugins
 
-Next settle(Stream& stream, plugin::ChainRun::Result result) {
+Next apply_result(Stream& stream, plugin::ChainRun::Result result) {
   if (result == plugin::ChainRun::Result::kWait) return Next::kWait;
-  if (const std::uint16_t status = stream.body_failure()) return answer_page(stream, status);
+  if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
   if (result == plugin::ChainRun::Result::kPass) return Next::kGoOn;
-  const plugin::LocalReply& reply = stream.request().reply;
-  if (reply.is_error_page && reply.status >= 300) return answer_page(stream, reply.status);
-  stream.reply(reply);
-  return Next::kAnswered;
+  const plugin::DirectResponse& direct = stream.request().direct_response;
+  if (direct.is_error_page && direct.status >= 300) return respond_error_page(stream, direct.status);
+  stream.respond(direct);
+  return Next::kResponded;
 }
 
 template <plugin::Phase phase>
 Next run_global(Stream& stream) {
-  return settle(stream, stream.chains().run_global(phase, stream.request(), &Stream::on_hook_done, &stream));
+  return apply_result(stream,
+                      stream.chains().run_global(phase, stream.request(), &Stream::on_hook_done, &stream));
 }
 
 template <plugin::Phase phase>
 Next run_route(Stream& stream) {
-  return settle(stream, stream.chains().run_route(phase, stream.request(), &Stream::on_hook_done, &stream));
+  return apply_result(stream,
+                      stream.chains().run_route(phase, stream.request(), &Stream::on_hook_done, &stream));
 }
 
 // An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
 Next merge_consumer(Stream& stream) {
   plugin::Request& request = stream.request();
-  // A global rule's auth plugin may have found somebody whom no route serves.
+  // A global rule's auth plugin may have found a consumer although no route matched.
   if (!request.consumer || stream.is_unmatched()) return Next::kGoOn;
   auto merged = stream.services().registry->chain_with(stream.route(), request.consumer);
   if (!merged) {
     plugin::log_error(request, "route {}: {}", stream.route().id, merged.error().what);
-    return answer_page(stream, 503);
+    return respond_error_page(stream, 503);
   }
   if (*merged && (*merged)->is_pending()) return wait_for_secrets(stream);
   if (merged->get() != stream.chains().route()) stream.chains().set_route(std::move(*merged));
@@ -146,14 +148,14 @@ Next merge_consumer(Stream& stream) {
 
 Next run_consumers_rewrite(Stream& stream) {
   if (!stream.request().consumer || stream.chains().route() == nullptr) return Next::kGoOn;
-  return settle(stream,
-                stream.chains().run_consumers_rewrite(stream.request(), &Stream::on_hook_done, &stream));
+  return apply_result(
+      stream, stream.chains().run_consumers_rewrite(stream.request(), &Stream::on_hook_done, &stream));
 }
 
 Next finish_access(Stream& stream) {
   if (!stream.is_unmatched()) return run_route<plugin::Phase::kAccess>(stream);
-  stream.reply(route_not_found());
-  return Next::kAnswered;
+  stream.respond(route_not_found());
+  return Next::kResponded;
 }
 
 // --- forwarding
@@ -168,7 +170,7 @@ Next pick_node(Stream& stream) {
     case Forward::Pick::kFailed:
       break;
   }
-  return answer_page(stream, failure);
+  return respond_error_page(stream, failure);
 }
 
 Next prepare(Stream& stream) {
@@ -180,7 +182,7 @@ Next prepare(Stream& stream) {
 
 Next forward(Stream& stream) {
   stream.begin_forward();
-  return Next::kAnswered;
+  return Next::kResponded;
 }
 
 struct Row {
@@ -214,7 +216,7 @@ void run_pipeline(Stream& stream) {
         break;
       case Next::kWait:
         return stream.wait_in_phase(at);
-      case Next::kAnswered:
+      case Next::kResponded:
         return;
     }
   }

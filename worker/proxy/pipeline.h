@@ -1,5 +1,5 @@
 // The table of contents of the product: what happens to a request, in order. Each phase is a function; the
-// loop runs them until one waits or answers.
+// loop runs them until one waits or responds.
 #pragma once
 
 namespace apisix::proxy {

@@ -16,7 +16,7 @@ constexpr TargetFault kTrack{405, "TRACK is not served", false};
 
 }  // namespace
 
-// nginx answers CONNECT and TRACE so, without a field Allow; TRACK is what another server called TRACE.
+// nginx responds to CONNECT and TRACE so, without a field Allow; TRACK is what another server called TRACE.
 TargetFault find_method_fault(const http::RequestHead& head) {
   switch (head.method) {
     case http::Method::kConnect:
@@ -30,7 +30,7 @@ TargetFault find_method_fault(const http::RequestHead& head) {
   }
 }
 
-TargetFault settle_target(plugin::Request& request, const Options& options) {
+TargetFault normalize_target(plugin::Request& request, const Options& options) {
   const http::RequestHead& head = *request.head;
   if (head.method >= http::Method::kConnect) [[unlikely]] {
     if (const TargetFault fault = find_method_fault(head)) return fault;

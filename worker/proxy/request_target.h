@@ -1,5 +1,5 @@
 // What a request asks for, as routes and plugins see it: host, path and query of its head. Pure: the pipeline
-// uses it for what clients send, the inspectors for what somebody asks about.
+// uses it for what clients send, the inspectors for requests that are explained.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,6 @@ TargetFault find_method_fault(const http::RequestHead& head);
 
 // Sets host, path, match_path and args of a request whose head is parsed. $uri: decoded, dot segments
 // resolved, slashes merged. What is matched here is what is forwarded.
-TargetFault settle_target(plugin::Request& request, const Options& options);
+TargetFault normalize_target(plugin::Request& request, const Options& options);
 
 }  // namespace apisix::proxy

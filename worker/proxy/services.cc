@@ -137,23 +137,23 @@ void ConnectionList::drain() {
   for_each([](ClientConnection& connection) { connection.drain(); });
 }
 
-void ConnectionList::part() {
-  for_each([](ClientConnection& connection) { connection.part(); });
+void ConnectionList::shut_down() {
+  for_each([](ClientConnection& connection) { connection.shut_down(); });
 }
 
-void ConnectionList::bury(ClientConnection& connection) {
+void ConnectionList::defer_delete(ClientConnection& connection) {
   ClientGroup& group = group_of(connection);
   (connection.is_waiting_ ? group.waiting : group.busy).remove(connection);
-  arm_burial();
+  arm_deferred_delete();
   connections_.emplace_back(&connection);
 }
 
-void ConnectionList::bury(std::unique_ptr<ClientExchange> exchange) {
-  arm_burial();
+void ConnectionList::defer_delete(std::unique_ptr<ClientExchange> exchange) {
+  arm_deferred_delete();
   exchanges_.push_back(std::move(exchange));
 }
 
-void ConnectionList::arm_burial() {
+void ConnectionList::arm_deferred_delete() {
   if (!connections_.empty() || !exchanges_.empty()) return;
   loop_.at_end_of_turn([this] {
     exchanges_.clear();

@@ -45,12 +45,12 @@ class ConnectionList {
   void add(ClientConnection& connection);
   void note_waiting(ClientConnection& connection);
   void note_busy(ClientConnection& connection);
-  void bury(ClientConnection& connection);
-  void bury(std::unique_ptr<ClientExchange> exchange);
+  void defer_delete(ClientConnection& connection);
+  void defer_delete(std::unique_ptr<ClientExchange> exchange);
   // The worker leaves: idle ones go soon, busy ones after their response.
   void drain();
   // It leaves now.
-  void part();
+  void shut_down();
   // Closes and deletes all of them: before the listeners that they refer to go.
   void close_all();
   std::uint64_t size() const;
@@ -59,7 +59,7 @@ class ConnectionList {
 
   // The budget is used up. Connections to upstreams count with the proxy's clients, as in nginx.
   bool is_full(ClientKind kind) const;
-  bool has_waiting(ClientKind kind) const { return group(kind).waiting.oldest() != nullptr; }
+  bool has_waiting(ClientKind kind) const { return group(kind).waiting.size() > 0; }
   std::size_t waiting(ClientKind kind) const { return group(kind).waiting.size(); }
   std::uint64_t connections_max(ClientKind kind) const { return group(kind).connections_max; }
   // Closes the oldest connection without a request. False: there is none.
@@ -78,7 +78,7 @@ class ConnectionList {
   void for_each(Action action);
   void note_made_room(ClientKind kind);
   void report_made_room();
-  void arm_burial();
+  void arm_deferred_delete();
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::unique_ptr<ClientExchange>> exchanges_;
   event::Timer report_;  // runs while connections were closed in the minute before
@@ -100,7 +100,7 @@ struct Services {
   AccessLog* access_log = nullptr;             // null: off
   const memory::StatusZone* status = nullptr;  // of all processes
   memory::ConnectionTallies& tallies;
-  memory::TrafficMeter* traffic = nullptr;  // null: nobody counts by route and upstream
+  memory::TrafficMeter* traffic = nullptr;  // null: no counts by route and upstream
   bool draining = false;
   std::uint64_t next_connection_serial = 1;
   http::RequestLimits request_limits;

@@ -13,7 +13,7 @@ namespace {
 
 using State = Stream::State;
 
-// nginx's code for a client that went away before the answer; only ever logged.
+// nginx's code for a client that disconnected before the response; only ever logged.
 constexpr std::uint16_t kClientClosedRequest = 499;
 // Its streams may be silent for as long as they like.
 bool is_grpc(const http::RequestHead& head) {
@@ -32,8 +32,8 @@ const char* to_string(State state) {
       return "Waiting";
     case State::kForwarding:
       return "Forwarding";
-    case State::kReplying:
-      return "Replying";
+    case State::kResponding:
+      return "Responding";
     case State::kTunnel:
       return "Tunnel";
     case State::kDone:
@@ -73,7 +73,7 @@ void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
   const std::uint64_t most = services_.options.client_max_body_bytes;
   if (most > 0 && head.content_length > most) {
     exchange_.close_after_response();
-    reply_error_page(413);
+    respond_error_page(413);
   } else {
     run_pipeline(*this);
   }
@@ -84,7 +84,7 @@ void Stream::on_bad_request(http::RequestHead& head, std::size_t head_bytes, std
                             const char* what) {
   request_.request_bytes = head_bytes;
   request_.head = &head;
-  if (head.path.starts_with('/')) static_cast<void>(settle_target(request_, services_.options));
+  if (head.path.starts_with('/')) static_cast<void>(normalize_target(request_, services_.options));
   if (is_local()) hide_query();
   refuse(status, what);
 }
@@ -99,7 +99,7 @@ void Stream::refuse(std::uint16_t status, const char* what) {
   if (response_started_) return abort_response();
   plugin::log_info(request_, "client sent an invalid request ({})", what);
   exchange_.discard_request();
-  reply_error_page(status);
+  respond_error_page(status);
 }
 
 void Stream::wait_in_phase(std::size_t phase) {
@@ -173,16 +173,16 @@ void Stream::on_client_timeout() {
   plugin::log_info(request_, "client is too slow with its request body");
   forward_.abort();
   exchange_.close_after_response();
-  reply_error_page(408);
+  respond_error_page(408);
 }
 
-void Stream::part() {
-  if (state_ == State::kTunnel) return forward_.part_tunnel();
+void Stream::shut_down() {
+  if (state_ == State::kTunnel) return forward_.shut_down_tunnel();
   if (state_ == State::kDone || response_complete_) return;  // on its way out
   if (response_started_) return abort_response();
   forward_.abort();
   exchange_.close_after_response();
-  reply_error_page(503);
+  respond_error_page(503);
 }
 
 bool Stream::count_body_bytes(std::size_t bytes) {
@@ -194,7 +194,7 @@ bool Stream::count_body_bytes(std::size_t bytes) {
   if (response_started_) {
     abort_response();
   } else {
-    reply_error_page(413);
+    respond_error_page(413);
   }
   return false;
 }

@@ -37,17 +37,17 @@ class Stream final : private plugin::RequestIo {
     kCollecting,
     kWaiting,
     kForwarding,
-    kReplying,
+    kResponding,
     kTunnel,
     kDone
   };
   static constexpr base::MoveTable<State> kMoves{
       {State::kPipeline,
-       {State::kCollecting, State::kWaiting, State::kForwarding, State::kReplying, State::kDone}},
-      {State::kCollecting, {State::kWaiting, State::kReplying, State::kDone}},
-      {State::kWaiting, {State::kPipeline, State::kReplying, State::kDone}},
-      {State::kForwarding, {State::kReplying, State::kTunnel, State::kDone}},
-      {State::kReplying, {State::kDone}},
+       {State::kCollecting, State::kWaiting, State::kForwarding, State::kResponding, State::kDone}},
+      {State::kCollecting, {State::kWaiting, State::kResponding, State::kDone}},
+      {State::kWaiting, {State::kPipeline, State::kResponding, State::kDone}},
+      {State::kForwarding, {State::kResponding, State::kTunnel, State::kDone}},
+      {State::kResponding, {State::kDone}},
       {State::kTunnel, {State::kDone}}};
 
   Stream(Services& services, const Listener& listener, const plugin::ClientInfo& client,
@@ -73,7 +73,7 @@ class Stream final : private plugin::RequestIo {
   // One of deadlines() has passed.
   void on_client_timeout();
   // The worker leaves now.
-  void part();
+  void shut_down();
 
   base::Arena& arena() { return arena_; }
   ClientDeadlines& deadlines() { return deadlines_; }
@@ -98,14 +98,14 @@ class Stream final : private plugin::RequestIo {
   plugin::ChainRun& chains() { return chains_; }
   // For ChainRun: a hook that waited has ended.
   static void on_hook_done(void* self);
-  // Not 0: reading the body for a plugin failed; the status to answer, whatever the plugin says.
+  // Not 0: reading the body for a plugin failed; the status of the response, whatever the plugin says.
   std::uint16_t body_failure() const { return body_failure_; }
   // Reads the body because a condition of the router asks about it; request().body has it afterwards. False:
   // it waits for the client, resume_pipeline() follows.
   bool read_body_for_match();
-  // The route's plugins need secrets that are being read. False: that took too long, answer 503.
+  // The route's plugins need secrets that are being read. False: timeout, respond with 503.
   bool wait_for_secrets();
-  // Nobody matched; answered once the global rules have run.
+  // No route matched: 404 once the global rules have run.
   void set_unmatched() { unmatched_ = true; }
   bool is_unmatched() const { return unmatched_; }
   // Not in the access log.
@@ -115,11 +115,11 @@ class Stream final : private plugin::RequestIo {
   void refuse(std::uint16_t status, const char* what);
 
   // --- responses of the gateway's own
-  // Sends request().reply (or the given one) instead of an upstream's response.
-  void reply(std::uint16_t status);
-  void reply(const plugin::LocalReply& reply);
+  // Sends request().direct_response (or the given one) instead of an upstream's response.
+  void respond(std::uint16_t status);
+  void respond(const plugin::DirectResponse& direct);
   // An nginx-style error page: failures below the pipeline.
-  void reply_error_page(std::uint16_t status);
+  void respond_error_page(std::uint16_t status);
 
   // --- the response
   // Header filters of plugins, once, before write_head().
@@ -128,7 +128,7 @@ class Stream final : private plugin::RequestIo {
   // filter_response_head().
   bool filters_response_body() const { return body_filter_ != nullptr; }
   // HEAD, 204, 304, as plugins left the status: whatever the upstream sends, the client gets no body.
-  bool answers_without_body() const;
+  bool response_has_no_body() const;
   struct Filtered {
     std::string_view bytes;  // to be sent in the place of `data`; valid until the next call
     bool last;
@@ -150,7 +150,7 @@ class Stream final : private plugin::RequestIo {
   bool response_started() const { return response_started_; }
 
   // --- the request's body
-  // False, answered with 413, when the body is longer than client_max_body_size.
+  // False, with a 413 response, when the body is longer than client_max_body_size.
   bool count_body_bytes(std::size_t bytes);
   void note_body_bytes(std::size_t bytes) {
     body_bytes_ += bytes;

@@ -22,7 +22,7 @@ void Stream::on_hook_done(void* self) {
 
 async::Task<plugin::RequestIo::BodyRead> Stream::read_body(std::size_t bytes_max) {
   if (!stored_body_ && request_.head->content_length > bytes_max) co_return BodyRead{{}, true};
-  // One byte more tells a body that is too long from one that just fits.
+  // One byte more distinguishes a body that is too long from one that just fits.
   co_await store_body_up_to(bytes_max < SIZE_MAX ? bytes_max + 1 : bytes_max);
   const bool whole =
       body_failure_ == 0 && !stored_body_->is_partial() && stored_body_->view().size() <= bytes_max;
@@ -35,7 +35,7 @@ async::Task<std::string_view> Stream::read_body_start(std::size_t bytes_max) {
   co_return stored_body_->view().substr(0, bytes_max);
 }
 
-// Somebody may have asked before: then what was stored is what there is.
+// It may have been read before: then what was stored is what there is.
 async::Task<void> Stream::store_body_up_to(std::size_t bytes_max) {
   if (!stored_body_) {
     stored_body_ = std::make_unique<BodyCollector>(services_.loop,
@@ -133,7 +133,7 @@ void Stream::filter_response_head() {
   if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
   if (chains_.has(plugin::Phase::kHeaderFilter)) {
     chains_.filter_header(request_);
-    if (request_.body_coder() != nullptr) request_.settle_body_coder();
+    if (request_.body_coder() != nullptr) request_.choose_body_coder();
   }
   if (trace != nullptr) {
     trace->on_phase_done("http_header_filter_phase", request_);
@@ -149,7 +149,7 @@ bool Stream::is_filter_unfinished() const {
   return body_filter_ && body_filter_->is_unfinished();
 }
 
-// All of it, for an answer of the gateway's own: those are short.
+// All of it, for a response of the gateway's own: those are short.
 Stream::Filtered Stream::filter_whole_body(std::string_view data) {
   Filtered filtered = filter_response_body(data, true, true);
   if (!is_filter_unfinished()) return filtered;
@@ -163,7 +163,7 @@ Stream::Filtered Stream::filter_whole_body(std::string_view data) {
 }
 
 Stream::Filtered Stream::filter_response_body(std::string_view data, bool last, bool flush) {
-  const bool drop = answers_without_body();
+  const bool drop = response_has_no_body();
   if (!body_filter_) return {drop ? std::string_view{} : data, last, false};
   plugin::Body& body = *body_filter_;
   if (!body.is_unfinished()) body.begin(data, last, flush);

@@ -4,42 +4,42 @@
 
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_head.h"
-#include "worker/proxy/local_reply.h"
+#include "worker/proxy/direct_response.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
 
 // --- of the gateway's own
 
-void Stream::reply(std::uint16_t status) {
-  request_.reply.status = status;
-  reply(request_.reply);
+void Stream::respond(std::uint16_t status) {
+  request_.direct_response.status = status;
+  respond(request_.direct_response);
 }
 
-void Stream::reply(const plugin::LocalReply& reply) {
+void Stream::respond(const plugin::DirectResponse& direct) {
   // A plugin's configuration may hold any number.
-  if (reply.status < 200 || reply.status > 999) {
-    plugin::log_error(request_, "a plugin answers with status {}, which is none", reply.status);
-    return reply_error_page(500);
+  if (direct.status < 200 || direct.status > 999) {
+    plugin::log_error(request_, "a plugin answers with status {}, which is none", direct.status);
+    return respond_error_page(500);
   }
   cancel_hooks();
   if (head_filtered_) take_response_back();
-  set_state(State::kReplying);
+  set_state(State::kResponding);
   plugin::ResponseState& response = request_.response;
-  response.status = reply.status;
+  response.status = direct.status;
   response.from_upstream = false;
-  if (!reply.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
-    response.headers.set(arena_, http::KnownHeader::kContentType, reply.content_type);
+  if (!direct.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
+    response.headers.set(arena_, http::KnownHeader::kContentType, direct.content_type);
   }
-  request_.reply = reply;  // for who asks how long it is
+  request_.direct_response = direct;  // for response_length()
   filter_response_head();
-  const bool without_body = answers_without_body();
-  std::string_view body = without_body ? std::string_view{} : request_.reply.body;
+  const bool without_body = response_has_no_body();
+  std::string_view body = without_body ? std::string_view{} : request_.direct_response.body;
   // RFC 9110 8.6: none in a 204; a 304 has the length of what it stands for, which is not known here.
-  BodyLength length{response.status != 204 && response.status != 304, request_.reply.body.size()};
+  BodyLength length{response.status != 204 && response.status != 304, request_.direct_response.body.size()};
   if (filters_response_body()) {
-    const Filtered filtered = filter_whole_body(request_.reply.body);
-    if (filtered.broken) return reply_error_page(502);
+    const Filtered filtered = filter_whole_body(request_.direct_response.body);
+    if (filtered.broken) return respond_error_page(502);
     body = filtered.bytes;
     if (!without_body) length.bytes = body.size();
     length.is_known &= !without_body || !response.body_changes;
@@ -51,10 +51,10 @@ void Stream::reply(const plugin::LocalReply& reply) {
   if (write_head(length, content)) on_response_complete();
 }
 
-void Stream::reply_error_page(std::uint16_t status) {
-  request_.reply = make_error_page(status, arena_);
+void Stream::respond_error_page(std::uint16_t status) {
+  request_.direct_response = make_error_page(status, arena_);
   request_.response.headers.remove(http::KnownHeader::kContentType);  // a plugin's, for another body
-  reply(request_.reply);
+  respond(request_.direct_response);
 }
 
 // A head was only filtered, and not sent: what it said is not true any more (RFC 9110 15.6.3). Filters have
@@ -72,7 +72,7 @@ void Stream::take_response_back() {
 
 // --- head and body
 
-bool Stream::answers_without_body() const {
+bool Stream::response_has_no_body() const {
   const std::uint16_t status = request_.response.status;
   return request_.head->method == http::Method::kHead || status == 204 || status == 304 || status < 200;
 }
@@ -84,7 +84,7 @@ ResponseHeadWrite Stream::complete_head(BodyLength length) {
   return {.status = response.status,
           .reason = response.reason,
           .headers = &response.headers,
-          .has_body = !answers_without_body(),
+          .has_body = !response_has_no_body(),
           .has_content_length = length.is_known,
           .content_length = length.bytes};
 }
@@ -123,7 +123,7 @@ void Stream::on_response_complete() {
 
 void Stream::abort_response(std::uint16_t status) {
   if (response_started_) return end(ClientExchange::Ending::kBroken);
-  reply_error_page(status);
+  respond_error_page(status);
 }
 
 // --- an upgrade

@@ -1,6 +1,6 @@
 // A hash table (space, byte string) -> Value, built for lookups: one probe of slots, then one 64-byte node
 // that holds the value and, up to 40 bytes, the key itself. `space` separates the keys of different hosts.
-// Nodes never move, so a Value's address is stable until it is erased.
+// Invariant: nodes never move; a Value's address is stable until it is erased.
 #pragma once
 
 #include <cstddef>

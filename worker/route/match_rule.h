@@ -41,7 +41,7 @@ class MatchRule {
   std::vector<Decisive> decisive(const format::Json& rule, VariableReader& variables) const;
 
   // What was accepted, as APISIX accepts it, but can never hold: regular expressions that do not compile.
-  // For the Admin API's answer and dry runs; compiles each of them.
+  // For the Admin API's response and dry runs; compiles each of them.
   std::vector<std::string> warnings() const;
 
  private:

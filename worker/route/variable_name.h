@@ -186,7 +186,7 @@ struct VariableName {
   VariableKind kind = VariableKind::kUnknown;
   std::string detail;  // families: what follows the prefix; kUnknown: the whole name; else empty
 
-  // Never fails: a name that nobody knows is kUnknown and reads as unset unless a plugin registered it.
+  // Never fails: an unknown name is kUnknown and reads as unset unless a plugin registered it.
   // Header families fold their detail to the header's usual spelling: "http_X_Foo" and "http_x-foo" both
   // give "x-foo". As in nginx a header that is sent as "X_Foo" is the same variable, so a reader compares
   // names with '_' equal to '-'.

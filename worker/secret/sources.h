@@ -1,8 +1,8 @@
 // The secrets managers that can be asked: HashiCorp Vault, AWS Secrets Manager, Google Cloud Secret Manager.
 // Each is one call (or a few) that waits; nothing is remembered here but Google's access tokens.
 //
-// Errors say whether the manager answered: kNotFound means that there is no such value, or that it may not be
-// read; everything else that nobody knows, and that it may be tried again.
+// Errors say whether the manager responded: kNotFound means that there is no such value, or that it may not
+// be read; any other error means unknown, and that a retry is allowed.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class GoogleSecrets {
     std::int64_t ends_at = 0;   // seconds since the epoch
   };
 
-  // "Bearer ...". Whoever comes while a token is being asked for waits for that one.
+  // "Bearer ...". Calls that come while a token is being fetched wait for that one.
   async::Task<base::Result<std::string>> authorize(const Json& account, bool verify_tls);
   async::Task<base::Result<Token>> ask_for_token(const Json& account, bool verify_tls);
 
@@ -78,7 +78,8 @@ class Sources {
 
 inline constexpr std::uint64_t kSecretTimeoutMs = 5'000;  // of one call
 std::unexpected<base::Error> no_secret(std::string what);
-// What an answer of a status other than 200 means. The body is not told: it may hold what must not be logged.
+// What a response with a status other than 200 means. The body is left out: it may hold what must not be
+// logged.
 std::unexpected<base::Error> refused(std::string_view manager, unsigned status);
 // A member of the JSON object in `text`.
 base::Result<Json> member_of(const std::string& text, const std::string& name);

@@ -4,7 +4,7 @@
 
 #include "shared/format/read.h"
 #include "shared/format/schema.h"
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 namespace apisix::secret {
 
@@ -21,17 +21,17 @@ Uses::Uses(Uses&& other) noexcept = default;
 Uses& Uses::operator=(Uses&& other) noexcept = default;
 Uses::~Uses() = default;
 
-Uses Uses::resolve(Json& conf, SecretBook& book) {
+Uses Uses::resolve(Json& conf, SecretCache& cache) {
   Uses uses;
-  uses.resolve_within(conf, book);
+  uses.resolve_within(conf, cache);
   return uses;
 }
 
-void Uses::resolve_within(Json& value, SecretBook& book) {
+void Uses::resolve_within(Json& value, SecretCache& cache) {
   if (value.isObject() || value.isArray()) {
-    for (Json& member : value) resolve_within(member, book);
+    for (Json& member : value) resolve_within(member, cache);
   } else if (value.isString() && format::is_secret_ref(format::string_of(value))) {
-    const auto secret = book.get(format::string_of(value));
+    const auto secret = cache.get(format::string_of(value));
     uses_.push_back({secret, secret->version()});
     if (secret->state() == Secret::State::kKnown) value = secret->value();
   }

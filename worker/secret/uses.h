@@ -11,7 +11,7 @@
 namespace apisix::secret {
 
 class Secret;
-class SecretBook;  // every plugin's objects include this file: what reads secrets stays out of it
+class SecretCache;  // every plugin's objects include this file: what reads secrets stays out of it
 
 // Any text in it, at any depth, is a reference.
 bool has_references(const format::Json& conf);
@@ -24,7 +24,7 @@ class Uses {
   ~Uses();
 
   // Puts values in the place of the references in `conf`. What is pending or unresolved stays as it stands.
-  static Uses resolve(format::Json& conf, SecretBook& book);
+  static Uses resolve(format::Json& conf, SecretCache& cache);
 
   bool is_pending() const;
   bool has_unresolved() const;
@@ -36,7 +36,7 @@ class Uses {
     base::Ref<const Secret> secret;
     std::uint64_t version;
   };
-  void resolve_within(format::Json& value, SecretBook& book);
+  void resolve_within(format::Json& value, SecretCache& cache);
 
   std::vector<Use> uses_;
 };

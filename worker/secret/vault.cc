@@ -32,12 +32,12 @@ const Json& fields_of(const Json& data) {
 
 base::Result<Json> field_of(const client::HttpResponse& response, const std::string& field) {
   if (response.status != 200) return refused("vault", response.status);
-  const auto answer = format::parse_json(response.body);
-  if (!answer || !find_member(*answer, "data").isObject()) {
+  const auto body = format::parse_json(response.body);
+  if (!body || !find_member(*body, "data").isObject()) {
     return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kUpstream,
                       "vault's answer is no JSON with data in it", true);
   }
-  const Json& value = find_member(fields_of(find_member(*answer, "data")), field);
+  const Json& value = find_member(fields_of(find_member(*body, "data")), field);
   if (value.isNull()) return no_secret("the secret has no field " + field);
   return value;
 }

@@ -50,29 +50,28 @@ std::string_view text_of(PickError error) {
   return "";
 }
 
-base::Ref<Cluster> Cluster::make(const ClusterConfig& config, const ClusterWorld& world,
-                                 std::uint64_t now_us) {
-  return base::Ref<Cluster>(new Cluster(config, world, now_us));
+base::Ref<Cluster> Cluster::make(const ClusterConfig& config, const ClusterDeps& deps, std::uint64_t now_us) {
+  return base::Ref<Cluster>(new Cluster(config, deps, now_us));
 }
 
-Cluster::Cluster(const ClusterConfig& config, const ClusterWorld& world, std::uint64_t now_us)
+Cluster::Cluster(const ClusterConfig& config, const ClusterDeps& deps, std::uint64_t now_us)
     : id_(config.id),
-      random_(world.random),
-      source_(NodeSource::make(config.nodes, world.resolver)),
+      random_(deps.random),
+      source_(NodeSource::make(config.nodes, deps.resolver)),
       nodes_(source_->nodes()),
       hash_key_(config.hash_on, config.key) {
-  make_balancer(config, world.loads, now_us);
-  told_ = std::ranges::all_of(nodes_, &Node::is_literal);
+  make_balancer(config, deps.loads, now_us);
+  picker_is_current_ = std::ranges::all_of(nodes_, &Node::is_literal);
   source_->set_listener(base::Delegate<void()>::of<&Cluster::on_nodes_changed>(*this));
 }
 
 Cluster::~Cluster() = default;
 
-void Cluster::make_balancer(const ClusterConfig& config, LoadBook& load_book, std::uint64_t now_us) {
+void Cluster::make_balancer(const ClusterConfig& config, LoadRegistry& load_registry, std::uint64_t now_us) {
   balancer_ = parse_balancer(config.type);
   if (!balancer_) return;
   needs_hash_key_ = balancer_ == Balancer::kChash && (nodes_.size() > 1 || !source_->is_static());
-  const auto loads = load_book.table_of(config.id, now_us);
+  const auto loads = load_registry.table_of(config.id, now_us);
   std::vector<PickerEntry> entries;
   for (const auto& node : nodes_) {
     PickerEntry entry;
@@ -88,23 +87,23 @@ void Cluster::make_balancer(const ClusterConfig& config, LoadBook& load_book, st
 
 void Cluster::set_health(const HealthView* health) {
   health_ = health;
-  told_ = false;
+  picker_is_current_ = false;
 }
 
 bool Cluster::is_current() const {
-  return told_ && source_->version() == told_nodes_ &&
-         (health_ == nullptr || health_->version() == told_health_);
+  return picker_is_current_ && source_->version() == told_nodes_ &&
+         (health_ == nullptr || health_->version() == picker_health_version_);
 }
 
 // Tells the picker which nodes have an address and are healthy; when none is healthy, health is ignored.
 void Cluster::refresh_usable() {
-  told_ = true;
+  picker_is_current_ = true;
   told_nodes_ = source_->version();
   if (health_ == nullptr) {
     if (picker_) picker_->set_usable(source_->usable());
     return;
   }
-  told_health_ = health_->version();
+  picker_health_version_ = health_->version();
   std::vector<std::uint8_t> healthy = source_->usable();
   for (const auto& node : nodes_) healthy[node.index] &= health_->is_healthy(node);
   const bool any = std::ranges::any_of(healthy, [](std::uint8_t one) { return one != 0; });

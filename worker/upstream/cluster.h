@@ -23,7 +23,7 @@
 #include "worker/upstream/balance/picker.h"
 #include "worker/upstream/hash_key.h"
 #include "worker/upstream/health_view.h"
-#include "worker/upstream/load_book.h"
+#include "worker/upstream/load_registry.h"
 #include "worker/upstream/node_source.h"
 
 namespace apisix::memory {
@@ -42,9 +42,9 @@ struct ClusterConfig {
 };
 
 // What a worker has one of. All outlive the clusters; `resolver` may be null where no node has a name.
-struct ClusterWorld {
+struct ClusterDeps {
   base::Random& random;
-  LoadBook& loads;
+  LoadRegistry& loads;
   resolve::Resolver* resolver = nullptr;
   memory::HealthTable* health = nullptr;  // null: no health checks
 };
@@ -58,7 +58,7 @@ enum class PickError : unsigned char {
   kAllTried,         // 502
 };
 
-// The status that APISIX answers with; 0 for kNone and kResolving.
+// The status that APISIX responds with; 0 for kNone and kResolving.
 int status_of(PickError error);
 // For the error log, APISIX's wording.
 std::string_view text_of(PickError error);
@@ -86,8 +86,7 @@ class Cluster : public base::Counted<Cluster> {
  public:
   // Never fails: what is wrong with the configuration shows when a node is picked, as in APISIX.
   // `now_us` is monotonic. Lookups of names start at once.
-  static base::Ref<Cluster> make(const ClusterConfig& config, const ClusterWorld& world,
-                                 std::uint64_t now_us);
+  static base::Ref<Cluster> make(const ClusterConfig& config, const ClusterDeps& deps, std::uint64_t now_us);
   ~Cluster();
 
   // Distinct (host, port, priority); the last of equal ones counts. `retries` defaults to this - 1.
@@ -104,24 +103,24 @@ class Cluster : public base::Counted<Cluster> {
 
   // Skips what `context` has tried, unless there is only one node. Counts into least_conn: call after().
   ClusterPick pick(PickContext& context);
-  // What pick() would say now, and nobody's turn is used up; of a name with several addresses it is any of
+  // What pick() would say now, without advancing the balancer; of a name with several addresses it is any of
   // them. Like pick() it counts as a use of the names and of the health checks.
   ClusterPick peek(PickContext context);
   // The exchange with a picked node is over; a failed one marks the node as tried.
   void after(PickContext& context, NodeIndex index, const PickOutcome& outcome);
-  // Calls back from the ready queue when pick() has more to say than kResolving.
+  // A callback from the ready queue when pick() gives another result than kResolving.
   void wait_resolved(ClusterWait& wait) { source_->wait(wait); }
 
  private:
-  Cluster(const ClusterConfig& config, const ClusterWorld& world, std::uint64_t now_us);
-  void make_balancer(const ClusterConfig& config, LoadBook& load_book, std::uint64_t now_us);
+  Cluster(const ClusterConfig& config, const ClusterDeps& deps, std::uint64_t now_us);
+  void make_balancer(const ClusterConfig& config, LoadRegistry& load_registry, std::uint64_t now_us);
   bool is_current() const;
   // Between two requests, so that the next one finds the picker ready.
   void on_nodes_changed() {
     if (!is_current()) refresh_usable();
   }
   void refresh_usable();
-  // kNone: the picker is told what there is to know, and has something to choose from.
+  // kNone: the picker is up to date and has a node to choose from.
   PickError become_ready();
   bool has_choice() const { return nodes_.size() > 1 || balancer_ == Balancer::kLeastConn; }
   ClusterPick picked(PickContext& context, const Node& node, base::Random& random);
@@ -136,9 +135,9 @@ class Cluster : public base::Counted<Cluster> {
   std::unique_ptr<Picker> picker_;  // null: unknown type
   const HealthView* health_ = nullptr;
 
-  // What the picker was last told.
-  bool told_ = true;
-  std::uint64_t told_health_ = 0;
+  // The last input of the picker.
+  bool picker_is_current_ = true;
+  std::uint64_t picker_health_version_ = 0;
   std::uint64_t told_nodes_ = 0;
 };
 

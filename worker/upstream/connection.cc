@@ -80,7 +80,7 @@ void Connection::on_event(void* self, bool readable, bool writable) {
         connection.report_pending();
       }
       return;
-    case State::kIdle:  // the node closed it, or says something nobody asked for
+    case State::kIdle:  // the node closed it, or sends bytes without a request
       connection.pool_.drop(connection);
       return;
     case State::kClosed:

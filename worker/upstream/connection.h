@@ -39,7 +39,7 @@ class Connection : private base::Link {
                                                  {State::kLeased, {State::kIdle, State::kClosed}},
                                                  {State::kIdle, {State::kLeased, State::kClosed}}};
 
-  // Who leases it. Called from the loop; may release or drop the connection inside.
+  // Who leases it: callbacks from the loop, which may release or drop the connection.
   class User {
    public:
     virtual void on_upstream_connected(int error_number) = 0;  // 0 or an errno
@@ -71,7 +71,7 @@ class Connection : private base::Link {
   // Times it was leased; 1 = not reused yet.
   std::uint32_t leases() const { return leases_; }
   bool is_reused() const { return leases_ > 1; }
-  // The node may send more than it was asked for: its next lease looks for bytes that wait (a system call).
+  // The node may send more than it was asked for: its next lease checks for buffered bytes (a system call).
   void check_before_reuse() { checked_before_reuse_ = true; }
 
  private:
@@ -80,7 +80,7 @@ class Connection : private base::Link {
   friend class base::List<Connection>;
   void start_watch();
   void close(bool reset);
-  // Bytes, an end or an error wait to be read: it must not carry another exchange.
+  // Unread bytes, an end or an error are buffered: it must not carry another exchange.
   bool has_unasked_input() const;
   // Bytes that TLS holds already get an event of their own.
   void report_pending();

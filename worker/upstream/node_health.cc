@@ -11,7 +11,7 @@ namespace {
 using memory::HealthEvent;
 using memory::HealthTable;
 
-// How often a table that is full, or that lost the checker, is asked again.
+// The retry interval for a table that is full, or that lost the checker.
 constexpr std::uint64_t kWantAgainMs = 1000;
 
 }  // namespace
@@ -94,7 +94,7 @@ void NodeHealth::on_retried(const Node& node, const base::IpAddress& ip, bool ti
   if (checks_.has_passive || checks_.active.unhealthy.interval_ms > 0) report_failure(node, ip, timed_out);
 }
 
-void NodeHealth::on_answered(const Node& node, const base::IpAddress& ip, std::uint16_t status) {
+void NodeHealth::on_response(const Node& node, const base::IpAddress& ip, std::uint16_t status) {
   if (checks_.has_passive) report_status(node, ip, status);
 }
 

@@ -29,10 +29,10 @@ class NodeHealth final : public HealthView {
   const resource::HealthChecks& checks() const { return checks_; }
 
   // --- what happened to requests; `ip` is the node's address that was used
-  // The attempt failed and another node is tried.
+  // The attempt failed and is retried on another node.
   void on_retried(const Node& node, const base::IpAddress& ip, bool timed_out);
-  // The node answered.
-  void on_answered(const Node& node, const base::IpAddress& ip, std::uint16_t status);
+  // The node responded.
+  void on_response(const Node& node, const base::IpAddress& ip, std::uint16_t status);
   // The last attempt failed, the client gets `status`.
   void on_failed(const Node& node, const base::IpAddress& ip, bool timed_out, std::uint16_t status);
 

@@ -116,7 +116,7 @@ class DnsNodes final : public NodeSource {
   void wait(ClusterWait& wait) override;
 
  private:
-  // Names that do not resolve hold up requests only this long when other nodes are there.
+  // The timeout for names that do not resolve when other nodes are there.
   static constexpr std::uint64_t kPatienceMs = 500;
   static constexpr std::uint64_t kTouchEveryMs = 1000;
 

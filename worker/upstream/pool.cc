@@ -111,11 +111,11 @@ void Pool::drop(Connection& connection, bool reset) {
   --connection.home_.connections_;
   --open_;
   connection.close(reset);
-  bury(connection);
+  defer_delete(connection);
 }
 
 // A callback of the connection may be on the stack: it is deleted when the turn ends.
-void Pool::bury(Connection& connection) {
+void Pool::defer_delete(Connection& connection) {
   if (graveyard_.empty()) loop_.at_end_of_turn([this] { graveyard_.clear(); });
   graveyard_.emplace_back(&connection);
 }

@@ -48,12 +48,13 @@ class Pool {
 
   // The newest idle connection to `endpoint`, leased to `user`, or nothing.
   Connection* take_idle(const Endpoint& endpoint, Connection::User& user);
-  // Starts to connect; `user` hears on_upstream_connected(). An error that is known at once is returned.
+  // Starts to connect; `user` gets the callback on_upstream_connected(). An error that is known at once is
+  // returned.
   base::Result<Connection*> connect(const Endpoint& endpoint, Connection::User& user);
 
   // Back into the pool after a complete exchange; closed instead when `limits` say so.
   void put(Connection& connection, const KeepaliveLimits& limits);
-  // Ends it. `reset`: the node shall notice at once that nobody wants the rest.
+  // Ends it. `reset`: with a reset, so that the node stops sending at once.
   void drop(Connection& connection, bool reset = false);
 
   // Drops the idle connections to an address that is gone (DNS), or all of them.
@@ -74,7 +75,7 @@ class Pool {
   };
   HostPool& home_of(const Endpoint& endpoint);
   void forget_empty_hosts();
-  void bury(Connection& connection);
+  void defer_delete(Connection& connection);
 
   event::Loop& loop_;
   std::unordered_map<Endpoint, HostPool, EndpointHash> hosts_;

@@ -24,7 +24,7 @@ class ChunkedDecoder {
     kData,      // `bytes` is body data
     kTrailers,  // `bytes` is a part of the trailer section, checked; append it, or ignore it
     kDone,      // the body ended behind `consumed`; what follows belongs to the next message
-    kBad,       // malformed: answer 400 (request) or 502 (response) and close
+    kBad,       // malformed: respond with 400 (request) or 502 (response) and close
   };
   struct Step {
     Result result;
@@ -75,7 +75,7 @@ class ChunkedDecoder {
 };
 static_assert(sizeof(ChunkedDecoder) <= 40);
 
-// The trailer section that kTrailers steps yielded, collected in stable memory, as fields. Fields that
+// The trailer section that kTrailers steps yielded, buffered in stable memory, as fields. Fields that
 // frame or route a message, or say who is asking, are left out (RFC 9110 6.5.1). False when malformed or
 // more than `count_max` fields.
 bool parse_trailers(std::string_view section, base::Arena& arena, std::uint32_t count_max, HeaderMap& out);

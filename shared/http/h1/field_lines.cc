@@ -186,7 +186,7 @@ ConnectionOptions read_connection(HeaderMap& headers) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     if (headers.at(i).id != KnownHeader::kConnection) continue;
     std::string_view list = headers.at(i).value;
-    if (list == "keep-alive") {  // what nearly everybody sends
+    if (list == "keep-alive") {  // what nearly all clients send
       out.keep_alive = true;
       continue;
     }

@@ -21,7 +21,7 @@ class HeadScanner {
   enum class Result : std::uint8_t {
     kNeedMore,
     kFound,
-    kBad,  // a line that does not end in CRLF, or a control character: answer 400 and close
+    kBad,  // a line that does not end in CRLF, or a control character: respond with 400 and close
   };
 
   explicit HeadScanner(HeadKind kind = HeadKind::kRequest) : kind_(kind) {}

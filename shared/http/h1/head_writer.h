@@ -52,7 +52,7 @@ bool is_hop_by_hop(const HeaderField& field);
 
 // Exact bytes of the head that write_* produces; 0 when it cannot be written: the method or target is
 // empty or holds a space or a control character, the host, reason or protocol a control character, or the
-// status is not three digits. That is the last line of defence behind whoever computed them.
+// status is not three digits. That is the last line of defence behind the code that computed them.
 std::size_t request_head_bytes(const RequestWrite& head);
 std::size_t response_head_bytes(const ResponseWrite& head);
 // Returns the bytes written; 0, and nothing written, when it cannot be written or `out` is too small.
@@ -69,7 +69,7 @@ std::size_t write_chunk_line(std::uint64_t chunk_bytes, char* out);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
-// Building blocks for local replies and for anybody who writes lines; they return the end of what was
+// Building blocks for direct responses and other writers of lines; they return the end of what was
 // written and check no bound.
 char* append_text(char* at, std::string_view text);
 char* append_decimal(char* at, std::uint64_t number);

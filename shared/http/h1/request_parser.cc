@@ -28,7 +28,7 @@ std::string_view view(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-// nginx's rule, narrower than RFC 9110's token: nobody else would agree on what "get" or "G{T" mean.
+// nginx's rule, narrower than RFC 9110's token: other servers disagree on what "get" or "G{T" mean.
 bool is_method_character(char c) {
   return (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
@@ -147,7 +147,7 @@ Parsed apply_host(RequestHead& head, const HeaderSet& repeated) {
   if (head.authority.empty()) {
     head.authority = host->value;
   } else if (head.authority != host->value) {
-    // What the target says wins, for everybody: nobody behind us may see another host.
+    // The target wins (RFC 9112 3.2.2), and Host is set to it: the upstream must not see another host.
     HeaderField& field = head.headers.at(static_cast<std::size_t>(host - head.headers.begin()));
     field.value = head.authority;
     field.intact = false;
@@ -155,7 +155,7 @@ Parsed apply_host(RequestHead& head, const HeaderSet& repeated) {
   return {};
 }
 
-// What is matched is what is forwarded: the host without the dot, for everybody behind the parser.
+// What is matched is what is forwarded: all code behind the parser sees the host without the dot.
 void remove_end_dot(RequestHead& head, base::Arena& arena) {
   const auto dot = base::find_end_dot(head.authority);
   if (!dot) return;

@@ -1,5 +1,5 @@
 // Parses a complete HTTP/1 response head of an upstream in place. Strict where a lenient reading could
-// move the end of the body; every error is answered with 502 by the gateway.
+// move the end of the body; for every error the gateway responds with 502.
 #pragma once
 
 #include <cstddef>

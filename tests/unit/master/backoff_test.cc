@@ -5,7 +5,7 @@
 namespace apisix::master {
 namespace {
 
-TEST(Backoff, FirstDeathIsAnsweredAtOnceThenTheDelayDoublesUpToItsLimit) {
+TEST(Backoff, FirstDeathRestartsAtOnceThenTheDelayDoublesUpToItsLimit) {
   Backoff backoff;
   for (const std::uint64_t expected : {0, 100, 200, 400, 800, 1600, 3200, 6400, 10'000, 10'000}) {
     EXPECT_EQ(backoff.next_delay_ms(5, false), expected);

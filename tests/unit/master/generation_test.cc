@@ -124,7 +124,7 @@ TEST_F(GenerationTest, ServesWhenAllWorkersAndThenTheAgentAreReady) {
 
   generation->quit({});
   run_until(*generation, [&] { return generation->is_empty(); });
-  EXPECT_EQ(generation->state(), State::kDraining) << "nobody had to be stopped";
+  EXPECT_EQ(generation->state(), State::kDraining) << "no child had to be stopped";
   EXPECT_EQ(ready, 1);
   EXPECT_TRUE(failures.empty());
   EXPECT_TRUE(pids(memory::ChildRole::kWorker).empty());
@@ -208,7 +208,7 @@ TEST_F(GenerationTest, WorkerThatDrainsTooLongIsStopped) {
   EXPECT_EQ(generation->state(), State::kStopping);
 }
 
-// Ready, but nobody serves before all are: what a complete generation is told.
+// Ready, but no worker serves before all are: the messages to a complete generation.
 int counts_serve_messages(channel::WorkerContext&& context) {
   if (context.worker_index == 1) ::usleep(50'000);
   if (!context.channel.send(MessageKind::kReady)) return 1;
@@ -228,12 +228,12 @@ int counts_serve_messages(channel::WorkerContext&& context) {
   return 0;
 }
 
-TEST_F(GenerationTest, NobodyServesBeforeAllAreReadyAndALaterOneServesAtOnce) {
+TEST_F(GenerationTest, NoWorkerServesBeforeAllAreReadyAndALaterOneServesAtOnce) {
   auto generation = make(counts_serve_messages, 2);
   generation->start();
   // 5 are the agent's.
   run_until(*generation, [&] { return zones.status.totals().requests >= 7; });
-  EXPECT_EQ(zones.status.totals().requests, 7u) << "one message each, when nobody was starting any more";
+  EXPECT_EQ(zones.status.totals().requests, 7u) << "one message each, when no child was starting any more";
   ::kill(pids(memory::ChildRole::kWorker)[0], SIGKILL);
   run_until(*generation, [&] { return zones.status.totals().requests >= 8; });
   EXPECT_EQ(ready, 1);

@@ -160,7 +160,7 @@ TEST(Listeners, SocketThatJoinsOthersGetsConnectionsOnlyWhenItListens) {
   EXPECT_GT(accept_all(*second), 0);
 }
 
-TEST(Listeners, RetiredSocketKeepsWhoWaitsAndTakesNobodyNew) {
+TEST(Listeners, RetiredSocketKeepsItsBacklogAndTakesNoNewConnection) {
   const auto port = free_port();
   auto listeners = Listeners::open(wanted(port), 2, {});
   ASSERT_TRUE(listeners);

@@ -35,7 +35,7 @@ class PidFileTest : public ::testing::Test {
   std::string prefix;
 };
 
-TEST_F(PidFileTest, NoFileMeansNobody) {
+TEST_F(PidFileTest, NoFileMeansNoMaster) {
   EXPECT_EQ(PidFile::holder(prefix).kind, Kind::kNobody);
   EXPECT_TRUE(PidFile::wait_until_free(prefix, 0));
 }
@@ -73,7 +73,7 @@ TEST_F(PidFileTest, GivesItsNameToASuccessorAndTakesItBack) {
   EXPECT_EQ(PidFile::old_holder(prefix).kind, Kind::kNobody);
 }
 
-TEST_F(PidFileTest, RemovesNobodyElsesFile) {
+TEST_F(PidFileTest, RemovesOnlyItsOwnFile) {
   auto first = PidFile::take(prefix);
   ASSERT_TRUE(first && first->set_aside());
   auto second = PidFile::take(prefix);
@@ -98,7 +98,7 @@ TEST_F(PidFileTest, TextThatIsNoPidIsInvalid) {
   }
 }
 
-TEST_F(PidFileTest, WhatIsNoFileMeansNobodyAndIsRefused) {
+TEST_F(PidFileTest, WhatIsNoFileMeansNoMasterAndIsRefused) {
   ASSERT_EQ(::mkfifo(PidFile::path(prefix).c_str(), 0644), 0);
   EXPECT_EQ(PidFile::holder(prefix).kind, Kind::kNobody) << "nor does it wait for a writer";
   const auto of_fifo = PidFile::take(prefix);

@@ -7,27 +7,27 @@ namespace {
 
 TEST(PulseTest, CountsLooksInARowWithoutABeat) {
   Pulse pulse;
-  pulse.look(1);
+  pulse.observe(1);
   EXPECT_FALSE(pulse.is_silent_for(1)) << "a new beat";
-  pulse.look(1);
+  pulse.observe(1);
   EXPECT_FALSE(pulse.is_silent_for(1)) << "one look may fall between two beats";
-  pulse.look(1);
-  EXPECT_TRUE(pulse.is_silent_for(2 * Pulse::kLookMs));
-  EXPECT_FALSE(pulse.is_silent_for(3 * Pulse::kLookMs));
-  pulse.look(2);
+  pulse.observe(1);
+  EXPECT_TRUE(pulse.is_silent_for(2 * Pulse::kCheckMs));
+  EXPECT_FALSE(pulse.is_silent_for(3 * Pulse::kCheckMs));
+  pulse.observe(2);
   EXPECT_FALSE(pulse.is_silent_for(1));
 }
 
 TEST(PulseTest, CountingBeginsAgainForAnotherChild) {
   Pulse pulse;
-  for (int i = 0; i < 5; ++i) pulse.look(7);
+  for (int i = 0; i < 5; ++i) pulse.observe(7);
   pulse.reset();
-  pulse.look(7);
+  pulse.observe(7);
   EXPECT_FALSE(pulse.is_silent_for(1));
 }
 
 TEST(LookTimesTest, LookAfterAStopOrASleepIsNoMeasure) {
-  LookTimes times;
+  CheckTimes times;
   EXPECT_FALSE(times.is_regular(50'000)) << "the first";
   EXPECT_TRUE(times.is_regular(51'000));
   EXPECT_TRUE(times.is_regular(52'900)) << "a busy machine";

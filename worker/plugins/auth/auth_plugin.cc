@@ -9,7 +9,7 @@ namespace apisix::plugins {
 AuthPlugin::AuthPlugin(const plugin::PluginInfo& info, std::string_view scheme, const plugin::Conf& conf,
                        const plugin::BuildContext& context)
     : plugin_(info.name),
-      consumers_(context.world.consumers),
+      consumers_(context.deps.consumers),
       challenge_(fmt::format("{} realm=\"{}\"", scheme, conf.text("realm"))),
       anonymous_consumer_(conf.text("anonymous_consumer")),
       hides_credentials_(conf.flag("hide_credentials")) {}

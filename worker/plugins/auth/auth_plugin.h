@@ -42,7 +42,7 @@ class AuthPlugin : public plugin::Plugin {
   plugin::Outcome challenge(plugin::Request& request, std::string_view message) const;
 
   const std::string_view plugin_;
-  plugin::ConsumerBook& consumers_;
+  plugin::ConsumerDirectory& consumers_;
   const std::string challenge_;
   const std::string anonymous_consumer_;  // empty: none
   const bool hides_credentials_;

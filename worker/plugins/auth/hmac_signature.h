@@ -1,6 +1,6 @@
 // HmacSignature: the Authorization field of hmac-auth, taken apart:
 //   Signature keyId="k",algorithm="hmac-sha256",headers="@request-target date",signature="base64"
-// Pure: it views the field. Shared with nobody; a file of its own because the network feeds it.
+// Pure: it views the field. Used by one plugin; a file of its own because the network feeds it.
 #pragma once
 
 #include <optional>

@@ -37,7 +37,7 @@ std::int64_t sum_of(std::int64_t conn, std::int64_t burst) {
 base::Result<std::unique_ptr<ConcurrencyLimit>> ConcurrencyLimit::make(const plugin::Conf& conf,
                                                                        const plugin::BuildContext& context,
                                                                        memory::LeaseTable& leases) {
-  auto redis = redis_of(conf.json(), context.world);
+  auto redis = redis_of(conf.json(), context.deps);
   if (!redis) return std::unexpected(redis.error());
   return std::unique_ptr<ConcurrencyLimit>(new ConcurrencyLimit(conf, context, leases, std::move(*redis)));
 }
@@ -45,7 +45,7 @@ base::Result<std::unique_ptr<ConcurrencyLimit>> ConcurrencyLimit::make(const plu
 ConcurrencyLimit::ConcurrencyLimit(const plugin::Conf& conf, const plugin::BuildContext& context,
                                    memory::LeaseTable& leases, base::Ref<client::RedisService> redis)
     : Limiter(conf, CounterName(conf.json(), context)),
-      world_(context.world),
+      deps_(context.deps),
       leases_(leases),
       redis_(std::move(redis)),
       default_delay_s_(conf.real("default_conn_delay")) {
@@ -111,7 +111,7 @@ std::optional<plugin::Outcome> ConcurrencyLimit::take(plugin::Request& request, 
                                                       std::uint64_t& delay_ms) {
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::int64_t>(sum_of(applied.conn, applied.burst), std::numeric_limits<std::uint32_t>::max()));
-  const auto taken = leases_.acquire(applied.key, limit, world_.zone_owner, request.clock.monotonic_ms());
+  const auto taken = leases_.acquire(applied.key, limit, deps_.zone_owner, request.clock.monotonic_ms());
   switch (taken.outcome) {
     case memory::LeaseTable::Outcome::kRefused:
       return reject(request);
@@ -143,7 +143,7 @@ plugin::Step ConcurrencyLimit::begin_by_redis(plugin::Request& request, const Ap
 }
 
 // How many are in flight with this one; 0: it is refused. The lease is held before the question is sent: who
-// gives up waiting for the answer cannot know whether it was granted, and gives it back all the same.
+// has its timeout before the reply cannot know whether it was granted, and gives it back all the same.
 async::Task<base::Result<std::int64_t>> ConcurrencyLimit::take_in_redis(plugin::Request& request,
                                                                         const Applied& applied) {
   Held& held = hold(request);
@@ -175,11 +175,11 @@ void ConcurrencyLimit::end(plugin::Request& request) {
   auto* state = request.find_state<State>(this);
   if (state == nullptr) return;
   for (Held* held = std::exchange(state->first, nullptr); held != nullptr; held = held->next) {
-    if (held->lease.is_held) leases_.release(held->lease, world_.zone_owner);
+    if (held->lease.is_held) leases_.release(held->lease, deps_.zone_owner);
     if (held->redis_key.empty()) continue;
     client::RedisCommand command("ZREM");
     command.add_key(held->redis_key).add(held->member);
-    world_.redis->post(redis_, std::move(command));
+    deps_.redis->post(redis_, std::move(command));
   }
 }
 

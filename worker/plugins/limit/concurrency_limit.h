@@ -27,7 +27,7 @@ class ConcurrencyLimit final : private Limiter {
                                                               const plugin::BuildContext& context,
                                                               memory::LeaseTable& leases);
 
-  // In access. Answers the client when too many are in flight.
+  // In access. Rejects the request when too many are in flight.
   plugin::Step begin(plugin::Request& request);
   // In log. A request that took no lease has none to give back.
   void end(plugin::Request& request);
@@ -63,7 +63,7 @@ class ConcurrencyLimit final : private Limiter {
   plugin::Step wait_for_rest(plugin::Request& request, const Applied* applied, std::size_t count,
                              std::uint64_t delay_ms);
   plugin::Step begin_by_redis(plugin::Request& request, const Applied* applied, std::size_t count);
-  // What to answer, or the delay.
+  // The rejection, or the delay.
   std::optional<plugin::Outcome> take(plugin::Request& request, const Applied& applied,
                                       std::uint64_t& delay_ms);
   async::Task<base::Result<std::int64_t>> take_in_redis(plugin::Request& request, const Applied& applied);
@@ -71,7 +71,7 @@ class ConcurrencyLimit final : private Limiter {
   Held& hold(plugin::Request& request);
   plugin::Outcome fail(plugin::Request& request, std::string_view what) const;
 
-  plugin::World& world_;
+  plugin::Deps& deps_;
   std::vector<Rule> rules_;
   memory::LeaseTable& leases_;
   const base::Ref<client::RedisService> redis_;  // null: local

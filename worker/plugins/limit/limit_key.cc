@@ -32,7 +32,7 @@ std::string_view LimitKey::of(plugin::Request& request) const {
 // Not the random key of tables: every node that shares a redis must name the counter alike.
 CounterName::CounterName(const format::Json& conf, const plugin::BuildContext& context) {
   const base::Hash128 version = base::sip_hash_24(format::to_json(conf), base::SipKey{});
-  before_ = context.world.store_prefix + std::string(context.resource) + ":" +
+  before_ = context.deps.store_prefix + std::string(context.resource) + ":" +
             std::to_string(static_cast<std::uint32_t>(version.low)) + ":";
   if (const auto& inner = find_member(conf, "_vid"); !inner.isNull()) after_ = ":" + plugin::text_of(inner);
 }

@@ -1,6 +1,6 @@
-// LimitKey: by what a limit tells requests apart: the value of a variable, a text with variables, or a
-// constant. A request for which it has no value is told by its client's address. CounterName: the name of the
-// counter that belongs to one key of one configuration.
+// LimitKey: by what a limit groups requests: the value of a variable, a text with variables, or a
+// constant. A request for which it has no value is counted by its client's address. CounterName: the name of
+// the counter that belongs to one key of one configuration.
 #pragma once
 
 #include <string>

@@ -9,7 +9,7 @@
 namespace apisix::plugins {
 namespace {
 
-// Longer windows than this (300 years) are as good as for ever.
+// Longer windows than this (300 years) never end.
 constexpr std::int64_t kWindowMaxS = 10'000'000'000;
 
 std::uint64_t window_ms_of(const QuotaUse& use) {
@@ -20,7 +20,7 @@ double rounded_up(double seconds) {
   return std::ceil(seconds * 100) / 100;
 }
 
-// A counter that is made starts its window; the answer is what it holds and how long it lasts.
+// A counter that is made starts its window; the reply is its value and its remaining time.
 const client::RedisScript& fixed_script() {
   static const client::RedisScript script(
       "local left = redis.call('PTTL', KEYS[1])\n"
@@ -50,7 +50,7 @@ std::unexpected<base::Error> malformed() {
   return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kUpstream, "malformed redis response");
 }
 
-// The two whole numbers that both scripts answer.
+// The two whole numbers in the replies of both scripts.
 base::Result<std::pair<std::int64_t, std::int64_t>> two_numbers(const client::RedisReply& reply) {
   if (reply.items.size() != 2) return malformed();
   const auto first = reply.items[0].whole_number();
@@ -73,8 +73,8 @@ struct WindowPlace {
 
 }  // namespace
 
-QuotaAnswer answer_of_sliding(const QuotaUse& use, bool is_granted, std::int64_t current,
-                              std::int64_t previous, double left_s) {
+QuotaResult sliding_result(const QuotaUse& use, bool is_granted, std::int64_t current, std::int64_t previous,
+                           double left_s) {
   const double rate = static_cast<double>(previous) / static_cast<double>(use.window_s);
   const auto limit = static_cast<double>(use.count);
   const auto used = static_cast<double>(current);
@@ -89,14 +89,14 @@ QuotaAnswer answer_of_sliding(const QuotaUse& use, bool is_granted, std::int64_t
 
 // ---- in shared memory
 
-QuotaAnswer LocalQuota::take(std::string_view key, const QuotaUse& use, const base::Clock& clock) {
+QuotaResult LocalQuota::take(std::string_view key, const QuotaUse& use, const base::Clock& clock) {
   const std::uint64_t window_ms = window_ms_of(use);
   if (is_sliding_) {
     const auto count = use.cost == 0 ? sliding_.get(key, window_ms, clock.wall_ms())
                                      : sliding_.take(key, use.cost, use.count, window_ms, clock.wall_ms());
     const std::int64_t previous = std::min(count.previous, use.count);
-    return answer_of_sliding(use, count.is_granted || use.cost == 0, count.current, previous,
-                             static_cast<double>(count.left_ms) / 1000);
+    return sliding_result(use, count.is_granted || use.cost == 0, count.current, previous,
+                          static_cast<double>(count.left_ms) / 1000);
   }
   memory::Dictionary::Entry entry{.value = 0, .ttl_left_ms = window_ms, .is_new = true};
   if (use.cost == 0) {
@@ -109,26 +109,26 @@ QuotaAnswer LocalQuota::take(std::string_view key, const QuotaUse& use, const ba
 
 // ---- in redis
 
-async::Task<base::Result<QuotaAnswer>> RedisQuota::take(std::string_view key, QuotaUse use,
+async::Task<base::Result<QuotaResult>> RedisQuota::take(std::string_view key, QuotaUse use,
                                                         const base::Clock& clock) {
   if (is_sliding_) return take_sliding(std::string(key), use, clock.wall_ms());
   // The version is of the format: counters of another one are left to expire.
   return take_fixed(name_ + ":v1:" + std::string(key), use);
 }
 
-async::Task<base::Result<QuotaAnswer>> RedisQuota::add(std::string_view key, QuotaUse use,
+async::Task<base::Result<QuotaResult>> RedisQuota::add(std::string_view key, QuotaUse use,
                                                        const base::Clock& clock) {
   return is_sliding_ ? add_sliding(std::string(key), use, clock.wall_ms()) : take(key, use, clock);
 }
 
-async::Task<base::Result<QuotaAnswer>> RedisQuota::take_fixed(std::string key, QuotaUse use) {
+async::Task<base::Result<QuotaResult>> RedisQuota::take_fixed(std::string key, QuotaUse use) {
   const std::int64_t window_s = std::min(use.window_s, kWindowMaxS);
   const auto reply = co_await redis_->run(fixed_script(), key, use.cost, window_s);
   if (!reply) co_return std::unexpected(reply.error());
   const auto numbers = two_numbers(*reply);
   if (!numbers) co_return std::unexpected(numbers.error());
   const auto [used, left_ms] = *numbers;
-  co_return QuotaAnswer{used <= use.count, use.count - used, static_cast<double>(left_ms) / 1000};
+  co_return QuotaResult{used <= use.count, use.count - used, static_cast<double>(left_ms) / 1000};
 }
 
 std::string RedisQuota::window_key(std::string_view key, std::int64_t window) const {
@@ -137,7 +137,7 @@ std::string RedisQuota::window_key(std::string_view key, std::int64_t window) co
 
 // The window before does not change any more: reading it apart keeps the script at one key, which is what a
 // cluster allows.
-async::Task<base::Result<QuotaAnswer>> RedisQuota::take_sliding(std::string key, QuotaUse use,
+async::Task<base::Result<QuotaResult>> RedisQuota::take_sliding(std::string key, QuotaUse use,
                                                                 std::uint64_t now_ms) {
   const WindowPlace place(use.window_s, now_ms);
   client::RedisCommand get("GET");
@@ -152,10 +152,10 @@ async::Task<base::Result<QuotaAnswer>> RedisQuota::take_sliding(std::string key,
   if (!reply) co_return std::unexpected(reply.error());
   const auto numbers = two_numbers(*reply);
   if (!numbers) co_return std::unexpected(numbers.error());
-  co_return answer_of_sliding(use, numbers->first == 1, numbers->second, previous, place.left_s);
+  co_return sliding_result(use, numbers->first == 1, numbers->second, previous, place.left_s);
 }
 
-async::Task<base::Result<QuotaAnswer>> RedisQuota::add_sliding(std::string key, QuotaUse use,
+async::Task<base::Result<QuotaResult>> RedisQuota::add_sliding(std::string key, QuotaUse use,
                                                                std::uint64_t now_ms) {
   const WindowPlace place(use.window_s, now_ms);
   const std::int64_t lifetime_s = 2 * std::min(use.window_s, kWindowMaxS);
@@ -170,7 +170,7 @@ async::Task<base::Result<QuotaAnswer>> RedisQuota::add_sliding(std::string key, 
   const auto before = co_await redis_->call(std::move(get));
   if (!before) base::log_error("failed to get the last window count: {}", before.error().what);
   const std::int64_t previous = before ? std::min(before->whole_number().value_or(0), use.count) : 0;
-  co_return answer_of_sliding(use, true, numbers->first, previous, place.left_s);
+  co_return sliding_result(use, true, numbers->first, previous, place.left_s);
 }
 
 }  // namespace apisix::plugins

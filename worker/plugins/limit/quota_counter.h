@@ -1,4 +1,4 @@
-// Counters of a quota (so many in a window of time): what one of them answers, the local ones in shared
+// Counters of a quota (so many in a window of time): the result of one, the local ones in shared
 // memory, and those in redis. Windows are fixed (from a key's first request on) or sliding (the window before
 // counts for the part of it that is still covered).
 #pragma once
@@ -24,15 +24,15 @@ struct QuotaUse {
   std::int64_t window_s = 0;
 };
 
-struct QuotaAnswer {
+struct QuotaResult {
   bool is_granted = false;
   std::int64_t remaining = 0;
   double reset_s = 0;
 };
 
 // Both kinds of window over the counters of one window before and the running one.
-QuotaAnswer answer_of_sliding(const QuotaUse& use, bool is_granted, std::int64_t current,
-                              std::int64_t previous, double left_s);
+QuotaResult sliding_result(const QuotaUse& use, bool is_granted, std::int64_t current, std::int64_t previous,
+                           double left_s);
 
 // Exact over all workers of this machine. Never fails.
 class LocalQuota {
@@ -40,7 +40,7 @@ class LocalQuota {
   LocalQuota(memory::Dictionary& fixed, memory::WindowTable& sliding, bool is_sliding)
       : fixed_(fixed), sliding_(sliding), is_sliding_(is_sliding) {}
 
-  QuotaAnswer take(std::string_view key, const QuotaUse& use, const base::Clock& clock);
+  QuotaResult take(std::string_view key, const QuotaUse& use, const base::Clock& clock);
 
  private:
   memory::Dictionary& fixed_;
@@ -55,14 +55,14 @@ class RedisQuota {
   RedisQuota(base::Ref<client::RedisService> redis, std::string_view plugin_name, bool is_sliding)
       : redis_(std::move(redis)), name_("plugin-" + std::string(plugin_name)), is_sliding_(is_sliding) {}
 
-  async::Task<base::Result<QuotaAnswer>> take(std::string_view key, QuotaUse use, const base::Clock& clock);
+  async::Task<base::Result<QuotaResult>> take(std::string_view key, QuotaUse use, const base::Clock& clock);
   // Counts whatever the limit is: what was granted already.
-  async::Task<base::Result<QuotaAnswer>> add(std::string_view key, QuotaUse use, const base::Clock& clock);
+  async::Task<base::Result<QuotaResult>> add(std::string_view key, QuotaUse use, const base::Clock& clock);
 
  private:
-  async::Task<base::Result<QuotaAnswer>> take_fixed(std::string key, QuotaUse use);
-  async::Task<base::Result<QuotaAnswer>> take_sliding(std::string key, QuotaUse use, std::uint64_t now_ms);
-  async::Task<base::Result<QuotaAnswer>> add_sliding(std::string key, QuotaUse use, std::uint64_t now_ms);
+  async::Task<base::Result<QuotaResult>> take_fixed(std::string key, QuotaUse use);
+  async::Task<base::Result<QuotaResult>> take_sliding(std::string key, QuotaUse use, std::uint64_t now_ms);
+  async::Task<base::Result<QuotaResult>> add_sliding(std::string key, QuotaUse use, std::uint64_t now_ms);
   std::string window_key(std::string_view key, std::int64_t window) const;
 
   base::Ref<client::RedisService> redis_;

@@ -18,7 +18,7 @@ namespace {
 using format::find_member;
 using format::Json;
 
-constexpr double kSyncSecondsMax = 86'400;  // a day is as good as for ever
+constexpr double kSyncSecondsMax = 86'400;  // a day stands for no limit
 
 bool is_remote(const Json& conf) {
   const Json& policy = find_member(conf, "policy");
@@ -113,7 +113,7 @@ base::Result<std::unique_ptr<QuotaLimit>> QuotaLimit::make(const plugin::Conf& c
 QuotaLimit::QuotaLimit(const plugin::Conf& conf, const plugin::BuildContext& context,
                        const Counters& counters)
     : Limiter(conf, counter_name(conf, context)),
-      world_(context.world),
+      deps_(context.deps),
       plugin_(context.plugin),
       local_(counters.fixed, counters.sliding, is_sliding(conf.json())),
       own_headers_{conf.find_text("limit_header").value_or(""),
@@ -132,14 +132,14 @@ void QuotaLimit::add_rule(const plugin::Conf& conf, std::size_t index) {
 }
 
 base::Status QuotaLimit::connect(const plugin::Conf& conf, const Counters& counters) {
-  auto service = redis_of(conf.json(), world_);
+  auto service = redis_of(conf.json(), deps_);
   if (!service) return std::unexpected(service.error());
   if (!*service) return {};
   redis_ = std::make_unique<RedisQuota>(*service, plugin_, is_sliding(conf.json()));
   const Json& interval = conf.json("sync_interval");
   if (!interval.isNumeric() || format::number_of(interval) <= 0) return {};
   sync_interval_s_ = std::min(format::number_of(interval), kSyncSecondsMax);
-  sync_ = base::Ref<QuotaSync>(new QuotaSync(world_, counters.fixed, *redis_, local_,
+  sync_ = base::Ref<QuotaSync>(new QuotaSync(deps_, counters.fixed, *redis_, local_,
                                              static_cast<std::uint64_t>(sync_interval_s_ * 1000)));
   return {};
 }
@@ -182,23 +182,25 @@ plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
   }
   if (redis_ != nullptr) return limit_by_redis(request, applied, *count);
   for (std::size_t i = 0; i < *count; ++i) {
-    const QuotaAnswer answer = local_.take(applied[i].key, applied[i].use, request.clock);
-    if (settle(request, applied[i], answer) == plugin::Outcome::kReply) return plugin::Outcome::kReply;
+    const QuotaResult result = local_.take(applied[i].key, applied[i].use, request.clock);
+    if (apply_result(request, applied[i], result) == plugin::Outcome::kRespond)
+      return plugin::Outcome::kRespond;
   }
   return plugin::pass();
 }
 
 plugin::Step QuotaLimit::limit_by_redis(plugin::Request& request, const Applied* applied, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    const auto answer = co_await ask(applied[i], request.clock);
+    const auto result = co_await ask(applied[i], request.clock);
     // The next rule would wait as long for the same redis.
-    if (!answer) co_return fail(request, answer.error().what);
-    if (settle(request, applied[i], *answer) == plugin::Outcome::kReply) co_return plugin::Outcome::kReply;
+    if (!result) co_return fail(request, result.error().what);
+    if (apply_result(request, applied[i], *result) == plugin::Outcome::kRespond)
+      co_return plugin::Outcome::kRespond;
   }
   co_return plugin::Outcome::kPass;
 }
 
-async::Task<base::Result<QuotaAnswer>> QuotaLimit::ask(const Applied& applied, const base::Clock& clock) {
+async::Task<base::Result<QuotaResult>> QuotaLimit::ask(const Applied& applied, const base::Clock& clock) {
   // A window that is over before the next sync cannot be counted by it.
   if (!sync_ || static_cast<double>(applied.use.window_s) <= sync_interval_s_) {
     co_return co_await redis_->take(applied.key, applied.use, clock);
@@ -208,14 +210,14 @@ async::Task<base::Result<QuotaAnswer>> QuotaLimit::ask(const Applied& applied, c
 
 // ---- what the client gets
 
-plugin::Outcome QuotaLimit::settle(plugin::Request& request, const Applied& applied,
-                                   const QuotaAnswer& answer) {
-  const std::int64_t remaining = answer.is_granted ? answer.remaining : 0;
+plugin::Outcome QuotaLimit::apply_result(plugin::Request& request, const Applied& applied,
+                                         const QuotaResult& result) {
+  const std::int64_t remaining = result.is_granted ? result.remaining : 0;
   auto* info = request.arena.make<plugin::RateLimitingInfo>();
-  *info = {applied.key, applied.use.count, remaining, static_cast<std::int64_t>(answer.reset_s)};
+  *info = {applied.key, applied.use.count, remaining, static_cast<std::int64_t>(result.reset_s)};
   request.rate_limiting = info;
-  if (shows_headers_) set_headers(request, applied, remaining, answer.reset_s);
-  return answer.is_granted ? plugin::Outcome::kPass : reject(request);
+  if (shows_headers_) set_headers(request, applied, remaining, result.reset_s);
+  return result.is_granted ? plugin::Outcome::kPass : reject(request);
 }
 
 void QuotaLimit::set_headers(plugin::Request& request, const Applied& applied, std::int64_t remaining,
@@ -229,7 +231,7 @@ void QuotaLimit::set_headers(plugin::Request& request, const Applied& applied, s
 
 // Names are the metadata's, which may change at any time.
 void QuotaLimit::read_header_names() {
-  const auto metadata = world_.directory.metadata(plugin_);
+  const auto metadata = deps_.directory.metadata(plugin_);
   const std::uint64_t version = metadata ? metadata->version : 0;
   if (headers_version_ == version) return;
   headers_version_ = version;

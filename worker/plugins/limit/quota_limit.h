@@ -36,7 +36,7 @@ class QuotaLimit final : private Limiter {
                                                         const plugin::BuildContext& context,
                                                         const Counters& counters);
 
-  // Counts and answers the client when the quota is used up. Sets the headers that tell how much is left.
+  // Counts, and rejects the request when the quota is used up. Sets the headers with the remaining quota.
   plugin::Step limit(plugin::Request& request, std::int64_t cost = 1);
 
  private:
@@ -67,14 +67,14 @@ class QuotaLimit final : private Limiter {
   base::Result<bool> apply(Rule& rule, plugin::Request& request, std::int64_t cost, Applied& applied) const;
   base::Result<std::size_t> apply_all(plugin::Request& request, std::int64_t cost, Applied* applied);
   plugin::Step limit_by_redis(plugin::Request& request, const Applied* applied, std::size_t count);
-  async::Task<base::Result<QuotaAnswer>> ask(const Applied& applied, const base::Clock& clock);
-  plugin::Outcome settle(plugin::Request& request, const Applied& applied, const QuotaAnswer& answer);
+  async::Task<base::Result<QuotaResult>> ask(const Applied& applied, const base::Clock& clock);
+  plugin::Outcome apply_result(plugin::Request& request, const Applied& applied, const QuotaResult& result);
   plugin::Outcome fail(plugin::Request& request, std::string_view what);
 
   void set_headers(plugin::Request& request, const Applied& applied, std::int64_t remaining, double reset_s);
   void read_header_names();
 
-  plugin::World& world_;
+  plugin::Deps& deps_;
   const std::string plugin_;
   std::vector<Rule> rules_;
   LocalQuota local_;

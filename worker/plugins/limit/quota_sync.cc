@@ -10,9 +10,9 @@
 namespace apisix::plugins {
 namespace {
 
-// Somebody who died while asking redis holds the others up for so long.
+// A worker that died while asking redis delays the others for so long.
 constexpr std::uint64_t kAskingMs = 5000;
-constexpr std::uint64_t kLookMs = 5;
+constexpr std::uint64_t kPollMs = 5;
 
 std::string quota_key(std::string_view key) {
   return "quota#" + std::string(key);
@@ -30,33 +30,33 @@ std::uint64_t to_ms(double seconds) {
 
 }  // namespace
 
-QuotaSync::QuotaSync(plugin::World& world, memory::Dictionary& counters, RedisQuota redis,
-                     LocalQuota fallback, std::uint64_t interval_ms)
-    : world_(world),
+QuotaSync::QuotaSync(plugin::Deps& deps, memory::Dictionary& counters, RedisQuota redis, LocalQuota fallback,
+                     std::uint64_t interval_ms)
+    : deps_(deps),
       counters_(counters),
       redis_(std::move(redis)),
       fallback_(fallback),
       interval_ms_(interval_ms),
-      asked_(world.loop),
-      scope_(world.loop) {}
+      asked_(deps.loop),
+      scope_(deps.loop) {}
 
 std::uint64_t QuotaSync::now_ms() const {
-  return world_.clock().monotonic_ms();
+  return deps_.clock().monotonic_ms();
 }
 
-async::Task<QuotaAnswer> QuotaSync::take(std::string key, QuotaUse use) {
+async::Task<QuotaResult> QuotaSync::take(std::string key, QuotaUse use) {
   const base::Ref<QuotaSync> keep(this);
   note(key, use);
   for (const std::uint64_t deadline_ms = now_ms() + kAskingMs; now_ms() < deadline_ms;) {
     if (const auto quota = counters_.get(quota_key(key), now_ms())) co_return grant(key, use, *quota);
-    world_.redis->spawn(ask(keep, key, use));
-    // Another worker may be asking: its answer is seen at the next look.
-    co_await asked_.wait(kLookMs);
+    deps_.redis->spawn(ask(keep, key, use));
+    // Another worker may be asking: its result is seen at the next poll.
+    co_await asked_.wait(kPollMs);
   }
-  co_return fallback_.take(key, use, world_.clock());
+  co_return fallback_.take(key, use, deps_.clock());
 }
 
-QuotaAnswer QuotaSync::grant(const std::string& key, const QuotaUse& use,
+QuotaResult QuotaSync::grant(const std::string& key, const QuotaUse& use,
                              const memory::Dictionary::Entry& quota) {
   const std::uint64_t lifetime_ms = 2 * to_ms(static_cast<double>(use.window_s));
   const auto [granted, is_granted] = counters_.incr_up_to(delta_key(key), use.cost, quota.value,
@@ -70,18 +70,18 @@ async::Task<void> QuotaSync::ask(base::Ref<QuotaSync> self, std::string key, Quo
   if (!self->counters_.add(asking_key(key), 1, kAskingMs, self->now_ms())) co_return;
   const auto delta = self->counters_.get(delta_key(key), self->now_ms());
   use.cost = delta ? delta->value : 0;
-  const auto answer = co_await self->redis_.add(key, use, self->world_.clock());
-  if (!answer) {
-    base::log_error("sync to redis failed: {}, key: {}", answer.error().what, key);
+  const auto result = co_await self->redis_.add(key, use, self->deps_.clock());
+  if (!result) {
+    base::log_error("sync to redis failed: {}, key: {}", result.error().what, key);
     base::log_warn("try use fallback limiter to do rate limiting");
   }
-  self->remember(key, use, answer ? *answer : self->fallback_.take(key, use, self->world_.clock()));
+  self->remember(key, use, result ? *result : self->fallback_.take(key, use, self->deps_.clock()));
 }
 
-void QuotaSync::remember(const std::string& key, const QuotaUse& use, const QuotaAnswer& answer) {
-  const std::int64_t left = std::max<std::int64_t>(answer.remaining, 0);
+void QuotaSync::remember(const std::string& key, const QuotaUse& use, const QuotaResult& result) {
+  const std::int64_t left = std::max<std::int64_t>(result.remaining, 0);
   // In this order a request in between finds too little, not too much.
-  counters_.set(quota_key(key), left, to_ms(answer.reset_s), now_ms());
+  counters_.set(quota_key(key), left, to_ms(result.reset_s), now_ms());
   if (use.cost != 0) static_cast<void>(counters_.incr(delta_key(key), -use.cost, now_ms()));
   counters_.remove(asking_key(key), now_ms());
   asked_.notify();
@@ -96,9 +96,9 @@ void QuotaSync::note(const std::string& key, const QuotaUse& use) {
 // Runs as long as there are requests.
 async::Task<void> QuotaSync::sync_later() {
   while (!touched_.empty()) {
-    co_await async::Sleep(world_.loop, interval_ms_);
+    co_await async::Sleep(deps_.loop, interval_ms_);
     const auto keys = std::exchange(touched_, {});
-    for (const auto& [key, use] : keys) world_.redis->spawn(ask(base::Ref<QuotaSync>(this), key, use));
+    for (const auto& [key, use] : keys) deps_.redis->spawn(ask(base::Ref<QuotaSync>(this), key, use));
   }
   is_syncing_ = false;
 }

@@ -3,8 +3,8 @@
 // granted to the counter in redis. All machines together may so grant more than the quota: what each grants
 // in an interval. When redis cannot be asked, the counters of this machine decide.
 //
-// For a key K: "quota#K" is what was left at the last answer, for as long as its window lasts; "delta#K" is
-// what was granted since; "sync#K" is there while somebody asks redis. One per configuration and worker.
+// For a key K: "quota#K" is what was left at the last reply, for as long as its window lasts; "delta#K" is
+// what was granted since; "sync#K" is there while a worker asks redis. One per configuration and worker.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 #include "shared/async/signal.h"
 #include "shared/async/task.h"
 #include "shared/base/counted.h"
-#include "worker/plugin/world.h"
+#include "worker/plugin/deps.h"
 #include "worker/plugins/limit/quota_counter.h"
 
 namespace apisix::plugins {
@@ -26,21 +26,21 @@ class QuotaSync : public base::Counted<QuotaSync> {
   // Keys that wait for their turn; more are left for a later interval.
   static constexpr std::size_t kKeysMax = 10'000;
 
-  QuotaSync(plugin::World& world, memory::Dictionary& counters, RedisQuota redis, LocalQuota fallback,
+  QuotaSync(plugin::Deps& deps, memory::Dictionary& counters, RedisQuota redis, LocalQuota fallback,
             std::uint64_t interval_ms);
 
   // Asks redis only when nothing is known of the window.
-  async::Task<QuotaAnswer> take(std::string key, QuotaUse use);
+  async::Task<QuotaResult> take(std::string key, QuotaUse use);
 
  private:
-  QuotaAnswer grant(const std::string& key, const QuotaUse& use, const memory::Dictionary::Entry& quota);
+  QuotaResult grant(const std::string& key, const QuotaUse& use, const memory::Dictionary::Entry& quota);
   static async::Task<void> ask(base::Ref<QuotaSync> self, std::string key, QuotaUse use);
-  void remember(const std::string& key, const QuotaUse& use, const QuotaAnswer& answer);
+  void remember(const std::string& key, const QuotaUse& use, const QuotaResult& result);
   void note(const std::string& key, const QuotaUse& use);
   async::Task<void> sync_later();
   std::uint64_t now_ms() const;
 
-  plugin::World& world_;
+  plugin::Deps& deps_;
   memory::Dictionary& counters_;
   RedisQuota redis_;
   LocalQuota fallback_;

@@ -20,7 +20,7 @@ using Service = base::Ref<client::RedisService>;
 
 constexpr std::uint16_t kRedisPort = 6379;
 constexpr std::uint16_t kSentinelPort = 26379;
-constexpr std::uint64_t kMillisecondsMax = 86'400'000;  // a day is as good as for ever
+constexpr std::uint64_t kMillisecondsMax = 86'400'000;  // a day stands for no timeout
 
 std::string text_in(const Json& conf, const char* name) {
   return find_member(conf, name).isString() ? format::string_of(find_member(conf, name)) : std::string();
@@ -106,13 +106,13 @@ Service sentinel(const Json& conf, client::RedisClients& clients) {
 
 }  // namespace
 
-base::Result<Service> redis_of(const Json& conf, plugin::World& world) {
+base::Result<Service> redis_of(const Json& conf, plugin::Deps& deps) {
   const std::string policy = text_in(conf, "policy");
   if (policy.empty() || policy == "local") return Service();
-  if (world.redis == nullptr) return base::invalid("this process has no redis client");
-  if (policy == "redis-cluster") return cluster(conf, *world.redis);
-  if (policy == "redis-sentinel") return sentinel(conf, *world.redis);
-  return single(conf, *world.redis);
+  if (deps.redis == nullptr) return base::invalid("this process has no redis client");
+  if (policy == "redis-cluster") return cluster(conf, *deps.redis);
+  if (policy == "redis-sentinel") return sentinel(conf, *deps.redis);
+  return single(conf, *deps.redis);
 }
 
 }  // namespace apisix::plugins

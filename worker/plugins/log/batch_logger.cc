@@ -20,7 +20,7 @@ BatchLogger::BatchLogger(const plugin::Conf& conf, const plugin::BuildContext& c
 
 void BatchLogger::write(format::Json& entry) {
   complete(entry);
-  plugin::BatchBook& batches = *world().batches;
+  plugin::BatchRegistry& batches = *deps().batches;
   batches.set_limit(pending_entries_max());
   batches.batch(key_, options_, send_).add(format::to_json(entry));
 }

@@ -7,6 +7,6 @@ base::Status EntryLogger::check(format::Json& conf, plugin::ConfScope scope) {
 }
 
 EntryLogger::EntryLogger(const plugin::Conf& conf, const plugin::BuildContext& context)
-    : world_(context.world), plugin_(context.plugin), entry_(conf.json(), context) {}
+    : deps_(context.deps), plugin_(context.plugin), entry_(conf.json(), context) {}
 
 }  // namespace apisix::plugins

@@ -22,12 +22,12 @@ class EntryLogger : public plugin::Plugin {
   EntryLogger(const plugin::Conf& conf, const plugin::BuildContext& context);
 
   virtual void write(format::Json& entry) = 0;
-  plugin::World& world() const { return world_; }
+  plugin::Deps& deps() const { return deps_; }
   // Of this plugin, as it is now; null: none.
-  base::Ref<const plugin::Metadata> metadata() const { return world_.directory.metadata(plugin_); }
+  base::Ref<const plugin::Metadata> metadata() const { return deps_.directory.metadata(plugin_); }
 
  private:
-  plugin::World& world_;
+  plugin::Deps& deps_;
   const std::string plugin_;
   plugin::LogEntry entry_;
 };

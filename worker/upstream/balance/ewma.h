@@ -1,5 +1,5 @@
 // Ewma: of two random nodes the one with the lower latency, a moving average that decays by e every 10 s,
-// so that a node which got no traffic is tried again. Weights do not matter (but 0: see picker.h).
+// so that a node which got no traffic is retried. Weights do not matter (but 0: see picker.h).
 // After 60 s without a measurement a node starts afresh.
 #pragma once
 

@@ -1,8 +1,8 @@
 // Picker: chooses one node of a set. The algorithms of this folder do no IO, read no clock and draw
 // randomness only from the Random they are given.
 //
-// A picker is built over entries (index in the cluster + configured weight) and then told which of them are
-// usable now; both may allocate. pick() never does.
+// A picker is built over entries (index in the cluster + configured weight) and then updated with which of
+// them are usable now; both may allocate. Invariant: pick() never does.
 //
 // Weight 0 is never chosen while an entry of a positive weight is usable; when all usable ones have weight 0
 // they count as equal, as APISIX's round robin does (chash: none is chosen).
@@ -55,7 +55,7 @@ class Picker {
   virtual NodeIndex pick(const PickInput& input) = 0;
   // What pick() would return now; moves nothing.
   virtual NodeIndex peek(const PickInput& input) const = 0;
-  // Once for each node that pick() returned, when the exchange with it is over.
+  // The callback for each node that pick() returned, once, at the end of its exchange.
   virtual void after(NodeIndex index, const PickOutcome& outcome) {}
 };
 

@@ -1,8 +1,8 @@
 // RoundRobin: weighted, in the order that users of APISIX (lua-resty-balancer) see. A threshold starts at the
 // largest weight; one pass over the nodes gives each whose weight reaches it one turn; then the threshold
 // falls by the greatest common divisor of the weights, and starts over after the last. So any
-// sum(weight)/gcd picks in a row hold each node exactly weight/gcd times. The first pick starts after a
-// random node.
+// sum(weight)/gcd picks in a row hold each node exactly weight/gcd times (the invariant). The first pick
+// starts after a random node.
 //
 // The next node over the threshold is found in a tree of maxima: O(log n), and O(1) for equal weights.
 #pragma once

@@ -86,7 +86,7 @@ TEST(StatusView, ReplacedWorkerCountsFromItsOwnStart) {
   InstanceStatus before = now;
   before.at_ms -= 1'000;
   before.processes[2].pid = 499;
-  EXPECT_EQ((TwoLooks{before, now}.request_rate(now.processes[2])), 700);
+  EXPECT_EQ((TwoSamples{before, now}.request_rate(now.processes[2])), 700);
 }
 
 }  // namespace

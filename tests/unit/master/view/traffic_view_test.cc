@@ -25,8 +25,8 @@ TrafficCounts counts(unsigned status, double requests, std::uint64_t latency_us)
   return out;
 }
 
-TrafficLook look(double seconds) {
-  TrafficLook out;
+TrafficSample sample(double seconds) {
+  TrafficSample out;
   out.at_us = kStartUs + static_cast<std::uint64_t>(seconds * 1e6);
   out.instance.generation = 1;
   return out;
@@ -39,8 +39,8 @@ std::vector<std::string> names(const std::vector<TrafficRow>& rows) {
 }
 
 TEST(Traffic, IsTheDifferenceOfTwoLooks) {
-  TrafficLook before = look(0);
-  TrafficLook now = look(2);
+  TrafficSample before = sample(0);
+  TrafficSample now = sample(2);
   before.counts[{TrafficKind::kRoute, "r1"}] = counts(200, 100, 1000);
   now.counts[{TrafficKind::kRoute, "r1"}] = counts(200, 150, 1000);
   now.counts[{TrafficKind::kRoute, "r2"}] = counts(502, 30, 1000);
@@ -55,8 +55,8 @@ TEST(Traffic, IsTheDifferenceOfTwoLooks) {
 }
 
 TEST(Traffic, RestartedGatewayCountsFromZero) {
-  TrafficLook before = look(0);
-  TrafficLook now = look(1);
+  TrafficSample before = sample(0);
+  TrafficSample now = sample(1);
   before.counts[{TrafficKind::kRoute, "r1"}] = counts(200, 1000, 1000);
   now.counts[{TrafficKind::kRoute, "r1"}] = counts(200, 7, 1000);
   EXPECT_EQ(Traffic::between(before, now, TrafficOrder::kRate).all.requests(), 7);
@@ -92,13 +92,13 @@ TEST(Traffic, OrdersGoRound) {
 }
 
 TEST(TopView, FitsTheScreenWhateverThereIs) {
-  TrafficLook now = look(1);
+  TrafficSample now = sample(1);
   for (int i = 0; i < 300; ++i) {
     const std::string name = "a-route-with-a-rather-long-name-" + std::to_string(i);
     now.counts[{TrafficKind::kRoute, name}] = counts(200, 12345.0 * i, 50'000'000);
     now.counts[{TrafficKind::kUpstream, name}] = counts(503, 12345.0 * i, 99);
   }
-  const Traffic traffic = Traffic::between(look(0), now, TrafficOrder::kRate);
+  const Traffic traffic = Traffic::between(sample(0), now, TrafficOrder::kRate);
   for (std::size_t rows = 1; rows < 60; ++rows) {
     const auto lines = top_lines(traffic, now, TrafficOrder::kRate, rows, {.columns = 80});
     EXPECT_LE(lines.size(), rows);
@@ -111,8 +111,8 @@ TEST(TopView, FitsTheScreenWhateverThereIs) {
 }
 
 TEST(TopView, QuietGatewayHasTitlesOnly) {
-  const TrafficLook now = look(1);
-  const Traffic traffic = Traffic::between(look(0), now, TrafficOrder::kRate);
+  const TrafficSample now = sample(1);
+  const Traffic traffic = Traffic::between(sample(0), now, TrafficOrder::kRate);
   EXPECT_THAT(traffic.routes, IsEmpty());
   const auto lines = top_lines(traffic, now, TrafficOrder::kRate, 0, {});
   EXPECT_THAT(lines, Contains("Requests     0/s  2xx 0%  3xx 0%  4xx 0%  5xx 0%"));
@@ -121,9 +121,9 @@ TEST(TopView, QuietGatewayHasTitlesOnly) {
 }
 
 TEST(TopView, JsonIsPerSecond) {
-  TrafficLook now = look(2);
+  TrafficSample now = sample(2);
   now.counts[{TrafficKind::kRoute, ""}] = counts(404, 4, 1000);
-  const format::Json json = top_json(Traffic::between(look(0), now, TrafficOrder::kRate), now);
+  const format::Json json = top_json(Traffic::between(sample(0), now, TrafficOrder::kRate), now);
   EXPECT_EQ(json["requests_per_s"].asDouble(), 2);
   EXPECT_EQ(json["by_class"]["4xx"].asDouble(), 2);
   EXPECT_EQ(json["routes"][0]["name"].asString(), "");

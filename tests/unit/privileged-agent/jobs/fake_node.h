@@ -1,4 +1,4 @@
-// FakeNode: a TCP server on the test's own loop. It answers each request head with what the test says.
+// FakeNode: a TCP server on the test's own loop. It responds to each request head with what the test says.
 #pragma once
 
 #include <functional>
@@ -42,8 +42,8 @@ class FakeNode {
   std::uint16_t port() const { return port_; }
   void close_all() { clients_.clear(); }
 
-  std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-  bool closes = false;  // after each answer
+  std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  bool closes = false;  // after each response
   bool is_mute = false;
   int connections = 0;
   std::list<std::string> requests;
@@ -68,7 +68,8 @@ class FakeNode {
       while (received.contains("\r\n\r\n")) {
         node.requests.push_back(std::exchange(received, {}));
         if (node.is_mute) return;
-        [[maybe_unused]] const auto sent = ::send(fd, node.answer.data(), node.answer.size(), MSG_NOSIGNAL);
+        [[maybe_unused]] const auto sent =
+            ::send(fd, node.response.data(), node.response.size(), MSG_NOSIGNAL);
         if (node.closes) return node.drop(*this);
       }
     }

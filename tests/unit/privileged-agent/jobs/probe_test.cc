@@ -25,7 +25,7 @@ class ProbeTest : public testing::Test {
   }
   std::unique_ptr<Probe> make(ProbePlan plan) {
     return std::make_unique<Probe>(
-        world_, std::move(plan),
+        deps_, std::move(plan),
         [](void* self, const ProbeOutcome& outcome) { static_cast<ProbeTest*>(self)->outcome_ = outcome; },
         this);
   }
@@ -42,7 +42,7 @@ class ProbeTest : public testing::Test {
 
   event::Loop loop_;
   FakeNode node_{loop_};
-  ProbeWorld world_{.loop = loop_, .trusted_file = {}, .kept_max = 10, .load = 1e6};
+  ProbeDeps deps_{.loop = loop_, .trusted_file = {}, .kept_max = 10, .load = 1e6};
   std::optional<ProbeOutcome> outcome_;
 };
 
@@ -62,7 +62,7 @@ TEST_F(ProbeTest, TcpConnectsAndGoes) {
   EXPECT_EQ(ask(*probe).kind, Kind::kConnected);
   EXPECT_EQ(node_.connections, 2);
   EXPECT_TRUE(node_.requests.empty());
-  EXPECT_EQ(world_.kept, 0u);
+  EXPECT_EQ(deps_.kept, 0u);
 }
 
 TEST_F(ProbeTest, RefusedConnectionIsAFailure) {
@@ -85,7 +85,7 @@ TEST_F(ProbeTest, NoWayIsAFailureToo) {
 TEST_F(ProbeTest, StatusIsTold) {
   auto probe = make(plan());
   EXPECT_EQ(ask(*probe).status, 200);
-  node_.answer = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
+  node_.response = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
   const auto outcome = ask(*probe);
   EXPECT_EQ(outcome.kind, Kind::kStatus);
   EXPECT_EQ(outcome.status, 503);
@@ -93,58 +93,58 @@ TEST_F(ProbeTest, StatusIsTold) {
 }
 
 TEST_F(ProbeTest, ConnectionIsUsedAgain) {
-  for (const char* answer : {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-                             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-                             "HTTP/1.1 204 No Content\r\n\r\n",
-                             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
-    node_.answer = answer;
+  for (const char* response : {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                               "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                               "HTTP/1.1 204 No Content\r\n\r\n",
+                               "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
+    node_.response = response;
     const int before = node_.connections;
     auto probe = make(plan());
-    for (int i = 0; i < 5; ++i) EXPECT_GE(ask(*probe).status, 200) << answer;
-    EXPECT_EQ(node_.connections, before + 1) << answer;
-    EXPECT_EQ(world_.kept, 1u);
+    for (int i = 0; i < 5; ++i) EXPECT_GE(ask(*probe).status, 200) << response;
+    EXPECT_EQ(node_.connections, before + 1) << response;
+    EXPECT_EQ(deps_.kept, 1u);
     probe.reset();
-    EXPECT_EQ(world_.kept, 0u);
+    EXPECT_EQ(deps_.kept, 0u);
   }
 }
 
-TEST_F(ProbeTest, ConnectionIsNotUsedAgainWhenTheAnswerSaysSo) {
-  for (const char* answer :
+TEST_F(ProbeTest, ConnectionIsNotUsedAgainWhenTheResponseSaysSo) {
+  for (const char* response :
        {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nmore than that",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n"}) {
-    node_.answer = answer;
+    node_.response = response;
     const int before = node_.connections;
     auto probe = make(plan());
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(*probe).status, 200) << answer;
-    EXPECT_EQ(node_.connections, before + 3) << answer;
-    EXPECT_EQ(world_.kept, 0u);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(*probe).status, 200) << response;
+    EXPECT_EQ(node_.connections, before + 3) << response;
+    EXPECT_EQ(deps_.kept, 0u);
   }
 }
 
 TEST_F(ProbeTest, FewProbesConnectEachTime) {
-  world_.load = ProbeWorld::kLoadMax;
+  deps_.load = ProbeDeps::kLoadMax;
   auto probe = make(plan());
   for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(*probe).status, 200);
   EXPECT_EQ(node_.connections, 3);
   EXPECT_NE(node_.requests.back().find("Connection: close"), std::string::npos);
-  world_.load = ProbeWorld::kLoadMax + 1;
+  deps_.load = ProbeDeps::kLoadMax + 1;
   for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(*probe).status, 200);
   EXPECT_EQ(node_.connections, 4);
   outcome_.reset();
   ASSERT_TRUE(probe->start(/*fresh=*/true));
   while (!outcome_) loop_.run_once(5);
   EXPECT_EQ(node_.connections, 5);
-  EXPECT_EQ(world_.kept, 0u);
+  EXPECT_EQ(deps_.kept, 0u);
 }
 
 TEST_F(ProbeTest, ConnectionIsNotKeptAgainstThePlanOrTheLimit) {
   auto once = make(plan(ProbePlan::Kind::kHttp, /*keep=*/false));
   for (int i = 0; i < 2; ++i) ask(*once);
   EXPECT_EQ(node_.connections, 2);
-  world_.kept_max = 0;
+  deps_.kept_max = 0;
   auto crowded = make(plan());
   for (int i = 0; i < 2; ++i) ask(*crowded);
   EXPECT_EQ(node_.connections, 4);
@@ -156,7 +156,7 @@ TEST_F(ProbeTest, KeptConnectionThatEndedIsNoFailure) {
   node_.close_all();
   EXPECT_EQ(ask(*probe).status, 200);
   EXPECT_EQ(node_.connections, 2);
-  // Closed when the request is on its way: nobody has read it.
+  // Closed while the request is in flight: it was not read.
   node_.close_all();
   outcome_.reset();
   ASSERT_TRUE(probe->start());
@@ -164,12 +164,12 @@ TEST_F(ProbeTest, KeptConnectionThatEndedIsNoFailure) {
   EXPECT_EQ(outcome_->status, 200);
 }
 
-TEST_F(ProbeTest, ClosingWithoutAnAnswerIsAFailure) {
-  node_.answer = "";
+TEST_F(ProbeTest, ClosingWithoutAResponseIsAFailure) {
+  node_.response = "";
   node_.closes = true;
   auto probe = make(plan());
   EXPECT_EQ(ask(*probe).kind, Kind::kFailed);
-  node_.answer = "HTTP/1.1 2";
+  node_.response = "HTTP/1.1 2";
   EXPECT_EQ(ask(*probe).kind, Kind::kFailed);
 }
 
@@ -183,7 +183,7 @@ TEST_F(ProbeTest, SilenceIsATimeout) {
 }
 
 TEST_F(ProbeTest, WhatIsNoHttpHasStatusZero) {
-  node_.answer = "SSH-2.0-OpenSSH_9.2\r\n";
+  node_.response = "SSH-2.0-OpenSSH_9.2\r\n";
   auto probe = make(plan());
   const auto outcome = ask(*probe);
   EXPECT_EQ(outcome.kind, Kind::kStatus);
@@ -191,15 +191,15 @@ TEST_F(ProbeTest, WhatIsNoHttpHasStatusZero) {
 }
 
 TEST_F(ProbeTest, StatusLineIsEnough) {
-  node_.answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After";
+  node_.response = "HTTP/1.1 503 Service Unavailable\r\nRetry-After";
   auto probe = make(plan());
   EXPECT_EQ(ask(*probe).status, 503);
   EXPECT_EQ(ask(*probe).status, 503);
   EXPECT_EQ(node_.connections, 2);
 }
 
-TEST_F(ProbeTest, AnswerWithoutEndIsBounded) {
-  node_.answer = "HTTP/1.1 100 Continue\r\nX: " + std::string(100'000, 'x');
+TEST_F(ProbeTest, ResponseWithoutEndIsBounded) {
+  node_.response = "HTTP/1.1 100 Continue\r\nX: " + std::string(100'000, 'x');
   auto probe = make(plan());
   EXPECT_EQ(ask(*probe).kind, Kind::kFailed);
 }
@@ -223,7 +223,7 @@ TEST_F(ProbeTest, UdpNodeIsThereUnlessItsHostSaysNo) {
   EXPECT_EQ(ask(*probe).kind, Kind::kFailed);
 }
 
-TEST_F(ProbeTest, DestroyedWhileAskingTellsNobody) {
+TEST_F(ProbeTest, DestroyedWhileAskingCallsNoCallback) {
   node_.is_mute = true;
   auto probe = make(plan());
   ASSERT_TRUE(probe->start());

@@ -17,27 +17,27 @@ struct Zone {
 };
 
 TEST(TrafficSweeper, IdleRoutesMakeRoomAndBusyOnesStay) {
-  Zone world;
+  Zone deps;
   memory::TrafficPlace idle;
   memory::TrafficPlace busy;
-  world.meter.count(TrafficKind::kRoute, "idle", idle, 200, 100);
+  deps.meter.count(TrafficKind::kRoute, "idle", idle, 200, 100);
   std::uint64_t now_ms = 1;
   for (; now_ms <= TrafficSweeper::kIdleMs; now_ms += TrafficSweeper::kEveryMs) {
-    world.meter.count(TrafficKind::kRoute, "busy", busy, 200, 100);
-    world.sweeper.sweep(now_ms);
-    EXPECT_EQ(memory::read_traffic(world.zone).size(), 2u) << now_ms;
+    deps.meter.count(TrafficKind::kRoute, "busy", busy, 200, 100);
+    deps.sweeper.sweep(now_ms);
+    EXPECT_EQ(memory::read_traffic(deps.zone).size(), 2u) << now_ms;
   }
-  world.meter.count(TrafficKind::kRoute, "busy", busy, 200, 100);
-  world.sweeper.sweep(now_ms);
-  const auto left = memory::read_traffic(world.zone);
+  deps.meter.count(TrafficKind::kRoute, "busy", busy, 200, 100);
+  deps.sweeper.sweep(now_ms);
+  const auto left = memory::read_traffic(deps.zone);
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0].name, "busy");
 
   // After a while its place is free: who still has it asks again, and counts from 0.
   now_ms += memory::MetricZone::kReuseAfterMs;
-  world.sweeper.sweep(now_ms);
-  world.meter.count(TrafficKind::kRoute, "idle", idle, 200, 100);
-  const auto again = memory::read_traffic(world.zone);
+  deps.sweeper.sweep(now_ms);
+  deps.meter.count(TrafficKind::kRoute, "idle", idle, 200, 100);
+  const auto again = memory::read_traffic(deps.zone);
   ASSERT_EQ(again.size(), 2u);
   for (const memory::TrafficSeries& one : again) {
     if (one.name == "idle") EXPECT_EQ(one.cells[memory::TrafficCells::of_status(200)], 1);

@@ -76,7 +76,7 @@ TEST(Background, DestroyedInTheMiddleItWaits) {
         [&ended] {
           std::this_thread::yield();
           ended = true;
-          return std::string("nobody hears");
+          return std::string("not delivered");
         },
         out));
   }

@@ -39,7 +39,7 @@ TEST(Step, RunsOthersThatWait) {
   event::Loop loop;
   int running = 0;
   int done = 0;
-  Step step = either(loop, later(loop, Outcome::kReply, running), running);
+  Step step = either(loop, later(loop, Outcome::kRespond, running), running);
   ASSERT_FALSE(step.done());
   step.notify([](void* count) { ++*static_cast<int*>(count); }, &done);
   while (!step.done()) loop.run_once(1000);
@@ -52,7 +52,7 @@ TEST(Step, DestroyingItDestroysTheOneItWaitsFor) {
   event::Loop loop;
   int running = 0;
   {
-    const Step step = either(loop, later(loop, Outcome::kReply, running), running);
+    const Step step = either(loop, later(loop, Outcome::kRespond, running), running);
     EXPECT_EQ(running, 1);
   }
   EXPECT_EQ(running, 0);

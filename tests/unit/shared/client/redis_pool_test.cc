@@ -47,13 +47,13 @@ class RedisPoolTest : public testing::Test {
   }
 
   event::Loop loop_;
-  RedisWorld world_{loop_, nullptr, ""};
+  RedisDeps deps_{loop_, nullptr, ""};
   async::Scope scope_{loop_};
 };
 
-TEST_F(RedisPoolTest, ManyCallsShareFewConnectionsAndKeepTheirAnswers) {
+TEST_F(RedisPoolTest, ManyCallsShareFewConnectionsAndKeepTheirReplies) {
   fakes::RedisProcess redis;
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target_of(redis.port())));
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target_of(redis.port())));
   constexpr int kCalls = 2000;
   std::vector<std::optional<Reply>> replies(kCalls);
   for (int i = 0; i < kCalls; ++i) {
@@ -71,35 +71,35 @@ TEST_F(RedisPoolTest, ManyCallsShareFewConnectionsAndKeepTheirAnswers) {
 TEST_F(RedisPoolTest, AuthenticatesAndSelects) {
   fakes::RedisProcess redis({"--requirepass", "secret", "--user", "alice", "on", ">foobared", "~*", "+@all"});
   RedisTarget target = target_of(redis.port());
-  const base::Ref<RedisPool> none(new RedisPool(world_, target));
+  const base::Ref<RedisPool> none(new RedisPool(deps_, target));
   EXPECT_TRUE(wait(none->call(RedisCommand("PING"), 3000)).error().what.starts_with("NOAUTH"));
 
   target.password = "wrong";
-  const base::Ref<RedisPool> wrong(new RedisPool(world_, target));
+  const base::Ref<RedisPool> wrong(new RedisPool(deps_, target));
   const auto refused = wait(wrong->call(RedisCommand("PING"), 3000));
   EXPECT_TRUE(refused.error().what.starts_with("WRONGPASS")) << refused.error().what;
   EXPECT_TRUE(refused.error().retryable);
 
   target.password = "secret";
   target.database = 3;
-  const base::Ref<RedisPool> right(new RedisPool(world_, target));
+  const base::Ref<RedisPool> right(new RedisPool(deps_, target));
   EXPECT_TRUE(wait(right->call(RedisCommand("SET", "k", "v"), 3000)));
   target.database = 0;
   target.username = "alice";
   target.password = "foobared";
-  const base::Ref<RedisPool> alice(new RedisPool(world_, target));
+  const base::Ref<RedisPool> alice(new RedisPool(deps_, target));
   EXPECT_EQ(wait(alice->call(RedisCommand("ACL", "WHOAMI"), 3000))->text, "alice");
   EXPECT_TRUE(wait(alice->call(RedisCommand("GET", "k"), 3000))->is_nil());
 
   target.database = 99;
-  const base::Ref<RedisPool> nowhere(new RedisPool(world_, target));
+  const base::Ref<RedisPool> nowhere(new RedisPool(deps_, target));
   EXPECT_TRUE(wait(nowhere->call(RedisCommand("PING"), 3000))
                   .error()
                   .what.starts_with("failed to change redis db, err: ERR"));
 }
 
-TEST_F(RedisPoolTest, NobodyListens) {
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target_of(fakes::free_port())));
+TEST_F(RedisPoolTest, ClosedPortIsUnavailable) {
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target_of(fakes::free_port())));
   const auto reply = wait(pool->call(RedisCommand("PING"), 3000));
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().what, "connection refused");
@@ -110,7 +110,7 @@ TEST_F(RedisPoolTest, AStoppedServerCostsTheTimeoutAndNoMore) {
   fakes::RedisProcess redis;
   RedisTarget target = target_of(redis.port());
   target.reply_timeout_ms = 200;
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target));
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target));
   ASSERT_TRUE(wait(pool->call(RedisCommand("PING"), 3000)));
   redis.signal(SIGSTOP);
   const std::uint64_t began_ms = now_ms();
@@ -122,13 +122,13 @@ TEST_F(RedisPoolTest, AStoppedServerCostsTheTimeoutAndNoMore) {
   EXPECT_FALSE(reply.error().retryable) << "it may have been run";
   EXPECT_GE(took_ms, 199u);
   EXPECT_LE(took_ms, 1000u);
-  // Another connection serves at once what comes now: no late answer is taken for another call's.
+  // Another connection serves at once what comes now: no late reply is taken for another call's.
   EXPECT_EQ(wait(pool->call(RedisCommand("ECHO", "new"), 3000))->text, "new");
 }
 
-TEST_F(RedisPoolTest, AnswersOfCallsThatWereGivenUpGoToNobody) {
+TEST_F(RedisPoolTest, RepliesOfCancelledCallsAreDiscarded) {
   fakes::RedisProcess redis;
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target_of(redis.port())));
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target_of(redis.port())));
   ASSERT_TRUE(wait(pool->call(RedisCommand("PING"), 3000)));
   {
     std::optional<Reply> ignored;
@@ -141,7 +141,7 @@ TEST_F(RedisPoolTest, AnswersOfCallsThatWereGivenUpGoToNobody) {
 TEST_F(RedisPoolTest, AServerThatComesBackServesAgain) {
   auto redis = std::make_unique<fakes::RedisProcess>();
   const std::uint16_t port = redis->port();
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target_of(port)));
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target_of(port)));
   ASSERT_TRUE(wait(pool->call(RedisCommand("PING"), 3000)));
   redis.reset();
   EXPECT_FALSE(wait(pool->call(RedisCommand("PING"), 3000)));
@@ -152,9 +152,9 @@ TEST_F(RedisPoolTest, AServerThatComesBackServesAgain) {
 TEST_F(RedisPoolTest, UnusedConnectionsAreClosed) {
   fakes::RedisProcess redis;
   RedisTarget target = target_of(redis.port());
-  const base::Ref<RedisPool> watcher(new RedisPool(world_, target));
+  const base::Ref<RedisPool> watcher(new RedisPool(deps_, target));
   target.idle_timeout_ms = 20;
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target));
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target));
   ASSERT_TRUE(wait(pool->call(RedisCommand("PING"), 3000)));
   EXPECT_EQ(connections_of(*watcher), 2);
   turn_until([&] { return connections_of(*watcher) == 1; });
@@ -165,7 +165,7 @@ TEST_F(RedisPoolTest, UnixSocket) {
   fakes::RedisProcess redis({"--unixsocket", path});
   RedisTarget target = target_of(0);
   target.host = "unix:" + path;
-  const base::Ref<RedisPool> pool(new RedisPool(world_, target));
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target));
   EXPECT_EQ(wait(pool->call(RedisCommand("PING"), 3000))->text, "PONG");
   std::filesystem::remove(path);
 }
@@ -183,18 +183,18 @@ TEST_F(RedisPoolTest, Tls) {
                              "--tls-key-file", folder + "/key.pem", "--tls-auth-clients", "no"});
   RedisTarget target = target_of(tls_port);
   target.tls = true;
-  const base::Ref<RedisPool> trusting(new RedisPool(world_, target));
+  const base::Ref<RedisPool> trusting(new RedisPool(deps_, target));
   EXPECT_EQ(wait(trusting->call(RedisCommand("PING"), 3000))->text, "PONG");
   const std::string large(300'000, 'x');
   EXPECT_EQ(wait(trusting->call(RedisCommand("ECHO", large), 3000))->text, large);
 
   target.tls_verify = true;
-  const base::Ref<RedisPool> strict(new RedisPool(world_, target));
+  const base::Ref<RedisPool> strict(new RedisPool(deps_, target));
   const auto refused = wait(strict->call(RedisCommand("PING"), 3000));
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().what.find("self-signed certificate"), std::string::npos) << refused.error().what;
 
-  RedisWorld knowing{loop_, nullptr, folder + "/cert.pem"};
+  RedisDeps knowing{loop_, nullptr, folder + "/cert.pem"};
   const base::Ref<RedisPool> verified(new RedisPool(knowing, target));
   EXPECT_EQ(wait(verified->call(RedisCommand("PING"), 3000))->text, "PONG");
   target.host = "127.0.0.2";  // reachable only by name of another: the certificate is not its

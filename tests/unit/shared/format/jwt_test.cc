@@ -71,7 +71,7 @@ TEST(Jwt, TheKeySaysWhichAlgorithm) {
   EXPECT_FALSE(verifies(hs256(R"({"alg":["HS256"]})", "{}"), key("HS256")));
   EXPECT_FALSE(verifies(hs256("{}", "{}"), key("HS256")));
   EXPECT_FALSE(verifies(part(R"({"alg":"HS256"})") + "." + part("{}") + ".", key("HS256")));
-  // The public key, which everybody knows, used as a secret.
+  // The public key used as a secret.
   const std::string confused = hs256(R"({"alg":"HS256"})", "{}", base::kRsaPublic);
   EXPECT_FALSE(verifies(confused, key("RS256", base::kRsaPublic)));
   EXPECT_FALSE(verifies(hs256(R"({"alg":"RS256"})", "{}", base::kRsaPublic), key("RS256", base::kRsaPublic)));

@@ -41,7 +41,7 @@ TEST(YamlComments, AreNotInBlocksOfText) {
   EXPECT_EQ(comments("a: x |\n"), "");
 }
 
-TEST(YamlComments, AnyTextHasAnAnswer) {
+TEST(YamlComments, AnyTextHasAResult) {
   for (const char* text : {"", "#", "'", "\"", "\"\\", "|", "|\n", "'\n#"}) comments(text);
   EXPECT_EQ(comments("'\n#"), "");
 }

@@ -41,12 +41,12 @@ struct Instance {
     slot->started_at_ms.store(kNowMs - 60'000);
     return slot;
   }
-  InstanceStatus look() const { return read_instance(zone, kNowMs); }
+  InstanceStatus read() const { return read_instance(zone, kNowMs); }
 };
 
 TEST(InstanceStatus, IsReadyWhenAllOfTheServingGenerationAre) {
   Instance instance;
-  const InstanceStatus status = instance.look();
+  const InstanceStatus status = instance.read();
   EXPECT_EQ(status.verdict(), Verdict::kReady);
   EXPECT_THAT(status.reasons(), IsEmpty());
   EXPECT_EQ(status.revision(), 19u) << "what all have";
@@ -57,7 +57,7 @@ TEST(InstanceStatus, ProcessesAreInOrder) {
   Instance instance;
   instance.add(ChildRole::kWorker, 0, 2, ChildState::kDraining);
   std::vector<std::string> names;
-  for (const ProcessStatus& process : instance.look().processes) {
+  for (const ProcessStatus& process : instance.read().processes) {
     names.push_back(InstanceStatus::name_of(process) + "/" + std::to_string(process.generation));
   }
   EXPECT_THAT(names, ElementsAre("master/3", "agent/3", "worker 0/3", "worker 1/3", "worker 0/2"));
@@ -67,36 +67,36 @@ TEST(InstanceStatus, OldAndNewGenerationsDoNotCount) {
   Instance instance;
   instance.add(ChildRole::kWorker, 0, 2, ChildState::kDraining);
   instance.add(ChildRole::kWorker, 0, 4, ChildState::kStarting);
-  EXPECT_EQ(instance.look().verdict(), Verdict::kReady);
+  EXPECT_EQ(instance.read().verdict(), Verdict::kReady);
 }
 
 TEST(InstanceStatus, DeadWorkerIsNamed) {
   Instance instance;
   instance.second->state.store(ChildState::kGone);
-  EXPECT_EQ(instance.look().verdict(), Verdict::kNotReady);
-  EXPECT_THAT(instance.look().reasons(), ElementsAre("worker 1 is Gone"));
-  EXPECT_EQ(instance.look().revision(), 20u) << "of those that serve";
+  EXPECT_EQ(instance.read().verdict(), Verdict::kNotReady);
+  EXPECT_THAT(instance.read().reasons(), ElementsAre("worker 1 is Gone"));
+  EXPECT_EQ(instance.read().revision(), 20u) << "of those that serve";
 }
 
 TEST(InstanceStatus, StoreThatIsAwayDegrades) {
   Instance instance;
   instance.first->store_away_since_ms.set(kNowMs - 3000);
-  EXPECT_EQ(instance.look().verdict(), Verdict::kDegraded);
-  EXPECT_THAT(instance.look().reasons(),
+  EXPECT_EQ(instance.read().verdict(), Verdict::kDegraded);
+  EXPECT_THAT(instance.read().reasons(),
               ElementsAre("the etcd store is away: what was read last stays in force"));
   instance.agent->state.store(ChildState::kStarting);
-  EXPECT_EQ(instance.look().verdict(), Verdict::kNotReady) << "the worse of two";
+  EXPECT_EQ(instance.read().verdict(), Verdict::kNotReady) << "the worse of two";
 }
 
-TEST(InstanceStatus, NobodyServes) {
+TEST(InstanceStatus, NoWorkerServes) {
   Instance instance;
   instance.first->state.store(ChildState::kDraining);
   instance.second->state.store(ChildState::kDraining);
-  EXPECT_THAT(instance.look().reasons(), ElementsAre("no worker serves"));
+  EXPECT_THAT(instance.read().reasons(), ElementsAre("no worker serves"));
   instance.master->state.store(ChildState::kDraining);
-  EXPECT_THAT(instance.look().reasons(), ElementsAre("no worker serves", "it is leaving"));
+  EXPECT_THAT(instance.read().reasons(), ElementsAre("no worker serves", "it is leaving"));
   instance.zone.master().generation.store(0);
-  EXPECT_THAT(instance.look().reasons(), ElementsAre("it is starting"));
+  EXPECT_THAT(instance.read().reasons(), ElementsAre("it is starting"));
 }
 
 TEST(InstanceStatus, JsonHasWhatTheTableHas) {
@@ -104,7 +104,7 @@ TEST(InstanceStatus, JsonHasWhatTheTableHas) {
   instance.first->connections.requests.add(7);
   instance.zone.master().begin_change(memory::ChangeKind::kReload, 900);
   instance.zone.master().end_change(memory::ChangeState::kFailed, "no such port", 950);
-  const format::Json json = to_json(instance.look());
+  const format::Json json = to_json(instance.read());
   EXPECT_EQ(json["status"].asString(), "ready");
   EXPECT_EQ(json["config"]["provider"].asString(), "etcd");
   EXPECT_EQ(json["config"]["revision"].asUInt(), 19u);
@@ -123,7 +123,7 @@ TEST(InstanceStatus, JsonHasWhatTheTableHas) {
 TEST(InstanceStatus, WorkerWithoutConfigurationHasNoRevision) {
   Instance instance;
   instance.first->applied_revision.set(0);
-  const format::Json json = to_json(instance.look());
+  const format::Json json = to_json(instance.read());
   EXPECT_TRUE(json["processes"][2]["revision"].isNull());
   EXPECT_TRUE(json["config"]["revision"].isNull());
 }

@@ -94,13 +94,13 @@ TEST(StatusZone, AnotherProcessLooksIntoIt) {
   zone->claim(ChildRole::kWorker, 0, 1)->connections.requests.add(3);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const auto seen = StatusZone::look_into(::getppid());
+    const auto seen = StatusZone::attach(::getppid());
     ::_exit(seen && seen->totals().requests == 3 ? 0 : 1);
   }
   int status = -1;
   ASSERT_EQ(::waitpid(pid, &status, 0), pid);
   EXPECT_EQ(status, 0);
-  EXPECT_FALSE(StatusZone::look_into(0));
+  EXPECT_FALSE(StatusZone::attach(0));
 }
 
 TEST(StatusZone, SlotsOfTheDeadAreFound) {

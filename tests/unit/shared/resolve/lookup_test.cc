@@ -45,7 +45,7 @@ struct Looking {
   }
   void alias(const std::string& target, std::uint32_t ttl_seconds) {
     DnsReply reply;
-    reply.kind = DnsReply::Kind::kAnswer;
+    reply.kind = DnsReply::Kind::kRecords;
     reply.alias = target;
     reply.ttl_seconds = ttl_seconds;
     dns.reply(reply);
@@ -59,7 +59,7 @@ TEST(Lookup, AliasesWithoutAddressesAreFollowedWithTheSmallestTtl) {
   Looking looking("www.test");
   looking.alias("cdn.test", 300);
   looking.alias("edge.test", 20);
-  looking.dns.answer({"10.0.0.1"}, 60);
+  looking.dns.reply_with({"10.0.0.1"}, 60);
   ASSERT_TRUE(looking.result);
   EXPECT_EQ(looking.result->kind, Kind::kFound);
   EXPECT_EQ(looking.result->ttl_seconds, 20u);
@@ -95,7 +95,7 @@ TEST(Lookup, AFailedServerIsNotTakenForAMissingName) {
 TEST(Lookup, AFailureOfOneSearchDomainDoesNotHideTheName) {
   Looking looking("db", {{"svc.local"}, 1});
   looking.dns.fail(DnsReply::Kind::kFailed);
-  looking.dns.answer({"10.0.0.1"}, 60);
+  looking.dns.reply_with({"10.0.0.1"}, 60);
   ASSERT_TRUE(looking.result);
   EXPECT_EQ(looking.result->kind, Kind::kFound);
   EXPECT_EQ(looking.result->step, 2u);
@@ -109,7 +109,7 @@ TEST(Lookup, ATimeoutEndsItAtOnce) {
   EXPECT_EQ(looking.dns.asked.size(), 1u);
 }
 
-TEST(Lookup, WhatAnsweredLastIsAskedFirst) {
+TEST(Lookup, TheServerThatRepliedLastIsAskedFirst) {
   Looking looking("db", {{"svc.local"}, 1}, 3);
   looking.dns.fail(DnsReply::Kind::kNoRecords);
   looking.dns.fail(DnsReply::Kind::kNoRecords);

@@ -6,7 +6,7 @@
 #include "shared/resolve/ares_client.h"
 #include "shared/resolve/resolver.h"
 #include "tests/fakes/dns_server.h"
-#include "tests/unit/shared/resolve/world.h"
+#include "tests/unit/shared/resolve/resolver_fixture.h"
 
 namespace apisix::resolve {
 namespace {
@@ -117,7 +117,7 @@ TEST_F(ResolverDnsTest, ChainsOfAliases) {
   EXPECT_TRUE(resolve("loop.test").addresses.empty());
 }
 
-TEST_F(ResolverDnsTest, TruncatedAnswersAreAskedForOverTcp) {
+TEST_F(ResolverDnsTest, TruncatedRepliesAreAskedForOverTcp) {
   std::vector<DnsRecord> many;
   for (int i = 1; i <= 100; ++i) many.push_back(dns_address("big.test", "10.0.0." + std::to_string(i)));
   serve([&many](const std::string&, bool) -> Replies { return {{.records = many, .truncated = true}}; });
@@ -125,7 +125,7 @@ TEST_F(ResolverDnsTest, TruncatedAnswersAreAskedForOverTcp) {
   EXPECT_EQ(server_->questions, (Texts{"A big.test", "A big.test tcp"}));
 }
 
-TEST_F(ResolverDnsTest, ForgedAnswersAreIgnored) {
+TEST_F(ResolverDnsTest, ForgedRepliesAreIgnored) {
   serve([](const std::string& question, bool) -> Replies {
     if (question != "A a.test") return {{}};
     const std::vector<DnsRecord> bad = {dns_address("a.test", "10.6.6.6")};
@@ -136,11 +136,11 @@ TEST_F(ResolverDnsTest, ForgedAnswersAreIgnored) {
         {.records = {dns_address("a.test", "10.0.0.1"), dns_address("b.test", "10.6.6.6")}, .delay_ms = 100}};
   });
   EXPECT_EQ(resolve("a.test").addresses, Texts{"10.0.0.1"});
-  // The extra record was not taken for an answer about another name.
+  // The extra record was not taken as a record of another name.
   EXPECT_TRUE(resolve("b.test").addresses.empty());
 }
 
-TEST_F(ResolverDnsTest, NonsenseIsAFailureNotAnAnswer) {
+TEST_F(ResolverDnsTest, NonsenseIsAFailureNotAReply) {
   std::string raw = "nonsense";
   serve([&raw](const std::string&, bool) -> Replies { return {{.raw = raw}}; });
   config_.query_timeout_ms = 100;
@@ -250,7 +250,7 @@ TEST_F(ResolverDnsTest, ServfailServesStale) {
   EXPECT_TRUE(run_until([&] { return host->state() == HostState::kFresh; }));
 }
 
-TEST_F(ResolverDnsTest, ASlowAnswerIsSharedByAllWhoWait) {
+TEST_F(ResolverDnsTest, ASlowReplyIsSharedByAllWaiters) {
   serve([](const std::string& question, bool) -> Replies {
     return {{.records = {dns_address(question.substr(2), "10.0.0.1")}, .delay_ms = 100}};
   });
@@ -286,7 +286,7 @@ TEST_F(ResolverDnsTest, ServiceRecords) {
   DnsReply got;
   DnsQuery query([](void* out, const DnsReply& reply) { *static_cast<DnsReply*>(out) = reply; }, &got);
   (*client)->start(query, "_http._tcp.test", DnsType::kSrv);
-  ASSERT_TRUE(run_until([&] { return got.kind == DnsReply::Kind::kAnswer; }));
+  ASSERT_TRUE(run_until([&] { return got.kind == DnsReply::Kind::kRecords; }));
   ASSERT_EQ(got.services.size(), 2u);
   EXPECT_EQ(got.services[0].target, "a.test");
   EXPECT_EQ(got.services[0].port, 1980);

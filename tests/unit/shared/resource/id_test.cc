@@ -23,7 +23,7 @@ TEST(Id, Forms) {
   EXPECT_FALSE(is_valid_id_text(std::string(65, 'a')));
 }
 
-struct Settled {
+struct IdCase {
   const char* path_id;
   bool needs_id;
   const char* body;
@@ -33,35 +33,35 @@ struct Settled {
 
 TEST(Id, SettlesPathAndBody) {
   for (const auto& [path_id, needs_id, text, id, fault] : {
-           Settled{"1", true, R"({"uri":"/"})", "1", R"({"id":"1","uri":"/"})"},
-           Settled{"1", true, R"({"id":1})", "1", R"({"id":"1"})"},
-           Settled{"1", true, R"({"id":"1"})", "1", R"({"id":"1"})"},
-           Settled{"", true, R"({"id":1})", "1", R"({"id":1})"},
-           Settled{"", false, "{}", "", ""},
-           Settled{"1", true, R"({"id":2})", "", "wrong route id"},
-           Settled{"", true, "{}", "", "missing route id"},
-           Settled{"1", false, "{}", "", "wrong route id, do not need it"},
-           Settled{"", false, R"({"id":1})", "", "wrong route id, do not need it"},
-           Settled{"1", true, "null", "", "missing configurations"},
+           IdCase{"1", true, R"({"uri":"/"})", "1", R"({"id":"1","uri":"/"})"},
+           IdCase{"1", true, R"({"id":1})", "1", R"({"id":"1"})"},
+           IdCase{"1", true, R"({"id":"1"})", "1", R"({"id":"1"})"},
+           IdCase{"", true, R"({"id":1})", "1", R"({"id":1})"},
+           IdCase{"", false, "{}", "", ""},
+           IdCase{"1", true, R"({"id":2})", "", "wrong route id"},
+           IdCase{"", true, "{}", "", "missing route id"},
+           IdCase{"1", false, "{}", "", "wrong route id, do not need it"},
+           IdCase{"", false, R"({"id":1})", "", "wrong route id, do not need it"},
+           IdCase{"1", true, "null", "", "missing configurations"},
        }) {
     Json body = json(text);
-    const auto settled = settle_id(Kind::kRoute, path_id, needs_id, body);
+    const auto normalized = normalize_id(Kind::kRoute, path_id, needs_id, body);
     if (*id != '\0' || *fault == '\0') {
-      ASSERT_TRUE(settled) << text << ": " << settled.error().what;
-      EXPECT_EQ(*settled, id);
+      ASSERT_TRUE(normalized) << text << ": " << normalized.error().what;
+      EXPECT_EQ(*normalized, id);
       EXPECT_EQ(format::to_json(body), *fault != '\0' ? fault : text);
     } else {
-      ASSERT_FALSE(settled) << text;
-      EXPECT_EQ(settled.error().what, fault);
+      ASSERT_FALSE(normalized) << text;
+      EXPECT_EQ(normalized.error().what, fault);
     }
   }
 }
 
 TEST(Id, UsesTheWordsOfTheKind) {
   Json body = json("{}");
-  EXPECT_EQ(settle_id(Kind::kConsumerGroup, "", true, body).error().what, "missing consumer group id");
+  EXPECT_EQ(normalize_id(Kind::kConsumerGroup, "", true, body).error().what, "missing consumer group id");
   Json consumer = json(R"({"username":"jack"})");
-  EXPECT_EQ(settle_id(Kind::kConsumer, "jack", true, consumer).value(), "jack");
+  EXPECT_EQ(normalize_id(Kind::kConsumer, "jack", true, consumer).value(), "jack");
   EXPECT_FALSE(consumer.isMember("id"));
 }
 

@@ -417,7 +417,7 @@ TEST(Load, LoopbackInAllowAdminIsRecognisedByAddress) {
   EXPECT_FALSE(load_text("apisix: {allow_admin: [127.0.0.1/7], admin_key: []}"));
 }
 
-TEST(Load, TheKeyThatEverybodyKnowsIsRefusedBeyondThisMachine) {
+TEST(Load, ThePublishedKeyIsRefusedBeyondThisMachine) {
   const std::string local =
       "deployment:\n  admin:\n    admin_key: [{name: a, key: edd1c9f034335f136f87ad84b625c8f1, role: "
       "admin}]\n";

@@ -29,10 +29,10 @@ TEST(EtcdAddress, Forms) {
   }
 }
 
-TEST(EtcdEndpoints, StaysWhereItIsAnswered) {
+TEST(EtcdEndpoints, StaysWithTheEndpointThatReplies) {
   EtcdEndpoints endpoints(3, 4, 1000);
   EXPECT_EQ(endpoints.pick(0), 1U);
-  endpoints.mark_answered(1);
+  endpoints.mark_replied(1);
   EXPECT_EQ(endpoints.pick(10'000), 1U);
 }
 

@@ -23,12 +23,12 @@ class EtcdHealthTest : public ::testing::Test {
   std::vector<bool> changes_;
 };
 
-TEST_F(EtcdHealthTest, IsAwayUntilTheFirstAnswer) {
+TEST_F(EtcdHealthTest, IsAwayUntilTheFirstReply) {
   EXPECT_THAT(changes_, ElementsAre(false));
   EXPECT_FALSE(health_->state().connected);
   EXPECT_EQ(health_->state().since_ms, 1'000U);
   at(2'000);
-  health_->note_answer("a");
+  health_->note_reply("a");
   EXPECT_TRUE(health_->state().connected);
   EXPECT_EQ(health_->state().since_ms, 2'000U);
   EXPECT_EQ(health_->state().endpoint, "a");
@@ -37,26 +37,26 @@ TEST_F(EtcdHealthTest, IsAwayUntilTheFirstAnswer) {
 
 TEST_F(EtcdHealthTest, SinceWhenIsKeptWhileNothingChanges) {
   at(5'000);
-  health_->note_no_answer("refused");
-  health_->note_no_answer("timed out");
+  health_->note_no_reply("refused");
+  health_->note_no_reply("timed out");
   EXPECT_EQ(health_->state().since_ms, 1'000U);
   EXPECT_EQ(health_->state().error, "timed out");
   at(6'000);
-  health_->note_answer("a");
+  health_->note_reply("a");
   at(7'000);
-  health_->note_answer("b");
+  health_->note_reply("b");
   EXPECT_EQ(health_->state().since_ms, 6'000U);
   EXPECT_EQ(health_->state().endpoint, "b");
   EXPECT_THAT(changes_, ElementsAre(false, false, true));
 }
 
 TEST_F(EtcdHealthTest, ABrokenWatchIsAwayEvenWhenCallsWork) {
-  health_->note_answer("a");
+  health_->note_reply("a");
   at(3'000);
   health_->note_watch_broken("closed");
   EXPECT_FALSE(health_->state().connected);
   EXPECT_EQ(health_->state().since_ms, 3'000U);
-  health_->note_answer("a");
+  health_->note_reply("a");
   EXPECT_FALSE(health_->state().connected);
   at(4'000);
   health_->note_watch_live("b");

@@ -187,7 +187,7 @@ TEST_F(FileStoreTest, AVolumeOfKubernetes) {
   }
 }
 
-// What a network file system does: the content changes and nobody says so.
+// What a network file system does: the content changes without a notification.
 TEST_F(FileStoreTest, WithoutNoticesTheTimerSees) {
   write(routes_yaml({"/a"}));
   open();

@@ -164,7 +164,7 @@ TEST_F(LmdbFileTest, ReadsTheLogInWholeRevisions) {
   EXPECT_EQ(two.batches[0].revision, 4);
   EXPECT_EQ(two.batches[1].events.size(), 3U);
   const LogPage by_bytes = read_log(2, 1000, 1);
-  ASSERT_EQ(by_bytes.batches.size(), 1U) << "one at least, or nobody would come further";
+  ASSERT_EQ(by_bytes.batches.size(), 1U) << "one at least, for progress";
   EXPECT_EQ(by_bytes.batches[0].events.size(), 3U);
   const LogPage rest = read_log(10);
   EXPECT_EQ(rest.batches.size(), 2U);
@@ -186,7 +186,7 @@ TEST_F(LmdbFileTest, TheLogIsBoundedByRevisions) {
   EXPECT_EQ(keys("/k/").size(), 7U);
 }
 
-TEST_F(LmdbFileTest, AConditionThatTheLogCannotAnswerDoesNotHold) {
+TEST_F(LmdbFileTest, AConditionOlderThanTheLogDoesNotHold) {
   options_.log_revisions_max = 16;
   open();
   for (int i = 0; i < 20; ++i) commit(put("/a/k", "v"));

@@ -259,7 +259,7 @@ TEST_F(LocalStoreTest, DestroyingAWaitingTaskIsSafe) {
   EXPECT_EQ(wait(store_->get("/k"))->value, "3");
 }
 
-TEST_F(LocalStoreTest, ClosingAnswersEveryWaitingTask) {
+TEST_F(LocalStoreTest, ClosingEndsEveryWaitingTask) {
   std::vector<async::Task<base::Result<TxnReply>>> tasks;
   for (int i = 0; i < 600; ++i) tasks.push_back(store_->txn(put("/k/" + std::to_string(i), "v")));
   for (auto& task : tasks) task.start();

@@ -190,7 +190,7 @@ TEST_P(StoreContract, ALargeTransactionIsOneRevisionOrNone) {
   EXPECT_THAT(seen.batches.front(), ::testing::HasSubstr(" delete 700"));
 }
 
-TEST_P(StoreContract, AConditionOnAFolderSeesWhoeverWritesThere) {
+TEST_P(StoreContract, AConditionOnAFolderSeesEveryWriteThere) {
   commit(put(key("a/1"), "x"));
   commit(put(key("b/1"), "x"));
   const auto attempt = [this](const std::string& folder, Revision since) {

@@ -107,7 +107,7 @@ class StoreModel : public StoreTest {
           << item.key;
     }
   }
-  // Whoever follows the log has what the store has.
+  // A reader of the log has what the store has.
   void follow(LmdbFile& file, std::map<std::string, std::string>& follower, Revision& seen) {
     const LogPage page = file.read_log(seen + 1, 1000, 1 << 30).value();
     ASSERT_LE(page.state.floor, seen);

@@ -23,12 +23,12 @@
 namespace apisix::store {
 namespace {
 
-// A forked process that tells numbers through a pipe.
+// A forked process that reports numbers through a pipe.
 class Child {
  public:
-  using Tell = std::function<void(std::int64_t)>;
+  using Report = std::function<void(std::int64_t)>;
 
-  explicit Child(const std::function<void(Tell)>& work) {
+  explicit Child(const std::function<void(Report)>& work) {
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     fflush(nullptr);  // or the child could print it once more
@@ -53,7 +53,7 @@ class Child {
     std::int64_t number = 0;
     return read(in_, &number, sizeof number) == sizeof number ? std::optional(number) : std::nullopt;
   }
-  // kill -9; then what it had told.
+  // kill -9; then what it had reported.
   std::vector<std::int64_t> stop() {
     kill(pid_, SIGKILL);
     waitpid(std::exchange(pid_, -1), nullptr, 0);
@@ -96,7 +96,7 @@ std::int64_t number_of(const std::string& text) {
   return base::parse_integer<std::int64_t>(text).value_or(-1);
 }
 
-// Counts one up by compare and swap; tells false when another was faster.
+// Counts one up by compare and swap; reports false when another was faster.
 bool count_up(Opened& opened, const std::string& key) {
   const auto item = wait_for(opened.loop, opened.store->get(key));
   const std::int64_t value = item ? number_of(item->value) : 0;
@@ -134,13 +134,13 @@ TEST_F(StoreProcesses, CountTogetherAndAllSeeTheSameOrder) {
   constexpr int kCounts = 50;
   std::vector<std::unique_ptr<Child>> children;
   for (int i = 0; i < kChildren; ++i) {
-    children.push_back(std::make_unique<Child>([&](const Child::Tell& tell) {
+    children.push_back(std::make_unique<Child>([&](const Child::Report& report) {
       Opened opened(options_);
       Witness witness(*opened.store);
       for (int counted = 0; counted < kCounts;) counted += count_up(opened, "/count");
       const bool all =
           turn_until(opened.loop, [&] { return witness.value() >= std::int64_t{kChildren} * kCounts; });
-      tell(all && witness.good() ? witness.value() : -1);
+      report(all && witness.good() ? witness.value() : -1);
       opened.store.reset();
     }));
   }
@@ -157,11 +157,11 @@ TEST_F(StoreProcesses, CountTogetherAndAllSeeTheSameOrder) {
 
 TEST_F(StoreProcesses, SeeEachOthersWritesInMilliseconds) {
   constexpr int kWrites = 100;
-  Child writer([&](const Child::Tell& tell) {
+  Child writer([&](const Child::Report& report) {
     Opened opened(options_);
     for (int i = 0; i < kWrites; ++i) {
       (void)wait_for(opened.loop, opened.store->txn(put("/k", std::to_string(i))));
-      tell(static_cast<std::int64_t>(base::monotonic_now_us()));
+      report(static_cast<std::int64_t>(base::monotonic_now_us()));
       for (int turns = 0; turns < 3; ++turns) opened.loop.run_once(1);
     }
   });
@@ -184,11 +184,11 @@ TEST_F(StoreProcesses, SeeEachOthersWritesInMilliseconds) {
 }
 
 TEST_F(StoreProcesses, ALeaseOfAKilledProcessEnds) {
-  Child holder([&](const Child::Tell& tell) {
+  Child holder([&](const Child::Report& report) {
     Opened opened(options_);
     const auto lease = wait_for(opened.loop, opened.store->grant_lease(1));
     (void)wait_for(opened.loop, opened.store->txn(put("/alive", "yes", *lease)));
-    tell(1);
+    report(1);
     pause();
   });
   ASSERT_EQ(holder.next(), 1);
@@ -201,25 +201,26 @@ TEST_F(StoreProcesses, ALeaseOfAKilledProcessEnds) {
   EXPECT_TRUE(turn_until(opened.loop, [&] { return deleted; }));
 }
 
-// Writes /n/<number>/a and /n/<number>/b in one transaction, always several under way, and tells each number
-// once it was acknowledged.
-async::Task<void> write_pairs(Store& store, std::int64_t first, std::int64_t step, const Child::Tell& tell) {
+// Writes /n/<number>/a and /n/<number>/b in one transaction, always several under way, and reports each
+// number once it was acknowledged.
+async::Task<void> write_pairs(Store& store, std::int64_t first, std::int64_t step,
+                              const Child::Report& report) {
   for (std::int64_t number = first;; number += step) {
     const std::string key = "/n/" + std::to_string(number);
     Txn txn = put(key + "/a", std::string(200, 'a'));
     txn.writes.emplace_back(Put{key + "/b", std::string(3000, 'b'), 0});
     const auto reply = co_await store.txn(std::move(txn));
-    if (reply && reply->succeeded) tell(number);
+    if (reply && reply->succeeded) report(number);
   }
 }
 
-void write_forever(const LocalStoreOptions& options, std::int64_t first, const Child::Tell& tell) {
+void write_forever(const LocalStoreOptions& options, std::int64_t first, const Child::Report& report) {
   constexpr std::int64_t kUnderWay = 4;
   Opened opened(options);
-  tell(-1);
+  report(-1);
   async::Scope scope(opened.loop);
   for (std::int64_t i = 0; i < kUnderWay; ++i) {
-    scope.spawn(write_pairs(*opened.store, first + i, kUnderWay, tell));
+    scope.spawn(write_pairs(*opened.store, first + i, kUnderWay, report));
   }
   opened.loop.run();
 }
@@ -259,7 +260,7 @@ void expect_sound(LmdbFile& file, const std::vector<std::int64_t>& acknowledged)
   ASSERT_EQ(revision, log.state.revision);
 }
 
-// Lets it write for some acknowledgements and a little longer. What it told.
+// Lets it write for some acknowledgements and a little longer. What it reported.
 std::vector<std::int64_t> let_run_and_kill(Child& child, std::mt19937& random) {
   std::vector<std::int64_t> told;
   for (auto left = 1 + random() % 20; left > 0; --left) told.push_back(child.next().value_or(-1));
@@ -276,7 +277,7 @@ TEST_F(StoreProcesses, KilledAtAnyMomentLoseNoAcknowledgedWrite) {
   options_.log_revisions_max = 40;  // trimmed all the time
   std::size_t acknowledged = 0;
   for (int round = 0; round < kRounds; ++round) {
-    Child child([&](const Child::Tell& tell) { write_forever(options_, round * 100'000, tell); });
+    Child child([&](const Child::Report& report) { write_forever(options_, round * 100'000, report); });
     const auto told = let_run_and_kill(child, random);
     acknowledged += told.size();
     auto file = LmdbFile::open(options_);
@@ -301,10 +302,10 @@ TEST_F(StoreProcesses, KilledAtAnyMomentLoseNoAcknowledgedWrite) {
 TEST_F(StoreProcesses, SurvivorsGoOnWhenAWriterIsKilled) {
   std::mt19937 random(7);
   std::vector<std::int64_t> acknowledged;
-  Child survivor([&](const Child::Tell& tell) { write_forever(options_, 0, tell); });
+  Child survivor([&](const Child::Report& report) { write_forever(options_, 0, report); });
   ASSERT_EQ(survivor.next(), -1);
   for (int round = 1; round <= 40; ++round) {
-    Child child([&](const Child::Tell& tell) { write_forever(options_, round * 100'000, tell); });
+    Child child([&](const Child::Report& report) { write_forever(options_, round * 100'000, report); });
     const auto told = let_run_and_kill(child, random);
     acknowledged.insert(acknowledged.end(), told.begin(), told.end());
     for (int i = 0; i < 3; ++i) {
@@ -324,10 +325,10 @@ TEST_F(StoreProcesses, KilledWhileTheyMakeTheStoreLeaveAWholeOneOrNone) {
   std::mt19937 random(11);
   for (int round = 0; round < 25; ++round) {
     std::filesystem::remove_all(root_ + "/data");
-    Child child([&](const Child::Tell& tell) {
-      tell(0);
+    Child child([&](const Child::Report& report) {
+      report(0);
       auto file = LmdbFile::open(options_);
-      tell(file ? 1 : 2);
+      report(file ? 1 : 2);
       pause();
     });
     ASSERT_EQ(child.next(), 0);
@@ -342,10 +343,10 @@ TEST_F(StoreProcesses, KilledWhileTheyMakeTheStoreLeaveAWholeOneOrNone) {
 TEST_F(StoreProcesses, ManyMayMakeTheStoreAtOnce) {
   std::vector<std::unique_ptr<Child>> children;
   for (int i = 0; i < 8; ++i) {
-    children.push_back(std::make_unique<Child>([&](const Child::Tell& tell) {
+    children.push_back(std::make_unique<Child>([&](const Child::Report& report) {
       Opened opened(options_);
       const auto reply = wait_for(opened.loop, opened.store->txn(put("/k", "v")));
-      tell(reply ? reply->revision : -1);
+      report(reply ? reply->revision : -1);
       opened.store.reset();
     }));
   }
@@ -360,10 +361,10 @@ TEST_F(StoreProcesses, ManyMayMakeTheStoreAtOnce) {
 
 TEST_F(StoreProcesses, TheLoopGoesOnWhileAnotherProcessHoldsTheWriteLock) {
   ASSERT_TRUE(LmdbFile::open(options_));
-  Child holder([&](const Child::Tell& tell) {
+  Child holder([&](const Child::Report& report) {
     auto env = LmdbEnv::open({.path = options_.path, .map_bytes = kMapBytes});
     auto txn = (*env)->begin_write();
-    tell(txn ? 1 : 2);
+    report(txn ? 1 : 2);
     pause();
   });
   ASSERT_EQ(holder.next(), 1);
@@ -390,12 +391,12 @@ TEST_F(StoreProcesses, TheLoopGoesOnWhileAnotherProcessHoldsTheWriteLock) {
             static_cast<std::size_t>(9'000 - refused));
 }
 
-// A reader that was killed in the middle of a read would hold on to old pages for ever: the file would grow.
+// A reader that was killed in the middle of a read would keep old pages: the file would grow.
 TEST_F(StoreProcesses, KilledReadersDoNotMakeTheFileGrow) {
   for (int round = 0; round < 3; ++round) {
-    Child reader([&](const Child::Tell& tell) {
+    Child reader([&](const Child::Report& report) {
       auto env = LmdbFile::open(options_);
-      tell(1);
+      report(1);
       for (;;) (void)(*env)->list("");
     });
     ASSERT_EQ(reader.next(), 1);

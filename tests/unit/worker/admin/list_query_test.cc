@@ -8,7 +8,7 @@ namespace {
 using format::Json;
 using resource::Kind;
 
-// Three routes, the newest first: stores answer in the order of keys.
+// Three routes, the newest first: stores reply in the order of keys.
 std::vector<Json> items() {
   std::vector<Json> out;
   for (const char* text :

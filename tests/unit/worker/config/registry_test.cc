@@ -61,7 +61,7 @@ class RegistryTest : public store::StoreTest {
   Registry& load(std::vector<std::string> plugins = {}) {
     RegistryOptions options;
     options.plugins = std::move(plugins);
-    Registry& registry = registry_.emplace(loop_, *store_, upstream::ClusterWorld{random_, loads_}, options);
+    Registry& registry = registry_.emplace(loop_, *store_, upstream::ClusterDeps{random_, loads_}, options);
     EXPECT_TRUE(wait_for(loop_, registry.load()));
     return registry;
   }
@@ -88,7 +88,7 @@ class RegistryTest : public store::StoreTest {
 
   event::Loop loop_;
   base::Random random_{1};
-  upstream::LoadBook loads_;
+  upstream::LoadRegistry loads_;
   std::unique_ptr<store::LocalStore> store_;
   std::optional<Registry> registry_;
 };
@@ -206,7 +206,7 @@ TEST_F(RegistryTest, WhatIsToBeReadAgainIsNotTakenForAbsent) {
       loop_, [&] { return registry.revision_of("/apisix/services/1") == std::optional(written); }));
 }
 
-// This registry's world has no redis client: limit-req cannot be built.
+// This registry has no redis client: limit-req cannot be built.
 TEST_F(RegistryTest, APluginThatCannotBeBuiltCostsItsRouteAlone) {
   commit(store::put("/apisix/routes/bad", R"({"id":"bad","uri":"/bad","plugins":{"limit-req":{
       "rate":1,"burst":0,"key":"host","policy":"redis","redis_host":"127.0.0.1"}}})"));

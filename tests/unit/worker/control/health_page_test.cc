@@ -31,7 +31,7 @@ TEST(HealthPage, NamesCannotWriteHtml) {
   EXPECT_THAT(page, HasSubstr("<td>/routes/&lt;b&gt;&amp;&quot;</td>"));
 }
 
-TEST(HealthPage, NobodyHasChecks) {
+TEST(HealthPage, NoUpstreamHasChecks) {
   EXPECT_THAT(page_of("[]"), Not(HasSubstr("<td>")));
   EXPECT_THAT(page_of(R"([{"name":"/routes/1","nodes":{}}])"), Not(HasSubstr("<td>")));
 }

@@ -20,8 +20,8 @@ class BatchTest : public ::testing::Test {
   }
 
   Batch& batch() {
-    return book_.batch("key", options_,
-                       [this](const std::vector<std::string>& entries) { return send(entries); });
+    return registry_.batch("key", options_,
+                           [this](const std::vector<std::string>& entries) { return send(entries); });
   }
   async::Task<base::Status> send(const std::vector<std::string>& entries) {
     sent_.push_back(entries);
@@ -45,7 +45,7 @@ class BatchTest : public ::testing::Test {
   BatchOptions options_;
   int failures_ = 0;  // of the next sends
   Sent sent_;
-  BatchBook book_{loop_};
+  BatchRegistry registry_{loop_};
 };
 
 // --- when a batch leaves
@@ -57,8 +57,8 @@ TEST_F(BatchTest, AFullBatchLeavesAtOnce) {
   add("c");
   clock_.pass_ms(0);
   EXPECT_EQ(sent_, (Sent{{"a", "b", "c"}}));
-  EXPECT_EQ(book_.sent_total(), 3u);
-  EXPECT_EQ(book_.pending(), 0u);
+  EXPECT_EQ(registry_.sent_total(), 3u);
+  EXPECT_EQ(registry_.pending(), 0u);
 }
 
 TEST_F(BatchTest, APartOfABatchLeavesWhenNothingCameForTheInactiveTimeout) {
@@ -129,8 +129,8 @@ TEST_F(BatchTest, AFailedBatchIsSentAgainBehindTheRetryDelay) {
     clock_.pass_ms(20);
   });
   EXPECT_EQ(sent_, (Sent{{"a", "b", "c"}, {"a", "b", "c"}}));
-  EXPECT_EQ(book_.sent_total(), 3u);
-  EXPECT_EQ(book_.dropped_total(), 0u);
+  EXPECT_EQ(registry_.sent_total(), 3u);
+  EXPECT_EQ(registry_.dropped_total(), 0u);
   EXPECT_NE(log.find("Batch Processor[log buffer] failed to process entries: the collector is away"),
             std::string::npos)
       << log;
@@ -145,10 +145,10 @@ TEST_F(BatchTest, ABatchThatFailsTooOftenIsDroppedAndCounted) {
     clock_.pass_ms(10'000);
   });
   EXPECT_EQ(sent_.size(), 3u);
-  EXPECT_EQ(book_.sent_total(), 0u);
-  EXPECT_EQ(book_.dropped_total(), 3u);
-  EXPECT_EQ(book_.pending(), 0u);
-  EXPECT_EQ(book_.pending_bytes(), 0u);
+  EXPECT_EQ(registry_.sent_total(), 0u);
+  EXPECT_EQ(registry_.dropped_total(), 3u);
+  EXPECT_EQ(registry_.pending(), 0u);
+  EXPECT_EQ(registry_.pending_bytes(), 0u);
   EXPECT_NE(log.find("exceeded the max_retry_count[3] dropping the entries"), std::string::npos) << log;
 }
 
@@ -159,11 +159,11 @@ TEST_F(BatchTest, EntriesThatWaitForARetryArePending) {
     for (const char* entry : {"a", "bb", "c"}) add(entry);
     clock_.pass_ms(0);
   });
-  EXPECT_EQ(book_.pending(), 3u);
-  EXPECT_EQ(book_.pending_bytes(), 4u);
+  EXPECT_EQ(registry_.pending(), 3u);
+  EXPECT_EQ(registry_.pending_bytes(), 4u);
   EXPECT_EQ(batch().pending(), 3u);
   clock_.pass_ms(2000);
-  EXPECT_EQ(book_.pending(), 0u);
+  EXPECT_EQ(registry_.pending(), 0u);
 }
 
 TEST_F(BatchTest, ABatchThatWaitsForARetryHoldsNoOtherUp) {
@@ -174,25 +174,25 @@ TEST_F(BatchTest, ABatchThatWaitsForARetryHoldsNoOtherUp) {
     clock_.pass_ms(0);
   });
   EXPECT_EQ(sent_, (Sent{{"a", "b", "c"}, {"d", "e", "f"}}));
-  EXPECT_EQ(book_.sent_total(), 3u);
+  EXPECT_EQ(registry_.sent_total(), 3u);
 }
 
 // --- bounds
 
 TEST_F(BatchTest, AnEntryBeyondTheLimitIsDroppedAndCounted) {
-  book_.set_limit(2);
+  registry_.set_limit(2);
   const std::string log = said([this] {
     add("a");
     add("b");
     EXPECT_FALSE(batch().add("c"));
   });
-  EXPECT_EQ(book_.pending(), 2u);
-  EXPECT_EQ(book_.dropped_total(), 1u);
+  EXPECT_EQ(registry_.pending(), 2u);
+  EXPECT_EQ(registry_.dropped_total(), 1u);
   EXPECT_NE(log.find("pending: 2 max_pending_entries: 2 discarded_entries: 1"), std::string::npos) << log;
 }
 
 TEST_F(BatchTest, DropsAreSaidOnceInASecondWithTheirNumber) {
-  book_.set_limit(0);
+  registry_.set_limit(0);
   const std::string first = said([this] {
     for (int i = 0; i < 5; ++i) EXPECT_FALSE(batch().add("a"));
   });
@@ -201,23 +201,23 @@ TEST_F(BatchTest, DropsAreSaidOnceInASecondWithTheirNumber) {
   clock_.pass_ms(1000);
   const std::string second = said([this] { EXPECT_FALSE(batch().add("a")); });
   EXPECT_NE(second.find("discarded_entries: 5\n"), std::string::npos) << second;
-  EXPECT_EQ(book_.dropped_total(), 6u);
+  EXPECT_EQ(registry_.dropped_total(), 6u);
 }
 
 TEST_F(BatchTest, RoomThatWasGivenBackIsTakenAgain) {
-  book_.set_limit(1);
+  registry_.set_limit(1);
   add("a");
   batch().flush();
   clock_.pass_ms(0);
   add("b");
-  EXPECT_EQ(book_.pending(), 1u);
+  EXPECT_EQ(registry_.pending(), 1u);
 }
 
 TEST_F(BatchTest, TheLimitIsOfAllBatchesOfTheWorker) {
-  book_.set_limit(1);
+  registry_.set_limit(1);
   add("a");
-  Batch& other = book_.batch("other", options_,
-                             [this](const std::vector<std::string>& entries) { return send(entries); });
+  Batch& other = registry_.batch("other", options_,
+                                 [this](const std::vector<std::string>& entries) { return send(entries); });
   const std::string log = said([&other] { EXPECT_FALSE(other.add("b")); });
   EXPECT_NE(log.find("discarded_entries: 1"), std::string::npos) << log;
 }
@@ -226,16 +226,17 @@ TEST_F(BatchTest, TheLimitIsOfAllBatchesOfTheWorker) {
 
 TEST_F(BatchTest, FlushAllSendsEveryBatch) {
   add("a");
-  book_.batch("other", options_, [this](const std::vector<std::string>& entries) { return send(entries); })
+  registry_
+      .batch("other", options_, [this](const std::vector<std::string>& entries) { return send(entries); })
       .add("b");
-  book_.flush_all();
+  registry_.flush_all();
   clock_.pass_ms(0);
   EXPECT_EQ(sent_, (Sent{{"a"}, {"b"}}));
-  EXPECT_EQ(book_.pending(), 0u);
+  EXPECT_EQ(registry_.pending(), 0u);
 }
 
 TEST_F(BatchTest, BehindFlushAllEveryEntryLeavesAtOnce) {
-  book_.flush_all();
+  registry_.flush_all();
   add("a");
   clock_.pass_ms(0);
   EXPECT_EQ(sent_, (Sent{{"a"}}));
@@ -246,25 +247,25 @@ TEST_F(BatchTest, BehindFlushAllARetryDoesNotWait) {
   failures_ = 2;
   said([this] {
     add("a");
-    book_.flush_all();
+    registry_.flush_all();
     clock_.pass_ms(0);
   });
   EXPECT_EQ(sent_.size(), 3u);
-  EXPECT_EQ(book_.sent_total(), 1u);
+  EXPECT_EQ(registry_.sent_total(), 1u);
 }
 
 TEST_F(BatchTest, ABookThatIsDestroyedForgetsRetriesThatWait) {
   options_.max_retry_count = 5;
   failures_ = 1;
-  auto book = std::make_unique<BatchBook>(loop_);
-  said([this, &book] {
+  auto registry = std::make_unique<BatchRegistry>(loop_);
+  said([this, &registry] {
     const auto to_collector = [this](const std::vector<std::string>& entries) { return send(entries); };
-    book->batch("key", options_, to_collector).add("a");
-    book->batch("key", options_, to_collector).flush();
+    registry->batch("key", options_, to_collector).add("a");
+    registry->batch("key", options_, to_collector).flush();
     clock_.pass_ms(500);
   });
-  EXPECT_EQ(book->pending(), 1u);
-  book.reset();
+  EXPECT_EQ(registry->pending(), 1u);
+  registry.reset();
   clock_.pass_ms(10'000);
   EXPECT_EQ(sent_.size(), 1u);
 }
@@ -273,14 +274,14 @@ TEST_F(BatchTest, ABookThatIsDestroyedForgetsRetriesThatWait) {
 
 TEST_F(BatchTest, OneKeyHasOneBatch) {
   EXPECT_EQ(&batch(), &batch());
-  EXPECT_NE(&batch(), &book_.batch("other", options_, nullptr));
+  EXPECT_NE(&batch(), &registry_.batch("other", options_, nullptr));
 }
 
 TEST_F(BatchTest, EmptyBatchesMakeRoomForOthers) {
   add("kept");
-  for (int i = 0; i < 300; ++i) book_.batch("conf " + std::to_string(i), options_, nullptr);
-  EXPECT_LT(book_.batches().size(), 300u);
-  EXPECT_EQ(book_.batches().count("key"), 1u);  // an entry waits in it
+  for (int i = 0; i < 300; ++i) registry_.batch("conf " + std::to_string(i), options_, nullptr);
+  EXPECT_LT(registry_.batches().size(), 300u);
+  EXPECT_EQ(registry_.batches().count("key"), 1u);  // an entry waits in it
 }
 
 // --- options

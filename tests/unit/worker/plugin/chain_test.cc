@@ -123,7 +123,7 @@ constexpr const PluginKind& kHigh = define<High>();
 constexpr const PluginKind& kLow = define<Low>();
 constexpr const PluginKind& kDoubler = define<Doubler>();
 
-class NoConsumers final : public ConsumerBook {
+class NoConsumers final : public ConsumerDirectory {
  public:
   base::Ref<const ConsumerAuth> find(std::string_view, std::string_view) override { return nullptr; }
   bool has_any(std::string_view) const override { return false; }
@@ -159,7 +159,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
     return base::make_counted<PluginConf>(kind, *format::parse_json(json), "/routes/1", 1);
   }
   base::Ref<const Chain> chain(PluginConfs confs, const PluginConfs* without_consumer = nullptr) {
-    return *Chain::make(world_, confs, without_consumer);
+    return *Chain::make(deps_, confs, without_consumer);
   }
   ChainRun::Result rewrite() { return rewrite(run_); }
   ChainRun::Result rewrite(ChainRun& run) {
@@ -178,7 +178,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
   NoConsumers consumers_;
   NoDirectory directory_;
   Json attr_;
-  World world_{
+  Deps deps_{
       .loop = loop_, .consumers = consumers_, .directory = directory_, .plugin_attr = attr_, .prefix = {}};
   Request request_;
   ChainRun run_;
@@ -207,20 +207,20 @@ TEST_F(ChainTest, RunsByPriorityAndByMetaPriority) {
   EXPECT_EQ(diary(), (Diary{"low", "high"}));
 }
 
-TEST_F(ChainTest, AnAnswerEndsThePhase) {
+TEST_F(ChainTest, AResponseEndsThePhase) {
   run_.set_route(chain(
       {{"high", conf(kHigh, R"({"tag":"high","answer":403})")}, {"low", conf(kLow, R"({"tag":"low"})")}}));
-  EXPECT_EQ(rewrite(), ChainRun::Result::kReply);
-  EXPECT_EQ(request_.reply.status, 403);
-  EXPECT_EQ(request_.reply.body, "its own words");
+  EXPECT_EQ(rewrite(), ChainRun::Result::kRespond);
+  EXPECT_EQ(request_.direct_response.status, 403);
+  EXPECT_EQ(request_.direct_response.body, "its own words");
   EXPECT_EQ(diary(), (Diary{"high"}));
 }
 
 TEST_F(ChainTest, MetaErrorResponseHidesTheWords) {
   run_.set_route(
       chain({{"high", conf(kHigh, R"({"tag":"h","answer":403,"_meta":{"error_response":{"a":1}}})")}}));
-  EXPECT_EQ(rewrite(), ChainRun::Result::kReply);
-  EXPECT_EQ(request_.reply.body, "{\"a\":1}\n");
+  EXPECT_EQ(rewrite(), ChainRun::Result::kRespond);
+  EXPECT_EQ(request_.direct_response.body, "{\"a\":1}\n");
 }
 
 TEST_F(ChainTest, AHookThatWaitsIsResumed) {

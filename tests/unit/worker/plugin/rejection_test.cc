@@ -10,17 +10,17 @@
 namespace apisix::plugin {
 namespace {
 
-LocalReply reply_for(std::string_view conf, base::Arena& arena) {
+DirectResponse reply_for(std::string_view conf, base::Arena& arena) {
   const format::Json json = *format::parse_json(conf);
   const base::Clock clock;
   Request request(arena, clock);
-  EXPECT_EQ(Rejection(Conf(json)).of(request), async::Outcome::kReply);
-  return request.reply;
+  EXPECT_EQ(Rejection(Conf(json)).of(request), async::Outcome::kRespond);
+  return request.direct_response;
 }
 
 TEST(Rejection, WithAMessageIsJson) {
   base::Arena arena;
-  const LocalReply reply = reply_for(R"({"rejected_code": 410, "rejected_msg": "go \"away\""})", arena);
+  const DirectResponse reply = reply_for(R"({"rejected_code": 410, "rejected_msg": "go \"away\""})", arena);
   EXPECT_EQ(reply.status, 410);
   EXPECT_EQ(reply.body, "{\"error_msg\":\"go \\\"away\\\"\"}\n");
   EXPECT_EQ(reply.content_type, "text/plain");
@@ -29,7 +29,7 @@ TEST(Rejection, WithAMessageIsJson) {
 
 TEST(Rejection, WithoutAMessageIsTheErrorPage) {
   base::Arena arena;
-  const LocalReply reply = reply_for(R"({"rejected_code": 503})", arena);
+  const DirectResponse reply = reply_for(R"({"rejected_code": 503})", arena);
   EXPECT_EQ(reply.status, 503);
   EXPECT_TRUE(reply.is_error_page);
 }

@@ -1,4 +1,4 @@
-// What plugins do to a request and its answer, without a proxy around it.
+// What plugins do to a request and its response, without a proxy around it.
 #include "worker/plugin/request.h"
 
 #include <memory>
@@ -149,7 +149,7 @@ class CoderTest : public RequestTest {
 };
 
 TEST_F(CoderTest, TellsTheClientAndWeakensTheEtag) {
-  request_.settle_body_coder();
+  request_.choose_body_coder();
   ASSERT_NE(request_.body_coder(), nullptr);
   EXPECT_TRUE(request_.response.body_changes);
   EXPECT_EQ(answered("Content-Encoding"), "shout");
@@ -160,7 +160,7 @@ TEST_F(CoderTest, TellsTheClientAndWeakensTheEtag) {
 
 TEST_F(CoderTest, NotTwice) {
   request_.response.headers.add(arena_, "Content-Encoding", "gzip");
-  request_.settle_body_coder();
+  request_.choose_body_coder();
   EXPECT_EQ(request_.body_coder(), nullptr);
   EXPECT_EQ(answered("Content-Encoding"), "gzip");
   EXPECT_FALSE(request_.response.body_changes);
@@ -169,21 +169,21 @@ TEST_F(CoderTest, NotTwice) {
 TEST_F(CoderTest, NotWhenTheUpstreamForbidsIt) {
   request_.response.headers.add(arena_, "Cache-Control", "public");
   request_.response.headers.add(arena_, "Cache-Control", "max-age=1, no-transform");
-  request_.settle_body_coder();
+  request_.choose_body_coder();
   EXPECT_EQ(request_.body_coder(), nullptr);
 }
 
-TEST_F(CoderTest, OnlyAnswersThatAreWhole) {
+TEST_F(CoderTest, OnlyResponsesThatAreComplete) {
   for (const std::uint16_t status : {200, 403, 404}) {
     request_.set_body_coder(std::make_unique<Shout>());
     request_.response.headers.remove("Content-Encoding");
     request_.response.status = status;
-    request_.settle_body_coder();
+    request_.choose_body_coder();
     EXPECT_NE(request_.body_coder(), nullptr) << status;
   }
   request_.response.headers.remove("Content-Encoding");
   request_.response.status = 206;
-  request_.settle_body_coder();
+  request_.choose_body_coder();
   EXPECT_EQ(request_.body_coder(), nullptr);
 }
 

@@ -46,7 +46,7 @@ TEST_F(TemplateTest, VariablesBetweenText) {
   EXPECT_EQ(expand("<${host}>"), "<example.test>");
   EXPECT_EQ(expand("${ host }$uri|"), "example.test/a b|");
   EXPECT_EQ(expand("$http_x_name-$arg_x"), "value-1");
-  EXPECT_EQ(resolved("$host $uri $nobody"), 2u);
+  EXPECT_EQ(resolved("$host $uri $unset"), 2u);
 }
 
 TEST_F(TemplateTest, ANameGoesAsFarAsItCan) {
@@ -56,20 +56,20 @@ TEST_F(TemplateTest, ANameGoesAsFarAsItCan) {
 }
 
 TEST_F(TemplateTest, UnsetIsNothing) {
-  EXPECT_EQ(expand("[$nobody]"), "[]");
+  EXPECT_EQ(expand("[$unset]"), "[]");
   EXPECT_EQ(expand("[${http_missing}]"), "[]");
-  EXPECT_EQ(resolved("$nobody"), 0u);
+  EXPECT_EQ(resolved("$unset"), 0u);
 }
 
 TEST_F(TemplateTest, DefaultsStandForWhatIsUnset) {
-  EXPECT_EQ(expand("${nobody ?? default}"), "default");
-  EXPECT_EQ(expand("${nobody??default}"), "default");
+  EXPECT_EQ(expand("${unset ?? default}"), "default");
+  EXPECT_EQ(expand("${unset??default}"), "default");
   EXPECT_EQ(expand("${arg_x ?? default}"), "1");
   EXPECT_EQ(expand("[${arg_empty ?? default}]"), "[]");  // set, and empty
-  EXPECT_EQ(expand("${nobody ?? a ?? b}"), "a");
-  EXPECT_EQ(resolved("${nobody ?? default}"), 1u);
-  EXPECT_EQ(expand("[${nobody ?? }]"), "[]");
-  EXPECT_EQ(resolved("${nobody ?? }"), 0u);  // no default is no default
+  EXPECT_EQ(expand("${unset ?? a ?? b}"), "a");
+  EXPECT_EQ(resolved("${unset ?? default}"), 1u);
+  EXPECT_EQ(expand("[${unset ?? }]"), "[]");
+  EXPECT_EQ(resolved("${unset ?? }"), 0u);  // no default is no default
 }
 
 TEST_F(TemplateTest, ABackslashKeepsTheDollar) {
@@ -95,14 +95,14 @@ TEST_F(TemplateTest, CapturesByNumber) {
   EXPECT_EQ(with("$1st"), "onest");
   EXPECT_EQ(with("$0$3$99999999999"), "whole");
   EXPECT_EQ(with("$1 $host"), "one example.test");
-  EXPECT_EQ(expand("[$1]"), "[]");  // without captures: a variable that nobody sets
+  EXPECT_EQ(expand("[$1]"), "[]");  // without captures: an unknown variable
 }
 
 TEST_F(TemplateTest, EscapesValuesOnly) {
   const auto escape = [](std::string_view value, base::Arena& arena) {
     return arena.concat(std::string_view("<"), value, std::string_view(">"));
   };
-  EXPECT_EQ(Template("a$host?${nobody ?? d}").expand(request_, {.escape = escape}).text,
+  EXPECT_EQ(Template("a$host?${unset ?? d}").expand(request_, {.escape = escape}).text,
             "a<example.test>?<d>");
 }
 

@@ -75,9 +75,9 @@ class HashKeyOfTest : public RequestTest {
  protected:
   std::string key_of(const upstream::ClusterConfig& config) {
     base::Random random(1);
-    upstream::LoadBook loads;
-    const upstream::ClusterWorld world{.random = random, .loads = loads};
-    const auto cluster = upstream::Cluster::make(config, world, 1);
+    upstream::LoadRegistry loads;
+    const upstream::ClusterDeps deps{.random = random, .loads = loads};
+    const auto cluster = upstream::Cluster::make(config, deps, 1);
     return std::string(hash_key_of(*cluster, request_));
   }
   static upstream::ClusterConfig chash(upstream::HashOn on, std::string key) {

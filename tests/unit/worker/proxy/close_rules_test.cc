@@ -24,7 +24,7 @@ ClientOutcome exchange_of(int combination) {
 TEST(CloseRules, AClientIsKeptOnlyWhenBothMessagesAreWholeAndBothSidesWantTo) {
   int kept = 0;
   for (int i = 0; i < kCombinations; ++i) {
-    if (decide_client(exchange_of(i)) != ClientFate::kKeep) continue;
+    if (decide_client(exchange_of(i)) != AfterResponse::kKeep) continue;
     ++kept;
     const ClientOutcome exchange = exchange_of(i);
     EXPECT_TRUE(exchange.wants_keep_alive && exchange.request_read && exchange.response_complete &&
@@ -34,25 +34,26 @@ TEST(CloseRules, AClientIsKeptOnlyWhenBothMessagesAreWholeAndBothSidesWantTo) {
   EXPECT_EQ(kept, 2);  // whatever was received behind it: that is the next request
 }
 
-// RFC 9112 section 8: an answer that ends with the connection and was cut off must not look complete.
-TEST(CloseRules, ACutAnswerWithoutALengthEndsInAReset) {
+// RFC 9112 section 8: a response that ends with the connection and was cut off must not look complete.
+TEST(CloseRules, ACutResponseWithoutALengthEndsInAReset) {
   for (int i = 0; i < kCombinations; ++i) {
     const ClientOutcome exchange = exchange_of(i);
     const bool looks_complete = !exchange.response_complete && !exchange.response_delimited;
-    EXPECT_EQ(decide_client(exchange) == ClientFate::kReset, looks_complete) << "combination " << i;
+    EXPECT_EQ(decide_client(exchange) == AfterResponse::kReset, looks_complete) << "combination " << i;
   }
 }
 
-// RFC 9112 section 9.6: closing while the client still sends would reset the answer away from it.
-TEST(CloseRules, AWholeAnswerIsNotLostToAClientThatStillSends) {
+// RFC 9112 section 9.6: closing while the client still sends would reset the connection and lose the
+// response.
+TEST(CloseRules, ACompleteResponseIsNotLostToAClientThatStillSends) {
   for (int i = 0; i < kCombinations; ++i) {
     const ClientOutcome exchange = exchange_of(i);
     if (!exchange.response_complete) continue;
-    const ClientFate fate = decide_client(exchange);
+    const AfterResponse after = decide_client(exchange);
     if (!exchange.request_read) {
-      EXPECT_EQ(fate, ClientFate::kLinger) << "combination " << i;
-    } else if (fate != ClientFate::kKeep) {
-      EXPECT_EQ(fate, exchange.more_received ? ClientFate::kLinger : ClientFate::kClose)
+      EXPECT_EQ(after, AfterResponse::kLinger) << "combination " << i;
+    } else if (after != AfterResponse::kKeep) {
+      EXPECT_EQ(after, exchange.more_received ? AfterResponse::kLinger : AfterResponse::kClose)
           << "combination " << i;
     }
   }
@@ -65,7 +66,7 @@ TEST(CloseRules, WhatTheHeadPromisesIsKept) {
     exchange.request_read = exchange.response_complete = true;
     const bool promised =
         may_keep_client(exchange.wants_keep_alive, exchange.response_delimited, true, exchange.draining);
-    EXPECT_EQ(decide_client(exchange) == ClientFate::kKeep, promised) << "combination " << i;
+    EXPECT_EQ(decide_client(exchange) == AfterResponse::kKeep, promised) << "combination " << i;
   }
   EXPECT_FALSE(may_keep_client(true, true, false, false));  // a body that will not be read is in the way
 }
@@ -76,8 +77,8 @@ TEST(CloseRules, AnUpstreamIsPooledOnlyWhenNothingOfTheExchangeIsLeftOnIt) {
                                  .request_sent = true,
                                  .bytes_left_over = false}));
   EXPECT_FALSE(may_pool_upstream({false, true, true, false}));  // it said close
-  EXPECT_FALSE(may_pool_upstream({true, false, true, false}));  // the rest of its answer comes some time
-  EXPECT_FALSE(may_pool_upstream({true, true, false, false}));  // it answered early and waits for the body
+  EXPECT_FALSE(may_pool_upstream({true, false, true, false}));  // the rest of its response is still to come
+  EXPECT_FALSE(may_pool_upstream({true, true, false, false}));  // it responded early and waits for the body
   EXPECT_FALSE(may_pool_upstream({true, true, true, true}));    // the next client would get these bytes
 }
 
@@ -91,51 +92,51 @@ constexpr ClientOutcome kGoodExchange{.wants_keep_alive = true,
                                       .more_received = false};
 
 TEST(CloseRules, AnExchangeThatEndedWellKeepsTheConnection) {
-  EXPECT_EQ(decide_client(kGoodExchange), ClientFate::kKeep);
+  EXPECT_EQ(decide_client(kGoodExchange), AfterResponse::kKeep);
 }
 
 TEST(CloseRules, ANextRequestThatIsThereKeepsTheConnection) {
   ClientOutcome exchange = kGoodExchange;
   exchange.more_received = true;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kKeep);
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kKeep);
 }
 
 // RFC 9112 9.3: "close", or HTTP/1.0 without keep-alive.
 TEST(CloseRules, AClientThatWantsNoMoreIsClosed) {
   ClientOutcome exchange = kGoodExchange;
   exchange.wants_keep_alive = false;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kClose);
 }
 
 TEST(CloseRules, ADrainingWorkerClosesBehindTheResponse) {
   ClientOutcome exchange = kGoodExchange;
   exchange.draining = true;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kClose);
 }
 
 // RFC 9112 6.3: without a length or chunks only the end of the connection ends the body.
 TEST(CloseRules, AResponseWithoutALengthEndsWithTheConnection) {
   ClientOutcome exchange = kGoodExchange;
   exchange.response_delimited = false;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kClose);
 }
 
 TEST(CloseRules, BytesBehindALastRequestAreReadBeforeClosing) {
   ClientOutcome exchange = kGoodExchange;
   exchange.draining = exchange.more_received = true;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kLinger);
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kLinger);
 }
 
 TEST(CloseRules, ARequestBodyThatIsStillComingIsReadBeforeClosing) {
   ClientOutcome exchange = kGoodExchange;
   exchange.request_read = false;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kLinger);
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kLinger);
 }
 
 TEST(CloseRules, AResponseThatMissesItsLengthIsClosed) {
   ClientOutcome exchange = kGoodExchange;
   exchange.response_complete = false;
-  EXPECT_EQ(decide_client(exchange), ClientFate::kClose);  // the client sees that bytes are missing
+  EXPECT_EQ(decide_client(exchange), AfterResponse::kClose);  // the client sees that bytes are missing
 }
 
 TEST(CloseRules, AHeadPromisesNothingThatOneConditionForbids) {

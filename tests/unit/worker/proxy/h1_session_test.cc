@@ -213,7 +213,7 @@ TEST_F(H1SessionTest, RequestInFlightGets503WhenTheWorkerLeaves) {
   const auto client = connect_local();
   client->send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(turn_until([&] { return echo_.served == 1; }));
-  services_->connections.part();
+  services_->connections.shut_down();
   EXPECT_THAT(wait_for(*client, "</html>"), StartsWith("HTTP/1.1 503 "));
 }
 

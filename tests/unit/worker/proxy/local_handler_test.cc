@@ -12,7 +12,7 @@ using ::testing::StartsWith;
 class LocalHandlerTest : public ProxyTest {
  protected:
   LocalHandlerTest() { start(); }
-  std::string answer_to(std::string_view request, std::string_view until) {
+  std::string allowed_for(std::string_view request, std::string_view until) {
     client_ = connect_local();
     client_->send(request);
     return wait_for(*client_, until);
@@ -21,14 +21,14 @@ class LocalHandlerTest : public ProxyTest {
 };
 
 TEST_F(LocalHandlerTest, BodyWithLengthIsCollected) {
-  EXPECT_THAT(answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "PUT /x hello"),
+  EXPECT_THAT(allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "PUT /x hello"),
               StartsWith("HTTP/1.1 200 OK\r\n"));
 }
 
 TEST_F(LocalHandlerTest, ChunkedBodyIsDecoded) {
-  EXPECT_THAT(answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                        "3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n",
-                        "PUT /x abcde"),
+  EXPECT_THAT(allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "3\r\nabc\r\n2;ext=1\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n",
+                          "PUT /x abcde"),
               StartsWith("HTTP/1.1 200 OK\r\n"));
 }
 
@@ -43,32 +43,34 @@ TEST_F(LocalHandlerTest, BodyInPiecesIsCollected) {
 }
 
 TEST_F(LocalHandlerTest, MalformedChunkGets400) {
-  EXPECT_THAT(answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "</html>"),
-              StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(
+      allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "</html>"),
+      StartsWith("HTTP/1.1 400 "));
   EXPECT_EQ(echo_.served, 0);
 }
 
 TEST_F(LocalHandlerTest, BodyOfExactlyTheLimitIsServed) {
   const std::string body(1000, 'b');
-  answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + body, "PUT /x " + body);
+  allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + body, "PUT /x " + body);
 }
 
 TEST_F(LocalHandlerTest, LongerBodyGets413ByItsLength) {
-  EXPECT_THAT(answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", "too large"),
+  EXPECT_THAT(allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n", "too large"),
               StartsWith("HTTP/1.1 413 "));
   EXPECT_EQ(echo_.served, 0);
 }
 
 TEST_F(LocalHandlerTest, LongerChunkedBodyGets413) {
-  EXPECT_THAT(answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" +
-                            std::string(1001, 'b') + "\r\n",
-                        "too large"),
+  EXPECT_THAT(allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" +
+                              std::string(1001, 'b') + "\r\n",
+                          "too large"),
               StartsWith("HTTP/1.1 413 "));
 }
 
 TEST_F(LocalHandlerTest, BodyThatIsNotWantedIsNotAwaited) {
-  EXPECT_THAT(answer_to("POST /no-body HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n", "POST /no-body "),
-              HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(
+      allowed_for("POST /no-body HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n", "POST /no-body "),
+      HasSubstr("Connection: close\r\n"));
 }
 
 TEST_F(LocalHandlerTest, SlowBodyGets408) {
@@ -81,7 +83,7 @@ TEST_F(LocalHandlerTest, SlowBodyGets408) {
 }
 
 TEST_F(LocalHandlerTest, MethodThatIsNotServedGets405) {
-  EXPECT_THAT(answer_to("TRACE /x HTTP/1.1\r\nHost: a\r\n\r\n", "</html>"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(allowed_for("TRACE /x HTTP/1.1\r\nHost: a\r\n\r\n", "</html>"), StartsWith("HTTP/1.1 405 "));
 }
 
 TEST_F(LocalHandlerTest, ClientThatLeavesWhileTheServiceWaitsIsForgotten) {
@@ -96,13 +98,13 @@ TEST_F(LocalHandlerTest, ClientThatLeavesWhileTheServiceWaitsIsForgotten) {
 }
 
 TEST_F(LocalHandlerTest, HeldBodiesAreGivenBack) {
-  answer_to("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "PUT /x hello");
+  allowed_for("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "PUT /x hello");
   turn();
   EXPECT_EQ(services_->bodies.held(), 0u);
 }
 
 TEST_F(LocalHandlerTest, HeadGetsTheLengthAndNoBody) {
-  const std::string got = answer_to("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n");
+  const std::string got = allowed_for("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n");
   EXPECT_THAT(got, HasSubstr("Content-Length: 8\r\n"));
   EXPECT_EQ(got.find("\r\n\r\n") + 4, got.size());
 }

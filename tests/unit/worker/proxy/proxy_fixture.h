@@ -107,10 +107,10 @@ class Acceptor {
 class EchoService final : public LocalService {
  public:
   explicit EchoService(event::Loop& loop) : go_on(loop) {}
-  async::Task<LocalAnswer> serve(const LocalRequest& request) override {
+  async::Task<LocalResponse> serve(const LocalRequest& request) override {
     ++served;
     if (request.path == "/wait") co_await go_on;
-    co_return LocalAnswer{
+    co_return LocalResponse{
         200, "text/plain", fmt::format("{} {} {}", request.method, request.path, request.body), {}};
   }
   std::size_t body_bytes_max(const LocalRequest& request) const override {
@@ -156,7 +156,7 @@ class ProxyTest : public store::StoreTest {
     services_ = std::make_unique<Services>(loop_, proxy_options_, tallies_);
     config::RegistryOptions options;
     registry_ =
-        std::make_unique<config::Registry>(loop_, *store_, upstream::ClusterWorld{random_, loads_}, options);
+        std::make_unique<config::Registry>(loop_, *store_, upstream::ClusterDeps{random_, loads_}, options);
     ASSERT_TRUE(store::wait_for(loop_, registry_->load()));
     services_->registry = registry_.get();
     const channel::ListenSocket none;
@@ -216,7 +216,7 @@ class ProxyTest : public store::StoreTest {
 
   event::Loop loop_;
   base::Random random_{1};
-  upstream::LoadBook loads_;
+  upstream::LoadRegistry loads_;
   memory::ConnectionTallies tallies_{};
   Options proxy_options_;
   std::unique_ptr<store::LocalStore> store_;

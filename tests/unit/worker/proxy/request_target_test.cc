@@ -10,7 +10,7 @@ class RequestTargetTest : public RequestTest {
  protected:
   TargetFault read(std::string_view target) {
     receive(target);
-    return settle_target(request_, options_);
+    return normalize_target(request_, options_);
   }
   // $uri of a target that is served.
   std::string path_of(std::string_view target) {
@@ -70,7 +70,7 @@ TEST_F(RequestTargetTest, AnEscapedNulIsRefused) {
 // RFC 9112 3.2.2: of the absolute form the authority counts, not Host.
 TEST_F(RequestTargetTest, TheAbsoluteFormBringsItsHost) {
   receive("http://B.test:8080//in/x?y", "Host: a.test\r\n");
-  EXPECT_FALSE(settle_target(request_, options_));
+  EXPECT_FALSE(normalize_target(request_, options_));
   EXPECT_EQ(request_.host, "b.test");
   EXPECT_EQ(request_.path, "/in/x");
   EXPECT_EQ(request_.args, "y");
@@ -78,19 +78,19 @@ TEST_F(RequestTargetTest, TheAbsoluteFormBringsItsHost) {
 
 TEST_F(RequestTargetTest, TheHostIsLowerCaseWithoutPortAndLastDot) {
   receive("/", "Host: A.Test.:9080\r\n");
-  EXPECT_FALSE(settle_target(request_, options_));
+  EXPECT_FALSE(normalize_target(request_, options_));
   EXPECT_EQ(request_.host, "a.test");
 }
 
 TEST_F(RequestTargetTest, AnAddressInBracketsIsKept) {
   receive("/", "Host: [2001:DB8::1]:80\r\n");
-  EXPECT_FALSE(settle_target(request_, options_));
+  EXPECT_FALSE(normalize_target(request_, options_));
   EXPECT_EQ(request_.host, "[2001:db8::1]");
 }
 
 TEST_F(RequestTargetTest, AnAsteriskIsAPathOfItsOwn) {
   receive_lines("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n");
-  EXPECT_FALSE(settle_target(request_, options_));
+  EXPECT_FALSE(normalize_target(request_, options_));
   EXPECT_EQ(request_.path, "*");
   EXPECT_EQ(request_.match_path, "");
 }
@@ -109,7 +109,7 @@ TEST_P(MethodFaultTest, IsRefusedOrServed) {
                 " HTTP/1.1\r\nHost: a.test:443\r\n");
   EXPECT_EQ(find_method_fault(*request_.head).status, GetParam().status);
   EXPECT_FALSE(find_method_fault(*request_.head).ends_connection);
-  EXPECT_EQ(settle_target(request_, {}).status, GetParam().status);
+  EXPECT_EQ(normalize_target(request_, {}).status, GetParam().status);
 }
 
 INSTANTIATE_TEST_SUITE_P(RequestTarget, MethodFaultTest,

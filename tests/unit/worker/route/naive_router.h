@@ -1,5 +1,5 @@
-// What the router should answer, written straight from the rules of the reference (7.2) over a plain list:
-// every route is looked at for every request. Slow and simple on purpose. Literal text must be free of
+// The expected results of the router, written straight from the rules of the reference (7.2) over a plain
+// list: every route is looked at for every request. Slow and simple on purpose. Literal text must be free of
 // characters of regex syntax, other than '*' and ':' as marks.
 #pragma once
 

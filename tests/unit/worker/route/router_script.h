@@ -39,7 +39,7 @@ class RouterScript {
     return edited_.size() == naive_.entries().size() ? "" : "size";
   }
 
-  // `count` requests; a description of the first that was answered differently, or "".
+  // `count` requests; a description of the first with another result, or "".
   std::string compare(int count, bool with_rebuild) {
     Router rebuilt = Router::make(kind_);
     if (with_rebuild) {
@@ -57,10 +57,10 @@ class RouterScript {
           .remote = base::IpAddress::parse(pick({"10.0.0.1", "10.1.0.1", "2001:db8::1"})).value(),
           .variables = &variables};
       const NaiveMatch expected = naive_.match(input);
-      const NaiveMatch actual = answer(edited_, input);
+      const NaiveMatch actual = response(edited_, input);
       if (actual != expected) return describe("edited", input, actual, expected);
-      if (with_rebuild && answer(rebuilt, input) != expected) {
-        return describe("rebuilt", input, answer(rebuilt, input), expected);
+      if (with_rebuild && response(rebuilt, input) != expected) {
+        return describe("rebuilt", input, response(rebuilt, input), expected);
       }
       const auto trail = edited_.explain(input);
       const Candidate* const taken = trail.taken();
@@ -129,7 +129,7 @@ class RouterScript {
     return entry;
   }
 
-  static NaiveMatch answer(const Router& router, const MatchInput& input) {
+  static NaiveMatch response(const Router& router, const MatchInput& input) {
     MatchResult result;
     const RouteEntry* entry = router.match(input, &result);
     if (entry == nullptr) return {};

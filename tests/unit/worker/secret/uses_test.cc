@@ -1,4 +1,4 @@
-// Configurations over a book whose managers are never reached: no network here.
+// Configurations over a cache whose managers are never reached: no network here.
 #include "worker/secret/uses.h"
 
 #include <cstdlib>
@@ -7,7 +7,7 @@
 
 #include "shared/client/http_client.h"
 #include "shared/event/loop.h"
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 namespace apisix::secret {
 namespace {
@@ -25,7 +25,7 @@ class UsesTest : public testing::Test {
 
   event::Loop loop_;
   client::HttpClient http_{loop_};
-  SecretBook book_{loop_, http_, {}};
+  SecretCache cache_{loop_, http_, {}};
 };
 
 TEST_F(UsesTest, ReferencesAreFoundAtAnyDepth) {
@@ -37,7 +37,7 @@ TEST_F(UsesTest, ReferencesAreFoundAtAnyDepth) {
 TEST_F(UsesTest, VariablesAreKnownAtOnce) {
   Json conf =
       json(R"({"host": "$env://SECRET_TEST_HOST", "deep": {"list": ["$ENV://SECRET_TEST_HOST", 1]}})");
-  const Uses uses = Uses::resolve(conf, book_);
+  const Uses uses = Uses::resolve(conf, cache_);
   EXPECT_EQ(conf, json(R"({"host": "test.com", "deep": {"list": ["test.com", 1]}})"));
   EXPECT_FALSE(uses.is_pending());
   EXPECT_FALSE(uses.has_unresolved());
@@ -48,31 +48,31 @@ TEST_F(UsesTest, WhatCannotBeResolvedStaysAsItStands) {
   const Json before =
       json(R"({"a": "$env://SECRET_TEST_NONE", "b": "$secret://vault", "c": "$secret://vault/1/k/f"})");
   Json conf = before;
-  const Uses uses = Uses::resolve(conf, book_);
+  const Uses uses = Uses::resolve(conf, cache_);
   EXPECT_EQ(conf, before);
   EXPECT_TRUE(uses.has_unresolved());
 }
 
 TEST_F(UsesTest, AnObjectThatAppearsMakesItsSecretsPending) {
   Json conf = json(R"({"c": "$secret://vault/1/k/f"})");
-  Uses uses = Uses::resolve(conf, book_);  // there is no such object
+  Uses uses = Uses::resolve(conf, cache_);  // there is no such object
   EXPECT_TRUE(uses.has_unresolved());
-  const std::uint64_t version = book_.version();
+  const std::uint64_t version = cache_.version();
   const std::string uri = "http://127.0.0.1:1";
-  ASSERT_TRUE(book_.put("vault/1", {.key = "/apisix/secrets/vault/1",
-                                    .value = R"({"uri": ")" + uri + R"(", "prefix": "kv", "token": "t"})"}));
+  ASSERT_TRUE(cache_.put("vault/1", {.key = "/apisix/secrets/vault/1",
+                                     .value = R"({"uri": ")" + uri + R"(", "prefix": "kv", "token": "t"})"}));
   EXPECT_TRUE(uses.changed());
   EXPECT_TRUE(uses.is_pending());
-  EXPECT_GT(book_.version(), version);
+  EXPECT_GT(cache_.version(), version);
 }
 
 TEST_F(UsesTest, AManagerThatIsNotKnownIsRefused) {
-  EXPECT_FALSE(book_.put("safe/1", {.key = "/apisix/secrets/safe/1", .value = "{}"}));
-  EXPECT_FALSE(book_.put("vault/1", {.key = "/apisix/secrets/vault/1", .value = R"({"prefix": "kv"})"}));
+  EXPECT_FALSE(cache_.put("safe/1", {.key = "/apisix/secrets/safe/1", .value = "{}"}));
+  EXPECT_FALSE(cache_.put("vault/1", {.key = "/apisix/secrets/vault/1", .value = R"({"prefix": "kv"})"}));
 }
 
 TEST_F(UsesTest, OneSecretIsAskedForOnceHoweverManyUseIt) {
-  EXPECT_EQ(book_.get("$secret://vault/1/k/f"), book_.get("$secret://vault/1/k/f"));
+  EXPECT_EQ(cache_.get("$secret://vault/1/k/f"), cache_.get("$secret://vault/1/k/f"));
 }
 
 }  // namespace

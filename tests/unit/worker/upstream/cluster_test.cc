@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
-#include "tests/unit/shared/resolve/world.h"
+#include "tests/unit/shared/resolve/resolver_fixture.h"
 
 namespace apisix::upstream {
 namespace {
@@ -19,7 +19,7 @@ class ClusterTest : public testing::Test {
     config.id = id;
     config.type = type;
     config.nodes = std::move(nodes);
-    return Cluster::make(config, {world_.random, loads_, world_.resolver.get()}, 1'000'000);
+    return Cluster::make(config, {fixture_.random, loads_, fixture_.resolver.get()}, 1'000'000);
   }
   static std::string pick_text(Cluster& cluster, PickContext& context) {
     const auto pick = cluster.pick(context);
@@ -27,8 +27,8 @@ class ClusterTest : public testing::Test {
                 : std::string(text_of(pick.error));
   }
 
-  LoadBook loads_;
-  resolve::ResolverWorld world_;
+  LoadRegistry loads_;
+  resolve::ResolverFixture fixture_;
 };
 
 TEST_F(ClusterTest, NoNodes) {
@@ -195,41 +195,41 @@ struct Waited {
 
 TEST_F(ClusterTest, TheFirstRequestWaitsForTheNames) {
   const auto cluster = make("roundrobin", {{"a.test", 80}, {"b.test", 80}});
-  EXPECT_EQ(world_.dns->asked, (std::vector<std::string>{"A a.test", "A b.test"}));
+  EXPECT_EQ(fixture_.dns->asked, (std::vector<std::string>{"A a.test", "A b.test"}));
   PickContext context;
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
   Waited waited;
   cluster->wait_resolved(waited.wait);
-  world_.dns->answer({"10.0.0.1"}, 300);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.1"}, 300);
+  fixture_.run();
   EXPECT_EQ(waited.calls, 0);
-  world_.dns->answer({"10.0.0.2"}, 300);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.2"}, 300);
+  fixture_.run();
   EXPECT_EQ(waited.calls, 1);
   std::set<std::string> seen = {pick_text(*cluster, context), pick_text(*cluster, context)};
   EXPECT_EQ(seen, (std::set<std::string>{"10.0.0.1:80", "10.0.0.2:80"}));
   EXPECT_EQ(cluster->pick(context).node->host, "a.test");
 }
 
-TEST_F(ClusterTest, ANameThatDoesNotAnswerHoldsUpOthersOnlyForAWhile) {
+TEST_F(ClusterTest, ANameWithoutAReplyDelaysOthersOnlyForAWhile) {
   const auto cluster = make("roundrobin", {{"slow.test", 80}, {"10.0.0.1", 80}});
   PickContext context;
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
   Waited waited;
   cluster->wait_resolved(waited.wait);
-  world_.advance_ms(400);
+  fixture_.advance_ms(400);
   EXPECT_EQ(waited.calls, 0);
-  world_.advance_ms(200);
+  fixture_.advance_ms(200);
   EXPECT_EQ(waited.calls, 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pick_text(*cluster, context), "10.0.0.1:80");
-  world_.dns->answer({"10.0.0.2"}, 10);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.2"}, 10);
+  fixture_.run();
   std::set<std::string> seen = {pick_text(*cluster, context), pick_text(*cluster, context)};
   EXPECT_EQ(seen.size(), 2u);
-  // The next time that nobody knows, requests wait again.
+  // The next time that no address is known, requests wait again.
   for (int second = 0; second < 200; ++second) {
-    world_.advance_ms(1000);
-    while (world_.dns->open() > 0) world_.dns->answer({"10.0.0.2"}, 10);
+    fixture_.advance_ms(1000);
+    while (fixture_.dns->open() > 0) fixture_.dns->reply_with({"10.0.0.2"}, 10);
   }
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
 }
@@ -241,21 +241,21 @@ TEST_F(ClusterTest, NamesThatDoNotExistAreLeftOutAndAloneAre503) {
   EXPECT_EQ(alone->pick(context).error, PickError::kResolving);
   Waited waited;
   alone->wait_resolved(waited.wait);
-  world_.dns->fail(resolve::DnsReply::Kind::kNoName);
-  world_.run();
+  fixture_.dns->fail(resolve::DnsReply::Kind::kNoName);
+  fixture_.run();
   EXPECT_EQ(waited.calls, 1);
   EXPECT_EQ(alone->pick(context).error, PickError::kDnsFailed);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pick_text(*mixed, context), "10.0.0.1:80");
   // It comes into being: no restart needed.
-  world_.advance_ms(6500);
-  world_.dns->answer({"10.0.0.9"}, 60);
-  world_.run();
+  fixture_.advance_ms(6500);
+  fixture_.dns->reply_with({"10.0.0.9"}, 60);
+  fixture_.run();
   EXPECT_EQ(pick_text(*alone, context), "10.0.0.9:80");
 }
 
 TEST_F(ClusterTest, AddressesOfANameAreSharedAndRetriesMoveOn) {
   const auto cluster = make("roundrobin", {{"a.test", 80}});
-  world_.dns->answer({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
+  fixture_.dns->reply_with({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
   std::map<std::string, int> counts;
   for (int i = 0; i < 3000; ++i) {
     PickContext context;
@@ -276,7 +276,7 @@ TEST_F(ClusterTest, AddressesOfANameAreSharedAndRetriesMoveOn) {
 
 TEST_F(ClusterTest, AKeyKeepsItsAddressOfAName) {
   const auto cluster = make("chash", {{"a.test", 80}});
-  world_.dns->answer({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
+  fixture_.dns->reply_with({"10.0.0.3", "10.0.0.1", "10.0.0.2"}, 300);
   std::set<std::string> all;
   for (int key = 0; key < 20; ++key) {
     std::set<std::string> seen;
@@ -293,21 +293,21 @@ TEST_F(ClusterTest, AKeyKeepsItsAddressOfAName) {
 
 TEST_F(ClusterTest, AnIdleClusterAsksAgainBeforeItServes) {
   const auto cluster = make("roundrobin", {{"a.test", 80}});
-  world_.dns->answer({"10.0.0.1"}, 10);
+  fixture_.dns->reply_with({"10.0.0.1"}, 10);
   PickContext context;
   EXPECT_EQ(pick_text(*cluster, context), "10.0.0.1:80");
-  while (world_.timers.now_ms() < 1'000'000 + 400'000) {
-    world_.advance_ms(1000);
-    if (world_.dns->open() > 0) world_.dns->answer({"10.0.0.1"}, 10);
+  while (fixture_.timers.now_ms() < 1'000'000 + 400'000) {
+    fixture_.advance_ms(1000);
+    if (fixture_.dns->open() > 0) fixture_.dns->reply_with({"10.0.0.1"}, 10);
   }
-  const auto asked = world_.dns->asked.size();
+  const auto asked = fixture_.dns->asked.size();
   EXPECT_LT(asked, 20u);  // refreshed for the first minute only
   EXPECT_EQ(cluster->pick(context).error, PickError::kResolving);
   Waited waited;
   cluster->wait_resolved(waited.wait);
-  EXPECT_EQ(world_.dns->asked.size(), asked + 1);
-  world_.dns->answer({"10.0.0.7"}, 10);
-  world_.run();
+  EXPECT_EQ(fixture_.dns->asked.size(), asked + 1);
+  fixture_.dns->reply_with({"10.0.0.7"}, 10);
+  fixture_.run();
   EXPECT_EQ(waited.calls, 1);
   EXPECT_EQ(pick_text(*cluster, context), "10.0.0.7:80");
 }
@@ -315,12 +315,12 @@ TEST_F(ClusterTest, AnIdleClusterAsksAgainBeforeItServes) {
 TEST_F(ClusterTest, AClusterInUseNeverWaitsAgainNotEvenForNodesThatGetNothing) {
   const auto cluster = make("roundrobin", {{"a.test", 80}, {"spare.test", 80, 1, -1}});
   for (int second = 0; second < 300; ++second) {
-    while (world_.dns->open() > 0) world_.dns->answer({"10.0.0.1"}, 10);
+    while (fixture_.dns->open() > 0) fixture_.dns->reply_with({"10.0.0.1"}, 10);
     PickContext context;
     ASSERT_EQ(pick_text(*cluster, context), "10.0.0.1:80") << second;
-    world_.advance_ms(1000);
+    fixture_.advance_ms(1000);
   }
-  EXPECT_EQ(world_.status_of("spare.test").state, "fresh");
+  EXPECT_EQ(fixture_.status_of("spare.test").state, "fresh");
 }
 
 TEST_F(ClusterTest, LoadsAreForgottenAMinuteAfterTheirLastUse) {
@@ -343,7 +343,7 @@ TEST_F(ClusterTest, LoadsAreForgottenAMinuteAfterTheirLastUse) {
 TEST_F(ClusterTest, WithoutAResolverANameIsADeadNode) {
   ClusterConfig config;
   config.nodes = {{"a.test", 80}};
-  const auto cluster = Cluster::make(config, {world_.random, loads_, nullptr}, 0);
+  const auto cluster = Cluster::make(config, {fixture_.random, loads_, nullptr}, 0);
   PickContext context;
   EXPECT_EQ(cluster->pick(context).error, PickError::kDnsFailed);
 }
@@ -359,8 +359,8 @@ TEST_F(ClusterTest, AClusterThatGoesAwayWhileWaitingIsNotCalled) {
   Waited waited;
   cluster->wait_resolved(waited.wait);
   cluster = nullptr;
-  world_.dns->answer({"10.0.0.1"}, 10);
-  world_.advance_ms(1000);
+  fixture_.dns->reply_with({"10.0.0.1"}, 10);
+  fixture_.advance_ms(1000);
   EXPECT_EQ(waited.calls, 0);
 }
 

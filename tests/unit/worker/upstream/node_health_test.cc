@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/shared/resolve/world.h"
+#include "tests/unit/shared/resolve/resolver_fixture.h"
 
 namespace apisix::upstream {
 namespace {
@@ -34,7 +34,7 @@ class NodeHealthTest : public testing::Test {
       config.id = kName;
       config.type = type;
       config.nodes = nodes;
-      cluster = Cluster::make(config, {test.random_, test.loads_, test.world_.resolver.get()}, 0);
+      cluster = Cluster::make(config, {test.random_, test.loads_, test.fixture_.resolver.get()}, 0);
       cluster->set_health(&health);
     }
     NodeHealth health;
@@ -62,8 +62,8 @@ class NodeHealthTest : public testing::Test {
   }
 
   base::Random random_{7};
-  LoadBook loads_;
-  resolve::ResolverWorld world_;
+  LoadRegistry loads_;
+  resolve::ResolverFixture fixture_;
   HealthTable table_ = std::move(*HealthTable::create("test", 1 << 20));
 };
 
@@ -121,8 +121,8 @@ TEST_F(NodeHealthTest, CheckerThatIsGoneIsWantedAgain) {
 
 TEST_F(NodeHealthTest, NameIsHealthyWhileOneOfItsAddressesIs) {
   auto setup = make(R"({"active": {}})", {{"a.test", 80}, {"10.0.0.9", 80}});
-  world_.dns->answer({"10.0.0.1", "10.0.0.2"}, 60);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.1", "10.0.0.2"}, 60);
+  fixture_.run();
   EXPECT_EQ(picked(*setup.cluster, 100).size(), 3u);
   const auto first = add("10.0.0.1", 80, "a.test");
   const auto second = add("10.0.0.2", 80, "a.test");
@@ -139,20 +139,20 @@ class PassiveTest : public NodeHealthTest {
   HealthStatus status(HealthTable::Ref target) { return table_.state(target)->status; }
 };
 
-TEST_F(PassiveTest, StatusesOfAnswersCount) {
+TEST_F(PassiveTest, StatusesOfResponsesCount) {
   auto setup = make(R"({"active": {}, "passive": {
       "healthy": {"http_statuses": [200], "successes": 2},
       "unhealthy": {"http_statuses": [500], "http_failures": 2}}})",
                     {{"10.0.0.1", 80}, {"10.0.0.2", 80}});
   picked(*setup.cluster);
   const Node& node = setup.cluster->nodes()[0];
-  setup.health.on_answered(node, node.address, 500);  // not known to the agent yet: nobody counts
+  setup.health.on_response(node, node.address, 500);  // not known to the agent yet: not counted
   const auto target = add("10.0.0.1");
-  for (const int code : {404, 500, 200, 500}) setup.health.on_answered(node, node.address, code);
+  for (const int code : {404, 500, 200, 500}) setup.health.on_response(node, node.address, code);
   EXPECT_EQ(status(target), HealthStatus::kMostlyHealthy) << "a failure does not forget failures";
-  setup.health.on_answered(node, node.address, 500);
+  setup.health.on_response(node, node.address, 500);
   EXPECT_EQ(status(target), HealthStatus::kUnhealthy);
-  for (const int code : {200, 200}) setup.health.on_answered(node, node.address, code);
+  for (const int code : {200, 200}) setup.health.on_response(node, node.address, code);
   EXPECT_EQ(status(target), HealthStatus::kHealthy);
 }
 
@@ -161,7 +161,7 @@ TEST_F(PassiveTest, WithoutPassiveOnlyRetriedFailuresCountAndOnlyWithAWayBack) {
   picked(*probed.cluster);
   const Node& node = probed.cluster->nodes()[0];
   const auto target = add("10.0.0.1");
-  probed.health.on_answered(node, node.address, 503);
+  probed.health.on_response(node, node.address, 503);
   probed.health.on_failed(node, node.address, false, 502);
   EXPECT_EQ(status(target), HealthStatus::kHealthy);
   auto unprobed = make(R"({"active": {}})", {{"10.0.0.1", 80}, {"10.0.0.2", 80}});

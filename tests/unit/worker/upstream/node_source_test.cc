@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/shared/resolve/world.h"
+#include "tests/unit/shared/resolve/resolver_fixture.h"
 
 namespace apisix::upstream {
 namespace {
@@ -12,7 +12,7 @@ using State = NodeSource::State;
 class NodeSourceTest : public testing::Test {
  protected:
   std::unique_ptr<NodeSource> make(const std::vector<ClusterNode>& nodes) {
-    return NodeSource::make(nodes, world_.resolver.get());
+    return NodeSource::make(nodes, fixture_.resolver.get());
   }
   static std::string usable(const NodeSource& source) {
     std::string out;
@@ -20,7 +20,7 @@ class NodeSourceTest : public testing::Test {
     return out;
   }
 
-  resolve::ResolverWorld world_;
+  resolve::ResolverFixture fixture_;
 };
 
 TEST_F(NodeSourceTest, LiteralAddressesAreStaticAndReady) {
@@ -51,8 +51,8 @@ TEST_F(NodeSourceTest, NamesAreResolvingUntilTheyAnswer) {
   source->refresh();
   EXPECT_EQ(source->state(), State::kResolving);
   const std::uint64_t before = source->version();
-  world_.dns->answer({"10.0.0.2"}, 300);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.2"}, 300);
+  fixture_.run();
   source->refresh();
   EXPECT_EQ(source->state(), State::kReady);
   EXPECT_EQ(usable(*source), "11");
@@ -62,8 +62,8 @@ TEST_F(NodeSourceTest, NamesAreResolvingUntilTheyAnswer) {
 TEST_F(NodeSourceTest, ANameThatDoesNotExistIsNotUsable) {
   const auto alone = make({{"gone.test", 80}});
   const auto mixed = make({{"gone.test", 80}, {"10.0.0.1", 80}});
-  world_.dns->fail(resolve::DnsReply::Kind::kNoName);
-  world_.run();
+  fixture_.dns->fail(resolve::DnsReply::Kind::kNoName);
+  fixture_.run();
   alone->refresh();
   mixed->refresh();
   EXPECT_EQ(alone->state(), State::kNoAddress);
@@ -73,8 +73,8 @@ TEST_F(NodeSourceTest, ANameThatDoesNotExistIsNotUsable) {
 
 TEST_F(NodeSourceTest, TheVersionStaysWhileNothingIsDifferent) {
   const auto source = make({{"a.test", 80}});
-  world_.dns->answer({"10.0.0.2"}, 300);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.2"}, 300);
+  fixture_.run();
   source->refresh();
   const std::uint64_t version = source->version();
   for (int i = 0; i < 3; ++i) source->refresh();
@@ -87,9 +87,9 @@ TEST_F(NodeSourceTest, AWaitEndsWhenPatienceIsOverAndOthersAreThere) {
   int calls = 0;
   ClusterWait wait([](void* count) { ++*static_cast<int*>(count); }, &calls);
   source->wait(wait);
-  world_.advance_ms(400);
+  fixture_.advance_ms(400);
   EXPECT_EQ(calls, 0);
-  world_.advance_ms(200);
+  fixture_.advance_ms(200);
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(source->state(), State::kReady);
   EXPECT_EQ(usable(*source), "01");
@@ -103,8 +103,8 @@ TEST_F(NodeSourceTest, AWaitThatIsDestroyedIsNotCalled) {
     ClusterWait wait([](void* count) { ++*static_cast<int*>(count); }, &calls);
     source->wait(wait);
   }
-  world_.dns->answer({"10.0.0.2"}, 300);
-  world_.run();
+  fixture_.dns->reply_with({"10.0.0.2"}, 300);
+  fixture_.run();
   EXPECT_EQ(calls, 0);
 }
 

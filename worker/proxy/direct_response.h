@@ -1,4 +1,4 @@
-// Answers of the gateway's own: JSON messages as APISIX words them, and the error pages of failures below
+// Responses of the gateway's own: JSON messages as APISIX words them, and the error pages of failures below
 // the pipeline.
 #pragma once
 
@@ -10,8 +10,8 @@
 namespace apisix::proxy {
 
 // {"error_msg":"404 Route Not Found"}
-plugin::LocalReply route_not_found();
+plugin::DirectResponse route_not_found();
 // The HTML page that clients of APISIX know, for any status from 400 on.
-plugin::LocalReply make_error_page(std::uint16_t status, base::Arena& arena);
+plugin::DirectResponse make_error_page(std::uint16_t status, base::Arena& arena);
 
 }  // namespace apisix::proxy

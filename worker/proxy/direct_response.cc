@@ -1,4 +1,4 @@
-#include "worker/proxy/local_reply.h"
+#include "worker/proxy/direct_response.h"
 
 #include <string_view>
 
@@ -22,11 +22,11 @@ std::string_view title_of(std::uint16_t status) {
 
 }  // namespace
 
-plugin::LocalReply route_not_found() {
+plugin::DirectResponse route_not_found() {
   return {404, "{\"error_msg\":\"404 Route Not Found\"}\n", "text/plain"};
 }
 
-plugin::LocalReply make_error_page(std::uint16_t status, base::Arena& arena) {
+plugin::DirectResponse make_error_page(std::uint16_t status, base::Arena& arena) {
   char digits[8];
   const char* end = http::append_decimal(digits, status);
   std::string_view title =

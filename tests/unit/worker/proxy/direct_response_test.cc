@@ -1,5 +1,5 @@
 // The texts of the gateway's own responses, byte for byte what clients of APISIX know.
-#include "worker/proxy/local_reply.h"
+#include "worker/proxy/direct_response.h"
 
 #include <string>
 
@@ -15,15 +15,15 @@ std::string title_of_page(std::uint16_t status) {
   return page.substr(begin, page.find("</title>") - begin);
 }
 
-TEST(LocalReply, RouteNotFoundIsApisixsJson) {
+TEST(DirectResponse, RouteNotFoundIsApisixsJson) {
   EXPECT_EQ(route_not_found().status, 404);
   EXPECT_EQ(route_not_found().body, "{\"error_msg\":\"404 Route Not Found\"}\n");
   EXPECT_EQ(route_not_found().content_type, "text/plain");
 }
 
-TEST(LocalReply, ErrorPageIsNginxsWithApisixsLine) {
+TEST(DirectResponse, ErrorPageIsNginxsWithApisixsLine) {
   base::Arena arena;
-  const plugin::LocalReply page = make_error_page(502, arena);
+  const plugin::DirectResponse page = make_error_page(502, arena);
   EXPECT_EQ(page.status, 502);
   EXPECT_EQ(page.content_type, "text/html");
   EXPECT_EQ(
@@ -43,7 +43,7 @@ TEST_P(ErrorPageTest, IsTitledAsNginxDoes) {
   EXPECT_EQ(title_of_page(GetParam().status), GetParam().title);
 }
 
-INSTANTIATE_TEST_SUITE_P(LocalReply, ErrorPageTest,
+INSTANTIATE_TEST_SUITE_P(DirectResponse, ErrorPageTest,
                          ::testing::Values(Titled{302, "302 Found"}, Titled{400, "400 Bad Request"},
                                            Titled{401, "401 Authorization Required"},
                                            Titled{403, "403 Forbidden"}, Titled{404, "404 Not Found"},
@@ -53,14 +53,14 @@ INSTANTIATE_TEST_SUITE_P(LocalReply, ErrorPageTest,
                                            Titled{504, "504 Gateway Time-out"}),
                          [](const auto& row) { return std::to_string(row.param.status); });
 
-TEST(LocalReply, ErrorPageOfAStatusWithoutAPhraseHasItsNumber) {
+TEST(DirectResponse, ErrorPageOfAStatusWithoutAPhraseHasItsNumber) {
   EXPECT_TRUE(title_of_page(599).starts_with("599")) << title_of_page(599);
 }
 
-TEST(LocalReply, ErrorPageLivesInTheArenaOfItsRequest) {
+TEST(DirectResponse, ErrorPageLivesInTheArenaOfItsRequest) {
   base::Arena arena;
-  const plugin::LocalReply first = make_error_page(500, arena);
-  const plugin::LocalReply second = make_error_page(502, arena);
+  const plugin::DirectResponse first = make_error_page(500, arena);
+  const plugin::DirectResponse second = make_error_page(502, arena);
   EXPECT_NE(first.body.find("500"), std::string_view::npos);
   EXPECT_NE(second.body.find("502"), std::string_view::npos);
 }

@@ -13,7 +13,7 @@
 
 namespace apisix::resolve {
 
-// A directory that goes away with the test.
+// A directory that is removed with the test.
 class ScratchFolder {
  public:
   ScratchFolder() {
@@ -33,8 +33,8 @@ class ScratchFolder {
   std::string path_;
 };
 
-struct ResolverWorld {
-  explicit ResolverWorld(ResolverConfig config = {}) {
+struct ResolverFixture {
+  explicit ResolverFixture(ResolverConfig config = {}) {
     config.hosts_path = folder.write("hosts", "127.0.0.1 localhost\n");
     config.resolv_conf_path = folder.write("resolv.conf", "nameserver 192.0.2.53\n");
     auto client = std::make_unique<ScriptedDnsClient>();

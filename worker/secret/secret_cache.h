@@ -1,13 +1,13 @@
-// SecretBook: what references to secrets stand for, in one worker. A Secret is asked for when somebody first
-// wants it, kept current in the background as long as somebody holds it, and asked for anew when the object
+// SecretCache: what references to secrets stand for, in one worker. A Secret is read at its first
+// use, kept current in the background while a reference is held, and read anew when the object
 // that configures its manager changes. Nothing here blocks: who needs a value that is pending waits for
 // changed(), or looks again when version() has grown.
 //
-//   pending --answer--> known --ttl--> known (asked again; the old value serves meanwhile)
-//      |  `--no such value, or nobody answers--> unresolved --neg_ttl--> unresolved (asked again)
+//   pending --reply---> known --ttl--> known (asked again; the old value serves meanwhile)
+//      |  `--no such value, or no reply--> unresolved --neg_ttl--> unresolved (retried)
 //      `<--the manager's object changed-- known, unresolved;  a request wants it first-- unresolved
 //
-// What nobody holds any more is kept until it would be asked for again, for whoever wants it meanwhile: as
+// A value without references is kept in the cache until its next read would be due, as
 // long as there are no more than `count` values (`neg_count` unresolved), those in use among them.
 #pragma once
 
@@ -49,7 +49,7 @@ class Secret : public base::Counted<Secret> {
   std::uint64_t version() const { return version_; }
 
  private:
-  friend class SecretBook;
+  friend class SecretCache;
   using Shelf = std::list<Secret*>;
 
   std::string reference_;
@@ -57,24 +57,24 @@ class Secret : public base::Counted<Secret> {
   format::Json value_;
   std::uint64_t version_ = 0;
   bool was_wanted_ = false;  // by a request, and not only by an object that refers to it
-  std::string trouble_;      // told to error.log; told again when it is another
+  std::string trouble_;      // as logged; logged again when it is another
   async::Signal retry_;      // notified: ask now, or end
   Shelf* shelf_ = nullptr;
   Shelf::iterator place_ = {};  // there
 };
 
-struct SecretBookOptions {
+struct SecretCacheOptions {
   std::uint64_t ttl_ms = 300'000;     // of a value
-  std::uint64_t neg_ttl_ms = 60'000;  // until what could not be had is tried again
+  std::uint64_t neg_ttl_ms = 60'000;  // until the retry of what could not be had
   std::size_t count = 512;            // values that are kept; those in use stay whatever it is
   std::size_t neg_count = 512;        // the same of what could not be had
 };
 
-class SecretBook {
+class SecretCache {
  public:
-  SecretBook(event::Loop& loop, client::HttpClient& http, SecretBookOptions options);
-  SecretBook(const SecretBook&) = delete;
-  SecretBook& operator=(const SecretBook&) = delete;
+  SecretCache(event::Loop& loop, client::HttpClient& http, SecretCacheOptions options);
+  SecretCache(const SecretCache&) = delete;
+  SecretCache& operator=(const SecretCache&) = delete;
 
   // An object of the store below "secrets/"; `id`: "vault/1".
   base::Status put(std::string_view id, const store::Item& item);
@@ -83,7 +83,7 @@ class SecretBook {
   // Never null. Of a text that is no reference: unresolved.
   base::Ref<const Secret> get(std::string_view reference);
   // A request wants what objects refer to. What could not be had before the first that wanted it is pending
-  // again: it may have been written since, and nobody shall wait for neg_ttl then.
+  // again: it may have been written since, and no request shall wait for neg_ttl then.
   void want_all() {
     if (has_unwanted_) ask_unwanted();
   }
@@ -98,13 +98,13 @@ class SecretBook {
   using Shelf = Secret::Shelf;
   static constexpr unsigned kCallsMax = 32;     // at once: a vault is no cache
   static constexpr std::uint32_t kOwnRefs = 2;  // the map's and keep_current()'s
-  static constexpr unsigned kLooksMax = 8;      // at the oldest, for one that nobody holds
+  static constexpr unsigned kTriesMax = 8;      // of the oldest, for one without references
 
   void read_now(Secret& secret);
-  // Asks until nobody but this holds it.
+  // Reads it again and again until the cache has the only reference.
   async::Task<void> keep_current(base::Ref<Secret> secret);
   async::Task<base::Result<format::Json>> ask(const std::string& reference);
-  void settle(Secret& secret, base::Result<format::Json> answer);
+  void store_result(Secret& secret, base::Result<format::Json> result);
   void set(Secret& secret, Secret::State state, format::Json value);
   void ask_again(std::string_view id);
   void ask_unwanted();
@@ -115,7 +115,7 @@ class SecretBook {
   static void shorten(Shelf& shelf, std::size_t max);
 
   event::Loop& loop_;
-  const SecretBookOptions options_;
+  const SecretCacheOptions options_;
   Sources sources_;
   std::map<std::string, format::Json, std::less<>> objects_;  // by "vault/1"
   std::unordered_map<std::string, base::Ref<Secret>, base::StringHash, std::equal_to<>> secrets_;

@@ -1,4 +1,4 @@
-#include "worker/admin/reply.h"
+#include "worker/admin/response.h"
 
 namespace apisix::admin {
 namespace {
@@ -21,24 +21,24 @@ Refusal refuse(int status, std::string error_msg) {
   return {status, {std::move(error_msg), {}}};
 }
 
-proxy::LocalAnswer refusal_answer(const Refusal& refusal, bool lists_faults) {
+proxy::LocalResponse refusal_response(const Refusal& refusal, bool lists_faults) {
   if (!lists_faults || refusal.what.faults.empty())
-    return error_answer(refusal.status, refusal.what.error_msg);
+    return error_response(refusal.status, refusal.what.error_msg);
   Json body(::Json::objectValue);
   body["error_msg"] = refusal.what.error_msg;
   Json& errors = body["errors"] = Json(::Json::arrayValue);
   for (const format::Fault& fault : refusal.what.faults) errors.append(fault_json(fault));
-  return json_answer(refusal.status, body);
+  return json_response(refusal.status, body);
 }
 
-void add_revision(store::Revision revision, proxy::LocalAnswer& answer) {
-  answer.headers.emplace_back("X-Config-Revision", std::to_string(revision));
+void add_revision(store::Revision revision, proxy::LocalResponse& response) {
+  response.headers.emplace_back("X-Config-Revision", std::to_string(revision));
 }
 
-proxy::LocalAnswer key_not_found() {
+proxy::LocalResponse key_not_found() {
   Json body(::Json::objectValue);
   body["message"] = "Key not found";
-  return json_answer(404, body);
+  return json_response(404, body);
 }
 
 Refusal store_refusal(const base::Error& error) {
@@ -46,8 +46,8 @@ Refusal store_refusal(const base::Error& error) {
   return refuse(refused ? 400 : 503, error.what);
 }
 
-proxy::LocalAnswer store_answer(const base::Error& error) {
-  return refusal_answer(store_refusal(error), false);
+proxy::LocalResponse store_response(const base::Error& error) {
+  return refusal_response(store_refusal(error), false);
 }
 
 }  // namespace apisix::admin

@@ -10,6 +10,6 @@
 namespace apisix::resolve {
 
 // kFailed for a message that is cut off or makes no sense; kNoRecords when nothing of the type is in it.
-DnsReply parse_dns_answer(std::span<const unsigned char> message, const std::string& name, DnsType type);
+DnsReply parse_dns_reply(std::span<const unsigned char> message, const std::string& name, DnsType type);
 
 }  // namespace apisix::resolve

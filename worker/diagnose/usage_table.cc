@@ -1,4 +1,4 @@
-#include "worker/diagnose/usage_book.h"
+#include "worker/diagnose/usage_table.h"
 
 #include <fmt/format.h>
 
@@ -40,15 +40,15 @@ std::string_view consequence_of(Kind missing) {
 
 }  // namespace
 
-void UsageBook::add(Kind kind, std::string id) {
+void UsageTable::add(Kind kind, std::string id) {
   objects_[static_cast<std::size_t>(kind)].insert(std::move(id));
 }
 
-bool UsageBook::has(Kind kind, std::string_view id) const {
+bool UsageTable::has(Kind kind, std::string_view id) const {
   return objects_of(kind).contains(id);
 }
 
-void UsageBook::use_all(Kind kind, const Json& object) {
+void UsageTable::use_all(Kind kind, const Json& object) {
   for (const resource::Reference& reference : resource::references_of(kind, object)) {
     use(reference.kind, reference.id);
   }
@@ -58,7 +58,7 @@ void UsageBook::use_all(Kind kind, const Json& object) {
   }
 }
 
-void UsageBook::report_missing(Kind kind, const std::string& id, const Json& object, Findings& out) const {
+void UsageTable::report_missing(Kind kind, const std::string& id, const Json& object, Findings& out) const {
   const auto report = [&](Kind missing, const std::string& missing_id) {
     if (has(missing, missing_id)) return;
     out.add({Severity::kError, "reference-missing", kind, id,
@@ -75,7 +75,7 @@ void UsageBook::report_missing(Kind kind, const std::string& id, const Json& obj
   }
 }
 
-void UsageBook::report_unused(Findings& out) const {
+void UsageTable::report_unused(Findings& out) const {
   for (const Kind kind : kToBeUsed) {
     const Ids& used = used_[static_cast<std::size_t>(kind)];
     for (const std::string& id : objects_of(kind)) {

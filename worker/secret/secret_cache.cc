@@ -1,4 +1,4 @@
-#include "worker/secret/secret_book.h"
+#include "worker/secret/secret_cache.h"
 
 #include <utility>
 
@@ -13,12 +13,12 @@ using format::Json;
 
 }  // namespace
 
-SecretBook::SecretBook(event::Loop& loop, client::HttpClient& http, SecretBookOptions options)
+SecretCache::SecretCache(event::Loop& loop, client::HttpClient& http, SecretCacheOptions options)
     : loop_(loop), options_(options), sources_(loop, http), changed_(loop), call_ended_(loop), scope_(loop) {}
 
 // --- the managers' objects
 
-base::Status SecretBook::put(std::string_view id, const store::Item& item) {
+base::Status SecretCache::put(std::string_view id, const store::Item& item) {
   auto value = format::parse_json(item.value);
   if (!value) return std::unexpected(value.error());
   if (!value->isObject()) return base::invalid("not a JSON object");
@@ -32,7 +32,7 @@ base::Status SecretBook::put(std::string_view id, const store::Item& item) {
   return {};
 }
 
-void SecretBook::erase(std::string_view id) {
+void SecretCache::erase(std::string_view id) {
   const auto found = objects_.find(id);
   if (found == objects_.end()) return;
   objects_.erase(found);
@@ -40,7 +40,7 @@ void SecretBook::erase(std::string_view id) {
 }
 
 // What an object said before it changed must not serve another request.
-void SecretBook::ask_again(std::string_view id) {
+void SecretCache::ask_again(std::string_view id) {
   const std::string prefix = "$secret://" + std::string(id) + "/";
   for (const auto& [reference, secret] : secrets_) {
     if (!reference.starts_with(prefix)) continue;
@@ -49,7 +49,7 @@ void SecretBook::ask_again(std::string_view id) {
   }
 }
 
-void SecretBook::ask_unwanted() {
+void SecretCache::ask_unwanted() {
   has_unwanted_ = false;
   const Shelf unresolved = unresolved_;
   for (Secret* secret : unresolved) {
@@ -61,7 +61,7 @@ void SecretBook::ask_unwanted() {
 
 // --- secrets
 
-base::Ref<const Secret> SecretBook::get(std::string_view reference) {
+base::Ref<const Secret> SecretCache::get(std::string_view reference) {
   const auto known = secrets_.find(reference);
   if (known != secrets_.end()) {
     if (known->second->state_ != Secret::State::kPending) shelve(*known->second);
@@ -78,7 +78,7 @@ base::Ref<const Secret> SecretBook::get(std::string_view reference) {
 }
 
 // The environment does not change and need not be kept.
-void SecretBook::read_now(Secret& secret) {
+void SecretCache::read_now(Secret& secret) {
   auto value = is_environment_reference(secret.reference_)
                    ? read_environment(secret.reference_)
                    : base::Result<Json>(std::unexpected(parse_reference(secret.reference_).error()));
@@ -90,17 +90,17 @@ void SecretBook::read_now(Secret& secret) {
   }
 }
 
-async::Task<void> SecretBook::keep_current(base::Ref<Secret> secret) {
+async::Task<void> SecretCache::keep_current(base::Ref<Secret> secret) {
   do {
     while (calls_ >= kCallsMax) co_await call_ended_.wait(kSecretTimeoutMs);
     const std::uint64_t asked_version = secret->version_;
     ++calls_;
-    auto answer = co_await ask(secret->reference_);
+    auto result = co_await ask(secret->reference_);
     --calls_;
     call_ended_.notify();
-    // The object changed meanwhile: the answer is of the old one.
+    // The object changed meanwhile: the result is of the old one.
     if (secret->version_ != asked_version) continue;
-    settle(*secret, std::move(answer));
+    store_result(*secret, std::move(result));
     shelve(*secret);
     if (secret->shelf_ == nullptr) break;
     co_await secret->retry_.wait(secret->state_ == Secret::State::kKnown ? options_.ttl_ms
@@ -110,35 +110,35 @@ async::Task<void> SecretBook::keep_current(base::Ref<Secret> secret) {
   secrets_.erase(secret->reference_);
 }
 
-async::Task<base::Result<Json>> SecretBook::ask(const std::string& reference) {
+async::Task<base::Result<Json>> SecretCache::ask(const std::string& reference) {
   const auto parsed = parse_reference(reference);
   const auto object = objects_.find(parsed->manager + "/" + parsed->id);
   if (object == objects_.end()) co_return no_secret("no secret conf, secret_uri: " + reference);
-  auto answer = co_await sources_.read(*parsed, object->second);
-  co_return answer;
+  auto result = co_await sources_.read(*parsed, object->second);
+  co_return result;
 }
 
 // A manager that is away takes nothing back: its last word stays. One that says no does.
-void SecretBook::settle(Secret& secret, base::Result<Json> answer) {
-  if (answer) {
+void SecretCache::store_result(Secret& secret, base::Result<Json> result) {
+  if (result) {
     secret.trouble_.clear();
-    if (secret.state_ != Secret::State::kKnown || secret.value_ != *answer) {
-      set(secret, Secret::State::kKnown, std::move(*answer));
+    if (secret.state_ != Secret::State::kKnown || secret.value_ != *result) {
+      set(secret, Secret::State::kKnown, std::move(*result));
     }
     return;
   }
   const bool keeps =
-      secret.state_ == Secret::State::kKnown && answer.error().code != base::ErrorCode::kNotFound;
-  if (answer.error().what != secret.trouble_) {
+      secret.state_ == Secret::State::kKnown && result.error().code != base::ErrorCode::kNotFound;
+  if (result.error().what != secret.trouble_) {
     base::log_error("failed to resolve secret reference: {}, err: {}{}", secret.reference_,
-                    answer.error().what, keeps ? "; its last value stays" : "");
-    secret.trouble_ = answer.error().what;
+                    result.error().what, keeps ? "; its last value stays" : "");
+    secret.trouble_ = result.error().what;
   }
   has_unwanted_ |= !keeps && !secret.was_wanted_;
   if (!keeps && secret.state_ != Secret::State::kUnresolved) set(secret, Secret::State::kUnresolved, {});
 }
 
-void SecretBook::shelve(Secret& secret) {
+void SecretCache::shelve(Secret& secret) {
   const bool is_known = secret.state_ == Secret::State::kKnown;
   Shelf& shelf = is_known ? known_ : unresolved_;
   unshelve(secret);
@@ -148,14 +148,14 @@ void SecretBook::shelve(Secret& secret) {
   shorten(shelf, is_known ? options_.count : options_.neg_count);
 }
 
-void SecretBook::unshelve(Secret& secret) {
+void SecretCache::unshelve(Secret& secret) {
   if (secret.shelf_ != nullptr) secret.shelf_->erase(secret.place_);
   secret.shelf_ = nullptr;
 }
 
 // A few steps each time: one that is held goes to the others that were wanted last.
-void SecretBook::shorten(Shelf& shelf, std::size_t max) {
-  for (unsigned looks = 0; shelf.size() > max && looks < kLooksMax; ++looks) {
+void SecretCache::shorten(Shelf& shelf, std::size_t max) {
+  for (unsigned tries = 0; shelf.size() > max && tries < kTriesMax; ++tries) {
     Secret& oldest = *shelf.back();
     if (is_held(oldest)) {
       shelf.splice(shelf.begin(), shelf, oldest.place_);
@@ -166,7 +166,7 @@ void SecretBook::shorten(Shelf& shelf, std::size_t max) {
   }
 }
 
-void SecretBook::set(Secret& secret, Secret::State state, Json value) {
+void SecretCache::set(Secret& secret, Secret::State state, Json value) {
   if (state == Secret::State::kPending) unshelve(secret);
   secret.state_ = state;
   secret.value_ = std::move(value);

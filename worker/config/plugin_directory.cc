@@ -1,4 +1,4 @@
-#include "worker/config/plugin_book.h"
+#include "worker/config/plugin_directory.h"
 
 #include <algorithm>
 #include <set>
@@ -20,13 +20,13 @@ using resource::Kind;
 
 // A route remembers this many consumers' chains; a consumer of which there are more is merged again.
 constexpr std::size_t kMergedChainsMax = 1024;
-// As many objects that cannot be built are told once; of more some are told again.
+// Up to so many objects that cannot be built are logged once each; beyond it some are logged again.
 constexpr std::size_t kUnbuiltMax = 1000;
 
 }  // namespace
 
-PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
-                       secret::SecretBook& secrets)
+PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
+                                 secret::SecretCache& secrets)
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
       plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
@@ -35,11 +35,11 @@ PluginBook::PluginBook(const std::vector<std::string>& enabled_plugins, base::Ke
   plugins_->set_metadata(metadata_);
 }
 
-PluginBook::Objects& PluginBook::objects_of(Kind kind) {
+PluginDirectory::Objects& PluginDirectory::objects_of(Kind kind) {
   return kind == Kind::kPluginConfig ? plugin_configs_ : consumer_groups_;
 }
 
-base::Status PluginBook::put(Kind kind, std::string_view id, const store::Item& item) {
+base::Status PluginDirectory::put(Kind kind, std::string_view id, const store::Item& item) {
   if (kind == Kind::kPluginMetadata) return put_metadata(id, item);
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
@@ -54,7 +54,7 @@ base::Status PluginBook::put(Kind kind, std::string_view id, const store::Item& 
   return {};
 }
 
-std::vector<GlobalRules::Verdict> PluginBook::decide_global_rules() {
+std::vector<GlobalRules::Verdict> PluginDirectory::decide_global_rules() {
   auto verdicts = global_rules_.decide();
   const bool has_changed =
       std::ranges::any_of(verdicts, [](const auto& verdict) { return verdict.reason.empty(); });
@@ -62,7 +62,7 @@ std::vector<GlobalRules::Verdict> PluginBook::decide_global_rules() {
   return verdicts;
 }
 
-void PluginBook::erase(Kind kind, std::string_view id) {
+void PluginDirectory::erase(Kind kind, std::string_view id) {
   if (kind == Kind::kPluginMetadata) {
     if (const auto found = metadata_.find(id); found != metadata_.end()) metadata_.erase(found);
     return;
@@ -77,7 +77,7 @@ void PluginBook::erase(Kind kind, std::string_view id) {
 }
 
 // Metadata of a plugin that is not enabled takes no effect and is no fault.
-base::Status PluginBook::put_metadata(std::string_view id, const store::Item& item) {
+base::Status PluginDirectory::put_metadata(std::string_view id, const store::Item& item) {
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
   if (plugins_->find(id) != nullptr) {
@@ -92,7 +92,7 @@ base::Status PluginBook::put_metadata(std::string_view id, const store::Item& it
   return {};
 }
 
-base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
+base::Result<bool> PluginDirectory::put_plugin_list(const store::Item& item) {
   const auto value = format::parse_json(item.value);
   if (!value) return std::unexpected(value.error());
   if (!value->isArray()) return base::invalid("not an array of plugins");
@@ -106,7 +106,7 @@ base::Result<bool> PluginBook::put_plugin_list(const store::Item& item) {
   return enable(enabled);
 }
 
-bool PluginBook::enable(const std::vector<std::string>& names) {
+bool PluginDirectory::enable(const std::vector<std::string>& names) {
   if (names == enabled_) return false;
   enabled_ = names;
   plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_);
@@ -116,9 +116,9 @@ bool PluginBook::enable(const std::vector<std::string>& names) {
   return true;
 }
 
-base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugins,
-                                                                      const std::string& resource,
-                                                                      std::uint64_t version) const {
+base::Result<base::Ref<const SharedPlugins>> PluginDirectory::read_plugins(Json plugins,
+                                                                           const std::string& resource,
+                                                                           std::uint64_t version) const {
   auto shared = base::make_counted<SharedPlugins>();
   if (plugins.isObject() && !plugins.empty()) {
     const auto validation = plugins_->open_stored(plugins, resource::PluginScope::kHttp);
@@ -137,22 +137,22 @@ base::Result<base::Ref<const SharedPlugins>> PluginBook::read_plugins(Json plugi
   return base::Ref<const SharedPlugins>(shared.get());
 }
 
-base::Ref<const SharedPlugins> PluginBook::plugin_config(std::string_view id) const {
+base::Ref<const SharedPlugins> PluginDirectory::plugin_config(std::string_view id) const {
   const auto found = plugin_configs_.find(id);
   return found != plugin_configs_.end() ? found->second : nullptr;
 }
 
-base::Ref<const SharedPlugins> PluginBook::consumer_group(std::string_view id) const {
+base::Ref<const SharedPlugins> PluginDirectory::consumer_group(std::string_view id) const {
   const auto found = consumer_groups_.find(id);
   return found != consumer_groups_.end() ? found->second : nullptr;
 }
 
-base::Ref<const plugin::Metadata> PluginBook::metadata(std::string_view plugin) const {
+base::Ref<const plugin::Metadata> PluginDirectory::metadata(std::string_view plugin) const {
   const auto found = metadata_.find(plugin);
   return found != metadata_.end() ? found->second : nullptr;
 }
 
-const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
+const base::Ref<const plugin::Chain>& PluginDirectory::global_chain() {
   if (global_chain_is_current_ && (!global_chain_ || global_chain_->is_current())) return global_chain_;
   global_chain_is_current_ = true;
   plugin::PluginConfs merged;
@@ -176,14 +176,14 @@ const base::Ref<const plugin::Chain>& PluginBook::global_chain() {
   return global_chain_;
 }
 
-base::Result<base::Ref<const plugin::Chain>> PluginBook::make_chain(const plugin::PluginConfs& confs) {
+base::Result<base::Ref<const plugin::Chain>> PluginDirectory::make_chain(const plugin::PluginConfs& confs) {
   if (confs.empty()) return base::Ref<const plugin::Chain>();
   return link(confs, nullptr);
 }
 
-base::Result<base::Ref<const plugin::Chain>> PluginBook::link(const plugin::PluginConfs& confs,
-                                                              const plugin::PluginConfs* without_consumer) {
-  auto chain = plugin::Chain::make(*world_, confs, without_consumer, &secrets_);
+base::Result<base::Ref<const plugin::Chain>> PluginDirectory::link(
+    const plugin::PluginConfs& confs, const plugin::PluginConfs* without_consumer) {
+  auto chain = plugin::Chain::make(*deps_, confs, without_consumer, &secrets_);
   if (chain && unbuilt_.empty()) return chain;
   if (unbuilt_.size() > kUnbuiltMax) unbuilt_.clear();
   for (const auto& [name, conf] : confs) {
@@ -200,7 +200,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginBook::link(const plugin::Plug
   return chain;
 }
 
-base::Result<base::Ref<const plugin::Chain>> PluginBook::chain_with(
+base::Result<base::Ref<const plugin::Chain>> PluginDirectory::chain_with(
     const CompiledRoute& route, const base::Ref<const plugin::Consumer>& consumer) {
   base::Ref<const SharedPlugins> group;
   if (!consumer->group_id.empty()) {

@@ -1,4 +1,4 @@
-// PluginBook: everything that decides which plugins a request runs, apart from routes and services
+// PluginDirectory: everything that decides which plugins a request runs, apart from routes and services
 // themselves: the enabled plugins, plugin configs, consumer groups, global rules, plugin metadata, consumers;
 // and the merge of them. Precedence, highest first: consumer, consumer group, route, plugin config, service;
 // what an object turns off (_meta.disable) has the precedence of what it configures.
@@ -25,14 +25,14 @@
 
 namespace apisix::config {
 
-class PluginBook {
+class PluginDirectory {
  public:
   // `keyring`: of plugins' fields that are encrypted in the store; empty: none are.
-  PluginBook(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
-             secret::SecretBook& secrets);
+  PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
+                  secret::SecretCache& secrets);
 
-  // Before the first chain is built; `world` outlives the book.
-  void set_world(plugin::World& world) { world_ = &world; }
+  // Before the first chain is built; `deps` outlives the directory.
+  void set_deps(plugin::Deps& deps) { deps_ = &deps; }
   // Called when a plugin could not be built, once for each version of an object: what it is part of is
   // answered 503. Again, without a failure(), when it could at last, because a secret has changed.
   void on_build(std::function<void(const plugin::PluginConf&)> callback) { on_build_ = std::move(callback); }
@@ -77,8 +77,8 @@ class PluginBook {
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
   std::unique_ptr<plugin::PluginSet> plugins_;
-  plugin::World* world_ = nullptr;
-  secret::SecretBook& secrets_;
+  plugin::Deps* deps_ = nullptr;
+  secret::SecretCache& secrets_;
   ConsumerTable consumers_;
   Objects plugin_configs_;
   Objects consumer_groups_;

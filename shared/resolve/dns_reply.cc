@@ -1,4 +1,4 @@
-#include "shared/resolve/dns_answer.h"
+#include "shared/resolve/dns_reply.h"
 
 #include <algorithm>
 #include <cstring>
@@ -137,7 +137,7 @@ std::string follow_aliases(const Reader& reader, const std::vector<Record>& reco
 
 }  // namespace
 
-DnsReply parse_dns_answer(std::span<const unsigned char> message, const std::string& name, DnsType type) {
+DnsReply parse_dns_reply(std::span<const unsigned char> message, const std::string& name, DnsType type) {
   if (message.size() < kHeaderBytes) return failed("an answer of less than a header");
   Reader reader(message);
   if (!reader.skip_questions()) return failed("an answer that is cut off");
@@ -162,7 +162,7 @@ DnsReply parse_dns_answer(std::span<const unsigned char> message, const std::str
   }
   const bool found = !reply.addresses.empty() || !reply.services.empty();
   if (!found && owner != asked) reply.alias = owner;
-  reply.kind = found || !reply.alias.empty() ? DnsReply::Kind::kAnswer : DnsReply::Kind::kNoRecords;
+  reply.kind = found || !reply.alias.empty() ? DnsReply::Kind::kRecords : DnsReply::Kind::kNoRecords;
   return reply;
 }
 

@@ -1,5 +1,5 @@
-// UsageBook: which stored objects there are, and which of them somebody names. Filled by lint while it reads
-// everything; asked at the end for those that are missing and those that are not used.
+// UsageTable: which stored objects there are, and which of them are referred to. Filled by lint while it
+// reads everything; asked at the end for those that are missing and those that are not used.
 #pragma once
 
 #include <array>
@@ -14,12 +14,12 @@
 
 namespace apisix::diagnose {
 
-class UsageBook {
+class UsageTable {
  public:
   void add(resource::Kind kind, std::string id);
   bool has(resource::Kind kind, std::string_view id) const;
   std::size_t size(resource::Kind kind) const { return objects_of(kind).size(); }
-  // Somebody names it; it need not be there (yet): see report_missing().
+  // An object refers to it; it need not be there (yet): see report_missing().
   void use(resource::Kind kind, std::string_view id) { used_[static_cast<std::size_t>(kind)].emplace(id); }
   bool is_used(resource::Kind kind, std::string_view id) const {
     return used_[static_cast<std::size_t>(kind)].contains(id);
@@ -27,7 +27,7 @@ class UsageBook {
   // Everything that `object` names: references, and ids inside its plugins.
   void use_all(resource::Kind kind, const format::Json& object);
 
-  // What `object` names and nobody stored.
+  // What `object` refers to and is not stored.
   void report_missing(resource::Kind kind, const std::string& id, const format::Json& object,
                       Findings& out) const;
   // Objects of the kinds that are there to be used, and are not.

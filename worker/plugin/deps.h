@@ -1,4 +1,4 @@
-// World: what the plugins of one worker share: the loop, shared memory, consumers, metadata, the settings
+// Deps: what the plugins of one worker share: the loop, shared memory, consumers, metadata, the settings
 // that concern plugins. BuildContext: where one configuration comes from, handed to the plugin that is built
 // of it.
 #pragma once
@@ -30,9 +30,9 @@ class RedisClients;
 
 namespace apisix::plugin {
 
-class ConsumerBook;
+class ConsumerDirectory;
 class PluginSet;
-class BatchBook;
+class BatchRegistry;
 struct PluginInfo;
 
 // An upstream as plugins know it: something that Request::upstream_override can name. Kept current by the
@@ -67,9 +67,9 @@ class Directory {
   virtual const PluginSet& plugins() const = 0;
 };
 
-struct World {
+struct Deps {
   event::Loop& loop;
-  ConsumerBook& consumers;
+  ConsumerDirectory& consumers;
   Directory& directory;
   const format::Json& plugin_attr;  // of config.yaml
   memory::Zones* zones = nullptr;   // null only in tests that need none
@@ -80,13 +80,13 @@ struct World {
   std::string hidden_key_prefix = {};     // see settings::hidden_key_prefix()
   client::RedisClients* redis = nullptr;  // null only in tests that need none
   // For loggers; null only in tests that need none.
-  BatchBook* batches = nullptr;
+  BatchRegistry* batches = nullptr;
   client::HttpClient* http = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
-  // What the plugins of one kind share in this worker: made at its first use, from the World alone.
+  // What the plugins of one kind share in this worker: made at its first use, from the Deps alone.
   template <typename T>
   T& shared() {
-    static constexpr char kKey = 0;  // its address tells T from other types
+    static constexpr char kKey = 0;  // its address identifies T
     auto& made = shared_[&kKey];
     if (!made) made = std::make_shared<T>(*this);
     return *static_cast<T*>(made.get());
@@ -99,7 +99,7 @@ struct World {
 };
 
 struct BuildContext {
-  World& world;
+  Deps& deps;
   std::string_view resource;  // "/routes/1": the object that the configuration stands in
   std::uint64_t version = 0;  // of that object: its modification revision
   std::string_view plugin;    // name

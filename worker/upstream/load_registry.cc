@@ -1,4 +1,4 @@
-#include "worker/upstream/load_book.h"
+#include "worker/upstream/load_registry.h"
 
 namespace apisix::upstream {
 
@@ -15,7 +15,7 @@ void LoadTable::sweep(std::uint64_t before_us) {
   });
 }
 
-base::Ref<LoadTable> LoadBook::table_of(std::string_view upstream, std::uint64_t now_us) {
+base::Ref<LoadTable> LoadRegistry::table_of(std::string_view upstream, std::uint64_t now_us) {
   if (upstream.empty()) return base::make_counted<LoadTable>();
   if (now_us - swept_us_ > kKeepUs) sweep(now_us);
   auto found = tables_.find(upstream);
@@ -23,7 +23,7 @@ base::Ref<LoadTable> LoadBook::table_of(std::string_view upstream, std::uint64_t
   return found->second;
 }
 
-void LoadBook::sweep(std::uint64_t now_us) {
+void LoadRegistry::sweep(std::uint64_t now_us) {
   swept_us_ = now_us;
   const std::uint64_t before_us = now_us > kKeepUs ? now_us - kKeepUs : 0;
   std::erase_if(tables_, [before_us](const auto& row) {

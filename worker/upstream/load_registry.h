@@ -1,5 +1,5 @@
-// LoadBook: keeps what balancers know about nodes (NodeLoad) across configuration changes, per upstream.
-// One per worker. A table that nobody uses is kept for a minute, as long as ewma remembers.
+// LoadRegistry: keeps what balancers know about nodes (NodeLoad) across configuration changes, per upstream.
+// One per worker. An unused table is kept for a minute, as long as ewma remembers.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class LoadTable : public base::Counted<LoadTable> {
   std::unordered_map<std::string, base::Ref<NodeLoad>, base::StringHash, std::equal_to<>> loads_;
 };
 
-class LoadBook {
+class LoadRegistry {
  public:
   // `upstream` identifies the upstream over its versions; "" gives a table that is not shared.
   base::Ref<LoadTable> table_of(std::string_view upstream, std::uint64_t now_us);
