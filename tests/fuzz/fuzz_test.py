@@ -26,19 +26,20 @@ def searches(request, tmp_path_factory):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fuzzer_finds_nothing(name, searches):
-    searches[name].result()
+    assert searches[name].result() == ""
 
 
 def search(name, found):
+    """What the fuzzer prints when it finds something; else ""."""
     corpus = HERE / "corpus" / name
     seeds = [path for path in corpus.iterdir() if path.is_file()] if corpus.is_dir() else []
-    assert seeds, f"{corpus.relative_to(HERE)} holds no input"
+    if not seeds:
+        return f"{corpus.relative_to(HERE)} holds no input"
     fuzzer = [BINARIES / f"{name}_fuzz", "-timeout=10", "-rss_limit_mb=2048", f"-artifact_prefix={CRASHES}/{name}-"]
-    run(fuzzer + seeds)
-    run(fuzzer + [f"-max_total_time={SECONDS}", "-print_final_stats=1", found, corpus])
+    return run(fuzzer + seeds) or run(fuzzer + [f"-max_total_time={SECONDS}", "-print_final_stats=1", found, corpus])
 
 
 def run(command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                           timeout=SECONDS + 300, check=False)
-    assert done.returncode == 0, done.stdout[-4000:]
+    return "" if done.returncode == 0 else f"status {done.returncode}: {done.stdout[-4000:]}"

@@ -1,6 +1,4 @@
 // Pool and Connection: what becomes of a connection between its leases.
-#include "worker/upstream/pool.h"
-
 #include <array>
 #include <cerrno>
 #include <string>
@@ -12,6 +10,7 @@
 
 #include "shared/base/unique_fd.h"
 #include "shared/event/loop.h"
+#include "worker/upstream/pool.h"
 
 namespace apisix::upstream {
 namespace {
