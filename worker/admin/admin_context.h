@@ -10,7 +10,10 @@
 #include "shared/memory/status_zone.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::admin {
 

@@ -14,6 +14,7 @@
 #include "worker/admin/dry_run.h"
 #include "worker/admin/response.h"
 #include "worker/admin/stamp.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

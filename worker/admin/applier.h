@@ -18,7 +18,6 @@
 #include "worker/admin/resource_handler.h"
 #include "worker/admin/set_guard.h"
 #include "worker/admin/worker_progress.h"
-#include "worker/config/registry.h"
 
 namespace apisix::admin {
 

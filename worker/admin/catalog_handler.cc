@@ -12,6 +12,7 @@
 #include "worker/admin/body.h"
 #include "worker/admin/catch_up.h"
 #include "worker/admin/response.h"
+#include "worker/config/registry.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {

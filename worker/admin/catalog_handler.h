@@ -11,7 +11,6 @@
 #include "shared/store/store.h"
 #include "worker/admin/admin_context.h"
 #include "worker/admin/plugin_list.h"
-#include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
 
 namespace apisix::admin {

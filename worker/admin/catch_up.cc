@@ -1,6 +1,7 @@
 #include "worker/admin/catch_up.h"
 
 #include "shared/async/awaiters.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

@@ -7,7 +7,10 @@
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
 #include "shared/store/store.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::admin {
 

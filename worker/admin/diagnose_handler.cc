@@ -4,6 +4,7 @@
 #include "worker/admin/catch_up.h"
 #include "worker/admin/openapi.h"
 #include "worker/admin/response.h"
+#include "worker/config/registry.h"
 #include "worker/diagnose/explain.h"
 #include "worker/diagnose/lint.h"
 

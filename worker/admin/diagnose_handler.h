@@ -10,7 +10,6 @@
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
 #include "worker/admin/admin_context.h"
-#include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
 
 namespace apisix::admin {

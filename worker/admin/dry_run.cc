@@ -4,6 +4,7 @@
 
 #include "shared/format/read.h"
 #include "worker/admin/catch_up.h"
+#include "worker/config/registry.h"
 #include "worker/diagnose/preview.h"
 
 namespace apisix::admin {

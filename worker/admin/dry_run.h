@@ -11,7 +11,10 @@
 #include "shared/store/store.h"
 #include "worker/admin/history_entry.h"
 #include "worker/admin/secret_fields.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::admin {
 

@@ -3,6 +3,7 @@
 #include "shared/resource/kind.h"
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
+#include "worker/config/registry.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {

@@ -8,7 +8,10 @@
 #include "shared/base/result.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::admin {
 

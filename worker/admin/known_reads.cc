@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "worker/admin/find_item.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 

@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "worker/admin/read_only_store.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::admin {
 

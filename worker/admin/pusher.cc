@@ -15,6 +15,7 @@
 #include "worker/admin/configs_check.h"
 #include "worker/admin/response.h"
 #include "worker/admin/set_guard.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

@@ -15,7 +15,6 @@
 #include "worker/admin/resource_handler.h"
 #include "worker/admin/worker_progress.h"
 #include "worker/admin/write_mode.h"
-#include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
 
 namespace apisix::admin {

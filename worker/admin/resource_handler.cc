@@ -6,6 +6,7 @@
 #include "worker/admin/hooks.h"
 #include "worker/admin/list_query.h"
 #include "worker/admin/response.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

@@ -21,7 +21,6 @@
 #include "worker/admin/usage.h"
 #include "worker/admin/worker_progress.h"
 #include "worker/admin/write_rules.h"
-#include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
 
 namespace apisix::admin {

@@ -12,6 +12,7 @@
 #include "worker/admin/resource_handler.h"
 #include "worker/admin/response.h"
 #include "worker/admin/stamp.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "shared/format/read.h"
+#include "worker/config/registry.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {
@@ -45,6 +46,10 @@ resource::PluginScope scope_of(Kind kind) {
 
 SecretFields::SecretFields(const settings::Settings& settings, const config::Registry& registry)
     : keyring_(settings.apisix.data_encryption.keyring), registry_(registry) {}
+
+const plugin::PluginSet& SecretFields::plugins() const {
+  return registry_.plugins();
+}
 
 void SecretFields::encrypt(Kind kind, std::string_view id, Json& value) const {
   if (!value.isObject()) return;

@@ -10,7 +10,13 @@
 #include "shared/format/json.h"
 #include "shared/resource/kind.h"
 #include "shared/settings/settings.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
+namespace apisix::plugin {
+class PluginSet;
+}
 
 namespace apisix::admin {
 
@@ -26,7 +32,7 @@ class SecretFields {
   static void hide_plain_keys(resource::Kind kind, format::Json& value);
   // For GET: decrypted, without the private keys of certificates.
   void show(resource::Kind kind, std::string_view id, format::Json& value) const;
-  const plugin::PluginSet& plugins() const { return registry_.plugins(); }
+  const plugin::PluginSet& plugins() const;
   // Of private keys.
   const base::Keyring& keyring() const { return keyring_; }
 

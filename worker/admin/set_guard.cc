@@ -6,6 +6,7 @@
 
 #include "worker/admin/catch_up.h"
 #include "worker/admin/find_item.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

@@ -15,7 +15,6 @@
 #include "worker/admin/admin_context.h"
 #include "worker/admin/change_set.h"
 #include "worker/admin/history.h"
-#include "worker/config/registry.h"
 
 namespace apisix::admin {
 

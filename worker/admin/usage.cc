@@ -4,6 +4,7 @@
 
 #include "shared/resource/fields.h"
 #include "worker/admin/catch_up.h"
+#include "worker/config/registry.h"
 
 namespace apisix::admin {
 namespace {

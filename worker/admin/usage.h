@@ -11,7 +11,6 @@
 #include "shared/resource/kind.h"
 #include "shared/store/store.h"
 #include "worker/admin/admin_context.h"
-#include "worker/config/registry.h"
 
 namespace apisix::admin {
 

@@ -6,6 +6,7 @@
 #include "shared/resource/global_plugins.h"
 #include "worker/admin/catch_up.h"
 #include "worker/admin/consumer_key.h"
+#include "worker/config/registry.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::admin {

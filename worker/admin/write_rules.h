@@ -14,7 +14,6 @@
 #include "worker/admin/admin_context.h"
 #include "worker/admin/resource_call.h"
 #include "worker/admin/response.h"
-#include "worker/config/registry.h"
 
 namespace apisix::admin {
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "worker/config/registry.h"
 #include "worker/control/endpoints.h"
 #include "worker/plugin/plugin_set.h"
 

@@ -1,5 +1,6 @@
 // What would become of a request, and what is wrong with the configuration; docs/EXPLAIN_AND_LINT.md.
 #include "shared/format/json_utf8.h"
+#include "worker/config/registry.h"
 #include "worker/control/endpoints.h"
 #include "worker/diagnose/explain.h"
 #include "worker/diagnose/lint.h"

@@ -11,8 +11,11 @@
 #include "shared/memory/zones.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
-#include "worker/config/registry.h"
 #include "worker/proxy/local_service.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::control {
 

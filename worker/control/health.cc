@@ -6,6 +6,7 @@
 
 #include "shared/inspect/health_node.h"
 #include "shared/memory/health_table.h"
+#include "worker/config/registry.h"
 #include "worker/control/health_page.h"
 #include "worker/control/shown.h"
 

@@ -1,6 +1,7 @@
 // The metadata of plugins.
 #include <fmt/format.h>
 
+#include "worker/config/registry.h"
 #include "worker/control/shown.h"
 #include "worker/plugin/plugin_set.h"
 

@@ -1,6 +1,7 @@
 // Routes, services and upstreams that this worker serves with.
 #include <fmt/format.h>
 
+#include "worker/config/registry.h"
 #include "worker/control/shown.h"
 
 namespace apisix::control {

@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/base/version.h"
+#include "worker/config/registry.h"
 #include "worker/control/endpoints.h"
 #include "worker/plugin/plugin_set.h"
 

@@ -1,6 +1,7 @@
 // What the store holds and this worker does not serve with: values that were refused. Their last good values,
 // where there were any, are still in force.
 #include "shared/settings/shown_key.h"
+#include "worker/config/registry.h"
 #include "worker/control/endpoints.h"
 
 namespace apisix::control {

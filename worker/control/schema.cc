@@ -2,6 +2,7 @@
 #include <string>
 
 #include "shared/resource/schemas.h"
+#include "worker/config/registry.h"
 #include "worker/control/endpoints.h"
 #include "worker/plugin/plugin_set.h"
 

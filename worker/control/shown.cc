@@ -6,6 +6,7 @@
 #include "shared/resource/upstream.h"
 #include "shared/resource/validate.h"
 #include "shared/settings/shown_key.h"
+#include "worker/config/registry.h"
 #include "worker/plugin/plugin_set.h"
 
 namespace apisix::control {

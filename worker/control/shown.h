@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "worker/config/object_table.h"
 #include "worker/control/endpoints.h"
 
 namespace apisix::control {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "shared/format/read.h"
+#include "worker/config/registry.h"
 #include "worker/plugin/variables.h"
 #include "worker/route/methods.h"
 #include "worker/route/path_pattern.h"

@@ -2,8 +2,12 @@
 #pragma once
 
 #include "shared/format/json.h"
-#include "worker/config/registry.h"
 #include "worker/plugin/request.h"
+#include "worker/route/router.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::diagnose {
 

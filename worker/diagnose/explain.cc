@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "shared/format/read.h"
+#include "worker/config/registry.h"
 #include "worker/diagnose/candidates.h"
 #include "worker/diagnose/plugins_of.h"
 #include "worker/diagnose/probe.h"

@@ -7,8 +7,11 @@
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
 #include "shared/settings/settings.h"
-#include "worker/config/registry.h"
 #include "worker/diagnose/question.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::diagnose {
 

@@ -10,6 +10,7 @@
 #include "shared/async/time_slice.h"
 #include "shared/base/clock.h"
 #include "shared/resource/fields.h"
+#include "worker/config/registry.h"
 #include "worker/diagnose/object_checks.h"
 #include "worker/diagnose/shadows.h"
 #include "worker/diagnose/usage_table.h"

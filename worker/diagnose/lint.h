@@ -9,7 +9,10 @@
 #include "shared/format/json.h"
 #include "shared/settings/settings.h"
 #include "shared/store/store.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::diagnose {
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "shared/format/read.h"
+#include "worker/config/registry.h"
 
 namespace apisix::diagnose {
 namespace {

@@ -3,9 +3,13 @@
 #pragma once
 
 #include "shared/format/json.h"
-#include "worker/config/registry.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/request.h"
+
+namespace apisix::config {
+class Registry;
+struct CompiledRoute;
+}  // namespace apisix::config
 
 namespace apisix::diagnose {
 

@@ -8,6 +8,7 @@
 
 #include "shared/async/time_slice.h"
 #include "shared/resource/fields.h"
+#include "worker/config/registry.h"
 #include "worker/diagnose/neighbours.h"
 #include "worker/diagnose/object_checks.h"
 #include "worker/diagnose/shadows.h"

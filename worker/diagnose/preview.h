@@ -10,7 +10,10 @@
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
 #include "shared/resource/kind.h"
-#include "worker/config/registry.h"
+
+namespace apisix::config {
+class Registry;
+}
 
 namespace apisix::diagnose {
 

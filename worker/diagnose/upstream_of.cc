@@ -1,6 +1,7 @@
 #include "worker/diagnose/upstream_of.h"
 
 #include "shared/async/awaiters.h"
+#include "worker/config/registry.h"
 #include "worker/proxy/chosen_upstream.h"
 #include "worker/proxy/upstream_head.h"
 

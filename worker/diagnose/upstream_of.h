@@ -5,8 +5,12 @@
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
-#include "worker/config/registry.h"
 #include "worker/plugin/request.h"
+
+namespace apisix::config {
+class Registry;
+struct CompiledRoute;
+}  // namespace apisix::config
 
 namespace apisix::diagnose {
 
