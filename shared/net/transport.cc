@@ -23,7 +23,8 @@ void Transport::close(bool by_reset) {
 
 std::string_view Transport::error_text(int error_number) const {
   const std::string_view of_tls = is_plain() ? std::string_view() : session_->error();
-  return of_tls.empty() ? std::strerror(error_number) : of_tls;
+  if (!of_tls.empty()) return of_tls;
+  return error_number == 0 ? "the peer ended it" : std::strerror(error_number);
 }
 
 }  // namespace apisix::net

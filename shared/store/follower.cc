@@ -13,6 +13,7 @@ Follower::Follower(event::Loop& loop, Store& store, std::string prefix, Callback
       prefix_(std::move(prefix)),
       callbacks_(std::move(callbacks)),
       delays_(delays),
+      asked_(loop),
       scope_(loop) {}
 
 Follower::~Follower() {
@@ -31,6 +32,7 @@ async::Task<base::Status> Follower::start_once() {
 void Follower::list_again() {
   watch_.reset();
   is_outdated_ = true;
+  asked_.notify();
   if (!is_listing_) scope_.spawn(follow());
 }
 
@@ -47,7 +49,7 @@ async::Task<void> Follower::follow() {
     if (status.error().what != trouble && callbacks_.on_unreachable)
       callbacks_.on_unreachable(status.error());
     trouble = status.error().what;
-    co_await async::Sleep(loop_, delay.next_ms());
+    co_await asked_.wait(delay.next_ms());  // who asks again does not wait for the rest of the pause
   }
   is_listing_ = false;
 }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "shared/async/scope.h"
+#include "shared/async/signal.h"
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
 #include "shared/store/store.h"
@@ -48,8 +49,8 @@ class Follower {
   void start() { list_again(); }
   // The same, but one attempt: for who has other plans when the store cannot be reached. Error: the store's.
   async::Task<base::Status> start_once();
-  // The owner wants the whole state once more; may be called by callbacks. The list is asked for after the
-  // call.
+  // The owner wants the whole state once more; may be called by callbacks. A store that has it at hand lists
+  // within the call.
   void list_again();
   bool is_watching() const { return watch_ != nullptr; }
 
@@ -65,6 +66,7 @@ class Follower {
   bool is_listing_ = false;   // follow() runs
   bool is_outdated_ = false;  // list_again() was called since the last list was asked for
   std::unique_ptr<Watch> watch_;
+  async::Signal asked_;  // by list_again(), in the pause behind a list that failed
   async::Scope scope_;
 };
 

@@ -106,6 +106,7 @@ void Registry::read_again() {
 
 // The whole state: only what differs from what is in force is applied.
 void Registry::apply_list(const store::ListReply& list) {
+  ++lists_applied_;
   std::array<std::vector<const store::Item*>, kTurns> turns;
   for (const store::Item& item : list.items) {
     if (!is_folder(item.key)) turns[turn_of(split_key(item.key).folder)].push_back(&item);
@@ -130,8 +131,12 @@ void Registry::apply_list(const store::ListReply& list) {
   note_applied(list.revision);
 }
 
+// An embedded store lists at once: a batch that changes the list of plugins is overtaken by a list that has
+// the rest of it, and what came behind it.
 void Registry::apply_batch(const store::EventBatch& batch) {
+  const std::uint64_t lists_before = lists_applied_;
   for (const store::Event& event : batch.events) {
+    if (lists_applied_ != lists_before) return;
     if (is_folder(event.item.key)) continue;
     note_change(event.item.key, batch.revision);
     if (event.type == store::Event::Type::kPut) {
@@ -140,7 +145,7 @@ void Registry::apply_batch(const store::EventBatch& batch) {
       apply_delete(event.item.key);
     }
   }
-  note_applied(batch.revision);
+  if (lists_applied_ == lists_before) note_applied(batch.revision);
 }
 
 // Heartbeats and counters that are kept beside the objects are no change.

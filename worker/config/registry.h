@@ -169,6 +169,7 @@ class Registry final : private plugin::Directory {
   TextTable stream_routes_;
   KnownItems known_;
   store::Revision applied_revision_ = 0;
+  std::uint64_t lists_applied_ = 0;
   store::Revision changed_revision_ = 0;
   std::function<void(store::Revision)> on_applied_;
   std::function<base::Status(const store::Item& item)> check_;

@@ -175,14 +175,15 @@ base::Ref<const CompiledRoute> RouteTable::compile(RouteObject& route) {
     sources.layers = layers_of(route, *value);
     return {};
   });
-  compiled = compile_route(sources);
-  if (status && compiled->runtime->failure == 0) {
+  if (status) {
     status = format::built([&]() -> base::Status {
-      make_chain(*compiled);
+      compiled = compile_route(sources);
+      if (compiled->runtime->failure == 0) make_chain(*compiled);
       return {};
     });
   }
   if (!status) {
+    if (!compiled) compiled = compile_route({.id = route.id, .route = Json(::Json::objectValue)});
     fail_route(*compiled, kServiceUnavailable, "route " + route.id + " answers 503: " + status.error().what);
     around_.rejections.add({folder_ + route.id, route.mod_revision, status.error().what});
   }

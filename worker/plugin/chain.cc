@@ -26,6 +26,13 @@ Step read_body_fields(Request& request) {
 
 enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
 
+// Behind an auth plugin that was skipped no consumer is known: what the client says of itself must not pass
+// for what the plugin would have said.
+void drop_claimed_identity(Request& request) {
+  if (request.consumer) return;  // of another auth plugin
+  for (const std::string_view name : http::kConsumerFields) request.set_identity_header(name, {});
+}
+
 bool contains_field(const std::vector<std::string_view>& names, std::string_view field_name) {
   return std::ranges::any_of(
       names, [field_name](std::string_view name) { return http::is_same_identity(field_name, name); });
@@ -70,30 +77,36 @@ base::Result<base::Ref<const Chain>> Chain::make(Deps& deps, const PluginConfs& 
   return base::Ref<const Chain>(chain.get());
 }
 
-// The names belong to kinds and plugins, which the links keep. Where a consumer's plugins are merged in, an
-// auth plugin has identified it: the client's own fields of the consumer are gone, those that stand there are
-// ours.
+// The names belong to kinds and plugins, which the links keep. Where a consumer's plugins are merged in, the
+// fields that name it are the gateway's already.
 void Chain::collect_declared() {
   for (const Link& link : links_) {
     const PluginInfo& info = link.conf->kind().info();
     auto& names = link.is_consumers ? consumers_declared_ : declared_;
     std::ranges::copy(info.upstream_headers, std::back_inserter(names));
     std::ranges::copy(link.plugin->upstream_headers(), std::back_inserter(names));
-    if (info.is_auth) std::ranges::copy(http::kConsumerFields, std::back_inserter(declared_));
   }
-  std::erase_if(consumers_declared_,
-                [this](std::string_view name) { return contains_field(declared_, name); });
+  std::erase_if(consumers_declared_, [this](std::string_view name) {
+    return contains_field(declared_, name) || http::is_consumer_field(name);
+  });
 }
 
 bool Chain::declares(std::string_view field_name) const {
   return contains_field(declared_, field_name) || contains_field(consumers_declared_, field_name);
 }
 
-void Chain::remove_declared(Request& request, bool only_consumers) const {
-  const auto& names = only_consumers ? consumers_declared_ : declared_;
-  if (names.empty()) return;
+void Chain::remove_declared(Request& request) const {
+  if (declared_.empty()) return;
   request.head->headers.remove_if(
-      [&names](const http::HeaderField& field) { return contains_field(names, field.name); });
+      [this](const http::HeaderField& field) { return contains_field(declared_, field.name); });
+}
+
+void Chain::remove_consumers_declared(Request& request, const Chain* global) const {
+  if (consumers_declared_.empty()) return;
+  request.head->headers.remove_if([this, global](const http::HeaderField& field) {
+    return contains_field(consumers_declared_, field.name) &&
+           (global == nullptr || !global->declares(field.name));
+  });
 }
 
 // One that is pending may have what it waits for.
@@ -138,8 +151,9 @@ ChainRun::Result ChainRun::run_consumers_rewrite(Request& request, void (*on_don
 void ChainRun::remove_declared(Request& request, bool only_consumers) {
   bool& is_removed = only_consumers ? removed_consumers_declared_ : removed_declared_;
   if (std::exchange(is_removed, true)) return;
-  if (global_ && !only_consumers) global_->remove_declared(request, false);
-  if (route_) route_->remove_declared(request, only_consumers);
+  if (only_consumers) return route_->remove_consumers_declared(request, global_.get());
+  if (global_) global_->remove_declared(request);
+  if (route_) route_->remove_declared(request);
 }
 
 ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consumers, Request& request,
@@ -159,6 +173,7 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
         return Result::kWait;
       }
       if (skips) {
+        if (link.conf->kind().info().is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }

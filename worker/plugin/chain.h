@@ -45,9 +45,11 @@ class Chain : public base::Counted<Chain> {
   // Some plugin of it sets this field for the upstream: a client may not send it, in the head or behind the
   // body, in any case and with any punctuation (http::is_same_identity()).
   bool declares(std::string_view field_name) const;
-  // Takes what the client sent of these fields out of the head. `only_consumers`: only the fields that no
-  // plugin of the route had declared before the consumer's plugins were merged in.
-  void remove_declared(Request& request, bool only_consumers) const;
+  // Takes what the client sent of these fields out of the head.
+  void remove_declared(Request& request) const;
+  // The same of the fields that no plugin of the route had declared before the consumer's plugins were merged
+  // in. What `global` declares was removed before; what stands there is the gateway's.
+  void remove_consumers_declared(Request& request, const Chain* global) const;
 
   // Some plugin finds the consumer.
   bool authenticates() const { return authenticates_; }

@@ -28,8 +28,12 @@ class BodyCollector {
   BodyCollector(event::Loop& loop, plugin::BodyBudget::Charge charge, std::size_t bytes_max)
       : loop_(loop), charge_(std::move(charge)), complete_(std::in_place, loop), bytes_max_(bytes_max) {}
 
+  struct Read {
+    Result result;
+    std::size_t bytes;  // of content that the client sent, also of what could not be held
+  };
   // Takes what is at hand, until it is full. A piece is taken whole: there may be more than bytes_max().
-  Result read_from(ClientExchange& exchange);
+  Read read_from(ClientExchange& exchange);
 
   std::size_t bytes_max() const { return bytes_max_; }
   std::string_view view() const { return bytes_; }

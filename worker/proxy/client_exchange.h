@@ -41,7 +41,7 @@ class ClientExchange {
   // end: wait for Stream::on_request_content().
   virtual Read read_content(Pieces& content) = 0;
   // Behind kEnd; null: none. In the Stream's arena.
-  virtual const http::HeaderMap* request_trailers() = 0;
+  virtual http::HeaderMap* request_trailers() = 0;
   // All of the request was read: its end is known.
   virtual bool request_read() const = 0;
   // The Stream can go on with the request: hands it over, reads again if reading had stopped, and arms the

@@ -99,7 +99,7 @@ bool Forward::pump_request(Pieces& pieces) {
       add_framed({.pieces = content.span(),
                   .bytes = read.bytes,
                   .end = end,
-                  .trailers = end ? client.request_trailers() : nullptr},
+                  .trailers = end ? stream_.request_trailers() : nullptr},
                  stream_.request().head->framing, stream_.arena(), pieces);
       remember_for_replay(pieces.span().subspan(first_body_piece));
       body_bytes = read.bytes;

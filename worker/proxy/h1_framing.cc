@@ -89,7 +89,7 @@ H1BodyDecoder::Result H1BodyDecoder::on_sender_closed() {
   return Result::kDone;
 }
 
-const http::HeaderMap* H1BodyDecoder::trailers() {
+http::HeaderMap* H1BodyDecoder::trailers() {
   if (trailers_.empty()) return nullptr;
   auto* fields = arena_.make<http::HeaderMap>();
   if (!http::parse_trailers(trailers_.view(), arena_, kTrailersMax, *fields)) return nullptr;

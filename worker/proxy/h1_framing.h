@@ -37,7 +37,7 @@ class H1BodyDecoder {
   // Content bytes to come, when the framing says so.
   std::uint64_t bytes_left() const { return left_; }
   // Of a body that is done; null: none, or none that may be passed on (RFC 9110 6.5.1). In the arena.
-  const http::HeaderMap* trailers();
+  http::HeaderMap* trailers();
 
  private:
   Step take_chunked(std::string_view raw, Pieces& content);

@@ -32,7 +32,7 @@ class H1Request final : public ClientExchange {
 
   // --- ClientExchange
   Read read_content(Pieces& content) override;
-  const http::HeaderMap* request_trailers() override { return decoder_.trailers(); }
+  http::HeaderMap* request_trailers() override { return decoder_.trailers(); }
   bool request_read() const override { return decoder_.done(); }
   void resume_request() override { session_.resume(); }
   void send_continue_if_expected() override;

@@ -37,9 +37,8 @@ std::uint16_t LocalHandler::read_head() {
 }
 
 void LocalHandler::on_request_content() {
-  const std::size_t before = body_->view().size();
-  const BodyCollector::Result result = body_->read_from(stream_.exchange());
-  stream_.note_body_bytes(body_->view().size() - before);
+  const auto [result, bytes] = body_->read_from(stream_.exchange());
+  stream_.note_body_bytes(bytes);
   switch (result) {
     case BodyCollector::Result::kMore:
       return stream_.exchange().send_continue_if_expected();

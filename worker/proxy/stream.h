@@ -156,6 +156,8 @@ class Stream final : private plugin::RequestIo {
     body_bytes_ += bytes;
     request_.request_bytes += bytes;
   }
+  // Behind the body; null: none. Without what plugins declare to be the gateway's (Chain::declares()).
+  const http::HeaderMap* request_trailers();
   // The body, or its beginning, when it was read before forwarding; goes out behind the head.
   const BodyCollector* stored_body() const { return stored_body_.get(); }
 

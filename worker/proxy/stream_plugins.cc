@@ -50,9 +50,8 @@ async::Task<void> Stream::store_body_up_to(std::size_t bytes_max) {
 }
 
 void Stream::store_body() {
-  const std::size_t before = stored_body_->view().size();
-  const BodyCollector::Result result = stored_body_->read_from(exchange_);
-  note_body_bytes(stored_body_->view().size() - before);
+  const auto [result, bytes] = stored_body_->read_from(exchange_);
+  note_body_bytes(bytes);
   const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
   switch (result) {
     case BodyCollector::Result::kBad:
@@ -81,6 +80,13 @@ void Stream::store_body() {
     return;
   }
   stored_body_->set_complete();
+}
+
+const http::HeaderMap* Stream::request_trailers() {
+  http::HeaderMap* trailers = exchange_.request_trailers();
+  if (trailers == nullptr) return nullptr;
+  trailers->remove_if([this](const http::HeaderField& field) { return chains_.declares(field.name); });
+  return trailers->empty() ? nullptr : trailers;
 }
 
 bool Stream::read_body_for_match() {

@@ -59,7 +59,7 @@ class FakeClientExchange final : public ClientExchange {
     read_end_ = end_given;
     return {read_end_ ? ReadResult::kEnd : ReadResult::kMore, handed_out_.back().size()};
   }
-  const http::HeaderMap* request_trailers() override { return trailers.empty() ? nullptr : &trailers; }
+  http::HeaderMap* request_trailers() override { return trailers.empty() ? nullptr : &trailers; }
   bool request_read() const override { return read_end_; }
   void resume_request() override { ++resumed; }
   void send_continue_if_expected() override { continued = true; }
