@@ -204,7 +204,7 @@ TEST_F(H1SessionTest, ResponseInADrainSaysThatItIsTheLast) {
   EXPECT_TRUE(turn_until([&] { return echo_.served == 1; }));
   services_->draining = true;
   services_->connections.drain();
-  echo_.go_on.set(true);
+  echo_.go_on.notify();
   EXPECT_THAT(wait_for(*client, "GET /wait"), HasSubstr("Connection: close\r\n"));
   wait_for_end(*client);
 }
@@ -222,7 +222,7 @@ TEST_F(H1SessionTest, WritingAndReadingAreCounted) {
   client->send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(turn_until([&] { return echo_.served == 1; }));
   EXPECT_EQ(tallies_.writing.get(), 1u);
-  echo_.go_on.set(true);
+  echo_.go_on.notify();
   wait_for(*client, "GET /wait");
   turn();
   EXPECT_EQ(tallies_.writing.get(), 0u);

@@ -92,7 +92,7 @@ TEST_F(LocalHandlerTest, ClientThatLeavesWhileTheServiceWaitsIsForgotten) {
   EXPECT_TRUE(turn_until([&] { return echo_.served == 1; }));
   client_->reset();
   EXPECT_TRUE(turn_until([&] { return services_->connections.size() == 0; }));
-  echo_.go_on.set(true);  // the task that waited was destroyed: nothing is resumed
+  echo_.go_on.notify();  // the task that waited was destroyed: nothing is resumed
   turn();
   EXPECT_EQ(services_->bodies.held(), 0u);
 }

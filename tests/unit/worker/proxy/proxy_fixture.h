@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "shared/async/signal.h"
 #include "shared/base/random.h"
 #include "shared/channel/child_context.h"
 #include "shared/store/local_store.h"
@@ -103,13 +104,13 @@ class Acceptor {
   std::uint16_t port_ = 0;
 };
 
-// Answers with the method, the path and the body; "/wait" when go_on is set.
+// Answers with the method, the path and the body; "/wait" once go_on is notified.
 class EchoService final : public LocalService {
  public:
   explicit EchoService(event::Loop& loop) : go_on(loop) {}
   async::Task<LocalResponse> serve(const LocalRequest& request) override {
     ++served;
-    if (request.path == "/wait") co_await go_on;
+    if (request.path == "/wait") co_await go_on.wait(kForever);
     co_return LocalResponse{
         200, "text/plain", fmt::format("{} {} {}", request.method, request.path, request.body), {}};
   }
@@ -117,7 +118,8 @@ class EchoService final : public LocalService {
     return request.path == "/no-body" ? 0 : 1000;
   }
 
-  async::Completion<bool> go_on;
+  static constexpr std::uint64_t kForever = 1'000'000'000;
+  async::Signal go_on;
   int served = 0;
 };
 
