@@ -2,6 +2,7 @@
 // in forward_attempts.cc.
 #include "worker/proxy/forward.h"
 
+#include "shared/base/text.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_head.h"
 #include "worker/proxy/close_rules.h"
@@ -74,7 +75,7 @@ void Forward::add_stored_body(Pieces& pieces) const {
 }
 
 void Forward::on_request_content() {
-  if (state_ == State::kTunnel) return pump_tunnel_to_upstream();
+  if (state_ == State::kTunnel) return tunnel_->on_client_bytes();
   if (state_ != State::kAwaitHead && state_ != State::kBody) return;
   if (connection_ == nullptr) return;  // the response is complete, the client is still reading it
   Pieces pieces;
@@ -160,12 +161,12 @@ void Forward::remember_for_replay(std::span<const iovec> pieces) {
 }
 
 void Forward::on_upstream_writable() {
+  if (state_ == State::kTunnel) return tunnel_->on_upstream_writable();
   std::array<iovec, 16> pieces;
   while (!to_upstream_.empty()) {
     const std::size_t count = to_upstream_.front(pieces);
     const net::IoResult result = connection_->write({pieces.data(), count});
     if (result.kind == net::IoResult::Kind::kError) {
-      if (state_ == State::kTunnel) return stream_.end_tunnel();
       if (!on_send_failed({})) return;
       break;
     }
@@ -173,12 +174,9 @@ void Forward::on_upstream_writable() {
     to_upstream_.consume(result.bytes);
   }
   connection_->want_write(false);
-  if (state_ != State::kTunnel) {
-    request_sent_ = stream_.exchange().request_read();
-    arm_timer();
-  }
+  request_sent_ = stream_.exchange().request_read();
+  arm_timer();
   stream_.exchange().resume_request();
-  if (state_ == State::kTunnel) propagate_close();
 }
 
 bool Forward::wants_request_content() const {
@@ -219,7 +217,7 @@ void Forward::on_upstream_readable() {
 }
 
 void Forward::on_response_bytes(std::string_view bytes) {
-  if (state_ == State::kTunnel) return pump_tunnel_to_client(bytes);
+  if (state_ == State::kTunnel) return tunnel_->on_upstream_bytes(bytes);
   if (state_ == State::kAwaitHead) {
     if (partial_head_ != nullptr) {
       partial_head_->append(bytes);
@@ -351,7 +349,7 @@ void Forward::pause_if_client_is_slow() {
 }
 
 void Forward::on_client_drained() {
-  if (state_ == State::kTunnel && upstream_half_closed_) return propagate_close();
+  if (state_ == State::kTunnel) return tunnel_->on_client_drained();
   if (slices_ != nullptr) return slices_->waits_for_client ? go_on_filtering() : void();
   if (!reading_paused_ || connection_ == nullptr) return;
   reading_paused_ = false;
@@ -361,13 +359,28 @@ void Forward::on_client_drained() {
 
 void Forward::on_upstream_closed() {
   if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kReceive);
-  if (state_ == State::kTunnel) return on_tunnel_upstream_closed();
+  if (state_ == State::kTunnel) return tunnel_->on_upstream_closed();
   if (response_body_.on_sender_closed() == H1BodyDecoder::Result::kBad) {
     return fail_response("upstream prematurely closed connection");
   }
   release(Release::kClose);
   if (filters_body_) return end_filtered();
   if (send_content({.end = true})) stream_.on_response_complete();
+}
+
+void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
+  if (!head.upgrade || !stream_.request().head->upgrade || !route_->enable_websocket) {
+    return on_attempt_failed(Failure::kBadResponse);
+  }
+  set_state(State::kTunnel);
+  note_header_received(head);
+  take_upstream_headers(stream_.request(), head);
+  stream_.filter_response_head();
+  stream_.request().set_response_status(101);  // no plugin makes something else of an upgrade
+  tunnel_ =
+      std::make_unique<Tunnel>(stream_, *connection_, *attempt_, timeouts_.read_ms, std::move(to_upstream_));
+  tunnel_->start(base::equals_ignore_case(head.headers.value(http::KnownHeader::kUpgrade), "websocket"),
+                 bytes);
 }
 
 // While the head is not out the client gets an error page. Else it has to notice that the response is cut.

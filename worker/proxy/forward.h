@@ -21,7 +21,7 @@
 #include "worker/plugin/request.h"
 #include "worker/proxy/h1_framing.h"
 #include "worker/proxy/services.h"
-#include "worker/proxy/websocket_frames.h"
+#include "worker/proxy/tunnel.h"
 #include "worker/upstream/connection.h"
 
 namespace apisix::proxy {
@@ -63,10 +63,8 @@ class Forward final : public upstream::Connection::User {
   void on_client_drained();
   // The response is not wanted any more: the node's connection is closed at once.
   void abort();
-  // A tunnel's client closed its side: passes that on, behind what it had sent.
-  void on_tunnel_client_closed();
-  // Shutdown of the worker: both sides of a tunnel get a close.
-  void shut_down_tunnel();
+  // Of a request that was upgraded.
+  Tunnel& tunnel() { return *tunnel_; }
   // Content is awaited from the client, and nothing else is.
   bool wants_request_content() const;
 
@@ -149,13 +147,7 @@ class Forward final : public upstream::Connection::User {
   void on_upstream_closed();
   void fail_response(const char* what);
 
-  // --- upgraded (forward_tunnel.cc)
   void begin_upgrade(http::ResponseHead& head, std::string_view bytes);
-  void pump_tunnel_to_client(std::string_view bytes);
-  void pump_tunnel_to_upstream();
-  void send_behind(std::string_view bytes);
-  void on_tunnel_upstream_closed();
-  void propagate_close();
 
   // A body whose filters work in slices, one in a turn of the loop.
   struct Slices {
@@ -163,12 +155,6 @@ class Forward final : public upstream::Connection::User {
     bool last = false;    // nothing comes behind `content`, and the filters do not know yet
     bool waits_for_client = false;
     event::ReadyNode work;
-  };
-
-  // Of a WebSocket.
-  struct Frames {
-    FrameTracker to_client;
-    FrameTracker to_upstream;
   };
 
   Stream& stream_;
@@ -189,7 +175,7 @@ class Forward final : public upstream::Connection::User {
   BodyLength response_length_;
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;
-  std::unique_ptr<Frames> frames_;
+  std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<Slices> slices_;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
   std::uint32_t retries_left_ = 0;
@@ -205,10 +191,6 @@ class Forward final : public upstream::Connection::User {
   bool filters_body_ = false;  // through plugins, or away
   bool head_waits_ = false;    // for the beginning of the body, perhaps for what filters make of it
   bool reading_paused_ = false;
-  bool client_half_closed_ = false;
-  bool upstream_half_closed_ = false;
-  bool goodbye_sent_ = false;        // both got a close
-  bool upstream_shut_down_ = false;  // that the client half-closed
 };
 
 const char* to_string(Forward::State state);

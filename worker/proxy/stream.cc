@@ -158,7 +158,7 @@ void Stream::on_writable() {
 }
 
 void Stream::on_client_closed() {
-  if (state_ == State::kTunnel) return forward_.on_tunnel_client_closed();
+  if (state_ == State::kTunnel) return forward_.tunnel().on_client_closed();
   on_client_reset();
 }
 
@@ -177,7 +177,7 @@ void Stream::on_client_timeout() {
 }
 
 void Stream::shut_down() {
-  if (state_ == State::kTunnel) return forward_.shut_down_tunnel();
+  if (state_ == State::kTunnel) return forward_.tunnel().shut_down();
   if (state_ == State::kDone || response_complete_) return;  // on its way out
   if (response_started_) return abort_response();
   forward_.abort();
