@@ -51,7 +51,7 @@ void Forward::begin_exchange() {
   if (stream_.stored_body() != nullptr) {
     add_stored_body(pieces);  // may be a chunk of its own: one to a write
     if (!send(pieces)) return;
-    pieces = Pieces();
+    pieces.clear();
   }
   if (to_upstream_.empty()) {
     pieces.add(replay_.view());
@@ -108,8 +108,8 @@ bool Forward::pump_request(Pieces& pieces) {
     if (pieces.empty()) break;  // nothing is at hand
     if (!send(pieces)) return false;
     if (body_bytes > 0 && !stream_.count_body_bytes(body_bytes)) return false;
-    pieces = Pieces();
     if (body_bytes == 0) break;
+    pieces.clear();
   }
   request_sent_ = client.request_read() && to_upstream_.empty();
   return true;

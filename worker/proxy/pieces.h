@@ -29,6 +29,7 @@ class Pieces {
   }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  void clear() { size_ = 0; }
   std::span<const iovec> span() const { return {pieces_.data(), size_}; }
   std::size_t bytes() const;
 
