@@ -165,7 +165,8 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
     if (waiting_) {
       waiting_ = false;
     } else {
-      const bool skips = (only_consumers && !link.is_consumers) || is_filtered_out(chain, link, request);
+      const bool ran_before = only_consumers && !link.is_consumers;
+      const bool skips = ran_before || is_filtered_out(chain, link, request);
       if (awaits_body(request)) {  // the filter asked: it is evaluated again
         step_ = read_body_fields(request);
         if (step_.done()) continue;
@@ -173,7 +174,7 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
         return Result::kWait;
       }
       if (skips) {
-        if (link.conf->kind().info().is_auth) drop_claimed_identity(request);
+        if (!ran_before && link.conf->kind().info().is_auth) drop_claimed_identity(request);
         ++at_;
         continue;
       }
