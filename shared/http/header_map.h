@@ -60,6 +60,15 @@ class HeaderMap {
   // Replaces the first field of that name in its place and removes the others; adds it when missing.
   bool set(base::Arena& arena, std::string_view name, std::string_view value);
   bool set(base::Arena& arena, KnownHeader id, std::string_view value);
+  // The same for a value that needs no look at its characters: one that was parsed, or that we made.
+  void set_valid(base::Arena& arena, KnownHeader id, std::string_view value) {
+    const HeaderField field{header_name(id), value, id};
+    if (has(id)) {
+      put(arena, field);
+    } else {
+      push(arena, field);
+    }
+  }
   // How many were removed.
   std::size_t remove(KnownHeader id);
   std::size_t remove(std::string_view name);

@@ -75,8 +75,8 @@ void take_upstream_headers(plugin::Request& request, const http::ResponseHead& h
 void complete_response_headers(plugin::Request& request, Services& services) {
   http::HeaderMap& headers = request.response.headers;
   if (!headers.has(KnownHeader::kDate)) {
-    headers.add(request.arena, KnownHeader::kDate,
-                request.arena.copy(services.date.at(services.loop.clock().wall_seconds())));
+    headers.set_valid(request.arena, KnownHeader::kDate,
+                      request.arena.copy(services.date.at(services.loop.clock().wall_seconds())));
   }
   if (!services.options.charset.empty()) add_charset(request, services.options.charset);
   add_upstream_status(request, services.options.show_upstream_status);

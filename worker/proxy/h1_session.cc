@@ -218,10 +218,6 @@ void H1Session::drop_consumed_input() {
   }
 }
 
-void H1Session::resume() {
-  advance();
-}
-
 // It has send_timeout for the next bytes.
 void H1Session::on_output_progress() {
   if (request_ == nullptr) return connection_.timer().set_after_ms(services().options.send_timeout_ms);

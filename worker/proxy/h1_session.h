@@ -58,7 +58,9 @@ class H1Session final : public ClientSession {
   std::string_view unread() const { return unread_; }
   void consume_unread(std::size_t bytes) { unread_.remove_prefix(bytes); }
   // Hands over what is unread, unless that is being done already.
-  void resume();
+  void resume() {
+    if (!advancing_) advance();
+  }
   void become_tunnel();
   // The request's last byte is written, or nothing more can be.
   void end_request(AfterResponse after);

@@ -134,7 +134,7 @@ void Stream::filter_response_head() {
   if (head_filtered_) return;
   head_filtered_ = true;
   // Before the filters: plugins may put another one in its place.
-  request_.response.headers.set(arena_, http::KnownHeader::kServer, services_.options.server_header);
+  request_.response.headers.set_valid(arena_, http::KnownHeader::kServer, services_.options.server_header);
   plugin::DebugTrace* trace = is_local() ? nullptr : plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
   if (chains_.has(plugin::Phase::kHeaderFilter)) {

@@ -67,7 +67,7 @@ void set_or_remove(plugin::Request& request, KnownHeader id, std::string_view va
   if (value.empty()) {
     request.head->headers.remove(id);
   } else {
-    request.head->headers.set(request.arena, id, value);
+    request.head->headers.set_valid(request.arena, id, value);  // of the head, or of the connection
   }
 }
 
@@ -138,10 +138,10 @@ void apply_forwarded_headers(plugin::Request& request, const Options& options) {
 void add_client_address(plugin::Request& request) {
   http::HeaderMap& headers = request.head->headers;
   const std::string_view address = request.remote_addr();
-  headers.set(request.arena, KnownHeader::kXRealIp, address);
+  headers.set_valid(request.arena, KnownHeader::kXRealIp, address);
   const std::string_view sent = join_values(request, KnownHeader::kXForwardedFor);
-  headers.set(request.arena, KnownHeader::kXForwardedFor,
-              sent.empty() ? address : request.arena.concat(sent, ", "sv, address));
+  headers.set_valid(request.arena, KnownHeader::kXForwardedFor,
+                    sent.empty() ? address : request.arena.concat(sent, ", "sv, address));
 }
 
 void set_upstream_target(plugin::Request& request, const config::CompiledUpstream& upstream,

@@ -140,5 +140,16 @@ TEST(Token, HasTheCharactersOfTheRfc) {
   EXPECT_FALSE(is_token(""));
 }
 
+TEST(HeaderMap, AValidValueReplacesTheFirstFieldAndRemovesTheOthers) {
+  base::Arena arena;
+  HeaderMap map;
+  map.set_valid(arena, KnownHeader::kServer, "one");
+  EXPECT_EQ(map.value(KnownHeader::kServer), "one");
+  EXPECT_TRUE(map.add(arena, KnownHeader::kServer, "two"));
+  map.set_valid(arena, KnownHeader::kServer, "three");
+  EXPECT_EQ(map.count(KnownHeader::kServer), 1u);
+  EXPECT_EQ(map.value(KnownHeader::kServer), "three");
+}
+
 }  // namespace
 }  // namespace apisix::http
