@@ -20,7 +20,7 @@ class BodyCollector {
   enum class Result : std::uint8_t {
     kMore,      // what was at hand is taken, more is to come
     kEnd,       // it is whole
-    kFull,      // bytes_max() are there
+    kFull,      // as many as were asked for are there
     kBad,       // what the client sends is no body
     kNoBudget,  // the worker may not hold that much
   };
@@ -32,10 +32,9 @@ class BodyCollector {
     Result result;
     std::size_t bytes;  // of content that the client sent, also of what could not be held
   };
-  // Takes what is at hand, until it is full. A piece is taken whole: there may be more than bytes_max().
+  // Takes what is at hand, until it is full. A piece is taken whole: there may be more than was asked for.
   Read read_from(ClientExchange& exchange);
 
-  std::size_t bytes_max() const { return bytes_max_; }
   std::string_view view() const { return bytes_; }
   // Moves the bytes out; the budget is charged for them until this ends.
   std::string take_bytes() { return std::move(bytes_); }

@@ -45,7 +45,6 @@ class ClientConnection : private AgeLink<ClientConnection> {
   const Listener& listener() const { return listener_; }
   Services& services() const { return listener_.services(); }
   plugin::ClientInfo& info() { return info_; }
-  bool is_open() const { return is_open_; }
   bool peer_closed() const { return peer_closed_; }
 
   // --- for ConnectionList

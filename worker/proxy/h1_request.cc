@@ -3,7 +3,6 @@
 #include <array>
 
 #include "shared/http/h1/request_parser.h"
-#include "shared/http/uri.h"
 #include "worker/proxy/client_connection.h"
 
 namespace apisix::proxy {

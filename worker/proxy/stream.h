@@ -115,8 +115,7 @@ class Stream final : private plugin::RequestIo {
   void refuse(std::uint16_t status, const char* what);
 
   // --- responses of the gateway's own
-  // Sends request().direct_response (or the given one) instead of an upstream's response.
-  void respond(std::uint16_t status);
+  // Sends it instead of an upstream's response.
   void respond(const plugin::DirectResponse& direct);
   // An nginx-style error page: failures below the pipeline.
   void respond_error_page(std::uint16_t status);

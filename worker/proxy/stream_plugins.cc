@@ -1,6 +1,5 @@
 // The Stream's side of plugins: waiting for their hooks, reading the body for them, and running their filters
 // over what goes to the client.
-#include <algorithm>
 #include <cstdint>
 
 #include "shared/base/log.h"

@@ -1,7 +1,5 @@
 // What a Stream sends to its client: responses of the gateway's own, and the head and body that its Forward
 // has.
-#include <algorithm>
-
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_head.h"
 #include "worker/proxy/direct_response.h"
@@ -10,11 +8,6 @@
 namespace apisix::proxy {
 
 // --- of the gateway's own
-
-void Stream::respond(std::uint16_t status) {
-  request_.direct_response.status = status;
-  respond(request_.direct_response);
-}
 
 void Stream::respond(const plugin::DirectResponse& direct) {
   // A plugin's configuration may hold any number.
