@@ -46,7 +46,6 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
   std::uint64_t retry_timeout_ms = 0;    // 0: no limit
   std::optional<upstream::KeepaliveLimits> keepalive;
   const std::unique_ptr<UpstreamRuntime> runtime = std::make_unique<UpstreamRuntime>();
-  memory::TrafficPlace& traffic = runtime->traffic;
 };
 
 // Where routes find the current version of a shared upstream: a change of the upstream replaces one pointer,
@@ -100,7 +99,6 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   // Of the route, its plugin config and its service, merged (plugin_merge.h).
   plugin::PluginConfs plugins;
   const std::unique_ptr<RouteRuntime> runtime = std::make_unique<RouteRuntime>();
-  memory::TrafficPlace& traffic = runtime->traffic;
 };
 
 }  // namespace apisix::config

@@ -237,8 +237,8 @@ void Forward::report_to_balancer(bool failed) {
   if (attempt_ != nullptr && attempt_->response_us >= 0)
     outcome.latency_us = static_cast<std::uint64_t>(attempt_->response_us);
   if (services_.traffic != nullptr && attempt_ != nullptr) {
-    services_.traffic->count(memory::TrafficKind::kUpstream, upstream_->cluster->id(), upstream_->traffic,
-                             attempt_->status, outcome.latency_us);
+    services_.traffic->count(memory::TrafficKind::kUpstream, upstream_->cluster->id(),
+                             upstream_->runtime->traffic, attempt_->status, outcome.latency_us);
   }
   upstream_->cluster->after(picks_, node_->index, outcome);
   node_ = nullptr;

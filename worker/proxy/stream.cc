@@ -232,8 +232,8 @@ void Stream::count_traffic() {
   if (services_.traffic == nullptr) return;
   const std::uint64_t latency_us = services_.loop.clock().monotonic_us() - request_.started_us;
   if (!route_) return services_.traffic->count_unrouted(request_.response.status, latency_us);
-  services_.traffic->count(memory::TrafficKind::kRoute, route_->id, route_->traffic, request_.response.status,
-                           latency_us);
+  services_.traffic->count(memory::TrafficKind::kRoute, route_->id, route_->runtime->traffic,
+                           request_.response.status, latency_us);
 }
 
 }  // namespace apisix::proxy
