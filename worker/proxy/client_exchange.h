@@ -8,9 +8,12 @@
 #include <string_view>
 
 #include "shared/http/header_map.h"
-#include "worker/proxy/pieces.h"
+#include "shared/http/pieces.h"
 
 namespace apisix::proxy {
+
+using http::Content;
+using http::Pieces;
 
 // The head of a response, without framing: how its end is found is the session's to decide.
 struct ResponseHeadWrite {

@@ -12,11 +12,11 @@ void Forward::pump_filtered(std::string_view bytes) {
   const bool emptied = bytes.size() < limits::kScratchBytes;
   for (;;) {
     Pieces content;
-    const H1BodyDecoder::Step step = response_body_.take(bytes, content);
+    const http::H1BodyDecoder::Step step = response_body_.take(bytes, content);
     bytes.remove_prefix(step.consumed);
     attempt_->body_bytes_received += step.bytes;
-    if (step.result == H1BodyDecoder::Result::kBad) return fail_response("malformed chunked body");
-    const bool done = step.result == H1BodyDecoder::Result::kDone;
+    if (step.result == http::H1BodyDecoder::Result::kBad) return fail_response("malformed chunked body");
+    const bool done = step.result == http::H1BodyDecoder::Result::kDone;
     if (done) finish_exchange(!bytes.empty());
     const bool stops = done || bytes.empty() || step.consumed == 0;
     const auto parts = content.span();

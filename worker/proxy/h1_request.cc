@@ -86,9 +86,9 @@ void H1Request::discard_request() {
 
 ClientExchange::Read H1Request::read_content(Pieces& content) {
   while (!decoder_.done() && !session_.unread().empty()) {
-    const H1BodyDecoder::Step step = decoder_.take(session_.unread(), content);
+    const http::H1BodyDecoder::Step step = decoder_.take(session_.unread(), content);
     session_.consume_unread(step.consumed);  // the bytes stay where they are until this turn ends
-    if (step.result == H1BodyDecoder::Result::kBad) return {ReadResult::kBad, step.bytes};
+    if (step.result == http::H1BodyDecoder::Result::kBad) return {ReadResult::kBad, step.bytes};
     // Without content it was a part of a chunk's line.
     if (step.bytes > 0 || step.consumed == 0)
       return {decoder_.done() ? ReadResult::kEnd : ReadResult::kMore, step.bytes};
@@ -142,13 +142,13 @@ ClientExchange::HeadWritten H1Request::write_head(const ResponseHeadWrite& head,
       make_head(head, keep_alive_ ? http::ConnectionOption::kKeepAlive : http::ConnectionOption::kClose, {});
   Pieces pieces;
   pieces.add(text);
-  add_framed(content, response_framing_, stream_.arena(), pieces);
+  http::add_framed(content, response_framing_, stream_.arena(), pieces);
   return {write(pieces), text.size()};
 }
 
 bool H1Request::write_body(const Content& content) {
   Pieces pieces;
-  add_framed(content, response_framing_, stream_.arena(), pieces);
+  http::add_framed(content, response_framing_, stream_.arena(), pieces);
   return write(pieces);
 }
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shared/http/h1/body_framing.h"
 #include "worker/proxy/client_exchange.h"
-#include "worker/proxy/h1_framing.h"
 #include "worker/proxy/h1_session.h"
 #include "worker/proxy/stream.h"
 
@@ -59,7 +59,7 @@ class H1Request final : public ClientExchange {
 
   H1Session& session_;
   Stream stream_;
-  H1BodyDecoder decoder_;
+  http::H1BodyDecoder decoder_;
   http::Protocol protocol_ = http::Protocol::k11;
   http::Framing response_framing_ = http::Framing::kNone;
   bool expects_continue_ = false;

@@ -1,24 +1,24 @@
-#include "worker/proxy/h1_framing.h"
+#include "shared/http/h1/body_framing.h"
 
 #include <algorithm>
 
-namespace apisix::proxy {
+namespace apisix::http {
 namespace {
 
 constexpr std::uint32_t kTrailersMax = 64;
 
 // RFC 9112 7.1: the chunk of size 0, the trailer fields, an empty line; in one allocation.
-std::string_view last_chunk_with(const http::HeaderMap& trailers, base::Arena& arena) {
+std::string_view last_chunk_with(const HeaderMap& trailers, base::Arena& arena) {
   constexpr std::string_view kZero = "0\r\n";
   constexpr std::string_view kColon = ": ";
   constexpr std::string_view kLineEnd = "\r\n";
   std::size_t size = kZero.size() + kLineEnd.size();
-  for (const http::HeaderField& field : trailers) {
+  for (const HeaderField& field : trailers) {
     size += field.name.size() + kColon.size() + field.value.size() + kLineEnd.size();
   }
   char* const text = arena.text(size);
   char* at = std::ranges::copy(kZero, text).out;
-  for (const http::HeaderField& field : trailers) {
+  for (const HeaderField& field : trailers) {
     for (const std::string_view part : {field.name, kColon, field.value, kLineEnd}) {
       at = std::ranges::copy(part, at).out;
     }
@@ -29,28 +29,22 @@ std::string_view last_chunk_with(const http::HeaderMap& trailers, base::Arena& a
 
 }  // namespace
 
-std::size_t Pieces::bytes() const {
-  std::size_t total = 0;
-  for (const iovec& piece : span()) total += piece.iov_len;
-  return total;
-}
-
-void H1BodyDecoder::start(http::Framing framing, std::uint64_t content_length) {
+void H1BodyDecoder::start(Framing framing, std::uint64_t content_length) {
   framing_ = framing;
-  left_ = framing == http::Framing::kLength ? content_length : 0;
-  done_ = framing == http::Framing::kNone || (framing == http::Framing::kLength && content_length == 0);
-  decoder_ = http::ChunkedDecoder();
+  left_ = framing == Framing::kLength ? content_length : 0;
+  done_ = framing == Framing::kNone || (framing == Framing::kLength && content_length == 0);
+  decoder_ = ChunkedDecoder();
   trailers_.clear();
 }
 
 H1BodyDecoder::Step H1BodyDecoder::take(std::string_view raw, Pieces& content) {
   if (done_) return {Result::kDone, 0, 0};
-  if (framing_ == http::Framing::kChunked) return take_chunked(raw, content);
-  const std::size_t part = framing_ == http::Framing::kLength
+  if (framing_ == Framing::kChunked) return take_chunked(raw, content);
+  const std::size_t part = framing_ == Framing::kLength
                                ? static_cast<std::size_t>(std::min<std::uint64_t>(left_, raw.size()))
                                : raw.size();
   content.add(raw.substr(0, part));
-  if (framing_ == http::Framing::kLength) {
+  if (framing_ == Framing::kLength) {
     left_ -= part;
     done_ = left_ == 0;
   }
@@ -64,19 +58,19 @@ H1BodyDecoder::Step H1BodyDecoder::take_chunked(std::string_view raw, Pieces& co
     const auto step = decoder_.feed(raw.substr(consumed));
     consumed += step.consumed;
     switch (step.result) {
-      case http::ChunkedDecoder::Result::kNeedMore:
+      case ChunkedDecoder::Result::kNeedMore:
         break;
-      case http::ChunkedDecoder::Result::kData:
+      case ChunkedDecoder::Result::kData:
         content.add(step.bytes);
         bytes += step.bytes.size();
         break;
-      case http::ChunkedDecoder::Result::kTrailers:
+      case ChunkedDecoder::Result::kTrailers:
         trailers_.append(arena_, step.bytes);
         break;
-      case http::ChunkedDecoder::Result::kDone:
+      case ChunkedDecoder::Result::kDone:
         done_ = true;
         return {Result::kDone, consumed, bytes};
-      case http::ChunkedDecoder::Result::kBad:
+      case ChunkedDecoder::Result::kBad:
         return {Result::kBad, consumed, bytes};
     }
   }
@@ -84,27 +78,27 @@ H1BodyDecoder::Step H1BodyDecoder::take_chunked(std::string_view raw, Pieces& co
 }
 
 H1BodyDecoder::Result H1BodyDecoder::on_sender_closed() {
-  if (!done_ && framing_ != http::Framing::kUntilClose) return Result::kBad;
+  if (!done_ && framing_ != Framing::kUntilClose) return Result::kBad;
   done_ = true;
   return Result::kDone;
 }
 
-http::HeaderMap* H1BodyDecoder::trailers() {
+HeaderMap* H1BodyDecoder::trailers() {
   if (trailers_.empty()) return nullptr;
-  auto* fields = arena_.make<http::HeaderMap>();
-  if (!http::parse_trailers(trailers_.view(), arena_, kTrailersMax, *fields)) return nullptr;
+  auto* fields = arena_.make<HeaderMap>();
+  if (!parse_trailers(trailers_.view(), arena_, kTrailersMax, *fields)) return nullptr;
   return fields->empty() ? nullptr : fields;
 }
 
-void add_framed(const Content& content, http::Framing framing, base::Arena& arena, Pieces& out) {
-  if (framing != http::Framing::kChunked) return out.add(content.pieces);
+void add_framed(const Content& content, Framing framing, base::Arena& arena, Pieces& out) {
+  if (framing != Framing::kChunked) return out.add(content.pieces);
   if (content.bytes > 0) {
     out.add_chunk_line(content.bytes);
     out.add(content.pieces);
-    out.add(http::kChunkEnd);
+    out.add(kChunkEnd);
   }
   if (!content.end) return;
-  out.add(content.trailers != nullptr ? last_chunk_with(*content.trailers, arena) : http::kLastChunk);
+  out.add(content.trailers != nullptr ? last_chunk_with(*content.trailers, arena) : kLastChunk);
 }
 
-}  // namespace apisix::proxy
+}  // namespace apisix::http

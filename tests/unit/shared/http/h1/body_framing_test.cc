@@ -1,16 +1,15 @@
 // A body between two framings: what goes out, what is left in the input, and when it ends (RFC 9112 section 6
 // and 7).
-#include "worker/proxy/h1_framing.h"
+#include "shared/http/h1/body_framing.h"
 
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-namespace apisix::proxy {
+namespace apisix::http {
 namespace {
 
-using http::Framing;
 using Result = H1BodyDecoder::Result;
 
 std::string text_of(const Pieces& pieces) {
@@ -22,13 +21,13 @@ std::string text_of(const Pieces& pieces) {
 
 // Content of a chunked body that ends where `wire` ends; else "not whole: " and the body.
 std::string content_of_chunks(std::string_view wire) {
-  http::ChunkedDecoder decoder;
+  ChunkedDecoder decoder;
   std::string content;
   std::string_view left = wire;
   while (!left.empty() && !decoder.done()) {
     const auto step = decoder.feed(left);
-    if (step.result == http::ChunkedDecoder::Result::kBad) break;
-    if (step.result == http::ChunkedDecoder::Result::kData) content += step.bytes;
+    if (step.result == ChunkedDecoder::Result::kBad) break;
+    if (step.result == ChunkedDecoder::Result::kData) content += step.bytes;
     left.remove_prefix(step.consumed);
   }
   return decoder.done() && left.empty() ? content : "not whole: " + std::string(wire);
@@ -535,4 +534,4 @@ TEST(Pieces, OneHandOverOfContentFitsBehindAHead) {
 }
 
 }  // namespace
-}  // namespace apisix::proxy
+}  // namespace apisix::http

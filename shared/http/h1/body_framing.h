@@ -9,9 +9,9 @@
 #include "shared/base/arena_text.h"
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/message.h"
-#include "worker/proxy/pieces.h"
+#include "shared/http/pieces.h"
 
-namespace apisix::proxy {
+namespace apisix::http {
 
 class H1BodyDecoder {
  public:
@@ -24,7 +24,7 @@ class H1BodyDecoder {
 
   explicit H1BodyDecoder(base::Arena& arena) : arena_(arena) {}
 
-  void start(http::Framing framing, std::uint64_t content_length);
+  void start(Framing framing, std::uint64_t content_length);
 
   // Takes as much of `raw` as `content` has room for (kContentPiecesMax); call again with the rest while it
   // consumes something.
@@ -33,25 +33,25 @@ class H1BodyDecoder {
   Result on_sender_closed();
 
   bool done() const { return done_; }
-  http::Framing framing() const { return framing_; }
+  Framing framing() const { return framing_; }
   // Content bytes to come, when the framing says so.
   std::uint64_t bytes_left() const { return left_; }
   // Of a body that is done; null: none, or none that may be passed on (RFC 9110 6.5.1). In the arena.
-  http::HeaderMap* trailers();
+  HeaderMap* trailers();
 
  private:
   Step take_chunked(std::string_view raw, Pieces& content);
 
   base::Arena& arena_;
-  http::ChunkedDecoder decoder_;
+  ChunkedDecoder decoder_;
   base::ArenaText trailers_;  // section so far
   std::uint64_t left_ = 0;
-  http::Framing framing_ = http::Framing::kNone;
+  Framing framing_ = Framing::kNone;
   bool done_ = true;
 };
 
 // Adds `content` to `out` in `framing`, with the body's end when it has one. All of it is one chunk, however
 // many chunks it came in. `out` may hold a head already.
-void add_framed(const Content& content, http::Framing framing, base::Arena& arena, Pieces& out);
+void add_framed(const Content& content, Framing framing, base::Arena& arena, Pieces& out);
 
-}  // namespace apisix::proxy
+}  // namespace apisix::http
