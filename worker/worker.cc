@@ -32,36 +32,13 @@
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
+#include "worker/route/router.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
 namespace {
 
 using Purpose = channel::ListenSocket::Purpose;
-
-route::RouterKind router_kind(settings::RouterKind kind) {
-  switch (kind) {
-    case settings::RouterKind::kUri:
-      return route::RouterKind::kUri;
-    case settings::RouterKind::kUriWithParameter:
-      return route::RouterKind::kUriWithParameter;
-    case settings::RouterKind::kHostUri:
-      break;
-  }
-  return route::RouterKind::kHostUri;
-}
-
-proxy::Escape escape_of(settings::LogEscape escape) {
-  switch (escape) {
-    case settings::LogEscape::kJson:
-      return proxy::Escape::kJson;
-    case settings::LogEscape::kNone:
-      return proxy::Escape::kNone;
-    case settings::LogEscape::kDefault:
-      break;
-  }
-  return proxy::Escape::kDefault;
-}
 
 // Files hold plain text: their authors have no keyring.
 base::Keyring plugin_keyring(const settings::Settings& settings) {
@@ -166,7 +143,7 @@ class Worker {
         loop_, *store_, upstream::ClusterDeps{random_, loads_, resolver_.get(), health_table()},
         config::RegistryOptions{
             .prefix = context_.settings.deployment.etcd.prefix,
-            .router_kind = router_kind(context_.settings.apisix.router_http),
+            .router_kind = route::router_kind_of(context_.settings.apisix.router_http).value(),
             .plugins = context_.settings.plugins,
             .keyring = plugin_keyring(context_.settings),
             .plugin_attr = context_.settings.plugin_attr,
@@ -227,9 +204,9 @@ class Worker {
     if (!http.enable_access_log) return {};
     const std::string path =
         http.access_log.starts_with('/') ? http.access_log : context_.prefix + "/" + http.access_log;
-    auto log = proxy::AccessLog::open(
-        loop_, path, proxy::LogFormat(http.access_log_format, escape_of(http.access_log_format_escape)),
-        static_cast<std::size_t>(http.access_log_buffer_bytes));
+    auto log = proxy::AccessLog::open(loop_, path,
+                                      proxy::LogFormat(http.access_log_format, http.access_log_format_escape),
+                                      static_cast<std::size_t>(http.access_log_buffer_bytes));
     if (!log) return std::unexpected(log.error());
     access_log_ = std::move(*log);
     services_.access_log = access_log_.get();
