@@ -334,9 +334,8 @@ class Worker {
     drain_.begin({}, limit_ms == 0 ? channel::kOrphanLimitMs : std::min(limit_ms, channel::kOrphanLimitMs));
   }
 
-  static void on_vanished(void* self, const resolve::ResolvedHost&,
-                          std::span<const base::IpAddress> vanished) {
-    for (const base::IpAddress& ip : vanished) static_cast<Worker*>(self)->services_.pool.drop_idle(ip);
+  void on_vanished(const resolve::ResolvedHost&, std::span<const base::IpAddress> vanished) {
+    for (const base::IpAddress& ip : vanished) services_.pool.drop_idle(ip);
   }
 
   event::Loop loop_;
@@ -351,7 +350,7 @@ class Worker {
   std::unique_ptr<DebugFile> debug_file_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
-  resolve::HostSubscription vanished_{&Worker::on_vanished, this};
+  resolve::HostSubscription vanished_{resolve::HostSubscription::Callback::of<&Worker::on_vanished>(*this)};
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
