@@ -20,6 +20,7 @@
 #include "worker/config/compiled.h"
 #include "worker/config/consumer_table.h"
 #include "worker/config/global_rules.h"
+#include "worker/config/references.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -29,7 +30,7 @@ class PluginDirectory {
  public:
   // `keyring`: of plugins' fields that are encrypted in the store; empty: none are.
   PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
-                  secret::SecretCache& secrets);
+                  secret::SecretCache& secrets, References& references);
 
   // Before the first chain is built; `deps` outlives the directory.
   void set_deps(plugin::Deps& deps) { deps_ = &deps; }

@@ -33,7 +33,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
     : options_(std::move(options)),
       http_(loop),
       secrets_(loop, http_, options_.secrets),
-      plugins_(options_.plugins, options_.keyring, secrets_),
+      plugins_(options_.plugins, options_.keyring, secrets_, references_),
       batches_(loop),
       plugin_deps_{.loop = loop,
                    .consumers = plugins_.consumers(),
