@@ -26,10 +26,11 @@ constexpr std::size_t kUnbuiltMax = 1000;
 }  // namespace
 
 PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
-                                 secret::SecretCache& secrets, References& references)
+                                 secret::SecretCache& secrets, References& references, plugin::Deps& deps)
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
       plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
+      deps_(deps),
       secrets_(secrets),
       consumers_(*plugins_, secrets, references) {
   plugins_->set_metadata(metadata_);
@@ -183,7 +184,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginDirectory::make_chain(const p
 
 base::Result<base::Ref<const plugin::Chain>> PluginDirectory::link(
     const plugin::PluginConfs& confs, const plugin::PluginConfs* without_consumer) {
-  auto chain = plugin::Chain::make(*deps_, confs, without_consumer, &secrets_);
+  auto chain = plugin::Chain::make(deps_, confs, without_consumer, &secrets_);
   if (chain && unbuilt_.empty()) return chain;
   if (unbuilt_.size() > kUnbuiltMax) unbuilt_.clear();
   for (const auto& [name, conf] : confs) {
