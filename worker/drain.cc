@@ -66,7 +66,7 @@ void Drain::shut_down() {
 void Drain::poll() {
   if (services_.connections.size() == 0 && retiring_.empty() && is_idle_()) {
     // Loggers flush their buffers before the worker ends; worker_shutdown_timeout bounds that too.
-    plugin::BatchRegistry& batches = services_.registry->batches();
+    plugin::BatchRegistry& batches = services_.registry.batches();
     batches.flush_all();
     if (batches.pending() == 0) return on_drained_();
   }

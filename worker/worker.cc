@@ -32,36 +32,13 @@
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
+#include "worker/route/router.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
 namespace {
 
 using Purpose = channel::ListenSocket::Purpose;
-
-route::RouterKind router_kind(settings::RouterKind kind) {
-  switch (kind) {
-    case settings::RouterKind::kUri:
-      return route::RouterKind::kUri;
-    case settings::RouterKind::kUriWithParameter:
-      return route::RouterKind::kUriWithParameter;
-    case settings::RouterKind::kHostUri:
-      break;
-  }
-  return route::RouterKind::kHostUri;
-}
-
-proxy::Escape escape_of(settings::LogEscape escape) {
-  switch (escape) {
-    case settings::LogEscape::kJson:
-      return proxy::Escape::kJson;
-    case settings::LogEscape::kNone:
-      return proxy::Escape::kNone;
-    case settings::LogEscape::kDefault:
-      break;
-  }
-  return proxy::Escape::kDefault;
-}
 
 // Files hold plain text: their authors have no keyring.
 base::Keyring plugin_keyring(const settings::Settings& settings) {
@@ -112,15 +89,14 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
 }
 
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
+// open() makes those that are pointers, all before the loop turns. Services are made of the registry and
+// destroyed behind it: what its loggers hold is charged to them.
 class Worker {
  public:
   explicit Worker(channel::WorkerContext&& context)
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
-        services_(loop_, options_, context_.slot.connections),
         traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
-        drain_(
-            services_, listeners_, [this] { return redis_->is_idle(); }, [this] { loop_.stop(); }),
         scope_(loop_) {}
 
   int run() {
@@ -130,7 +106,7 @@ class Worker {
     if (auto status = open(); !status) return fail(status.error());
     scope_.spawn(load());
     loop_.run();
-    services_.connections.close_all();
+    services_->connections.close_all();
     return exit_code_;
   }
 
@@ -158,15 +134,31 @@ class Worker {
     auto resolver = resolve::make_resolver(loop_, random_, std::move(*config));
     if (!resolver) return std::unexpected(resolver.error());
     resolver_ = std::move(*resolver);
-    resolver_->subscribe_all(vanished_);
     // Without a bundle only verified connections fail, and say so.
     redis_ = std::make_unique<client::RedisClients>(
         loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
+    make_registry();
+    make_services();
+    context_.slot.source.store(source_of(context_.settings));
+    store_->on_health([this](const store::StoreHealth& health) {
+      context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
+    });
+    admin_ = std::make_unique<admin::AdminService>(
+        admin::AdminContext{loop_, *store_, *registry_, context_.settings, context_.zones.status,
+                            context_.prefix, [this] { return reload_plugins_everywhere(); }});
+    control_ = std::make_unique<control::ControlService>(
+        control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
+                      [this] { return status_of(reload_plugins_everywhere()); }});
+    return open_listeners();
+  }
+
+  // Empty until load().
+  void make_registry() {
     registry_ = std::make_unique<config::Registry>(
         loop_, *store_, upstream::ClusterDeps{random_, loads_, resolver_.get(), health_table()},
         config::RegistryOptions{
             .prefix = context_.settings.deployment.etcd.prefix,
-            .router_kind = router_kind(context_.settings.apisix.router_http),
+            .router_kind = route::router_kind_of(context_.settings.apisix.router_http).value(),
             .plugins = context_.settings.plugins,
             .keyring = plugin_keyring(context_.settings),
             .plugin_attr = context_.settings.plugin_attr,
@@ -186,22 +178,23 @@ class Worker {
         note_applied(static_cast<std::uint64_t>(revision));
       }
     });
-    context_.slot.source.store(source_of(context_.settings));
-    store_->on_health([this](const store::StoreHealth& health) {
-      context_.slot.store_away_since_ms.set(health.connected ? 0 : health.since_ms);
-    });
-    registry_->batches().set_budget(services_.bodies);
-    services_.bodies.publish_to(context_.slot.held_body_bytes);
-    services_.registry = registry_.get();
-    services_.status = &context_.zones.status;
-    services_.traffic = &traffic_;
-    admin_ = std::make_unique<admin::AdminService>(
-        admin::AdminContext{loop_, *store_, *registry_, context_.settings, context_.zones.status,
-                            context_.prefix, [this] { return reload_plugins_everywhere(); }});
-    control_ = std::make_unique<control::ControlService>(
-        control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
-                      [this] { return status_of(reload_plugins_everywhere()); }});
-    return open_listeners();
+  }
+
+  // What the requests of this worker share, and what looks at it.
+  void make_services() {
+    services_ = std::make_unique<proxy::Services>(proxy::ServicesDeps{.loop = loop_,
+                                                                      .options = options_,
+                                                                      .registry = *registry_,
+                                                                      .status = context_.zones.status,
+                                                                      .tallies = context_.slot.connections,
+                                                                      .access_log = access_log_.get(),
+                                                                      .traffic = &traffic_});
+    services_->bodies.publish_to(context_.slot.held_body_bytes);
+    registry_->batches().set_budget(services_->bodies);
+    resolver_->subscribe_all(vanished_);
+    drain_ = std::make_unique<Drain>(
+        *services_, listeners_, [this] { return redis_->is_idle(); }, [this] { loop_.stop(); });
+    heap_trim_ = std::make_unique<HeapTrim>(*services_);
   }
 
   memory::HealthTable* health_table() {
@@ -227,12 +220,11 @@ class Worker {
     if (!http.enable_access_log) return {};
     const std::string path =
         http.access_log.starts_with('/') ? http.access_log : context_.prefix + "/" + http.access_log;
-    auto log = proxy::AccessLog::open(
-        loop_, path, proxy::LogFormat(http.access_log_format, escape_of(http.access_log_format_escape)),
-        static_cast<std::size_t>(http.access_log_buffer_bytes));
+    auto log = proxy::AccessLog::open(loop_, path,
+                                      proxy::LogFormat(http.access_log_format, http.access_log_format_escape),
+                                      static_cast<std::size_t>(http.access_log_buffer_bytes));
     if (!log) return std::unexpected(log.error());
     access_log_ = std::move(*log);
-    services_.access_log = access_log_.get();
     return {};
   }
 
@@ -248,12 +240,12 @@ class Worker {
     using proxy::ClientKind;
     using proxy::Listener;
     if (socket.purpose == Purpose::kAdmin) {
-      return std::make_unique<Listener>(services_, socket, ClientKind::kAdmin, admin_.get());
+      return std::make_unique<Listener>(*services_, socket, ClientKind::kAdmin, admin_.get());
     }
     if (socket.purpose == Purpose::kControl) {
-      return std::make_unique<Listener>(services_, socket, ClientKind::kControl, control_.get());
+      return std::make_unique<Listener>(*services_, socket, ClientKind::kControl, control_.get());
     }
-    return std::make_unique<Listener>(services_, socket, ClientKind::kProxy, nullptr);
+    return std::make_unique<Listener>(*services_, socket, ClientKind::kProxy, nullptr);
   }
 
   async::Task<void> load() {
@@ -282,7 +274,7 @@ class Worker {
       case channel::MessageKind::kServe:
         return serve();
       case channel::MessageKind::kQuit:
-        return drain_.begin(message.text, shutdown_timeout_ms());
+        return drain_->begin(message.text, shutdown_timeout_ms());
       case channel::MessageKind::kCover:
         return cover(message.text, true);
       case channel::MessageKind::kUncover:
@@ -297,7 +289,7 @@ class Worker {
   }
 
   void serve() {
-    if (services_.draining) return;
+    if (services_->draining) return;
     for (auto& listener : listeners_) {
       if (std::ranges::find(spares_, listener.get()) == spares_.end()) listener->start();
     }
@@ -305,7 +297,7 @@ class Worker {
 
   // Clients of a worker that is dead, until it has a successor.
   void cover(std::string_view fds, bool on) {
-    if (services_.draining) return;
+    if (services_->draining) return;
     for (proxy::Listener* spare : spares_) {
       if (!names_descriptor(fds, spare->fd())) continue;
       on ? spare->start() : spare->stop_accepting();
@@ -354,12 +346,11 @@ class Worker {
   void on_master_gone() {
     base::log(base::LogLevel::kAlert, "the master process is gone: draining");
     const std::uint64_t limit_ms = shutdown_timeout_ms();
-    drain_.begin({}, limit_ms == 0 ? channel::kOrphanLimitMs : std::min(limit_ms, channel::kOrphanLimitMs));
+    drain_->begin({}, limit_ms == 0 ? channel::kOrphanLimitMs : std::min(limit_ms, channel::kOrphanLimitMs));
   }
 
-  static void on_vanished(void* self, const resolve::ResolvedHost&,
-                          std::span<const base::IpAddress> vanished) {
-    for (const base::IpAddress& ip : vanished) static_cast<Worker*>(self)->services_.pool.drop_idle(ip);
+  void on_vanished(const resolve::ResolvedHost&, std::span<const base::IpAddress> vanished) {
+    for (const base::IpAddress& ip : vanished) services_->pool.drop_idle(ip);
   }
 
   event::Loop loop_;
@@ -368,21 +359,21 @@ class Worker {
   const proxy::Options options_;
   base::Random random_{std::random_device{}()};
   upstream::LoadRegistry loads_;
-  proxy::Services services_;
+  std::unique_ptr<proxy::Services> services_;
   memory::TrafficMeter traffic_;
   std::unique_ptr<proxy::AccessLog> access_log_;
   std::unique_ptr<DebugFile> debug_file_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
-  resolve::HostSubscription vanished_{&Worker::on_vanished, this};
+  resolve::HostSubscription vanished_{resolve::HostSubscription::Callback::of<&Worker::on_vanished>(*this)};
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   std::unique_ptr<control::ControlService> control_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
-  Drain drain_;
-  HeapTrim heap_trim_{services_};
+  std::unique_ptr<Drain> drain_;
+  std::unique_ptr<HeapTrim> heap_trim_;
   async::Scope scope_;
   int exit_code_ = 0;
 };

@@ -37,7 +37,7 @@ store::Item item_of(std::size_t number, const std::string& key) {
 }
 
 struct Filled {
-  explicit Filled(std::size_t count) : table(plugins(), secrets) {
+  explicit Filled(std::size_t count) : table(plugins(), secrets, references) {
     const auto before = mallinfo2().uordblks;
     for (std::size_t i = 0; i < count; ++i) {
       if (!table.put(name_of(i), item_of(i, "key-" + std::to_string(i)))) std::abort();
@@ -49,6 +49,7 @@ struct Filled {
   apisix::event::Loop loop;
   client::HttpClient http{loop};
   secret::SecretCache secrets{loop, http, {}};  // none is referred to
+  config::References references;
   config::ConsumerTable table;
   std::vector<std::string> keys;
   double bytes_each = 0;

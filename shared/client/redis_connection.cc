@@ -95,11 +95,7 @@ RedisConnection::RedisConnection(RedisPool& pool)
           },
           this),
       used_ms_(loop_.clock().monotonic_ms()),
-      host_waiter_(
-          [](void* self, const resolve::ResolvedHost& host) {
-            static_cast<RedisConnection*>(self)->on_found(host);
-          },
-          this) {}
+      host_waiter_(resolve::HostWaiter::Callback::of<&RedisConnection::on_found>(*this)) {}
 
 RedisConnection::~RedisConnection() {
   for (Place& place : waiting_) CHECK(place.call == nullptr);

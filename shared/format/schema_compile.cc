@@ -103,12 +103,16 @@ class Compiler {
 
   const Json& root_;
   CompiledSchema& out_;
+  int depth_ = 0;                                            // of what is being filled
   std::unordered_map<const Json*, const SchemaNode*> done_;  // also those being filled: references may circle
 };
 
 const SchemaNode* Compiler::compile(const Json& schema, const std::string& where) {
   const Json& resolved = resolve(schema, where);
   if (const auto found = done_.find(&resolved); found != done_.end()) return found->second;
+  // References lead deeper than the text is nested: from each of many definitions to the next.
+  if (depth_ >= kSchemaDepthMax) bad(where, "the schema is too deep");
+  ++depth_;
   SchemaNode& node = out_.nodes.emplace_back();
   done_.emplace(&resolved, &node);
   if (resolved.isBool()) {
@@ -118,6 +122,7 @@ const SchemaNode* Compiler::compile(const Json& schema, const std::string& where
   } else if (!is_empty_table(resolved)) {
     bad(where, "expected an object or a boolean");
   }
+  --depth_;
   return &node;
 }
 

@@ -129,6 +129,10 @@ struct SchemaNode {
   std::unique_ptr<ContainsRule> contains;
 };
 
+// Of a schema that is compiled, and of a check of a value: schemas may refer to themselves without going
+// deeper into the value.
+inline constexpr int kSchemaDepthMax = 300;
+
 struct CompiledSchema {
   std::deque<SchemaNode> nodes;
   const SchemaNode* root = nullptr;

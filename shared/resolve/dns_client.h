@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/base/delegate.h"
 #include "shared/base/ip.h"
 
 namespace apisix::resolve {
@@ -50,9 +51,9 @@ base::Result<NameServer> parse_name_server(std::string_view text);
 class DnsQuery {
  public:
   // May run inside DnsClient::start(). May destroy the query.
-  using Callback = void (*)(void* context, const DnsReply& reply);
+  using Callback = base::Delegate<void(const DnsReply& reply)>;
 
-  DnsQuery(Callback callback, void* context) : callback_(callback), context_(context) {}
+  explicit DnsQuery(Callback callback) : callback_(callback) {}
   ~DnsQuery() { cancel(); }
   DnsQuery(const DnsQuery&) = delete;
   DnsQuery& operator=(const DnsQuery&) = delete;
@@ -65,12 +66,11 @@ class DnsQuery {
   void set_owner(DnsQuery** owner) { owner_ = owner; }
   void reply(const DnsReply& reply) {
     owner_ = nullptr;
-    callback_(context_, reply);
+    callback_(reply);
   }
 
  private:
   Callback callback_;
-  void* context_;
   DnsQuery** owner_ = nullptr;
 };
 

@@ -24,13 +24,11 @@ std::vector<LookupStep> plan_lookup(const std::string& name, const SearchRule& s
   return steps;
 }
 
-Lookup::Lookup(DnsClient& client, std::vector<LookupStep> steps, std::size_t first_step, Done done,
-               void* context)
+Lookup::Lookup(DnsClient& client, std::vector<LookupStep> steps, std::size_t first_step, Done done)
     : client_(client),
       steps_(std::move(steps)),
       done_(done),
-      context_(context),
-      query_([](void* self, const DnsReply& reply) { static_cast<Lookup*>(self)->on_reply(reply); }, this) {
+      query_(DnsQuery::Callback::of<&Lookup::on_reply>(*this)) {
   if (first_step < steps_.size()) turns_.push_back(first_step);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (i != first_step) turns_.push_back(i);
@@ -95,7 +93,7 @@ void Lookup::skip_name() {
 }
 
 void Lookup::finish(LookupResult result) {
-  done_(context_, std::move(result));
+  done_(std::move(result));
 }
 
 }  // namespace apisix::resolve

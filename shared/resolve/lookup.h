@@ -36,10 +36,10 @@ struct LookupResult {
 class Lookup {
  public:
   // May run inside start(). May destroy the lookup.
-  using Done = void (*)(void* context, LookupResult result);
+  using Done = base::Delegate<void(LookupResult result)>;
 
   // `first_step` is asked before the others: the one that replied the last time.
-  Lookup(DnsClient& client, std::vector<LookupStep> steps, std::size_t first_step, Done done, void* context);
+  Lookup(DnsClient& client, std::vector<LookupStep> steps, std::size_t first_step, Done done);
 
   void start() { ask_next(); }
 
@@ -61,7 +61,6 @@ class Lookup {
   std::uint32_t alias_ttl_seconds_ = 0;
   std::string failure_;  // of a step that could not be decided
   Done done_;
-  void* context_;
   DnsQuery query_;
 };
 

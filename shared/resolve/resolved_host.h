@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "shared/base/counted.h"
+#include "shared/base/delegate.h"
 #include "shared/base/ip.h"
 #include "shared/base/link.h"
 #include "shared/event/ready_queue.h"
@@ -33,9 +34,9 @@ enum class HostOrigin : unsigned char { kDns, kHostsFile, kLiteral };
 class HostWaiter : private base::Link {
  public:
   // Runs from the loop's ready queue, never inside resolve(). `host` is usable or failed.
-  using Callback = void (*)(void* context, const ResolvedHost& host);
+  using Callback = base::Delegate<void(const ResolvedHost& host)>;
 
-  HostWaiter(Callback callback, void* context) : callback_(callback), context_(context) {}
+  explicit HostWaiter(Callback callback) : callback_(callback) {}
   ~HostWaiter();
   HostWaiter(const HostWaiter&) = delete;
   HostWaiter& operator=(const HostWaiter&) = delete;
@@ -45,7 +46,6 @@ class HostWaiter : private base::Link {
  private:
   friend class Resolver;
   Callback callback_;
-  void* context_;
   base::Ref<ResolvedHost> host_;
   event::ReadyNode ready_;
 };
@@ -54,10 +54,9 @@ class HostWaiter : private base::Link {
 class HostSubscription : private base::Link {
  public:
   // `vanished` were addresses of the host and are not any more. Must not destroy the Resolver.
-  using Callback = void (*)(void* context, const ResolvedHost& host,
-                            std::span<const base::IpAddress> vanished);
+  using Callback = base::Delegate<void(const ResolvedHost& host, std::span<const base::IpAddress> vanished)>;
 
-  HostSubscription(Callback callback, void* context) : callback_(callback), context_(context) {}
+  explicit HostSubscription(Callback callback) : callback_(callback) {}
   ~HostSubscription();
   HostSubscription(const HostSubscription&) = delete;
   HostSubscription& operator=(const HostSubscription&) = delete;
@@ -65,7 +64,6 @@ class HostSubscription : private base::Link {
  private:
   friend class Resolver;
   Callback callback_;
-  void* context_;
   Resolver* resolver_ = nullptr;
   base::Ref<ResolvedHost> host_;  // none: all names
 };
@@ -89,6 +87,8 @@ class ResolvedHost : public base::Counted<ResolvedHost> {
 
  private:
   friend class Resolver;
+
+  void on_result(LookupResult result);
 
   Resolver* resolver_;  // null once the resolver is gone
   const std::string name_;

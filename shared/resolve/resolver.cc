@@ -213,7 +213,7 @@ void Resolver::queue(HostWaiter& waiter) {
       [](void* context) {
         auto* self = static_cast<HostWaiter*>(context);
         const auto host = std::move(self->host_);
-        self->callback_(self->context_, *host);
+        self->callback_(*host);
       },
       &waiter);
 }
@@ -235,7 +235,7 @@ void Resolver::notify(base::Link& subscriptions, const ResolvedHost& host,
   for (base::Link* at = subscriptions.next(); at != &subscriptions; at = next_to_notify_) {
     next_to_notify_ = at->next();
     auto& subscription = static_cast<HostSubscription&>(*at);
-    subscription.callback_(subscription.context_, host, vanished);
+    subscription.callback_(host, vanished);
   }
   next_to_notify_ = nullptr;
 }

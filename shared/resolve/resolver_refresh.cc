@@ -88,14 +88,13 @@ void Resolver::begin_lookup(ResolvedHost& host) {
   if (host.state_ == HostState::kFresh && now >= host.expires_ms_) set_state(host, HostState::kStale);
   if (host.state_ == HostState::kFresh) host.timer_.set_after_ms(left(host.expires_ms_, now));
   if (host.state_ == HostState::kStale) host.timer_.set_after_ms(left(host.stale_until_ms_, now));
-  host.lookup_ = std::make_unique<Lookup>(
-      *client_, plan_lookup(host.name_, search_, order_), host.good_step_,
-      [](void* context, LookupResult result) {
-        auto* self = static_cast<ResolvedHost*>(context);
-        self->resolver_->on_result(*self, std::move(result));
-      },
-      &host);
+  host.lookup_ = std::make_unique<Lookup>(*client_, plan_lookup(host.name_, search_, order_), host.good_step_,
+                                          Lookup::Done::of<&ResolvedHost::on_result>(host));
   host.lookup_->start();
+}
+
+void ResolvedHost::on_result(LookupResult result) {
+  resolver_->on_result(*this, std::move(result));
 }
 
 void Resolver::on_result(ResolvedHost& host, LookupResult result) {

@@ -15,12 +15,6 @@
 namespace apisix::settings {
 namespace {
 
-RouterKind router_kind(const Json& name) {
-  if (name == "radixtree_uri") return RouterKind::kUri;
-  if (name == "radixtree_uri_with_parameter") return RouterKind::kUriWithParameter;
-  return RouterKind::kHostUri;
-}
-
 bool is_readable(const std::string& path) {
   return ::access(path.c_str(), R_OK) == 0;
 }
@@ -213,7 +207,7 @@ void build_apisix(const Json& merged, const std::string& prefix, Apisix& apisix,
   read_proxy_mode(section, apisix);
   build_ssl(section.section("ssl"), prefix, apisix, report);
   section.section("control").read_text("router", apisix.control_router);
-  apisix.router_http = router_kind(section.section("router").at("http"));
+  section.section("router").read_text("http", apisix.router_http);
   std::int64_t post_args_mb = apisix.max_post_args_readable_bytes >> 20;
   section.read_integer("max_post_args_readable_size", post_args_mb);
   if (post_args_mb >= 0 && post_args_mb <= 1 << 20) apisix.max_post_args_readable_bytes = post_args_mb << 20;

@@ -45,7 +45,6 @@ struct StreamListen {
 enum class Role : unsigned char { kTraditional, kControlPlane, kDataPlane };
 // kLocal is an extension: the embedded store under <prefix>/data.
 enum class Provider : unsigned char { kLocal, kEtcd, kYaml, kJson };
-enum class RouterKind : unsigned char { kHostUri, kUri, kUriWithParameter };
 enum class AdminRole : unsigned char { kAdmin, kViewer };
 enum class LogEscape : unsigned char { kDefault, kJson, kNone };
 
@@ -122,7 +121,7 @@ struct Apisix {
   bool http_enabled = true;     // from proxy_mode
   bool stream_enabled = false;  // from proxy_mode
   StreamProxy stream_proxy;
-  RouterKind router_http = RouterKind::kHostUri;
+  std::string router_http = "radixtree_host_uri";  // a name of route::router_kind_of()
   bool delete_uri_tail_slash = false;
   bool normalize_uri_like_servlet = false;
   bool match_uri_encoded_slash = false;

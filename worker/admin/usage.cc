@@ -96,9 +96,7 @@ async::Task<base::Result<std::string>> Usage::users_of_plugin_config(const std::
 async::Task<base::Result<std::string>> Usage::users_of_consumer_group(const std::string& id,
                                                                       const Counts& counts) const {
   co_await catch_up(context_.loop, context_.store, context_.registry, context_.prefix());
-  const std::string consumer = context_.registry.plugin_directory().consumers().find_consumer(
-      "group_id",
-      counted(Kind::kConsumer, counts, [&](const Json& value) { return id_field(value, "group_id") == id; }));
+  const std::string consumer = user_of(Kind::kConsumerGroup, id, Kind::kConsumer, counts);
   co_return consumer.empty() ? "" : in_use("consumer group", "consumer", consumer);
 }
 

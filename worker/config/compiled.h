@@ -79,7 +79,7 @@ struct RouteRuntime {
 
   // Null: no plugins. Made anew when a secret that they refer to has changed.
   base::Ref<const plugin::Chain> chain;
-  std::unordered_multimap<const plugin::Consumer*, Merged> merged_chains;  // by consumer
+  std::unordered_map<const plugin::Consumer*, Merged> merged_chains;  // by consumer, with its group of then
   // Not 0: the route matches but cannot be served; the status of the response (its service is missing: 404;
   // its plugin config is missing or a plugin cannot be built: 503).
   std::uint16_t failure = 0;

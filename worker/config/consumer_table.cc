@@ -24,11 +24,13 @@ std::string text_member(const Json& object, std::string_view name) {
 
 }  // namespace
 
-// What the consumer and its credentials share.
-struct ConsumerTable::Owner {
-  std::string username;
-  Object* object = nullptr;                   // null: only credentials are there, which match no request
-  base::Ref<const plugin::Consumer> current;  // made at first use
+// What the consumer and its credentials share; its id is the name of the consumer.
+struct ConsumerTable::Owner : Referrer {
+  explicit Owner(std::string_view username) : Referrer{resource::Kind::kConsumer, std::string(username)} {}
+
+  std::unique_ptr<const std::string> group_id;  // null: in none
+  Object* object = nullptr;                     // null: only credentials are there, which match no request
+  base::Ref<const plugin::Consumer> current;    // made at first use
   std::size_t objects = 0;
 };
 
@@ -49,16 +51,14 @@ struct ConsumerTable::Object {
   std::vector<std::pair<std::string, base::Ref<const plugin::ConsumerAuth>>> compiled;  // by plugin
 };
 
-ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCache& secrets)
-    : plugins_(&plugins), secrets_(secrets) {}
+ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCache& secrets,
+                             References& references)
+    : plugins_(&plugins), secrets_(secrets), references_(references) {}
 ConsumerTable::~ConsumerTable() = default;
 
 ConsumerTable::Owner& ConsumerTable::owner_of(std::string_view username) {
   auto& owner = owners_[std::string(username)];
-  if (!owner) {
-    owner = std::make_unique<Owner>();
-    owner->username = username;
-  }
+  if (!owner) owner = std::make_unique<Owner>(username);
   return *owner;
 }
 
@@ -82,8 +82,13 @@ base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
   if (split != std::string_view::npos) {
     object->credential_id = id.substr(split + kCredentials.size());
   } else {
-    object->owner->object = object.get();
-    object->owner->current = nullptr;
+    Owner& owner = *object->owner;
+    owner.object = object.get();
+    owner.current = nullptr;
+    if (std::string group_id = text_member(*value, "group_id"); !group_id.empty()) {
+      owner.group_id = std::make_unique<const std::string>(std::move(group_id));
+      references_.add(owner, resource::Kind::kConsumerGroup, *owner.group_id);
+    }
   }
   index(*object, plugins);
   objects_[std::string(id)] = std::move(object);
@@ -96,12 +101,17 @@ void ConsumerTable::erase(std::string_view id) {
   Object& object = *found->second;
   unindex(object);
   Owner& owner = *object.owner;
-  if (owner.object == &object) {
-    owner.object = nullptr;
-    owner.current = nullptr;
-  }
-  if (--owner.objects == 0) owners_.erase(owners_.find(owner.username));
+  if (owner.object == &object) leave(owner);
+  if (--owner.objects == 0) owners_.erase(owners_.find(owner.id));
   objects_.erase(found);
+}
+
+// The consumer itself; credentials may stay.
+void ConsumerTable::leave(Owner& owner) {
+  if (owner.group_id) references_.remove(owner, resource::Kind::kConsumerGroup, *owner.group_id);
+  owner.group_id = nullptr;
+  owner.object = nullptr;
+  owner.current = nullptr;
 }
 
 void ConsumerTable::index(Object& object, Json& plugins) {
@@ -219,12 +229,12 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Owner& owner) {
   consumer->group_id = text_member(*value, "group_id");
   consumer->labels = find_member(*value, "labels");
   consumer->custom_id = text_member(consumer->labels, "custom_id");
-  consumer->plugins = plugin::make_confs(*plugins_, plugins, "/consumers/" + owner.username,
+  consumer->plugins = plugin::make_confs(*plugins_, plugins, "/consumers/" + owner.id,
                                          static_cast<std::uint64_t>(owner.object->revision));
   if (const std::string missing = find_missing(*plugins_, plugins); !missing.empty()) {
     base::log_error("consumer {} names plugin {}, which this gateway does not have: it is answered 503",
-                    owner.username, missing);
-    add_refusal(consumer->plugins, "/consumers/" + owner.username);
+                    owner.id, missing);
+    add_refusal(consumer->plugins, "/consumers/" + owner.id);
   }
   owner.current = base::Ref<const plugin::Consumer>(consumer.get());
   return owner.current;

@@ -15,6 +15,7 @@
 #include "shared/base/text.h"
 #include "shared/store/store.h"
 #include "worker/config/id_walk.h"
+#include "worker/config/references.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/secret/secret_cache.h"
@@ -23,8 +24,9 @@ namespace apisix::config {
 
 class ConsumerTable final : public plugin::ConsumerDirectory {
  public:
-  // `plugins` is replaced by set_plugins() when the list of enabled plugins changes.
-  ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCache& secrets);
+  // `plugins` is replaced by set_plugins() when the list of enabled plugins changes. `references` gets to
+  // know which consumer is in which group.
+  ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCache& secrets, References& references);
   ~ConsumerTable() override;
 
   // `id`: what follows "consumers/" in the store: "jack" or "jack/credentials/c1".
@@ -58,6 +60,7 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   using Keys = std::unordered_multimap<std::string, Object*, base::StringHash, std::equal_to<>>;
 
   Owner& owner_of(std::string_view username);
+  void leave(Owner& owner);
   base::Ref<const plugin::Consumer> current(Owner& owner);
   void index(Object& object, format::Json& plugins);
   void unindex(Object& object);
@@ -68,6 +71,7 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
 
   const plugin::PluginSet* plugins_;
   secret::SecretCache& secrets_;
+  References& references_;
   std::unordered_set<Object*> with_secrets_;
   std::uint64_t secrets_version_ = 0;  // that the index is made of
   bool has_pending_ = false;

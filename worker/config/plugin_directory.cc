@@ -26,12 +26,13 @@ constexpr std::size_t kUnbuiltMax = 1000;
 }  // namespace
 
 PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
-                                 secret::SecretCache& secrets)
+                                 secret::SecretCache& secrets, References& references, plugin::Deps& deps)
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
       plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
+      deps_(deps),
       secrets_(secrets),
-      consumers_(*plugins_, secrets) {
+      consumers_(*plugins_, secrets, references) {
   plugins_->set_metadata(metadata_);
 }
 
@@ -183,7 +184,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginDirectory::make_chain(const p
 
 base::Result<base::Ref<const plugin::Chain>> PluginDirectory::link(
     const plugin::PluginConfs& confs, const plugin::PluginConfs* without_consumer) {
-  auto chain = plugin::Chain::make(*deps_, confs, without_consumer, &secrets_);
+  auto chain = plugin::Chain::make(deps_, confs, without_consumer, &secrets_);
   if (chain && unbuilt_.empty()) return chain;
   if (unbuilt_.size() > kUnbuiltMax) unbuilt_.clear();
   for (const auto& [name, conf] : confs) {
@@ -220,12 +221,9 @@ base::Result<base::Ref<const plugin::Chain>> PluginDirectory::chain_with(
   }
   if (changes_nothing(*consumer) && (!group || changes_nothing(*group))) return route.runtime->chain;
   auto& merged = route.runtime->merged_chains;
-  const auto [first, last] = merged.equal_range(consumer.get());
-  for (auto at = first; at != last; ++at) {
-    if (at->second.group != group) continue;
-    if (at->second.chain->is_current()) return at->second.chain;
+  if (const auto at = merged.find(consumer.get()); at != merged.end()) {
+    if (at->second.group == group && at->second.chain->is_current()) return at->second.chain;
     merged.erase(at);
-    break;
   }
   PluginMerge all{.confs = route.plugins, .missing = {}};
   if (group) all.put_over(*group);

@@ -20,6 +20,7 @@
 #include "worker/config/compiled.h"
 #include "worker/config/consumer_table.h"
 #include "worker/config/global_rules.h"
+#include "worker/config/references.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -27,12 +28,11 @@ namespace apisix::config {
 
 class PluginDirectory {
  public:
-  // `keyring`: of plugins' fields that are encrypted in the store; empty: none are.
+  // `keyring`: of plugins' fields that are encrypted in the store; empty: none are. `deps`: of the plugins in
+  // chains; not read before the first chain is built, since it names this directory's consumers.
   PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
-                  secret::SecretCache& secrets);
+                  secret::SecretCache& secrets, References& references, plugin::Deps& deps);
 
-  // Before the first chain is built; `deps` outlives the directory.
-  void set_deps(plugin::Deps& deps) { deps_ = &deps; }
   // Called when a plugin could not be built, once for each version of an object: what it is part of is
   // answered 503. Again, without a failure(), when it could at last, because a secret has changed.
   void on_build(std::function<void(const plugin::PluginConf&)> callback) { on_build_ = std::move(callback); }
@@ -77,7 +77,7 @@ class PluginDirectory {
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
   std::unique_ptr<plugin::PluginSet> plugins_;
-  plugin::Deps* deps_ = nullptr;
+  plugin::Deps& deps_;
   secret::SecretCache& secrets_;
   ConsumerTable consumers_;
   Objects plugin_configs_;

@@ -1,6 +1,7 @@
-// References: which stored object names which other: routes name services, upstreams and plugin configs;
-// services name upstreams. Kept by Registry from what its tables put and erase. An object may be named before
-// it is there and after it was deleted.
+// References: which stored object names which other by its id: routes name services, upstreams and plugin
+// configs; services name upstreams; consumers name consumer groups. Kept by Registry from what its tables put
+// and erase. An object may be named before it is there and after it was deleted. Who uses an object of a
+// secrets manager is known by values instead, which plugins may refer to at any depth: secret::Uses.
 //
 // O(1) for a change, whatever the number of objects; users are kept as addresses, ids are the objects' own.
 #pragma once

@@ -33,7 +33,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
     : options_(std::move(options)),
       http_(loop),
       secrets_(loop, http_, options_.secrets),
-      plugins_(options_.plugins, options_.keyring, secrets_),
+      plugins_(options_.plugins, options_.keyring, secrets_, references_, plugin_deps_),
       batches_(loop),
       plugin_deps_{.loop = loop,
                    .consumers = plugins_.consumers(),
@@ -56,7 +56,6 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
-  plugins_.set_deps(plugin_deps_);
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
 }
 

@@ -158,11 +158,11 @@ class Registry final : private plugin::Directory {
   RegistryOptions options_;
   client::HttpClient http_;
   secret::SecretCache secrets_;
+  References references_;
   PluginDirectory plugins_;
   plugin::BatchRegistry batches_;
   plugin::Deps plugin_deps_;
   Rejections rejections_;
-  References references_;
   UpstreamTable upstreams_;
   ServiceTable services_;
   RouteTable routes_;

@@ -16,18 +16,6 @@ using format::Json;
 
 constexpr std::size_t kCandidatesListedMax = 100;
 
-std::string_view name_of(route::RouterKind kind) {
-  switch (kind) {
-    case route::RouterKind::kHostUri:
-      return "radixtree_host_uri";
-    case route::RouterKind::kUri:
-      return "radixtree_uri";
-    case route::RouterKind::kUriWithParameter:
-      return "radixtree_uri_with_parameter";
-  }
-  return "";
-}
-
 Json text(std::string_view view) {
   return Json(std::string(view));
 }
@@ -59,7 +47,7 @@ Json blank(const config::Registry& registry) {
     out[name] = Json(::Json::arrayValue);
   }
   out["candidates_total"] = 0;
-  out["router"] = text(name_of(registry.options().router_kind));
+  out["router"] = text(route::router_kind_name(registry.options().router_kind));
   out["revision"] = static_cast<::Json::Int64>(registry.applied_revision());
   return out;
 }

@@ -41,8 +41,8 @@ async::Task<upstream::ClusterPick> peek(event::Loop& loop, upstream::Cluster& cl
   upstream::ClusterPick pick = cluster.peek(context);
   while (pick.error == PickError::kResolving) {
     async::Completion<bool> resolved(loop);
-    upstream::ClusterWait wait([](void* self) { static_cast<async::Completion<bool>*>(self)->set(true); },
-                               &resolved);
+    upstream::ClusterWait wait(
+        {[](void* self) { static_cast<async::Completion<bool>*>(self)->set(true); }, &resolved});
     cluster.wait_resolved(wait);
     co_await resolved;
     pick = cluster.peek(context);

@@ -72,14 +72,14 @@ void take_upstream_headers(plugin::Request& request, const http::ResponseHead& h
   }
 }
 
-void complete_response_headers(plugin::Request& request, Services& services) {
+void complete_response_headers(plugin::Request& request, const Options& options, http::DateCache& date) {
   http::HeaderMap& headers = request.response.headers;
   if (!headers.has(KnownHeader::kDate)) {
     headers.set_valid(request.arena, KnownHeader::kDate,
-                      request.arena.copy(services.date.at(services.loop.clock().wall_seconds())));
+                      request.arena.copy(date.at(request.clock.wall_seconds())));
   }
-  if (!services.options.charset.empty()) add_charset(request, services.options.charset);
-  add_upstream_status(request, services.options.show_upstream_status);
+  if (!options.charset.empty()) add_charset(request, options.charset);
+  add_upstream_status(request, options.show_upstream_status);
 }
 
 }  // namespace apisix::proxy

@@ -1,9 +1,10 @@
 // The header fields of the response to the client: what of the upstream's passes, and what the gateway adds.
 #pragma once
 
+#include "shared/http/date.h"
 #include "shared/http/message.h"
 #include "worker/plugin/request.h"
-#include "worker/proxy/services.h"
+#include "worker/proxy/options.h"
 
 namespace apisix::proxy {
 
@@ -12,6 +13,6 @@ namespace apisix::proxy {
 void take_upstream_headers(plugin::Request& request, const http::ResponseHead& head);
 
 // Server, Date, the charset of textual types, X-APISIX-Upstream-Status: last, on every response.
-void complete_response_headers(plugin::Request& request, Services& services);
+void complete_response_headers(plugin::Request& request, const Options& options, http::DateCache& date);
 
 }  // namespace apisix::proxy

@@ -31,7 +31,7 @@ bool is_idempotent(http::Method method) {
 Forward::Forward(Stream& stream)
     : stream_(stream),
       services_(stream.services()),
-      resolved_([](void* self) { static_cast<Forward*>(self)->stream_.resume_pipeline(); }, this),
+      resolved_(base::Delegate<void()>::of<&Stream::resume_pipeline>(stream)),
       response_body_(stream.arena()) {}
 
 Forward::~Forward() {

@@ -7,12 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/settings/settings.h"
 #include "worker/plugin/request.h"
 #include "worker/route/variable_name.h"
 
 namespace apisix::proxy {
 
-enum class Escape : unsigned char { kDefault, kJson, kNone };
+using Escape = settings::LogEscape;
 
 class LogFormat {
  public:

@@ -66,7 +66,7 @@ Next respond_nginx_status(Stream& stream) {
   if (!memory::may_see_stub_status(request.remote_ip)) return respond_error_page(stream, 403);
   const std::string_view method = request.head->method_text;
   if (method != "GET" && method != "HEAD") return respond_error_page(stream, 405);
-  const std::string text = memory::stub_status_text(stream.services().status->totals());
+  const std::string text = memory::stub_status_text(stream.services().status.totals());
   stream.respond({200, stream.request().arena.copy(text), "text/plain"});
   return Next::kResponded;
 }
@@ -81,7 +81,7 @@ Next match(Stream& stream) {
   if (stream.request().path == memory::kStubStatusPath) [[unlikely]]
     return respond_nginx_status(stream);
   if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
-  config::Registry& registry = *stream.services().registry;
+  config::Registry& registry = stream.services().registry;
   if (auto* trace = plugin::find_trace(stream.request()))
     trace->on_phase("http_access_phase", stream.request());
   if (const auto& global = registry.global_chain()) {
@@ -136,7 +136,7 @@ Next merge_consumer(Stream& stream) {
   plugin::Request& request = stream.request();
   // A global rule's auth plugin may have found a consumer although no route matched.
   if (!request.consumer || stream.is_unmatched()) return Next::kGoOn;
-  auto merged = stream.services().registry->chain_with(stream.route(), request.consumer);
+  auto merged = stream.services().registry.chain_with(stream.route(), request.consumer);
   if (!merged) {
     plugin::log_error(request, "route {}: {}", stream.route().id, merged.error().what);
     return respond_error_page(stream, 503);

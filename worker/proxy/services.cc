@@ -24,13 +24,17 @@ bool free_descriptor(Services& services, ClientKind kind) {
   return services.connections.make_room_anywhere(kind) || services.pool.drop_one_idle();
 }
 
-Services::Services(event::Loop& loop, const Options& options, memory::ConnectionTallies& tallies)
-    : loop(loop),
-      options(options),
+Services::Services(const ServicesDeps& deps)
+    : loop(deps.loop),
+      options(deps.options),
       pool(loop),
       bodies(options.held_bodies_bytes_max, loop.clock()),
       connections(loop, pool, options.connections_max),
-      tallies(tallies) {
+      registry(deps.registry),
+      access_log(deps.access_log),
+      status(deps.status),
+      tallies(deps.tallies),
+      traffic(deps.traffic) {
   request_limits = options.request_limits();
   response_limits.header_count_max = limits::kResponseHeadersMax;
   response_limits.head_bytes_max = limits::kResponseHeadBytesMax;

@@ -1,4 +1,5 @@
-// Services: what one worker's requests share. Made once by worker_main(), outlives every connection.
+// Services: what one worker's requests share. Made once by worker_main(), of a registry that may be empty as
+// yet; complete when it is built, outlives every connection.
 #pragma once
 
 #include <array>
@@ -22,9 +23,6 @@
 
 namespace apisix::config {
 class Registry;
-}
-namespace apisix::resolve {
-class Resolver;
 }
 
 namespace apisix::proxy {
@@ -86,8 +84,19 @@ class ConnectionList {
   std::uint64_t peak_ = 0;
 };
 
+// What Services are made of. All of it outlives them.
+struct ServicesDeps {
+  event::Loop& loop;
+  const Options& options;
+  config::Registry& registry;
+  const memory::StatusZone& status;  // of all processes
+  memory::ConnectionTallies& tallies;
+  AccessLog* access_log = nullptr;          // null: off
+  memory::TrafficMeter* traffic = nullptr;  // null: no counts by route and upstream
+};
+
 struct Services {
-  Services(event::Loop& loop, const Options& options, memory::ConnectionTallies& tallies);
+  explicit Services(const ServicesDeps& deps);
   ~Services();
 
   event::Loop& loop;
@@ -95,12 +104,11 @@ struct Services {
   upstream::Pool pool;
   plugin::BodyBudget bodies;  // that are held, for whatever reason
   ConnectionList connections;
-  config::Registry* registry = nullptr;
-  resolve::Resolver* resolver = nullptr;
-  AccessLog* access_log = nullptr;             // null: off
-  const memory::StatusZone* status = nullptr;  // of all processes
+  config::Registry& registry;
+  AccessLog* const access_log;
+  const memory::StatusZone& status;
   memory::ConnectionTallies& tallies;
-  memory::TrafficMeter* traffic = nullptr;  // null: no counts by route and upstream
+  memory::TrafficMeter* const traffic;
   bool draining = false;
   std::uint64_t next_connection_serial = 1;
   http::RequestLimits request_limits;

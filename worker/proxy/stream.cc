@@ -1,5 +1,6 @@
 #include "worker/proxy/stream.h"
 
+#include "shared/http/request_line.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/access_log.h"
@@ -89,10 +90,11 @@ void Stream::on_bad_request(http::RequestHead& head, std::size_t head_bytes, std
   refuse(status, what);
 }
 
-// The key of the Admin API may be in it.
+// The key of the Admin API may be in it. A head without a line of its own (HTTP/2) gets one first: made
+// later, it would have the query again.
 void Stream::hide_query() {
-  std::string_view& line = request_.head->request_line;
-  line = line.substr(0, line.find('?'));
+  const std::string_view line = http::request_line(*request_.head, arena_);
+  request_.head->request_line = line.substr(0, line.find('?'));
 }
 
 void Stream::refuse(std::uint16_t status, const char* what) {

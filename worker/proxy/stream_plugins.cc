@@ -111,7 +111,7 @@ bool Stream::wait_for_secrets() {
 
 async::Step Stream::read_secrets() {
   const std::uint64_t now_ms = services_.loop.clock().monotonic_ms();
-  co_await services_.registry->secrets().changed().wait(secrets_deadline_ms_ - now_ms);
+  co_await services_.registry.secrets().changed().wait(secrets_deadline_ms_ - now_ms);
   co_return async::pass();
 }
 

@@ -71,7 +71,7 @@ bool Stream::response_has_no_body() const {
 }
 
 ResponseHeadWrite Stream::complete_head(BodyLength length) {
-  complete_response_headers(request_, services_);
+  complete_response_headers(request_, services_.options, services_.date);
   response_started_ = true;
   const plugin::ResponseState& response = request_.response;
   return {.status = response.status,

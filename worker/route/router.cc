@@ -1,12 +1,17 @@
 #include "worker/route/router.h"
 
 #include <algorithm>
+#include <array>
 
 #include "worker/route/path_pattern.h"
 #include "worker/route/route_index.h"
 
 namespace apisix::route {
 namespace {
+
+// In the order of RouterKind.
+constexpr std::array<std::string_view, 3> kKindNames = {"radixtree_host_uri", "radixtree_uri",
+                                                        "radixtree_uri_with_parameter"};
 
 base::Status check_entry(const RouteEntry& entry) {
   const std::string where = "route " + entry.id + ": ";
@@ -31,11 +36,14 @@ base::Status check_entry(const RouteEntry& entry) {
 }  // namespace
 
 base::Result<RouterKind> router_kind_of(std::string_view name) {
-  if (name == "radixtree_host_uri") return RouterKind::kHostUri;
-  if (name == "radixtree_uri") return RouterKind::kUri;
-  if (name == "radixtree_uri_with_parameter") return RouterKind::kUriWithParameter;
+  const auto found = std::ranges::find(kKindNames, name);
+  if (found != kKindNames.end()) return static_cast<RouterKind>(found - kKindNames.begin());
   return base::invalid("unknown router \"" + std::string(name) +
                        "\", expected radixtree_host_uri, radixtree_uri or radixtree_uri_with_parameter");
+}
+
+std::string_view router_kind_name(RouterKind kind) {
+  return kKindNames[static_cast<std::size_t>(kind)];
 }
 
 std::string_view verdict_name(Verdict verdict) {

@@ -28,8 +28,9 @@ namespace apisix::route {
 
 enum class RouterKind : std::uint8_t { kHostUri, kUri, kUriWithParameter };
 
-// "radixtree_host_uri", "radixtree_uri", "radixtree_uri_with_parameter".
+// apisix.router.http of config.yaml: "radixtree_host_uri", "radixtree_uri", "radixtree_uri_with_parameter".
 base::Result<RouterKind> router_kind_of(std::string_view name);
+std::string_view router_kind_name(RouterKind kind);
 
 inline constexpr std::size_t kUriBytesMax = 8192;   // of a route's uri
 inline constexpr std::size_t kHostBytesMax = 1024;  // of a host pattern; longer hosts match by their tail

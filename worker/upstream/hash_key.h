@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/base/arena.h"
+#include "shared/base/delegate.h"
 #include "shared/resource/upstream.h"
 
 namespace apisix::upstream {
@@ -14,12 +15,7 @@ namespace apisix::upstream {
 using resource::HashOn;
 
 // How a request's variable is found: "uri", "arg_x", "http_x_y", "cookie_x", "consumer_name", "remote_addr".
-struct VariableLookup {
-  std::optional<std::string_view> (*find)(void* context, std::string_view name) = nullptr;
-  void* context = nullptr;
-
-  std::optional<std::string_view> operator()(std::string_view name) const { return find(context, name); }
-};
+using VariableLookup = base::Delegate<std::optional<std::string_view>(std::string_view name)>;
 
 class HashKey {
  public:

@@ -66,13 +66,13 @@ DnsNodes::DnsNodes(std::vector<Node> nodes, resolve::Resolver& resolver)
             auto* source = static_cast<DnsNodes*>(self);
             source->out_of_patience_ = true;
             source->is_current_ = false;
-            source->on_resolved();
+            source->apply_lookups();
           },
           this) {
   for (const Node& node : nodes_) {
     if (!node.is_name()) continue;
     name_waiters_.push_back(std::make_unique<resolve::HostWaiter>(
-        [](void* self, const resolve::ResolvedHost&) { static_cast<DnsNodes*>(self)->on_resolved(); }, this));
+        resolve::HostWaiter::Callback::of<&DnsNodes::on_resolved>(*this)));
   }
 }
 
@@ -125,7 +125,11 @@ void DnsNodes::wait(ClusterWait& wait) {
   if (undecided_ == 0) wake_all();
 }
 
-void DnsNodes::on_resolved() {
+void DnsNodes::on_resolved(const resolve::ResolvedHost&) {
+  apply_lookups();
+}
+
+void DnsNodes::apply_lookups() {
   read_names();
   if (on_change_) on_change_();
   if (state_ != State::kResolving) wake_all();

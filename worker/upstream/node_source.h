@@ -47,7 +47,7 @@ class ClusterWait : private base::Link {
  public:
   using Callback = base::Delegate<void()>;
 
-  ClusterWait(Callback::Function callback, void* context) : callback_(callback, context) {}
+  explicit ClusterWait(Callback callback) : callback_(callback) {}
   ~ClusterWait() = default;
 
  private:
@@ -122,7 +122,8 @@ class DnsNodes final : public NodeSource {
 
   void touch_names();
   void read_names();
-  void on_resolved();
+  void on_resolved(const resolve::ResolvedHost& host);
+  void apply_lookups();
   void wake_all();
 
   resolve::Resolver& resolver_;

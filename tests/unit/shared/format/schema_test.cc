@@ -1,5 +1,6 @@
 #include "shared/format/schema.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace apisix::format {
@@ -234,6 +235,32 @@ TEST(Schema, References) {
 TEST(Schema, SchemasWithoutEndAreStopped) {
   EXPECT_EQ(fault_of(R"({"allOf":[{"$ref":"#"}]})", "1").find("allOf 1 failed"), 0U);
   EXPECT_NE(fault_of(R"({"anyOf":[{"$ref":"#"},{"$ref":"#"}]})", "1"), "");
+}
+
+// Each definition refers to the next: deep without being nested.
+TEST(Schema, AChainOfReferencesIsAsDeepAsACheckGoes) {
+  const auto compile_chain = [](int links) {
+    std::string text = R"({"$ref":"#/definitions/d0","definitions":{)";
+    for (int i = 0; i + 1 < links; ++i)
+      text += fmt::format(R"("d{}":{{"properties":{{"p":{{"$ref":"#/definitions/d{}"}}}}}},)", i, i + 1);
+    return Schema::compile(json(text + fmt::format(R"("d{}":{{"type":"string"}}}}}})", links - 1)));
+  };
+  EXPECT_TRUE(compile_chain(300));
+  for (const int links : {301, 30'000}) {
+    const auto deeper = compile_chain(links);
+    ASSERT_FALSE(deeper);
+    EXPECT_TRUE(deeper.error().what.ends_with(": the schema is too deep"))
+        << deeper.error().what.substr(0, 99);
+  }
+}
+
+// Of the deepest JSON there can be; faults() walks as deep.
+TEST(Schema, TheDeepestValueIsCheckedByASchemaThatRefersToItself) {
+  const std::string open(kJsonDepthMax, '[');
+  const std::string close(kJsonDepthMax, ']');
+  const std::string nested_lists = R"({"type":"array","items":{"$ref":"#"}})";
+  EXPECT_EQ(fault_of(nested_lists, open + close), "");
+  EXPECT_NE(fault_of(nested_lists, open.substr(1) + "1" + close.substr(1)), "");
 }
 
 TEST(Schema, SecretReferencesPassAsStrings) {

@@ -37,12 +37,11 @@ TEST(PlanLookup, NdotsDecidesWhatComesFirst) {
 
 struct Looking {
   explicit Looking(const std::string& name, const SearchRule& search = {}, std::size_t first = 0)
-      : lookup(
-            dns, plan_lookup(name, search, {DnsType::kA, DnsType::kAaaa}), first,
-            [](void* self, LookupResult result) { static_cast<Looking*>(self)->result = std::move(result); },
-            this) {
+      : lookup(dns, plan_lookup(name, search, {DnsType::kA, DnsType::kAaaa}), first,
+               Lookup::Done::of<&Looking::on_done>(*this)) {
     lookup.start();
   }
+  void on_done(LookupResult found) { result = std::move(found); }
   void alias(const std::string& target, std::uint32_t ttl_seconds) {
     DnsReply reply;
     reply.kind = DnsReply::Kind::kRecords;

@@ -26,15 +26,12 @@ class ResolverDnsTest : public testing::Test {
     Texts addresses;
   };
   struct Waiting : Outcome {
-    HostWaiter waiter{[](void* self, const ResolvedHost& host) {
-                        auto* waiting = static_cast<Waiting*>(self);
-                        waiting->done = true;
-                        waiting->error = host.error();
-                        for (const auto& address : host.addresses()) {
-                          waiting->addresses.push_back(address.to_string());
-                        }
-                      },
-                      this};
+    void on_outcome(const ResolvedHost& host) {
+      done = true;
+      error = host.error();
+      for (const auto& address : host.addresses()) addresses.push_back(address.to_string());
+    }
+    HostWaiter waiter{HostWaiter::Callback::of<&Waiting::on_outcome>(*this)};
   };
 
   void make(std::vector<NameServer> servers) {
@@ -189,11 +186,10 @@ TEST_F(ResolverDnsTest, TtlRunsOutAndTheNewAddressIsUsed) {
     return {{.records = {dns_address("a.test", address)}}};
   });
   struct Watching {
-    HostSubscription subscription{[](void* self, const ResolvedHost&, std::span<const base::IpAddress> gone) {
-                                    for (const auto& one : gone)
-                                      static_cast<Watching*>(self)->vanished.push_back(one.to_string());
-                                  },
-                                  this};
+    void on_change(const ResolvedHost&, std::span<const base::IpAddress> gone) {
+      for (const auto& one : gone) vanished.push_back(one.to_string());
+    }
+    HostSubscription subscription{HostSubscription::Callback::of<&Watching::on_change>(*this)};
     Texts vanished;
   } watching;
   resolver_->subscribe_all(watching.subscription);
@@ -284,7 +280,7 @@ TEST_F(ResolverDnsTest, ServiceRecords) {
   const NameServer servers[] = {loopback(server_->port())};
   (*client)->set_servers(servers);
   DnsReply got;
-  DnsQuery query([](void* out, const DnsReply& reply) { *static_cast<DnsReply*>(out) = reply; }, &got);
+  DnsQuery query({[](void* out, const DnsReply& reply) { *static_cast<DnsReply*>(out) = reply; }, &got});
   (*client)->start(query, "_http._tcp.test", DnsType::kSrv);
   ASSERT_TRUE(run_until([&] { return got.kind == DnsReply::Kind::kRecords; }));
   ASSERT_EQ(got.services.size(), 2u);
@@ -303,19 +299,19 @@ TEST_F(ResolverDnsTest, QueriesMayBeDroppedAndServersChangedAtAnyTime) {
   const NameServer servers[] = {loopback(server_->port())};
   (*client)->set_servers(servers);
   int calls = 0;
-  const auto count = [](void* out, const DnsReply&) { ++*static_cast<int*>(out); };
-  auto dropped = std::make_unique<DnsQuery>(count, &calls);
+  const DnsQuery::Callback count{[](void* out, const DnsReply&) { ++*static_cast<int*>(out); }, &calls};
+  auto dropped = std::make_unique<DnsQuery>(count);
   (*client)->start(*dropped, "a.test", DnsType::kA);
   loop_.run_once(10);
   dropped.reset();
   run_for_ms(120);
   EXPECT_EQ(calls, 0);
-  DnsQuery moved(count, &calls);
+  DnsQuery moved(count);
   (*client)->start(moved, "a.test", DnsType::kA);
   loop_.run_once(10);
   (*client)->set_servers(servers);
   EXPECT_EQ(calls, 1);  // it failed: the old servers are gone
-  DnsQuery last(count, &calls);
+  DnsQuery last(count);
   (*client)->start(last, "a.test", DnsType::kA);
   loop_.run_once(10);
   last.cancel();

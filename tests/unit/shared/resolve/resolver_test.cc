@@ -19,27 +19,24 @@ Texts texts(std::span<const base::IpAddress> addresses) {
 }
 
 struct Waiting {
-  HostWaiter waiter{[](void* self, const ResolvedHost& host) {
-                      auto* waiting = static_cast<Waiting*>(self);
-                      ++waiting->calls;
-                      waiting->usable = host.is_usable();
-                      waiting->addresses = texts(host.addresses());
-                    },
-                    this};
+  void on_outcome(const ResolvedHost& host) {
+    ++calls;
+    usable = host.is_usable();
+    addresses = texts(host.addresses());
+  }
+  HostWaiter waiter{HostWaiter::Callback::of<&Waiting::on_outcome>(*this)};
   int calls = 0;
   bool usable = false;
   Texts addresses;
 };
 
 struct Watching {
-  HostSubscription subscription{
-      [](void* self, const ResolvedHost& host, std::span<const base::IpAddress> gone) {
-        auto* watching = static_cast<Watching*>(self);
-        watching->names.push_back(host.name());
-        for (auto& text : texts(gone)) watching->vanished.push_back(text);
-        watching->now = texts(host.addresses());
-      },
-      this};
+  void on_change(const ResolvedHost& host, std::span<const base::IpAddress> gone) {
+    names.push_back(host.name());
+    for (auto& text : texts(gone)) vanished.push_back(text);
+    now = texts(host.addresses());
+  }
+  HostSubscription subscription{HostSubscription::Callback::of<&Watching::on_change>(*this)};
   Texts names;
   Texts vanished;
   Texts now;
@@ -312,12 +309,11 @@ TEST(Resolver, ASubscriberMayDestroyAnotherAndAskTheResolver) {
   struct Cascade {
     ResolverFixture& fixture;
     std::unique_ptr<Watching> victim = std::make_unique<Watching>();
-    HostSubscription subscription{[](void* self, const ResolvedHost&, std::span<const base::IpAddress>) {
-                                    auto* cascade = static_cast<Cascade*>(self);
-                                    cascade->victim.reset();
-                                    cascade->fixture.resolver->find_cached("192.0.2.1");
-                                  },
-                                  this};
+    void on_change(const ResolvedHost&, std::span<const base::IpAddress>) {
+      victim.reset();
+      fixture.resolver->find_cached("192.0.2.1");
+    }
+    HostSubscription subscription{HostSubscription::Callback::of<&Cascade::on_change>(*this)};
   } cascade{fixture};
   fixture.resolver->subscribe_all(cascade.subscription);
   fixture.resolver->subscribe_all(cascade.victim->subscription);

@@ -259,7 +259,7 @@ TEST(Load, ApisixSection) {
   ASSERT_TRUE(loaded) << loaded.error().what;
   const Apisix& apisix = loaded->settings.apisix;
   EXPECT_EQ(apisix.id, "42");
-  EXPECT_EQ(apisix.router_http, RouterKind::kUri);
+  EXPECT_EQ(apisix.router_http, "radixtree_uri");
   EXPECT_THAT(apisix.dns_resolver, ElementsAre("1.1.1.1", "8.8.8.8:53", "[::1]", "[::1]:5353"));
   EXPECT_THAT(loaded->warnings, ElementsAre("c.yaml:4: apisix.dns_resolver[4]: unsupported DNS resolver: "
                                             "fe80::1%eth0, would ignore this item"));

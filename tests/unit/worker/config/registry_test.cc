@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "shared/async/awaiters.h"
@@ -160,6 +161,55 @@ TEST_F(RegistryTest, ReferencesFollowWhatIsPutAndErased) {
   commit_and_apply(store::remove("/apisix/services/s"));
   EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kRoute), "");
   EXPECT_EQ(user_of(Kind::kUpstream, "2", Kind::kService), "");
+}
+
+TEST_F(RegistryTest, ReferencesFollowTheGroupsOfConsumers) {
+  commit(store::put("/apisix/consumers/jack", R"({"username":"jack","group_id":"g","plugins":{}})"));
+  commit(store::put("/apisix/consumers/jill", R"({"username":"jill","group_id":7,"plugins":{}})"));
+  commit(store::put("/apisix/consumers/jill/credentials/c", R"({"id":"c","group_id":"g","plugins":{}})"));
+  load();
+  EXPECT_EQ(user_of(Kind::kConsumerGroup, "g", Kind::kConsumer), "jack");
+  EXPECT_EQ(registry_->references().users_of(Kind::kConsumerGroup, "g").size(), 1U);
+  EXPECT_EQ(user_of(Kind::kConsumerGroup, "7", Kind::kConsumer), "jill");
+  commit_and_apply(store::put("/apisix/consumers/jack", R"({"username":"jack","plugins":{}})"));
+  EXPECT_EQ(user_of(Kind::kConsumerGroup, "g", Kind::kConsumer), "");
+  commit_and_apply(
+      store::put("/apisix/consumers/jack", R"({"username":"jack","group_id":"7","plugins":{}})"));
+  EXPECT_EQ(registry_->references().users_of(Kind::kConsumerGroup, "7").size(), 2U);
+  commit_and_apply(store::remove("/apisix/consumers/jill"));
+  EXPECT_EQ(user_of(Kind::kConsumerGroup, "7", Kind::kConsumer), "jack");
+  commit_and_apply(store::remove("/apisix/consumers/jack"));
+  commit_and_apply(store::remove("/apisix/consumers/jill/credentials/c"));
+  EXPECT_TRUE(registry_->references().users_of(Kind::kConsumerGroup, "7").empty());
+}
+
+// The others' are the same objects as before.
+TEST_F(RegistryTest, AChangedGroupMakesOnlyTheChainsOfItsConsumersAnew) {
+  commit(store::put("/apisix/routes/1", R"({"id":"1","uri":"/"})"));
+  for (const std::string_view group : {"a", "b"}) {
+    commit(store::put(fmt::format("/apisix/consumer_groups/{}", group),
+                      fmt::format(R"({{"id":"{}","plugins":{{"cors":{{}}}}}})", group)));
+    commit(store::put(fmt::format("/apisix/consumers/of_{}", group),
+                      fmt::format(R"({{"username":"of_{0}","group_id":"{0}","plugins":{{}}}})", group)));
+  }
+  Registry& registry = load({"cors"});
+  base::Arena arena;
+  plugin::Request request(arena, loop_.clock());
+  request.head = arena.make<http::RequestHead>();
+  request.head->method_text = "GET";
+  request.path = request.match_path = "/";
+  const auto route = registry.match(request);
+  const auto chain_of = [&](std::string_view consumer) {
+    const auto found = registry.plugin_directory().consumers().find_by_name(consumer);
+    return registry.chain_with(*route, found).value();
+  };
+  const auto of_a = chain_of("of_a");
+  const auto of_b = chain_of("of_b");
+  EXPECT_EQ(chain_of("of_a"), of_a);
+  commit_and_apply(store::put("/apisix/consumer_groups/a", R"({"id":"a","plugins":{"cors":{"max_age":9}}})"));
+  EXPECT_NE(chain_of("of_a"), of_a);
+  EXPECT_EQ(chain_of("of_b"), of_b);
+  EXPECT_EQ(route->runtime->merged_chains.size(), 2U);
 }
 
 TEST_F(RegistryTest, OnlySomeKindsAreShownInForce) {

@@ -18,7 +18,7 @@ class ClientHeadTest : public RequestTest {
     ASSERT_TRUE(head.has_value()) << head.error().what;
     take_upstream_headers(request_, **head);
   }
-  void complete() { complete_response_headers(request_, services_); }
+  void complete() { complete_response_headers(request_, options_, date_); }
   void add(std::string_view name, std::string_view value) {
     ASSERT_TRUE(request_.response.headers.add(arena_, name, value));
   }
@@ -26,8 +26,7 @@ class ClientHeadTest : public RequestTest {
   std::string given(std::string_view name) const { return values(request_.response.headers, name); }
 
   Options options_;
-  memory::ConnectionTallies tallies_{};
-  Services services_{loop_, options_, tallies_};
+  http::DateCache date_;
 };
 
 TEST_F(ClientHeadTest, EndToEndFieldsPassInOrder) {

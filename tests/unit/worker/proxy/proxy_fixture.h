@@ -155,12 +155,15 @@ class ProxyTest : public store::StoreTest {
                     more));
   }
   void start() {
-    services_ = std::make_unique<Services>(loop_, proxy_options_, tallies_);
     config::RegistryOptions options;
     registry_ =
         std::make_unique<config::Registry>(loop_, *store_, upstream::ClusterDeps{random_, loads_}, options);
     ASSERT_TRUE(store::wait_for(loop_, registry_->load()));
-    services_->registry = registry_.get();
+    services_ = std::make_unique<Services>(ServicesDeps{.loop = loop_,
+                                                        .options = proxy_options_,
+                                                        .registry = *registry_,
+                                                        .status = *status_,
+                                                        .tallies = tallies_});
     const channel::ListenSocket none;
     proxy_listener_ = std::make_unique<Listener>(*services_, none, ClientKind::kProxy, nullptr);
     local_listener_ = std::make_unique<Listener>(*services_, none, ClientKind::kControl, &echo_);
@@ -219,6 +222,7 @@ class ProxyTest : public store::StoreTest {
   event::Loop loop_;
   base::Random random_{1};
   upstream::LoadRegistry loads_;
+  base::Result<memory::StatusZone> status_ = memory::StatusZone::create();
   memory::ConnectionTallies tallies_{};
   Options proxy_options_;
   std::unique_ptr<store::LocalStore> store_;

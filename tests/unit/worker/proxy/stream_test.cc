@@ -1,6 +1,7 @@
 // A Stream between a client without a protocol and a node of HTTP/1: what it reads, writes and decides.
 #include "worker/proxy/stream.h"
 
+#include "shared/http/request_line.h"
 #include "tests/unit/worker/proxy/fake_client_exchange.h"
 #include "tests/unit/worker/proxy/proxy_fixture.h"
 
@@ -85,6 +86,29 @@ TEST_F(StreamTest, BadRequestGets400AndItsRestIsDiscarded) {
   EXPECT_EQ(exchange_.status, 400);
   EXPECT_TRUE(exchange_.discards);
   EXPECT_THAT(exchange_.endings, ElementsAre(Ending::kWhole));
+}
+
+TEST_F(StreamTest, QueryOfALocalRequestIsHiddenWithAndWithoutALineOnTheWire) {
+  start();
+  for (const std::string_view line : {"GET /path?api_key=secret HTTP/1.1", ""}) {
+    open(*local_listener_);
+    http::RequestHead& local = head();
+    local.target = "/path?api_key=secret";
+    local.request_line = line;
+    request(local);
+    EXPECT_EQ(http::request_line(local, stream_->arena()), "GET /path");
+    stream_->on_client_reset();
+  }
+}
+
+TEST_F(StreamTest, QueryOfALocalRequestThatIsRefusedIsHidden) {
+  start();
+  open(*local_listener_);
+  http::RequestHead& local = head();
+  local.target = "/path?api_key=secret";
+  local.request_line = {};
+  stream_->on_bad_request(local, 10, 400, "malformed");
+  EXPECT_EQ(http::request_line(local, stream_->arena()), "GET /path");
 }
 
 TEST_F(StreamTest, DeclaredBodyOverTheLimitGets413AndTheConnectionEnds) {

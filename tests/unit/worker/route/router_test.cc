@@ -576,6 +576,7 @@ TEST(RouterKind, Names) {
   EXPECT_EQ(router_kind_of("radixtree_uri").value(), RouterKind::kUri);
   EXPECT_EQ(router_kind_of("radixtree_uri_with_parameter").value(), RouterKind::kUriWithParameter);
   EXPECT_FALSE(router_kind_of("radixtree"));
+  for (const RouterKind kind : kAllKinds) EXPECT_EQ(router_kind_of(router_kind_name(kind)).value(), kind);
 }
 
 }  // namespace

@@ -189,7 +189,8 @@ TEST_F(ClusterTest, StatusCodes) {
 // --- nodes that are names ---
 
 struct Waited {
-  ClusterWait wait{[](void* self) { ++static_cast<Waited*>(self)->calls; }, this};
+  void on_resolved() { ++calls; }
+  ClusterWait wait{ClusterWait::Callback::of<&Waited::on_resolved>(*this)};
   int calls = 0;
 };
 

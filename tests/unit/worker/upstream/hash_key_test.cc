@@ -19,10 +19,12 @@ const std::map<std::string, std::string, std::less<>> g_variables = {
 
 std::string key(HashOn on, const std::string& configured) {
   base::Arena arena;
-  const VariableLookup lookup{[](void*, std::string_view name) -> std::optional<std::string_view> {
-    const auto found = g_variables.find(name);
-    return found == g_variables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
-  }};
+  const VariableLookup lookup{
+      [](void*, std::string_view name) -> std::optional<std::string_view> {
+        const auto found = g_variables.find(name);
+        return found == g_variables.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+      },
+      nullptr};
   return std::string(HashKey(on, configured).of(lookup, arena));
 }
 

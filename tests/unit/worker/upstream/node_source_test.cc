@@ -85,7 +85,7 @@ TEST_F(NodeSourceTest, AWaitEndsWhenPatienceIsOverAndOthersAreThere) {
   const auto source = make({{"slow.test", 80}, {"10.0.0.1", 80}});
   source->refresh();
   int calls = 0;
-  ClusterWait wait([](void* count) { ++*static_cast<int*>(count); }, &calls);
+  ClusterWait wait({[](void* count) { ++*static_cast<int*>(count); }, &calls});
   source->wait(wait);
   fixture_.advance_ms(400);
   EXPECT_EQ(calls, 0);
@@ -100,7 +100,7 @@ TEST_F(NodeSourceTest, AWaitThatIsDestroyedIsNotCalled) {
   source->refresh();
   int calls = 0;
   {
-    ClusterWait wait([](void* count) { ++*static_cast<int*>(count); }, &calls);
+    ClusterWait wait({[](void* count) { ++*static_cast<int*>(count); }, &calls});
     source->wait(wait);
   }
   fixture_.dns->reply_with({"10.0.0.2"}, 300);
