@@ -32,7 +32,7 @@ class IpRestriction final : public plugin::Plugin {
   }
 
   plugin::Step access(plugin::Request& request) override {
-    if (networks_.contains(request.remote_ip) == allows_) return plugin::pass();
+    if (networks_.contains(request.client().ip()) == allows_) return plugin::pass();
     return request.reject_message(status_, message_);
   }
 

@@ -3,16 +3,16 @@
 
 #include "shared/http/date.h"
 #include "shared/http/message.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/options.h"
 
 namespace apisix::proxy {
 
 // Copies the end-to-end fields of an upstream's head into the response, without those that speak to the
 // proxy in front of it (X-Accel-*), as nginx does.
-void take_upstream_headers(plugin::Request& request, const http::ResponseHead& head);
+void take_upstream_headers(plugin::RequestState& request, const http::ResponseHead& head);
 
 // Server, Date, the charset of textual types, X-APISIX-Upstream-Status: last, on every response.
-void complete_response_headers(plugin::Request& request, const Options& options, http::DateCache& date);
+void complete_response_headers(plugin::RequestState& request, const Options& options, http::DateCache& date);
 
 }  // namespace apisix::proxy
