@@ -1,6 +1,7 @@
 #include "worker/proxy/pipeline.h"
 
 #include <array>
+#include <utility>
 
 #include "shared/memory/stub_status.h"
 #include "worker/config/registry.h"
@@ -149,9 +150,10 @@ Next run_route(Stream& stream) {
 // An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
 Next merge_consumer(Stream& stream) {
   plugin::Request& request = stream.request();
+  if (!request.consumer) return Next::kGoOn;
+  // A global rule's auth plugin may have found it although no route matched.
   const config::CompiledRoute* route = stream.pipeline().route();
-  // A global rule's auth plugin may have found a consumer although no route matched.
-  if (!request.consumer || route == nullptr) return Next::kGoOn;
+  if (route == nullptr) return Next::kGoOn;
   auto merged = stream.services().registry->chain_with(*route, request.consumer);
   if (!merged) {
     plugin::log_error(request, "route {}: {}", route->id, merged.error().what);

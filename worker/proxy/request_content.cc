@@ -22,14 +22,14 @@ std::uint16_t status_of(BodyCollector::Result result) {
 
 // --- how much it is
 
-bool RequestContent::is_too_long() const {
+bool RequestContent::exceeds_limit(std::uint64_t bytes) const {
   const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
-  return most > 0 && bytes_ > most;
+  return most > 0 && bytes > most;
 }
 
 bool RequestContent::count_bytes(std::size_t bytes) {
   note_bytes(bytes);
-  return !is_too_long();
+  return !exceeds_limit(bytes_);
 }
 
 // --- on its way to the upstream
@@ -46,7 +46,7 @@ const http::HeaderMap* RequestContent::trailers() {
 void RequestContent::on_content() {
   const auto [result, bytes] = stored_->read_from(exchange_);
   note_bytes(bytes);
-  failure_ = is_too_long() ? 413 : status_of(result);
+  failure_ = exceeds_limit(bytes_) ? 413 : status_of(result);
   if (failure_ != 0) {
     exchange_.close_after_response();
   } else if (result == BodyCollector::Result::kEnd) {

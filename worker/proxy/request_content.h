@@ -29,9 +29,11 @@ class RequestContent final : public plugin::RequestIo {
   RequestContent& operator=(const RequestContent&) = delete;
 
   // --- how much it is
-  // False: it is longer than client_max_body_size, or what a plugin put in its place.
+  // More than client_max_body_size, or than what a plugin put in its place.
+  bool exceeds_limit(std::uint64_t bytes) const;
+  // False: with these it is over the limit.
   bool count_bytes(std::size_t bytes);
-  // For who has a limit of its own.
+  // The same for a local service, whose limit is its own.
   void note_bytes(std::size_t bytes) {
     bytes_ += bytes;
     request_.request_bytes += bytes;
@@ -62,7 +64,6 @@ class RequestContent final : public plugin::RequestIo {
   event::Loop& loop() override { return services_.loop; }
 
  private:
-  bool is_too_long() const;
   async::Task<void> store_up_to(std::size_t bytes_max);
 
   Services& services_;

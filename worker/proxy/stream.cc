@@ -75,8 +75,7 @@ void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
     local_ = std::make_unique<LocalHandler>(*this, *listener_.service());
     return local_->start();
   }
-  const std::uint64_t most = services_.options.client_max_body_bytes;
-  if (most > 0 && head.content_length > most) {
+  if (content_.exceeds_limit(head.content_length)) {
     exchange_.close_after_response();
     respond_error_page(413);
   } else {
