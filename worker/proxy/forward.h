@@ -14,13 +14,13 @@
 
 #include "shared/base/arena_text.h"
 #include "shared/base/state_machine.h"
-#include "shared/http/h1/body_framing.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
 #include "shared/net/buffer_chain.h"
 #include "worker/config/compiled.h"
 #include "worker/plugin/request_state.h"
-#include "worker/proxy/client_exchange.h"
+#include "shared/http/h1/body_framing.h"
+#include "worker/proxy/response_writer.h"
 #include "worker/proxy/services.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/upstream/connection.h"
@@ -28,12 +28,6 @@
 namespace apisix::proxy {
 
 class Stream;
-
-// The length of a response's whole body; what Content-Length says.
-struct BodyLength {
-  bool is_known = false;
-  std::uint64_t bytes = 0;
-};
 
 class Forward final : public upstream::Connection::User {
  public:
@@ -172,7 +166,7 @@ class Forward final : public upstream::Connection::User {
   std::string_view head_;         // of the request, for this node
   base::ArenaText replay_;        // the buffer of body bytes sent so far, framed, for a retry
   net::BufferChain to_upstream_;  // the buffer of short writes
-  http::H1BodyDecoder response_body_;
+  H1BodyDecoder response_body_;
   BodyLength response_length_;
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;

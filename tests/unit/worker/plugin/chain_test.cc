@@ -9,8 +9,7 @@
 
 #include "shared/async/awaiters.h"
 #include "shared/event/loop.h"
-#include "worker/plugin/consumer.h"
-#include "worker/plugin/plugin_set.h"
+#include "tests/unit/worker/plugin/empty_directory.h"
 
 namespace apisix::plugin {
 namespace {
@@ -123,25 +122,6 @@ constexpr const PluginKind& kLooker = define<Looker>();
 constexpr const PluginKind& kHigh = define<High>();
 constexpr const PluginKind& kLow = define<Low>();
 constexpr const PluginKind& kDoubler = define<Doubler>();
-
-class NoConsumers final : public ConsumerDirectory {
- public:
-  base::Ref<const ConsumerAuth> find(std::string_view, std::string_view) override { return nullptr; }
-  bool has_any(std::string_view) const override { return false; }
-  base::Ref<const Consumer> find_by_name(std::string_view) override { return nullptr; }
-};
-class NoDirectory final : public Directory {
- public:
-  base::Ref<const Metadata> metadata(std::string_view) override { return nullptr; }
-  base::Ref<UpstreamHandle> upstream_by_id(std::string_view) override { return nullptr; }
-  base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const Json&) override {
-    return base::invalid("none here");
-  }
-  const PluginSet& plugins() const override { return plugins_; }
-
- private:
-  PluginSet plugins_{{}, {}};
-};
 
 class ChainTest : public ::testing::Test, public RequestIo {
  protected:
