@@ -71,7 +71,7 @@ void Forward::add_stored_body(Pieces& pieces) const {
   const iovec piece = net::piece(stored.view());
   const http::Framing framing =
       stored.is_partial() ? stream_.request().head->framing : http::Framing::kLength;
-  add_framed({.pieces = {&piece, 1}, .bytes = stored.view().size()}, framing, stream_.arena(), pieces);
+  http::add_framed({.pieces = {&piece, 1}, .bytes = stored.view().size()}, framing, stream_.arena(), pieces);
 }
 
 void Forward::on_request_content() {
@@ -97,11 +97,11 @@ bool Forward::pump_request(Pieces& pieces) {
       }
       const bool end = read.result == ClientExchange::ReadResult::kEnd;
       const std::size_t first_body_piece = pieces.size();
-      add_framed({.pieces = content.span(),
-                  .bytes = read.bytes,
-                  .end = end,
-                  .trailers = end ? stream_.content().trailers() : nullptr},
-                 stream_.request().head->framing, stream_.arena(), pieces);
+      http::add_framed({.pieces = content.span(),
+                        .bytes = read.bytes,
+                        .end = end,
+                        .trailers = end ? stream_.content().trailers() : nullptr},
+                       stream_.request().head->framing, stream_.arena(), pieces);
       remember_for_replay(pieces.span().subspan(first_body_piece));
       body_bytes = read.bytes;
     }
@@ -315,12 +315,12 @@ bool Forward::send_content(const Content& content) {
 void Forward::pump_response(std::string_view bytes) {
   for (;;) {
     Pieces content;
-    const H1BodyDecoder::Step step = response_body_.take(bytes, content);
+    const http::H1BodyDecoder::Step step = response_body_.take(bytes, content);
     bytes.remove_prefix(step.consumed);
     stream_.request().response.body_bytes_sent += step.bytes;
     attempt_->body_bytes_received += step.bytes;
-    if (step.result == H1BodyDecoder::Result::kBad) return fail_response("malformed chunked body");
-    const bool done = step.result == H1BodyDecoder::Result::kDone;
+    if (step.result == http::H1BodyDecoder::Result::kBad) return fail_response("malformed chunked body");
+    const bool done = step.result == http::H1BodyDecoder::Result::kDone;
     // Release first: the client's next request, which this write may allow, finds the connection pooled.
     if (done) finish_exchange(!bytes.empty());
     if (!send_content({.pieces = content.span(),
@@ -360,7 +360,7 @@ void Forward::on_client_drained() {
 void Forward::on_upstream_closed() {
   if (state_ == State::kAwaitHead) return on_attempt_failed(Failure::kReceive);
   if (state_ == State::kTunnel) return tunnel_->on_upstream_closed();
-  if (response_body_.on_sender_closed() == H1BodyDecoder::Result::kBad) {
+  if (response_body_.on_sender_closed() == http::H1BodyDecoder::Result::kBad) {
     return fail_response("upstream prematurely closed connection");
   }
   release(Release::kClose);

@@ -14,12 +14,12 @@
 
 #include "shared/base/arena_text.h"
 #include "shared/base/state_machine.h"
+#include "shared/http/h1/body_framing.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
 #include "shared/net/buffer_chain.h"
 #include "worker/config/compiled.h"
 #include "worker/plugin/request_state.h"
-#include "shared/http/h1/body_framing.h"
 #include "worker/proxy/response_writer.h"
 #include "worker/proxy/services.h"
 #include "worker/proxy/tunnel.h"
@@ -166,7 +166,7 @@ class Forward final : public upstream::Connection::User {
   std::string_view head_;         // of the request, for this node
   base::ArenaText replay_;        // the buffer of body bytes sent so far, framed, for a retry
   net::BufferChain to_upstream_;  // the buffer of short writes
-  H1BodyDecoder response_body_;
+  http::H1BodyDecoder response_body_;
   BodyLength response_length_;
   http::HeadScanner scanner_{http::HeadKind::kResponse};
   std::unique_ptr<std::string> partial_head_;

@@ -104,7 +104,7 @@ Next match(Stream& stream) {
     stream.chains().set_global(global);
   }
   auto route = registry.match(stream.request());
-  const plugin::RequestBody& body = stream.request().body;
+  const plugin::BodyFields& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
     async::Step step = read_body_fields(stream.content());
     if (!step.done()) {
@@ -137,14 +137,14 @@ Next apply_result(Stream& stream, plugin::ChainRun::Result result) {
 
 template <plugin::Phase phase>
 Next run_global(Stream& stream) {
-  return apply_result(stream, stream.chains().run_global(phase, &PipelineRun::on_step_done,
-                                                         &stream.pipeline()));
+  return apply_result(stream,
+                      stream.chains().run_global(phase, &PipelineRun::on_step_done, &stream.pipeline()));
 }
 
 template <plugin::Phase phase>
 Next run_route(Stream& stream) {
-  return apply_result(stream, stream.chains().run_route(phase, &PipelineRun::on_step_done,
-                                                        &stream.pipeline()));
+  return apply_result(stream,
+                      stream.chains().run_route(phase, &PipelineRun::on_step_done, &stream.pipeline()));
 }
 
 // An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
@@ -166,8 +166,8 @@ Next merge_consumer(Stream& stream) {
 
 Next run_consumers_rewrite(Stream& stream) {
   if (!stream.request().identity.consumer || stream.chains().route() == nullptr) return Next::kGoOn;
-  return apply_result(stream, stream.chains().run_consumers_rewrite(
-                                  stream.request(), &PipelineRun::on_step_done, &stream.pipeline()));
+  return apply_result(stream,
+                      stream.chains().run_consumers_rewrite(&PipelineRun::on_step_done, &stream.pipeline()));
 }
 
 Next finish_access(Stream& stream) {

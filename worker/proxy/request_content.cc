@@ -23,7 +23,8 @@ std::uint16_t status_of(BodyCollector::Result result) {
 // --- how much it is
 
 bool RequestContent::exceeds_limit(std::uint64_t bytes) const {
-  const std::uint64_t most = request_.received.body_bytes_max.value_or(services_.options.client_max_body_bytes);
+  const std::uint64_t most =
+      request_.received.body_bytes_max.value_or(services_.options.client_max_body_bytes);
   return most > 0 && bytes > most;
 }
 

@@ -47,7 +47,7 @@ void ResponseWriter::filter_head() {
   plugin::DebugTrace* trace = plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
   if (chains_->has(plugin::Phase::kHeaderFilter)) {
-    chains_->filter_header(request_);
+    chains_->filter_header();
     if (request_.response.coder != nullptr) request_.choose_body_coder();
   }
   if (trace != nullptr) {
@@ -67,7 +67,7 @@ ResponseWriter::Filtered ResponseWriter::filter_body(std::string_view data, bool
   if (!body.is_unfinished()) body.begin(data, last, flush);
   plugin::DebugTrace* trace = plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_body_filter_phase", request_);
-  chains_->filter_body(request_, body);
+  chains_->filter_body(body);
   if (trace != nullptr) trace->on_phase_done("http_body_filter_phase", request_);
   plugin::BodyCoder* coder = request_.response.coder.get();
   if (coder != nullptr && !drop && !body.is_broken()) {
@@ -94,7 +94,7 @@ ResponseWriter::Filtered ResponseWriter::filter_whole_body(std::string_view data
 // --- content as it comes
 
 ResponseHeadWrite ResponseWriter::complete_head(BodyLength length) {
-  complete_response_headers(request_, services_);
+  complete_response_headers(request_, services_.options, services_.date);
   state_.move_to(State::kStarted);
   const plugin::ResponseState& response = request_.response;
   return {.status = response.status,

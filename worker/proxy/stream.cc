@@ -50,6 +50,7 @@ Stream::Stream(Services& services, const Listener& listener, const plugin::Clien
       exchange_(exchange),
       request_(arena_, services.loop.clock()),
       content_(services, exchange, request_, chains_),
+      chains_(request_),
       pipeline_(services.loop, base::Delegate<void()>::of<&Stream::resume_pipeline>(*this)),
       response_(services, exchange, request_, is_local() ? nullptr : &chains_,
                 base::Delegate<void()>::of<&Stream::on_client_reset>(*this)),
@@ -93,10 +94,11 @@ void Stream::on_bad_request(http::RequestHead& head, std::size_t head_bytes, std
   refuse(status, what);
 }
 
-// The key of the Admin API may be in it.
+// The key of the Admin API may be in it. A head without a line of its own (HTTP/2) gets one first: made
+// later, it would have the query again.
 void Stream::hide_query() {
-  std::string_view& line = request_.head->request_line;
-  line = line.substr(0, line.find('?'));
+  const std::string_view line = http::request_line(*request_.head, arena_);
+  request_.head->request_line = line.substr(0, line.find('?'));
 }
 
 // --- inputs from the session
