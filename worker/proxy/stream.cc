@@ -1,5 +1,6 @@
 #include "worker/proxy/stream.h"
 
+#include "shared/http/request_line.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/access_log.h"
