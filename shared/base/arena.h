@@ -39,6 +39,11 @@ class Arena {
   // Uninitialised characters.
   char* text(std::size_t bytes) { return static_cast<char*>(allocate(bytes, 1)); }
 
+  // For text whose length is known only when it is written: what is left of the block, uninitialised, and
+  // then how much of it was used. Nothing else may be allocated in between.
+  std::span<char> room() const { return {at_, end_}; }
+  void use_room(std::size_t bytes) { at_ += bytes; }
+
   std::string_view copy(std::string_view source) {
     if (source.empty()) return {};
     char* out = text(source.size());

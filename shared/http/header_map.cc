@@ -124,6 +124,10 @@ std::size_t HeaderMap::remove(std::string_view name) {
   return remove_if([name](const HeaderField& field) { return base::equals_ignore_case(field.name, name); });
 }
 
+HeaderMap::Filler::Filler(base::Arena& arena, HeaderMap& map, std::uint32_t count) : map_(map) {
+  while (map.capacity_ < count) map.grow(arena);
+}
+
 void HeaderMap::grow(base::Arena& arena) {
   const std::uint32_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
   void* memory = arena.allocate(capacity * sizeof(HeaderField), alignof(HeaderField));

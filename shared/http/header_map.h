@@ -93,6 +93,31 @@ class HeaderMap {
     fields_[size_++] = field;
     present_.add(field.id);
   }
+  // For parsers: adds up to `count` fields to an empty map, built where they stay. Only finish() makes them
+  // a part of the map.
+  class Filler {
+   public:
+    Filler(base::Arena& arena, HeaderMap& map, std::uint32_t count);
+    // To be written; keep() goes on behind it.
+    HeaderField& next() { return map_.fields_[size_]; }
+    void keep() {
+      const KnownHeader id = map_.fields_[size_++].id;
+      repeated_.add_if_in(present_, id);
+      present_.add(id);
+    }
+    // `repeated`: what occurs more than once.
+    void finish(HeaderSet& repeated) {
+      map_.size_ = size_;
+      map_.present_ = present_;
+      repeated = repeated_;
+    }
+
+   private:
+    HeaderMap& map_;
+    std::uint32_t size_ = 0;
+    HeaderSet present_;
+    HeaderSet repeated_;
+  };
   // For parsers: the field at `index` may be completed (nominated, canonical Host).
   HeaderField& at(std::size_t index) { return fields_[index]; }
 

@@ -11,6 +11,7 @@
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/h1/request_parser.h"
+#include "tests/unit/shared/http/h1/every_way.h"
 
 namespace apisix::http {
 namespace {
@@ -35,7 +36,9 @@ Scanned scan(std::string_view bytes, std::size_t step) {
   HeadScanner scanner;
   for (std::size_t size = std::min(step, bytes.size());; size = std::min(size + step, bytes.size())) {
     const Exact received(bytes.substr(0, size));
-    const HeadScanner::Result result = scanner.scan(received.view());
+    HeadLines lines;
+    const HeadScanner::Result result = scanner.scan(received.view(), lines);
+    CHECK(lines.empty() || lines.head_bytes() == scanner.head_bytes());
     if (result == HeadScanner::Result::kFound) return {result, scanner.head_bytes()};
     if (result == HeadScanner::Result::kBad || size == bytes.size()) return {result};
   }
@@ -133,12 +136,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::size_t step : {1, 2, 7, 16, 33}) CHECK(scan(bytes, step) == whole);
 
   base::Arena arena;
-  if (const Exact all(bytes); const auto head = parse_request_head(all.view(), arena, RequestLimits{})) {
+  if (const Exact all(bytes); const auto head = parse_request_every_way(all.view(), arena, RequestLimits{})) {
     CHECK(whole == (Scanned{HeadScanner::Result::kFound, size}));
   }
   if (whole.result != HeadScanner::Result::kFound) return 0;
   const Exact received(bytes.substr(0, whole.head_bytes));
-  if (const auto head = parse_request_head(received.view(), arena, RequestLimits{})) {
+  if (const auto head = parse_request_every_way(received.view(), arena, RequestLimits{})) {
     check_framing(received.view(), **head);
     check_names(**head);
     check_round_trip(**head);

@@ -11,6 +11,7 @@
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/h1/response_parser.h"
 #include "shared/http/status.h"
+#include "tests/unit/shared/http/h1/every_way.h"
 
 namespace apisix::http {
 namespace {
@@ -114,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   base::Arena arena;
   const Exact head_bytes(received.view().substr(0, scanner.head_bytes()));
-  if (const auto head = parse_response_head(head_bytes.view(), arena, method, ResponseLimits{})) {
+  if (const auto head = parse_response_every_way(head_bytes.view(), arena, method, ResponseLimits{})) {
     check_framing(**head, method);
     check_round_trip(**head, method);
   }

@@ -236,7 +236,8 @@ void Forward::on_response_bytes(std::string_view bytes) {
 // Heads until the final one; what is behind it is the body.
 void Forward::read_heads(std::string_view bytes) {
   for (;;) {
-    const auto found = scanner_.scan(bytes);
+    http::HeadLines lines;
+    const auto found = scanner_.scan(bytes, lines);
     if (found == http::HeadScanner::Result::kBad) return on_bad_head("malformed response head");
     if (found == http::HeadScanner::Result::kNeedMore) {
       if (bytes.size() > limits::kResponseHeadBytesMax) return on_bad_head("the head is too large");
@@ -248,7 +249,7 @@ void Forward::read_heads(std::string_view bytes) {
     plugin::RequestState& request = stream_.request();
     const auto head =
         http::parse_response_head(request.arena.copy(bytes.substr(0, head_bytes)), request.arena,
-                                  request.upstream_method(), services_.response_limits);
+                                  request.upstream_method(), services_.response_limits, lines);
     if (!head) return on_bad_head(head.error().what);
     if ((*head)->ignored_lines != nullptr) [[unlikely]]
       log_ignored_lines(request, (*head)->ignored_lines, "upstream");

@@ -54,10 +54,10 @@ void H1Request::operator delete(void* memory) {
 
 // --- the request
 
-void H1Request::start(std::string_view head) {
+void H1Request::start(std::string_view head, const http::HeadLines& lines) {
   base::Arena& arena = stream_.arena();
   const Services& services = session_.connection().services();
-  auto parsed = http::parse_request_head(arena.copy(head), arena, services.request_limits);
+  auto parsed = http::parse_request_head(arena.copy(head), arena, services.request_limits, lines);
   if (!parsed) {
     const http::ParseError& fault = parsed.error();
     return stream_.on_bad_request(*fault.request, head.size(), fault.status, fault.what);

@@ -24,8 +24,8 @@ class H1Request final : public ClientExchange {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* memory);
 
-  // `head`: complete, in the session's bytes; copied.
-  void start(std::string_view head);
+  // `head`: complete, in the session's bytes; copied. `lines`: its lines, or empty.
+  void start(std::string_view head, const http::HeadLines& lines);
   // Bytes that never became a head: answered with `status`, and the connection ends.
   void refuse_bytes(std::string_view bytes, std::uint16_t status, const char* what);
   Stream& stream() { return stream_; }

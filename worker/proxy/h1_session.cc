@@ -132,13 +132,14 @@ bool H1Session::try_head() {
   if (unread_.empty()) return false;
   http::HeadScanner fresh(http::HeadKind::kRequest);
   http::HeadScanner& scanner = input_ != nullptr ? input_->scanner : fresh;
-  switch (scanner.scan(unread_)) {
+  http::HeadLines lines;
+  switch (scanner.scan(unread_, lines)) {
     case http::HeadScanner::Result::kFound: {
       const std::string_view head =
           unread_.substr(scanner.skipped_bytes(), scanner.head_bytes() - scanner.skipped_bytes());
       consume_unread(scanner.head_bytes());
       scanner.reset();
-      begin_request(head);
+      begin_request(head, lines);
       return true;
     }
     case http::HeadScanner::Result::kNeedMore:
@@ -162,11 +163,11 @@ bool H1Session::try_head() {
   return true;
 }
 
-void H1Session::begin_request(std::string_view head) {
+void H1Session::begin_request(std::string_view head, const http::HeadLines& lines) {
   connection_.timer().cancel();
   ++connection_.info().requests;
   services().tallies.requests.add();
-  open_request([head](H1Request& request) { request.start(head); });
+  open_request([head, &lines](H1Request& request) { request.start(head, lines); });
 }
 
 // A request that ends meanwhile is freed here: what it called has returned. Kept until the turn ends, the

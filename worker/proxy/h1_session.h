@@ -78,7 +78,7 @@ class H1Session final : public ClientSession {
   void enter(State next);
   void advance();
   bool try_head();
-  void begin_request(std::string_view head);
+  void begin_request(std::string_view head, const http::HeadLines& lines);
   // A request of our own for what `begin` does with it.
   template <typename Begin>
   void open_request(Begin begin);

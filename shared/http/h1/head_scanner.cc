@@ -18,6 +18,16 @@ HeadScanner::Result HeadScanner::scan(std::string_view received) {
   }
 }
 
+HeadScanner::Result HeadScanner::scan(std::string_view received, HeadLines& lines) {
+  if (at_ == 0 && lines.find(received)) [[likely]] {
+    at_ = lines.head_bytes();
+    line_start_ = at_;
+    return Result::kFound;
+  }
+  lines.clear();
+  return scan(received);
+}
+
 // at_ is at the CR of a line that ends well. kNeedMore: look at the next line.
 HeadScanner::Result HeadScanner::on_line_end() {
   const bool empty = at_ == line_start_;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shared/http/h1/head_lines.h"
+
 namespace apisix::http {
 
 enum class HeadKind : std::uint8_t {
@@ -29,6 +31,9 @@ class HeadScanner {
   // `received` always begins with the same byte, the first of the message, and only grows; it may move
   // in memory between calls. After kFound or kBad call reset() before the next message.
   Result scan(std::string_view received);
+  // The same; a head that is found in one call, as nearly all are, has its lines in `lines` then. Else they
+  // are empty.
+  Result scan(std::string_view received, HeadLines& lines);
 
   // After kFound: the bytes of the head, skipped empty lines in front and the last CRLFCRLF included.
   std::size_t head_bytes() const { return at_; }

@@ -20,6 +20,7 @@ constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
 constexpr std::string_view kContentLength = "Content-Length: ";
 constexpr std::string_view kHost = "Host: ";
 constexpr std::string_view kCrlf = "\r\n";
+constexpr std::size_t kFieldFixedBytes = 4;  // ": " and CRLF
 
 // No control character, tab included, and no space: what may stand between the spaces of a request line.
 bool is_one_word(std::string_view text) {
@@ -73,13 +74,16 @@ std::size_t tail_bytes(const Tail& tail) {
   if (tail.write_chunked) bytes += kChunked.size();
   if (tail.headers == nullptr) return bytes;
   for (const HeaderField& field : *tail.headers) {
-    if (!is_left_out(field, tail.first_skipped)) bytes += field.name.size() + field.value.size() + 4;
+    if (!is_left_out(field, tail.first_skipped))
+      bytes += field.name.size() + field.value.size() + kFieldFixedBytes;
   }
   return bytes;
 }
 
-// Runs of lines that follow each other in memory as they were received are copied at once.
-char* append_fields(char* at, const HeaderMap& headers, KnownHeader first_skipped) {
+// Runs of lines that follow each other in memory as they were received are copied at once. Null: they do not
+// fit in front of `limit`.
+char* append_fields(char* at, const char* limit, const HeaderMap& headers, KnownHeader first_skipped) {
+  const auto fits = [&](std::size_t bytes) { return bytes <= static_cast<std::size_t>(limit - at); };
   const HeaderField* const end = headers.end();
   for (const HeaderField* field = headers.begin(); field != end;) {
     if (is_left_out(*field, first_skipped)) {
@@ -87,6 +91,7 @@ char* append_fields(char* at, const HeaderMap& headers, KnownHeader first_skippe
       continue;
     }
     if (!field->intact) {
+      if (!fits(field->name.size() + field->value.size() + kFieldFixedBytes)) return nullptr;
       at = append_field(at, field->name, field->value);
       ++field;
       continue;
@@ -98,7 +103,9 @@ char* append_fields(char* at, const HeaderMap& headers, KnownHeader first_skippe
       ++field;
     } while (field != end && field->intact && field->name.data() == run_end &&
              !is_left_out(*field, first_skipped));
-    at = append_text(at, {run, static_cast<std::size_t>(run_end - run)});
+    const std::string_view lines(run, static_cast<std::size_t>(run_end - run));
+    if (!fits(lines.size())) return nullptr;
+    at = append_text(at, lines);
   }
   return at;
 }
@@ -119,9 +126,22 @@ char* append_connection(char* at, const Tail& tail) {
   return at;
 }
 
-char* append_tail(char* at, const Tail& tail) {
+// At most, of what stands behind the fields: Content-Length or Transfer-Encoding, Connection, the empty line.
+constexpr std::size_t kLengthBytesMax = 40;
+static_assert(kContentLength.size() + 20 + kCrlf.size() <= kLengthBytesMax &&
+              kChunked.size() <= kLengthBytesMax);
+
+std::size_t tail_end_bytes_max(const Tail& tail) {
+  return kLengthBytesMax + kConnectionUpgrade.size() + tail.upgrade_protocol.size() + 2 * kCrlf.size();
+}
+
+// Null: the fields do not fit in front of `limit`. The rest is not checked.
+char* append_tail(char* at, const char* limit, const Tail& tail) {
   if (!tail.host.empty()) at = append_field(at, "Host", tail.host);
-  if (tail.headers != nullptr) at = append_fields(at, *tail.headers, tail.first_skipped);
+  if (tail.headers != nullptr) {
+    at = append_fields(at, limit, *tail.headers, tail.first_skipped);
+    if (at == nullptr) return nullptr;
+  }
   if (tail.write_length) {
     at = append_text(at, kContentLength);
     at = append_decimal(at, tail.content_length);
@@ -184,22 +204,22 @@ bool is_writable(const ResponseWrite& head) {
 constexpr std::size_t kRequestLineFixedBytes = 1 + 9 + 2;
 constexpr std::size_t kStatusLineFixedBytes = 13 + 2;
 
-char* append_head(char* at, const RequestWrite& head, const Tail& tail) {
+char* append_head(char* at, const char* limit, const RequestWrite& head, const Tail& tail) {
   at = append_text(at, head.method);
   *at++ = ' ';
   at = append_text(at, head.target);
   *at++ = ' ';
   at = append_text(at, protocol_text(head.protocol));
-  return append_tail(append_text(at, kCrlf), tail);
+  return append_tail(append_text(at, kCrlf), limit, tail);
 }
 
-char* append_head(char* at, const ResponseWrite& head, const Tail& tail) {
+char* append_head(char* at, const char* limit, const ResponseWrite& head, const Tail& tail) {
   at = append_text(at, protocol_text(head.protocol));
   *at++ = ' ';
   at = append_decimal(at, head.status);
   *at++ = ' ';
   at = append_text(at, reason_of(head));
-  return append_tail(append_text(at, kCrlf), tail);
+  return append_tail(append_text(at, kCrlf), limit, tail);
 }
 
 std::size_t first_line_bytes(const RequestWrite& head) {
@@ -221,17 +241,34 @@ std::size_t write_head(const Head& head, std::span<char> out) {
   const Tail tail = tail_of(head);
   const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail);
   if (bytes > out.size()) return 0;
-  append_head(out.data(), head, tail);
+  append_head(out.data(), out.data() + out.size(), head, tail);
   return bytes;
+}
+
+// Into what is left of the arena's block, without adding up its bytes before. Empty: it may not fit.
+template <typename Head>
+std::string_view write_into_room(const Head& head, const Tail& tail, base::Arena& arena) {
+  const std::span<char> room = arena.room();
+  const std::size_t end_bytes = tail_end_bytes_max(tail);
+  const std::size_t begin_bytes = first_line_bytes(head) + kHost.size() + tail.host.size() + kCrlf.size();
+  if (begin_bytes + end_bytes > room.size()) return {};
+  const char* const end = append_head(room.data(), room.data() + room.size() - end_bytes, head, tail);
+  if (end == nullptr) return {};
+  const std::string_view out(room.data(), static_cast<std::size_t>(end - room.data()));
+  arena.use_room(out.size());
+  return out;
 }
 
 template <typename Head>
 std::string_view write_head(const Head& head, base::Arena& arena) {
   if (!is_writable(head)) return {};
   const Tail tail = tail_of(head);
+  const std::string_view written = write_into_room(head, tail, arena);
+  if (!written.empty()) [[likely]]
+    return written;
   const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail);
   char* out = arena.text(bytes);
-  append_head(out, head, tail);
+  append_head(out, out + bytes, head, tail);
   return {out, bytes};
 }
 
@@ -263,11 +300,6 @@ std::string_view write_response_head(const ResponseWrite& head, base::Arena& are
 std::size_t write_chunk_line(std::uint64_t chunk_bytes, char* out) {
   char* end = std::to_chars(out, out + kChunkLineBytesMax - 2, chunk_bytes, 16).ptr;
   return static_cast<std::size_t>(append_text(end, kCrlf) - out);
-}
-
-char* append_text(char* at, std::string_view text) {
-  if (!text.empty()) std::memcpy(at, text.data(), text.size());
-  return at + text.size();
 }
 
 char* append_decimal(char* at, std::uint64_t number) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -71,7 +72,29 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // Building blocks for direct responses and other writers of lines; they return the end of what was
 // written and check no bound.
-char* append_text(char* at, std::string_view text);
+inline char* append_text(char* at, std::string_view text) {
+  const char* const from = text.data();
+  const std::size_t bytes = text.size();
+  // Names and most values are short: two copies that overlap are dearer than one, and cheaper than a call.
+  const auto copy_ends = [&]<std::size_t kBytes>() {
+    std::memcpy(at, from, kBytes);
+    std::memcpy(at + bytes - kBytes, from + bytes - kBytes, kBytes);
+  };
+  if (bytes > 32) {
+    std::memcpy(at, from, bytes);
+  } else if (bytes >= 16) {
+    copy_ends.template operator()<16>();
+  } else if (bytes >= 8) {
+    copy_ends.template operator()<8>();
+  } else if (bytes >= 4) {
+    copy_ends.template operator()<4>();
+  } else if (bytes != 0) {
+    at[0] = from[0];
+    at[bytes / 2] = from[bytes / 2];
+    at[bytes - 1] = from[bytes - 1];
+  }
+  return at + bytes;
+}
 char* append_decimal(char* at, std::uint64_t number);
 char* append_field(char* at, std::string_view name, std::string_view value);  // "name: value\r\n"
 

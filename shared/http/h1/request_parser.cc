@@ -283,7 +283,8 @@ std::string_view first_line(std::string_view bytes) {
 }
 
 std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head, base::Arena& arena,
-                                                           const RequestLimits& limits) {
+                                                           const RequestLimits& limits,
+                                                           const HeadLines& lines) {
   RequestHead* out = arena.make<RequestHead>();
   const auto failed = [&](const ParseError& error) {
     if (out->request_line.empty()) out->request_line = first_line(head);
@@ -296,13 +297,14 @@ std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head
   const char* const begin = head.data();
   const char* const end = begin + head.size();
 
-  const auto lines = parse_request_line(begin, end, limits, *out);
-  if (!lines) return failed(lines.error());
+  const auto fields_at = parse_request_line(begin, end, limits, *out);
+  if (!fields_at) return failed(fields_at.error());
   const FieldLimits field_limits{.count_max = limits.header_count_max,
                                  .line_bytes_max = limits.header_line_bytes_max,
                                  .underscores = limits.underscores_in_headers,
                                  .letters_only = limits.ignore_invalid_headers};
-  const FieldLines fields = parse_field_lines(begin, *lines, end, arena, field_limits, out->headers);
+  const FieldLines fields =
+      parse_field_lines(begin, *fields_at, end, arena, field_limits, out->headers, lines);
   out->ignored_lines = fields.ignored;
   if (fields.error != nullptr) {
     return failed({static_cast<std::uint16_t>(fields.too_large ? 431 : 400), fields.error});

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "shared/base/arena.h"
+#include "shared/http/h1/head_lines.h"
 #include "shared/http/message.h"
 
 namespace apisix::http {
@@ -28,7 +29,8 @@ struct RequestLimits {
 // `head` is what HeadScanner found: it ends in CRLFCRLF and stays where it is as long as the arena
 // lives. Only the RequestHead, its field array and the list of ignored lines are allocated.
 std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head, base::Arena& arena,
-                                                           const RequestLimits& limits);
+                                                           const RequestLimits& limits,
+                                                           const HeadLines& lines = {});
 
 // The first line of what a client sent, empty lines in front of it skipped: for logs, when it is no head.
 std::string_view first_line(std::string_view bytes);

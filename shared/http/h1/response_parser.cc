@@ -105,19 +105,21 @@ Parsed apply_fields(ResponseHead& head, Method request_method, const HeaderSet& 
 
 std::expected<ResponseHead*, ParseError> parse_response_head(std::string_view head, base::Arena& arena,
                                                              Method request_method,
-                                                             const ResponseLimits& limits) {
+                                                             const ResponseLimits& limits,
+                                                             const HeadLines& lines) {
   if (head.size() < kHeadBytesMin) return bad("the head is shorter than any response");
   if (head.size() > limits.head_bytes_max) return bad("the head is too large");
   const char* const begin = head.data();
   const char* const end = begin + head.size();
 
   ResponseHead* out = arena.make<ResponseHead>();
-  const auto lines = parse_status_line(begin, end, *out);
-  if (!lines) return std::unexpected(lines.error());
+  const auto fields_at = parse_status_line(begin, end, *out);
+  if (!fields_at) return std::unexpected(fields_at.error());
   const FieldLimits field_limits{.count_max = limits.header_count_max,
                                  .line_bytes_max = limits.header_line_bytes_max,
                                  .trim_name = true};
-  const FieldLines fields = parse_field_lines(begin, *lines, end, arena, field_limits, out->headers);
+  const FieldLines fields =
+      parse_field_lines(begin, *fields_at, end, arena, field_limits, out->headers, lines);
   out->ignored_lines = fields.ignored;
   if (fields.error != nullptr) return bad(fields.error);
   if (const Parsed applied = apply_fields(*out, request_method, fields.repeated); !applied) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "shared/base/arena.h"
+#include "shared/http/h1/head_lines.h"
 #include "shared/http/message.h"
 
 namespace apisix::http {
@@ -24,6 +25,7 @@ struct ResponseLimits {
 // parsed like any other; the caller goes on to the next head after them (except after 101).
 std::expected<ResponseHead*, ParseError> parse_response_head(std::string_view head, base::Arena& arena,
                                                              Method request_method,
-                                                             const ResponseLimits& limits);
+                                                             const ResponseLimits& limits,
+                                                             const HeadLines& lines = {});
 
 }  // namespace apisix::http

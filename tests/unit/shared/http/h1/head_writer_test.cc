@@ -53,6 +53,39 @@ class HeadWriter : public ::testing::Test {
   base::Arena arena_;
 };
 
+// What is left of the arena's block is used when it suffices; else the head goes to a block of its own.
+TEST_F(HeadWriter, TheSameIntoAnArenaThatIsNearlyFull) {
+  const RequestHead& head =
+      parse("GET /a HTTP/1.1\r\nHost: c\r\nX-E: f\r\nX-G:  " + std::string(60, 'h') + "\r\n\r\n");
+  RequestWrite out = passed_on(head);
+  out.framing = Framing::kLength;
+  out.content_length = ~std::uint64_t{0};
+  out.connection = ConnectionOption::kUpgrade;
+  out.upgrade_protocol = "websocket";
+  const std::string expected = write(out);
+  for (std::size_t left = 0; left < 2 * expected.size(); ++left) {
+    base::Arena arena;
+    arena.text(1);
+    const std::size_t block = arena.room().size();
+    arena.text(block - left);
+    const std::string_view written = write_request_head(out, arena);
+    const std::string_view behind = arena.copy("behind");
+    EXPECT_EQ(written, expected) << left;
+    EXPECT_EQ(behind, "behind");
+  }
+}
+
+// Sizes on both sides of each step of append_text().
+TEST_F(HeadWriter, TextOfEveryLength) {
+  std::string text;
+  for (int i = 0; i < 80; ++i) {
+    std::vector<char> out(text.size() + 2, '#');
+    EXPECT_EQ(append_text(out.data() + 1, text), out.data() + 1 + text.size());
+    EXPECT_EQ(std::string(out.begin(), out.end()), "#" + text + "#");
+    text += static_cast<char>('!' + i);
+  }
+}
+
 TEST_F(HeadWriter, ARequestAsReceived) {
   const std::string bytes = "GET /a?b HTTP/1.1\r\nHost: c\r\nUser-Agent: d\r\nX-E: f\r\n\r\n";
   EXPECT_EQ(write(passed_on(parse(bytes))), bytes);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/http/h1/field_lines.h"
+#include "tests/unit/shared/http/h1/every_way.h"
 
 namespace apisix::http {
 namespace {
@@ -16,7 +17,7 @@ class RequestParser : public ::testing::Test {
  protected:
   // Fails the test, and returns an empty head, when the bytes are refused.
   const RequestHead& parse(const std::string& bytes) {
-    const auto parsed = parse_request_head(arena_.copy(bytes), arena_, limits_);
+    const auto parsed = parse_request_every_way(arena_.copy(bytes), arena_, limits_);
     if (parsed) return **parsed;
     ADD_FAILURE() << bytes << ": " << parsed.error().what;
     return *arena_.make<RequestHead>();
@@ -25,7 +26,7 @@ class RequestParser : public ::testing::Test {
     return parse("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
   }
   int status(const std::string& bytes) {
-    const auto parsed = parse_request_head(arena_.copy(bytes), arena_, limits_);
+    const auto parsed = parse_request_every_way(arena_.copy(bytes), arena_, limits_);
     return parsed ? 0 : parsed.error().status;
   }
 
@@ -319,7 +320,7 @@ TEST_F(RequestParser, LinesThatAreLeftOutCountForTheLimits) {
 
 TEST_F(RequestParser, WhatWasReadOfARefusedHeadIsThereForLogs) {
   const auto read = [&](const std::string& bytes) -> const RequestHead& {
-    const auto parsed = parse_request_head(arena_.copy(bytes), arena_, limits_);
+    const auto parsed = parse_request_every_way(arena_.copy(bytes), arena_, limits_);
     EXPECT_FALSE(parsed) << bytes;
     return *parsed.error().request;
   };

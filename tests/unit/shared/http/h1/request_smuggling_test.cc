@@ -10,6 +10,7 @@
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/request_parser.h"
+#include "tests/unit/shared/http/h1/every_way.h"
 
 namespace apisix::http {
 namespace {
@@ -39,14 +40,14 @@ int verdict(const std::string& bytes) {
   }
   base::Arena arena;
   const std::string_view head = arena.copy(bytes).substr(0, scanner.head_bytes());
-  const auto parsed = parse_request_head(head, arena, RequestLimits{});
+  const auto parsed = parse_request_every_way(head, arena, RequestLimits{});
   return parsed ? 0 : parsed.error().status;
 }
 
 // The parser alone, as if something had let the bytes past the scanner.
 int parser_verdict(const std::string& bytes) {
   base::Arena arena;
-  const auto parsed = parse_request_head(arena.copy(bytes), arena, RequestLimits{});
+  const auto parsed = parse_request_every_way(arena.copy(bytes), arena, RequestLimits{});
   return parsed ? 0 : parsed.error().status;
 }
 
@@ -336,7 +337,7 @@ class OneReading : public ::testing::TestWithParam<BodyRow> {};
 
 TEST_P(OneReading, OfTheBody) {
   base::Arena arena;
-  const auto head = parse_request_head(arena.copy(GetParam().bytes), arena, RequestLimits{});
+  const auto head = parse_request_every_way(arena.copy(GetParam().bytes), arena, RequestLimits{});
   ASSERT_TRUE(head) << head.error().what;
   EXPECT_EQ((*head)->framing, GetParam().framing);
   EXPECT_EQ((*head)->content_length, GetParam().content_length);
@@ -478,7 +479,7 @@ void expect_no_framing(const std::string& line, NameByte role) {
   EXPECT_EQ(verdict(bytes), role == NameByte::kRefused ? 400 : 0) << shown;
   EXPECT_EQ(parser_verdict(bytes), role == NameByte::kRefused ? 400 : 0) << shown;
   base::Arena arena;
-  const auto head = parse_request_head(arena.copy(bytes), arena, RequestLimits{});
+  const auto head = parse_request_every_way(arena.copy(bytes), arena, RequestLimits{});
   if (!head) return;
   EXPECT_EQ((*head)->framing, Framing::kNone) << shown;
   EXPECT_EQ((*head)->headers.size(), role == NameByte::kLeftOut ? 1u : 2u) << shown;  // Host is the first
@@ -490,7 +491,7 @@ void expect_no_framing(const std::string& line, NameByte role) {
 void expect_length_frames(const std::string& line) {
   base::Arena arena;
   const std::string bytes = post(line + "\r\nContent-Length: 5\r\n");
-  const auto head = parse_request_head(arena.copy(bytes), arena, RequestLimits{});
+  const auto head = parse_request_every_way(arena.copy(bytes), arena, RequestLimits{});
   ASSERT_TRUE(head) << ::testing::PrintToString(line);
   EXPECT_EQ((*head)->framing, Framing::kLength);
   EXPECT_EQ((*head)->content_length, 5u);

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/shared/http/h1/every_way.h"
+
 namespace apisix::http {
 namespace {
 
@@ -32,7 +34,7 @@ class ResponseFraming : public ::testing::TestWithParam<FramingRow> {};
 TEST_P(ResponseFraming, AsRfc9112Says) {
   base::Arena arena;
   const auto head =
-      parse_response_head(arena.copy(GetParam().bytes), arena, GetParam().method, ResponseLimits{});
+      parse_response_every_way(arena.copy(GetParam().bytes), arena, GetParam().method, ResponseLimits{});
   ASSERT_TRUE(head) << head.error().what;
   EXPECT_EQ((*head)->framing, GetParam().framing);
   EXPECT_EQ((*head)->keep_alive, GetParam().keep_alive);
@@ -92,7 +94,8 @@ class BadResponse : public ::testing::TestWithParam<BadRow> {};
 
 TEST_P(BadResponse, IsRefusedWith502) {
   base::Arena arena;
-  const auto head = parse_response_head(arena.copy(GetParam().bytes), arena, Method::kGet, ResponseLimits{});
+  const auto head =
+      parse_response_every_way(arena.copy(GetParam().bytes), arena, Method::kGet, ResponseLimits{});
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().status, 502);
   EXPECT_STRNE(head.error().what, "");
@@ -151,13 +154,13 @@ INSTANTIATE_TEST_SUITE_P(Table, BadResponse, ::testing::ValuesIn(kBad));
 class ResponseParser : public ::testing::Test {
  protected:
   const ResponseHead& parse(const std::string& bytes, Method method = Method::kGet) {
-    const auto parsed = parse_response_head(arena_.copy(bytes), arena_, method, limits_);
+    const auto parsed = parse_response_every_way(arena_.copy(bytes), arena_, method, limits_);
     if (parsed) return **parsed;
     ADD_FAILURE() << bytes << ": " << parsed.error().what;
     return *arena_.make<ResponseHead>();
   }
   bool is_refused(const std::string& bytes) {
-    return !parse_response_head(arena_.copy(bytes), arena_, Method::kGet, limits_);
+    return !parse_response_every_way(arena_.copy(bytes), arena_, Method::kGet, limits_);
   }
 
   base::Arena arena_;
