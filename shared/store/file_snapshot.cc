@@ -10,8 +10,6 @@
 namespace apisix::store {
 namespace {
 
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-
 base::Result<FileSnapshot> snapshot_of(std::string_view text, const FileStoreOptions& options) {
   auto parsed = resource::parse_document(text, options.path, options.format, options.environment);
   if (!parsed) return std::unexpected(parsed.error());
@@ -44,7 +42,7 @@ std::optional<FileIdentity> identify_file(const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
   return FileIdentity{static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino),
                       static_cast<std::int64_t>(info.st_size),
-                      info.st_mtim.tv_sec * kNanosecondsPerSecond + info.st_mtim.tv_nsec};
+                      info.st_mtim.tv_sec * FileIdentity::kNanosecondsPerSecond + info.st_mtim.tv_nsec};
 }
 
 base::Result<FileSnapshot> read_snapshot(const FileStoreOptions& options) {

@@ -25,11 +25,14 @@ struct FileStoreOptions {
 // Tells without reading whether a file is another one. Not the time of the last change of its inode: a hard
 // link to it is no news.
 struct FileIdentity {
+  static constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::int64_t bytes = 0;
   std::int64_t modified_ns = 0;
 
+  std::int64_t modified_seconds() const { return modified_ns / kNanosecondsPerSecond; }
   bool operator==(const FileIdentity&) const = default;
 };
 // Links are followed; nothing when it is not there.

@@ -11,14 +11,12 @@ namespace {
 
 // A file that is written in place grows within this time, or is complete.
 constexpr std::uint64_t kDebounceMs = 50;
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr std::size_t kFaultsLogged = 20;
 
 // APISIX's revision of a file is its time in seconds; so is ours at first, and it grows over restarts.
 Revision base_revision(const event::Loop& loop, const std::string& path) {
   const auto identity = identify_file(path);
-  const Revision seconds =
-      identity ? identity->modified_ns / kNanosecondsPerSecond : loop.clock().wall_seconds();
+  const Revision seconds = identity ? identity->modified_seconds() : loop.clock().wall_seconds();
   return std::max<Revision>(seconds, 1);
 }
 
@@ -54,7 +52,7 @@ FileStore::~FileStore() = default;
 base::Result<ListReply> FileStore::read_once(const FileStoreOptions& options, const std::string& prefix) {
   auto snapshot = read_snapshot(options);
   if (!snapshot) return std::unexpected(snapshot.error());
-  FileTable table(snapshot->identity.modified_ns / kNanosecondsPerSecond);
+  FileTable table(snapshot->identity.modified_seconds());
   table.commit(table.diff(std::move(snapshot->entries)));
   return table.list(prefix);
 }

@@ -21,10 +21,6 @@ namespace {
 constexpr int kTries = 3;
 constexpr std::size_t kKeysNamedMax = 5;
 
-std::unexpected<base::Error> damage(std::string what) {
-  return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore, std::move(what));
-}
-
 // What the records of one walk say.
 class Records {
  public:
@@ -51,11 +47,11 @@ class Records {
   }
 
   base::Result<StoreFaults> end(std::uint64_t txn_id) {
-    if (!state_ || !has_uuid_) return damage("its state or its id does not match its checksum");
+    if (!state_ || !has_uuid_) return lmdb_damage("its state or its id does not match its checksum");
     if (fault_.empty() && format_ == StoreFormat::kWithChecksums) check_leases();
-    if (!fault_.empty()) return damage(fault_ + " does not match its checksum or the rest");
+    if (!fault_.empty()) return lmdb_damage(fault_ + " does not match its checksum or the rest");
     if (txn_id > 1 && state_->txn_id != 0 && state_->txn_id != txn_id) {
-      return damage("a meta page leads to a state of the past");
+      return lmdb_damage("a meta page leads to a state of the past");
     }
     faults_.log_until = std::min(faults_.log_until, state_->revision);
     return std::move(faults_);
@@ -115,7 +111,7 @@ base::Result<StoreFormat> read_format(LmdbPages& pages) {
   if (!name) return std::unexpected(name.error());
   const auto format = format_of(*name);
   if (format) return *format;
-  if (name->empty()) return damage("it is no store of this program");
+  if (name->empty()) return lmdb_damage("it is no store of this program");
   return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kStore,
                     fmt::format("its format is \"{}\", this program's is \"{}\"", *name,
                                 name_of(StoreFormat::kWithChecksums)));
@@ -128,7 +124,7 @@ base::Status check_previous(LmdbPages& pages, StoreFormat format) {
   const auto bytes = pages.find(meta, "meta", LmdbFile::kStateName);
   const auto state = bytes ? decode_state(*bytes, format) : std::nullopt;
   if (state && state->txn_id != meta.txn_id)
-    return damage("its meta pages do not agree with what they lead to");
+    return lmdb_damage("its meta pages do not agree with what they lead to");
   return {};
 }
 
@@ -181,8 +177,9 @@ std::unexpected<base::Error> refuse_damaged_items(const std::string& path,
     for (const char c : keys[i]) named += c > ' ' && c < '\x7f' ? c : '?';
   }
   if (keys.size() > kKeysNamedMax) named += fmt::format(" and {} others", keys.size() - kKeysNamedMax);
-  return damage(fmt::format("{}: the store is damaged: checksum mismatch in {}, and its log has no copy; {}",
-                            path, named, kWhatToDo));
+  return lmdb_damage(
+      fmt::format("{}: the store is damaged: checksum mismatch in {}, and its log has no copy; {}", path,
+                  named, kWhatToDo));
 }
 
 }  // namespace apisix::store

@@ -14,7 +14,7 @@
 namespace apisix::store {
 namespace {
 
-constexpr std::uint32_t kMagic = 0xBEEFC0DE;
+constexpr std::uint32_t kLmdbMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kDataVersion = 1;
 constexpr std::size_t kPageHeaderBytes = 16;
 constexpr std::size_t kNodeHeaderBytes = 8;
@@ -45,28 +45,24 @@ constexpr std::uint16_t kIntegerKeys = 0x08;
 constexpr std::uint16_t kRepeats = 0x04;
 
 template <typename Number>
-Number read_number(std::string_view bytes, std::size_t offset) {
+Number number_at(std::string_view bytes, std::size_t offset) {
   Number number;
   std::memcpy(&number, bytes.data() + offset, sizeof number);
   return number;
 }
 
 LmdbTree read_tree(std::string_view bytes) {
-  return {.flags = read_number<std::uint16_t>(bytes, 4),
-          .depth = read_number<std::uint16_t>(bytes, 6),
-          .branch_pages = read_number<std::uint64_t>(bytes, 8),
-          .leaf_pages = read_number<std::uint64_t>(bytes, 16),
-          .overflow_pages = read_number<std::uint64_t>(bytes, 24),
-          .entries = read_number<std::uint64_t>(bytes, 32),
-          .root = read_number<std::uint64_t>(bytes, 40)};
-}
-
-std::unexpected<base::Error> damage(std::string what) {
-  return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore, std::move(what));
+  return {.flags = number_at<std::uint16_t>(bytes, 4),
+          .depth = number_at<std::uint16_t>(bytes, 6),
+          .branch_pages = number_at<std::uint64_t>(bytes, 8),
+          .leaf_pages = number_at<std::uint64_t>(bytes, 16),
+          .overflow_pages = number_at<std::uint64_t>(bytes, 24),
+          .entries = number_at<std::uint64_t>(bytes, 32),
+          .root = number_at<std::uint64_t>(bytes, 40)};
 }
 
 std::unexpected<base::Error> damage_of(std::uint64_t page, std::string_view what) {
-  return damage(fmt::format("page {}: {}", page, what));
+  return lmdb_damage(fmt::format("page {}: {}", page, what));
 }
 
 base::Result<std::string> read_bytes(int file, std::uint64_t offset, std::size_t bytes) {
@@ -76,13 +72,18 @@ base::Result<std::string> read_bytes(int file, std::uint64_t offset, std::size_t
     const ssize_t count = pread(file, out.data() + done, bytes - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return base::system_error("cannot read it", errno);
-    if (count == 0) return damage(fmt::format("it was cut short: nothing is behind byte {}", offset + done));
+    if (count == 0)
+      return lmdb_damage(fmt::format("it was cut short: nothing is behind byte {}", offset + done));
     done += static_cast<std::size_t>(count);
   }
   return out;
 }
 
 }  // namespace
+
+std::unexpected<base::Error> lmdb_damage(std::string what) {
+  return base::fail(base::ErrorCode::kInvalid, base::ErrorSource::kStore, std::move(what));
+}
 
 // A page of keys, or one inside a node: its nodes lie within it once check() passed.
 class LmdbPages::Page {
@@ -91,8 +92,8 @@ class LmdbPages::Page {
 
   // What is wrong with it; empty: nothing.
   std::string_view check() const {
-    const std::size_t lower = read_number<std::uint16_t>(bytes_, 12);
-    const std::size_t upper = read_number<std::uint16_t>(bytes_, 14);
+    const std::size_t lower = number_at<std::uint16_t>(bytes_, 12);
+    const std::size_t upper = number_at<std::uint16_t>(bytes_, 14);
     if (lower < kPageHeaderBytes || lower % 2 != 0 || upper < lower || upper > bytes_.size()) {
       return "its bounds make no sense";
     }
@@ -112,15 +113,15 @@ class LmdbPages::Page {
   }
 
   std::uint64_t number() const { return number_; }
-  std::uint16_t flags() const { return read_number<std::uint16_t>(bytes_, 10); }
+  std::uint16_t flags() const { return number_at<std::uint16_t>(bytes_, 10); }
   bool is_branch() const { return flags() & kBranch; }
-  std::size_t count() const { return (read_number<std::uint16_t>(bytes_, 12) - kPageHeaderBytes) / 2; }
+  std::size_t count() const { return (number_at<std::uint16_t>(bytes_, 12) - kPageHeaderBytes) / 2; }
 
   std::string_view key(std::size_t i) const {
     return std::string_view(bytes_).substr(offset(i) + kNodeHeaderBytes, key_bytes(offset(i)));
   }
-  std::uint16_t node_flags(std::size_t i) const { return read_number<std::uint16_t>(bytes_, offset(i) + 4); }
-  std::uint32_t size_of(std::size_t i) const { return read_number<std::uint32_t>(bytes_, offset(i)); }
+  std::uint16_t node_flags(std::size_t i) const { return number_at<std::uint16_t>(bytes_, offset(i) + 4); }
+  std::uint32_t size_of(std::size_t i) const { return number_at<std::uint32_t>(bytes_, offset(i)); }
   // In a leaf: the value, or with kBigData where it is.
   std::string_view data(std::size_t i) const {
     const std::size_t bytes = (node_flags(i) & kBigData) ? sizeof(std::uint64_t) : size_of(i);
@@ -133,9 +134,9 @@ class LmdbPages::Page {
 
  private:
   std::size_t offset(std::size_t i) const {
-    return read_number<std::uint16_t>(bytes_, kPageHeaderBytes + 2 * i);
+    return number_at<std::uint16_t>(bytes_, kPageHeaderBytes + 2 * i);
   }
-  std::size_t key_bytes(std::size_t at) const { return read_number<std::uint16_t>(bytes_, at + 6); }
+  std::size_t key_bytes(std::size_t at) const { return number_at<std::uint16_t>(bytes_, at + 6); }
 
   std::uint64_t number_;
   std::string bytes_;
@@ -153,7 +154,7 @@ struct LmdbPages::Place {
   bool precedes(std::string_view before, std::string_view key) const {
     if (kind != Kind::kFree) return before < key;
     if (key.size() != sizeof(std::uint64_t) || before.size() != sizeof(std::uint64_t)) return false;
-    return read_number<std::uint64_t>(before, 0) < read_number<std::uint64_t>(key, 0);
+    return number_at<std::uint64_t>(before, 0) < number_at<std::uint64_t>(key, 0);
   }
   // False: it is out of order.
   bool step(std::string_view key) {
@@ -188,12 +189,12 @@ base::Status LmdbPages::read_metas() {
     const auto bytes = read_bytes(file_, i * page_bytes_, kPageHeaderBytes + kMetaBytes);
     if (!bytes) return std::unexpected(bytes.error());
     const std::string_view meta = std::string_view(*bytes).substr(kPageHeaderBytes);
-    if (read_number<std::uint32_t>(meta, 0) != kMagic ||
-        read_number<std::uint32_t>(meta, 4) != kDataVersion ||
-        read_number<std::uint16_t>(*bytes, 10) != kMeta || read_number<std::uint64_t>(*bytes, 0) != i) {
+    if (number_at<std::uint32_t>(meta, 0) != kLmdbMagic ||
+        number_at<std::uint32_t>(meta, 4) != kDataVersion || number_at<std::uint16_t>(*bytes, 10) != kMeta ||
+        number_at<std::uint64_t>(*bytes, 0) != i) {
       return damage_of(i, "it is no meta page of LMDB");
     }
-    const auto page_bytes = read_number<std::uint32_t>(meta, 24);
+    const auto page_bytes = number_at<std::uint32_t>(meta, 24);
     if (!std::has_single_bit(page_bytes) || page_bytes < 512 || page_bytes > 65536 ||
         (i > 0 && page_bytes != page_bytes_)) {
       return damage_of(i, "its size of pages makes no sense");
@@ -202,8 +203,8 @@ base::Status LmdbPages::read_metas() {
     LmdbMeta& out = metas_[i];
     out.free = read_tree(meta.substr(24));
     out.main = read_tree(meta.substr(24 + kTreeBytes));
-    out.last_page = read_number<std::uint64_t>(meta, 24 + 2 * kTreeBytes);
-    out.txn_id = read_number<std::uint64_t>(meta, 24 + 2 * kTreeBytes + 8);
+    out.last_page = number_at<std::uint64_t>(meta, 24 + 2 * kTreeBytes);
+    out.txn_id = number_at<std::uint64_t>(meta, 24 + 2 * kTreeBytes + 8);
     if (out.last_page >= kPagesMax || out.last_page < kMetaPages - 1 || out.txn_id % 2 != i) {
       return damage_of(i, "its numbers make no sense");
     }
@@ -213,7 +214,7 @@ base::Status LmdbPages::read_metas() {
   }
   newest_ = metas_[0].txn_id > metas_[1].txn_id ? 0 : 1;
   if (metas_[newest_].txn_id - metas_[1 - newest_].txn_id != 1) {
-    return damage("the numbers of its two meta pages do not follow each other");
+    return lmdb_damage("the numbers of its two meta pages do not follow each other");
   }
   return {};
 }
@@ -224,7 +225,7 @@ base::Result<LmdbPages::Page> LmdbPages::read_page(std::uint64_t number) const {
   }
   auto bytes = read_bytes(file_, number * page_bytes_, page_bytes_);
   if (!bytes) return std::unexpected(bytes.error());
-  if (read_number<std::uint64_t>(*bytes, 0) != number)
+  if (number_at<std::uint64_t>(*bytes, 0) != number)
     return damage_of(number, "it says that it is another page");
   Page page(number, std::move(*bytes));
   if (page.flags() != kBranch && page.flags() != kLeaf) return damage_of(number, "it is no page of keys");
@@ -241,8 +242,8 @@ base::Result<std::string> LmdbPages::read_overflow(std::uint64_t number, std::si
   }
   auto out = read_bytes(file_, number * page_bytes_, kPageHeaderBytes + bytes);
   if (!out) return out;
-  pages = read_number<std::uint32_t>(*out, 12);
-  if (read_number<std::uint64_t>(*out, 0) != number || read_number<std::uint16_t>(*out, 10) != kOverflow ||
+  pages = number_at<std::uint32_t>(*out, 12);
+  if (number_at<std::uint64_t>(*out, 0) != number || number_at<std::uint16_t>(*out, 10) != kOverflow ||
       pages < needed || pages > last_page_ - number + 1) {
     return damage_of(number, "it is no page of a value");
   }
@@ -261,12 +262,12 @@ base::Status LmdbPages::own(std::uint64_t first, std::uint64_t pages) {
 // A list of LMDB: how many, then the numbers, falling.
 base::Status LmdbPages::own_free_pages(std::string_view list) {
   const std::size_t room = list.size() / sizeof(std::uint64_t);
-  const std::uint64_t count = room == 0 ? 0 : read_number<std::uint64_t>(list, 0);
-  if (room == 0 || count > room - 1) return damage("a list of free pages has a wrong length");
+  const std::uint64_t count = room == 0 ? 0 : number_at<std::uint64_t>(list, 0);
+  if (room == 0 || count > room - 1) return lmdb_damage("a list of free pages has a wrong length");
   std::uint64_t before = last_page_ + 1;
   for (std::size_t i = 1; i <= count; ++i) {
-    const auto page = read_number<std::uint64_t>(list, i * sizeof(std::uint64_t));
-    if (page < kMetaPages || page >= before) return damage("a list of free pages makes no sense");
+    const auto page = number_at<std::uint64_t>(list, i * sizeof(std::uint64_t));
+    if (page < kMetaPages || page >= before) return lmdb_damage("a list of free pages makes no sense");
     if (auto status = own(page, 1); !status) return status;
     before = page;
   }
@@ -298,14 +299,14 @@ base::Status LmdbPages::check_last_page() const {
 
 base::Status LmdbPages::walk_tree(const LmdbTree& tree, Place& place) {
   if (tree.depth > kDepthMax || (tree.depth == 0) != (tree.root == kNoPage)) {
-    return damage(fmt::format("table {}: its depth makes no sense", place.table));
+    return lmdb_damage(fmt::format("table {}: its depth makes no sense", place.table));
   }
   place.depth = tree.depth;
   Counts counts;
   if (tree.root != kNoPage) {
     if (auto status = walk_page(tree.root, 1, place, counts); !status) return status;
   }
-  if (!counts.match(tree)) return damage(fmt::format("table {}: its counts are wrong", place.table));
+  if (!counts.match(tree)) return lmdb_damage(fmt::format("table {}: its counts are wrong", place.table));
   return {};
 }
 
@@ -353,7 +354,7 @@ base::Status LmdbPages::walk_leaf(const Page& page, Place& place, Counts& counts
       status = walk_table(key, page.data(i));
     } else if (flags == kBigData && place.kind != Place::Kind::kMain) {
       ++counts.entries;
-      const auto first = read_number<std::uint64_t>(page.data(i), 0);
+      const auto first = number_at<std::uint64_t>(page.data(i), 0);
       std::uint64_t pages = 0;
       const auto value = read_overflow(first, page.size_of(i), pages);
       if (!value) return std::unexpected(value.error());
@@ -372,10 +373,10 @@ base::Status LmdbPages::walk_leaf(const Page& page, Place& place, Counts& counts
 }
 
 base::Status LmdbPages::walk_table(std::string_view name, std::string_view data) {
-  if (data.size() != kTreeBytes) return damage(fmt::format("table {}: it is no table", name));
+  if (data.size() != kTreeBytes) return lmdb_damage(fmt::format("table {}: it is no table", name));
   const LmdbTree tree = read_tree(data);
   if ((tree.flags & kTreeFlags) != (name == pair_table_ ? kRepeats : 0)) {
-    return damage(fmt::format("table {}: its flags make no sense", name));
+    return lmdb_damage(fmt::format("table {}: its flags make no sense", name));
   }
   Place place{.kind = Place::Kind::kTable, .table = std::string(name)};
   return walk_tree(tree, place);
@@ -406,7 +407,7 @@ base::Status LmdbPages::walk_pairs(const Page& page, std::size_t index, Place& p
 base::Status LmdbPages::visit_record(std::string_view key, std::string_view value, Place& place) {
   if (place.kind == Place::Kind::kFree) return own_free_pages(value);
   if (place.kind == Place::Kind::kPairsOfKey) {
-    if (!value.empty()) return damage(fmt::format("table {}: a pair has a value", place.table));
+    if (!value.empty()) return lmdb_damage(fmt::format("table {}: a pair has a value", place.table));
     (*visit_)(place.table, place.key_of_pairs, key);
   } else {
     (*visit_)(place.table, key, value);
@@ -419,7 +420,7 @@ base::Result<std::string> LmdbPages::find(const LmdbMeta& meta, std::string_view
   last_page_ = meta.last_page;
   const auto tree = search(meta.main, table);
   if (!tree || tree->empty()) return tree;
-  if (tree->size() != kTreeBytes) return damage(fmt::format("table {}: it is no table", table));
+  if (tree->size() != kTreeBytes) return lmdb_damage(fmt::format("table {}: it is no table", table));
   return search(read_tree(*tree), key);
 }
 
@@ -437,10 +438,10 @@ base::Result<std::string> LmdbPages::search(const LmdbTree& tree, std::string_vi
     if (i == 0 || page->key(i - 1) != key) return std::string();
     if (!(page->node_flags(i - 1) & kBigData)) return std::string(page->data(i - 1));
     std::uint64_t pages = 0;
-    return read_overflow(read_number<std::uint64_t>(page->data(i - 1), 0), page->size_of(i - 1), pages);
+    return read_overflow(number_at<std::uint64_t>(page->data(i - 1), 0), page->size_of(i - 1), pages);
   }
   if (number == kNoPage) return std::string();
-  return damage("a table is deeper than one can be");
+  return lmdb_damage("a table is deeper than one can be");
 }
 
 }  // namespace apisix::store

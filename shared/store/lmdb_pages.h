@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct LmdbMeta {
   std::uint64_t last_page = 0;
   std::uint64_t txn_id = 0;
 };
+
+// What a check found wrong in the file.
+std::unexpected<base::Error> lmdb_damage(std::string what);
 
 class LmdbPages {
  public:

@@ -13,7 +13,6 @@ using format::find_member;
 using format::Json;
 
 constexpr std::uint16_t kNotFound = 404;
-constexpr std::uint16_t kServiceUnavailable = 503;
 
 // The route's own word, else the service's, else false.
 bool websocket_of(const Json& route, const Json* service) {

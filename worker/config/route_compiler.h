@@ -45,6 +45,8 @@ struct RouteSources {
 // service that is missing, plugins that cannot run and must not be skipped.
 base::Ref<const CompiledRoute> compile_route(const RouteSources& sources);
 
+inline constexpr std::uint16_t kServiceUnavailable = 503;
+
 // The route is answered with this status from now on; writes the reason to the error log.
 void fail_route(const CompiledRoute& route, std::uint16_t status, std::string reason);
 

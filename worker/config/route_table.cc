@@ -13,8 +13,6 @@ using format::find_member;
 using format::Json;
 using resource::Kind;
 
-constexpr std::uint16_t kServiceUnavailable = 503;
-
 route::MatchInput match_input(const plugin::RequestState& request, route::VariableReader& variables) {
   return {.uri = request.target.match_path,
           .host = request.target.host,

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#include <unistd.h>
-
 #include "shared/base/arena_text.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
@@ -80,12 +78,6 @@ Json args_json(RequestState& request) {
     }
   }
   return out;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
 }
 
 // What the tries of nodes took together; nothing when there was none.
@@ -286,8 +278,7 @@ Json LogEntry::full_entry(RequestState& request) const {
   out["status"] = request.response.status;
   out["headers"] = headers_json(request.response.headers);
   out["size"] = Json::UInt64(request.response.bytes_sent);
-  static const std::string hostname = host_name();
-  entry["server"]["hostname"] = hostname;
+  entry["server"]["hostname"] = read("hostname");
   entry["server"]["version"] = text(base::kCompatibleVersion);
   if (request.attempts.first != nullptr) entry["upstream"] = read("upstream_addr");
   entry["service_id"] =

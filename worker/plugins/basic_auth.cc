@@ -14,7 +14,7 @@ namespace {
 
 using format::Json;
 
-constexpr std::string_view kScheme = "basic";
+constexpr std::string_view kBasicScheme = "basic";
 
 struct Password final : plugin::PreparedAuth {
   explicit Password(const Json& conf) : text(format::string_of(format::find_member(conf, "password"))) {}
@@ -38,10 +38,11 @@ std::string_view without_spaces(std::string_view text, base::Arena& arena) {
 
 // What is between the scheme and the end; none: not this scheme.
 std::optional<std::string_view> encoded_part(std::string_view field) {
-  if (field.size() <= kScheme.size() || !base::equals_ignore_case(field.substr(0, kScheme.size()), kScheme)) {
+  if (field.size() <= kBasicScheme.size() ||
+      !base::equals_ignore_case(field.substr(0, kBasicScheme.size()), kBasicScheme)) {
     return std::nullopt;
   }
-  field.remove_prefix(kScheme.size());
+  field.remove_prefix(kBasicScheme.size());
   const std::string_view encoded = base::trim(field);
   return field.size() == encoded.size() || encoded.empty() ? std::nullopt : std::optional(encoded);
 }

@@ -20,7 +20,7 @@ namespace {
 constexpr int kGzipFormat = 16;  // added to the window's bits: zlib writes head and check sum
 constexpr int kWindowBitsMax = 15;
 constexpr int kMemoryLevelMax = 8;
-constexpr std::size_t kStepBytes = 16 * 1024;
+constexpr std::size_t kCompressedBytesStep = 16 * 1024;
 
 // A short body needs no large window: memory is 2^(bits+2) + 2^(level+9).
 struct Sizes {
@@ -56,11 +56,11 @@ class GzipCoder final : public plugin::BodyCoder {
     const int mode = last ? Z_FINISH : flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
     do {
       const std::size_t before = out.size();
-      out.resize(before + kStepBytes);
+      out.resize(before + kCompressedBytesStep);
       stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
-      stream_.avail_out = kStepBytes;
+      stream_.avail_out = kCompressedBytesStep;
       const int code = deflate(&stream_, mode);
-      out.resize(before + kStepBytes - stream_.avail_out);
+      out.resize(before + kCompressedBytesStep - stream_.avail_out);
       if (code == Z_STREAM_ERROR) return false;
     } while (stream_.avail_out == 0);
     return true;

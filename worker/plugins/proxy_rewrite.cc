@@ -45,7 +45,7 @@ base::Status check_regex_uri(const Json& pairs) {
 }
 
 // The old form, in which every member is a field to set.
-base::Status check_flat_headers(const Json& headers) {
+base::Status check_request_headers(const Json& headers) {
   if (!headers.isObject() || HeaderEdits::is_in_parts(headers)) return {};
   for (auto field = headers.begin(); field != headers.end(); ++field) {
     const std::string name = field.name();
@@ -102,7 +102,7 @@ class ProxyRewrite final : public plugin::Plugin {
 
   static base::Status check(const plugin::Conf& conf) {
     if (auto status = check_regex_uri(conf.json("regex_uri")); !status) return status;
-    return check_flat_headers(conf.json("headers"));
+    return check_request_headers(conf.json("headers"));
   }
 
   explicit ProxyRewrite(const plugin::Conf& conf)

@@ -29,7 +29,7 @@ using format::find_member;
 using format::Json;
 using std::string_view_literals::operator""sv;
 
-base::Status check_flat_headers(const Json& headers) {
+base::Status check_response_headers(const Json& headers) {
   if (!headers.isObject() || HeaderEdits::is_in_parts(headers)) return {};
   for (auto field = headers.begin(); field != headers.end(); ++field) {
     if (!field->isString() && !field->isNumeric()) return base::invalid("invalid type as header value");
@@ -73,7 +73,7 @@ struct BodyFilter {
   bool all = false;
 };
 
-constexpr std::size_t kStepBytes = 16 * 1024;  // that a decoder makes at a time
+constexpr std::size_t kDecodedBytesStep = 16 * 1024;  // that a decoder makes at a time
 
 // The body that is held for the filters.
 struct Held {
@@ -99,7 +99,7 @@ class ResponseRewrite final : public plugin::Plugin {
   static constexpr plugin::PluginInfo kInfo{.name = "response-rewrite", .priority = 899};
 
   static base::Status check(const plugin::Conf& conf) {
-    if (auto status = check_flat_headers(conf.json("headers")); !status) return status;
+    if (auto status = check_response_headers(conf.json("headers")); !status) return status;
     const std::string text = conf.text("body");
     if (conf.flag("body_base64") && !format::is_secret_ref(text)) {
       if (text.empty() || !base::decode_base64(text)) return base::invalid("invalid base64 content");
@@ -270,7 +270,7 @@ class ResponseRewrite final : public plugin::Plugin {
   // One slice of the loop's turn, in steps.
   Gathered decode(Held& held) const {
     Gathered gathered = Gathered::kSliceDone;
-    for (std::size_t done = 0; done < plugin::kBodySliceBytes; done += kStepBytes) {
+    for (std::size_t done = 0; done < plugin::kBodySliceBytes; done += kDecodedBytesStep) {
       gathered = decode_step(held);
       if (gathered != Gathered::kSliceDone) break;
     }
@@ -281,7 +281,7 @@ class ResponseRewrite final : public plugin::Plugin {
   Gathered decode_step(Held& held) const {
     std::string step;
     std::string_view rest = held.coded;
-    const std::size_t room = std::min(kStepBytes, body_bytes_max_ - held.gathered.size()) + 1;
+    const std::size_t room = std::min(kDecodedBytesStep, body_bytes_max_ - held.gathered.size()) + 1;
     const BodyDecoder::Result result = held.decoder->decode(rest, room, step);
     switch (result) {
       case BodyDecoder::Result::kBroken:

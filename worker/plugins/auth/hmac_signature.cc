@@ -9,7 +9,7 @@
 namespace apisix::plugins {
 namespace {
 
-constexpr std::string_view kScheme = "Signature";
+constexpr std::string_view kSignatureScheme = "Signature";
 
 bool is_name_character(char c) {
   return base::is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z');
@@ -53,9 +53,9 @@ std::string fault_of_names(std::span<const std::string_view> names) {
 }
 
 std::optional<HmacSignature> parse_hmac_signature(std::string_view field) {
-  if (!field.starts_with(kScheme)) return std::nullopt;
+  if (!field.starts_with(kSignatureScheme)) return std::nullopt;
   HmacSignature out;
-  for (const std::string_view piece : base::split(field.substr(kScheme.size()), ',')) {
+  for (const std::string_view piece : base::split(field.substr(kSignatureScheme.size()), ',')) {
     const auto member = find_member(piece);
     if (!member) continue;
     if (member->name == "keyId") out.key_id = member->value;

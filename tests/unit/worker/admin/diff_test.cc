@@ -2,14 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/parsed_json.h"
+
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-
-Json json(std::string_view text) {
-  return format::parse_json(text).value();
-}
 
 Json diff(std::string_view before, std::string_view after) {
   const Json old_value = json(before), new_value = json(after);

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/resource/schemas.h"
+#include "tests/fakes/parsed_json.h"
 #include "tests/fakes/trial_gateway.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/plugins/catalog.h"
@@ -19,10 +20,6 @@ namespace {
 using format::Json;
 using plugin::ConfScope;
 using resource::Kind;
-
-Json json(const char* text) {
-  return format::parse_json(text).value();
-}
 
 // Where what a schema requires does not make a configuration yet.
 const std::map<std::string_view, const char*>& plugin_bases() {

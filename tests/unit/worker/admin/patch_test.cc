@@ -2,14 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/parsed_json.h"
+
 namespace apisix::admin {
 namespace {
 
 using format::Json;
-
-Json json(std::string_view text) {
-  return format::parse_json(text).value();
-}
 
 TEST(MergePatch, MergesObjectsReplacesTheRestAndRemovesNulls) {
   Json target = json(R"({"a": {"b": 1, "c": [1, 2]}, "d": "x", "e": 5})");

@@ -5,12 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/parsed_json.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::admin {
 namespace {
 
-using format::Json;
 using resource::ItemKey;
 using resource::Kind;
 
@@ -27,10 +27,6 @@ constexpr const plugin::PluginKind& kKeyAuth = plugin::define<Named<0>>();
 constexpr const plugin::PluginKind& kLimitCount = plugin::define<Named<1>>();
 constexpr const plugin::PluginKind& kTrafficSplit = plugin::define<Named<2>>();
 constexpr std::array<const plugin::PluginKind*, 3> kCatalog = {&kKeyAuth, &kLimitCount, &kTrafficSplit};
-
-Json json(std::string_view text) {
-  return format::parse_json(text).value();
-}
 
 // kHidden is written as *, kHiddenAndChanged as *!. limit-count is built in and not enabled.
 std::string masked(const ItemKey& key, std::string_view value, std::string_view before = "null") {

@@ -13,13 +13,13 @@
 namespace apisix::config {
 namespace {
 
-class Nothing final : public plugin::Plugin {
+class MergedPlugin final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "nothing", .priority = 1};
-  explicit Nothing(const plugin::Conf&) {}
+  explicit MergedPlugin(const plugin::Conf&) {}
 };
 
-constexpr const plugin::PluginKind& kNothing = plugin::define<Nothing>();
+constexpr const plugin::PluginKind& kMergedPlugin = plugin::define<MergedPlugin>();
 
 // What is written of one layer, as its object and as a consumer.
 struct Layer {
@@ -30,7 +30,7 @@ struct Layer {
       if (word[0] == '-') disabled.push_back(name);
       if (word[0] == '!') missing.push_back(name);
       if (word[0] == '+') {
-        confs[name] = base::make_counted<plugin::PluginConf>(kNothing, format::Json(::Json::objectValue),
+        confs[name] = base::make_counted<plugin::PluginConf>(kMergedPlugin, format::Json(::Json::objectValue),
                                                              resource, std::uint64_t{1});
       }
     }
@@ -56,7 +56,7 @@ struct Layer {
 };
 
 // "a:service b:route !c"
-std::string text_of(const PluginMerge& merge) {
+std::string merged_text(const PluginMerge& merge) {
   std::vector<std::string> words;
   for (const auto& [name, conf] : merge.confs) words.push_back(name + ":" + conf->resource());
   for (const std::string& name : merge.missing) words.push_back("!" + name);
@@ -88,7 +88,7 @@ TEST(PluginMerge, TheHighestObjectThatNamesAPluginHasTheLastWord) {
     PluginMerge merge;
     merge.put_over(*Layer("service", service).object());
     merge.put_over(*Layer("route", route).object());
-    EXPECT_EQ(text_of(merge), merged) << service << " below " << route;
+    EXPECT_EQ(merged_text(merge), merged) << service << " below " << route;
   }
 }
 
@@ -97,7 +97,7 @@ TEST(PluginMerge, ADisabledEntryHidesNothingFromTheLayersAboveIt) {
   merge.put_over(*Layer("service", "+a +b +c").object());
   merge.put_over(*Layer("route", "-a -b").object());
   merge.put_over(*Layer("group", "+b").object());
-  EXPECT_EQ(text_of(merge), "b:group c:service");
+  EXPECT_EQ(merged_text(merge), "b:group c:service");
 }
 
 TEST(PluginMerge, AConsumerIsALayerToo) {
@@ -113,7 +113,7 @@ TEST(PluginMerge, AConsumerIsALayerToo) {
     PluginMerge merge;
     merge.put_over(*Layer("route", route).object());
     merge.put_over(*Layer("consumer", consumer).consumer());
-    EXPECT_EQ(text_of(merge), merged) << route << " below " << consumer;
+    EXPECT_EQ(merged_text(merge), merged) << route << " below " << consumer;
   }
 }
 

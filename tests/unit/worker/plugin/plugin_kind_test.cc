@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/format/json.h"
+#include "tests/fakes/parsed_json.h"
 #include "worker/plugin/compiled_schemas.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
@@ -38,10 +39,6 @@ class ForeignKind final : public PluginKind {
 
 constexpr const char* kSchemas =
     R"({"schema": {"type": "object", "properties": {"size": {"type": "integer", "default": 3}}}})";
-
-Json json(std::string_view text) {
-  return *format::parse_json(text);
-}
 
 TEST(PluginKind, AForeignOneIsCheckedBySchemaAndItsOwnRules) {
   static const ForeignKind kind("foreign", kSchemas);

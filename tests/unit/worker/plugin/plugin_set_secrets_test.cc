@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/parsed_json.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -20,10 +21,6 @@ class KeyAuth final : public Plugin {
 
 constexpr const PluginKind& kKeyAuth = define<KeyAuth>();
 constexpr std::array<const PluginKind*, 1> kCatalog = {&kKeyAuth};
-
-Json json(std::string_view text) {
-  return format::parse_json(text).value();
-}
 
 PluginSet make_set(std::vector<std::string> keys) {
   return PluginSet(kCatalog, {"key-auth", "not-built"}, base::Keyring(std::move(keys)));

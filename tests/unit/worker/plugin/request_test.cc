@@ -99,26 +99,26 @@ TEST_F(RequestTest, AnotherStatusHasAnotherReason) {
   EXPECT_EQ(state_.response.reason, "");
 }
 
-struct Witness {
-  ~Witness() { ++destroyed; }
+struct CountedObject {
+  ~CountedObject() { ++destroyed; }
   int number = 0;
   static inline int destroyed = 0;
 };
 
 TEST(RequestKept, LivesAsLongAsTheRequest) {
-  Witness::destroyed = 0;
+  CountedObject::destroyed = 0;
   event::Loop loop;
   base::Arena arena;
   const int owners[2] = {};
   {
     RequestState state(arena, loop.clock());
     Request request(state);
-    request.kept<Witness>(&owners[0]).number = 7;
-    EXPECT_EQ(request.kept<Witness>(&owners[0]).number, 7);
-    EXPECT_EQ(request.kept<Witness>(&owners[1]).number, 0);
-    EXPECT_EQ(Witness::destroyed, 0);
+    request.kept<CountedObject>(&owners[0]).number = 7;
+    EXPECT_EQ(request.kept<CountedObject>(&owners[0]).number, 7);
+    EXPECT_EQ(request.kept<CountedObject>(&owners[1]).number, 0);
+    EXPECT_EQ(CountedObject::destroyed, 0);
   }
-  EXPECT_EQ(Witness::destroyed, 2);
+  EXPECT_EQ(CountedObject::destroyed, 2);
 }
 
 TEST_F(RequestTest, TheUpstreamsMethod) {
