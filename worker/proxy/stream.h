@@ -1,6 +1,7 @@
 // Stream: one request in flight, from its head to its log line. It knows no wire: the request is read from,
-// and the response written to, its ClientExchange. It owns the request's arena; its Forward holds the
-// upstream side.
+// and the response written to, its ClientExchange. It owns the request's arena and the parts that do the
+// work: PipelineRun (how far it is), RequestContent (its body), Forward (the upstream side), ResponseWriter.
+// Its own are the state, and how the request ends.
 //
 //   Pipeline --hook waits--> Waiting --resumed--> Pipeline
 //      |--own response--> Responding --flushed--> Done
