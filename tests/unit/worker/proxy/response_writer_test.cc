@@ -13,15 +13,15 @@ class Marker final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "marker", .priority = 9};
   explicit Marker(const plugin::Conf&) {}
-  void header_filter(plugin::RequestState& request) override { plugin::Response(request).add_header("X-Mark", "1"); }
+  void header_filter(plugin::Request& request) override { request.response().add_header("X-Mark", "1"); }
 };
 
 class Doubler final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "doubler", .priority = 8};
   explicit Doubler(const plugin::Conf&) {}
-  void header_filter(plugin::RequestState& request) override { plugin::Response(request).will_change_body(); }
-  void body_filter(plugin::RequestState&, plugin::Body& body) override {
+  void header_filter(plugin::Request& request) override { request.response().will_change_body(); }
+  void body_filter(plugin::Request&, plugin::Body& body) override {
     const std::string_view data = body.data();
     body.output().append(data).append(data);
   }
@@ -32,8 +32,8 @@ class Slicer final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "slicer", .priority = 7};
   explicit Slicer(const plugin::Conf&) {}
-  void header_filter(plugin::RequestState& request) override { plugin::Response(request).will_change_body(); }
-  void body_filter(plugin::RequestState&, plugin::Body& body) override {
+  void header_filter(plugin::Request& request) override { request.response().will_change_body(); }
+  void body_filter(plugin::Request&, plugin::Body& body) override {
     if (rest_.empty()) {
       rest_ = body.data().substr(1);
       body.replace(body.data().substr(0, 1));
@@ -51,7 +51,7 @@ class Breaker final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "breaker", .priority = 6};
   explicit Breaker(const plugin::Conf&) {}
-  void body_filter(plugin::RequestState&, plugin::Body& body) override { body.break_off(); }
+  void body_filter(plugin::Request&, plugin::Body& body) override { body.break_off(); }
 };
 
 class ResponseWriterTest : public StreamPartTest {

@@ -25,7 +25,7 @@ class StreamPartTest : public RequestTest {
   memory::ConnectionTallies tallies_{};
   Services services_{loop_, options_, tallies_};
   FakeClientExchange exchange_;
-  plugin::ChainRun chains_;
+  plugin::ChainRun chains_{request_};
 
  private:
   plugin::NoConsumers consumers_;
