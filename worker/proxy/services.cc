@@ -32,8 +32,6 @@ Services::Services(event::Loop& loop, const Options& options, memory::Connection
       connections(loop, pool, options.connections_max),
       tallies(tallies) {
   request_limits = options.request_limits();
-  response_limits.header_count_max = limits::kResponseHeadersMax;
-  response_limits.head_bytes_max = limits::kResponseHeadBytesMax;
 }
 
 Services::~Services() = default;
