@@ -176,6 +176,7 @@ void Forward::on_unwritable_head() {
   plugin::log_error(stream_.request(), "route {}: the request for the upstream cannot be written",
                     node_.route().id);
   attempt_open_ = false;
+  timer_.cancel();
   stream_.respond_error_page(kBadGateway);
 }
 

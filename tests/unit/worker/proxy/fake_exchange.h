@@ -23,6 +23,7 @@ class FakeExchange final : public upstream::Exchange {
     bool is_connected = true;
     bool breaks_at_write = false;  // the head is not taken
     bool is_stale = false;
+    Kind kind = Kind::kSend;  // how the write fails
   };
 
   FakeExchange(const upstream::Opening& opening, User& user, Plan plan)
@@ -90,7 +91,7 @@ class FakeExchange final : public upstream::Exchange {
   bool is_connected() const override { return plan_.is_connected; }
   bool write_head(const http::RequestWrite& head, const http::Content& first) override {
     if (plan_.breaks_at_write) {
-      failure_ = {.kind = Kind::kSend, .processed = Processed::kNo, .is_stale = plan_.is_stale};
+      failure_ = {.kind = plan_.kind, .processed = Processed::kNo, .is_stale = plan_.is_stale};
       return false;
     }
     target = head.target;

@@ -168,6 +168,17 @@ TEST_F(ForwardExchangeTest, StaleConnectionIsReplacedAndNotCounted) {
   EXPECT_EQ(exchange_.status, 502);
 }
 
+TEST_F(ForwardExchangeTest, HeadThatCannotBeWrittenIs502AndNotRetried) {
+  open(2);
+  opener_.plans = {{.is_connected = false, .breaks_at_write = true, .kind = Kind::kUnwritable}};
+  request();
+  exchange_.unsent = 5;  // the client still reads
+  node().connect();
+  EXPECT_EQ(exchange_.status, 502);
+  pass_ms(100'000);
+  EXPECT_EQ(attempts(), 1u);
+}
+
 TEST_F(ForwardExchangeTest, MissingDescriptorSaysNothingAboutTheNode) {
   open(1);
   opener_.refusals = {{base::ErrorCode::kIo, base::ErrorSource::kGateway, true, "no descriptor"}};
