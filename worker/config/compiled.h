@@ -16,8 +16,8 @@
 #include "worker/plugin/chain.h"
 #include "worker/plugin/deps.h"
 #include "worker/upstream/cluster.h"
+#include "worker/upstream/keepalive_limits.h"
 #include "worker/upstream/node_health.h"
-#include "worker/upstream/pool.h"
 
 namespace apisix::config {
 

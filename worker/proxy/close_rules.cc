@@ -17,9 +17,4 @@ bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool reques
   return wants_keep_alive && response_delimited && request_readable && !draining;
 }
 
-bool may_pool_upstream(const UpstreamOutcome& outcome) {
-  return outcome.response_keep_alive && outcome.response_complete && outcome.request_sent &&
-         !outcome.bytes_left_over;
-}
-
 }  // namespace apisix::proxy

@@ -1,5 +1,5 @@
-// When a connection may carry another exchange, and when it has to go: one truth table for each side,
-// in one place (RFC 9112 section 9.3 and 9.6).
+// When a client's connection may carry another request, and how it ends: a truth table, in one place (RFC
+// 9112 9.3 and 9.6). The one for nodes is worker/upstream/reuse_rules.h.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +26,5 @@ struct ClientOutcome {
 AfterResponse decide_client(const ClientOutcome& outcome);
 // Whether the response's head may promise to keep the connection.
 bool may_keep_client(bool wants_keep_alive, bool response_delimited, bool request_readable, bool draining);
-
-struct UpstreamOutcome {
-  bool response_keep_alive;  // by version and Connection
-  bool response_complete;    // by length or chunks; a response until close is never reusable
-  bool request_sent;         // all of it
-  bool bytes_left_over;      // more than the response arrived
-};
-
-// Whether the upstream's connection goes back into the pool.
-bool may_pool_upstream(const UpstreamOutcome& outcome);
 
 }  // namespace apisix::proxy

@@ -11,9 +11,9 @@ void Forward::keep_for_filter(std::string_view content) {
 }
 
 void Forward::go_on_filtering() {
-  if (connection_ != nullptr && !reading_paused_) {
+  if (attempt_open_ && !reading_paused_) {
     reading_paused_ = true;
-    connection_->want_read(false);
+    exchange_->pause_response();
   }
   arm_timer();
   slices_->waits_for_client = stream_.exchange().unsent_bytes() > limits::kOutputPendingBytesMax;
@@ -36,10 +36,10 @@ void Forward::filter_slice() {
   if (sent == Sent::kEnded) return;
   if (stream_.response().is_filter_unfinished() || !slices_->content.empty() || slices_->last)
     return go_on_filtering();
-  if (connection_ == nullptr) return;
+  if (!attempt_open_) return;
   slices_.reset();
   reading_paused_ = stream_.exchange().unsent_bytes() > limits::kOutputPendingBytesMax;
-  connection_->want_read(!reading_paused_);
+  if (!reading_paused_) exchange_->resume_response();
   arm_timer();
 }
 

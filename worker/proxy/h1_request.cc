@@ -1,7 +1,5 @@
 #include "worker/proxy/h1_request.h"
 
-#include <array>
-
 #include "shared/http/h1/request_parser.h"
 #include "worker/proxy/client_connection.h"
 
@@ -9,19 +7,6 @@ namespace apisix::proxy {
 namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-struct FreeRequests {
-  std::array<void*, 64> memory;
-  std::size_t count = 0;
-  ~FreeRequests() {
-    while (count > 0) ::operator delete(memory[--count]);
-  }
-};
-
-FreeRequests& free_requests() {
-  static thread_local FreeRequests free;
-  return free;
-}
 
 // RFC 9112 6.3: by length when it is known, else chunked, to an old client until the connection ends.
 http::Framing framing_of(const ResponseHeadWrite& head, http::Protocol protocol) {
@@ -37,20 +22,6 @@ H1Request::H1Request(H1Session& session)
       stream_(session.connection().services(), session.connection().listener(), session.connection().info(),
               *this),
       decoder_(stream_.arena()) {}
-
-void* H1Request::operator new(std::size_t bytes) {
-  FreeRequests& free = free_requests();
-  return free.count > 0 ? free.memory[--free.count] : ::operator new(bytes);
-}
-
-void H1Request::operator delete(void* memory) {
-  FreeRequests& free = free_requests();
-  if (free.count < free.memory.size()) {
-    free.memory[free.count++] = memory;
-  } else {
-    ::operator delete(memory);
-  }
-}
 
 // --- the request
 

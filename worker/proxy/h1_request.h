@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "shared/base/recycled.h"
 #include "shared/http/h1/body_framing.h"
 #include "worker/proxy/client_exchange.h"
 #include "worker/proxy/h1_session.h"
@@ -14,15 +15,11 @@
 
 namespace apisix::proxy {
 
-class H1Request final : public ClientExchange {
+class H1Request final : public ClientExchange, public base::Recycled<H1Request> {
  public:
   explicit H1Request(H1Session& session);
   H1Request(const H1Request&) = delete;
   H1Request& operator=(const H1Request&) = delete;
-
-  // Memory of requests that ended is used again: a request on a warm worker costs no malloc.
-  static void* operator new(std::size_t bytes);
-  static void operator delete(void* memory);
 
   // `head`: complete, in the session's bytes; copied. `lines`: its lines, or empty.
   void start(std::string_view head, const http::HeadLines& lines);

@@ -8,7 +8,7 @@
 
 #include "shared/base/ip.h"
 #include "shared/http/h1/request_parser.h"
-#include "worker/upstream/pool.h"
+#include "worker/upstream/keepalive_limits.h"
 
 namespace apisix::settings {
 struct Settings;

@@ -36,8 +36,6 @@ Services::Services(const ServicesDeps& deps)
       tallies(deps.tallies),
       traffic(deps.traffic) {
   request_limits = options.request_limits();
-  response_limits.header_count_max = limits::kResponseHeadersMax;
-  response_limits.head_bytes_max = limits::kResponseHeadBytesMax;
 }
 
 Services::~Services() = default;

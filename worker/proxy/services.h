@@ -11,7 +11,6 @@
 #include "shared/event/loop.h"
 #include "shared/http/date.h"
 #include "shared/http/h1/request_parser.h"
-#include "shared/http/h1/response_parser.h"
 #include "shared/memory/status_zone.h"
 #include "shared/memory/traffic.h"
 #include "worker/limits.h"
@@ -102,6 +101,7 @@ struct Services {
   event::Loop& loop;
   const Options& options;
   upstream::Pool pool;
+  upstream::ExchangeOpener* opener = &pool;
   plugin::BodyBudget bodies;  // that are held, for whatever reason
   ConnectionList connections;
   config::Registry& registry;
@@ -112,13 +112,12 @@ struct Services {
   bool draining = false;
   std::uint64_t next_connection_serial = 1;
   http::RequestLimits request_limits;
-  http::ResponseLimits response_limits;
   http::DateCache date;
 
-  // What a read fills; its content is consumed or copied before the callback that read it returns. One for
-  // each direction, because finishing a response may read the client's next request in the same turn.
+  // What a read from a client fills; its content is consumed or copied before the callback that read it
+  // returns. Not the pool's, because finishing a response may read the client's next request in the same
+  // turn.
   std::unique_ptr<char[]> client_scratch = std::make_unique<char[]>(limits::kScratchBytes);
-  std::unique_ptr<char[]> upstream_scratch = std::make_unique<char[]>(limits::kScratchBytes);
 };
 
 // A descriptor is missing: closes something that is idle. False: nothing is.

@@ -1,20 +1,13 @@
 #include "worker/proxy/tunnel.h"
 
-#include <array>
-#include <utility>
-
 #include "worker/limits.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
 
-Tunnel::Tunnel(Stream& stream, upstream::Connection& connection, plugin::Attempt& attempt,
-               std::uint64_t silence_ms, net::BufferChain to_upstream)
-    : stream_(stream),
-      connection_(connection),
-      attempt_(attempt),
-      silence_ms_(silence_ms),
-      to_upstream_(std::move(to_upstream)) {}
+Tunnel::Tunnel(Stream& stream, upstream::Exchange& exchange, plugin::Attempt& attempt, event::Timer& deadline,
+               std::uint64_t silence_ms)
+    : stream_(stream), exchange_(exchange), attempt_(attempt), deadline_(deadline), silence_ms_(silence_ms) {}
 
 void Tunnel::start(bool is_websocket, std::string_view bytes) {
   if (is_websocket) {
@@ -27,7 +20,7 @@ void Tunnel::start(bool is_websocket, std::string_view bytes) {
 }
 
 void Tunnel::extend_deadline() {
-  connection_.timer().set_after_ms(silence_ms_);
+  deadline_.set_after_ms(silence_ms_);
 }
 
 // --- client to node
@@ -36,29 +29,17 @@ void Tunnel::on_client_bytes() {
   ClientExchange& client = stream_.exchange();
   const std::string_view bytes = client.tunnel_bytes();
   if (goodbye_sent_) return client.consume_tunnel_bytes(bytes.size());
-  if (!to_upstream_.empty() || bytes.empty()) return;
+  if (exchange_.unsent_bytes() > 0 || bytes.empty()) return;
   stream_.request().received.bytes += bytes.size();
-  const iovec piece = net::piece(bytes);
-  const net::IoResult result = connection_.write({&piece, 1});
-  if (result.kind == net::IoResult::Kind::kError) return stream_.end_tunnel();
+  if (!exchange_.write_tunnel(bytes)) return stream_.end_tunnel();
   if (frames_) frames_->to_upstream.feed(bytes);
-  attempt_.bytes_sent += bytes.size();
-  to_upstream_.append_rest({&piece, 1}, result.bytes);
-  if (!to_upstream_.empty()) connection_.want_write(true);
+  attempt_.bytes_sent = exchange_.bytes_sent();
   client.consume_tunnel_bytes(bytes.size());
   extend_deadline();
 }
 
 void Tunnel::on_upstream_writable() {
-  std::array<iovec, 16> pieces;
-  while (!to_upstream_.empty()) {
-    const std::size_t count = to_upstream_.front(pieces);
-    const net::IoResult result = connection_.write({pieces.data(), count});
-    if (result.kind == net::IoResult::Kind::kError) return stream_.end_tunnel();
-    if (!result.done()) return;
-    to_upstream_.consume(result.bytes);
-  }
-  connection_.want_write(false);
+  if (exchange_.unsent_bytes() > 0) return;
   stream_.exchange().resume_request();
   if (stream_.state() == Stream::State::kTunnel) propagate_close();
 }
@@ -80,19 +61,18 @@ void Tunnel::on_upstream_bytes(std::string_view bytes) {
   if (!stream_.response().write_tunnel(bytes)) return;
   if (reading_paused_ || stream_.exchange().unsent_bytes() <= limits::kOutputPendingBytesMax) return;
   reading_paused_ = true;
-  connection_.want_read(false);
+  exchange_.pause_response();
 }
 
 void Tunnel::on_client_drained() {
   if (upstream_half_closed_) return propagate_close();
   if (!reading_paused_) return;
   reading_paused_ = false;
-  connection_.want_read(true);
+  exchange_.resume_response();
 }
 
 void Tunnel::on_upstream_closed() {
   upstream_half_closed_ = true;
-  connection_.want_read(false);
   stream_.exchange().shutdown_write();
   propagate_close();
 }
@@ -102,7 +82,7 @@ void Tunnel::on_upstream_closed() {
 void Tunnel::shut_down() {
   if (goodbye_sent_) return;
   if (frames_ && frames_->to_upstream.is_between_frames() && !client_half_closed_) {
-    send_behind(kGoingAwayToServer);
+    exchange_.write_tunnel(kGoingAwayToServer);  // an error will be noticed by the next read
   }
   if (frames_ && frames_->to_client.is_between_frames() && !upstream_half_closed_) {
     if (!stream_.response().write_tunnel(kGoingAwayToClient)) return;
@@ -114,20 +94,12 @@ void Tunnel::shut_down() {
   stream_.exchange().shutdown_write();
 }
 
-// Behind the buffer of the upstream. An error will be noticed by the next read.
-void Tunnel::send_behind(std::string_view bytes) {
-  const iovec piece = net::piece(bytes);
-  const std::size_t sent = to_upstream_.empty() ? connection_.write({&piece, 1}).bytes : 0;
-  to_upstream_.append_rest({&piece, 1}, sent);
-  if (!to_upstream_.empty()) connection_.want_write(true);
-}
-
 // Passes the client's end on once its bytes are flushed, and ends the tunnel when both sides have ended.
 void Tunnel::propagate_close() {
-  const bool sent = to_upstream_.empty() && stream_.exchange().tunnel_bytes().empty();
+  const bool sent = exchange_.unsent_bytes() == 0 && stream_.exchange().tunnel_bytes().empty();
   if (client_half_closed_ && sent && !upstream_shut_down_) {
     upstream_shut_down_ = true;
-    connection_.shutdown_write();
+    exchange_.shutdown_write();
   }
   if (goodbye_sent_) return;  // ends when the client has read its goodbye, or with the worker
   if (upstream_shut_down_ && upstream_half_closed_ && stream_.exchange().unsent_bytes() == 0)

@@ -13,10 +13,10 @@
 #include <memory>
 #include <string_view>
 
-#include "shared/net/buffer_chain.h"
+#include "shared/event/timer_wheel.h"
 #include "worker/plugin/request_state.h"
 #include "worker/proxy/websocket_frames.h"
-#include "worker/upstream/connection.h"
+#include "worker/upstream/exchange.h"
 
 namespace apisix::proxy {
 
@@ -24,11 +24,10 @@ class Stream;
 
 class Tunnel {
  public:
-  // `connection`: leased for as long as the tunnel is open. `silence_ms`: it ends when the node neither sends
-  // nor takes anything for so long.
-  // `to_upstream`: what the node has not taken yet.
-  Tunnel(Stream& stream, upstream::Connection& connection, plugin::Attempt& attempt, std::uint64_t silence_ms,
-         net::BufferChain to_upstream);
+  // `deadline`: its owner ends the tunnel then, when the node has neither sent nor taken anything for
+  // `silence_ms`.
+  Tunnel(Stream& stream, upstream::Exchange& exchange, plugin::Attempt& attempt, event::Timer& deadline,
+         std::uint64_t silence_ms);
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
 
@@ -51,15 +50,14 @@ class Tunnel {
     FrameTracker to_upstream;
   };
 
-  void send_behind(std::string_view bytes);
   void propagate_close();
   void extend_deadline();
 
   Stream& stream_;
-  upstream::Connection& connection_;
+  upstream::Exchange& exchange_;
   plugin::Attempt& attempt_;
+  event::Timer& deadline_;
   const std::uint64_t silence_ms_;
-  net::BufferChain to_upstream_;  // the buffer of short writes
   std::unique_ptr<Frames> frames_;
   bool reading_paused_ = false;  // of the node: the client is slow
   bool client_half_closed_ = false;

@@ -27,7 +27,7 @@ Connection::Connection(event::Loop& loop, Pool& pool, HostPool& home, net::Socke
       home_(home),
       transport_(std::move(socket)),
       watch_(loop, &Connection::on_event, this),
-      timer_(loop.timers(), &Connection::on_timer, this) {}
+      idle_timeout_(loop.timers(), &Connection::on_idle_timeout, this) {}
 
 const Endpoint& Connection::endpoint() const {
   return home_.endpoint();
@@ -55,7 +55,7 @@ bool Connection::has_unasked_input() const {
 void Connection::close(bool reset) {
   state_.move_to(State::kClosed);
   user_ = nullptr;
-  timer_.cancel();
+  idle_timeout_.cancel();
   watch_.stop();
   transport_.close(reset);
 }
@@ -88,13 +88,9 @@ void Connection::on_event(void* self, bool readable, bool writable) {
   }
 }
 
-void Connection::on_timer(void* self) {
+void Connection::on_idle_timeout(void* self) {
   auto& connection = *static_cast<Connection*>(self);
-  if (connection.state_ == State::kIdle) {
-    connection.pool_.drop(connection);
-  } else if (connection.user_ != nullptr) {
-    connection.user_->on_upstream_timeout();
-  }
+  connection.pool_.drop(connection);
 }
 
 }  // namespace apisix::upstream

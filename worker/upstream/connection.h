@@ -10,23 +10,14 @@
 #include <memory>
 #include <span>
 
-#include "shared/base/ip.h"
 #include "shared/base/list.h"
 #include "shared/base/state_machine.h"
 #include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/net/transport.h"
+#include "worker/upstream/endpoint.h"
 
 namespace apisix::upstream {
-
-// Where a connection goes. Equal endpoints share pooled connections.
-struct Endpoint {
-  base::IpAddress ip;
-  std::uint16_t port = 0;
-  std::uint64_t tls_identity = 0;  // 0 = plain; else of scheme, SNI and client certificate
-
-  bool operator==(const Endpoint&) const = default;
-};
 
 class Pool;
 class HostPool;
@@ -45,7 +36,6 @@ class Connection : private base::Link {
     virtual void on_upstream_connected(int error_number) = 0;  // 0 or an errno
     virtual void on_upstream_readable() = 0;
     virtual void on_upstream_writable() = 0;
-    virtual void on_upstream_timeout() = 0;
 
    protected:
     ~User() = default;
@@ -65,7 +55,8 @@ class Connection : private base::Link {
   void want_write(bool on) { watch_.want_write(on); }
   // Null: plain.
   const net::TlsInfo* tls() const { return transport_.tls(); }
-  event::Timer& timer() { return timer_; }
+  // Bytes are at hand that no event will report.
+  bool has_pending() const { return transport_.has_pending(); }
   State state() const { return state_.state(); }
   const Endpoint& endpoint() const;
   // Times it was leased; 1 = not reused yet.
@@ -85,13 +76,13 @@ class Connection : private base::Link {
   // Bytes that TLS holds already get an event of their own.
   void report_pending();
   static void on_event(void* self, bool readable, bool writable);
-  static void on_timer(void* self);
+  static void on_idle_timeout(void* self);
 
   Pool& pool_;
   HostPool& home_;
   net::Transport transport_;
   event::IoWatch watch_;
-  event::Timer timer_;
+  event::Timer idle_timeout_;
   User* user_ = nullptr;
   std::uint32_t leases_ = 1;
   base::StateMachine<State, kMoves> state_{State::kConnecting};

@@ -5,6 +5,8 @@
 #include <xxhash.h>
 
 #include "shared/base/check.h"
+#include "worker/limits.h"
+#include "worker/upstream/h1_exchange.h"
 
 namespace apisix::upstream {
 namespace {
@@ -24,6 +26,13 @@ void HostPool::remove(Connection& connection) {
   --idle_;
 }
 
+// A waiter that finds no connection after all has failed: the next one is served.
+void HostPool::serve_line() {
+  is_serving_ = true;
+  while (!waiting_.empty() && has_room_for(*waiting_.front())) waiting_.pop_front()->on_turn(*this);
+  is_serving_ = false;
+}
+
 std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -33,10 +42,17 @@ std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
   return XXH3_64bits(words, sizeof words);
 }
 
+Pool::Pool(event::Loop& loop)
+    : loop_(loop), scratch_(std::make_unique_for_overwrite<char[]>(limits::kScratchBytes)) {}
+
 Pool::~Pool() {
   for (auto& [endpoint, host] : hosts_) {
     while (host.newest() != nullptr) drop(*host.newest());
   }
+}
+
+std::span<char> Pool::scratch() const {
+  return {scratch_.get(), limits::kScratchBytes};
 }
 
 HostPool& Pool::home_of(const Endpoint& endpoint) {
@@ -47,12 +63,51 @@ HostPool& Pool::home_of(const Endpoint& endpoint) {
 }
 
 void Pool::forget_empty_hosts() {
-  std::erase_if(hosts_, [](const auto& entry) { return entry.second.connections_ == 0; });
+  std::erase_if(hosts_, [](const auto& entry) { return entry.second.is_unused(); });
   last_used_ = nullptr;
 }
 
-Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
+base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Exchange::User& user) {
+  if (opening.protocol != http::Protocol::k11) {
+    return base::fail(base::ErrorCode::kInternal, base::ErrorSource::kGateway,
+                      "no exchange in " + std::string(http::protocol_text(opening.protocol)));
+  }
+  auto exchange = std::make_unique<H1Exchange>(*this, opening, user);
+  if (const auto started = exchange->start(opening.endpoint); !started)
+    return std::unexpected(started.error());
+  return exchange;
+}
+
+base::Result<Connection*> Pool::lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter) {
   HostPool& home = home_of(endpoint);
+  if (!home.waiting_.empty() || !home.has_room_for(waiter)) [[unlikely]] {
+    home.waiting_.push_back(waiter);
+    return nullptr;
+  }
+  return lease_from(home, user);
+}
+
+base::Result<Connection*> Pool::lease_from(HostPool& home, Connection::User& user) {
+  if (Connection* const idle = take_idle(home, user)) return idle;
+  return connect(home, user);
+}
+
+void Pool::serve_waiting(HostPool& home) {
+  if (home.waiting_.empty()) [[likely]]
+    return;
+  loop_.ready().push(
+      home.serves_, [](void* context) { static_cast<HostPool*>(context)->serve_line(); }, &home);
+}
+
+Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
+  return take_idle(home_of(endpoint), user);
+}
+
+base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user) {
+  return connect(home_of(endpoint), user);
+}
+
+Connection* Pool::take_idle(HostPool& home, Connection::User& user) {
   Connection* connection = home.newest();
   while (connection != nullptr && connection->checked_before_reuse_ && connection->has_unasked_input()) {
     drop(*connection);
@@ -65,16 +120,16 @@ Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
   connection->state_.move_to(Connection::State::kLeased);
   connection->user_ = &user;
   ++connection->leases_;
-  connection->timer_.cancel();
+  connection->idle_timeout_.cancel();
   return connection;
 }
 
-base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user) {
+base::Result<Connection*> Pool::connect(HostPool& home, Connection::User& user) {
+  const Endpoint& endpoint = home.endpoint();
   sockaddr_storage address{};
   const socklen_t length = endpoint.ip.to_sockaddr(endpoint.port, address);
   auto socket = net::start_connect(address, length);
   if (!socket) return std::unexpected(socket.error());
-  HostPool& home = home_of(endpoint);
   auto* connection = new Connection(loop_, *this, home, std::move(*socket));
   ++home.connections_;
   ++open_;
@@ -97,9 +152,10 @@ void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   connection.user_ = nullptr;
   connection.watch_.want_read(true);
   connection.watch_.want_write(false);
-  connection.timer_.set_after_ms(limits.idle_timeout_ms);
+  connection.idle_timeout_.set_after_ms(limits.idle_timeout_ms);
   home.push_newest(connection);
   ++idle_;
+  serve_waiting(home);
 }
 
 void Pool::drop(Connection& connection, bool reset) {
@@ -111,6 +167,7 @@ void Pool::drop(Connection& connection, bool reset) {
   --connection.home_.connections_;
   --open_;
   connection.close(reset);
+  serve_waiting(connection.home_);
   defer_delete(connection);
 }
 

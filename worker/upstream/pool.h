@@ -1,24 +1,43 @@
 // Pool: the upstream connections of one worker, idle ones by endpoint, the newest used first.
-// It owns every Connection; an exchange leases one and gives it back (put) or away (drop).
+// It owns every Connection; an exchange leases one and gives it back (put) or away (drop). Where an endpoint
+// may have only so many connections, openings wait in line.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "worker/upstream/connection.h"
+#include "worker/upstream/exchange.h"
+#include "worker/upstream/keepalive_limits.h"
 
 namespace apisix::upstream {
 
-// keepalive_pool of an upstream, or nginx_config.http.upstream.
-struct KeepaliveLimits {
-  std::uint32_t idle_connections_max = 320;  // per worker and endpoint
-  std::uint32_t requests_max = 1000;         // leases of one connection
-  std::uint64_t idle_timeout_ms = 60'000;    // 0 = never kept
+class HostPool;
+
+// What waits until its endpoint may have another connection. Destroying it leaves the line.
+class Waiter : private base::Link {
+ public:
+  // As in KeepaliveLimits.
+  explicit Waiter(std::uint32_t connections_max) : connections_max_(connections_max) {}
+
+ protected:
+  ~Waiter() = default;
+  void leave_line() { unlink(); }
+
+ private:
+  friend class base::List<Waiter>;
+  friend class Pool;
+  friend class HostPool;
+  // From the loop's ready queue: Pool::lease_from(home) has a connection now.
+  virtual void on_turn(HostPool& home) = 0;
+
+  const std::uint32_t connections_max_;
 };
 
-// The idle connections to one endpoint.
+// The idle connections to one endpoint, and what waits for one.
 class HostPool {
  public:
   explicit HostPool(const Endpoint& endpoint) : endpoint_(endpoint) {}
@@ -32,20 +51,35 @@ class HostPool {
   Connection* oldest() const { return by_age_.front(); }
   void push_newest(Connection& connection);
   void remove(Connection& connection);
+  bool has_room_for(const Waiter& waiter) const {
+    return idle_ > 0 || waiter.connections_max_ == 0 || connections_ < waiter.connections_max_;
+  }
+  void serve_line();
+  bool is_unused() const { return connections_ == 0 && waiting_.empty() && !is_serving_; }
 
   Endpoint endpoint_;
   base::List<Connection> by_age_;  // idle ones
+  base::List<Waiter> waiting_;     // the first one is served first
+  event::ReadyNode serves_;
+  bool is_serving_ = false;
   std::uint32_t idle_ = 0;
   std::uint32_t connections_ = 0;  // idle and leased: a pool with any is never forgotten
 };
 
-class Pool {
+class Pool final : public ExchangeOpener {
  public:
-  explicit Pool(event::Loop& loop) : loop_(loop) {}
+  explicit Pool(event::Loop& loop);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
+  // Only HTTP/1.1 is spoken to nodes so far.
+  base::Result<std::unique_ptr<Exchange>> open(const Opening& opening, Exchange::User& user) override;
+
+  // An idle connection, or one that starts to connect. Null: `waiter` is in line for one.
+  base::Result<Connection*> lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter);
+  // The same for a waiter whose turn it is.
+  base::Result<Connection*> lease_from(HostPool& home, Connection::User& user);
   // The newest idle connection to `endpoint`, leased to `user`, or nothing.
   Connection* take_idle(const Endpoint& endpoint, Connection::User& user);
   // Starts to connect; `user` gets the callback on_upstream_connected(). An error that is known at once is
@@ -68,12 +102,19 @@ class Pool {
   bool has_idle() const { return idle_ > 0; }
   std::uint64_t open() const { return open_; }
 
+  // What a read fills: its content is consumed or copied before the callback that read it returns.
+  std::span<char> scratch() const;
+
  private:
-  friend class Connection;
+  friend class HostPool;
   struct EndpointHash {
     std::size_t operator()(const Endpoint& endpoint) const;
   };
   HostPool& home_of(const Endpoint& endpoint);
+  Connection* take_idle(HostPool& home, Connection::User& user);
+  base::Result<Connection*> connect(HostPool& home, Connection::User& user);
+  // A connection was given back, or has ended.
+  void serve_waiting(HostPool& home);
   void forget_empty_hosts();
   void defer_delete(Connection& connection);
 
@@ -81,6 +122,7 @@ class Pool {
   std::unordered_map<Endpoint, HostPool, EndpointHash> hosts_;
   HostPool* last_used_ = nullptr;                       // most requests go where the one before went
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
+  const std::unique_ptr<char[]> scratch_;
   std::uint64_t open_ = 0;
   std::uint64_t idle_ = 0;
 };

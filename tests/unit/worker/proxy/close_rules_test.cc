@@ -71,17 +71,6 @@ TEST(CloseRules, WhatTheHeadPromisesIsKept) {
   EXPECT_FALSE(may_keep_client(true, true, false, false));  // a body that will not be read is in the way
 }
 
-TEST(CloseRules, AnUpstreamIsPooledOnlyWhenNothingOfTheExchangeIsLeftOnIt) {
-  EXPECT_TRUE(may_pool_upstream({.response_keep_alive = true,
-                                 .response_complete = true,
-                                 .request_sent = true,
-                                 .bytes_left_over = false}));
-  EXPECT_FALSE(may_pool_upstream({false, true, true, false}));  // it said close
-  EXPECT_FALSE(may_pool_upstream({true, false, true, false}));  // the rest of its response is still to come
-  EXPECT_FALSE(may_pool_upstream({true, true, false, false}));  // it responded early and waits for the body
-  EXPECT_FALSE(may_pool_upstream({true, true, true, true}));    // the next client would get these bytes
-}
-
 // --- the same, one rule at a time
 
 constexpr ClientOutcome kGoodExchange{.wants_keep_alive = true,

@@ -32,6 +32,7 @@ class FakeClientExchange final : public ClientExchange {
   bool has_content_length = false;
   std::uint64_t content_length = 0;
   std::vector<std::pair<std::string, std::string>> fields;
+  std::vector<std::pair<std::string, std::string>> response_trailers;
   std::string body;
   int writes = 0;
   bool ended = false;
@@ -42,12 +43,8 @@ class FakeClientExchange final : public ClientExchange {
   std::string protocol;
   std::vector<Ending> endings;
 
-  std::string field(std::string_view name) const {
-    for (const auto& [known, value] : fields) {
-      if (known == name) return value;
-    }
-    return "";
-  }
+  std::string field(std::string_view name) const { return value_in(fields, name); }
+  std::string trailer(std::string_view name) const { return value_in(response_trailers, name); }
 
   // --- ClientExchange
   Read read_content(Pieces& content) override {
@@ -99,6 +96,13 @@ class FakeClientExchange final : public ClientExchange {
   static constexpr std::size_t kHeadBytes = 100;
 
  private:
+  static std::string value_in(const std::vector<std::pair<std::string, std::string>>& fields,
+                              std::string_view name) {
+    for (const auto& [known, value] : fields) {
+      if (known == name) return value;
+    }
+    return "";
+  }
   void note_head(const ResponseHeadWrite& head) {
     status = head.status;
     has_body = head.has_body;
@@ -112,6 +116,10 @@ class FakeClientExchange final : public ClientExchange {
       body.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
     }
     ended |= content.end;
+    if (content.trailers == nullptr) return;
+    for (const http::HeaderField& one : *content.trailers) {
+      response_trailers.emplace_back(one.name, one.value);
+    }
   }
 
   std::deque<std::string> handed_out_;

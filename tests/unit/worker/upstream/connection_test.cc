@@ -62,7 +62,6 @@ class ConnectionTest : public testing::Test, protected Connection::User {
   }
   void on_upstream_readable() override { events_.push_back("readable"); }
   void on_upstream_writable() override { events_.push_back("writable"); }
-  void on_upstream_timeout() override { events_.push_back("timeout"); }
 
   event::Loop loop_;
   base::UniqueFd listening_;

@@ -1,41 +1,19 @@
-// Upstream connections between two requests: which is used again, when it ends, and who sees its timeout. The
-// sockets are real, on loopback; timeouts are moved by hand.
+// Upstream connections between two requests: which is used again, and when it ends. The sockets are real, on
+// loopback; timeouts are moved by hand.
 #include "worker/upstream/pool.h"
 
 #include <set>
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include "shared/event/loop.h"
+#include "tests/unit/worker/upstream/node.h"
 
 namespace apisix::upstream {
 namespace {
-
-// A node of the upstream: it accepts, and does what the test says.
-class Node {
- public:
-  Node() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(listening_.fd(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(listening_.fd(), 16), 0);
-    socklen_t length = sizeof address;
-    EXPECT_EQ(::getsockname(listening_.fd(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-    port_ = ntohs(address.sin_port);
-  }
-
-  Endpoint endpoint() const { return {.ip = *base::IpAddress::parse("127.0.0.1"), .port = port_}; }
-  net::Socket accept() { return net::Socket(::accept(listening_.fd(), nullptr, nullptr)); }
-
- private:
-  net::Socket listening_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  std::uint16_t port_ = 0;
-};
 
 // What the user of a connection was called for.
 struct Calls final : Connection::User {
@@ -45,13 +23,11 @@ struct Calls final : Connection::User {
   }
   void on_upstream_readable() override { ++readable; }
   void on_upstream_writable() override { ++writable; }
-  void on_upstream_timeout() override { ++timeouts; }
 
   bool connected = false;
   int error = 0;
   int readable = 0;
   int writable = 0;
-  int timeouts = 0;
 };
 
 class PoolTest : public ::testing::Test {
@@ -213,7 +189,6 @@ TEST_F(PoolTest, AnIdleConnectionIsClosedBehindItsIdleTimeout) {
   EXPECT_EQ(pool_.idle(), 0u);
   EXPECT_EQ(pool_.open(), 0u);
   EXPECT_EQ(read_at(ends_[0]), "");
-  EXPECT_EQ(user_.timeouts, 0);  // it had no user
 }
 
 TEST_F(PoolTest, TheIdleTimeoutEndsWithTheNextLease) {
@@ -223,26 +198,6 @@ TEST_F(PoolTest, TheIdleTimeoutEndsWithTheNextLease) {
   ASSERT_EQ(take(), &connection);
   pass_ms(10'000);
   EXPECT_EQ(pool_.open(), 1u);
-  EXPECT_EQ(user_.timeouts, 0);
-}
-
-// --- timeouts of a lease
-
-TEST_F(PoolTest, TheTimerOfALeasedConnectionIsItsUsers) {
-  connect().timer().set_after_ms(500);
-  pass_ms(490);
-  EXPECT_EQ(user_.timeouts, 0);
-  pass_ms(20);
-  EXPECT_EQ(user_.timeouts, 1);
-  EXPECT_EQ(pool_.open(), 1u);  // what becomes of it is the user's to say
-}
-
-TEST_F(PoolTest, TheTimerOfADroppedConnectionIsSilent) {
-  Connection& connection = connect();
-  connection.timer().set_after_ms(500);
-  drop(connection);
-  pass_ms(1000);
-  EXPECT_EQ(user_.timeouts, 0);
 }
 
 // --- stale connections

@@ -1,0 +1,18 @@
+// Endpoint: where a connection goes. Equal endpoints share pooled connections.
+#pragma once
+
+#include <cstdint>
+
+#include "shared/base/ip.h"
+
+namespace apisix::upstream {
+
+struct Endpoint {
+  base::IpAddress ip;
+  std::uint16_t port = 0;
+  std::uint64_t tls_identity = 0;  // 0 = plain; else of scheme, SNI and client certificate
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+}  // namespace apisix::upstream
