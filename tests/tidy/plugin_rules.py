@@ -85,4 +85,13 @@ def example_is_built(tree, layers):
         yield page.path, 1, "its first example is not worker/plugins/uri_blocker.cc"
 
 
-RULES = [plugin_is_whole, example_is_built]
+def plugin_sees_facade(tree, layers):
+    """A plugin sees a request through its facade, plugin::Request: the proxy's state behind it is not a plugin's."""
+    for file in tree.product():
+        if file.path.startswith("worker/plugins/"):
+            for line, text in enumerate(file.text.splitlines(), 1):
+                if re.search(r"\bRequestState\b|request_state\.h", text):
+                    yield file.path, line, "names the proxy's state of a request: a plugin has plugin::Request"
+
+
+RULES = [plugin_is_whole, example_is_built, plugin_sees_facade]

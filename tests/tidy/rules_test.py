@@ -102,6 +102,7 @@ BROKEN = [
      "cors: its priority is 4000.0 in worker/plugins/cors.cc and 4001 in"),
     ("plugin-is-whole", {"worker/plugins/schemas/cors.json": "{}"}, "cors: there is no worker/plugins/cors.cc"),
     ("plugin-is-whole", {"tests/compat/plugins/cors.yaml": "plugin: echo\n"}, "cors: tests/compat/plugins/cors.yaml is not its table"),
+    ("plugin-sees-facade", {"worker/plugins/a.cc": "int f(plugin::RequestState& request);\n"}, "the proxy's state"),
     ("example-is-built", {"docs/PLUGIN_DEVELOP.md": "```cpp\nint x;\n```\n", "worker/plugins/uri_blocker.cc": "int y;\n"},
      "first example is not"),
 ]

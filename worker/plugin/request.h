@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "shared/async/awaiters.h"
 #include "shared/async/step.h"

@@ -119,14 +119,6 @@ std::string_view RequestState::host_of(std::string_view authority) {
   return {out, authority.size()};
 }
 
-Attempt& RequestState::add_attempt() {
-  auto* attempt = arena.make<Attempt>();
-  attempt->started_us = clock.monotonic_us();
-  (attempts.last != nullptr ? attempts.last->next : attempts.first) = attempt;
-  attempts.last = attempt;
-  return *attempt;
-}
-
 // Validators of the plain body do not hold for the coded one, except weakly (RFC 9110 8.8.1).
 void RequestState::choose_body_coder() {
   http::HeaderMap& headers = response.headers;

@@ -54,13 +54,12 @@ struct ClientState {
 
 // What it asks for, as routes are matched on it and plugins see it.
 struct RequestTarget {
-  std::string_view path;  // $uri: decoded and normalised
-  std::string_view
-      match_path;              // what routes are matched on: path, or with %2F kept (match_uri_encoded_slash)
-  std::string_view args;       // raw query, without '?'
-  std::string_view host;       // $host: lower case, without port and without a dot at its end
-  bool path_changed = false;   // normalising changed the segments: the raw target must not be forwarded
-  bool args_were_set = false;  // by a plugin: they go to the upstream in the place of the client's
+  std::string_view path;        // $uri: decoded and normalised
+  std::string_view match_path;  // what routes are matched on; %2F may be kept (match_uri_encoded_slash)
+  std::string_view args;        // raw query, without '?'
+  std::string_view host;        // $host: lower case, without port and without a dot at its end
+  bool path_changed = false;    // normalising changed the segments: the raw target must not be forwarded
+  bool args_were_set = false;   // by a plugin: they go to the upstream in the place of the client's
 };
 
 // The client's originals of what the gateway overwrites towards the upstream.
@@ -288,7 +287,13 @@ class RequestState {
   http::Method upstream_method() const {
     return upstream.method.empty() ? head->method : http::parse_method(upstream.method);
   }
-  Attempt& add_attempt();
+  Attempt& add_attempt() {
+    auto* attempt = arena.make<Attempt>();
+    attempt->started_us = clock.monotonic_us();
+    (attempts.last != nullptr ? attempts.last->next : attempts.first) = attempt;
+    attempts.last = attempt;
+    return *attempt;
+  }
   // After all header filters: decides whether the coder runs, and what the head says of it.
   void choose_body_coder();
 
