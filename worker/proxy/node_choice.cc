@@ -12,7 +12,7 @@ namespace apisix::proxy {
 NodeChoice::NodeChoice(Stream& stream)
     : stream_(stream),
       services_(stream.services()),
-      resolved_([](void* self) { static_cast<NodeChoice*>(self)->stream_.resume_pipeline(); }, this) {}
+      resolved_(base::Delegate<void()>::of<&Stream::resume_pipeline>(stream)) {}
 
 NodeChoice::Pick NodeChoice::pick_first(const config::CompiledRoute& route, std::uint16_t& failure) {
   if (!upstream_) {
