@@ -38,6 +38,15 @@ bool contains_field(const std::vector<std::string_view>& names, std::string_view
       names, [field_name](std::string_view name) { return http::is_same_identity(field_name, name); });
 }
 
+bool is_among(const PluginConfs& confs, const PluginConf& conf) {
+  const auto found = confs.find(conf.kind().info().name);
+  return found != confs.end() && found->second.get() == &conf;
+}
+
+std::unexpected<base::Error> cannot_build(const std::string& name, const base::Error& error) {
+  return base::invalid("plugin " + name + ": " + error.what);
+}
+
 }  // namespace
 
 // --- Chain
@@ -46,17 +55,18 @@ base::Result<base::Ref<const Chain>> Chain::make(Deps& deps, const PluginConfs& 
                                                  const PluginConfs* without_consumer,
                                                  secret::SecretCache* secrets) {
   auto chain = base::make_counted<Chain>();
-  for (const auto& [name, conf] : confs) {
-    if (!conf->has_secrets() || secrets == nullptr) continue;
-    conf->refresh(*secrets);
-    chain->secrets_ = secrets;
-    chain->secrets_version_ = secrets->version();
-    chain->is_pending_ |= conf->is_pending();
+  if (secrets != nullptr) {
+    chain->refresh_secrets(confs, *secrets);
+    if (without_consumer != nullptr) chain->refresh_secrets(*without_consumer, *secrets);
   }
   if (chain->is_pending_) return base::Ref<const Chain>(chain.get());
+  if (without_consumer != nullptr) {
+    if (auto kept = chain->keep_replaced(deps, confs, *without_consumer); !kept)
+      return std::unexpected(kept.error());
+  }
   for (const auto& [name, conf] : confs) {
     auto plugin = conf->plugin(deps);
-    if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
+    if (!plugin) return cannot_build(name, plugin.error());
     const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
     chain->authenticates_ |= conf->kind().info().is_auth;
     chain->links_.push_back({conf, std::move(*plugin), 0, is_consumers});
@@ -73,18 +83,45 @@ base::Result<base::Ref<const Chain>> Chain::make(Deps& deps, const PluginConfs& 
       if (link.conf->kind().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
     }
   }
-  chain->collect_declared();
+  chain->collect_declared(without_consumer);
   return base::Ref<const Chain>(chain.get());
 }
 
-// The names belong to kinds and plugins, which the links keep. Where a consumer's plugins are merged in, the
-// fields that name it are the gateway's already.
-void Chain::collect_declared() {
+void Chain::refresh_secrets(const PluginConfs& confs, secret::SecretCache& secrets) {
+  for (const auto& [name, conf] : confs) {
+    if (!conf->has_secrets()) continue;
+    conf->refresh(secrets);
+    secrets_ = &secrets;
+    secrets_version_ = secrets.version();
+    is_pending_ |= conf->is_pending();
+  }
+}
+
+base::Status Chain::keep_replaced(Deps& deps, const PluginConfs& confs, const PluginConfs& without_consumer) {
+  for (const auto& [name, conf] : without_consumer) {
+    if (is_among(confs, *conf)) continue;
+    auto plugin = conf->plugin(deps);
+    if (!plugin) return cannot_build(name, plugin.error());
+    replaced_.push_back(std::move(*plugin));
+  }
+  return {};
+}
+
+// The names belong to kinds, and to plugins that the chain keeps. Where a consumer's plugins are merged in,
+// the fields that name it are the gateway's already.
+void Chain::collect_declared(const PluginConfs* without_consumer) {
   for (const Link& link : links_) {
-    const PluginInfo& info = link.conf->kind().info();
-    auto& names = link.is_consumers ? consumers_declared_ : declared_;
-    std::ranges::copy(info.upstream_headers, std::back_inserter(names));
+    const bool is_routes = without_consumer == nullptr || is_among(*without_consumer, *link.conf);
+    auto& names = is_routes ? declared_ : consumers_declared_;
+    std::ranges::copy(link.conf->kind().info().upstream_headers, std::back_inserter(names));
     std::ranges::copy(link.plugin->upstream_headers(), std::back_inserter(names));
+  }
+  if (without_consumer == nullptr) return;
+  for (const auto& [name, conf] : *without_consumer) {
+    std::ranges::copy(conf->kind().info().upstream_headers, std::back_inserter(declared_));
+  }
+  for (const base::Ref<Plugin>& plugin : replaced_) {
+    std::ranges::copy(plugin->upstream_headers(), std::back_inserter(declared_));
   }
   std::erase_if(consumers_declared_, [this](std::string_view name) {
     return contains_field(declared_, name) || http::is_consumer_field(name);

@@ -42,12 +42,13 @@ class Chain : public base::Counted<Chain> {
   bool contains(const PluginKind& kind) const;
   // Sum over its plugins: no hook at all means that the chain need not be looked at.
   bool empty() const { return links_.empty(); }
-  // Some plugin of it sets this field for the upstream: a client may not send it, in the head or behind the
-  // body, in any case and with any punctuation (http::is_same_identity()).
+  // Some plugin of it sets this field for the upstream, or one of the route's that the consumer's
+  // configuration replaces: a client may not send it, in the head or behind the body, in any case and with
+  // any punctuation (http::is_same_identity()).
   bool declares(std::string_view field_name) const;
   // Takes what the client sent of these fields out of the head.
   void remove_declared(Request& request) const;
-  // The same of the fields that no plugin of the route had declared before the consumer's plugins were merged
+  // The same of the fields that no configuration of the route had declared before the consumer's were merged
   // in. What `global` declares was removed before; what stands there is the gateway's.
   void remove_consumers_declared(Request& request, const Chain* global) const;
 
@@ -62,12 +63,16 @@ class Chain : public base::Counted<Chain> {
 
  private:
   bool has_current_secrets() const;
-  void collect_declared();
+  void refresh_secrets(const PluginConfs& confs, secret::SecretCache& secrets);
+  base::Status keep_replaced(Deps& deps, const PluginConfs& confs, const PluginConfs& without_consumer);
+  void collect_declared(const PluginConfs* without_consumer);
 
   std::vector<Link> links_;  // in run order
   std::array<std::vector<const Link*>, kPhaseCount> phases_;
-  std::vector<std::string_view> declared_;            // by plugins of the route
-  std::vector<std::string_view> consumers_declared_;  // only by plugins that the consumer brought
+  // The route's plugins that the consumer's configuration replaces: they do not run, their names hold.
+  std::vector<base::Ref<Plugin>> replaced_;
+  std::vector<std::string_view> declared_;            // by configurations of the route
+  std::vector<std::string_view> consumers_declared_;  // only by those that the consumer brought
   bool authenticates_ = false;
   bool is_pending_ = false;
   const secret::SecretCache* secrets_ = nullptr;  // null: none are referred to

@@ -8,9 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/async/awaiters.h"
-#include "shared/event/loop.h"
-#include "worker/plugin/consumer.h"
-#include "worker/plugin/plugin_set.h"
+#include "tests/unit/worker/plugin/deps_fixture.h"
 
 namespace apisix::plugin {
 namespace {
@@ -124,25 +122,6 @@ constexpr const PluginKind& kHigh = define<High>();
 constexpr const PluginKind& kLow = define<Low>();
 constexpr const PluginKind& kDoubler = define<Doubler>();
 
-class NoConsumers final : public ConsumerDirectory {
- public:
-  base::Ref<const ConsumerAuth> find(std::string_view, std::string_view) override { return nullptr; }
-  bool has_any(std::string_view) const override { return false; }
-  base::Ref<const Consumer> find_by_name(std::string_view) override { return nullptr; }
-};
-class NoDirectory final : public Directory {
- public:
-  base::Ref<const Metadata> metadata(std::string_view) override { return nullptr; }
-  base::Ref<UpstreamHandle> upstream_by_id(std::string_view) override { return nullptr; }
-  base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const Json&) override {
-    return base::invalid("none here");
-  }
-  const PluginSet& plugins() const override { return plugins_; }
-
- private:
-  PluginSet plugins_{{}, {}};
-};
-
 class ChainTest : public ::testing::Test, public RequestIo {
  protected:
   ChainTest() : request_(arena_, loop_.clock()) {
@@ -160,7 +139,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
     return base::make_counted<PluginConf>(kind, *format::parse_json(json), "/routes/1", 1);
   }
   base::Ref<const Chain> chain(PluginConfs confs, const PluginConfs* without_consumer = nullptr) {
-    return *Chain::make(deps_, confs, without_consumer);
+    return *Chain::make(shared_.deps, confs, without_consumer);
   }
   ChainRun::Result rewrite() { return rewrite(run_); }
   ChainRun::Result rewrite(ChainRun& run) {
@@ -174,13 +153,9 @@ class ChainTest : public ::testing::Test, public RequestIo {
     while (!fired) loop_.run_once(100);
   }
 
-  event::Loop loop_;
+  DepsFixture shared_;
+  event::Loop& loop_ = shared_.loop;
   base::Arena arena_;
-  NoConsumers consumers_;
-  NoDirectory directory_;
-  Json attr_;
-  Deps deps_{
-      .loop = loop_, .consumers = consumers_, .directory = directory_, .plugin_attr = attr_, .prefix = {}};
   Request request_;
   ChainRun run_;
   int woken_ = 0;
@@ -315,6 +290,39 @@ TEST_F(ChainTest, OnlyNewFieldsOfTheConsumersPluginsAreRemoved) {
   run_.set_route(chain(merged, &before));
   EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Consumer-Username"}));
+}
+
+// A consumer's configuration of a plugin replaces the route's.
+TEST_F(ChainTest, FieldsThatOnlyTheReplacedConfigurationDeclaresAreRemoved) {
+  const PluginConfs before{{"declarer", conf(kDeclarer, R"({"names":["X-Routes"]})")}};
+  PluginConfs merged{{"declarer", conf(kDeclarer, R"({"names":["X-Consumers"]})")}};
+  const auto made = chain(merged, &before);
+  request_.head->headers.add(arena_, "x_routes", "forged");
+  run_.set_route(made);
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), Diary{});
+  for (const char* name : {"X-Routes", "X-Consumers", "X-Trusted-Info"}) {
+    EXPECT_TRUE(run_.declares(name)) << name;  // in trailers
+  }
+}
+
+TEST_F(ChainTest, FieldsOfAPluginThatTheConsumerTurnsOffStayDeclared) {
+  const PluginConfs before{{"declarer", conf(kDeclarer, R"({"names":["X-Routes"]})")},
+                           {"high", conf(kHigh, "{}")}};
+  const auto made = chain({{"high", before.find("high")->second}}, &before);
+  EXPECT_TRUE(made->declares("X-Routes"));
+  EXPECT_TRUE(made->declares("X-Trusted-Info"));
+}
+
+TEST_F(ChainTest, FieldsThatOnlyTheReplacingConfigurationDeclaresAreRemovedBehindTheRoutes) {
+  const PluginConfs before{{"declarer", conf(kDeclarer, R"({"names":["X-Routes"]})")}};
+  run_.set_route(chain(before));
+  request_.head->headers.add(arena_, "X_Consumers", "forged");
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  request_.set_identity_header("X-Routes", "of the gateway");
+  run_.set_route(chain({{"declarer", conf(kDeclarer, R"({"names":["X-Consumers"]})")}}, &before));
+  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Routes"}));
 }
 
 TEST_F(ChainTest, BodyFiltersFollowEachOther) {
