@@ -9,7 +9,6 @@
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
-#include "worker/secret/secret_cache.h"
 
 namespace apisix::plugin {
 namespace {
@@ -43,10 +42,6 @@ bool is_among(const PluginConfs& confs, const PluginConf& conf) {
   return found != confs.end() && found->second.get() == &conf;
 }
 
-std::unexpected<base::Error> cannot_build(const std::string& name, const base::Error& error) {
-  return base::invalid("plugin " + name + ": " + error.what);
-}
-
 }  // namespace
 
 // --- Chain
@@ -59,49 +54,26 @@ base::Result<base::Ref<const Chain>> Chain::make(Deps& deps, const PluginConfs& 
     chain->refresh_secrets(confs, *secrets);
     if (without_consumer != nullptr) chain->refresh_secrets(*without_consumer, *secrets);
   }
-  if (chain->is_pending_) return base::Ref<const Chain>(chain.get());
-  if (without_consumer != nullptr) {
-    if (auto kept = chain->keep_replaced(deps, confs, *without_consumer); !kept)
-      return std::unexpected(kept.error());
+  if (chain->is_pending()) return base::Ref<const Chain>(chain.get());
+  if (auto added = chain->add_all(deps, confs, without_consumer); !added) {
+    return std::unexpected(added.error());
   }
-  for (const auto& [name, conf] : confs) {
-    auto plugin = conf->plugin(deps);
-    if (!plugin) return cannot_build(name, plugin.error());
-    const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
-    chain->authenticates_ |= conf->kind().info().is_auth;
-    chain->links_.push_back({conf, std::move(*plugin), 0, is_consumers});
-  }
-  // Highest priority first; by name where they are equal, so that the order does not change between workers.
-  std::ranges::sort(chain->links_, [](const Link& a, const Link& b) {
-    if (a.conf->priority() != b.conf->priority()) return a.conf->priority() > b.conf->priority();
-    return a.conf->kind().info().name < b.conf->kind().info().name;
-  });
-  for (std::size_t i = 0; i < chain->links_.size(); ++i) {
-    Link& link = chain->links_[i];
-    link.index = static_cast<std::uint16_t>(i);
-    for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
-      if (link.conf->kind().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
-    }
-  }
+  chain->sort();
   chain->collect_declared(without_consumer);
   return base::Ref<const Chain>(chain.get());
 }
 
-void Chain::refresh_secrets(const PluginConfs& confs, secret::SecretCache& secrets) {
+base::Status Chain::add_all(Deps& deps, const PluginConfs& confs, const PluginConfs* without_consumer) {
   for (const auto& [name, conf] : confs) {
-    if (!conf->has_secrets()) continue;
-    conf->refresh(secrets);
-    secrets_ = &secrets;
-    secrets_version_ = secrets.version();
-    is_pending_ |= conf->is_pending();
+    const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
+    authenticates_ |= conf->kind().info().is_auth;
+    if (auto added = add(conf, conf->plugin(deps), is_consumers); !added) return added;
   }
-}
-
-base::Status Chain::keep_replaced(Deps& deps, const PluginConfs& confs, const PluginConfs& without_consumer) {
-  for (const auto& [name, conf] : without_consumer) {
+  if (without_consumer == nullptr) return {};
+  for (const auto& [name, conf] : *without_consumer) {
     if (is_among(confs, *conf)) continue;
     auto plugin = conf->plugin(deps);
-    if (!plugin) return cannot_build(name, plugin.error());
+    if (!plugin) return cannot_build(*conf, plugin.error());
     replaced_.push_back(std::move(*plugin));
   }
   return {};
@@ -110,7 +82,7 @@ base::Status Chain::keep_replaced(Deps& deps, const PluginConfs& confs, const Pl
 // The names belong to kinds, and to plugins that the chain keeps. Where a consumer's plugins are merged in,
 // the fields that name it are the gateway's already.
 void Chain::collect_declared(const PluginConfs* without_consumer) {
-  for (const Link& link : links_) {
+  for (const Link& link : links()) {
     const bool is_routes = without_consumer == nullptr || is_among(*without_consumer, *link.conf);
     auto& names = is_routes ? declared_ : consumers_declared_;
     std::ranges::copy(link.conf->kind().info().upstream_headers, std::back_inserter(names));
@@ -146,20 +118,8 @@ void Chain::remove_consumers_declared(Request& request, const Chain* global) con
   });
 }
 
-// One that is pending may have what it waits for.
-bool Chain::has_current_secrets() const {
-  if (secrets_version_ == secrets_->version()) return true;
-  if (is_pending_ || std::ranges::any_of(links_, [](const Link& link) {
-        return link.conf->has_secrets() && link.conf->is_stale(link.plugin.get());
-      })) {
-    return false;
-  }
-  secrets_version_ = secrets_->version();
-  return true;
-}
-
 bool Chain::contains(const PluginKind& kind) const {
-  return std::ranges::any_of(links_, [&kind](const Link& link) { return &link.conf->kind() == &kind; });
+  return std::ranges::any_of(links(), [&kind](const Link& link) { return &link.conf->kind() == &kind; });
 }
 
 // --- ChainRun
