@@ -26,7 +26,7 @@ class {type} final : public plugin::Plugin {{
   explicit {type}(const plugin::Conf& conf) : message_(conf.text("message")) {{}}
 
   plugin::Step access(plugin::Request& request) override {{
-    request.set_response_header("X-Message", message_);
+    request.response().set_header("X-Message", message_);
     return plugin::pass();
   }}
 

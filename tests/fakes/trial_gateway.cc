@@ -125,10 +125,10 @@ class Trial final : public plugin::RequestIo {
     request_.head = head;
     client_.peer_ip = *base::IpAddress::parse("127.0.0.1");
     client_.local_port = 9080;
-    request_.client = &client_;
-    request_.path = request_.match_path = kUri;
-    request_.args = "a=1";
-    request_.host = "a.example";
+    request_.client.connection = &client_;
+    request_.target.path = request_.target.match_path = kUri;
+    request_.target.args = "a=1";
+    request_.target.host = "a.example";
     request_.set_remote(client_.peer_ip, 40000);
     request_.io = this;
   }
@@ -143,8 +143,8 @@ class Trial final : public plugin::RequestIo {
     }
     for (const Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kBeforeProxy}) {
       step(phase, global);
-      if (route && request_.consumer) {
-        if (auto merged = registry_.chain_with(*route, request_.consumer)) chain_ = *merged;
+      if (route && request_.identity.consumer) {
+        if (auto merged = registry_.chain_with(*route, request_.identity.consumer)) chain_ = *merged;
       }
     }
     response(global);
@@ -163,13 +163,13 @@ class Trial final : public plugin::RequestIo {
   // A hook that waits longer than a few turns is dropped, as when the client closes.
   void step(Phase phase, const base::Ref<const plugin::Chain>& global) {
     for (const bool is_global : {true, false}) {
-      ChainRun run;
+      ChainRun run(request_);
       run.set_global(global);
       run.set_route(chain_);
       const auto on_done = [](void*) {};
       for (int turn = 0; turn < kTurnsMax; ++turn) {
-        const auto result = is_global ? run.run_global(phase, request_, on_done, nullptr)
-                                      : run.run_route(phase, request_, on_done, nullptr);
+        const auto result =
+            is_global ? run.run_global(phase, on_done, nullptr) : run.run_route(phase, on_done, nullptr);
         if (result != ChainRun::Result::kWait) break;
         bool is_done = false;
         for (int i = 0; i < kTurnsMax && !is_done; ++i) loop_.run_once(0);
@@ -188,20 +188,20 @@ class Trial final : public plugin::RequestIo {
     request_.response.from_upstream = true;
     request_.response.upstream_head = head;
     request_.response.headers.add(arena_, "Content-Type", "text/html");
-    ChainRun run;
+    ChainRun run(request_);
     run.set_global(global);
     run.set_route(chain_);
-    run.filter_header(request_);
-    if (request_.body_coder() != nullptr) request_.choose_body_coder();
+    run.filter_header();
+    if (request_.response.coder != nullptr) request_.choose_body_coder();
     plugin::Body body;
     for (const bool is_last : {false, true}) {
       body.begin("0123456789 a 0123456789", is_last);
-      run.filter_body(request_, body);
-      if (plugin::BodyCoder* coder = request_.body_coder()) {
+      run.filter_body(body);
+      if (plugin::BodyCoder* coder = request_.response.coder.get()) {
         coder->encode(body.data(), body.flush(), body.last(), body.output());
       }
     }
-    run.log(request_);
+    run.log();
     for (int i = 0; i < kTurnsMax; ++i) loop_.run_once(0);
   }
 
@@ -209,7 +209,7 @@ class Trial final : public plugin::RequestIo {
   config::Registry& registry_;
   base::Arena arena_;
   plugin::ClientInfo client_;
-  plugin::Request request_;
+  plugin::RequestState request_;
   base::Ref<const plugin::Chain> chain_;
   std::string failure_;
 };

@@ -32,7 +32,7 @@
 #include "worker/config/stored.h"
 #include "worker/config/upstream_table.h"
 #include "worker/plugin/batch.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/route/router.h"
 #include "worker/secret/secret_cache.h"
 
@@ -72,9 +72,9 @@ class Registry final : private plugin::Directory {
   void on_applied(std::function<void(store::Revision)> callback) { on_applied_ = std::move(callback); }
 
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
-  base::Ref<const CompiledRoute> match(plugin::Request& request) { return routes_.match(request); }
+  base::Ref<const CompiledRoute> match(plugin::RequestState& request) { return routes_.match(request); }
   // What match() looks at for the request, in order (see route::Router::explain()).
-  route::Trail explain(plugin::Request& request, std::size_t listed_max) const {
+  route::Trail explain(plugin::RequestState& request, std::size_t listed_max) const {
     return routes_.explain(request, listed_max);
   }
 

@@ -15,16 +15,16 @@ using resource::Kind;
 
 constexpr std::uint16_t kServiceUnavailable = 503;
 
-route::MatchInput match_input(const plugin::Request& request, route::VariableReader& variables) {
-  return {.uri = request.match_path,
-          .host = request.host,
+route::MatchInput match_input(const plugin::RequestState& request, route::VariableReader& variables) {
+  return {.uri = request.target.match_path,
+          .host = request.target.host,
           .authority = request.head->authority,
           .method = route::method_bit(request.head->method_text),
-          .remote = request.remote_ip,
+          .remote = request.client.ip,
           .variables = &variables};
 }
 
-void note_match(plugin::Request& request, const CompiledRoute& route, const route::MatchResult& result) {
+void note_match(plugin::RequestState& request, const CompiledRoute& route, const route::MatchResult& result) {
   plugin::Matched& matched = request.matched;
   matched.route_id = route.id;
   matched.route_name = route.name;
@@ -141,7 +141,7 @@ std::string RouteTable::find_id(std::string_view mentions,
 
 // --- requests
 
-base::Ref<const CompiledRoute> RouteTable::match(plugin::Request& request) {
+base::Ref<const CompiledRoute> RouteTable::match(plugin::RequestState& request) {
   plugin::Variables variables(request);
   route::MatchResult result;
   const route::RouteEntry* entry = router_.match(match_input(request, variables), &result);
@@ -156,7 +156,7 @@ base::Ref<const CompiledRoute> RouteTable::match(plugin::Request& request) {
   return route->compiled;
 }
 
-route::Trail RouteTable::explain(plugin::Request& request, std::size_t listed_max) const {
+route::Trail RouteTable::explain(plugin::RequestState& request, std::size_t listed_max) const {
   plugin::Variables variables(request);
   return router_.explain(match_input(request, variables), listed_max);
 }

@@ -21,7 +21,7 @@
 #include "worker/config/route_compiler.h"
 #include "worker/config/service_table.h"
 #include "worker/config/upstream_table.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/route/router.h"
 
 namespace apisix::config {
@@ -61,8 +61,8 @@ class RouteTable final : public TableOf<RouteObject> {
   void on_plugin_config_changed(std::string_view plugin_config_id);
 
   // See Registry.
-  base::Ref<const CompiledRoute> match(plugin::Request& request);
-  route::Trail explain(plugin::Request& request, std::size_t listed_max) const;
+  base::Ref<const CompiledRoute> match(plugin::RequestState& request);
+  route::Trail explain(plugin::RequestState& request, std::size_t listed_max) const;
 
   // Null: there is none, or it is disabled.
   const route::RouteEntry* find_entry(std::string_view id) const { return router_.find(id); }

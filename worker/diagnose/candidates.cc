@@ -69,7 +69,8 @@ Json value_of(const route::VariableName& name, route::VariableReader& variables)
 }
 
 // Fills "vars" and returns it in words.
-std::string explain_vars(const RouteEntry& entry, const Json& route, plugin::Request& request, Json& out) {
+std::string explain_vars(const RouteEntry& entry, const Json& route, plugin::RequestState& request,
+                         Json& out) {
   plugin::Variables variables(request);
   Json& list = out["vars"] = Json(::Json::arrayValue);
   std::string words;
@@ -112,7 +113,7 @@ std::string outranked_by(const Candidate& taken, const Candidate& candidate, rou
   return because("is the older one of equals");
 }
 
-std::string why(const Candidate& candidate, const Json& route, plugin::Request& request, Json& out) {
+std::string why(const Candidate& candidate, const Json& route, plugin::RequestState& request, Json& out) {
   const RouteEntry& entry = *candidate.entry;
   switch (candidate.verdict) {
     case Verdict::kMethod:
@@ -121,13 +122,13 @@ std::string why(const Candidate& candidate, const Json& route, plugin::Request& 
       return fmt::format("takes only clients of {}, this one is {}", blocks_text(route),
                          request.remote_addr());
     case Verdict::kHost:
-      return fmt::format("takes only {}, this is {}", hosts_text(entry.hosts), or_none(request.host));
+      return fmt::format("takes only {}, this is {}", hosts_text(entry.hosts), or_none(request.target.host));
     case Verdict::kVars:
       return explain_vars(entry, route, request, out);
     case Verdict::kFilter:
       return "filter_func says no";
     case Verdict::kPath:
-      return fmt::format("{} has not the form of {}", request.match_path, candidate.path_pattern);
+      return fmt::format("{} has not the form of {}", request.target.match_path, candidate.path_pattern);
     case Verdict::kMatched:
       break;
   }
@@ -136,7 +137,8 @@ std::string why(const Candidate& candidate, const Json& route, plugin::Request& 
 
 }  // namespace
 
-Json candidates_json(const config::Registry& registry, const route::Trail& trail, plugin::Request& request) {
+Json candidates_json(const config::Registry& registry, const route::Trail& trail,
+                     plugin::RequestState& request) {
   Json list(::Json::arrayValue);
   const Candidate* const taken = trail.taken();
   for (const Candidate& candidate : trail.candidates) {

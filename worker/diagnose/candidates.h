@@ -2,7 +2,7 @@
 #pragma once
 
 #include "shared/format/json.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/route/router.h"
 
 namespace apisix::config {
@@ -16,6 +16,6 @@ namespace apisix::diagnose {
 // remote_addr, host, vars, filter_func, path. vars: of the verdict "vars" the comparisons that decided,
 // [{expression, variable, value}].
 format::Json candidates_json(const config::Registry& registry, const route::Trail& trail,
-                             plugin::Request& request);
+                             plugin::RequestState& request);
 
 }  // namespace apisix::diagnose

@@ -32,13 +32,13 @@ Json text(std::string_view view) {
   return Json(std::string(view));
 }
 
-Json request_json(plugin::Request& request) {
+Json request_json(plugin::RequestState& request) {
   Json out(::Json::objectValue);
-  out["method"] = text(request.method());
+  out["method"] = text(request.head->method_text);
   out["scheme"] = text(request.scheme());
-  out["host"] = text(request.host);
-  out["uri"] = text(request.path);
-  out["args"] = text(request.args);
+  out["host"] = text(request.target.host);
+  out["uri"] = text(request.target.path);
+  out["args"] = text(request.target.args);
   out["remote_addr"] = text(request.remote_addr());
   return out;
 }
@@ -66,7 +66,7 @@ Json blank(const config::Registry& registry) {
 
 // As the pipeline: a condition on the body has it read, and everything is matched again.
 base::Ref<const config::CompiledRoute> match(config::Registry& registry, const Question& question,
-                                             plugin::Request& request, Json& out) {
+                                             plugin::RequestState& request, Json& out) {
   auto route = registry.match(request);
   if (request.body.is_wanted()) {
     request.body.set(request.arena.copy(question.body),
@@ -107,7 +107,7 @@ Json named(std::string_view id, std::string_view name) {
 
 // False: the request ends here.
 bool merge_consumer(config::Registry& registry, const Question& question, const config::CompiledRoute& route,
-                    plugin::Request& request, plugin::ChainRun& chains, Json& out) {
+                    plugin::RequestState& request, plugin::ChainRun& chains, Json& out) {
   if (question.consumer.empty()) return true;
   const auto consumer = registry.plugin_directory().consumers().find_by_name(question.consumer);
   if (!consumer) {
@@ -115,7 +115,7 @@ bool merge_consumer(config::Registry& registry, const Question& question, const 
                         ": shown is what nobody in particular gets");
     return true;
   }
-  request.attach_consumer(consumer);
+  plugin::RequestIdentity(request).attach(consumer);
   out["consumer"]["username"] = consumer->username;
   out["consumer"]["group_id"] = consumer->group_id;
   auto merged = registry.chain_with(route, consumer);
@@ -167,9 +167,9 @@ async::Task<Json> explain(event::Loop& loop, config::Registry& registry, const s
     out["answer"] = response_json(probe.refused_status(), probe.refused_why());
     co_return out;
   }
-  plugin::Request& request = probe.request();
+  plugin::RequestState& request = probe.request();
   out["request"] = request_json(request);
-  plugin::ChainRun chains;
+  plugin::ChainRun chains(request);
   if (const auto& global = registry.global_chain()) chains.set_global(global);
   const auto route = match(registry, question, request, out);
   if (!route) {
@@ -187,7 +187,7 @@ async::Task<Json> explain(event::Loop& loop, config::Registry& registry, const s
   if (route->runtime->chain) chains.set_route(route->runtime->chain);
   if (merge_consumer(registry, question, *route, request, chains, out)) {
     out["plugins"] = running_plugins(registry, chains, request);
-    out["plugins_left_out"] = left_out_plugins(registry, *route, request.consumer.get());
+    out["plugins_left_out"] = left_out_plugins(registry, *route, request.identity.consumer.get());
     co_await add_upstream(loop, registry, *route, request, out);
   }
   add_notes(chains, question, out);

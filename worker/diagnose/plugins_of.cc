@@ -33,7 +33,7 @@ Json phases_of(const plugin::PluginKind& kind) {
 }
 
 void add_chain(const config::Registry& registry, plugin::ChainRun& chains, const Chain* chain,
-               plugin::Request& request, Json& out) {
+               plugin::RequestState& request, Json& out) {
   if (chain == nullptr) return;
   const bool is_global = chain == chains.global();
   for (const Chain::Link& link : chain->links()) {
@@ -43,7 +43,7 @@ void add_chain(const config::Registry& registry, plugin::ChainRun& chains, const
     row["priority"] = link.conf->priority();
     row["from"] = shown_resource(registry, link.conf->resource());
     row["phases"] = phases_of(kind);
-    row["runs"] = !chains.is_filtered_out(*chain, link, request);
+    row["runs"] = !chains.is_filtered_out(*chain, link);
     row["why"] = "";
     if (!format::is_true(row["runs"])) {
       const bool gives_way = is_global && kind.info().prefers_route && chains.route() != nullptr &&
@@ -118,7 +118,8 @@ void add_global_rules(Json& out, const config::PluginDirectory& directory) {
 
 }  // namespace
 
-Json running_plugins(const config::Registry& registry, plugin::ChainRun& chains, plugin::Request& request) {
+Json running_plugins(const config::Registry& registry, plugin::ChainRun& chains,
+                     plugin::RequestState& request) {
   Json out(::Json::arrayValue);
   add_chain(registry, chains, chains.global(), request, out);
   add_chain(registry, chains, chains.route(), request, out);

@@ -4,7 +4,7 @@
 
 #include "shared/format/json.h"
 #include "worker/plugin/chain.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 
 namespace apisix::config {
 class Registry;
@@ -17,7 +17,7 @@ namespace apisix::diagnose {
 // is the object whose configuration it is; phases are those in which it has a hook. `runs` is false when
 // _meta.filter, or a route that goes before its global rule, keeps it from this request.
 format::Json running_plugins(const config::Registry& registry, plugin::ChainRun& chains,
-                             plugin::Request& request);
+                             plugin::RequestState& request);
 
 // [{name, from, why}]: disabled by _meta.disable, not enabled in this gateway, replaced by an object of
 // higher precedence, in a global rule that is rejected.

@@ -13,12 +13,12 @@ Probe::Probe(const Question& question, const proxy::Options& options, const base
   client_.local_port = question.port != 0 ? question.port : port;
   if (question.is_tls) client_.tls = &tls_;
   client_.requests = 1;
-  request_.client = &client_;
-  request_.remote_ip = question.client_ip;
-  request_.started_us = clock.monotonic_us();
-  request_.started_wall_us = clock.wall_us();
+  request_.client.connection = &client_;
+  request_.client.ip = question.client_ip;
+  request_.received.monotonic_us = clock.monotonic_us();
+  request_.received.wall_us = clock.wall_us();
   const std::string_view head = arena_.copy(question.head());
-  request_.request_bytes = head.size();
+  request_.received.bytes = head.size();
   const auto parsed = http::parse_request_head(head, arena_, options.request_limits());
   if (!parsed) {
     refused_status_ = parsed.error().status;

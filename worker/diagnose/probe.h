@@ -10,7 +10,7 @@
 #include "shared/base/clock.h"
 #include "shared/net/tls_info.h"
 #include "worker/diagnose/question.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/options.h"
 
 namespace apisix::diagnose {
@@ -24,13 +24,13 @@ class Probe {
   // Not 0: the gateway responds with this status before it looks for a route.
   std::uint16_t refused_status() const { return refused_status_; }
   std::string_view refused_why() const { return refused_why_; }
-  plugin::Request& request() { return request_; }
+  plugin::RequestState& request() { return request_; }
 
  private:
   base::Arena arena_;
   const net::TlsInfo tls_;  // of a question about https
   plugin::ClientInfo client_;
-  plugin::Request request_;
+  plugin::RequestState request_;
   std::uint16_t refused_status_ = 0;
   std::string_view refused_why_;
 };

@@ -58,7 +58,7 @@ void add_response(Json& out, int status, std::string_view why) {
 }  // namespace
 
 async::Task<void> add_upstream(event::Loop& loop, const config::Registry& registry,
-                               const config::CompiledRoute& route, plugin::Request& request, Json& out) {
+                               const config::CompiledRoute& route, plugin::RequestState& request, Json& out) {
   const proxy::ChosenUpstream chosen = proxy::choose_upstream(request, route);
   if (!chosen.upstream) {
     add_response(out, chosen.status, chosen.why);

@@ -5,7 +5,7 @@
 #include "shared/async/task.h"
 #include "shared/event/loop.h"
 #include "shared/format/json.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 
 namespace apisix::config {
 class Registry;
@@ -19,7 +19,7 @@ namespace apisix::diagnose {
 // priority, addresses, healthy}], nodes_total, node: {host, port, address}, sends: {scheme, host, uri}};
 // healthy is null without health checks.
 async::Task<void> add_upstream(event::Loop& loop, const config::Registry& registry,
-                               const config::CompiledRoute& route, plugin::Request& request,
+                               const config::CompiledRoute& route, plugin::RequestState& request,
                                format::Json& out);
 
 }  // namespace apisix::diagnose

@@ -29,7 +29,7 @@ class Body {
   // Nothing more is at hand: a filter that buffers bytes only to gather more flushes them.
   bool flush() const { return flush_; }
 
-  // Sends `data` (copied) instead. Only for a plugin that announced it: Request::will_change_body().
+  // Sends `data` (copied) instead. Only for a plugin that announced it: Response::will_change_body().
   void replace(std::string_view data) {
     std::string& out = output();
     out.assign(data);

@@ -1,6 +1,6 @@
 // BodyCoder: a content coding (gzip, br) that a plugin chose for the response. It runs behind every body
 // filter, so that those see plain text. Owned by the request; made in header_filter:
-// Request::set_body_coder().
+// Response::set_coder().
 #pragma once
 
 #include <string>

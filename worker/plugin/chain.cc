@@ -14,12 +14,12 @@ namespace apisix::plugin {
 namespace {
 
 // A filter about the body has no result before it is read.
-bool awaits_body(const Request& request) {
+bool awaits_body(const RequestState& request) {
   return request.body.is_wanted() && !request.body.is_read();
 }
 
-Step read_body_fields(Request& request) {
-  co_await request.read_body_fields();
+Step read_body_fields(RequestState& request) {
+  co_await request.io->read_body_fields();
   co_return pass();
 }
 
@@ -27,9 +27,9 @@ enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
 
 // Behind an auth plugin that was skipped no consumer is known: what the client says of itself must not pass
 // for what the plugin would have said.
-void drop_claimed_identity(Request& request) {
-  if (request.consumer) return;  // of another auth plugin
-  for (const std::string_view name : http::kConsumerFields) request.set_identity_header(name, {});
+void drop_claimed_identity(RequestState& request) {
+  if (request.identity.consumer) return;  // of another auth plugin
+  for (const std::string_view name : http::kConsumerFields) RequestHeaders(request).set_identity(name, {});
 }
 
 bool contains_field(const std::vector<std::string_view>& names, std::string_view field_name) {
@@ -104,13 +104,13 @@ bool Chain::declares(std::string_view field_name) const {
   return contains_field(declared_, field_name) || contains_field(consumers_declared_, field_name);
 }
 
-void Chain::remove_declared(Request& request) const {
+void Chain::remove_declared(RequestState& request) const {
   if (declared_.empty()) return;
   request.head->headers.remove_if(
       [this](const http::HeaderField& field) { return contains_field(declared_, field.name); });
 }
 
-void Chain::remove_consumers_declared(Request& request, const Chain* global) const {
+void Chain::remove_consumers_declared(RequestState& request, const Chain* global) const {
   if (consumers_declared_.empty()) return;
   request.head->headers.remove_if([this, global](const http::HeaderField& field) {
     return contains_field(consumers_declared_, field.name) &&
@@ -129,33 +129,33 @@ void ChainRun::set_route(base::Ref<const Chain> chain) {
   route_filters_ = nullptr;
 }
 
-ChainRun::Result ChainRun::run_global(Phase phase, Request& request, void (*on_done)(void*), void* context) {
+ChainRun::Result ChainRun::run_global(Phase phase, void (*on_done)(void*), void* context) {
   if (!global_) return Result::kPass;
-  return run(*global_, phase, false, request, on_done, context);
+  return run(*global_, phase, false, on_done, context);
 }
 
-ChainRun::Result ChainRun::run_route(Phase phase, Request& request, void (*on_done)(void*), void* context) {
+ChainRun::Result ChainRun::run_route(Phase phase, void (*on_done)(void*), void* context) {
   if (!route_) return Result::kPass;
-  return run(*route_, phase, false, request, on_done, context);
+  return run(*route_, phase, false, on_done, context);
 }
 
-ChainRun::Result ChainRun::run_consumers_rewrite(Request& request, void (*on_done)(void*), void* context) {
-  return run(*route_, Phase::kRewrite, true, request, on_done, context);
+ChainRun::Result ChainRun::run_consumers_rewrite(void (*on_done)(void*), void* context) {
+  return run(*route_, Phase::kRewrite, true, on_done, context);
 }
 
 // Once before the first hook of the request, and once more before the first hook that the consumer brought: a
 // plugin that is skipped by its filter must not leave the client's own field to pass for the gateway's.
-void ChainRun::remove_declared(Request& request, bool only_consumers) {
+void ChainRun::remove_declared(bool only_consumers) {
   bool& is_removed = only_consumers ? removed_consumers_declared_ : removed_declared_;
   if (std::exchange(is_removed, true)) return;
-  if (only_consumers) return route_->remove_consumers_declared(request, global_.get());
-  if (global_) global_->remove_declared(request);
-  if (route_) route_->remove_declared(request);
+  if (only_consumers) return route_->remove_consumers_declared(state(), global_.get());
+  if (global_) global_->remove_declared(state());
+  if (route_) route_->remove_declared(state());
 }
 
-ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consumers, Request& request,
-                               void (*on_done)(void*), void* context) {
-  if (phase == Phase::kRewrite) remove_declared(request, only_consumers);
+ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consumers, void (*on_done)(void*),
+                               void* context) {
+  if (phase == Phase::kRewrite) remove_declared(only_consumers);
   const auto& hooks = chain.hooks(phase);
   while (at_ < hooks.size()) {
     const Chain::Link& link = *hooks[at_];
@@ -163,23 +163,23 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
       waiting_ = false;
     } else {
       const bool ran_before = only_consumers && !link.is_consumers;
-      const bool skips = ran_before || is_filtered_out(chain, link, request);
-      if (awaits_body(request)) {  // the filter asked: it is evaluated again
-        step_ = read_body_fields(request);
+      const bool skips = ran_before || is_filtered_out(chain, link);
+      if (awaits_body(state())) {  // the filter asked: it is evaluated again
+        step_ = read_body_fields(state());
         if (step_.done()) continue;
         step_.notify(on_done, context);
         return Result::kWait;
       }
       if (skips) {
-        if (!ran_before && link.conf->kind().info().is_auth) drop_claimed_identity(request);
+        if (!ran_before && link.conf->kind().info().is_auth) drop_claimed_identity(state());
         ++at_;
         continue;
       }
       Plugin& plugin = *link.plugin;
-      if (DebugTrace* trace = find_trace(request)) trace->on_hook(*link.conf, phase, request);
-      step_ = phase == Phase::kRewrite  ? plugin.rewrite(request)
-              : phase == Phase::kAccess ? plugin.access(request)
-                                        : plugin.before_proxy(request);
+      if (DebugTrace* trace = find_trace(state())) trace->on_hook(*link.conf, phase, state());
+      step_ = phase == Phase::kRewrite  ? plugin.rewrite(request_)
+              : phase == Phase::kAccess ? plugin.access(request_)
+                                        : plugin.before_proxy(request_);
       if (!step_.done()) {
         step_.notify(on_done, context);
         waiting_ = true;
@@ -187,9 +187,9 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
       }
     }
     ++at_;
-    if (DebugTrace* trace = find_trace(request))
-      trace->on_hook_done(*link.conf, phase, step_.outcome(), request);
-    if (apply_outcome(link, step_.outcome(), request) == Result::kRespond) {
+    if (DebugTrace* trace = find_trace(state()))
+      trace->on_hook_done(*link.conf, phase, step_.outcome(), state());
+    if (apply_outcome(link, step_.outcome()) == Result::kRespond) {
       at_ = 0;
       return Result::kRespond;
     }
@@ -199,22 +199,21 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
 }
 
 // The configured response in its place, so that a client cannot guess what went wrong.
-ChainRun::Result ChainRun::apply_outcome(const Chain::Link& link, Outcome outcome, Request& request) {
+ChainRun::Result ChainRun::apply_outcome(const Chain::Link& link, Outcome outcome) {
   if (outcome == Outcome::kPass) return Result::kPass;
-  if (request.direct_response.status >= 400) {
-    log_warn(request, "{} exits with http status code {}", link.conf->kind().info().name,
-             request.direct_response.status);
+  DirectResponse& response = state().direct_response;
+  if (response.status >= 400) {
+    log_warn(request_, "{} exits with http status code {}", link.conf->kind().info().name, response.status);
     if (!link.conf->error_response().empty()) {
-      request.direct_response.body = request.arena.copy(link.conf->error_response());
-      request.direct_response.is_error_page = false;
-      request.direct_response.content_type =
-          link.conf->error_response_is_json() ? "application/json" : "text/plain";
+      response.body = state().arena.copy(link.conf->error_response());
+      response.is_error_page = false;
+      response.content_type = link.conf->error_response_is_json() ? "application/json" : "text/plain";
     }
   }
   return Result::kRespond;
 }
 
-bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request) {
+bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link) {
   const bool is_global = &chain == global_.get();
   if (is_global && link.conf->kind().info().prefers_route && route_ && route_->contains(link.conf->kind()))
     return true;
@@ -222,62 +221,62 @@ bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link, Requ
   if (filter == nullptr) return false;
   std::uint8_t*& results = is_global ? global_filters_ : route_filters_;
   if (results == nullptr) {
-    results = static_cast<std::uint8_t*>(request.arena.allocate(chain.size(), 1));
+    results = static_cast<std::uint8_t*>(state().arena.allocate(chain.size(), 1));
     std::memset(results, kUnknown, chain.size());
   }
   std::uint8_t& result = results[link.index];
   if (result == kUnknown) {
-    Variables variables(request);
+    Variables variables(request_);
     // A filter that could not be decided must not take a plugin out that protects something.
     const bool runs = filter->decide(variables) != route::MatchRule::Verdict::kNo;
-    if (awaits_body(request)) return !runs;  // not to be remembered
+    if (awaits_body(state())) return !runs;  // not to be remembered
     result = runs ? kRuns : kSkipped;
   }
   return result == kSkipped;
 }
 
 template <typename Call>
-void ChainRun::run_plain(Phase phase, Request& request, Call&& call) {
+void ChainRun::run_plain(Phase phase, Call&& call) {
   for (const base::Ref<const Chain>* of : {&global_, &route_}) {
     const base::Ref<const Chain>& chain = *of;
     if (!chain) continue;
     for (const Chain::Link* link : chain->hooks(phase)) {
-      if (is_filtered_out(*chain, *link, request)) continue;
-      DebugTrace* trace = find_trace(request);
-      if (trace != nullptr) trace->on_hook(*link->conf, phase, request);
+      if (is_filtered_out(*chain, *link)) continue;
+      DebugTrace* trace = find_trace(state());
+      if (trace != nullptr) trace->on_hook(*link->conf, phase, state());
       call(*link->plugin);
-      if (trace != nullptr) trace->on_hook_done(*link->conf, phase, Outcome::kPass, request);
+      if (trace != nullptr) trace->on_hook_done(*link->conf, phase, Outcome::kPass, state());
     }
   }
 }
 
-void ChainRun::filter_header(Request& request) {
-  run_plain(Phase::kHeaderFilter, request, [&request](Plugin& plugin) { plugin.header_filter(request); });
+void ChainRun::filter_header() {
+  run_plain(Phase::kHeaderFilter, [this](Plugin& plugin) { plugin.header_filter(request_); });
 }
 
 // Behind a filter that keeps all of a piece the others have nothing to do: so nothing is written before the
 // body that it holds.
-void ChainRun::filter_body(Request& request, Body& body) {
+void ChainRun::filter_body(Body& body) {
   const void* from = body.is_unfinished() ? body.resume() : nullptr;
   bool is_kept = false;
-  const bool may_change = request.response.body_changes;
-  run_plain(Phase::kBodyFilter, request, [&](Plugin& plugin) {
+  const bool may_change = state().response.body_changes;
+  run_plain(Phase::kBodyFilter, [&](Plugin& plugin) {
     if (from != nullptr && from != &plugin) return;
     if (is_kept || body.is_broken()) return;
     const bool had_work = std::exchange(from, nullptr) != nullptr || !body.is_nothing();
-    plugin.body_filter(request, body);
+    plugin.body_filter(request_, body);
     body.end_filter(may_change, &plugin);
     is_kept = had_work && body.is_nothing();
   });
   if (is_kept || body.is_broken()) return;
-  run_plain(Phase::kDelayedBodyFilter, request, [&](Plugin& plugin) {
-    plugin.delayed_body_filter(request, body);
+  run_plain(Phase::kDelayedBodyFilter, [&](Plugin& plugin) {
+    plugin.delayed_body_filter(request_, body);
     body.end_filter(may_change);
   });
 }
 
-void ChainRun::log(Request& request) {
-  run_plain(Phase::kLog, request, [&request](Plugin& plugin) { plugin.log(request); });
+void ChainRun::log() {
+  run_plain(Phase::kLog, [this](Plugin& plugin) { plugin.log(request_); });
 }
 
 }  // namespace apisix::plugin

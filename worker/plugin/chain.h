@@ -30,10 +30,10 @@ class Chain : public base::Counted<Chain>, public ChainLinks<Plugin, Phase, kPha
   // any punctuation (http::is_same_identity()).
   bool declares(std::string_view field_name) const;
   // Takes what the client sent of these fields out of the head.
-  void remove_declared(Request& request) const;
+  void remove_declared(RequestState& request) const;
   // The same of the fields that no configuration of the route had declared before the consumer's were merged
   // in. What `global` declares was removed before; what stands there is the gateway's.
-  void remove_consumers_declared(Request& request, const Chain* global) const;
+  void remove_consumers_declared(RequestState& request, const Chain* global) const;
 
   // Some plugin finds the consumer.
   bool authenticates() const { return authenticates_; }
@@ -49,10 +49,12 @@ class Chain : public base::Counted<Chain>, public ChainLinks<Plugin, Phase, kPha
   bool authenticates_ = false;
 };
 
-// The two chains of one request: the global rules', then the route's.
+// The two chains of one request: the global rules', then the route's. What their hooks see is its facade.
 class ChainRun {
  public:
   enum class Result : std::uint8_t { kPass, kRespond, kWait };
+
+  explicit ChainRun(RequestState& request) : request_(request) {}
 
   void set_global(base::Ref<const Chain> chain) { global_ = std::move(chain); }
   void set_route(base::Ref<const Chain> chain);
@@ -61,22 +63,22 @@ class ChainRun {
   bool has(Phase phase) const { return (global_ && global_->has(phase)) || (route_ && route_->has(phase)); }
 
   // Runs hooks until one waits or responds. After kWait call the same again: `on_done` was called meanwhile.
-  // kRespond: request.direct_response is the plugin's response.
-  Result run_global(Phase phase, Request& request, void (*on_done)(void*), void* context);
-  Result run_route(Phase phase, Request& request, void (*on_done)(void*), void* context);
+  // kRespond: RequestState::direct_response is the plugin's response.
+  Result run_global(Phase phase, void (*on_done)(void*), void* context);
+  Result run_route(Phase phase, void (*on_done)(void*), void* context);
   // The rewrite hooks of plugins that the consumer brought.
-  Result run_consumers_rewrite(Request& request, void (*on_done)(void*), void* context);
+  Result run_consumers_rewrite(void (*on_done)(void*), void* context);
 
   // Both chains, global rules first.
-  void filter_header(Request& request);
+  void filter_header();
   // One piece; or, when some filter is not finished with the piece before (Body::is_unfinished()), its next
   // slice: `body` has no new piece then.
-  void filter_body(Request& request, Body& body);
-  void log(Request& request);
+  void filter_body(Body& body);
+  void log();
 
   // Does the request not run this plugin, which is of one of the two chains? Because of _meta.filter, or of a
   // global rule that gives way to the route. Asked once for each request and plugin.
-  bool is_filtered_out(const Chain& chain, const Chain::Link& link, Request& request);
+  bool is_filtered_out(const Chain& chain, const Chain::Link& link);
 
   // For trailers, which come after the head was cleaned; see Chain::declares().
   bool declares(std::string_view field_name) const {
@@ -87,13 +89,14 @@ class ChainRun {
   void cancel() { step_ = Step(Outcome::kPass); }
 
  private:
-  Result run(const Chain& chain, Phase phase, bool only_consumers, Request& request, void (*on_done)(void*),
-             void* context);
-  void remove_declared(Request& request, bool only_consumers);
-  Result apply_outcome(const Chain::Link& link, Outcome outcome, Request& request);
+  Result run(const Chain& chain, Phase phase, bool only_consumers, void (*on_done)(void*), void* context);
+  void remove_declared(bool only_consumers);
+  Result apply_outcome(const Chain::Link& link, Outcome outcome);
   template <typename Call>
-  void run_plain(Phase phase, Request& request, Call&& call);
+  void run_plain(Phase phase, Call&& call);
+  RequestState& state() { return RequestState::of(request_); }
 
+  Request request_;
   base::Ref<const Chain> global_;
   base::Ref<const Chain> route_;
   Step step_{Outcome::kPass};

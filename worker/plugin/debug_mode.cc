@@ -111,7 +111,7 @@ void DebugMode::read_calls(const format::Json& modules) {
   }
 }
 
-bool DebugMode::traces_calls_of(const Request& request) const {
+bool DebugMode::traces_calls_of(const RequestState& request) const {
   if (calls_.empty()) return false;
   if (!filters_requests_) return true;
   return !filter_header_.empty() && request.head->headers.find(filter_header_) != nullptr;
@@ -124,32 +124,32 @@ bool DebugMode::has_call(std::string_view module, std::string_view function) con
 
 // --- DebugTrace
 
-DebugTrace& trace_of(Request& request) {
+DebugTrace& trace_of(RequestState& request) {
   auto& trace = request.kept<DebugTrace>(&debug_mode);
   if (!trace.has_begun()) trace.begin(debug_mode, request);
   return trace;
 }
 
-void DebugTrace::begin(base::Ref<const DebugMode> mode, const Request& request) {
+void DebugTrace::begin(base::Ref<const DebugMode> mode, const RequestState& request) {
   mode_ = std::move(mode);
   traces_calls_ = mode_->traces_calls_of(request);
 }
 
-void DebugTrace::note(std::string_view plugin, Phase phase, Request& request) {
+void DebugTrace::note(std::string_view plugin, Phase phase, RequestState& request) {
   const std::pair entry(plugin, phase);
   if (std::ranges::find(ran_, entry) != ran_.end()) return;
   ran_.push_back(entry);
   if (reported_) log_warn(request, "Apisix-Plugins: {}#{}", plugin, name_of(phase));
 }
 
-void DebugTrace::on_hook(const PluginConf& conf, Phase phase, Request& request) {
+void DebugTrace::on_hook(const PluginConf& conf, Phase phase, RequestState& request) {
   if (mode_->tells_plugins()) note(conf.kind().info().name, phase, request);
   if (!traces_calls_ || !mode_->prints_arguments()) return;
   // Where the configuration stands, not what is in it: it holds passwords.
   log_call(module_of(conf), name_of(phase), "args:{ " + conf.resource() + " }", request);
 }
 
-void DebugTrace::on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, Request& request) {
+void DebugTrace::on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, RequestState& request) {
   if (!traces_calls_ || !mode_->prints_results()) return;
   const std::string result = outcome == Outcome::kPass
                                  ? "return:{}"
@@ -157,21 +157,21 @@ void DebugTrace::on_hook_done(const PluginConf& conf, Phase phase, Outcome outco
   log_call(module_of(conf), name_of(phase), result, request);
 }
 
-void DebugTrace::on_phase(std::string_view name, Request& request) {
+void DebugTrace::on_phase(std::string_view name, RequestState& request) {
   if (traces_calls_ && mode_->prints_arguments()) log_call(kGatewayModule, name, "args:{}", request);
 }
 
-void DebugTrace::on_phase_done(std::string_view name, Request& request) {
+void DebugTrace::on_phase_done(std::string_view name, RequestState& request) {
   if (traces_calls_ && mode_->prints_results()) log_call(kGatewayModule, name, "return:{}", request);
 }
 
 void DebugTrace::log_call(std::string_view module, std::string_view function, std::string_view what,
-                          Request& request) const {
+                          RequestState& request) const {
   if (!mode_->has_call(module, function)) return;
   log(mode_->level(), request, "call require(\"{}\").{}() {}", module, function, what);
 }
 
-void DebugTrace::report(const Chain* route_chain, Request& request) {
+void DebugTrace::report(const Chain* route_chain, RequestState& request) {
   if (!mode_->tells_plugins()) return;
   for (const Phase phase : kPhasesAfterHead) {
     if (route_chain == nullptr) break;
@@ -183,7 +183,7 @@ void DebugTrace::report(const Chain* route_chain, Request& request) {
     if (!text.empty()) text += ", ";
     text += fmt::format("{}#{}", plugin, name_of(phase));
   }
-  request.set_response_header("Apisix-Plugins", text.empty() ? "no plugin" : text);
+  Response(request).set_header("Apisix-Plugins", text.empty() ? "no plugin" : text);
   reported_ = true;
 }
 

@@ -33,7 +33,7 @@ class DebugMode : public base::Counted<DebugMode> {
   bool is_off() const { return !tells_plugins_ && calls_.empty(); }
   bool tells_plugins() const { return tells_plugins_; }
   // Are calls of this request logged?
-  bool traces_calls_of(const Request& request) const;
+  bool traces_calls_of(const RequestState& request) const;
   bool has_call(std::string_view module, std::string_view function) const;
   base::LogLevel level() const { return level_; }
   bool prints_arguments() const { return prints_arguments_; }
@@ -57,21 +57,21 @@ class DebugTrace {
  public:
   bool has_begun() const { return static_cast<bool>(mode_); }
   // Once, when the request's head is known.
-  void begin(base::Ref<const DebugMode> mode, const Request& request);
+  void begin(base::Ref<const DebugMode> mode, const RequestState& request);
 
-  void on_hook(const PluginConf& conf, Phase phase, Request& request);
-  void on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, Request& request);
+  void on_hook(const PluginConf& conf, Phase phase, RequestState& request);
+  void on_hook_done(const PluginConf& conf, Phase phase, Outcome outcome, RequestState& request);
   // A phase of the whole request: "http_log_phase".
-  void on_phase(std::string_view name, Request& request);
-  void on_phase_done(std::string_view name, Request& request);
+  void on_phase(std::string_view name, RequestState& request);
+  void on_phase_done(std::string_view name, RequestState& request);
   // Sets Apisix-Plugins: "name#phase" of what ran, in order, then of the route's hooks that come after the
   // head. What runs later without being announced is written to error.log.
-  void report(const Chain* route_chain, Request& request);
+  void report(const Chain* route_chain, RequestState& request);
 
  private:
-  void note(std::string_view plugin, Phase phase, Request& request);
+  void note(std::string_view plugin, Phase phase, RequestState& request);
   void log_call(std::string_view module, std::string_view function, std::string_view what,
-                Request& request) const;
+                RequestState& request) const;
 
   base::Ref<const DebugMode> mode_;
   std::vector<std::pair<std::string_view, Phase>> ran_;
@@ -82,9 +82,9 @@ class DebugTrace {
 // What is in force in this process; null: nothing is debugged. Set by the worker alone.
 inline base::Ref<const DebugMode> debug_mode;
 
-DebugTrace& trace_of(Request& request);
+DebugTrace& trace_of(RequestState& request);
 // Null while the mode is off, as it mostly is: costs one comparison then.
-inline DebugTrace* find_trace(Request& request) {
+inline DebugTrace* find_trace(RequestState& request) {
   if (!debug_mode) [[likely]]
     return nullptr;
   return &trace_of(request);

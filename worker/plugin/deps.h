@@ -35,7 +35,7 @@ class PluginSet;
 class BatchRegistry;
 struct PluginInfo;
 
-// An upstream as plugins know it: something that Request::upstream_override can name. Kept current by the
+// An upstream as plugins know it: something that RequestUpstream::choose() takes. Kept current by the
 // configuration: a stored upstream that changes changes behind the handle.
 class UpstreamHandle : public base::Counted<UpstreamHandle> {
  public:

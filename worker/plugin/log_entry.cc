@@ -63,9 +63,9 @@ Json headers_json(const http::HeaderMap& headers) {
   return out;
 }
 
-Json args_json(Request& request) {
+Json args_json(RequestState& request) {
   Json out(::Json::objectValue);
-  for (const http::QueryArg& arg : http::decode_args(request.args, request.arena)) {
+  for (const http::QueryArg& arg : http::decode_args(request.target.args, request.arena)) {
     Json value = arg.has_value ? text(arg.value) : Json(true);
     Json& known = out[std::string(arg.name)];
     if (known.isNull()) {
@@ -89,10 +89,10 @@ std::string host_name() {
 }
 
 // What the tries of nodes took together; nothing when there was none.
-std::optional<double> upstream_latency_ms(const Request& request) {
-  if (request.attempts == nullptr) return std::nullopt;
+std::optional<double> upstream_latency_ms(const RequestState& request) {
+  if (request.attempts.first == nullptr) return std::nullopt;
   double total = 0;
-  for (const Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
+  for (const Attempt* attempt = request.attempts.first; attempt != nullptr; attempt = attempt->next) {
     if (attempt->response_us > 0) total += static_cast<double>(attempt->response_us) / 1000;
   }
   return total;
@@ -219,7 +219,7 @@ Step LogEntry::read_request_body(Request& request) {
 }
 
 Step LogEntry::read_it(Request& request) {
-  request.state<State>(this).request_body = co_await request.read_body_start(request_body_bytes_max_);
+  request.state<State>(this).request_body = co_await request.body().read_start(request_body_bytes_max_);
   co_return pass();
 }
 
@@ -233,7 +233,7 @@ void LogEntry::collect(Request& request, const Body& body) {
   }
   if (!state.keeps_response || state.response_body.size() >= response_body_bytes_max_) return;
   const std::size_t room = response_body_bytes_max_ - state.response_body.size();
-  state.response_body.append(request.arena, body.data().substr(0, room));
+  state.response_body.append(request.arena(), body.data().substr(0, room));
 }
 
 bool LogEntry::is_matched(Request& request) const {
@@ -247,7 +247,7 @@ std::optional<Json> LogEntry::make(Request& request) {
   const Formats& formats = this->formats();
   State& state = request.state<State>(this);
   if (!formats.is_custom) {
-    Json entry = full_entry(request);
+    Json entry = full_entry(RequestState::of(request));
     if (include_request_body_ && !state.request_body.empty()) {
       entry["request"]["body"] = text(state.request_body);
     }
@@ -258,12 +258,13 @@ std::optional<Json> LogEntry::make(Request& request) {
   if (state.keeps_response) request.set_variable("resp_body", state.response_body.view());
   Json entry(::Json::objectValue);
   formats.fields.write(request, state.request_body, entry);
-  if (!request.matched.route_id.empty()) entry["route_id"] = text(request.matched.route_id);
-  if (!request.matched.service_id.empty()) entry["service_id"] = text(request.matched.service_id);
+  const Matched& matched = request.matched();
+  if (!matched.route_id.empty()) entry["route_id"] = text(matched.route_id);
+  if (!matched.service_id.empty()) entry["service_id"] = text(matched.service_id);
   return entry;
 }
 
-Json LogEntry::full_entry(Request& request) const {
+Json LogEntry::full_entry(RequestState& request) const {
   Variables variables(request);
   const auto read = [&variables](std::string_view name) {
     return text(variables.read(route::VariableName::parse(name)).value_or(""));
@@ -271,16 +272,16 @@ Json LogEntry::full_entry(Request& request) const {
   Json entry(::Json::objectValue);
   Json& in = entry["request"];
   const std::string uri = format::string_of(read("request_uri"));
-  in["url"] = std::string(request.scheme()) + "://" + std::string(request.host) + ":" +
-              std::to_string(request.client->local_port) + uri;
+  in["url"] = std::string(request.scheme()) + "://" + std::string(request.target.host) + ":" +
+              std::to_string(request.client.connection->local_port) + uri;
   in["uri"] = uri;
-  in["method"] = text(request.method());
+  in["method"] = text(request.head->method_text);
   in["headers"] = headers_json(request.head->headers);
   if (!request.head->authority.empty() && !in["headers"].isMember("host")) {
     in["headers"]["host"] = text(request.head->authority);
   }
   in["querystring"] = args_json(request);
-  in["size"] = Json::UInt64(request.request_bytes);
+  in["size"] = Json::UInt64(request.received.bytes);
   Json& out = entry["response"];
   out["status"] = request.response.status;
   out["headers"] = headers_json(request.response.headers);
@@ -288,13 +289,15 @@ Json LogEntry::full_entry(Request& request) const {
   static const std::string hostname = host_name();
   entry["server"]["hostname"] = hostname;
   entry["server"]["version"] = text(base::kCompatibleVersion);
-  if (request.attempts != nullptr) entry["upstream"] = read("upstream_addr");
-  entry["service_id"] = text(request.matched.route_id.empty() ? request.host : request.matched.service_id);
+  if (request.attempts.first != nullptr) entry["upstream"] = read("upstream_addr");
+  entry["service_id"] =
+      text(request.matched.route_id.empty() ? request.target.host : request.matched.service_id);
   if (!request.matched.route_id.empty()) entry["route_id"] = text(request.matched.route_id);
-  if (request.consumer) entry["consumer"]["username"] = request.consumer->username;
+  if (request.identity.consumer) entry["consumer"]["username"] = request.identity.consumer->username;
   entry["client_ip"] = text(request.remote_addr());
-  entry["start_time"] = Json::UInt64(request.started_wall_us / 1000);
-  const double latency_ms = static_cast<double>(request.clock.monotonic_us() - request.started_us) / 1000;
+  entry["start_time"] = Json::UInt64(request.received.wall_us / 1000);
+  const double latency_ms =
+      static_cast<double>(request.clock.monotonic_us() - request.received.monotonic_us) / 1000;
   const auto upstream_ms = upstream_latency_ms(request);
   entry["latency"] = latency_ms;
   if (upstream_ms) entry["upstream_latency"] = *upstream_ms;

@@ -69,7 +69,7 @@ class LogEntry {
   void compile_formats(const Json* metadata);
   bool is_matched(Request& request) const;
   Step read_it(Request& request);
-  Json full_entry(Request& request) const;
+  Json full_entry(RequestState& request) const;
 
   Deps& deps_;
   const std::string plugin_;

@@ -47,7 +47,7 @@ class Plugin : public base::Counted<Plugin> {
   // The node is picked, the headers for it are not written yet.
   virtual Step before_proxy(Request& request) { return pass(); }
   // On every response, the gateway's own included; response.headers may still be changed. A plugin that will
-  // change the body says so here: Request::will_change_body().
+  // change the body says so here: Response::will_change_body().
   virtual void header_filter(Request& request) {}
   // Each piece of the body as it comes, last() on the final one (which may be empty).
   virtual void body_filter(Request& request, Body& body) {}

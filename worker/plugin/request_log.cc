@@ -25,8 +25,8 @@ class Suffix {
 };
 
 // The node of the last try: "http://192.0.2.9:80/x", with the target that it was asked for.
-std::string upstream_text(const Request& request) {
-  const Attempt& attempt = *request.last_attempt;
+std::string upstream_text(const RequestState& request) {
+  const Attempt& attempt = *request.attempts.last;
   const std::string_view scheme = request.upstream.scheme.empty() ? "http" : request.upstream.scheme;
   const std::string ip = attempt.ip.to_string();
   return attempt.ip.is_v4() ? fmt::format("{}://{}:{}{}", scheme, ip, attempt.port, request.upstream.uri)
@@ -35,14 +35,14 @@ std::string upstream_text(const Request& request) {
 
 }  // namespace
 
-std::string log_suffix(Request& request) {
+std::string log_suffix(RequestState& request) {
   Suffix out;
   out.add("client", request.remote_addr());
   out.add("server", "_");  // server_name of APISIX's only server block
   const std::string_view line =
       request.head != nullptr ? http::request_line(*request.head, request.arena) : std::string_view();
   if (!line.empty()) out.add_quoted("request", line);
-  if (request.last_attempt != nullptr) out.add_quoted("upstream", upstream_text(request));
+  if (request.attempts.last != nullptr) out.add_quoted("upstream", upstream_text(request));
   if (request.head != nullptr && !request.head->authority.empty())
     out.add_quoted("host", request.head->authority);
   // What APISIX gives to lua_error_log_request_id: a plugin may have put another one in its place.

@@ -22,24 +22,28 @@ inline constexpr std::size_t kLogTextBytesMax = 768;
 // What stands behind the message, with those fields that the request has. Text of clients is cut at
 // kLogTextBytesMax and escaped (append_escaped()). Of the request it says what the access log says, the query
 // with it, and no header field but Host.
-std::string log_suffix(Request& request);
+std::string log_suffix(RequestState& request);
+inline std::string log_suffix(Request& request) {
+  return log_suffix(RequestState::of(request));
+}
 
-template <typename... Args>
-void log(base::LogLevel level, Request& request, fmt::format_string<Args...> format, Args&&... args) {
+// `AnyRequest`: a plugin's Request, or the proxy's RequestState.
+template <typename AnyRequest, typename... Args>
+void log(base::LogLevel level, AnyRequest& request, fmt::format_string<Args...> format, Args&&... args) {
   if (level > base::log_level()) return;
   base::log_line(level, fmt::format(format, std::forward<Args>(args)...) + log_suffix(request));
 }
 
-template <typename... Args>
-void log_error(Request& request, fmt::format_string<Args...> format, Args&&... args) {
+template <typename AnyRequest, typename... Args>
+void log_error(AnyRequest& request, fmt::format_string<Args...> format, Args&&... args) {
   log(base::LogLevel::kError, request, format, std::forward<Args>(args)...);
 }
-template <typename... Args>
-void log_warn(Request& request, fmt::format_string<Args...> format, Args&&... args) {
+template <typename AnyRequest, typename... Args>
+void log_warn(AnyRequest& request, fmt::format_string<Args...> format, Args&&... args) {
   log(base::LogLevel::kWarn, request, format, std::forward<Args>(args)...);
 }
-template <typename... Args>
-void log_info(Request& request, fmt::format_string<Args...> format, Args&&... args) {
+template <typename AnyRequest, typename... Args>
+void log_info(AnyRequest& request, fmt::format_string<Args...> format, Args&&... args) {
   log(base::LogLevel::kInfo, request, format, std::forward<Args>(args)...);
 }
 

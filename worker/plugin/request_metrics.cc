@@ -35,9 +35,9 @@ std::vector<double> buckets_of(const Json& attr) {
   return buckets;
 }
 
-std::string_view response_source(const Request& request) {
+std::string_view response_source(const RequestState& request) {
   if (request.response.from_upstream) return "upstream";
-  return request.attempts != nullptr ? "nginx" : "apisix";
+  return request.attempts.first != nullptr ? "nginx" : "apisix";
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ void RequestMetrics::read_metadata() {
   }
 }
 
-RequestMetrics::Values RequestMetrics::values_of(Request& request, bool prefer_name) const {
+RequestMetrics::Values RequestMetrics::values_of(RequestState& request, bool prefer_name) const {
   const Matched& matched = request.matched;
   Values values;
   const unsigned status = request.response.status;
@@ -121,17 +121,17 @@ RequestMetrics::Values RequestMetrics::values_of(Request& request, bool prefer_n
   values.service = prefer_name && !matched.service_name.empty() ? matched.service_name : matched.service_id;
   values.matched_uri = matched.path;
   values.matched_host = matched.host;
-  if (request.consumer) values.consumer = request.consumer->username;
-  if (request.last_attempt != nullptr) {
+  if (request.identity.consumer) values.consumer = request.identity.consumer->username;
+  if (request.attempts.last != nullptr) {
     std::array<char, base::IpAddress::kTextBytesMax> text;
-    values.node = request.arena.copy({text.data(), request.last_attempt->ip.write_text(text.data())});
+    values.node = request.arena.copy({text.data(), request.attempts.last->ip.write_text(text.data())});
     values.has_upstream = true;
   }
   values.source = response_source(request);
   return values;
 }
 
-void RequestMetrics::write_key(const Values& values, Request& request) {
+void RequestMetrics::write_key(const Values& values, RequestState& request) {
   key_.assign(values.code.data(), values.code.size());
   for (const std::string_view value : {values.route, values.matched_uri, values.matched_host, values.service,
                                        values.consumer, values.node, values.source}) {
@@ -148,7 +148,7 @@ void RequestMetrics::write_key(const Values& values, Request& request) {
 }
 
 std::string RequestMetrics::labels_of(Metric metric, std::string_view kind, const Values& values,
-                                      Request& request) const {
+                                      RequestState& request) const {
   const Family& family = families_[metric];
   std::string labels;
   const auto add = [&](std::string_view name, std::string_view value) {
@@ -182,7 +182,7 @@ RequestMetrics::Cells RequestMetrics::cells_of(Metric metric, const std::string&
   return {handle, zone_.cells(handle.id, deps_.zone_owner)};
 }
 
-void RequestMetrics::make_series(Series& series, const Values& values, Request& request) {
+void RequestMetrics::make_series(Series& series, const Values& values, RequestState& request) {
   series.status = cells_of(kStatus, labels_of(kStatus, {}, values, request));
   series.has_upstream_latency = values.has_upstream;
   for (std::size_t i = 0; i < kLatencyKinds.size(); ++i) {
@@ -201,7 +201,7 @@ bool RequestMetrics::is_current(const Series& series) const {
          (!series.has_upstream_latency || current(series.latency[1]));
 }
 
-RequestMetrics::Series& RequestMetrics::series_of(const Values& values, Request& request) {
+RequestMetrics::Series& RequestMetrics::series_of(const Values& values, RequestState& request) {
   write_key(values, request);
   auto found = series_.find(std::string_view(key_));
   if (found == series_.end()) {
@@ -220,22 +220,24 @@ void RequestMetrics::observe(const Cells& cells, double value) {
   cells.first[buckets_.size() + 1].add(value);
 }
 
-void RequestMetrics::count(Request& request, bool prefer_name) {
+void RequestMetrics::count(Request& facade, bool prefer_name) {
   const bool registered = std::ranges::all_of(families_, &Family::is_registered);
   if (!can_count_ || !registered) return;
   read_metadata();
+  RequestState& request = RequestState::of(facade);
   const Values values = values_of(request, prefer_name);
   Series& series = series_of(values, request);
   series.status.first->add(1);
   double upstream_ms = 0;
-  for (const Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
+  for (const Attempt* attempt = request.attempts.first; attempt != nullptr; attempt = attempt->next) {
     if (attempt->response_us > 0) upstream_ms += static_cast<double>(attempt->response_us) / 1000;
   }
-  const double total_ms = static_cast<double>(request.clock.monotonic_us() - request.started_us) / 1000;
+  const double total_ms =
+      static_cast<double>(request.clock.monotonic_us() - request.received.monotonic_us) / 1000;
   observe(series.latency[0], total_ms);
   if (values.has_upstream) observe(series.latency[1], upstream_ms);
   observe(series.latency[2], std::max(0.0, total_ms - upstream_ms));
-  series.bandwidth[0].first->add(static_cast<double>(request.request_bytes));
+  series.bandwidth[0].first->add(static_cast<double>(request.received.bytes));
   series.bandwidth[1].first->add(static_cast<double>(request.response.bytes_sent));
 }
 

@@ -55,11 +55,12 @@ class RequestMetrics {
 
   void register_families(const format::Json& attr);
   void read_metadata();
-  Values values_of(Request& request, bool prefer_name) const;
-  void write_key(const Values& values, Request& request);
-  Series& series_of(const Values& values, Request& request);
-  std::string labels_of(Metric metric, std::string_view kind, const Values& values, Request& request) const;
-  void make_series(Series& series, const Values& values, Request& request);
+  Values values_of(RequestState& request, bool prefer_name) const;
+  void write_key(const Values& values, RequestState& request);
+  Series& series_of(const Values& values, RequestState& request);
+  std::string labels_of(Metric metric, std::string_view kind, const Values& values,
+                        RequestState& request) const;
+  void make_series(Series& series, const Values& values, RequestState& request);
   bool is_current(const Series& series) const;
   Cells cells_of(Metric metric, const std::string& labels);
   void observe(const Cells& cells, double value);

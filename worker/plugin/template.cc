@@ -104,9 +104,10 @@ Template::Expanded Template::expand(Request& request, const Options& options) co
   if (parts_.empty()) return {text_, 0};
   Expanded out;
   base::ArenaText text;
+  base::Arena& arena = request.arena();
   Variables variables(request);
   for (const Part& part : parts_) {
-    text.append(request.arena, part.text);
+    text.append(arena, part.text);
     std::optional<std::string_view> value;
     if (part.kind == Part::Kind::kCapture) {
       if (part.capture < options.captures.size()) value = options.captures[part.capture];
@@ -116,7 +117,7 @@ Template::Expanded Template::expand(Request& request, const Options& options) co
       if (value) ++out.resolved;
     }
     if (!value) continue;
-    text.append(request.arena, options.escape != nullptr ? options.escape(*value, request.arena) : *value);
+    text.append(arena, options.escape != nullptr ? options.escape(*value, arena) : *value);
   }
   out.text = text.view();
   return out;

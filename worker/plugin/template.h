@@ -34,7 +34,7 @@ class Template {
   // As it was configured.
   const std::string& text() const { return text_; }
   bool is_constant() const { return parts_.empty(); }
-  // Some variable is a field of the request's body: Request::read_body_fields() comes first.
+  // Some variable is a field of the request's body: RequestBody::read_fields() comes first.
   bool needs_body() const { return needs_body_; }
 
   struct Expanded {

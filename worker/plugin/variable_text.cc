@@ -109,11 +109,12 @@ std::string_view time_iso8601_text(std::int64_t unix_seconds) {
   return {whole.data(), static_cast<std::size_t>(at - whole.data())};
 }
 
-std::optional<std::string_view> attempts_text(Request& request, VariableKind kind) {
-  if (request.attempts == nullptr) return std::nullopt;
-  if (request.attempts->next == nullptr) return attempt_text(request.arena, *request.attempts, kind);
+std::optional<std::string_view> attempts_text(RequestState& request, VariableKind kind) {
+  if (request.attempts.first == nullptr) return std::nullopt;
+  if (request.attempts.first->next == nullptr)
+    return attempt_text(request.arena, *request.attempts.first, kind);
   base::ArenaText out;
-  for (const Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
+  for (const Attempt* attempt = request.attempts.first; attempt != nullptr; attempt = attempt->next) {
     if (!out.empty()) out.append(request.arena, ", ");
     out.append(request.arena, attempt_text(request.arena, *attempt, kind));
   }

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "shared/base/arena.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/route/variable_name.h"
 
 namespace apisix::plugin {
@@ -20,7 +20,7 @@ std::string_view milliseconds_text(base::Arena& arena, std::uint64_t microsecond
 std::string_view time_local_text(std::int64_t unix_seconds);
 std::string_view time_iso8601_text(std::int64_t unix_seconds);
 // $upstream_addr and its kin: one value for each try, joined with ", "; "-" where a try did not get that far.
-std::optional<std::string_view> attempts_text(Request& request, route::VariableKind kind);
+std::optional<std::string_view> attempts_text(RequestState& request, route::VariableKind kind);
 
 // {"rate_limiting_key":"...", ...}
 std::string_view rate_limiting_text(base::Arena& arena, const RateLimitingInfo& info);

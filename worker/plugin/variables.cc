@@ -46,7 +46,7 @@ bool is_field(const http::HeaderField& field, std::string_view name) {
 }
 
 // Several fields of a name are joined with ", " as nginx does ("; " for cookies).
-Value read_header(Request& request, const http::HeaderMap& headers, std::string_view name) {
+Value read_header(RequestState& request, const http::HeaderMap& headers, std::string_view name) {
   const std::string_view separator = name == "cookie" ? "; "sv : ", "sv;
   return http::join_fields(headers, separator, request.arena, request.texts,
                            [name](const http::HeaderField& field) { return is_field(field, name); });
@@ -54,23 +54,23 @@ Value read_header(Request& request, const http::HeaderMap& headers, std::string_
 
 // Pieces that belong together, as one text that is made once.
 template <typename... Pieces>
-std::string_view join(Request& request, const Pieces&... pieces) {
+std::string_view join(RequestState& request, const Pieces&... pieces) {
   return request.texts.join(request.arena, [&](const auto& add) { (add(std::string_view(pieces)), ...); });
 }
 
-Value tcp_figure(const Request& request, std::string_view name) {
-  const auto figure = request.client->socket.tcp_figure(name);
+Value tcp_figure(const RequestState& request, std::string_view name) {
+  const auto figure = request.client.connection->socket.tcp_figure(name);
   return figure ? decimal_text(request.arena, *figure) : Value{};
 }
 
-Value local_address(const Request& request) {
-  const auto ip = request.client->socket.local_ip();
+Value local_address(const RequestState& request) {
+  const auto ip = request.client.connection->socket.local_ip();
   return ip ? request.arena.copy(ip->to_string()) : Value{};
 }
 
 // Unset without TLS.
-Value tls_text(const Request& request, std::string_view net::TlsInfo::* text) {
-  const net::TlsInfo* tls = request.client->tls;
+Value tls_text(const RequestState& request, std::string_view net::TlsInfo::* text) {
+  const net::TlsInfo* tls = request.client.connection->tls;
   return tls != nullptr ? unless_empty(tls->*text) : Value{};
 }
 
@@ -84,7 +84,7 @@ std::string_view host_name() {
 }
 
 // User name of Basic credentials, as nginx's $remote_user.
-Value remote_user(Request& request) {
+Value remote_user(RequestState& request) {
   const std::string_view value = request.head->headers.value(http::KnownHeader::kAuthorization);
   if (value.size() < 6 || !base::equals_ignore_case(value.substr(0, 6), "basic ")) return std::nullopt;
   const std::string_view credentials = base::trim(value.substr(6));
@@ -141,7 +141,7 @@ Value Variables::read_family(const route::VariableName& name) {
 // ngx.req.get_uri_args(): decoded, and of several the first. An argument without '=' is Lua's true, which is
 // "true" wherever text is made of it.
 Value Variables::read_arg(std::string_view name) {
-  if (request_.args.empty()) return std::nullopt;
+  if (request_.target.args.empty()) return std::nullopt;
   const auto found = request_.query_table().find(name);
   if (!found) return std::nullopt;
   return found->has_value ? found->value : "true"sv;
@@ -162,7 +162,7 @@ Value Variables::read_post_arg(const route::VariableName& name) {
 const format::Json* Variables::read_value(const route::VariableName& name) {
   if (name.kind == VariableKind::kArg) {
     static const format::Json is_there(true);
-    const auto found = request_.args.empty() ? std::nullopt : request_.query_table().find(name.detail);
+    const auto found = request_.target.args.empty() ? std::nullopt : request_.query_table().find(name.detail);
     return found && !found->has_value ? &is_there : nullptr;
   }
   if (name.kind != VariableKind::kPostArgPath) return nullptr;
@@ -179,19 +179,19 @@ Value Variables::read_request(VariableKind kind) {
   base::Arena& arena = request_.arena;
   switch (kind) {
     case VariableKind::kUri:
-      return request_.path;
+      return request_.target.path;
     case VariableKind::kArgs:
-      return request_.args;
+      return request_.target.args;
     case VariableKind::kIsArgs:
-      return request_.args.empty() ? ""sv : "?"sv;
+      return request_.target.args.empty() ? ""sv : "?"sv;
     case VariableKind::kHost:
-      return unless_empty(request_.host);
+      return unless_empty(request_.target.host);
     case VariableKind::kRequestMethod:
       return head.method_text;
     case VariableKind::kScheme:
       return request_.scheme();
     case VariableKind::kHttps:
-      return request_.client->tls != nullptr ? Value{"on"} : Value{""};
+      return request_.client.connection->tls != nullptr ? Value{"on"} : Value{""};
     case VariableKind::kServerProtocol:
       return http::protocol_text(head.protocol);
     case VariableKind::kRequest:
@@ -200,7 +200,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kRealRequestUri:
       return unless_empty(head.target);
     case VariableKind::kRequestUri:
-      return request_.target();
+      return request_.request_uri();
     case VariableKind::kContentLength:
       return read_header(request_, head.headers, "content-length");
     case VariableKind::kContentType:
@@ -214,9 +214,9 @@ Value Variables::read_request(VariableKind kind) {
       return given ? given : request_.request_id();
     }
     case VariableKind::kRequestLength:
-      return decimal_text(arena, request_.request_bytes);
+      return decimal_text(arena, request_.received.bytes);
     case VariableKind::kRequestTime:
-      return milliseconds_text(arena, request_.clock.monotonic_us() - request_.started_us);
+      return milliseconds_text(arena, request_.clock.monotonic_us() - request_.received.monotonic_us);
     case VariableKind::kRequestType:
       return "traditional_http"sv;
     case VariableKind::kMsec:
@@ -226,35 +226,35 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kTimeIso8601:
       return time_iso8601_text(request_.clock.wall_seconds());
     case VariableKind::kOriginalXForwardedFor:
-      return unless_empty(request_.original_x_forwarded_for);
+      return unless_empty(request_.originals.x_forwarded_for);
     case VariableKind::kOriginalXForwardedProto:
-      return unless_empty(request_.original_x_forwarded_proto);
+      return unless_empty(request_.originals.x_forwarded_proto);
     case VariableKind::kOriginalXForwardedHost:
-      return unless_empty(request_.original_x_forwarded_host);
+      return unless_empty(request_.originals.x_forwarded_host);
     case VariableKind::kOriginalXForwardedPort:
-      return unless_empty(request_.original_x_forwarded_port);
+      return unless_empty(request_.originals.x_forwarded_port);
     case VariableKind::kOriginalForwarded:
-      return unless_empty(request_.original_forwarded);
+      return unless_empty(request_.originals.forwarded);
     default:
       return std::nullopt;
   }
 }
 
 Value Variables::read_connection(VariableKind kind) {
-  const ClientInfo& client = *request_.client;
+  const ClientInfo& client = *request_.client.connection;
   base::Arena& arena = request_.arena;
   switch (kind) {
     case VariableKind::kRemoteAddr:
       return request_.remote_addr();
     case VariableKind::kRemotePort:
-      return decimal_text(arena, request_.remote_port);
+      return decimal_text(arena, request_.client.port);
     case VariableKind::kRealipRemoteAddr:
       return arena.copy(client.peer_ip.to_string());
     case VariableKind::kRealipRemotePort:
       return decimal_text(arena, client.peer_port);
     case VariableKind::kBinaryRemoteAddr: {
-      const auto& bytes = request_.remote_ip.bytes();
-      const std::size_t skip = request_.remote_ip.is_v4() ? 12 : 0;
+      const auto& bytes = request_.client.ip.bytes();
+      const std::size_t skip = request_.client.ip.is_v4() ? 12 : 0;
       return arena.copy({reinterpret_cast<const char*>(bytes.data()) + skip, bytes.size() - skip});
     }
     case VariableKind::kServerAddr:
@@ -317,7 +317,7 @@ Value Variables::read_response(VariableKind kind) {
 }
 
 Value Variables::read_upstream(VariableKind kind) {
-  const Attempt* last = request_.last_attempt;
+  const Attempt* last = request_.attempts.last;
   base::Arena& arena = request_.arena;
   switch (kind) {
     case VariableKind::kUpstreamScheme:
@@ -359,14 +359,14 @@ Value Variables::read_matched(VariableKind kind) {
     case VariableKind::kServiceName:
       return unless_empty(matched.service_name);
     case VariableKind::kConsumerName:
-      return request_.consumer ? unless_empty(request_.consumer->username) : Value{};
+      return request_.identity.consumer ? unless_empty(request_.identity.consumer->username) : Value{};
     case VariableKind::kConsumerGroupId:
-      return request_.consumer ? unless_empty(request_.consumer->group_id) : Value{};
+      return request_.identity.consumer ? unless_empty(request_.identity.consumer->group_id) : Value{};
     case VariableKind::kRespBody:
       return read_custom("resp_body");
     case VariableKind::kRateLimitingInfo:
-      if (request_.rate_limiting == nullptr) return std::nullopt;
-      return rate_limiting_text(request_.arena, *request_.rate_limiting);
+      if (request_.notes.rate_limiting == nullptr) return std::nullopt;
+      return rate_limiting_text(request_.arena, *request_.notes.rate_limiting);
     case VariableKind::kProxyRewriteRegexUriCaptures:
       return read_custom("proxy_rewrite_regex_uri_captures");
     default:

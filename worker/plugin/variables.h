@@ -13,7 +13,8 @@ namespace apisix::plugin {
 
 class Variables final : public route::VariableReader {
  public:
-  explicit Variables(Request& request) : request_(request) {}
+  explicit Variables(RequestState& request) : request_(request) {}
+  explicit Variables(Request& request) : request_(RequestState::of(request)) {}
 
   // nullopt: unset. Cheap to make: it holds a reference only.
   std::optional<std::string_view> read(const route::VariableName& name) override;
@@ -31,7 +32,7 @@ class Variables final : public route::VariableReader {
   std::optional<std::string_view> read_upstream(route::VariableKind kind);
   std::optional<std::string_view> read_matched(route::VariableKind kind);
 
-  Request& request_;
+  RequestState& request_;
 };
 
 }  // namespace apisix::plugin

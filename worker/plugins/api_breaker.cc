@@ -49,20 +49,20 @@ class ApiBreaker final : public plugin::Plugin {
   }
 
   plugin::Step access(plugin::Request& request) override {
-    const std::uint64_t now_ms = request.clock.monotonic_ms();
+    const std::uint64_t now_ms = request.clock().monotonic_ms();
     const auto failed = counts_.get(key(request, "unhealthy-"sv), now_ms);
     if (!failed) return plugin::pass();
     const auto since_s = counts_.get(key(request, "unhealthy-lasttime"sv), now_ms);
-    if (!since_s || since_s->value + open_s(failed->value) < request.clock.wall_seconds()) {
+    if (!since_s || since_s->value + open_s(failed->value) < request.clock().wall_seconds()) {
       return plugin::pass();
     }
     if (!body_) return request.reject_page(code_);
-    for (const auto& [name, value] : headers_) request.add_response_header(name, value.expand(request));
+    for (const auto& [name, value] : headers_) request.response().add_header(name, value.expand(request));
     return request.reject(code_, *body_);
   }
 
   void log(plugin::Request& request) override {
-    const plugin::Attempt* attempt = request.last_attempt;
+    const plugin::Attempt* attempt = request.upstream().last_attempt();
     if (attempt == nullptr || attempt->status == 0) return;
     const auto is_in = [attempt](const auto& statuses) {
       return std::ranges::find(statuses, attempt->status) != statuses.end();
@@ -73,7 +73,7 @@ class ApiBreaker final : public plugin::Plugin {
 
  private:
   static std::string_view key(plugin::Request& request, std::string_view what) {
-    return request.arena.concat(what, request.host, request.path);
+    return request.arena().concat(what, request.host(), request.path());
   }
 
   // How long it stays open after so many failures.
@@ -83,17 +83,17 @@ class ApiBreaker final : public plugin::Plugin {
   }
 
   void note_failure(plugin::Request& request) {
-    const std::uint64_t now_ms = request.clock.monotonic_ms();
+    const std::uint64_t now_ms = request.clock().monotonic_ms();
     const auto failed = counts_.incr(key(request, "unhealthy-"sv), 1, {}, now_ms);
     counts_.remove(key(request, "healthy-"sv), now_ms);
     if (failed.value % failures_ != 0) return;
-    counts_.set(key(request, "unhealthy-lasttime"sv), request.clock.wall_seconds(),
+    counts_.set(key(request, "unhealthy-lasttime"sv), request.clock().wall_seconds(),
                 static_cast<std::uint64_t>(max_open_s_) * 1000, now_ms);
     plugin::log_info(request, "update unhealthy_key: {} to {}", key(request, "unhealthy-"sv), failed.value);
   }
 
   void note_success(plugin::Request& request) {
-    const std::uint64_t now_ms = request.clock.monotonic_ms();
+    const std::uint64_t now_ms = request.clock().monotonic_ms();
     if (!counts_.get(key(request, "unhealthy-"sv), now_ms)) return;
     const auto succeeded = counts_.incr(key(request, "healthy-"sv), 1, {}, now_ms);
     if (succeeded.value < successes_) return;

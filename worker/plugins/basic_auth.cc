@@ -60,21 +60,21 @@ class BasicAuth final : public AuthPlugin {
 
  private:
   plugin::Outcome authenticate(plugin::Request& request) const {
-    const auto field = request.find_header("Authorization");
+    const auto field = request.headers().find("Authorization");
     if (!field) return refuse(request, "Missing authorization in request");
     const auto encoded = encoded_part(*field);
     if (!encoded) return refuse_field(request, "Invalid authorization header format");
     // What was sent is no business of the log's.
-    char* bytes = request.arena.text(base::decoded_size_max(encoded->size()));
+    char* bytes = request.arena().text(base::decoded_size_max(encoded->size()));
     const auto size = base::decode_base64_to(*encoded, bytes);
     if (!size) return refuse_field(request, "Failed to decode authentication header");
-    const auto credentials = split({bytes, *size}, request.arena);
+    const auto credentials = split({bytes, *size}, request.arena());
     if (!credentials) return refuse_field(request, "Split authorization err: invalid decoded data");
     const auto auth = find(credentials->username);
     if (!auth) {
       return refuse(
           request, "Invalid user authorization",
-          request.arena.concat(std::string_view("failed to find user: "), why_not_found("invalid user")));
+          request.arena().concat(std::string_view("failed to find user: "), why_not_found("invalid user")));
     }
     if (!base::equals_in_constant_time(auth->prepared<Password>().text, credentials->password)) {
       return refuse(request, "Invalid user authorization");

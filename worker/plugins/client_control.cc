@@ -14,9 +14,9 @@ class ClientControl final : public plugin::Plugin {
 
   plugin::Step rewrite(plugin::Request& request) override {
     if (!is_set_) return plugin::pass();
-    if (body_bytes_max_ != 0 && request.head->content_length > body_bytes_max_)
+    if (body_bytes_max_ != 0 && request.body().announced_bytes() > body_bytes_max_)
       return request.reject_page(413);
-    request.body_bytes_max = body_bytes_max_;
+    request.body().set_bytes_max(body_bytes_max_);
     return plugin::pass();
   }
 

@@ -50,11 +50,12 @@ class ConsumerRestriction final : public plugin::Plugin {
     Names methods;
   };
 
-  std::string_view value_of(const plugin::Request& request) const {
-    if (type_ == "route_id") return request.matched.route_id;
-    if (type_ == "service_id") return request.matched.service_id;
-    if (!request.consumer) return {};
-    return type_ == "consumer_group_id" ? request.consumer->group_id : request.consumer->username;
+  std::string_view value_of(plugin::Request& request) const {
+    if (type_ == "route_id") return request.matched().route_id;
+    if (type_ == "service_id") return request.matched().service_id;
+    const plugin::Consumer* consumer = request.identity().consumer();
+    if (consumer == nullptr) return {};
+    return type_ == "consumer_group_id" ? consumer->group_id : consumer->username;
   }
 
   // Of several entries for a user the first counts.

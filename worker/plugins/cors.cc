@@ -124,23 +124,23 @@ class Cors final : public plugin::Plugin {
 
   plugin::Step rewrite(plugin::Request& request) override {
     // Remembered here: a plugin that runs later may change what goes to the upstream.
-    if (const http::HeaderField* field = request.head->headers.find(http::KnownHeader::kOrigin)) {
+    if (const auto origin = request.headers().find(http::KnownHeader::kOrigin)) {
       State& state = request.state<State>(&kInfo);
       state.has_origin = true;
-      state.origin = field->value;
+      state.origin = *origin;
     }
-    if (request.head->method != http::Method::kOptions) return plugin::pass();
+    if (request.method() != "OPTIONS") return plugin::pass();
     return request.reject(200, {}, {});
   }
 
   void header_filter(plugin::Request& request) override {
     const State* state = request.find_state<State>(&kInfo);
     const Origin origin = state != nullptr && state->has_origin ? Origin(state->origin) : std::nullopt;
-    const Origin allowed = choose(origin, request.regex_budget);
-    if (origins_.text() != kAny) request.add_response_header("Vary", "Origin");
+    const Origin allowed = choose(origin, request.regex_budget());
+    if (origins_.text() != kAny) request.response().add_header("Vary", "Origin");
     if (allowed) set_fields(request, *allowed);
-    if (const Origin timing = choose_timing(origin, request.regex_budget); timing && allows(timing, origin))
-      request.set_response_header("Timing-Allow-Origin", *timing);
+    if (const Origin timing = choose_timing(origin, request.regex_budget()); timing && allows(timing, origin))
+      request.response().set_header("Timing-Allow-Origin", *timing);
   }
 
  private:
@@ -173,20 +173,19 @@ class Cors final : public plugin::Plugin {
   }
 
   void set_fields(plugin::Request& request, std::string_view allowed) const {
-    request.set_response_header("Access-Control-Allow-Origin", allowed);
-    request.set_response_header("Access-Control-Allow-Methods", methods_);
-    request.set_response_header("Access-Control-Max-Age", max_age_);
+    request.response().set_header("Access-Control-Allow-Origin", allowed);
+    request.response().set_header("Access-Control-Allow-Methods", methods_);
+    request.response().set_header("Access-Control-Max-Age", max_age_);
     if (!expose_headers_.empty())
-      request.set_response_header("Access-Control-Expose-Headers", expose_headers_);
+      request.response().set_header("Access-Control-Expose-Headers", expose_headers_);
     set_allow_headers(request);
-    if (allow_credential_) request.set_response_header("Access-Control-Allow-Credentials", "true");
+    if (allow_credential_) request.response().set_header("Access-Control-Allow-Credentials", "true");
   }
 
   void set_allow_headers(plugin::Request& request) const {
-    if (headers_ != kForced) return request.set_response_header("Access-Control-Allow-Headers", headers_);
-    const http::HeaderField* wanted = request.head->headers.find("Access-Control-Request-Headers");
-    request.set_response_header("Access-Control-Allow-Headers",
-                                wanted != nullptr ? wanted->value : std::string_view{});
+    if (headers_ != kForced) return request.response().set_header("Access-Control-Allow-Headers", headers_);
+    const auto wanted = request.headers().find("Access-Control-Request-Headers");
+    request.response().set_header("Access-Control-Allow-Headers", wanted.value_or(std::string_view()));
   }
 
   plugin::Directory& directory_;

@@ -32,8 +32,8 @@ class Echo final : public plugin::Plugin {
   }
 
   void header_filter(plugin::Request& request) override {
-    request.will_change_body();
-    for (const auto& [name, value] : headers_) request.set_response_header(name, value);
+    request.response().will_change_body();
+    for (const auto& [name, value] : headers_) request.response().set_header(name, value);
   }
 
   void body_filter(plugin::Request& request, plugin::Body& body) override {

@@ -43,7 +43,7 @@ class ExamplePlugin final : public plugin::Plugin {
   plugin::Step access(plugin::Request& request) override {
     plugin::log_warn(request, "plugin access phase, conf: {}", conf_);
     if (!failure_.empty()) return request.reject(500, failure_);
-    if (upstream_) request.upstream_override = upstream_;
+    if (upstream_) request.upstream().choose(upstream_);
     return plugin::pass();
   }
 

@@ -107,7 +107,7 @@ class FaultInjection final : public plugin::Plugin {
   plugin::Step rewrite(plugin::Request& request) override {
     const Faults faults = decide(request);
     // A condition about the request's body, which is not read yet.
-    if (!request.body.is_read() && (request.body.is_wanted() || (faults.aborts && needs_body_)))
+    if (!request.body().is_read() && (request.body().is_wanted() || (faults.aborts && needs_body_)))
       return rewrite_with_body(request);
     if (faults.delays && delay_->duration_ms > 0) return wait(request, faults.aborts);
     return finish(request, faults.aborts);
@@ -126,7 +126,7 @@ class FaultInjection final : public plugin::Plugin {
   }
 
   plugin::Step rewrite_with_body(plugin::Request& request) {
-    co_await request.read_body_fields();
+    co_await request.body().read_fields();
     const Faults faults = decide(request);
     if (faults.delays) co_await request.sleep_ms(delay_->duration_ms);
     co_return finish(request, faults.aborts);
@@ -140,7 +140,7 @@ class FaultInjection final : public plugin::Plugin {
   plugin::Outcome finish(plugin::Request& request, bool aborts) const {
     if (!aborts) return plugin::pass();
     for (const auto& [name, value] : abort_->headers)
-      request.set_response_header(name, value.expand(request));
+      request.response().set_header(name, value.expand(request));
     if (!abort_->body) return request.reject_page(abort_->status);
     return request.reject(abort_->status, abort_->body->expand(request));
   }

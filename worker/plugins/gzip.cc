@@ -84,18 +84,19 @@ class Gzip final : public plugin::Plugin {
 
   void header_filter(plugin::Request& request) override {
     if (!is_wanted(request)) return;
-    if (varies_) request.add_response_header("Vary", "Accept-Encoding");
-    if (!http::accepts_coding(request.head->headers, "gzip")) return;
-    request.set_body_coder(std::make_unique<GzipCoder>(level_, sizes_for(request.response_length())));
+    if (varies_) request.response().add_header("Vary", "Accept-Encoding");
+    if (!http::accepts_coding(request.headers().all(), "gzip")) return;
+    request.response().set_coder(
+        std::make_unique<GzipCoder>(level_, sizes_for(request.response().body_bytes())));
   }
 
  private:
   bool is_wanted(plugin::Request& request) const {
-    const std::string_view content_type = request.response.headers.value(http::KnownHeader::kContentType);
+    const std::string_view content_type = request.response().headers().value(http::KnownHeader::kContentType);
     if (content_type.empty() || !matches_type(content_type)) return false;
-    const auto length = request.response_length();  // unknown: as nginx, it is long enough
+    const auto length = request.response().body_bytes();  // unknown: as nginx, it is long enough
     if (length && *length < length_min_) return false;
-    return !needs_http_11_ || request.head->protocol >= http::Protocol::k11;
+    return !needs_http_11_ || request.client().protocol() >= http::Protocol::k11;
   }
 
   bool matches_type(std::string_view content_type) const {

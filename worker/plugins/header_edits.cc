@@ -74,30 +74,30 @@ void HeaderEdits::apply_to_request(plugin::Request& request,
   const Template::Options options{.captures = captures, .escape = nullptr};
   for (const Edit& edit : add_) {
     for (const Template& value : edit.values)
-      request.add_header(edit.name, value.expand(request, options).text);
+      request.headers().add(edit.name, value.expand(request, options).text);
   }
   for (const Edit& edit : set_) {
     bool first = true;
     for (const Template& value : edit.values) {
       const std::string_view text = value.expand(request, options).text;
       if (std::exchange(first, false)) {
-        request.set_header(edit.name, text);
+        request.headers().set(edit.name, text);
       } else {
-        request.add_header(edit.name, text);
+        request.headers().add(edit.name, text);
       }
     }
   }
-  for (const std::string& name : remove_) request.remove_header(name);
+  for (const std::string& name : remove_) request.headers().remove(name);
 }
 
 void HeaderEdits::apply_to_response(plugin::Request& request) const {
   for (const Edit& edit : add_) {
-    for (const Template& value : edit.values) request.add_response_header(edit.name, value.expand(request));
+    for (const Template& value : edit.values) request.response().add_header(edit.name, value.expand(request));
   }
   for (const Edit& edit : set_) {
-    for (const Template& value : edit.values) request.set_response_header(edit.name, value.expand(request));
+    for (const Template& value : edit.values) request.response().set_header(edit.name, value.expand(request));
   }
-  for (const std::string& name : remove_) request.remove_response_header(name);
+  for (const std::string& name : remove_) request.response().remove_header(name);
 }
 
 }  // namespace apisix::plugins

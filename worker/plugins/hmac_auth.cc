@@ -55,7 +55,7 @@ class HmacAuth final : public AuthPlugin {
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    const auto field = request.find_header("Authorization");
+    const auto field = request.headers().find("Authorization");
     if (!field)
       return refuse_field(request, "client request can't be validated: missing Authorization header");
     const auto parsed = parse_hmac_signature(*field);
@@ -97,11 +97,11 @@ class HmacAuth final : public AuthPlugin {
   }
 
   std::string date_fault(plugin::Request& request) const {
-    const auto date = request.find_header("Date");
+    const auto date = request.headers().find("Date");
     if (!date) return "Date header missing. failed to validate clock skew";
     const auto time = http::parse_date(*date);
     if (!time) return "Invalid GMT format time";
-    const std::int64_t age = request.clock.wall_seconds() - *time;
+    const std::int64_t age = request.clock().wall_seconds() - *time;
     return age > clock_skew_seconds_ || -age > clock_skew_seconds_ ? "Clock skew exceeded" : "";
   }
 
@@ -111,11 +111,11 @@ class HmacAuth final : public AuthPlugin {
     std::string text(key_id);
     text += '\n';
     for (const std::string_view name : names) {
-      if (const auto first = request.find_header(name)) {
-        const std::string_view all = request.header(name);
+      if (const auto first = request.headers().find(name)) {
+        const std::string_view all = request.headers().joined(name);
         text.append(name).append(": ").append(all.empty() ? *first : all);
       } else if (name == "@request-target") {
-        text.append(request.method()).append(" ").append(request.head->target);
+        text.append(request.method()).append(" ").append(request.raw_target());
       } else {
         continue;
       }
@@ -125,9 +125,9 @@ class HmacAuth final : public AuthPlugin {
   }
 
   plugin::Step check_body(plugin::Request& request, base::Ref<const plugin::ConsumerAuth> auth) {
-    const auto digest = request.find_header("Digest");
+    const auto digest = request.headers().find("Digest");
     if (!digest) co_return finish(request, refuse_signature(request, "Invalid digest"));
-    const auto body = co_await request.read_body(body_bytes_max_);
+    const auto body = co_await request.body().read(body_bytes_max_);
     if (body.too_large) co_return refuse_body(request);
     const std::string expected =
         "SHA-256=" + base::encode_base64(base::digest_of(base::Digest::kSha256, body.data).view());
@@ -138,14 +138,14 @@ class HmacAuth final : public AuthPlugin {
   }
 
   plugin::Outcome refuse_body(plugin::Request& request) const {
-    const std::uint64_t length = request.head->content_length;
+    const std::uint64_t length = request.body().announced_bytes();
     const std::string fault =
         length > body_bytes_max_
             ? fmt::format("request size {} is greater than the maximum size {} allowed", length,
                           body_bytes_max_)
             : fmt::format("request size is greater than the maximum size {} allowed", body_bytes_max_);
     plugin::log_error(request, "failed to read request body: {}", fault);
-    request.auth_failure = request.arena.copy(fault);
+    request.identity().set_failure(fault);
     return request.reject_message(413, fault);
   }
 

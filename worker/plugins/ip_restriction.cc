@@ -47,7 +47,7 @@ class IpRestriction final : public plugin::Plugin {
   explicit IpRestriction(const plugin::Conf& conf) : rules_(conf), message_(conf.text("message")) {}
 
   plugin::Step access(plugin::Request& request) override {
-    if (rules_.let_pass(request.remote_ip)) return plugin::pass();
+    if (rules_.let_pass(request.client().ip())) return plugin::pass();
     return request.reject_message(rules_.rejected_status(), message_);
   }
 

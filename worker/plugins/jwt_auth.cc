@@ -12,7 +12,6 @@
 #include "shared/format/jwt.h"
 #include "shared/format/read.h"
 #include "shared/format/schema.h"
-#include "shared/http/cookie.h"
 #include "shared/http/date.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugins/auth/auth_plugin.h"
@@ -119,17 +118,17 @@ class JwtAuth final : public AuthPlugin {
   // The first of header, query and cookie that is there; taken out of the request if credentials are hidden.
   std::optional<std::string_view> take_token(plugin::Request& request) const {
     const bool hides = hides_credentials();
-    if (auto token = request.find_header(header_)) {
-      if (hides) request.remove_header(header_);
+    if (auto token = request.headers().find(header_)) {
+      if (hides) request.headers().remove(header_);
       if (token->starts_with("Bearer ") || token->starts_with("bearer ")) token->remove_prefix(7);
       return token;
     }
-    if (const auto token = request.arg(query_)) {
-      if (hides) request.remove_arg(query_);
+    if (const auto token = request.query().find(query_)) {
+      if (hides) request.query().remove(query_);
       return token;
     }
-    const auto token = http::find_cookie(request.head->headers, cookie_);
-    if (token && hides) http::remove_cookie(request.head->headers, cookie_, request.arena);
+    const auto token = request.headers().find_cookie(cookie_);
+    if (token && hides) request.headers().remove_cookie(cookie_);
     return token;
   }
 
@@ -138,7 +137,7 @@ class JwtAuth final : public AuthPlugin {
     if (!key.key) return "the consumer's key cannot be used: " + key.key.error().what;
     if (jwt.algorithm() != key.algorithm) return "algorithm mismatch, expected " + key.algorithm;
     if (!jwt.is_signed_with(*key.key)) return "signature mismatch: " + std::string(jwt.signature());
-    const double now = static_cast<double>(request.clock.wall_seconds());
+    const double now = static_cast<double>(request.clock().wall_seconds());
     if (required_claims_.empty()) {
       for (const char* name : {"nbf", "exp"}) {
         const Json& claim = find_member(jwt.payload(), name);

@@ -19,18 +19,18 @@ class KeyAuth final : public AuthPlugin {
         query_(conf.text("query")) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
-    auto key = request.find_header(header_);
+    auto key = request.headers().find(header_);
     const bool from_header = key.has_value();
-    if (!from_header) key = request.arg(query_);
+    if (!from_header) key = request.query().find(query_);
     if (!key) return refuse_key(request, "Missing API key in request");
     const auto auth = find(*key);
     if (!auth) {
       return refuse_key(request, "Invalid API key in request",
-                        request.arena.concat(std::string_view("failed to find consumer: "),
-                                             why_not_found("invalid api key")));
+                        request.arena().concat(std::string_view("failed to find consumer: "),
+                                               why_not_found("invalid api key")));
     }
-    if (hides_credentials() && from_header) request.remove_header(header_);
-    if (hides_credentials() && !from_header) request.remove_arg(query_);
+    if (hides_credentials() && from_header) request.headers().remove(header_);
+    if (hides_credentials() && !from_header) request.query().remove(query_);
     return accept(request, auth);
   }
 
@@ -39,8 +39,8 @@ class KeyAuth final : public AuthPlugin {
   plugin::Step refuse_key(plugin::Request& request, std::string_view message, std::string_view reason = {}) {
     const plugin::Outcome outcome = refuse(request, message, reason);
     if (outcome == plugin::Outcome::kPass && hides_credentials()) {
-      request.remove_header(header_);
-      request.remove_arg(query_);
+      request.headers().remove(header_);
+      request.query().remove(query_);
     }
     return outcome;
   }

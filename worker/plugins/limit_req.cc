@@ -53,7 +53,7 @@ class LimitReq final : public plugin::Plugin, private Limiter {
   plugin::Step access(plugin::Request& request) override {
     const std::string_view key = counter_of(key_.of(request), request);
     if (redis_) return limit_by_redis(request, key);
-    const auto verdict = buckets_.take(key, rate_, burst_, true, request.clock.monotonic_ms());
+    const auto verdict = buckets_.take(key, rate_, burst_, true, request.clock().monotonic_ms());
     if (!verdict.is_granted) return reject(request);
     const double delay_s = verdict.excess / rate_;
     if (delay_s < kDelayMinS || nodelay_) return plugin::pass();
@@ -77,7 +77,7 @@ class LimitReq final : public plugin::Plugin, private Limiter {
   }
 
   plugin::Step limit_by_redis(plugin::Request& request, std::string_view key) {
-    const std::uint64_t now_ms = request.clock.wall_us() / 1000;
+    const std::uint64_t now_ms = request.clock().wall_us() / 1000;
     const double rate = rate_ * 1000;
     const double burst = burst_ * 1000;
     const auto lifetime_s = static_cast<std::int64_t>(std::min(std::ceil(burst / rate) + 1, 1e9));

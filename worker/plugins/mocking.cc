@@ -59,7 +59,7 @@ class Mocking final : public plugin::Plugin {
   }
 
   plugin::Step access(plugin::Request& request) override {
-    if (delay_s_ > 0 || (needs_body_ && !request.body.is_read())) return wait(request);
+    if (delay_s_ > 0 || (needs_body_ && !request.body().is_read())) return wait(request);
     return response(request);
   }
 
@@ -76,17 +76,17 @@ class Mocking final : public plugin::Plugin {
   }
 
   plugin::Step wait(plugin::Request& request) {
-    if (needs_body_) co_await request.read_body_fields();
+    if (needs_body_) co_await request.body().read_fields();
     if (delay_s_ > 0) co_await request.sleep_ms(static_cast<std::uint64_t>(delay_s_) * 1000);
     co_return response(request);
   }
 
   plugin::Outcome response(plugin::Request& request) const {
-    request.set_response_header("Content-Type", content_type_);
+    request.response().set_header("Content-Type", content_type_);
     if (with_mock_header_)
-      request.set_response_header(
-          "x-mock-by", request.arena.concat(std::string_view("APISIX/"), base::kCompatibleVersion));
-    for (const auto& [name, value] : headers_) request.add_response_header(name, value.expand(request));
+      request.response().set_header(
+          "x-mock-by", request.arena().concat(std::string_view("APISIX/"), base::kCompatibleVersion));
+    for (const auto& [name, value] : headers_) request.response().add_header(name, value.expand(request));
     if (kind_ == BodyKind::kExample) return request.reject(status_, example_.expand(request));
     return request.reject(status_, made_up(request));
   }
@@ -99,9 +99,9 @@ class Mocking final : public plugin::Plugin {
     }
     base::Random& random = plugin::chance();
     std::string text = kind_ == BodyKind::kXml ? schema_->xml(random) : schema_->json(random);
-    if (text.find('$') == std::string::npos) return request.arena.copy(text);
+    if (text.find('$') == std::string::npos) return request.arena().copy(text);
     const Template made(std::move(text));
-    return request.arena.copy(made.expand(request));
+    return request.arena().copy(made.expand(request));
   }
 
   const std::uint16_t status_;

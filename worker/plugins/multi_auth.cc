@@ -69,20 +69,20 @@ class MultiAuth final : public plugin::Plugin {
   std::span<const std::string> upstream_headers() const override { return upstream_headers_; }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    request.auth_is_tried = true;
+    request.identity().set_tried(true);
     std::vector<std::string> failures;
     for (const Tried& tried : tried_) {
       if (co_await tried.plugin->rewrite(request) == plugin::Outcome::kPass) {
-        request.auth_is_tried = false;
+        request.identity().set_tried(false);
         // The challenges of those before it.
-        request.remove_response_header("WWW-Authenticate");
+        request.response().remove_header("WWW-Authenticate");
         co_return plugin::Outcome::kPass;
       }
       failures.push_back(fmt::format("{} failed to authenticate the request, code: {}. error: {}",
-                                     tried.conf->kind().info().name, request.direct_response.status,
-                                     request.auth_failure));
+                                     tried.conf->kind().info().name, request.response().rejection().status,
+                                     request.identity().failure()));
     }
-    request.auth_is_tried = false;
+    request.identity().set_tried(false);
     for (const std::string& failure : failures) plugin::log_warn(request, "{}", failure);
     co_return request.reject_message(401, "Authorization Failed");
   }

@@ -120,7 +120,7 @@ class ProxyRewrite final : public plugin::Plugin {
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    if (needs_body_ && !request.body.is_read()) return rewrite_with_body(request);
+    if (needs_body_ && !request.body().is_read()) return rewrite_with_body(request);
     return apply(request);
   }
 
@@ -140,35 +140,35 @@ class ProxyRewrite final : public plugin::Plugin {
   }
 
   plugin::Step rewrite_with_body(plugin::Request& request) {
-    co_await request.read_body_fields();
+    co_await request.body().read_fields();
     co_return apply(request);
   }
 
   plugin::Outcome apply(plugin::Request& request) {
     Captures captures;
     std::size_t captured = 0;
-    const std::uint32_t gave_up = request.regex_budget.gave_up();
-    if (!host_.empty()) request.set_header("Host", host_);
+    const std::uint32_t gave_up = request.regex_budget().gave_up();
+    if (!host_.empty()) request.headers().set("Host", host_);
     if (unsafe_) {
-      request.upstream.uri = unsafe_target(request, captures, captured);
+      request.upstream().set_target(unsafe_target(request, captures, captured));
     } else {
       const auto target = safe_target(request, captures, captured);
-      request.upstream.uri = join_query(target, request.args, request.arena);
+      request.upstream().set_target(join_query(target, request.query().text(), request.arena()));
     }
     // As APISIX: the path must not reach the upstream as a rewrite that was not finished leaves it.
-    if (request.regex_budget.gave_up() != gave_up) return request.reject_page(503);
+    if (request.regex_budget().gave_up() != gave_up) return request.reject_page(503);
     headers_.apply_to_request(request, {captures.data(), captured});
-    if (!method_.empty()) request.upstream.method = request.arena.copy(method_);
+    if (!method_.empty()) request.upstream().set_method(request.arena().copy(method_));
     return plugin::pass();
   }
 
   // The client's own bytes, not normalised: what was matched and what is forwarded may differ.
   std::string_view unsafe_target(plugin::Request& request, Captures& captures, std::size_t& captured) {
-    base::Arena& arena = request.arena;
-    const http::RequestHead& head = *request.head;
-    std::string_view target = head.has_query ? arena.concat(head.path, "?"sv, head.query) : head.path;
+    base::Arena& arena = request.arena();
+    std::string_view target = request.raw_path_and_query();
     if (has_uri_) {
-      const std::string_view query = target.substr(head.path.size());
+      const std::size_t mark = target.find('?');
+      const std::string_view query = mark != target.npos ? target.substr(mark) : std::string_view();
       target = uri_.expand(request, {.captures = {}, .escape = &escape_question_mark}).text;
       if (!query.empty() && target.find('?') != std::string_view::npos) {
         target = arena.concat(target, "&"sv, query.substr(1));
@@ -183,8 +183,8 @@ class ProxyRewrite final : public plugin::Plugin {
 
   // The normalised path, escaped again, and the query that the configuration brings.
   std::string_view safe_target(plugin::Request& request, Captures& captures, std::size_t& captured) {
-    base::Arena& arena = request.arena;
-    std::string_view target = request.path;
+    base::Arena& arena = request.arena();
+    std::string_view target = request.path();
     bool may_have_query = false;
     if (has_uri_) {
       may_have_query = true;
@@ -207,12 +207,12 @@ class ProxyRewrite final : public plugin::Plugin {
     for (const Pattern& pattern : patterns_) {
       const format::Regex* regex = pattern.regex.get();
       if (regex == nullptr) continue;
-      const format::Match match = regex->search(target, captures, request.regex_budget);
+      const format::Match match = regex->search(target, captures, request.regex_budget());
       if (match == format::Match::kGaveUp) return target;
       if (match == format::Match::kNo) continue;
       captured = captures.size();
-      auto replaced = regex->replace_first(target, pattern.replacement, &request.regex_budget);
-      if (replaced) return request.arena.copy(replaced->text);
+      auto replaced = regex->replace_first(target, pattern.replacement, &request.regex_budget());
+      if (replaced) return request.arena().copy(replaced->text);
       plugin::log_error(request, "failed to substitute the uri {} ({}) with {} : {}", target,
                         pattern.regex.pattern(), pattern.replacement, replaced.error().what);
       return target;

@@ -15,7 +15,7 @@ class PublicApi final : public plugin::Plugin {
       : deps_(context.deps), uri_(conf.text("uri")) {}
 
   plugin::Step access(plugin::Request& request) override {
-    const std::string_view uri = uri_.empty() ? request.path : std::string_view(uri_);
+    const std::string_view uri = uri_.empty() ? request.path() : std::string_view(uri_);
     const plugin::PublicApi* api =
         deps_.directory.plugins().find_public_api(request.method(), uri, deps_.plugin_attr);
     if (api == nullptr) return request.reject_page(404);

@@ -37,7 +37,7 @@ class RealIp final : public plugin::Plugin {
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    if (!trusted_.empty() && !trusted_.contains(request.remote_ip)) return plugin::pass();
+    if (!trusted_.empty() && !trusted_.contains(request.client().ip())) return plugin::pass();
     plugin::Variables variables(request);
     const auto value = variables.read(source_);
     if (!value || value->empty()) {
@@ -52,7 +52,7 @@ class RealIp final : public plugin::Plugin {
       plugin::log_warn(request, "bad address: {}", escaped);
       return plugin::pass();
     }
-    request.set_remote(address->ip, address->port.value_or(request.remote_port));
+    request.client().set_address(address->ip, address->port.value_or(request.client().port()));
     return plugin::pass();
   }
 

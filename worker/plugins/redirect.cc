@@ -35,7 +35,7 @@ class UriText {
     plugin::Variables variables(request);
     base::ArenaText out;
     for (const Part& part : parts_) {
-      out.append(request.arena, part.is_variable ? variables.read(part.name).value_or(""sv) : part.text);
+      out.append(request.arena(), part.is_variable ? variables.read(part.name).value_or(""sv) : part.text);
     }
     return out.view();
   }
@@ -131,7 +131,7 @@ class Redirect final : public plugin::Plugin {
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    if (!request.body.is_read() && has_uri_ && uri_.needs_body()) return rewrite_with_body(request);
+    if (!request.body().is_read() && has_uri_ && uri_.needs_body()) return rewrite_with_body(request);
     return response(request);
   }
 
@@ -150,29 +150,29 @@ class Redirect final : public plugin::Plugin {
   }
 
   plugin::Step rewrite_with_body(plugin::Request& request) {
-    co_await request.read_body_fields();
+    co_await request.body().read_fields();
     co_return response(request);
   }
 
   plugin::Outcome response(plugin::Request& request) const {
-    if (to_https_ && request.find_header("X-Forwarded-Proto").value_or(request.scheme()) != "https") {
+    if (to_https_ && request.headers().find("X-Forwarded-Proto").value_or(request.scheme()) != "https") {
       const bool is_read = request.method() == "GET" || request.method() == "HEAD";
       return send(request, is_read ? 301 : 308, https_uri(request));
     }
     if (has_uri_) {
       const std::string_view uri = uri_.expand(request);
-      return send(request, status_, uri_.begins_with_variable() ? on_this_host(uri, request.arena) : uri);
+      return send(request, status_, uri_.begins_with_variable() ? on_this_host(uri, request.arena()) : uri);
     }
     const format::Regex* regex = regex_ ? regex_->get() : nullptr;
     if (regex == nullptr) return plugin::pass();
-    const auto replaced = regex->replace_first(request.path, replacement_, &request.regex_budget);
+    const auto replaced = regex->replace_first(request.path(), replacement_, &request.regex_budget());
     if (!replaced) {
-      plugin::log_error(request, "failed to substitute the uri:{} ({}) with {}, error:{}", request.path,
+      plugin::log_error(request, "failed to substitute the uri:{} ({}) with {}, error:{}", request.path(),
                         regex_->pattern(), replacement_, replaced.error().what);
       return request.reject_page(500);
     }
     if (replaced->count == 0) return plugin::pass();
-    return send(request, status_, on_this_host(request.arena.copy(replaced->text), request.arena));
+    return send(request, status_, on_this_host(request.arena().copy(replaced->text), request.arena()));
   }
 
   std::string_view https_uri(plugin::Request& request) const {
@@ -180,18 +180,18 @@ class Redirect final : public plugin::Plugin {
     static const UriText rest("$request_uri");
     const std::string_view origin = same.expand(request);
     const int port = https_ports_.empty() ? 443 : https_ports_[plugin::chance().below(https_ports_.size())];
-    if (port == 443 || port <= 0 || port > 65535) return request.arena.concat(origin, rest.expand(request));
-    return request.arena.concat(origin, ":"sv, std::to_string(port), rest.expand(request));
+    if (port == 443 || port <= 0 || port > 65535) return request.arena().concat(origin, rest.expand(request));
+    return request.arena().concat(origin, ":"sv, std::to_string(port), rest.expand(request));
   }
 
   plugin::Outcome send(plugin::Request& request, std::uint16_t status, std::string_view uri) const {
-    base::Arena& arena = request.arena;
+    base::Arena& arena = request.arena();
     const std::size_t mark = std::min(uri.find('?'), uri.size());
     const bool has_query = mark < uri.size();
     if (encodes_) uri = arena.concat(http::escape_path(uri.substr(0, mark), arena), uri.substr(mark));
-    if (appends_query_ && !request.args.empty())
-      uri = arena.concat(uri, has_query ? "&"sv : "?"sv, request.args);
-    request.set_response_header("Location", uri);
+    if (appends_query_ && !request.query().text().empty())
+      uri = arena.concat(uri, has_query ? "&"sv : "?"sv, request.query().text());
+    request.response().set_header("Location", uri);
     return request.reject_page(status);
   }
 

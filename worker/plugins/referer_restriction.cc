@@ -39,7 +39,7 @@ class RefererRestriction final : public plugin::Plugin {
   }
 
   plugin::Step access(plugin::Request& request) override {
-    const auto host = http::find_uri_host(request.head->headers.value(http::KnownHeader::kReferer));
+    const auto host = http::find_uri_host(request.headers().value(http::KnownHeader::kReferer));
     const bool passes = host ? is_listed(canonical(*host)) == allows_ : bypass_missing_;
     if (passes) return plugin::pass();
     return request.reject_message(403, message_);

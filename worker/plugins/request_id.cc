@@ -69,22 +69,22 @@ std::string_view uuid_text(base::Arena& arena, std::array<unsigned char, 16> byt
 std::string_view make_uuid(plugin::Request& request) {
   std::array<unsigned char, 16> bytes;
   random_bytes().fill(bytes.data(), bytes.size());
-  return uuid_text(request.arena, bytes, 4);
+  return uuid_text(request.arena(), bytes, 4);
 }
 
 std::string_view make_uuid_v7(plugin::Request& request) {
   std::array<unsigned char, 16> bytes;
   random_bytes().fill(bytes.data(), bytes.size());
-  const std::uint64_t now_ms = request.clock.wall_us() / 1000;
+  const std::uint64_t now_ms = request.clock().wall_us() / 1000;
   for (int i = 0; i < 6; ++i)
     bytes[static_cast<std::size_t>(i)] = static_cast<unsigned char>(now_ms >> (40 - 8 * i));
-  return uuid_text(request.arena, bytes, 7);
+  return uuid_text(request.arena(), bytes, 7);
 }
 
 std::string_view make_nanoid(plugin::Request& request) {
   std::array<unsigned char, kNanoidLength> bytes;
   random_bytes().fill(bytes.data(), bytes.size());
-  char* out = request.arena.text(kNanoidLength);
+  char* out = request.arena().text(kNanoidLength);
   for (std::size_t i = 0; i < kNanoidLength; ++i) out[i] = kNanoid[bytes[i] & 63];
   return {out, kNanoidLength};
 }
@@ -92,11 +92,11 @@ std::string_view make_nanoid(plugin::Request& request) {
 // 4 bytes of seconds and 16 random ones, as one number in base 62.
 std::string_view make_ksuid(plugin::Request& request) {
   std::array<unsigned char, 20> number;
-  const auto seconds = static_cast<std::uint32_t>(request.clock.wall_us() / 1'000'000 - kKsuidEpochS);
+  const auto seconds = static_cast<std::uint32_t>(request.clock().wall_us() / 1'000'000 - kKsuidEpochS);
   for (int i = 0; i < 4; ++i)
     number[static_cast<std::size_t>(i)] = static_cast<unsigned char>(seconds >> (24 - 8 * i));
   random_bytes().fill(number.data() + 4, 16);
-  char* out = request.arena.text(kKsuidLength);
+  char* out = request.arena().text(kKsuidLength);
   for (std::size_t digit = kKsuidLength; digit-- > 0;) {
     unsigned rest = 0;
     for (unsigned char& byte : number) {
@@ -124,10 +124,10 @@ class RequestId final : public plugin::Plugin {
   }
 
   plugin::Step rewrite(plugin::Request& request) override {
-    std::string_view id = request.find_header(header_).value_or(std::string_view());
+    std::string_view id = request.headers().find(header_).value_or(std::string_view());
     if (id.empty()) {
       id = make_ != nullptr ? make_(request) : make_range_id(request);
-      request.set_header(header_, id);
+      request.headers().set(header_, id);
     }
     request.state<State>(this).id = id;
     request.set_variable("apisix_request_id", id);
@@ -136,10 +136,10 @@ class RequestId final : public plugin::Plugin {
 
   void header_filter(plugin::Request& request) override {
     if (!include_in_response_) return;
-    const http::HeaderField* sent = request.response.headers.find(header_);
+    const http::HeaderField* sent = request.response().headers().find(header_);
     if (sent != nullptr && !sent->value.empty()) return;
     const std::string_view id = request.state<State>(this).id;
-    if (!id.empty()) request.set_response_header(header_, id);
+    if (!id.empty()) request.response().set_header(header_, id);
   }
 
  private:
@@ -157,7 +157,7 @@ class RequestId final : public plugin::Plugin {
   }
 
   std::string_view make_range_id(plugin::Request& request) const {
-    char* out = request.arena.text(range_length_);
+    char* out = request.arena().text(range_length_);
     for (std::size_t i = 0; i < range_length_; ++i) {
       out[i] = range_characters_[random_bytes().below(static_cast<unsigned>(range_characters_.size()))];
     }

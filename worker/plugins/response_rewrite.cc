@@ -127,11 +127,11 @@ class ResponseRewrite final : public plugin::Plugin {
     if (condition_ && !condition_->evaluate(variables)) return;
     State& state = request.state<State>(this);
     state.matched = true;
-    if (status_ != 0) request.set_response_status(status_);
+    if (status_ != 0) request.response().set_status(status_);
     if (!filters_.empty()) {
       state.filters = begin_filters(request);
     } else if (body_) {
-      request.will_change_body();
+      request.response().will_change_body();
     }
     headers_.apply_to_response(request);
   }
@@ -187,7 +187,7 @@ class ResponseRewrite final : public plugin::Plugin {
 
   // False: the body is in an unknown coding; it stays as it is, Content-Encoding too.
   bool begin_filters(plugin::Request& request) const {
-    const http::HeaderField* field = request.response.headers.find(http::KnownHeader::kContentEncoding);
+    const http::HeaderField* field = request.response().headers().find(http::KnownHeader::kContentEncoding);
     std::unique_ptr<BodyDecoder> decoder;
     if (field != nullptr && !base::equals_ignore_case(field->value, "identity")) {
       decoder = BodyDecoder::make(field->value);
@@ -198,8 +198,8 @@ class ResponseRewrite final : public plugin::Plugin {
         return false;
       }
     }
-    request.will_change_body();
-    request.response.body_is_held = true;
+    request.response().will_change_body();
+    request.response().will_hold_body();
     request.kept<Held>(this).decoder = std::move(decoder);
     return true;
   }

@@ -55,7 +55,7 @@ class TrafficSplit final : public plugin::Plugin {
   }
 
   plugin::Step access(plugin::Request& request) override {
-    if (needs_body_ && !request.body.is_read()) return access_with_body(request);
+    if (needs_body_ && !request.body().is_read()) return access_with_body(request);
     return choose(request);
   }
 
@@ -98,7 +98,7 @@ class TrafficSplit final : public plugin::Plugin {
   }
 
   plugin::Step access_with_body(plugin::Request& request) {
-    co_await request.read_body_fields();
+    co_await request.body().read_fields();
     co_return choose(request);
   }
 
@@ -109,7 +109,7 @@ class TrafficSplit final : public plugin::Plugin {
         return request.reject(500, "failed to fetch upstream info by upstream id: " + share.upstream_id);
       }
       if (!holds(rule, request)) continue;
-      if (Share* share = pick(rule)) request.upstream_override = share->upstream;
+      if (Share* share = pick(rule)) request.upstream().choose(share->upstream);
       return plugin::pass();
     }
     return plugin::pass();

@@ -34,10 +34,10 @@ class UaRestriction final : public plugin::Plugin {
   plugin::Step access(plugin::Request& request) override {
     bool any = false;
     Match listed = Match::kNo;
-    for (const http::HeaderField& field : request.head->headers) {
+    for (const http::HeaderField& field : request.headers().all()) {
       if (field.id != http::KnownHeader::kUserAgent) continue;
       any = true;
-      listed = find_listed(base::trim(field.value), request.regex_budget);
+      listed = find_listed(base::trim(field.value), request.regex_budget());
       if (listed != Match::kNo) break;
     }
     // What was not decided is blocked, by an allowlist and by a denylist.

@@ -18,7 +18,7 @@ class UriBlocker final : public plugin::Plugin {
       : rules_(conf.regexes("block_rules", {.caseless = conf.flag("case_insensitive")})), rejection_(conf) {}
 
   plugin::Step rewrite(plugin::Request& request) override {
-    const format::Match match = rules_.match(request.target(), request.regex_budget);
+    const format::Match match = rules_.match(request.target(), request.regex_budget());
     if (match == format::Match::kNo) return plugin::pass();
     // Rules that ran out of their budget have not decided: the target may be what they are to stop.
     if (match == format::Match::kGaveUp) base::log_warn("uri-blocker: the rules gave up: blocked");

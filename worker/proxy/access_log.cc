@@ -26,7 +26,7 @@ base::Result<std::unique_ptr<AccessLog>> AccessLog::open(event::Loop& loop, std:
       new AccessLog(loop, std::move(path), std::move(format), buffer_bytes, net::Socket(*file)));
 }
 
-void AccessLog::write(plugin::Request& request) {
+void AccessLog::write(plugin::RequestState& request) {
   if (buffer_.empty()) timer_.set_after_ms(kFlushMs);
   format_.append(buffer_, request);
   if (buffer_.size() >= buffer_bytes_) flush();

@@ -22,7 +22,7 @@ class AccessLog {
                                                        std::size_t buffer_bytes);
   ~AccessLog() { flush(); }
 
-  void write(plugin::Request& request);
+  void write(plugin::RequestState& request);
   void flush();
   // After a rotation (USR1): flushes into the old file, then opens the path anew.
   base::Status reopen();

@@ -14,8 +14,8 @@ std::optional<std::string_view> find_variable(void* variables, std::string_view 
 
 }  // namespace
 
-ChosenUpstream choose_upstream(const plugin::Request& request, const config::CompiledRoute& route) {
-  const auto* chosen = static_cast<const config::UpstreamSlot*>(request.upstream_override.get());
+ChosenUpstream choose_upstream(const plugin::RequestState& request, const config::CompiledRoute& route) {
+  const auto* chosen = static_cast<const config::UpstreamSlot*>(request.upstream.chosen.get());
   if (chosen == nullptr) chosen = route.upstream.get();
   if (chosen == nullptr) {
     return {nullptr, kServiceUnavailable, "missing upstream configuration in Route or Service"};
@@ -24,7 +24,7 @@ ChosenUpstream choose_upstream(const plugin::Request& request, const config::Com
   return {chosen->current};
 }
 
-std::string_view hash_key_of(const upstream::Cluster& cluster, plugin::Request& request) {
+std::string_view hash_key_of(const upstream::Cluster& cluster, plugin::RequestState& request) {
   if (!cluster.needs_hash_key()) return {};
   plugin::Variables variables(request);
   return cluster.hash_key().of({&find_variable, &variables}, request.arena);

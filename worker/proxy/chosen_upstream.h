@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "worker/config/compiled.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 
 namespace apisix::proxy {
 
@@ -16,9 +16,9 @@ struct ChosenUpstream {
 };
 
 // What a plugin put in the place of the route's upstream, else that.
-ChosenUpstream choose_upstream(const plugin::Request& request, const config::CompiledRoute& route);
+ChosenUpstream choose_upstream(const plugin::RequestState& request, const config::CompiledRoute& route);
 
 // What a balancer that hashes hashes; "" for the others.
-std::string_view hash_key_of(const upstream::Cluster& cluster, plugin::Request& request);
+std::string_view hash_key_of(const upstream::Cluster& cluster, plugin::RequestState& request);
 
 }  // namespace apisix::proxy

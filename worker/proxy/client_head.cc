@@ -17,7 +17,7 @@ constexpr std::array kTextTypes = {
     "text/html"sv,          "text/plain"sv, "text/xml"sv, "text/vnd.wap.wml"sv, "application/javascript"sv,
     "application/rss+xml"sv};
 
-void add_charset(plugin::Request& request, std::string_view charset) {
+void add_charset(plugin::RequestState& request, std::string_view charset) {
   http::HeaderMap& headers = request.response.headers;
   const http::HeaderField* field = headers.find(KnownHeader::kContentType);
   if (field == nullptr || headers.has(KnownHeader::kContentEncoding)) return;
@@ -40,14 +40,14 @@ bool speaks_to_proxy(const http::HeaderField& field) {
 }
 
 // Every try's status, "502, 200", as $upstream_status has it.
-std::string_view upstream_statuses(plugin::Request& request) {
+std::string_view upstream_statuses(plugin::RequestState& request) {
   constexpr std::size_t kBytesMax = 7;  // five digits, comma and space
   std::size_t count = 0;
-  for (const plugin::Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next)
+  for (const plugin::Attempt* attempt = request.attempts.first; attempt != nullptr; attempt = attempt->next)
     ++count;
   char* const text = request.arena.text(count * kBytesMax);
   char* at = text;
-  for (const plugin::Attempt* attempt = request.attempts; attempt != nullptr; attempt = attempt->next) {
+  for (const plugin::Attempt* attempt = request.attempts.first; attempt != nullptr; attempt = attempt->next) {
     if (at != text) {
       *at++ = ',';
       *at++ = ' ';
@@ -57,22 +57,22 @@ std::string_view upstream_statuses(plugin::Request& request) {
   return {text, static_cast<std::size_t>(at - text)};
 }
 
-void add_upstream_status(plugin::Request& request, bool always) {
-  if (request.last_attempt == nullptr || request.last_attempt->status == 0) return;
-  if (!always && request.last_attempt->status < 500) return;
+void add_upstream_status(plugin::RequestState& request, bool always) {
+  if (request.attempts.last == nullptr || request.attempts.last->status == 0) return;
+  if (!always && request.attempts.last->status < 500) return;
   request.response.headers.set(request.arena, "X-APISIX-Upstream-Status"sv, upstream_statuses(request));
 }
 
 }  // namespace
 
-void take_upstream_headers(plugin::Request& request, const http::ResponseHead& head) {
+void take_upstream_headers(plugin::RequestState& request, const http::ResponseHead& head) {
   for (const http::HeaderField& field : head.headers) {
     if (http::is_hop_by_hop(field) || speaks_to_proxy(field)) continue;
     request.response.headers.push(request.arena, field);
   }
 }
 
-void complete_response_headers(plugin::Request& request, Services& services) {
+void complete_response_headers(plugin::RequestState& request, Services& services) {
   http::HeaderMap& headers = request.response.headers;
   if (!headers.has(KnownHeader::kDate)) {
     headers.set_valid(request.arena, KnownHeader::kDate,

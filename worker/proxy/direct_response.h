@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "shared/base/arena.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 
 namespace apisix::proxy {
 

@@ -245,7 +245,7 @@ void Forward::read_heads(std::string_view bytes) {
     }
     const std::size_t head_bytes = scanner_.head_bytes();
     scanner_.reset();
-    plugin::Request& request = stream_.request();
+    plugin::RequestState& request = stream_.request();
     const auto head =
         http::parse_response_head(request.arena.copy(bytes.substr(0, head_bytes)), request.arena,
                                   request.upstream_method(), services_.response_limits);
@@ -272,7 +272,7 @@ bool Forward::pass_informational(http::ResponseHead& head) {
 }
 
 void Forward::note_header_received(http::ResponseHead& head) {
-  plugin::Request& request = stream_.request();
+  plugin::RequestState& request = stream_.request();
   attempt_->status = head.status;
   attempt_->header_us = elapsed_us();
   plugin::ResponseState& response = request.response;
@@ -286,7 +286,7 @@ void Forward::note_header_received(http::ResponseHead& head) {
 void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   set_state(State::kBody);
   note_header_received(head);
-  plugin::Request& request = stream_.request();
+  plugin::RequestState& request = stream_.request();
   take_upstream_headers(request, head);
   stream_.filter_response_head();
   const bool dropped = stream_.response_has_no_body() && head.framing != http::Framing::kNone;
@@ -376,7 +376,7 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
   note_header_received(head);
   take_upstream_headers(stream_.request(), head);
   stream_.filter_response_head();
-  stream_.request().set_response_status(101);  // no plugin makes something else of an upgrade
+  stream_.request().response.set_status(101);  // no plugin makes something else of an upgrade
   tunnel_ =
       std::make_unique<Tunnel>(stream_, *connection_, *attempt_, timeouts_.read_ms, std::move(to_upstream_));
   tunnel_->start(base::equals_ignore_case(head.headers.value(http::KnownHeader::kUpgrade), "websocket"),

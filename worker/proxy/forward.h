@@ -18,7 +18,7 @@
 #include "shared/http/h1/response_parser.h"
 #include "shared/net/buffer_chain.h"
 #include "worker/config/compiled.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/h1_framing.h"
 #include "worker/proxy/services.h"
 #include "worker/proxy/tunnel.h"

@@ -116,7 +116,7 @@ void Forward::attempt(Next next) {
 
 // False, with a response: a host or target would not be one line.
 bool Forward::write_head() {
-  plugin::Request& request = stream_.request();
+  plugin::RequestState& request = stream_.request();
   http::RequestWrite write;
   write.method = request.upstream.method.empty() ? request.head->method_text : request.upstream.method;
   write.target = request.upstream.uri;

@@ -5,7 +5,8 @@
 
 namespace apisix::proxy {
 
-void log_ignored_lines(plugin::Request& request, const http::IgnoredLine* lines, std::string_view sender) {
+void log_ignored_lines(plugin::RequestState& request, const http::IgnoredLine* lines,
+                       std::string_view sender) {
   if (base::log_level() < base::LogLevel::kInfo) return;
   for (const http::IgnoredLine* line = lines; line != nullptr; line = line->next) {
     std::string text;

@@ -4,11 +4,12 @@
 #include <string_view>
 
 #include "shared/http/message.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 
 namespace apisix::proxy {
 
 // `sender`: "client" or "upstream".
-void log_ignored_lines(plugin::Request& request, const http::IgnoredLine* lines, std::string_view sender);
+void log_ignored_lines(plugin::RequestState& request, const http::IgnoredLine* lines,
+                       std::string_view sender);
 
 }  // namespace apisix::proxy

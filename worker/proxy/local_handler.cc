@@ -32,7 +32,7 @@ std::uint16_t LocalHandler::read_head() {
   request_.raw_path = head.path;
   request_.query = head.query;
   request_.headers = &head.headers;
-  request_.peer_ip = stream_.request().client->peer_ip;
+  request_.peer_ip = stream_.request().client.connection->peer_ip;
   return 0;
 }
 
@@ -88,7 +88,7 @@ void LocalHandler::send(LocalResponse response) {
 }
 
 void LocalHandler::send_response() {
-  plugin::Request& request = stream_.request();
+  plugin::RequestState& request = stream_.request();
   for (const auto& [name, value] : response_.headers) {
     request.response.headers.add(request.arena, request.arena.copy(name), request.arena.copy(value));
   }

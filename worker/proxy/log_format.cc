@@ -116,8 +116,8 @@ std::optional<std::string_view> raw_arg(std::string_view query, std::string_view
   return std::nullopt;
 }
 
-std::optional<std::string_view> read(const route::VariableName& name, plugin::Request& request) {
-  if (name.kind == route::VariableKind::kArg) return raw_arg(request.args, name.detail);
+std::optional<std::string_view> read(const route::VariableName& name, plugin::RequestState& request) {
+  if (name.kind == route::VariableKind::kArg) return raw_arg(request.target.args, name.detail);
   return plugin::Variables(request).read(name);
 }
 
@@ -159,7 +159,7 @@ std::optional<std::string> LogFormat::find_unknown_variable() const {
   return std::nullopt;
 }
 
-void LogFormat::append(std::string& out, plugin::Request& request) const {
+void LogFormat::append(std::string& out, plugin::RequestState& request) const {
   for (const Part& part : parts_) {
     out += part.text;
     if (&part == &parts_.back()) return;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/route/variable_name.h"
 
 namespace apisix::proxy {
@@ -24,7 +24,7 @@ class LogFormat {
   std::optional<std::string> find_unknown_variable() const;
 
   // Appends the line, with its newline. An unset variable is "-" ("" in json and none).
-  void append(std::string& out, plugin::Request& request) const;
+  void append(std::string& out, plugin::RequestState& request) const;
 
  private:
   struct Part {

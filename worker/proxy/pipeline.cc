@@ -61,9 +61,9 @@ Next find_client_address(Stream& stream) {
 
 // As in APISIX it stands before all routes, and is not logged.
 Next respond_nginx_status(Stream& stream) {
-  const plugin::Request& request = stream.request();
+  const plugin::RequestState& request = stream.request();
   stream.keep_out_of_log();
-  if (!memory::may_see_stub_status(request.remote_ip)) return respond_error_page(stream, 403);
+  if (!memory::may_see_stub_status(request.client.ip)) return respond_error_page(stream, 403);
   const std::string_view method = request.head->method_text;
   if (method != "GET" && method != "HEAD") return respond_error_page(stream, 405);
   const std::string text = memory::stub_status_text(stream.services().status->totals());
@@ -78,7 +78,7 @@ Next wait_for_secrets(Stream& stream) {
 }
 
 Next match(Stream& stream) {
-  if (stream.request().path == memory::kStubStatusPath) [[unlikely]]
+  if (stream.request().target.path == memory::kStubStatusPath) [[unlikely]]
     return respond_nginx_status(stream);
   if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
   config::Registry& registry = *stream.services().registry;
@@ -89,7 +89,7 @@ Next match(Stream& stream) {
     stream.chains().set_global(global);
   }
   auto route = registry.match(stream.request());
-  const plugin::RequestBody& body = stream.request().body;
+  const plugin::BodyFields& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
     if (!stream.read_body_for_match()) return Next::kWait;
     if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
@@ -121,22 +121,20 @@ Next apply_result(Stream& stream, plugin::ChainRun::Result result) {
 
 template <plugin::Phase phase>
 Next run_global(Stream& stream) {
-  return apply_result(stream,
-                      stream.chains().run_global(phase, stream.request(), &Stream::on_hook_done, &stream));
+  return apply_result(stream, stream.chains().run_global(phase, &Stream::on_hook_done, &stream));
 }
 
 template <plugin::Phase phase>
 Next run_route(Stream& stream) {
-  return apply_result(stream,
-                      stream.chains().run_route(phase, stream.request(), &Stream::on_hook_done, &stream));
+  return apply_result(stream, stream.chains().run_route(phase, &Stream::on_hook_done, &stream));
 }
 
 // An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
 Next merge_consumer(Stream& stream) {
-  plugin::Request& request = stream.request();
+  plugin::RequestState& request = stream.request();
   // A global rule's auth plugin may have found a consumer although no route matched.
-  if (!request.consumer || stream.is_unmatched()) return Next::kGoOn;
-  auto merged = stream.services().registry->chain_with(stream.route(), request.consumer);
+  if (!request.identity.consumer || stream.is_unmatched()) return Next::kGoOn;
+  auto merged = stream.services().registry->chain_with(stream.route(), request.identity.consumer);
   if (!merged) {
     plugin::log_error(request, "route {}: {}", stream.route().id, merged.error().what);
     return respond_error_page(stream, 503);
@@ -147,9 +145,8 @@ Next merge_consumer(Stream& stream) {
 }
 
 Next run_consumers_rewrite(Stream& stream) {
-  if (!stream.request().consumer || stream.chains().route() == nullptr) return Next::kGoOn;
-  return apply_result(
-      stream, stream.chains().run_consumers_rewrite(stream.request(), &Stream::on_hook_done, &stream));
+  if (!stream.request().identity.consumer || stream.chains().route() == nullptr) return Next::kGoOn;
+  return apply_result(stream, stream.chains().run_consumers_rewrite(&Stream::on_hook_done, &stream));
 }
 
 Next finish_access(Stream& stream) {

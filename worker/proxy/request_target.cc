@@ -30,37 +30,37 @@ TargetFault find_method_fault(const http::RequestHead& head) {
   }
 }
 
-TargetFault normalize_target(plugin::Request& request, const Options& options) {
+TargetFault normalize_target(plugin::RequestState& request, const Options& options) {
   const http::RequestHead& head = *request.head;
   if (head.method >= http::Method::kConnect) [[unlikely]] {
     if (const TargetFault fault = find_method_fault(head)) return fault;
   }
-  request.args = head.query;
-  request.host = request.host_of(head.authority);
+  request.target.args = head.query;
+  request.target.host = request.host_of(head.authority);
   if (head.form == http::TargetForm::kAsterisk) {
-    request.path = "*";
+    request.target.path = "*";
     return {};
   }
   const auto normal = http::normalize_path(head.path, request.arena);
   if (!normal) return kBadPath;
-  request.path = normal->path;
-  request.path_changed = normal->changed_structure;
-  if (options.delete_uri_tail_slash && request.path.ends_with('/')) {
-    request.path = http::delete_tail_slash(request.path);
+  request.target.path = normal->path;
+  request.target.path_changed = normal->changed_structure;
+  if (options.delete_uri_tail_slash && request.target.path.ends_with('/')) {
+    request.target.path = http::delete_tail_slash(request.target.path);
   }
   if (options.normalize_uri_like_servlet) {
-    const auto servlet = http::normalize_like_servlet(request.path, request.arena);
+    const auto servlet = http::normalize_like_servlet(request.target.path, request.arena);
     if (!servlet) return kBadServletPath;
     // The upstream is a servlet container, which does the same: it gets the parameters.
-    request.upstream.uri = http::escape_path(request.path, request.arena);
+    request.upstream.uri = http::escape_path(request.target.path, request.arena);
     if (head.has_query)
       request.upstream.uri = request.arena.concat(request.upstream.uri, std::string_view("?"), head.query);
-    request.path = *servlet;
+    request.target.path = *servlet;
   }
-  request.match_path = request.path;
+  request.target.match_path = request.target.path;
   if (options.match_uri_encoded_slash) {
-    if (const auto kept = http::keep_encoded_slash(head.path, request.path, request.arena))
-      request.match_path = *kept;
+    if (const auto kept = http::keep_encoded_slash(head.path, request.target.path, request.arena))
+      request.target.match_path = *kept;
   }
   return {};
 }

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/options.h"
 
 namespace apisix::proxy {
@@ -23,6 +23,6 @@ TargetFault find_method_fault(const http::RequestHead& head);
 
 // Sets host, path, match_path and args of a request whose head is parsed. $uri: decoded, dot segments
 // resolved, slashes merged. What is matched here is what is forwarded.
-TargetFault normalize_target(plugin::Request& request, const Options& options);
+TargetFault normalize_target(plugin::RequestState& request, const Options& options);
 
 }  // namespace apisix::proxy

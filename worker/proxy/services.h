@@ -15,7 +15,7 @@
 #include "shared/memory/traffic.h"
 #include "worker/limits.h"
 #include "worker/plugin/body_budget.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/client_group.h"
 #include "worker/proxy/options.h"
 #include "worker/upstream/pool.h"

@@ -49,19 +49,20 @@ Stream::Stream(Services& services, const Listener& listener, const plugin::Clien
       exchange_(exchange),
       request_(arena_, services.loop.clock()),
       forward_(*this),
+      chains_(request_),
       deadlines_(services.loop.clock(), services.options) {
-  request_.client = &client;
+  request_.client.connection = &client;
   request_.io = this;
-  request_.started_us = services.loop.clock().monotonic_us();
-  request_.started_wall_us = services.loop.clock().wall_us();
-  request_.remote_ip = client.peer_ip;
-  request_.remote_port = client.peer_port;
+  request_.received.monotonic_us = services.loop.clock().monotonic_us();
+  request_.received.wall_us = services.loop.clock().wall_us();
+  request_.client.ip = client.peer_ip;
+  request_.client.port = client.peer_port;
 }
 
 Stream::~Stream() = default;
 
 void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
-  request_.request_bytes = head_bytes;
+  request_.received.bytes = head_bytes;
   request_.head = &head;
   if (head.ignored_lines != nullptr) [[unlikely]]
     log_ignored_lines(request_, head.ignored_lines, "client");
@@ -82,7 +83,7 @@ void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
 // What was read of the head is for the logs: as in nginx's the request line, and what it asks for.
 void Stream::on_bad_request(http::RequestHead& head, std::size_t head_bytes, std::uint16_t status,
                             const char* what) {
-  request_.request_bytes = head_bytes;
+  request_.received.bytes = head_bytes;
   request_.head = &head;
   if (head.path.starts_with('/')) static_cast<void>(normalize_target(request_, services_.options));
   if (is_local()) hide_query();
@@ -187,7 +188,8 @@ void Stream::shut_down() {
 
 bool Stream::count_body_bytes(std::size_t bytes) {
   note_body_bytes(bytes);
-  const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
+  const std::uint64_t most =
+      request_.received.body_bytes_max.value_or(services_.options.client_max_body_bytes);
   if (most == 0 || body_bytes_ <= most) return true;
   exchange_.close_after_response();
   forward_.abort();
@@ -219,7 +221,7 @@ void Stream::end(ClientExchange::Ending ending) {
   request_.response.complete = response_complete_;
   plugin::DebugTrace* trace = is_local() ? nullptr : plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_log_phase", request_);
-  if (chains_.has(plugin::Phase::kLog)) chains_.log(request_);
+  if (chains_.has(plugin::Phase::kLog)) chains_.log();
   if (trace != nullptr) trace->on_phase_done("http_log_phase", request_);
   if (is_logged_ && !is_local()) {
     count_traffic();
@@ -230,7 +232,7 @@ void Stream::end(ClientExchange::Ending ending) {
 
 void Stream::count_traffic() {
   if (services_.traffic == nullptr) return;
-  const std::uint64_t latency_us = services_.loop.clock().monotonic_us() - request_.started_us;
+  const std::uint64_t latency_us = services_.loop.clock().monotonic_us() - request_.received.monotonic_us;
   if (!route_) return services_.traffic->count_unrouted(request_.response.status, latency_us);
   services_.traffic->count(memory::TrafficKind::kRoute, route_->id, route_->runtime->traffic,
                            request_.response.status, latency_us);

@@ -18,7 +18,7 @@
 #include "shared/base/counted.h"
 #include "shared/base/state_machine.h"
 #include "worker/plugin/chain.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/body_collector.h"
 #include "worker/proxy/client_deadlines.h"
 #include "worker/proxy/client_exchange.h"
@@ -81,7 +81,7 @@ class Stream final : private plugin::RequestIo {
   std::uint64_t body_deadline_ms();
 
   // --- for the pipeline and Forward
-  plugin::Request& request() { return request_; }
+  plugin::RequestState& request() { return request_; }
   Services& services() { return services_; }
   ClientExchange& exchange() { return exchange_; }
   Forward& forward() { return forward_; }
@@ -153,7 +153,7 @@ class Stream final : private plugin::RequestIo {
   bool count_body_bytes(std::size_t bytes);
   void note_body_bytes(std::size_t bytes) {
     body_bytes_ += bytes;
-    request_.request_bytes += bytes;
+    request_.received.bytes += bytes;
   }
   // Behind the body; null: none. Without what plugins declare to be the gateway's (Chain::declares()).
   const http::HeaderMap* request_trailers();
@@ -191,7 +191,7 @@ class Stream final : private plugin::RequestIo {
   const Listener& listener_;
   ClientExchange& exchange_;
   base::Arena arena_;
-  plugin::Request request_;
+  plugin::RequestState request_;
   base::Ref<const config::CompiledRoute> route_;
   Forward forward_;
   plugin::ChainRun chains_;

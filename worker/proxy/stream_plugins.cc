@@ -51,7 +51,8 @@ async::Task<void> Stream::store_body_up_to(std::size_t bytes_max) {
 void Stream::store_body() {
   const auto [result, bytes] = stored_body_->read_from(exchange_);
   note_body_bytes(bytes);
-  const std::uint64_t most = request_.body_bytes_max.value_or(services_.options.client_max_body_bytes);
+  const std::uint64_t most =
+      request_.received.body_bytes_max.value_or(services_.options.client_max_body_bytes);
   switch (result) {
     case BodyCollector::Result::kBad:
       body_failure_ = 400;
@@ -137,15 +138,15 @@ void Stream::filter_response_head() {
   plugin::DebugTrace* trace = is_local() ? nullptr : plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
   if (chains_.has(plugin::Phase::kHeaderFilter)) {
-    chains_.filter_header(request_);
-    if (request_.body_coder() != nullptr) request_.choose_body_coder();
+    chains_.filter_header();
+    if (request_.response.coder != nullptr) request_.choose_body_coder();
   }
   if (trace != nullptr) {
     trace->on_phase_done("http_header_filter_phase", request_);
     trace->report(chains_.route(), request_);
   }
   if (chains_.has(plugin::Phase::kBodyFilter) || chains_.has(plugin::Phase::kDelayedBodyFilter) ||
-      request_.body_coder() != nullptr) {
+      request_.response.coder != nullptr) {
     body_filter_ = std::make_unique<plugin::Body>(&services_.bodies);
   }
 }
@@ -174,9 +175,9 @@ Stream::Filtered Stream::filter_response_body(std::string_view data, bool last, 
   if (!body.is_unfinished()) body.begin(data, last, flush);
   plugin::DebugTrace* trace = plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_body_filter_phase", request_);
-  chains_.filter_body(request_, body);
+  chains_.filter_body(body);
   if (trace != nullptr) trace->on_phase_done("http_body_filter_phase", request_);
-  plugin::BodyCoder* coder = request_.body_coder();
+  plugin::BodyCoder* coder = request_.response.coder.get();
   if (coder != nullptr && !drop && !body.is_broken()) {
     const std::string_view plain = body.data();
     if (!coder->encode(plain, body.flush(), body.last(), body.output())) body.break_off();

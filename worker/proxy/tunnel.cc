@@ -36,7 +36,7 @@ void Tunnel::on_client_bytes() {
   const std::string_view bytes = client.tunnel_bytes();
   if (goodbye_sent_) return client.consume_tunnel_bytes(bytes.size());
   if (!to_upstream_.empty() || bytes.empty()) return;
-  stream_.request().request_bytes += bytes.size();
+  stream_.request().received.bytes += bytes.size();
   const iovec piece = net::piece(bytes);
   const net::IoResult result = connection_.write({&piece, 1});
   if (result.kind == net::IoResult::Kind::kError) return stream_.end_tunnel();

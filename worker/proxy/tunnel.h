@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "shared/net/buffer_chain.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 #include "worker/proxy/websocket_frames.h"
 #include "worker/upstream/connection.h"
 

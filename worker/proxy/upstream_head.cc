@@ -31,7 +31,7 @@ std::string_view decimal(base::Arena& arena, std::uint64_t number) {
 }
 
 // The address that `value`, a list, ends with; with `recursive`, the last one that is not trusted.
-void take_real_ip(plugin::Request& request, const Options& options, std::string_view value) {
+void take_real_ip(plugin::RequestState& request, const Options& options, std::string_view value) {
   for (;;) {
     const auto comma = value.rfind(',');
     const auto last = comma == std::string_view::npos ? value : value.substr(comma + 1);
@@ -46,7 +46,7 @@ void take_real_ip(plugin::Request& request, const Options& options, std::string_
   }
 }
 
-std::string_view join_values(plugin::Request& request, KnownHeader id) {
+std::string_view join_values(plugin::RequestState& request, KnownHeader id) {
   const http::HeaderMap& headers = request.head->headers;
   if (!headers.has(id)) return {};  // most requests: no look at the fields
   // Empty fields at the front are left out.
@@ -63,7 +63,7 @@ std::string_view host_port_of(std::string_view authority) {
   return authority.substr(colon + 1);
 }
 
-void set_or_remove(plugin::Request& request, KnownHeader id, std::string_view value) {
+void set_or_remove(plugin::RequestState& request, KnownHeader id, std::string_view value) {
   if (value.empty()) {
     request.head->headers.remove(id);
   } else {
@@ -84,7 +84,7 @@ bool leaves_port_out(const plugin::UpstreamTarget& target, const config::Compile
   return upstream.is_of_plugin && target.wanted_scheme.empty() && upstream.scheme != "https";
 }
 
-std::string_view node_authority(const plugin::Request& request, const plugin::UpstreamTarget& target,
+std::string_view node_authority(const plugin::RequestState& request, const plugin::UpstreamTarget& target,
                                 const config::CompiledUpstream& upstream, std::string_view node_host,
                                 std::uint16_t node_port) {
   if (leaves_port_out(target, upstream, node_port)) return node_host;
@@ -93,8 +93,9 @@ std::string_view node_authority(const plugin::Request& request, const plugin::Up
 
 }  // namespace
 
-void apply_real_ip(plugin::Request& request, const Options& options) {
-  if (options.real_ip_header.empty() || !is_in(options.real_ip_from, request.client->peer_ip)) return;
+void apply_real_ip(plugin::RequestState& request, const Options& options) {
+  if (options.real_ip_header.empty() || !is_in(options.real_ip_from, request.client.connection->peer_ip))
+    return;
   const http::HeaderMap& headers = request.head->headers;
   if (options.real_ip_source == RealIpSource::kXForwardedFor) {
     const std::string_view value = join_values(request, KnownHeader::kXForwardedFor);
@@ -105,37 +106,37 @@ void apply_real_ip(plugin::Request& request, const Options& options) {
   if (field != nullptr) take_real_ip(request, options, field->value);
 }
 
-void apply_forwarded_headers(plugin::Request& request, const Options& options) {
+void apply_forwarded_headers(plugin::RequestState& request, const Options& options) {
   http::HeaderMap& headers = request.head->headers;
   constexpr http::HeaderSet kAny{KnownHeader::kXForwardedFor, KnownHeader::kXForwardedProto,
                                  KnownHeader::kXForwardedHost, KnownHeader::kXForwardedPort,
                                  KnownHeader::kForwarded};
   const bool any = headers.present().has_any_of(kAny);
   if (any) {
-    request.original_x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
-    request.original_x_forwarded_proto = join_values(request, KnownHeader::kXForwardedProto);
-    request.original_x_forwarded_host = join_values(request, KnownHeader::kXForwardedHost);
-    request.original_x_forwarded_port = join_values(request, KnownHeader::kXForwardedPort);
-    request.original_forwarded = headers.value(KnownHeader::kForwarded);
+    request.originals.x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
+    request.originals.x_forwarded_proto = join_values(request, KnownHeader::kXForwardedProto);
+    request.originals.x_forwarded_host = join_values(request, KnownHeader::kXForwardedHost);
+    request.originals.x_forwarded_port = join_values(request, KnownHeader::kXForwardedPort);
+    request.originals.forwarded = headers.value(KnownHeader::kForwarded);
   }
   const bool boundary = options.trusted_addresses.has_value();
-  const bool trusted = boundary && is_in(*options.trusted_addresses, request.client->peer_ip);
+  const bool trusted = boundary && is_in(*options.trusted_addresses, request.client.connection->peer_ip);
   const auto choose = [&](std::string_view sent, std::string_view observed) {
     return trusted && !sent.empty() ? sent : observed;
   };
   std::string_view port = host_port_of(request.head->authority);
-  if (port.empty()) port = decimal(request.arena, request.client->local_port);
+  if (port.empty()) port = decimal(request.arena, request.client.connection->local_port);
   set_or_remove(request, KnownHeader::kXForwardedProto,
-                choose(request.original_x_forwarded_proto, request.scheme()));
+                choose(request.originals.x_forwarded_proto, request.scheme()));
   set_or_remove(request, KnownHeader::kXForwardedHost,
-                choose(request.original_x_forwarded_host, request.head->authority));
-  set_or_remove(request, KnownHeader::kXForwardedPort, choose(request.original_x_forwarded_port, port));
+                choose(request.originals.x_forwarded_host, request.head->authority));
+  set_or_remove(request, KnownHeader::kXForwardedPort, choose(request.originals.x_forwarded_port, port));
   if (!any) return;
   if (!trusted) headers.remove(KnownHeader::kForwarded);
   if (boundary && !trusted) headers.remove(KnownHeader::kXForwardedFor);
 }
 
-void add_client_address(plugin::Request& request) {
+void add_client_address(plugin::RequestState& request) {
   http::HeaderMap& headers = request.head->headers;
   const std::string_view address = request.remote_addr();
   headers.set_valid(request.arena, KnownHeader::kXRealIp, address);
@@ -144,7 +145,7 @@ void add_client_address(plugin::Request& request) {
                     sent.empty() ? address : request.arena.concat(sent, ", "sv, address));
 }
 
-void set_upstream_target(plugin::Request& request, const config::CompiledUpstream& upstream,
+void set_upstream_target(plugin::RequestState& request, const config::CompiledUpstream& upstream,
                          std::string_view node_host, std::uint16_t node_port) {
   plugin::UpstreamTarget& target = request.upstream;
   target.scheme = target.wanted_scheme.empty() ? std::string_view(upstream.scheme) : target.wanted_scheme;

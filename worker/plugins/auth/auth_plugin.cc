@@ -24,22 +24,22 @@ std::string_view AuthPlugin::why_not_found(std::string_view unknown_key) const {
 
 plugin::Outcome AuthPlugin::accept(plugin::Request& request,
                                    const base::Ref<const plugin::ConsumerAuth>& auth) const {
-  request.attach_consumer(auth);
+  request.identity().attach(auth);
   return plugin::pass();
 }
 
 plugin::Outcome AuthPlugin::refuse(plugin::Request& request, std::string_view message,
                                    std::string_view reason) const {
-  request.auth_failure = request.arena.copy(reason.empty() ? message : reason);
-  if (!reason.empty() && !request.auth_is_tried) plugin::log_warn(request, "{}", reason);
+  request.identity().set_failure(reason.empty() ? message : reason);
+  if (!reason.empty() && !request.identity().is_tried()) plugin::log_warn(request, "{}", reason);
   if (anonymous_consumer_.empty()) return challenge(request, message);
   if (const auto anonymous = consumers_.find_by_name(anonymous_consumer_)) {
-    request.attach_consumer(anonymous);
+    request.identity().attach(anonymous);
     return plugin::pass();
   }
   const std::string missing = "failed to get anonymous consumer " + anonymous_consumer_;
-  request.auth_failure = request.arena.copy(missing);
-  if (!request.auth_is_tried) {
+  request.identity().set_failure(missing);
+  if (!request.identity().is_tried()) {
     plugin::log_error(request, "{} failed to authenticate the request, code: 401. error: {}", plugin_,
                       missing);
   }
@@ -47,7 +47,7 @@ plugin::Outcome AuthPlugin::refuse(plugin::Request& request, std::string_view me
 }
 
 plugin::Outcome AuthPlugin::challenge(plugin::Request& request, std::string_view message) const {
-  request.set_response_header("WWW-Authenticate", challenge_);
+  request.response().set_header("WWW-Authenticate", challenge_);
   return request.reject_message(401, message);
 }
 

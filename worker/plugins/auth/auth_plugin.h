@@ -34,7 +34,7 @@ class AuthPlugin : public plugin::Plugin {
   // `outcome`, with the field of the credentials taken out of a request that goes on, where they are hidden.
   plugin::Outcome hide_header(plugin::Request& request, std::string_view name,
                               plugin::Outcome outcome) const {
-    if (outcome == plugin::Outcome::kPass && hides_credentials_) request.remove_header(name);
+    if (outcome == plugin::Outcome::kPass && hides_credentials_) request.headers().remove(name);
     return outcome;
   }
 

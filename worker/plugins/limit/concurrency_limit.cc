@@ -79,7 +79,7 @@ base::Result<std::size_t> ConcurrencyLimit::apply_all(plugin::Request& request, 
 
 plugin::Step ConcurrencyLimit::begin(plugin::Request& request) {
   auto* applied =
-      static_cast<Applied*>(request.arena.allocate(sizeof(Applied) * rules_.size(), alignof(Applied)));
+      static_cast<Applied*>(request.arena().allocate(sizeof(Applied) * rules_.size(), alignof(Applied)));
   std::uninitialized_default_construct_n(applied, rules_.size());
   const auto count = apply_all(request, applied);
   if (!count) {
@@ -111,7 +111,7 @@ std::optional<plugin::Outcome> ConcurrencyLimit::take(plugin::Request& request, 
                                                       std::uint64_t& delay_ms) {
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::int64_t>(sum_of(applied.conn, applied.burst), std::numeric_limits<std::uint32_t>::max()));
-  const auto taken = leases_.acquire(applied.key, limit, deps_.zone_owner, request.clock.monotonic_ms());
+  const auto taken = leases_.acquire(applied.key, limit, deps_.zone_owner, request.clock().monotonic_ms());
   switch (taken.outcome) {
     case memory::LeaseTable::Outcome::kRefused:
       return reject(request);
@@ -147,10 +147,10 @@ plugin::Step ConcurrencyLimit::begin_by_redis(plugin::Request& request, const Ap
 async::Task<base::Result<std::int64_t>> ConcurrencyLimit::take_in_redis(plugin::Request& request,
                                                                         const Applied& applied) {
   Held& held = hold(request);
-  held.redis_key = request.arena.concat(std::string_view("limit_conn:"), applied.key);
-  held.member = request.request_id();
+  held.redis_key = request.arena().concat(std::string_view("limit_conn:"), applied.key);
+  held.member = request.id();
   const auto reply = co_await redis_->run(lease_script(), held.redis_key, sum_of(applied.conn, applied.burst),
-                                          lease_ttl_s_, request.clock.wall_seconds(), held.member);
+                                          lease_ttl_s_, request.clock().wall_seconds(), held.member);
   if (!reply) co_return std::unexpected(reply.error());
   const auto in_flight = reply->items.size() == 2 ? reply->items[1].whole_number() : std::nullopt;
   if (!in_flight) {
@@ -165,7 +165,7 @@ async::Task<base::Result<std::int64_t>> ConcurrencyLimit::take_in_redis(plugin::
 
 ConcurrencyLimit::Held& ConcurrencyLimit::hold(plugin::Request& request) {
   auto& state = request.state<State>(this);
-  auto* held = request.arena.make<Held>();
+  auto* held = request.arena().make<Held>();
   held->next = state.first;
   state.first = held;
   return *held;

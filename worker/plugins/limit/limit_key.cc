@@ -26,7 +26,7 @@ std::string_view LimitKey::of(plugin::Request& request) const {
       break;
   }
   plugin::log_info(request, "The value of the configured key is empty, use client IP instead");
-  return request.remote_addr();
+  return request.client().ip_text();
 }
 
 // Not the random key of tables: every node that shares a redis must name the counter alike.

@@ -21,7 +21,7 @@ class Limiter {
   ~Limiter() = default;
 
   std::string_view counter_of(std::string_view key, plugin::Request& request) const {
-    return counter_.of(key, request.arena);
+    return counter_.of(key, request.arena());
   }
   plugin::Outcome reject(plugin::Request& request) const { return rejection_.of(request); }
   bool allows_degradation() const { return allows_degradation_; }

@@ -173,7 +173,7 @@ base::Result<std::size_t> QuotaLimit::apply_all(plugin::Request& request, std::i
 
 plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
   auto* applied =
-      static_cast<Applied*>(request.arena.allocate(sizeof(Applied) * rules_.size(), alignof(Applied)));
+      static_cast<Applied*>(request.arena().allocate(sizeof(Applied) * rules_.size(), alignof(Applied)));
   std::uninitialized_default_construct_n(applied, rules_.size());
   const auto count = apply_all(request, cost, applied);
   if (!count) {
@@ -182,7 +182,7 @@ plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
   }
   if (redis_ != nullptr) return limit_by_redis(request, applied, *count);
   for (std::size_t i = 0; i < *count; ++i) {
-    const QuotaResult result = local_.take(applied[i].key, applied[i].use, request.clock);
+    const QuotaResult result = local_.take(applied[i].key, applied[i].use, request.clock());
     if (apply_result(request, applied[i], result) == plugin::Outcome::kRespond)
       return plugin::Outcome::kRespond;
   }
@@ -191,7 +191,7 @@ plugin::Step QuotaLimit::limit(plugin::Request& request, std::int64_t cost) {
 
 plugin::Step QuotaLimit::limit_by_redis(plugin::Request& request, const Applied* applied, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    const auto result = co_await ask(applied[i], request.clock);
+    const auto result = co_await ask(applied[i], request.clock());
     // The next rule would wait as long for the same redis.
     if (!result) co_return fail(request, result.error().what);
     if (apply_result(request, applied[i], *result) == plugin::Outcome::kRespond)
@@ -213,9 +213,9 @@ async::Task<base::Result<QuotaResult>> QuotaLimit::ask(const Applied& applied, c
 plugin::Outcome QuotaLimit::apply_result(plugin::Request& request, const Applied& applied,
                                          const QuotaResult& result) {
   const std::int64_t remaining = result.is_granted ? result.remaining : 0;
-  auto* info = request.arena.make<plugin::RateLimitingInfo>();
+  auto* info = request.arena().make<plugin::RateLimitingInfo>();
   *info = {applied.key, applied.use.count, remaining, static_cast<std::int64_t>(result.reset_s)};
-  request.rate_limiting = info;
+  request.set_rate_limiting(*info);
   if (shows_headers_) set_headers(request, applied, remaining, result.reset_s);
   return result.is_granted ? plugin::Outcome::kPass : reject(request);
 }
@@ -224,9 +224,9 @@ void QuotaLimit::set_headers(plugin::Request& request, const Applied& applied, s
                              double reset_s) {
   read_header_names();
   const HeaderNames& names = applied.rule->headers;
-  request.set_response_header(names.limit, number_text(request.arena, applied.use.count));
-  request.set_response_header(names.remaining, number_text(request.arena, remaining));
-  request.set_response_header(names.reset, seconds_text(request.arena, reset_s));
+  request.response().set_header(names.limit, number_text(request.arena(), applied.use.count));
+  request.response().set_header(names.remaining, number_text(request.arena(), remaining));
+  request.response().set_header(names.reset, seconds_text(request.arena(), reset_s));
 }
 
 // Names are the metadata's, which may change at any time.

@@ -72,11 +72,11 @@ class RegistryTest : public store::StoreTest {
   // The id of the route that a request takes and its failure: "1", "1 404"; "" when none matches.
   std::string match(std::string_view path, std::string_view host = "") {
     base::Arena arena;
-    plugin::Request request(arena, loop_.clock());
+    plugin::RequestState request(arena, loop_.clock());
     request.head = arena.make<http::RequestHead>();
     request.head->method_text = "GET";
-    request.path = request.match_path = path;
-    request.host = host;
+    request.target.path = request.target.match_path = path;
+    request.target.host = host;
     const auto route = registry_->match(request);
     if (!route) return "";
     const std::uint16_t failure = route->runtime->failure;
@@ -218,10 +218,10 @@ TEST_F(RegistryTest, APluginThatCannotBeBuiltCostsItsRouteAlone) {
   EXPECT_TRUE(registry.rejections().listed().empty());
   const auto failure_of = [&](std::string_view path) {
     base::Arena arena;
-    plugin::Request request(arena, loop_.clock());
+    plugin::RequestState request(arena, loop_.clock());
     request.head = arena.make<http::RequestHead>();
     request.head->method_text = "GET";
-    request.path = request.match_path = path;
+    request.target.path = request.target.match_path = path;
     const auto route = registry.match(request);
     return route ? int{route->runtime->failure} : -1;
   };

@@ -60,7 +60,7 @@ class Doubler final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "doubler", .priority = 5};
   explicit Doubler(const Conf&) {}
-  void header_filter(Request& request) override { request.will_change_body(); }
+  void header_filter(Request& request) override { request.response().will_change_body(); }
   void body_filter(Request&, Body& body) override {
     const std::string_view data = body.data();
     std::string& out = body.output();
@@ -73,7 +73,7 @@ class Slicer final : public Plugin {
  public:
   static constexpr PluginInfo kInfo{.name = "slicer", .priority = 6};
   explicit Slicer(const Conf&) {}
-  void header_filter(Request& request) override { request.will_change_body(); }
+  void header_filter(Request& request) override { request.response().will_change_body(); }
   void body_filter(Request&, Body& body) override {
     held_.append(body.data());
     std::string& out = body.output();
@@ -143,8 +143,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
   }
   ChainRun::Result rewrite() { return rewrite(run_); }
   ChainRun::Result rewrite(ChainRun& run) {
-    return run.run_route(
-        Phase::kRewrite, request_, [](void* self) { ++static_cast<ChainTest*>(self)->woken_; }, this);
+    return run.run_route(Phase::kRewrite, [](void* self) { ++static_cast<ChainTest*>(self)->woken_; }, this);
   }
   void turn_beyond_the_sleep() {
     bool fired = false;
@@ -156,8 +155,8 @@ class ChainTest : public ::testing::Test, public RequestIo {
   DepsFixture shared_;
   event::Loop& loop_ = shared_.loop;
   base::Arena arena_;
-  Request request_;
-  ChainRun run_;
+  RequestState request_;
+  ChainRun run_{request_};
   int woken_ = 0;
 };
 
@@ -221,7 +220,7 @@ TEST_F(ChainTest, CancellingAWaitingHookForgetsIt) {
 }
 
 TEST_F(ChainTest, DestroyingARunWithAWaitingHookForgetsIt) {
-  auto run = std::make_unique<ChainRun>();
+  auto run = std::make_unique<ChainRun>(request_);
   run->set_route(chain({{"high", conf(kHigh, R"({"tag":"high","sleep":true})")}}));
   EXPECT_EQ(rewrite(*run), ChainRun::Result::kWait);
   run.reset();
@@ -235,14 +234,14 @@ TEST_F(ChainTest, OnlyWhatTheConsumerBroughtIsRewrittenAgain) {
   PluginConfs merged = before;
   merged["low"] = conf(kLow, R"({"tag":"low"})");
   run_.set_route(chain(merged, &before));
-  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(run_.run_consumers_rewrite([](void*) {}, nullptr), ChainRun::Result::kPass);
   EXPECT_EQ(diary(), (Diary{"low"}));
 }
 
 TEST_F(ChainTest, AGlobalPluginThatPrefersTheRouteStepsBack) {
   run_.set_global(chain({{"low", conf(kLow, R"({"tag":"global"})")}}));
   run_.set_route(chain({{"low", conf(kLow, R"({"tag":"route"})")}}));
-  run_.log(request_);
+  run_.log();
   EXPECT_EQ(diary(), (Diary{"route log"}));
 }
 
@@ -271,7 +270,7 @@ TEST_F(ChainTest, DeclaredFieldsAreRemovedForAPluginThatItsFilterSkips) {
   run_.set_global(chain({{"high", conf(kHigh, R"({"tag":"high"})")}}));
   run_.set_route(chain({{"identifier", conf(kIdentifier, R"({"_meta":{"filter":[["arg_login","==","1"]]}})")},
                         {"declarer", conf(kDeclarer, R"({"_meta":{"filter":[["arg_login","==","1"]]}})")}}));
-  EXPECT_EQ(run_.run_global(Phase::kRewrite, request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(run_.run_global(Phase::kRewrite, [](void*) {}, nullptr), ChainRun::Result::kPass);
   // Of the route too, before a global rule runs; who the consumer is, an auth plugin may still read.
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"X_Consumer_Username"}));
   EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
@@ -284,11 +283,11 @@ TEST_F(ChainTest, OnlyNewFieldsOfTheConsumersPluginsAreRemoved) {
   request_.head->headers.add(arena_, "x-trusted-info", "forged");
   EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"x-trusted-info"}));
-  request_.set_identity_header("X-Consumer-Username", "of the gateway");
+  RequestHeaders(request_).set_identity("X-Consumer-Username", "of the gateway");
   PluginConfs merged = before;
   merged["declarer"] = conf(kDeclarer, R"({"names":["X-Consumer-Username"]})");
   run_.set_route(chain(merged, &before));
-  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(run_.run_consumers_rewrite([](void*) {}, nullptr), ChainRun::Result::kPass);
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Consumer-Username"}));
 }
 
@@ -319,38 +318,38 @@ TEST_F(ChainTest, FieldsThatOnlyTheReplacingConfigurationDeclaresAreRemovedBehin
   run_.set_route(chain(before));
   request_.head->headers.add(arena_, "X_Consumers", "forged");
   EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
-  request_.set_identity_header("X-Routes", "of the gateway");
+  RequestHeaders(request_).set_identity("X-Routes", "of the gateway");
   run_.set_route(chain({{"declarer", conf(kDeclarer, R"({"names":["X-Consumers"]})")}}, &before));
-  EXPECT_EQ(run_.run_consumers_rewrite(request_, [](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(run_.run_consumers_rewrite([](void*) {}, nullptr), ChainRun::Result::kPass);
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Routes"}));
 }
 
 TEST_F(ChainTest, BodyFiltersFollowEachOther) {
   run_.set_global(chain({{"doubler", conf(kDoubler, "{}")}}));
   run_.set_route(chain({{"doubler", conf(kDoubler, "{}")}}));
-  run_.filter_header(request_);
+  run_.filter_header();
   EXPECT_TRUE(request_.response.body_changes);
   Body body;
   body.begin("ab", true);
-  run_.filter_body(request_, body);
+  run_.filter_body(body);
   EXPECT_EQ(body.data(), "abababab");
 }
 
 TEST_F(ChainTest, ABodyFilterMayAskForMoreTurns) {
   run_.set_route(chain({{"slicer", conf(kSlicer, "{}")}, {"looker", conf(kLooker, "{}")}}));
-  run_.filter_header(request_);
+  run_.filter_header();
   Body body;
   body.begin("ab", false);
-  run_.filter_body(request_, body);
+  run_.filter_body(body);
   EXPECT_FALSE(body.is_unfinished());
   EXPECT_EQ(diary(), Diary{});  // nothing came that far
   body.begin("c", true);
-  run_.filter_body(request_, body);
+  run_.filter_body(body);
   EXPECT_TRUE(body.is_unfinished());
   EXPECT_FALSE(body.last());
-  run_.filter_body(request_, body);
+  run_.filter_body(body);
   EXPECT_TRUE(body.is_unfinished());
-  run_.filter_body(request_, body);
+  run_.filter_body(body);
   EXPECT_FALSE(body.is_unfinished());
   EXPECT_TRUE(body.last());
   EXPECT_EQ(diary(), (Diary{"a", "b", "c."}));
@@ -359,11 +358,11 @@ TEST_F(ChainTest, ABodyFilterMayAskForMoreTurns) {
 TEST_F(ChainTest, TheLastOfTwoUnfinishedBodyFiltersGoesOnFirst) {
   run_.set_global(chain({{"slicer", conf(kSlicer, "{}")}}));
   run_.set_route(chain({{"slicer", conf(kSlicer, "{}")}, {"looker", conf(kLooker, "{}")}}));
-  run_.filter_header(request_);
+  run_.filter_header();
   Body body;
   body.begin("abc", true);
-  run_.filter_body(request_, body);
-  for (int turns = 0; body.is_unfinished() && turns < 10; ++turns) run_.filter_body(request_, body);
+  run_.filter_body(body);
+  for (int turns = 0; body.is_unfinished() && turns < 10; ++turns) run_.filter_body(body);
   EXPECT_TRUE(body.last());
   EXPECT_EQ(diary(), (Diary{"a", "b", "c."}));
 }
@@ -372,7 +371,7 @@ TEST_F(ChainTest, ABodyThatWasNotAnnouncedToChangeDoesNot) {
   run_.set_route(chain({{"doubler", conf(kDoubler, "{}")}}));
   Body body;
   body.begin("ab", true);
-  run_.filter_body(request_, body);
+  run_.filter_body(body);
   EXPECT_EQ(body.data(), "ab");
 }
 

@@ -57,7 +57,7 @@ TEST(DebugModeTest, TheListThatIsNamedCounts) {
 TEST(DebugModeTest, AFieldChoosesTheRequests) {
   event::Loop loop;
   base::Arena arena;
-  Request request(arena, loop.clock());
+  RequestState request(arena, loop.clock());
   request.head = arena.make<http::RequestHead>();
   const std::string calls = "hook_conf: {enable: true, name: mine}\nmine: {apisix: [http_log_phase]}\n";
   const auto filtered = read("basic: {}\nhttp_filter: {enable: true, enable_header_name: X-Trace}\n" + calls);

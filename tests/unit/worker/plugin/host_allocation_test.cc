@@ -35,13 +35,13 @@ TEST(RequestHost, AllocatesNothingHoweverItIsSpelled) {
     const std::string head = "GET /a?user=b%6fb&x+y=1 HTTP/1.1\r\nHost: " + host + "\r\nX@: left out\r\n\r\n";
     const auto read = [&](auto&& check) {
       base::Arena arena;
-      Request request(arena, loop.clock());
+      RequestState request(arena, loop.clock());
       request.head = *http::parse_request_head(head, arena, {});
-      request.args = request.head->query;
-      request.host = request.host_of(request.head->authority);
+      request.target.args = request.head->query;
+      request.target.host = request.host_of(request.head->authority);
       Variables variables(request);
       variables.read_value(user);
-      check(Seen{request.host, variables.read(user).value_or("")});
+      check(Seen{request.target.host, variables.read(user).value_or("")});
     };
     read([](const Seen&) {});  // the first takes the arena's blocks
     allocations = 0;

@@ -13,9 +13,10 @@ namespace {
 DirectResponse reply_for(std::string_view conf, base::Arena& arena) {
   const format::Json json = *format::parse_json(conf);
   const base::Clock clock;
-  Request request(arena, clock);
+  RequestState state(arena, clock);
+  Request request(state);
   EXPECT_EQ(Rejection(Conf(json)).of(request), async::Outcome::kRespond);
-  return request.direct_response;
+  return state.direct_response;
 }
 
 TEST(Rejection, WithAMessageIsJson) {

@@ -17,7 +17,7 @@ class RequestLogTest : public ::testing::Test {
  protected:
   RequestLogTest() : request_(arena_, loop_.clock()) {
     request_.head = arena_.make<http::RequestHead>();
-    request_.remote_ip = *base::IpAddress::parse("192.0.2.1");
+    request_.client.ip = *base::IpAddress::parse("192.0.2.1");
   }
 
   // Without the request's id, which is drawn.
@@ -31,7 +31,7 @@ class RequestLogTest : public ::testing::Test {
 
   event::Loop loop_;
   base::Arena arena_;
-  Request request_;
+  RequestState request_;
 };
 
 TEST_F(RequestLogTest, OfAnEmptyRequestTheClientIsSaid) {
@@ -55,12 +55,12 @@ TEST_F(RequestLogTest, EveryFieldHasItsPlace) {
   EXPECT_EQ(suffix(),
             ", client: 192.0.2.1, server: _, request: \"GET /x?y=1 HTTP/1.1\", "
             "upstream: \"http://127.0.0.1:80/z?y=1\", host: \"a.test:9080\", route: \"r1\"");
-  request_.last_attempt->ip = *base::IpAddress::parse("::1");
+  request_.attempts.last->ip = *base::IpAddress::parse("::1");
   EXPECT_NE(suffix().find("upstream: \"http://[::1]:80/z?y=1\""), std::string::npos);
 }
 
 TEST_F(RequestLogTest, APluginsRequestIdIsTheOneThatIsSaid) {
-  request_.set_variable("apisix_request_id", "mine\"");
+  Request(request_).set_variable("apisix_request_id", "mine\"");
   EXPECT_EQ(log_suffix(request_), ", client: 192.0.2.1, server: _, request_id: \"mine\\x22\"");
 }
 

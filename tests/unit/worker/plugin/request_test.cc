@@ -13,27 +13,28 @@ namespace {
 
 class RequestTest : public ::testing::Test {
  protected:
-  RequestTest() : request_(arena_, loop_.clock()) { request_.head = arena_.make<http::RequestHead>(); }
+  RequestTest() : state_(arena_, loop_.clock()) { state_.head = arena_.make<http::RequestHead>(); }
 
   std::string sent(std::string_view name) const {
-    const http::HeaderField* field = request_.head->headers.find(name);
+    const http::HeaderField* field = state_.head->headers.find(name);
     return field != nullptr ? std::string(field->value) : "(none)";
   }
   std::string answered(std::string_view name) const {
-    const http::HeaderField* field = request_.response.headers.find(name);
+    const http::HeaderField* field = state_.response.headers.find(name);
     return field != nullptr ? std::string(field->value) : "(none)";
   }
 
   event::Loop loop_;
   base::Arena arena_;
-  Request request_;
+  RequestState state_;
+  Request request_{state_};
 };
 
 TEST_F(RequestTest, AValueStaysOneLine) {
-  request_.set_header("X-A", "a\r\nX-Evil: 1");
-  request_.add_header("X-B", std::string_view("a\0b", 3));
-  request_.set_response_header("X-C", "a\nb\tc");
-  request_.add_response_header("X-D", "\x7f");
+  request_.headers().set("X-A", "a\r\nX-Evil: 1");
+  request_.headers().add("X-B", std::string_view("a\0b", 3));
+  request_.response().set_header("X-C", "a\nb\tc");
+  request_.response().add_header("X-D", "\x7f");
   EXPECT_EQ(sent("X-A"), "a%0D%0AX-Evil: 1");
   EXPECT_EQ(sent("X-B"), "a%00b");
   EXPECT_EQ(answered("X-C"), "a%0Ab%09c");
@@ -41,61 +42,61 @@ TEST_F(RequestTest, AValueStaysOneLine) {
 }
 
 TEST_F(RequestTest, SettingReplacesTheClientsValueEvenIfItIsStrange) {
-  request_.head->headers.add(arena_, "X-User", "admin");
-  request_.set_header("X-User", "joe\r\n");
+  state_.head->headers.add(arena_, "X-User", "admin");
+  request_.headers().set("X-User", "joe\r\n");
   EXPECT_EQ(sent("X-User"), "joe%0D%0A");
 }
 
 TEST_F(RequestTest, SettingTakesAwayOtherSpellingsOfTheName) {
-  request_.head->headers.add(arena_, "X_User", "admin");
-  request_.head->headers.add(arena_, "x-user", "admin");
-  request_.head->headers.add(arena_, "X_User_Name", "jack");
-  request_.set_header("X-User", "joe");
-  EXPECT_EQ(request_.head->headers.size(), 2U);
+  state_.head->headers.add(arena_, "X_User", "admin");
+  state_.head->headers.add(arena_, "x-user", "admin");
+  state_.head->headers.add(arena_, "X_User_Name", "jack");
+  request_.headers().set("X-User", "joe");
+  EXPECT_EQ(state_.head->headers.size(), 2U);
   EXPECT_EQ(sent("X-User"), "joe");
   EXPECT_EQ(sent("X_User_Name"), "jack");
 }
 
 TEST_F(RequestTest, AddingAFieldThatStandsOnceSetsIt) {
-  request_.add_response_header("Content-Type", "a/b");
-  request_.add_response_header("content-type", "c/d");
-  request_.add_response_header("X-A", "1");
-  request_.add_response_header("X-A", "2");
-  EXPECT_EQ(request_.response.headers.count("Content-Type"), 1U);
+  request_.response().add_header("Content-Type", "a/b");
+  request_.response().add_header("content-type", "c/d");
+  request_.response().add_header("X-A", "1");
+  request_.response().add_header("X-A", "2");
+  EXPECT_EQ(state_.response.headers.count("Content-Type"), 1U);
   EXPECT_EQ(answered("Content-Type"), "c/d");
-  EXPECT_EQ(request_.response.headers.count("X-A"), 2U);
+  EXPECT_EQ(state_.response.headers.count("X-A"), 2U);
 }
 
 TEST_F(RequestTest, ANameThatIsNoTokenChangesNothing) {
-  request_.set_header("X A", "1");
-  request_.set_header("X:A", "1");
-  request_.set_header("", "1");
-  request_.set_response_header("X\r\nA", "1");
-  EXPECT_TRUE(request_.head->headers.empty());
-  EXPECT_TRUE(request_.response.headers.empty());
+  request_.headers().set("X A", "1");
+  request_.headers().set("X:A", "1");
+  request_.headers().set("", "1");
+  request_.response().set_header("X\r\nA", "1");
+  EXPECT_TRUE(state_.head->headers.empty());
+  EXPECT_TRUE(state_.response.headers.empty());
 }
 
 TEST_F(RequestTest, FramingIsNotAPluginsToSay) {
-  request_.set_header("Content-Length", "5");
-  request_.add_header("Transfer-Encoding", "chunked");
-  request_.set_response_header("Content-Length", "5");
-  request_.set_response_header("Connection", "close");
-  EXPECT_TRUE(request_.head->headers.empty());
-  EXPECT_TRUE(request_.response.headers.empty());
+  request_.headers().set("Content-Length", "5");
+  request_.headers().add("Transfer-Encoding", "chunked");
+  request_.response().set_header("Content-Length", "5");
+  request_.response().set_header("Connection", "close");
+  EXPECT_TRUE(state_.head->headers.empty());
+  EXPECT_TRUE(state_.response.headers.empty());
 }
 
 TEST_F(RequestTest, AHostGoesToTheUpstream) {
-  request_.set_header("Host", "a\r\nX: 1");
-  EXPECT_EQ(request_.upstream.wanted_host, "a%0D%0AX: 1");
-  EXPECT_TRUE(request_.head->headers.empty());
+  request_.headers().set("Host", "a\r\nX: 1");
+  EXPECT_EQ(state_.upstream.wanted_host, "a%0D%0AX: 1");
+  EXPECT_TRUE(state_.head->headers.empty());
 }
 
 TEST_F(RequestTest, AnotherStatusHasAnotherReason) {
-  request_.response.status = 200;
-  request_.response.reason = "Fine";
-  request_.set_response_status(404);
-  EXPECT_EQ(request_.response.status, 404);
-  EXPECT_EQ(request_.response.reason, "");
+  state_.response.status = 200;
+  state_.response.reason = "Fine";
+  request_.response().set_status(404);
+  EXPECT_EQ(state_.response.status, 404);
+  EXPECT_EQ(state_.response.reason, "");
 }
 
 struct Witness {
@@ -110,7 +111,8 @@ TEST(RequestKept, LivesAsLongAsTheRequest) {
   base::Arena arena;
   const int owners[2] = {};
   {
-    Request request(arena, loop.clock());
+    RequestState state(arena, loop.clock());
+    Request request(state);
     request.kept<Witness>(&owners[0]).number = 7;
     EXPECT_EQ(request.kept<Witness>(&owners[0]).number, 7);
     EXPECT_EQ(request.kept<Witness>(&owners[1]).number, 0);
@@ -120,10 +122,10 @@ TEST(RequestKept, LivesAsLongAsTheRequest) {
 }
 
 TEST_F(RequestTest, TheUpstreamsMethod) {
-  request_.head->method = http::Method::kPost;
-  EXPECT_EQ(request_.upstream_method(), http::Method::kPost);
-  request_.upstream.method = "HEAD";
-  EXPECT_EQ(request_.upstream_method(), http::Method::kHead);
+  state_.head->method = http::Method::kPost;
+  EXPECT_EQ(state_.upstream_method(), http::Method::kPost);
+  state_.upstream.method = "HEAD";
+  EXPECT_EQ(state_.upstream_method(), http::Method::kHead);
 }
 
 // --- codings
@@ -140,18 +142,18 @@ class Shout final : public BodyCoder {
 class CoderTest : public RequestTest {
  protected:
   CoderTest() {
-    request_.response.status = 200;
-    request_.response.headers.add(arena_, "ETag", "\"x\"");
-    request_.response.headers.add(arena_, "Accept-Ranges", "bytes");
-    request_.response.headers.add(arena_, "Last-Modified", "yesterday");
-    request_.set_body_coder(std::make_unique<Shout>());
+    state_.response.status = 200;
+    state_.response.headers.add(arena_, "ETag", "\"x\"");
+    state_.response.headers.add(arena_, "Accept-Ranges", "bytes");
+    state_.response.headers.add(arena_, "Last-Modified", "yesterday");
+    request_.response().set_coder(std::make_unique<Shout>());
   }
 };
 
 TEST_F(CoderTest, TellsTheClientAndWeakensTheEtag) {
-  request_.choose_body_coder();
-  ASSERT_NE(request_.body_coder(), nullptr);
-  EXPECT_TRUE(request_.response.body_changes);
+  state_.choose_body_coder();
+  ASSERT_NE(state_.response.coder, nullptr);
+  EXPECT_TRUE(state_.response.body_changes);
   EXPECT_EQ(answered("Content-Encoding"), "shout");
   EXPECT_EQ(answered("ETag"), "W/\"x\"");
   EXPECT_EQ(answered("Accept-Ranges"), "(none)");
@@ -159,32 +161,32 @@ TEST_F(CoderTest, TellsTheClientAndWeakensTheEtag) {
 }
 
 TEST_F(CoderTest, NotTwice) {
-  request_.response.headers.add(arena_, "Content-Encoding", "gzip");
-  request_.choose_body_coder();
-  EXPECT_EQ(request_.body_coder(), nullptr);
+  state_.response.headers.add(arena_, "Content-Encoding", "gzip");
+  state_.choose_body_coder();
+  EXPECT_EQ(state_.response.coder, nullptr);
   EXPECT_EQ(answered("Content-Encoding"), "gzip");
-  EXPECT_FALSE(request_.response.body_changes);
+  EXPECT_FALSE(state_.response.body_changes);
 }
 
 TEST_F(CoderTest, NotWhenTheUpstreamForbidsIt) {
-  request_.response.headers.add(arena_, "Cache-Control", "public");
-  request_.response.headers.add(arena_, "Cache-Control", "max-age=1, no-transform");
-  request_.choose_body_coder();
-  EXPECT_EQ(request_.body_coder(), nullptr);
+  state_.response.headers.add(arena_, "Cache-Control", "public");
+  state_.response.headers.add(arena_, "Cache-Control", "max-age=1, no-transform");
+  state_.choose_body_coder();
+  EXPECT_EQ(state_.response.coder, nullptr);
 }
 
 TEST_F(CoderTest, OnlyResponsesThatAreComplete) {
   for (const std::uint16_t status : {200, 403, 404}) {
-    request_.set_body_coder(std::make_unique<Shout>());
-    request_.response.headers.remove("Content-Encoding");
-    request_.response.status = status;
-    request_.choose_body_coder();
-    EXPECT_NE(request_.body_coder(), nullptr) << status;
+    request_.response().set_coder(std::make_unique<Shout>());
+    state_.response.headers.remove("Content-Encoding");
+    state_.response.status = status;
+    state_.choose_body_coder();
+    EXPECT_NE(state_.response.coder, nullptr) << status;
   }
-  request_.response.headers.remove("Content-Encoding");
-  request_.response.status = 206;
-  request_.choose_body_coder();
-  EXPECT_EQ(request_.body_coder(), nullptr);
+  state_.response.headers.remove("Content-Encoding");
+  state_.response.status = 206;
+  state_.choose_body_coder();
+  EXPECT_EQ(state_.response.coder, nullptr);
 }
 
 }  // namespace

@@ -13,14 +13,14 @@ namespace {
 
 class TemplateTest : public ::testing::Test {
  protected:
-  TemplateTest() : request_(arena_, loop_.clock()) {
-    request_.head = arena_.make<http::RequestHead>();
-    request_.head->method_text = "GET";
-    request_.client = &client_;
-    request_.path = "/a b";
-    request_.host = "example.test";
-    request_.args = "x=1&empty=&dollar=$host";
-    request_.head->headers.add(arena_, "X-Name", "value");
+  TemplateTest() : state_(arena_, loop_.clock()) {
+    state_.head = arena_.make<http::RequestHead>();
+    state_.head->method_text = "GET";
+    state_.client.connection = &client_;
+    state_.target.path = "/a b";
+    state_.target.host = "example.test";
+    state_.target.args = "x=1&empty=&dollar=$host";
+    state_.head->headers.add(arena_, "X-Name", "value");
   }
 
   std::string expand(const std::string& text) { return std::string(Template(text).expand(request_)); }
@@ -29,7 +29,8 @@ class TemplateTest : public ::testing::Test {
   event::Loop loop_;
   base::Arena arena_;
   ClientInfo client_;
-  Request request_;
+  RequestState state_;
+  Request request_{state_};
 };
 
 TEST_F(TemplateTest, TextWithoutVariablesIsItself) {

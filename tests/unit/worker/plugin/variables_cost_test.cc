@@ -16,8 +16,8 @@ class VariablesCostTest : public ::testing::Test {
  protected:
   VariablesCostTest() : request_(arena_, loop_.clock()) {
     request_.head = arena_.make<http::RequestHead>();
-    request_.client = &client_;
-    request_.path = "/path";
+    request_.client.connection = &client_;
+    request_.target.path = "/path";
   }
 
   void add_fields(std::string_view name, int count, std::string_view value) {
@@ -34,7 +34,7 @@ class VariablesCostTest : public ::testing::Test {
   event::Loop loop_;
   base::Arena arena_;
   ClientInfo client_;
-  Request request_;
+  RequestState request_;
   std::size_t bytes_before_ = 0;
 };
 
@@ -43,18 +43,18 @@ TEST_F(VariablesCostTest, RepeatedFieldIsJoinedOnce) {
   const std::string joined = read("http_x_version");
   EXPECT_GT(joined.size(), 500U * 50);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(read("http_x_version"), joined);
-  EXPECT_EQ(request_.header("X-Version"), joined);
+  EXPECT_EQ(RequestHeaders(request_).joined("X-Version"), joined);
   EXPECT_LE(bytes_taken(), joined.size() + 2 * base::Arena::kBlockBytes);
 }
 
 TEST_F(VariablesCostTest, FieldThatWasChangedIsReadAgain) {
   add_fields("X-A", 2, "v");
   EXPECT_EQ(read("http_x_a"), "v0, v1");
-  request_.add_header("X-A", "v2");
+  RequestHeaders(request_).add("X-A", "v2");
   EXPECT_EQ(read("http_x_a"), "v0, v1, v2");
-  request_.set_header("X-A", "new");
+  RequestHeaders(request_).set("X-A", "new");
   EXPECT_EQ(read("http_x_a"), "new");
-  request_.remove_header("X-A");
+  RequestHeaders(request_).remove("X-A");
   EXPECT_EQ(read("http_x_a"), "(unset)");
 }
 
@@ -66,7 +66,7 @@ TEST_F(VariablesCostTest, CookiesAreReadWhereTheyStand) {
 }
 
 TEST_F(VariablesCostTest, TextsMadeOfSeveralPartsAreMadeOnce) {
-  request_.args = arena_.copy("q=" + std::string(8000, 'x'));
+  request_.target.args = arena_.copy("q=" + std::string(8000, 'x'));
   request_.set_remote(*base::IpAddress::parse("192.0.2.1"), 80);
   add_fields("X-Forwarded-For", 400, "198.51.100.");
   std::size_t size = 0;

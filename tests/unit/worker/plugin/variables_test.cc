@@ -20,8 +20,8 @@ class VariablesTest : public ::testing::Test {
     const std::string_view head = arena_.copy(
         "GET /a HTTP/1.1\r\nHost: Secret.com.:9080\r\nCookie: a=%41; a=2\r\nX-A: %41\r\nx_a: 2\r\n\r\n");
     request_.head = *http::parse_request_head(head, arena_, {});
-    request_.client = &client_;
-    request_.host = request_.host_of(request_.head->authority);
+    request_.client.connection = &client_;
+    request_.target.host = request_.host_of(request_.head->authority);
   }
 
   std::string read(std::string_view name) {
@@ -36,19 +36,19 @@ class VariablesTest : public ::testing::Test {
   event::Loop loop_;
   base::Arena arena_;
   ClientInfo client_;
-  Request request_;
+  RequestState request_;
 };
 
 TEST_F(VariablesTest, ArgumentsAreDecodedAndTheFirstWins) {
-  request_.args = "user=b%6fb&us%65r2=a+b&user=eve&empty=&flag&v=%zz";
+  request_.target.args = "user=b%6fb&us%65r2=a+b&user=eve&empty=&flag&v=%zz";
   EXPECT_EQ(read("arg_user"), "bob");
   EXPECT_EQ(read("arg_user2"), "a b");
   EXPECT_EQ(read("arg_empty"), "");
   EXPECT_EQ(read("arg_v"), "%zz");
   EXPECT_EQ(read("arg_User"), "(unset)");
   EXPECT_EQ(read("arg_none"), "(unset)");
-  EXPECT_EQ(read("args"), request_.args);  // these stay as they were sent
-  EXPECT_EQ(read("query_string"), request_.args);
+  EXPECT_EQ(read("args"), request_.target.args);  // these stay as they were sent
+  EXPECT_EQ(read("query_string"), request_.target.args);
 }
 
 TEST_F(VariablesTest, TlsVariablesAreUnsetOnAPlainConnection) {
@@ -87,7 +87,7 @@ TEST_F(VariablesTest, RequestWithoutASocketHasNoLocalAddress) {
 
 // ngx.req.get_uri_args(): "?flag" is true, which is no text.
 TEST_F(VariablesTest, AnArgumentWithoutAValueIsTrue) {
-  request_.args = "flag&text=true&flag=x";
+  request_.target.args = "flag&text=true&flag=x";
   EXPECT_EQ(read("arg_flag"), "true");
   EXPECT_TRUE(holds(R"([["arg_flag","==",true]])"));
   EXPECT_FALSE(holds(R"([["arg_flag","==","true"]])"));
@@ -95,17 +95,17 @@ TEST_F(VariablesTest, AnArgumentWithoutAValueIsTrue) {
   EXPECT_FALSE(holds(R"([["arg_text","==",true]])"));
   EXPECT_TRUE(holds(R"([["arg_text","==","true"]])"));
   EXPECT_TRUE(holds(R"([["arg_none","==",null]])"));
-  EXPECT_EQ(request_.arg("flag"), "");  // and no key of a consumer
+  EXPECT_EQ(RequestQuery(request_).find("flag"), "");  // and no key of a consumer
 }
 
 TEST_F(VariablesTest, ArgumentsFollowWhatAPluginSets) {
-  request_.args = "a=1";
+  request_.target.args = "a=1";
   EXPECT_EQ(read("arg_a"), "1");
-  request_.set_args("a=%32&b");
+  RequestQuery(request_).set_text("a=%32&b");
   EXPECT_EQ(read("arg_a"), "2");
-  request_.remove_arg("a");
+  RequestQuery(request_).remove("a");
   EXPECT_EQ(read("arg_a"), "(unset)");
-  request_.set_args("");
+  RequestQuery(request_).set_text("");
   EXPECT_EQ(read("arg_b"), "(unset)");
 }
 

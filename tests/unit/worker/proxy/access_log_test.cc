@@ -16,7 +16,7 @@ class AccessLogTest : public RequestTest {
  protected:
   AccessLogTest() {
     receive("/a");
-    request_.path = "/a";
+    request_.target.path = "/a";
     std::filesystem::create_directories(folder_);
   }
   ~AccessLogTest() override { std::filesystem::remove_all(folder_); }
@@ -27,7 +27,7 @@ class AccessLogTest : public RequestTest {
   std::unique_ptr<AccessLog> open(std::size_t buffer_bytes) { return open(buffer_bytes, path_); }
   // One line of three bytes, the path and a line feed.
   void write(AccessLog& log, std::string_view path) {
-    request_.path = path;
+    request_.target.path = path;
     log.write(request_);
   }
   void pass_ms(std::uint64_t ms) { loop_.timers().advance(loop_.timers().now_ms() + ms); }

@@ -20,7 +20,7 @@ class ChosenUpstreamTest : public RequestTest {
     return made;
   }
   void override_with(const base::Ref<config::UpstreamSlot>& chosen) {
-    request_.upstream_override = base::Ref<plugin::UpstreamHandle>(chosen.get());
+    request_.upstream.chosen = base::Ref<plugin::UpstreamHandle>(chosen.get());
   }
   std::string chosen() const {
     const ChosenUpstream found = choose_upstream(request_, route_);
@@ -92,7 +92,7 @@ class HashKeyOfTest : public RequestTest {
 
 TEST_F(HashKeyOfTest, IsEmptyForBalancersThatDoNotHash) {
   receive("/a");
-  request_.path = "/a";
+  request_.target.path = "/a";
   upstream::ClusterConfig config = chash(upstream::HashOn::kVars, "uri");
   config.type = "roundrobin";
   EXPECT_EQ(key_of(config), "");
@@ -100,8 +100,8 @@ TEST_F(HashKeyOfTest, IsEmptyForBalancersThatDoNotHash) {
 
 TEST_F(HashKeyOfTest, IsAVariable) {
   receive("/a?x=1");
-  request_.path = "/a";
-  request_.args = "x=1";
+  request_.target.path = "/a";
+  request_.target.args = "x=1";
   EXPECT_EQ(key_of(chash(upstream::HashOn::kVars, "uri")), "/a");
   EXPECT_EQ(key_of(chash(upstream::HashOn::kVars, "arg_x")), "1");
 }
@@ -114,8 +114,8 @@ TEST_F(HashKeyOfTest, IsAHeaderFieldOrACookie) {
 
 TEST_F(HashKeyOfTest, IsACombinationOfVariables) {
   receive("/a?x=1");
-  request_.path = "/a";
-  request_.args = "x=1";
+  request_.target.path = "/a";
+  request_.target.args = "x=1";
   EXPECT_EQ(key_of(chash(upstream::HashOn::kVarsCombinations, "$uri-$arg_x")), "/a-1");
 }
 

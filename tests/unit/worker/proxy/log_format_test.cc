@@ -15,9 +15,9 @@ class LogFormatTest : public ::testing::Test {
  protected:
   LogFormatTest() : request_(arena_, loop_.clock()) {
     request_.head = arena_.make<http::RequestHead>();
-    request_.client = &client_;
+    request_.client.connection = &client_;
     request_.head->method_text = "G\"T";
-    request_.path = "/a";
+    request_.target.path = "/a";
   }
 
   std::string line(std::string_view format, Escape escape = Escape::kDefault) {
@@ -29,7 +29,7 @@ class LogFormatTest : public ::testing::Test {
   event::Loop loop_;
   base::Arena arena_;
   plugin::ClientInfo client_;
-  plugin::Request request_;
+  plugin::RequestState request_;
 };
 
 TEST_F(LogFormatTest, VariablesStandInText) {
@@ -66,7 +66,7 @@ class LogEscapeTest : public LogFormatTest {
   // The value "a" BYTE "b" as it stands in a line, without the line feed.
   std::string escaped(unsigned byte, Escape escape) {
     value_ = {'a', static_cast<char>(byte), 'b'};
-    request_.path = value_;
+    request_.target.path = value_;
     std::string out = line("$uri", escape);
     EXPECT_TRUE(out.ends_with('\n'));
     out.pop_back();
@@ -119,13 +119,13 @@ TEST_F(LogEscapeTest, JsonHoldsNoByteThatIsNotUtf8) {
 }
 
 TEST_F(LogEscapeTest, JsonKeepsUtf8AsItIs) {
-  request_.path = "/caf\xc3\xa9/\xe2\x82\xac";
+  request_.target.path = "/caf\xc3\xa9/\xe2\x82\xac";
   EXPECT_EQ(line("$uri", Escape::kJson), "/caf\xc3\xa9/\xe2\x82\xac\n");
 }
 
 // A client cannot end its quotes or begin a line of its own.
 TEST_F(LogEscapeTest, OnlyTheFormatsOwnQuotesAndLineEndsStandInALine) {
-  request_.path = "\"\n\r\"\\";
+  request_.target.path = "\"\n\r\"\\";
   EXPECT_EQ(line(R"("$uri")"), "\"\\x22\\x0A\\x0D\\x22\\x5C\"\n");
   EXPECT_EQ(line(R"("$uri")", Escape::kJson), "\"\\\"\\n\\r\\\"\\\\\"\n");
 }
@@ -144,7 +144,7 @@ TEST_F(LogFormatTest, AnUnsetVariableIsNothingInJsonAndNone) {
 }
 
 TEST_F(LogFormatTest, AnEmptyValueIsWrittenAsAnUnsetOne) {
-  request_.args = "x=&y";
+  request_.target.args = "x=&y";
   EXPECT_EQ(line("[$arg_x]"), "[-]\n");
   EXPECT_EQ(line("[$arg_x]", Escape::kJson), "[]\n");
 }
@@ -156,22 +156,22 @@ TEST_F(LogFormatTest, AnUnknownVariableIsUnset) {
 // --- arguments, as nginx logs them (ngx_http_arg)
 
 TEST_F(LogFormatTest, ArgumentsAreRawAndTheFirstCounts) {
-  request_.args = "x=%41+b&x=2";
+  request_.target.args = "x=%41+b&x=2";
   EXPECT_EQ(line("$arg_x"), "%41+b\n");
 }
 
 TEST_F(LogFormatTest, ArgumentsAreFoundInAnyCase) {
-  request_.args = "User=1";
+  request_.target.args = "User=1";
   EXPECT_EQ(line("$arg_user $arg_USER"), "1 1\n");
 }
 
 TEST_F(LogFormatTest, AnArgumentWithoutAnEqualsSignIsNone) {
-  request_.args = "x&x=2";
+  request_.target.args = "x&x=2";
   EXPECT_EQ(line("$arg_x"), "2\n");
 }
 
 TEST_F(LogFormatTest, AnArgumentIsNotTheEndOfAnother) {
-  request_.args = "ax=1&x=2";
+  request_.target.args = "ax=1&x=2";
   EXPECT_EQ(line("$arg_x"), "2\n");
 }
 
@@ -202,14 +202,14 @@ TEST_F(LogFormatTest, LinesAreAppendedBehindEachOther) {
   const LogFormat format("$uri", Escape::kDefault);
   std::string out = "before|";
   format.append(out, request_);
-  request_.path = "/b";
+  request_.target.path = "/b";
   format.append(out, request_);
   EXPECT_EQ(out, "before|/a\n/b\n");
 }
 
 TEST_F(LogFormatTest, AJsonFormatMakesJson) {
-  request_.path = "/\"quoted\"\\";
-  request_.args = "a=\x01";
+  request_.target.path = "/\"quoted\"\\";
+  request_.target.args = "a=\x01";
   const std::string out = line(R"({"uri":"$uri","arg":"$arg_a","none":"$http_none"})", Escape::kJson);
   const auto json = format::parse_json(out);
   ASSERT_TRUE(json.has_value()) << out;

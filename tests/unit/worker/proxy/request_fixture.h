@@ -9,14 +9,14 @@
 #include "shared/base/text.h"
 #include "shared/event/loop.h"
 #include "shared/http/h1/request_parser.h"
-#include "worker/plugin/request.h"
+#include "worker/plugin/request_state.h"
 
 namespace apisix::proxy {
 
 class RequestTest : public ::testing::Test {
  protected:
   RequestTest() : request_(arena_, loop_.clock()) {
-    request_.client = &client_;
+    request_.client.connection = &client_;
     comes_from("192.0.2.1");
   }
 
@@ -52,7 +52,7 @@ class RequestTest : public ::testing::Test {
   event::Loop loop_;
   base::Arena arena_;
   plugin::ClientInfo client_;
-  plugin::Request request_;
+  plugin::RequestState request_;
 };
 
 }  // namespace apisix::proxy

@@ -15,7 +15,7 @@ class RequestTargetTest : public RequestTest {
   // $uri of a target that is served.
   std::string path_of(std::string_view target) {
     const TargetFault fault = read(target);
-    return fault ? "refused: " + std::to_string(fault.status) : std::string(request_.path);
+    return fault ? "refused: " + std::to_string(fault.status) : std::string(request_.target.path);
   }
 
   Options options_;
@@ -23,16 +23,16 @@ class RequestTargetTest : public RequestTest {
 
 TEST_F(RequestTargetTest, PathAndQueryAreApart) {
   EXPECT_EQ(path_of("/a/b?x=1&y=%20"), "/a/b");
-  EXPECT_EQ(request_.args, "x=1&y=%20");
-  EXPECT_EQ(request_.match_path, "/a/b");
-  EXPECT_FALSE(request_.path_changed);
+  EXPECT_EQ(request_.target.args, "x=1&y=%20");
+  EXPECT_EQ(request_.target.match_path, "/a/b");
+  EXPECT_FALSE(request_.target.path_changed);
 }
 
 TEST_F(RequestTargetTest, AQueryMayBeEmptyOrHoldQuestionMarks) {
   EXPECT_EQ(path_of("/a?"), "/a");
-  EXPECT_EQ(request_.args, "");
+  EXPECT_EQ(request_.target.args, "");
   EXPECT_EQ(path_of("/a?b?c"), "/a");
-  EXPECT_EQ(request_.args, "b?c");
+  EXPECT_EQ(request_.target.args, "b?c");
 }
 
 // nginx's $uri: one name for all spellings of a path (RFC 3986 6.2.2).
@@ -45,11 +45,11 @@ TEST_F(RequestTargetTest, SpellingsOfOnePathAreOne) {
 
 TEST_F(RequestTargetTest, OtherSegmentsThanTheClientWroteAreNoted) {
   EXPECT_EQ(path_of("/%61"), "/a");
-  EXPECT_FALSE(request_.path_changed);  // decoding alone leaves the segments
+  EXPECT_FALSE(request_.target.path_changed);  // decoding alone leaves the segments
   EXPECT_EQ(path_of("/a/../b"), "/b");
-  EXPECT_TRUE(request_.path_changed);
+  EXPECT_TRUE(request_.target.path_changed);
   EXPECT_EQ(path_of("//b"), "/b");
-  EXPECT_TRUE(request_.path_changed);
+  EXPECT_TRUE(request_.target.path_changed);
 }
 
 TEST_F(RequestTargetTest, APathAboveTheRootEndsTheConnection) {
@@ -71,28 +71,28 @@ TEST_F(RequestTargetTest, AnEscapedNulIsRefused) {
 TEST_F(RequestTargetTest, TheAbsoluteFormBringsItsHost) {
   receive("http://B.test:8080//in/x?y", "Host: a.test\r\n");
   EXPECT_FALSE(normalize_target(request_, options_));
-  EXPECT_EQ(request_.host, "b.test");
-  EXPECT_EQ(request_.path, "/in/x");
-  EXPECT_EQ(request_.args, "y");
+  EXPECT_EQ(request_.target.host, "b.test");
+  EXPECT_EQ(request_.target.path, "/in/x");
+  EXPECT_EQ(request_.target.args, "y");
 }
 
 TEST_F(RequestTargetTest, TheHostIsLowerCaseWithoutPortAndLastDot) {
   receive("/", "Host: A.Test.:9080\r\n");
   EXPECT_FALSE(normalize_target(request_, options_));
-  EXPECT_EQ(request_.host, "a.test");
+  EXPECT_EQ(request_.target.host, "a.test");
 }
 
 TEST_F(RequestTargetTest, AnAddressInBracketsIsKept) {
   receive("/", "Host: [2001:DB8::1]:80\r\n");
   EXPECT_FALSE(normalize_target(request_, options_));
-  EXPECT_EQ(request_.host, "[2001:db8::1]");
+  EXPECT_EQ(request_.target.host, "[2001:db8::1]");
 }
 
 TEST_F(RequestTargetTest, AnAsteriskIsAPathOfItsOwn) {
   receive_lines("OPTIONS * HTTP/1.1\r\nHost: a.test\r\n");
   EXPECT_FALSE(normalize_target(request_, options_));
-  EXPECT_EQ(request_.path, "*");
-  EXPECT_EQ(request_.match_path, "");
+  EXPECT_EQ(request_.target.path, "*");
+  EXPECT_EQ(request_.target.match_path, "");
 }
 
 // --- methods: CONNECT, TRACE and TRACK are nothing that a gateway forwards
@@ -137,7 +137,7 @@ TEST_F(RequestTargetTest, ATailSlashIsKeptByDefault) {
 TEST_F(RequestTargetTest, ServletPathsAreMatchedWithoutParametersAndForwardedWithThem) {
   options_.normalize_uri_like_servlet = true;
   EXPECT_EQ(path_of("/in;v=1/x;y?q=1"), "/in/x");
-  EXPECT_EQ(request_.match_path, "/in/x");
+  EXPECT_EQ(request_.target.match_path, "/in/x");
   EXPECT_EQ(request_.upstream.uri, "/in;v=1/x;y?q=1");
 }
 
@@ -168,15 +168,15 @@ TEST_F(RequestTargetTest, ParametersAreAPartOfThePathByDefault) {
 TEST_F(RequestTargetTest, AnEncodedSlashIsMatchedEncodedWhenAskedFor) {
   options_.match_uri_encoded_slash = true;
   EXPECT_EQ(path_of("/a%2Fb/c"), "/a/b/c");
-  EXPECT_EQ(request_.match_path, "/a%2Fb/c");
+  EXPECT_EQ(request_.target.match_path, "/a%2Fb/c");
   EXPECT_EQ(path_of("/a/b"), "/a/b");
-  EXPECT_EQ(request_.match_path, "/a/b");
+  EXPECT_EQ(request_.target.match_path, "/a/b");
 }
 
 TEST_F(RequestTargetTest, AnEncodedSlashBesideDotSegmentsIsMatchedDecoded) {
   options_.match_uri_encoded_slash = true;
   EXPECT_EQ(path_of("/x/../a%2Fb"), "/a/b");
-  EXPECT_EQ(request_.match_path, "/a/b");
+  EXPECT_EQ(request_.target.match_path, "/a/b");
 }
 
 }  // namespace

@@ -34,18 +34,18 @@ class RealIpTest : public UpstreamHeadTest {
 
 TEST_F(RealIpTest, ATrustedPeerSaysWhoTheClientIs) {
   EXPECT_EQ(remote("X-Real-IP: 203.0.113.7\r\n"), "203.0.113.7");
-  EXPECT_EQ(request_.remote_port, 0);  // of that address no port is known
+  EXPECT_EQ(request_.client.port, 0);  // of that address no port is known
 }
 
 TEST_F(RealIpTest, APeerThatIsNotTrustedIsTheClient) {
   comes_from("198.51.100.1", 1234);
   EXPECT_EQ(remote("X-Real-IP: 203.0.113.7\r\n"), "198.51.100.1");
-  EXPECT_EQ(request_.remote_port, 1234);
+  EXPECT_EQ(request_.client.port, 1234);
 }
 
 TEST_F(RealIpTest, APortBesideTheAddressIsTaken) {
   EXPECT_EQ(remote("X-Real-IP: 203.0.113.7:4711\r\n"), "203.0.113.7");
-  EXPECT_EQ(request_.remote_port, 4711);
+  EXPECT_EQ(request_.client.port, 4711);
 }
 
 TEST_F(RealIpTest, AnAddressOfVersion6MayStandInBrackets) {
@@ -183,16 +183,16 @@ TEST_F(ForwardedTest, AnEmptyListOfTrustedAddressesTrustsNone) {
 
 TEST_F(ForwardedTest, TheClientsOwnValuesAreKeptForVariables) {
   apply(kForged);
-  EXPECT_EQ(request_.original_x_forwarded_for, "203.0.113.7");
-  EXPECT_EQ(request_.original_x_forwarded_proto, "https");
-  EXPECT_EQ(request_.original_x_forwarded_host, "b.test");
-  EXPECT_EQ(request_.original_x_forwarded_port, "443");
-  EXPECT_EQ(request_.original_forwarded, "for=203.0.113.7");
+  EXPECT_EQ(request_.originals.x_forwarded_for, "203.0.113.7");
+  EXPECT_EQ(request_.originals.x_forwarded_proto, "https");
+  EXPECT_EQ(request_.originals.x_forwarded_host, "b.test");
+  EXPECT_EQ(request_.originals.x_forwarded_port, "443");
+  EXPECT_EQ(request_.originals.forwarded, "for=203.0.113.7");
 }
 
 TEST_F(ForwardedTest, RepeatedFieldsAreOneAfterwards) {
   apply("Host: a.test\r\nX-Forwarded-Host: b.test\r\nX-Forwarded-Host: c.test\r\n");
-  EXPECT_EQ(request_.original_x_forwarded_host, "b.test, c.test");
+  EXPECT_EQ(request_.originals.x_forwarded_host, "b.test, c.test");
   EXPECT_EQ(sent("X-Forwarded-Host"), "a.test");
 }
 
@@ -237,7 +237,7 @@ class UpstreamTargetTest : public UpstreamHeadTest {
  protected:
   UpstreamTargetTest() {
     receive("/a?b=c", "Host: A.test:9080\r\n");
-    request_.path = "/a";
+    request_.target.path = "/a";
   }
   std::string host_for(std::string_view node, std::uint16_t port) {
     set_upstream_target(request_, upstream_, node, port);
@@ -331,9 +331,9 @@ TEST_F(UpstreamTargetTest, TargetIsTheClientsOwnBytes) {
 
 TEST_F(UpstreamTargetTest, TargetIsTheNormalPathWhenItsSegmentsChanged) {
   receive("/x/../a%20b?c", "Host: a\r\n");
-  request_.path = "/a b";
-  request_.args = "c";
-  request_.path_changed = true;
+  request_.target.path = "/a b";
+  request_.target.args = "c";
+  request_.target.path_changed = true;
   host_for("n", 1);
   EXPECT_EQ(request_.upstream.uri, "/a%20b?c");
 }

@@ -1,5 +1,5 @@
 // Fields of request bodies, as conditions of routes see them.
-#include "worker/plugin/request_body.h"
+#include "worker/plugin/body_fields.h"
 
 #include <memory>
 #include <string>
@@ -15,13 +15,13 @@ namespace {
 constexpr const char* kMultipart = "multipart/form-data; boundary=b";
 
 std::string field(std::string_view bytes, std::string_view content_type, std::string_view path) {
-  RequestBody body;
+  BodyFields body;
   body.set(bytes, content_type);
   const format::Json* value = body.field(path);
   return value != nullptr ? format::to_json(*value) : "unset";
 }
 
-TEST(RequestBody, PartsOfAForm) {
+TEST(BodyFields, PartsOfAForm) {
   const std::string body =
       "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nopenai\r\n"
       "--b\r\nContent-Type: text/plain\r\ncontent-disposition: form-data; "
@@ -31,7 +31,7 @@ TEST(RequestBody, PartsOfAForm) {
   EXPECT_EQ(field(body, kMultipart, "other"), "unset");
 }
 
-TEST(RequestBody, PartOfAFileHasAName) {
+TEST(BodyFields, PartOfAFileHasAName) {
   const std::string body =
       "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: "
       "a/b\r\n\r\n1\r\n--b\r\n"
@@ -40,7 +40,7 @@ TEST(RequestBody, PartOfAFileHasAName) {
   EXPECT_EQ(field(body, kMultipart, "g"), R"("2")");
 }
 
-TEST(RequestBody, PartsWhoseLinesEndWithLfAlone) {
+TEST(BodyFields, PartsWhoseLinesEndWithLfAlone) {
   const std::string body =
       "--b\nContent-Disposition: form-data; name=\"model\"\n\nopenai\n"
       "--b\nContent-Disposition: form-data; name=\"empty\"\n\n\n--b--\n";
@@ -48,7 +48,7 @@ TEST(RequestBody, PartsWhoseLinesEndWithLfAlone) {
   EXPECT_EQ(field(body, kMultipart, "empty"), R"("")");
 }
 
-TEST(RequestBody, WhatIsNoFormHasNoFields) {
+TEST(BodyFields, WhatIsNoFormHasNoFields) {
   EXPECT_EQ(field("--b\nname=model\n--b--", kMultipart, "model"), "unset");
   EXPECT_EQ(field("--b\r\n\r\n\r\nopenai", kMultipart, "model"), "unset");
   EXPECT_EQ(field("", kMultipart, "model"), "unset");
@@ -56,7 +56,7 @@ TEST(RequestBody, WhatIsNoFormHasNoFields) {
   EXPECT_EQ(field("model=openai", "", "model"), "unset");
 }
 
-TEST(RequestBody, PartWithTwoNamesHasTheFirst) {
+TEST(BodyFields, PartWithTwoNamesHasTheFirst) {
   const std::string body =
       "--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; "
       "name=\"b\"\r\n\r\n1\r\n--b--";
@@ -64,7 +64,7 @@ TEST(RequestBody, PartWithTwoNamesHasTheFirst) {
   EXPECT_EQ(field(body, kMultipart, "b"), "unset");
 }
 
-TEST(RequestBody, BoundaryLongerThanItMayBeHasNoParts) {
+TEST(BodyFields, BoundaryLongerThanItMayBeHasNoParts) {
   const auto with_boundary = [](std::size_t size) {
     const std::string boundary(size, '-');
     return field("--" + boundary + "\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--" + boundary,
@@ -82,24 +82,24 @@ std::string list_of(std::size_t values) {
   return out + "]}";
 }
 
-TEST(RequestBody, BodyWithTooManyValuesHasNoFields) {
-  const auto before = RequestBody::gave_up_total();
+TEST(BodyFields, BodyWithTooManyValuesHasNoFields) {
+  const auto before = BodyFields::gave_up_total();
   EXPECT_EQ(field(list_of(limits::kBodyValuesMax - 10), "application/json", "a"), "1");
-  EXPECT_EQ(RequestBody::gave_up_total(), before);
+  EXPECT_EQ(BodyFields::gave_up_total(), before);
   EXPECT_EQ(field(list_of(limits::kBodyValuesMax), "application/json", "a"), "unset");
-  EXPECT_EQ(RequestBody::gave_up_total(), before + 1);
+  EXPECT_EQ(BodyFields::gave_up_total(), before + 1);
 }
 
-TEST(RequestBody, LongTextsAreNotManyValues) {
+TEST(BodyFields, LongTextsAreNotManyValues) {
   EXPECT_EQ(field("{\"a\":1,\"t\":\"" + std::string(1 << 20, ',') + "\"}", "application/json", "a"), "1");
 }
 
-TEST(RequestBody, BodiesOfTheWorkerShareABudget) {
+TEST(BodyFields, BodiesOfTheWorkerShareABudget) {
   const std::string large = list_of(limits::kBodyValuesMax - 10);
-  std::vector<std::unique_ptr<RequestBody>> bodies;
+  std::vector<std::unique_ptr<BodyFields>> bodies;
   std::size_t with_fields = 0;
   for (std::size_t i = 0; i < 2 * limits::kBodyValuesOfWorkerMax / limits::kBodyValuesMax; ++i) {
-    bodies.push_back(std::make_unique<RequestBody>());
+    bodies.push_back(std::make_unique<BodyFields>());
     bodies.back()->set(large, "application/json");
     with_fields += bodies.back()->field("a") != nullptr ? 1 : 0;
   }
@@ -108,7 +108,7 @@ TEST(RequestBody, BodiesOfTheWorkerShareABudget) {
   EXPECT_EQ(field(large, "application/json", "a"), "1");
 }
 
-TEST(RequestBody, ResultsThatAreWithinOneAnotherAreBounded) {
+TEST(BodyFields, ResultsThatAreWithinOneAnotherAreBounded) {
   std::string nested = "0";
   for (int i = 0; i < 3000; ++i) nested += ",0";
   for (int i = 0; i < 30; ++i) nested = "{\"n\":[" + nested + "]}";
@@ -117,9 +117,9 @@ TEST(RequestBody, ResultsThatAreWithinOneAnotherAreBounded) {
   EXPECT_EQ(field(nested, "application/json", "..n"), "unset");
 }
 
-TEST(RequestBody, TextOfAFieldIsMadeOnce) {
+TEST(BodyFields, TextOfAFieldIsMadeOnce) {
   base::Arena arena;
-  RequestBody body;
+  BodyFields body;
   const std::string bytes = "{\"t\":\"" + std::string(100'000, 'x') + "\",\"l\":[1,2]}";
   body.set(bytes, "application/json");
   for (int i = 0; i < 50; ++i) EXPECT_EQ(body.field_text("t", arena)->size(), 100'000U);
@@ -128,9 +128,9 @@ TEST(RequestBody, TextOfAFieldIsMadeOnce) {
   EXPECT_LE(arena.bytes(), 100'000U + 2 * base::Arena::kBlockBytes);
 }
 
-TEST(RequestBody, FormIsDecodedOnce) {
+TEST(BodyFields, FormIsDecodedOnce) {
   base::Arena arena;
-  RequestBody body;
+  BodyFields body;
   const std::string bytes = "a=" + std::string(100'000, '+') + "&b=%31&b=2";
   body.set(bytes, "application/x-www-form-urlencoded");
   for (int i = 0; i < 50; ++i) EXPECT_EQ(body.form_field("a", arena)->size(), 100'000U);
@@ -139,11 +139,11 @@ TEST(RequestBody, FormIsDecodedOnce) {
   EXPECT_LE(arena.bytes(), 100'000U + 2 * base::Arena::kBlockBytes);
 }
 
-TEST(RequestBody, FormFieldsPastTheHundredthAreNotLookedAt) {
+TEST(BodyFields, FormFieldsPastTheHundredthAreNotLookedAt) {
   std::string bytes;
   for (int i = 1; i <= 101; ++i) bytes += "f" + std::to_string(i) + "=1&";
   base::Arena arena;
-  RequestBody body;
+  BodyFields body;
   body.set(bytes, "application/x-www-form-urlencoded");
   EXPECT_EQ(body.form_field("f100", arena), "1");
   EXPECT_EQ(body.form_field("f101", arena), std::nullopt);

@@ -1,4 +1,4 @@
-#include "worker/plugin/request_body.h"
+#include "worker/plugin/body_fields.h"
 
 #include <algorithm>
 #include <vector>
@@ -145,26 +145,26 @@ Json parse_multipart(std::string_view bytes, std::string_view content_type) {
 
 }  // namespace
 
-void RequestBody::set(std::string_view bytes, std::string_view content_type) {
+void BodyFields::set(std::string_view bytes, std::string_view content_type) {
   bytes_ = bytes;
   content_type_ = content_type;
   is_read_ = true;
 }
 
-RequestBody::~RequestBody() {
+BodyFields::~BodyFields() {
   parsed_bodies().values -= values_taken_;
 }
 
-void RequestBody::give_up() {
+void BodyFields::give_up() {
   is_read_ = true;
   parsed_bodies().count_gave_up("it is longer than max_post_args_readable_size");
 }
 
-std::uint64_t RequestBody::gave_up_total() {
+std::uint64_t BodyFields::gave_up_total() {
   return parsed_bodies().gave_up;
 }
 
-bool RequestBody::take_values(std::size_t count) {
+bool BodyFields::take_values(std::size_t count) {
   ParsedBodies& bodies = parsed_bodies();
   if (count > limits::kBodyValuesMax) {
     bodies.count_gave_up("it has too many values");
@@ -179,7 +179,7 @@ bool RequestBody::take_values(std::size_t count) {
   return true;
 }
 
-std::optional<std::string_view> RequestBody::form_field(std::string_view name, base::Arena& arena) {
+std::optional<std::string_view> BodyFields::form_field(std::string_view name, base::Arena& arena) {
   if (!content_type_.starts_with("application/x-www-form-urlencoded")) return std::nullopt;
   if (!form_is_decoded_) form_ = http::decode_args(bytes_, arena, limits::kFormFieldsMax);
   form_is_decoded_ = true;
@@ -187,9 +187,10 @@ std::optional<std::string_view> RequestBody::form_field(std::string_view name, b
   return found != form_.end() ? std::optional(found->value) : std::nullopt;
 }
 
-const Json* RequestBody::parse() {
+const Json* BodyFields::parse() {
   if (fields_) return fields_->isNull() ? nullptr : fields_.get();
   fields_ = std::make_unique<Json>();
+  visits_left_ = format::JsonPath::kVisitsMax;
   if (content_type_.find("application/json") != std::string_view::npos) {
     if (!take_values(format::count_json_values(bytes_))) return nullptr;
     auto parsed = format::parse_json(bytes_);
@@ -206,7 +207,7 @@ const Json* RequestBody::parse() {
   return fields_->isNull() ? nullptr : fields_.get();
 }
 
-const Json* RequestBody::field(std::string_view path) {
+const Json* BodyFields::field(std::string_view path) {
   const Json* root = parse();
   if (root == nullptr) return nullptr;
   const auto compiled = format::JsonPath::compile(path);
@@ -225,7 +226,7 @@ const Json* RequestBody::field(std::string_view path) {
   return results_.get();
 }
 
-std::optional<std::string_view> RequestBody::field_text(std::string_view path, base::Arena& arena) {
+std::optional<std::string_view> BodyFields::field_text(std::string_view path, base::Arena& arena) {
   for (const FieldText* known = texts_; known != nullptr; known = known->next) {
     if (known->path == path) return known->text;
   }

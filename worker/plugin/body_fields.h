@@ -1,7 +1,7 @@
-// The fields of a request body that was read: $post_arg_<name> and $post_arg.<path>. Parsed at first use,
-// once per request, by Content-Type: JSON, urlencoded forms, multipart forms. What parsing may cost is
-// bounded for one body and for all bodies that are parsed at a time: over it the fields are unset, so that a
-// condition on them does not hold, and that is counted and logged.
+// BodyFields: the fields of a request body that was read: $post_arg_<name> and $post_arg.<path>. Parsed at
+// first use, once per request, by Content-Type: JSON, urlencoded forms, multipart forms. What parsing may
+// cost is bounded for one body and for all bodies that are parsed at a time: over it the fields are unset, so
+// that a condition on them does not hold, and that is counted and logged.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,16 @@
 
 #include "shared/base/arena.h"
 #include "shared/format/json.h"
-#include "shared/format/json_path.h"
 #include "shared/http/uri.h"
 
 namespace apisix::plugin {
 
-class RequestBody {
+class BodyFields {
  public:
-  RequestBody() = default;
-  ~RequestBody();
-  RequestBody(const RequestBody&) = delete;
-  RequestBody& operator=(const RequestBody&) = delete;
+  BodyFields() = default;
+  ~BodyFields();
+  BodyFields(const BodyFields&) = delete;
+  BodyFields& operator=(const BodyFields&) = delete;
 
   // What was read; lives as long as the request.
   void set(std::string_view bytes, std::string_view content_type);
@@ -61,7 +60,7 @@ class RequestBody {
   std::unique_ptr<format::Json> results_;
   http::QueryArgs form_;  // of a urlencoded form, once it was decoded
   const FieldText* texts_ = nullptr;
-  std::size_t visits_left_ = format::JsonPath::kVisitsMax;
+  std::size_t visits_left_ = 0;   // of those that all paths together may cost; set with fields_
   std::size_t values_taken_ = 0;  // of those that all parsed bodies of the worker may have
   bool form_is_decoded_ = false;
   bool is_read_ = false;
