@@ -48,7 +48,7 @@ void Forward::begin_exchange() {
   send_failed_ = false;
   Pieces pieces;
   pieces.add(head_);
-  if (stream_.stored_body() != nullptr) {
+  if (stream_.content().stored() != nullptr) {
     add_stored_body(pieces);  // may be a chunk of its own: one to a write
     if (!send(pieces)) return;
     pieces.clear();
@@ -66,7 +66,7 @@ void Forward::begin_exchange() {
 // A whole one is counted by the head's Content-Length, and so is the beginning of one that came with its
 // length.
 void Forward::add_stored_body(Pieces& pieces) const {
-  const BodyCollector& stored = *stream_.stored_body();
+  const BodyCollector& stored = *stream_.content().stored();
   if (stored.view().empty()) return;
   const iovec piece = net::piece(stored.view());
   const http::Framing framing =
@@ -100,7 +100,7 @@ bool Forward::pump_request(Pieces& pieces) {
       add_framed({.pieces = content.span(),
                   .bytes = read.bytes,
                   .end = end,
-                  .trailers = end ? stream_.request_trailers() : nullptr},
+                  .trailers = end ? stream_.content().trailers() : nullptr},
                  stream_.request().head->framing, stream_.arena(), pieces);
       remember_for_replay(pieces.span().subspan(first_body_piece));
       body_bytes = read.bytes;
@@ -136,8 +136,8 @@ bool Forward::on_send_failed(const Pieces& pieces) {
     send_failed_ = true;
     return true;
   }
-  if (!any_bytes_sent_ &&
-      stream_.stored_body() == nullptr) {  // all of the body that was taken is in `pieces`, behind the head
+  // All of the body that was taken is in `pieces`, behind the head.
+  if (!any_bytes_sent_ && stream_.content().stored() == nullptr) {
     replayable_ = true;
     replay_.clear();
     for (const iovec& piece : pieces.span().subspan(1)) {
@@ -268,7 +268,7 @@ void Forward::on_bad_head(const char* what) {
 
 // 100 ends at this hop, where its Expect did (RFC 9110 10.1.1); the others are for the client.
 bool Forward::pass_informational(http::ResponseHead& head) {
-  return head.status == 100 || stream_.write_informational(head);
+  return head.status == 100 || stream_.response().write_informational(head);
 }
 
 void Forward::note_header_received(http::ResponseHead& head) {
@@ -288,9 +288,9 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
   note_header_received(head);
   plugin::RequestState& request = stream_.request();
   take_upstream_headers(request, head);
-  stream_.filter_response_head();
-  const bool dropped = stream_.response_has_no_body() && head.framing != http::Framing::kNone;
-  filters_body_ = stream_.filters_response_body() || dropped;
+  stream_.response().filter_head();
+  const bool dropped = stream_.response().has_no_body() && head.framing != http::Framing::kNone;
+  filters_body_ = stream_.response().filters_body() || dropped;
   response_length_ = length_to_client(head);
   head_waits_ = true;
   response_body_.start(head.framing, head.content_length);
@@ -302,14 +302,14 @@ void Forward::begin_response(http::ResponseHead& head, std::string_view body) {
 // thinks of it (its method may be another, RFC 9112 6.3).
 BodyLength Forward::length_to_client(const http::ResponseHead& head) const {
   if (stream_.request().response.body_changes) return {};
-  if (head.framing == http::Framing::kNone && !stream_.response_has_no_body()) return {true, 0};
+  if (head.framing == http::Framing::kNone && !stream_.response().has_no_body()) return {true, 0};
   return {head.has_content_length, head.content_length};
 }
 
 // The head goes out with the first content.
 bool Forward::send_content(const Content& content) {
-  if (std::exchange(head_waits_, false)) return stream_.write_head(response_length_, content);
-  return stream_.write_body(content);
+  if (std::exchange(head_waits_, false)) return stream_.response().write_head(response_length_, content);
+  return stream_.response().write_body(content);
 }
 
 void Forward::pump_response(std::string_view bytes) {
@@ -375,7 +375,7 @@ void Forward::begin_upgrade(http::ResponseHead& head, std::string_view bytes) {
   set_state(State::kTunnel);
   note_header_received(head);
   take_upstream_headers(stream_.request(), head);
-  stream_.filter_response_head();
+  stream_.response().filter_head();
   stream_.request().response.set_status(101);  // no plugin makes something else of an upgrade
   tunnel_ =
       std::make_unique<Tunnel>(stream_, *connection_, *attempt_, timeouts_.read_ms, std::move(to_upstream_));

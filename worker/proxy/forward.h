@@ -20,6 +20,7 @@
 #include "worker/config/compiled.h"
 #include "worker/plugin/request_state.h"
 #include "worker/proxy/h1_framing.h"
+#include "worker/proxy/response_writer.h"
 #include "worker/proxy/services.h"
 #include "worker/proxy/tunnel.h"
 #include "worker/upstream/connection.h"
@@ -27,12 +28,6 @@
 namespace apisix::proxy {
 
 class Stream;
-
-// The length of a response's whole body; what Content-Length says.
-struct BodyLength {
-  bool is_known = false;
-  std::uint64_t bytes = 0;
-};
 
 class Forward final : public upstream::Connection::User {
  public:

@@ -190,7 +190,7 @@ void Forward::on_upstream_timeout() {
 
 // Whether the request may go to another node (or to the same one, by a fresh connection).
 bool Forward::may_retry(Failure failure) const {
-  if (stream_.response_started() || failure == Failure::kBadResponse || !replayable_) return false;
+  if (stream_.response().is_started() || failure == Failure::kBadResponse || !replayable_) return false;
   if (retry_deadline_ms_ > 0 && services_.loop.clock().monotonic_ms() >= retry_deadline_ms_) return false;
   if (!any_bytes_sent_) return true;
   return is_idempotent(stream_.request().upstream_method());

@@ -23,7 +23,7 @@ void Forward::pump_filtered(std::string_view bytes) {
     bool told_last = false;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const std::string_view part(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
-      if (stream_.is_filter_unfinished()) {
+      if (stream_.response().is_filter_unfinished()) {
         keep_for_filter(part);
         continue;
       }
@@ -33,7 +33,7 @@ void Forward::pump_filtered(std::string_view bytes) {
       if (sent == Sent::kLast) return stream_.on_response_complete();
       if (sent == Sent::kEnded) return;
     }
-    if (stops && stream_.is_filter_unfinished()) {
+    if (stops && stream_.response().is_filter_unfinished()) {
       keep_for_filter({});
       slices_->last = done && !told_last;
       return go_on_filtering();
@@ -61,7 +61,7 @@ void Forward::end_filtered() {
 // kLast: the response is whole, by the upstream's end or because a plugin wants no more. kEnded: the client
 // is gone, or sees that its response is broken.
 Forward::Sent Forward::send_filtered(std::string_view content, bool last, bool flush) {
-  const Stream::Filtered out = stream_.filter_response_body(content, last, flush);
+  const ResponseWriter::Filtered out = stream_.response().filter_body(content, last, flush);
   if (out.broken) {
     fail_response("a plugin gave up");
     return Sent::kEnded;

@@ -24,7 +24,7 @@ void Forward::go_on_filtering() {
 
 void Forward::filter_slice() {
   Sent sent = Sent::kMore;
-  if (stream_.is_filter_unfinished()) {
+  if (stream_.response().is_filter_unfinished()) {
     sent = send_filtered({}, false, true);
   } else {
     const std::string content = std::move(slices_->content);
@@ -34,7 +34,8 @@ void Forward::filter_slice() {
   }
   if (sent == Sent::kLast) return stream_.on_response_complete();
   if (sent == Sent::kEnded) return;
-  if (stream_.is_filter_unfinished() || !slices_->content.empty() || slices_->last) return go_on_filtering();
+  if (stream_.response().is_filter_unfinished() || !slices_->content.empty() || slices_->last)
+    return go_on_filtering();
   if (connection_ == nullptr) return;
   slices_.reset();
   reading_paused_ = stream_.exchange().unsent_bytes() > limits::kOutputPendingBytesMax;

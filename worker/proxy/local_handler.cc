@@ -38,7 +38,7 @@ std::uint16_t LocalHandler::read_head() {
 
 void LocalHandler::on_request_content() {
   const auto [result, bytes] = body_->read_from(stream_.exchange());
-  stream_.note_body_bytes(bytes);
+  stream_.content().note_bytes(bytes);
   switch (result) {
     case BodyCollector::Result::kMore:
       return stream_.exchange().send_continue_if_expected();

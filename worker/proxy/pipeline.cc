@@ -1,6 +1,7 @@
 #include "worker/proxy/pipeline.h"
 
 #include <array>
+#include <utility>
 
 #include "shared/memory/stub_status.h"
 #include "worker/config/registry.h"
@@ -62,7 +63,7 @@ Next find_client_address(Stream& stream) {
 // As in APISIX it stands before all routes, and is not logged.
 Next respond_nginx_status(Stream& stream) {
   const plugin::RequestState& request = stream.request();
-  stream.keep_out_of_log();
+  stream.pipeline().keep_out_of_log();
   if (!memory::may_see_stub_status(request.client.ip)) return respond_error_page(stream, 403);
   const std::string_view method = request.head->method_text;
   if (method != "GET" && method != "HEAD") return respond_error_page(stream, 405);
@@ -71,16 +72,30 @@ Next respond_nginx_status(Stream& stream) {
   return Next::kResponded;
 }
 
+async::Step read_secrets(secret::SecretCache& secrets, std::uint64_t wait_ms_max) {
+  co_await secrets.changed().wait(wait_ms_max);
+  co_return async::pass();
+}
+
+// The route's plugins need secrets that are being read.
 Next wait_for_secrets(Stream& stream) {
-  if (stream.wait_for_secrets()) return Next::kWait;
+  if (const std::uint64_t wait_ms_max = stream.pipeline().secret_wait_ms_left()) {
+    stream.pipeline().wait_for(read_secrets(stream.services().registry->secrets(), wait_ms_max));
+    return Next::kWait;
+  }
   plugin::log_error(stream.request(), "the secrets that the plugins need could not be read in time");
   return respond_error_page(stream, 503);
+}
+
+async::Step read_body_fields(RequestContent& content) {
+  co_await content.read_body_fields();
+  co_return async::pass();
 }
 
 Next match(Stream& stream) {
   if (stream.request().target.path == memory::kStubStatusPath) [[unlikely]]
     return respond_nginx_status(stream);
-  if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
+  if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
   config::Registry& registry = *stream.services().registry;
   if (auto* trace = plugin::find_trace(stream.request()))
     trace->on_phase("http_access_phase", stream.request());
@@ -91,19 +106,20 @@ Next match(Stream& stream) {
   auto route = registry.match(stream.request());
   const plugin::BodyFields& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
-    if (!stream.read_body_for_match()) return Next::kWait;
-    if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
+    async::Step step = read_body_fields(stream.content());
+    if (!step.done()) {
+      stream.pipeline().wait_for(std::move(step));
+      return Next::kWait;
+    }
+    if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
     route = registry.match(stream.request());
   }
-  if (!route) {
-    stream.set_unmatched();
-    return Next::kGoOn;
-  }
+  if (!route) return Next::kGoOn;  // 404 once the global rules have run
   const config::RouteRuntime& runtime = *route->runtime;
   if (runtime.failure != 0) return respond_error_page(stream, runtime.failure);
   if (registry.awaits_secrets(runtime.chain.get())) return wait_for_secrets(stream);
   if (runtime.chain) stream.chains().set_route(runtime.chain);
-  stream.set_route(std::move(route));
+  stream.pipeline().set_route(std::move(route));
   return Next::kGoOn;
 }
 
@@ -111,7 +127,7 @@ Next match(Stream& stream) {
 
 Next apply_result(Stream& stream, plugin::ChainRun::Result result) {
   if (result == plugin::ChainRun::Result::kWait) return Next::kWait;
-  if (const std::uint16_t status = stream.body_failure()) return respond_error_page(stream, status);
+  if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
   if (result == plugin::ChainRun::Result::kPass) return Next::kGoOn;
   const plugin::DirectResponse& direct = stream.request().direct_response;
   if (direct.is_error_page && direct.status >= 300) return respond_error_page(stream, direct.status);
@@ -121,22 +137,26 @@ Next apply_result(Stream& stream, plugin::ChainRun::Result result) {
 
 template <plugin::Phase phase>
 Next run_global(Stream& stream) {
-  return apply_result(stream, stream.chains().run_global(phase, &Stream::on_hook_done, &stream));
+  return apply_result(stream,
+                      stream.chains().run_global(phase, &PipelineRun::on_step_done, &stream.pipeline()));
 }
 
 template <plugin::Phase phase>
 Next run_route(Stream& stream) {
-  return apply_result(stream, stream.chains().run_route(phase, &Stream::on_hook_done, &stream));
+  return apply_result(stream,
+                      stream.chains().run_route(phase, &PipelineRun::on_step_done, &stream.pipeline()));
 }
 
 // An auth plugin found out who it is: what is configured for the consumer comes over the route's plugins.
 Next merge_consumer(Stream& stream) {
   plugin::RequestState& request = stream.request();
-  // A global rule's auth plugin may have found a consumer although no route matched.
-  if (!request.identity.consumer || stream.is_unmatched()) return Next::kGoOn;
-  auto merged = stream.services().registry->chain_with(stream.route(), request.identity.consumer);
+  if (!request.identity.consumer) return Next::kGoOn;
+  // A global rule's auth plugin may have found it although no route matched.
+  const config::CompiledRoute* route = stream.pipeline().route();
+  if (route == nullptr) return Next::kGoOn;
+  auto merged = stream.services().registry->chain_with(*route, request.identity.consumer);
   if (!merged) {
-    plugin::log_error(request, "route {}: {}", stream.route().id, merged.error().what);
+    plugin::log_error(request, "route {}: {}", route->id, merged.error().what);
     return respond_error_page(stream, 503);
   }
   if (*merged && (*merged)->is_pending()) return wait_for_secrets(stream);
@@ -146,11 +166,12 @@ Next merge_consumer(Stream& stream) {
 
 Next run_consumers_rewrite(Stream& stream) {
   if (!stream.request().identity.consumer || stream.chains().route() == nullptr) return Next::kGoOn;
-  return apply_result(stream, stream.chains().run_consumers_rewrite(&Stream::on_hook_done, &stream));
+  return apply_result(stream,
+                      stream.chains().run_consumers_rewrite(&PipelineRun::on_step_done, &stream.pipeline()));
 }
 
 Next finish_access(Stream& stream) {
-  if (!stream.is_unmatched()) return run_route<plugin::Phase::kAccess>(stream);
+  if (stream.pipeline().route() != nullptr) return run_route<plugin::Phase::kAccess>(stream);
   stream.respond(route_not_found());
   return Next::kResponded;
 }
@@ -159,7 +180,7 @@ Next finish_access(Stream& stream) {
 
 Next pick_node(Stream& stream) {
   std::uint16_t failure = 0;
-  switch (stream.forward().pick_first(stream.route(), failure)) {
+  switch (stream.forward().pick_first(*stream.pipeline().route(), failure)) {
     case Forward::Pick::kPicked:
       return Next::kGoOn;
     case Forward::Pick::kWait:
@@ -178,7 +199,8 @@ Next prepare(Stream& stream) {
 }
 
 Next forward(Stream& stream) {
-  stream.begin_forward();
+  stream.set_state(Stream::State::kForwarding);
+  stream.forward().start();
   return Next::kResponded;
 }
 
@@ -207,12 +229,13 @@ constexpr std::array kPhases = {
 }  // namespace
 
 void run_pipeline(Stream& stream) {
-  for (std::size_t at = stream.phase(); at < kPhases.size(); ++at) {
+  for (std::size_t at = stream.pipeline().phase(); at < kPhases.size(); ++at) {
     switch (kPhases[at].run(stream)) {
       case Next::kGoOn:
         break;
       case Next::kWait:
-        return stream.wait_in_phase(at);
+        stream.pipeline().set_phase(at);
+        return stream.set_state(Stream::State::kWaiting);
       case Next::kResponded:
         return;
     }

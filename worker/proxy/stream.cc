@@ -3,6 +3,7 @@
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/access_log.h"
+#include "worker/proxy/direct_response.h"
 #include "worker/proxy/ignored_lines.h"
 #include "worker/proxy/local_handler.h"
 #include "worker/proxy/pipeline.h"
@@ -48,11 +49,15 @@ Stream::Stream(Services& services, const Listener& listener, const plugin::Clien
       listener_(listener),
       exchange_(exchange),
       request_(arena_, services.loop.clock()),
-      forward_(*this),
+      content_(services, exchange, request_, chains_),
       chains_(request_),
+      pipeline_(services.loop, base::Delegate<void()>::of<&Stream::resume_pipeline>(*this)),
+      response_(services, exchange, request_, is_local() ? nullptr : &chains_,
+                base::Delegate<void()>::of<&Stream::on_client_reset>(*this)),
+      forward_(*this),
       deadlines_(services.loop.clock(), services.options) {
   request_.client.connection = &client;
-  request_.io = this;
+  request_.io = &content_;
   request_.received.monotonic_us = services.loop.clock().monotonic_us();
   request_.received.wall_us = services.loop.clock().wall_us();
   request_.client.ip = client.peer_ip;
@@ -71,8 +76,7 @@ void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
     local_ = std::make_unique<LocalHandler>(*this, *listener_.service());
     return local_->start();
   }
-  const std::uint64_t most = services_.options.client_max_body_bytes;
-  if (most > 0 && head.content_length > most) {
+  if (content_.exceeds_limit(head.content_length)) {
     exchange_.close_after_response();
     respond_error_page(413);
   } else {
@@ -96,29 +100,6 @@ void Stream::hide_query() {
   line = line.substr(0, line.find('?'));
 }
 
-void Stream::refuse(std::uint16_t status, const char* what) {
-  if (response_started_) return abort_response();
-  plugin::log_info(request_, "client sent an invalid request ({})", what);
-  exchange_.discard_request();
-  respond_error_page(status);
-}
-
-void Stream::wait_in_phase(std::size_t phase) {
-  phase_ = phase;
-  set_state(State::kWaiting);
-}
-
-event::Loop& Stream::loop() {
-  return services_.loop;
-}
-
-void Stream::resume_pipeline() {
-  if (state_ != State::kWaiting) return;
-  set_state(State::kPipeline);
-  run_pipeline(*this);
-  if (state_ != State::kDone) exchange_.resume_request();
-}
-
 // --- inputs from the session
 
 void Stream::on_request_content() {
@@ -130,7 +111,7 @@ void Stream::on_request_content() {
     case State::kCollecting:
       return local_->on_request_content();
     case State::kWaiting:
-      if (stored_body_ && !stored_body_->is_complete()) store_body();
+      if (content_.is_storing()) content_.on_content();
       return;
     default:
       return;  // not now: the session keeps it
@@ -142,7 +123,7 @@ bool Stream::waits_for_body() const {
     case State::kForwarding:
       return forward_.wants_request_content();
     case State::kWaiting:
-      return stored_body_ && !stored_body_->is_complete();
+      return content_.is_storing();
     default:
       return state_ == State::kCollecting;
   }
@@ -150,11 +131,11 @@ bool Stream::waits_for_body() const {
 
 std::uint64_t Stream::body_deadline_ms() {
   if (!waits_for_body()) return ClientDeadlines::kNone;
-  return deadlines_.body_deadline_ms(body_bytes_, /*has_min_rate=*/!is_grpc(*request_.head));
+  return deadlines_.body_deadline_ms(content_.bytes(), /*has_min_rate=*/!is_grpc(*request_.head));
 }
 
 void Stream::on_writable() {
-  if (response_complete_) return end(ClientExchange::Ending::kWhole);
+  if (response_.is_complete()) return end(ClientExchange::Ending::kWhole);
   forward_.on_client_drained();
 }
 
@@ -165,12 +146,12 @@ void Stream::on_client_closed() {
 
 void Stream::on_client_reset() {
   if (state_ == State::kDone) return;
-  if (!response_started_) request_.response.status = kClientClosedRequest;
+  if (!response_.is_started()) request_.response.status = kClientClosedRequest;
   end(ClientExchange::Ending::kClientGone);
 }
 
 void Stream::on_client_timeout() {
-  if (exchange_.unsent_bytes() > 0 || response_started_) return end(ClientExchange::Ending::kBroken);
+  if (exchange_.unsent_bytes() > 0 || response_.is_started()) return end(ClientExchange::Ending::kBroken);
   plugin::log_info(request_, "client is too slow with its request body");
   forward_.abort();
   exchange_.close_after_response();
@@ -179,51 +160,91 @@ void Stream::on_client_timeout() {
 
 void Stream::shut_down() {
   if (state_ == State::kTunnel) return forward_.tunnel().shut_down();
-  if (state_ == State::kDone || response_complete_) return;  // on its way out
-  if (response_started_) return abort_response();
+  if (state_ == State::kDone || response_.is_complete()) return;  // on its way out
+  if (response_.is_started()) return abort_response();
   forward_.abort();
   exchange_.close_after_response();
   respond_error_page(503);
 }
 
+// --- from its parts
+
+void Stream::resume_pipeline() {
+  if (state_ != State::kWaiting) return;
+  set_state(State::kPipeline);
+  run_pipeline(*this);
+  if (state_ != State::kDone) exchange_.resume_request();
+}
+
 bool Stream::count_body_bytes(std::size_t bytes) {
-  note_body_bytes(bytes);
-  const std::uint64_t most =
-      request_.received.body_bytes_max.value_or(services_.options.client_max_body_bytes);
-  if (most == 0 || body_bytes_ <= most) return true;
+  if (content_.count_bytes(bytes)) return true;
   exchange_.close_after_response();
   forward_.abort();
-  if (response_started_) {
-    abort_response();
-  } else {
-    respond_error_page(413);
-  }
+  abort_response(413);
   return false;
 }
 
-void Stream::begin_forward() {
-  set_state(State::kForwarding);
-  forward_.start();
+// --- the response
+
+void Stream::respond(const plugin::DirectResponse& direct) {
+  // A plugin's configuration may hold any number.
+  if (direct.status < 200 || direct.status > 999) {
+    plugin::log_error(request_, "a plugin answers with status {}, which is none", direct.status);
+    return respond_error_page(500);
+  }
+  cancel_hooks();
+  set_state(State::kResponding);
+  switch (response_.send(direct)) {
+    case ResponseWriter::Sent::kWhole:
+      return on_response_complete();
+    case ResponseWriter::Sent::kRefused:
+      return respond_error_page(502);
+    case ResponseWriter::Sent::kClientGone:
+      return;
+  }
+}
+
+void Stream::respond_error_page(std::uint16_t status) {
+  request_.direct_response = make_error_page(status, arena_);
+  request_.response.headers.remove(http::KnownHeader::kContentType);  // a plugin's, for another body
+  respond(request_.direct_response);
+}
+
+void Stream::refuse(std::uint16_t status, const char* what) {
+  if (response_.is_started()) return abort_response();
+  plugin::log_info(request_, "client sent an invalid request ({})", what);
+  exchange_.discard_request();
+  respond_error_page(status);
+}
+
+void Stream::on_response_complete() {
+  response_.complete();
+  if (exchange_.unsent_bytes() > 0) return;  // on_writable() ends it
+  end(ClientExchange::Ending::kWhole);
+}
+
+void Stream::abort_response(std::uint16_t status) {
+  if (response_.is_started()) return end(ClientExchange::Ending::kBroken);
+  respond_error_page(status);
 }
 
 // --- the end
 
-// The body that a hook waits for may have become whole in this turn: the hook is queued then.
 void Stream::cancel_hooks() {
   chains_.cancel();
-  if (stored_body_ != nullptr) stored_body_->forget_waiter();
+  content_.forget_waiter();
 }
 
 void Stream::end(ClientExchange::Ending ending) {
   set_state(State::kDone);
   cancel_hooks();
   forward_.abort();
-  request_.response.complete = response_complete_;
+  request_.response.complete = response_.is_complete();
   plugin::DebugTrace* trace = is_local() ? nullptr : plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_log_phase", request_);
   if (chains_.has(plugin::Phase::kLog)) chains_.log();
   if (trace != nullptr) trace->on_phase_done("http_log_phase", request_);
-  if (is_logged_ && !is_local()) {
+  if (pipeline_.is_logged() && !is_local()) {
     count_traffic();
     if (services_.access_log != nullptr) services_.access_log->write(request_);
   }
@@ -233,8 +254,9 @@ void Stream::end(ClientExchange::Ending ending) {
 void Stream::count_traffic() {
   if (services_.traffic == nullptr) return;
   const std::uint64_t latency_us = services_.loop.clock().monotonic_us() - request_.received.monotonic_us;
-  if (!route_) return services_.traffic->count_unrouted(request_.response.status, latency_us);
-  services_.traffic->count(memory::TrafficKind::kRoute, route_->id, route_->runtime->traffic,
+  const config::CompiledRoute* route = pipeline_.route();
+  if (route == nullptr) return services_.traffic->count_unrouted(request_.response.status, latency_us);
+  services_.traffic->count(memory::TrafficKind::kRoute, route->id, route->runtime->traffic,
                            request_.response.status, latency_us);
 }
 

@@ -22,7 +22,8 @@ void Tunnel::start(bool is_websocket, std::string_view bytes) {
     frames_->to_client.feed(bytes);
   }
   extend_deadline();
-  if (stream_.start_tunnel(bytes)) stream_.exchange().resume_request();
+  stream_.set_state(Stream::State::kTunnel);
+  if (stream_.response().start_tunnel(bytes)) stream_.exchange().resume_request();
 }
 
 void Tunnel::extend_deadline() {
@@ -76,7 +77,7 @@ void Tunnel::on_upstream_bytes(std::string_view bytes) {
   if (frames_) frames_->to_client.feed(bytes);
   stream_.request().response.body_bytes_sent += bytes.size();
   extend_deadline();
-  if (!stream_.write_tunnel(bytes)) return;
+  if (!stream_.response().write_tunnel(bytes)) return;
   if (reading_paused_ || stream_.exchange().unsent_bytes() <= limits::kOutputPendingBytesMax) return;
   reading_paused_ = true;
   connection_.want_read(false);
@@ -104,7 +105,7 @@ void Tunnel::shut_down() {
     send_behind(kGoingAwayToServer);
   }
   if (frames_ && frames_->to_client.is_between_frames() && !upstream_half_closed_) {
-    if (!stream_.write_tunnel(kGoingAwayToClient)) return;
+    if (!stream_.response().write_tunnel(kGoingAwayToClient)) return;
   }
   goodbye_sent_ = true;
   client_half_closed_ = true;

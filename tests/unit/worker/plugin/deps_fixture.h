@@ -3,43 +3,10 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <vector>
 
-#include "shared/event/loop.h"
-#include "shared/format/json.h"
-#include "worker/plugin/consumer.h"
-#include "worker/plugin/deps.h"
-#include "worker/plugin/plugin_set.h"
+#include "tests/unit/worker/plugin/empty_directory.h"
 
 namespace apisix::plugin {
-
-class NoConsumers final : public ConsumerDirectory {
- public:
-  base::Ref<const ConsumerAuth> find(std::string_view, std::string_view) override { return nullptr; }
-  bool has_any(std::string_view) const override { return false; }
-  base::Ref<const Consumer> find_by_name(std::string_view) override { return nullptr; }
-};
-
-class PluginsAlone final : public Directory {
- public:
-  explicit PluginsAlone(std::span<const PluginKind* const> kinds) : plugins_(kinds, names_of(kinds)) {}
-  base::Ref<const Metadata> metadata(std::string_view) override { return nullptr; }
-  base::Ref<UpstreamHandle> upstream_by_id(std::string_view) override { return nullptr; }
-  base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const format::Json&) override {
-    return base::invalid("none here");
-  }
-  const PluginSet& plugins() const override { return plugins_; }
-
- private:
-  static std::vector<std::string> names_of(std::span<const PluginKind* const> kinds) {
-    std::vector<std::string> names;
-    for (const PluginKind* kind : kinds) names.emplace_back(kind->info().name);
-    return names;
-  }
-
-  PluginSet plugins_;
-};
 
 struct DepsFixture {
   // `kinds` outlives it.
@@ -47,7 +14,7 @@ struct DepsFixture {
 
   event::Loop loop;
   NoConsumers consumers;
-  PluginsAlone directory;
+  NoDirectory directory;
   format::Json attr;
   Deps deps{.loop = loop, .consumers = consumers, .directory = directory, .plugin_attr = attr, .prefix = {}};
 };
