@@ -131,6 +131,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
   }
 
   async::Task<BodyRead> read_body(std::size_t) override { co_return BodyRead{}; }
+  async::Task<bool> replace_body(std::string) override { co_return false; }
   async::Task<void> read_body_fields() override { co_return; }
   async::Task<std::string_view> read_body_start(std::size_t) override { co_return std::string_view{}; }
   event::Loop& loop() override { return loop_; }
