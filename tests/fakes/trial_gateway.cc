@@ -154,6 +154,7 @@ class Trial final : public plugin::RequestIo {
  private:
   async::Task<BodyRead> read_body(std::size_t) override { co_return BodyRead{.data = "{\"a\":1}"}; }
   async::Task<std::string_view> read_body_start(std::size_t) override { co_return std::string_view("{"); }
+  async::Task<bool> replace_body(std::string) override { co_return true; }
   async::Task<void> read_body_fields() override {
     request_.body.set("{\"a\":1}", "application/json");
     co_return;

@@ -42,7 +42,7 @@ def _faults_of_source(name, source, schema):
         return
     if f'.name = "{name}"' not in info.group(1):
         yield f"the kInfo of {source.path} names another plugin"
-    if not re.search(rf"^const plugin::PluginKind& {_stem(name)} = plugin::define<\w+>\(\);$", source.text, re.M):
+    if not re.search(rf"^const plugin::PluginKind& {_stem(name)} = plugin::define<\w+(?:, \w+)?>\(\);$", source.text, re.M):
         yield f"{source.path} does not define the kind {_stem(name)}"
     if schema is None:
         return

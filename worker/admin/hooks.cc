@@ -39,7 +39,8 @@ base::Status check_vars(const Json& vars) {
   return check_body_paths(vars);
 }
 
-// This build has none: each that is named is unknown.
+// Nothing runs sessions of stream routes yet: each that is named is unknown, also one that has a form for
+// them.
 resource::Validation check_stream_plugins(const Json& plugins) {
   resource::Validation out;
   if (!plugins.isObject()) return out;

@@ -43,7 +43,7 @@ ResponseTask schema(const Call& call) {
     main[member] = *format::parse_json(resource::find_schema_text(file));
   }
   out["plugins"] = call.deps.registry.plugins().describe();
-  out["stream_plugins"] = Json(::Json::objectValue);  // none is built in
+  out["stream_plugins"] = Json(::Json::objectValue);  // none runs yet
   co_return proxy::json_response(200, out);
 }
 

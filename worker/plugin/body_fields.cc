@@ -152,7 +152,17 @@ void BodyFields::set(std::string_view bytes, std::string_view content_type) {
 }
 
 BodyFields::~BodyFields() {
-  parsed_bodies().values -= values_taken_;
+  reset();
+}
+
+void BodyFields::reset() {
+  parsed_bodies().values -= std::exchange(values_taken_, 0);
+  bytes_ = content_type_ = {};
+  fields_.reset();
+  results_.reset();
+  form_ = {};
+  texts_ = nullptr;
+  form_is_decoded_ = is_read_ = is_wanted_ = false;
 }
 
 void BodyFields::give_up() {

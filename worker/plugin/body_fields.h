@@ -24,6 +24,8 @@ class BodyFields {
 
   // What was read; lives as long as the request.
   void set(std::string_view bytes, std::string_view content_type);
+  // Another body is there now: nothing of it is read yet.
+  void reset();
   bool is_read() const { return is_read_; }
   std::string_view bytes() const { return bytes_; }
 

@@ -9,7 +9,6 @@
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/plugin/variables.h"
-#include "worker/secret/secret_cache.h"
 
 namespace apisix::plugin {
 namespace {
@@ -38,6 +37,11 @@ bool contains_field(const std::vector<std::string_view>& names, std::string_view
       names, [field_name](std::string_view name) { return http::is_same_identity(field_name, name); });
 }
 
+bool is_among(const PluginConfs& confs, const PluginConf& conf) {
+  const auto found = confs.find(conf.kind().info().name);
+  return found != confs.end() && found->second.get() == &conf;
+}
+
 }  // namespace
 
 // --- Chain
@@ -46,45 +50,50 @@ base::Result<base::Ref<const Chain>> Chain::make(Deps& deps, const PluginConfs& 
                                                  const PluginConfs* without_consumer,
                                                  secret::SecretCache* secrets) {
   auto chain = base::make_counted<Chain>();
-  for (const auto& [name, conf] : confs) {
-    if (!conf->has_secrets() || secrets == nullptr) continue;
-    conf->refresh(*secrets);
-    chain->secrets_ = secrets;
-    chain->secrets_version_ = secrets->version();
-    chain->is_pending_ |= conf->is_pending();
+  if (secrets != nullptr) {
+    chain->refresh_secrets(confs, *secrets);
+    if (without_consumer != nullptr) chain->refresh_secrets(*without_consumer, *secrets);
   }
-  if (chain->is_pending_) return base::Ref<const Chain>(chain.get());
-  for (const auto& [name, conf] : confs) {
-    auto plugin = conf->plugin(deps);
-    if (!plugin) return base::invalid("plugin " + name + ": " + plugin.error().what);
-    const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
-    chain->authenticates_ |= conf->kind().info().is_auth;
-    chain->links_.push_back({conf, std::move(*plugin), 0, is_consumers});
+  if (chain->is_pending()) return base::Ref<const Chain>(chain.get());
+  if (auto added = chain->add_all(deps, confs, without_consumer); !added) {
+    return std::unexpected(added.error());
   }
-  // Highest priority first; by name where they are equal, so that the order does not change between workers.
-  std::ranges::sort(chain->links_, [](const Link& a, const Link& b) {
-    if (a.conf->priority() != b.conf->priority()) return a.conf->priority() > b.conf->priority();
-    return a.conf->kind().info().name < b.conf->kind().info().name;
-  });
-  for (std::size_t i = 0; i < chain->links_.size(); ++i) {
-    Link& link = chain->links_[i];
-    link.index = static_cast<std::uint16_t>(i);
-    for (std::size_t phase = 0; phase < kPhaseCount; ++phase) {
-      if (link.conf->kind().has(static_cast<Phase>(phase))) chain->phases_[phase].push_back(&link);
-    }
-  }
-  chain->collect_declared();
+  chain->sort();
+  chain->collect_declared(without_consumer);
   return base::Ref<const Chain>(chain.get());
 }
 
-// The names belong to kinds and plugins, which the links keep. Where a consumer's plugins are merged in, the
-// fields that name it are the gateway's already.
-void Chain::collect_declared() {
-  for (const Link& link : links_) {
-    const PluginInfo& info = link.conf->kind().info();
-    auto& names = link.is_consumers ? consumers_declared_ : declared_;
-    std::ranges::copy(info.upstream_headers, std::back_inserter(names));
+base::Status Chain::add_all(Deps& deps, const PluginConfs& confs, const PluginConfs* without_consumer) {
+  for (const auto& [name, conf] : confs) {
+    const bool is_consumers = without_consumer != nullptr && !without_consumer->contains(name);
+    authenticates_ |= conf->kind().info().is_auth;
+    if (auto added = add(conf, conf->plugin(deps), is_consumers); !added) return added;
+  }
+  if (without_consumer == nullptr) return {};
+  for (const auto& [name, conf] : *without_consumer) {
+    if (is_among(confs, *conf)) continue;
+    auto plugin = conf->plugin(deps);
+    if (!plugin) return cannot_build(*conf, plugin.error());
+    replaced_.push_back(std::move(*plugin));
+  }
+  return {};
+}
+
+// The names belong to kinds, and to plugins that the chain keeps. Where a consumer's plugins are merged in,
+// the fields that name it are the gateway's already.
+void Chain::collect_declared(const PluginConfs* without_consumer) {
+  for (const Link& link : links()) {
+    const bool is_routes = without_consumer == nullptr || is_among(*without_consumer, *link.conf);
+    auto& names = is_routes ? declared_ : consumers_declared_;
+    std::ranges::copy(link.conf->kind().info().upstream_headers, std::back_inserter(names));
     std::ranges::copy(link.plugin->upstream_headers(), std::back_inserter(names));
+  }
+  if (without_consumer == nullptr) return;
+  for (const auto& [name, conf] : *without_consumer) {
+    std::ranges::copy(conf->kind().info().upstream_headers, std::back_inserter(declared_));
+  }
+  for (const base::Ref<Plugin>& plugin : replaced_) {
+    std::ranges::copy(plugin->upstream_headers(), std::back_inserter(declared_));
   }
   std::erase_if(consumers_declared_, [this](std::string_view name) {
     return contains_field(declared_, name) || http::is_consumer_field(name);
@@ -109,20 +118,8 @@ void Chain::remove_consumers_declared(RequestState& request, const Chain* global
   });
 }
 
-// One that is pending may have what it waits for.
-bool Chain::has_current_secrets() const {
-  if (secrets_version_ == secrets_->version()) return true;
-  if (is_pending_ || std::ranges::any_of(links_, [](const Link& link) {
-        return link.conf->has_secrets() && link.conf->is_stale(link.plugin.get());
-      })) {
-    return false;
-  }
-  secrets_version_ = secrets_->version();
-  return true;
-}
-
 bool Chain::contains(const PluginKind& kind) const {
-  return std::ranges::any_of(links_, [&kind](const Link& link) { return &link.conf->kind() == &kind; });
+  return std::ranges::any_of(links(), [&kind](const Link& link) { return &link.conf->kind() == &kind; });
 }
 
 // --- ChainRun

@@ -3,7 +3,6 @@
 // one request is in its chains.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -11,21 +10,13 @@
 #include "shared/async/step.h"
 #include "shared/base/counted.h"
 #include "worker/plugin/body.h"
+#include "worker/plugin/chain_links.h"
 #include "worker/plugin/plugin.h"
-#include "worker/plugin/plugin_conf.h"
 
 namespace apisix::plugin {
 
-class Chain : public base::Counted<Chain> {
+class Chain : public base::Counted<Chain>, public ChainLinks<Plugin, Phase, kPhaseCount> {
  public:
-  struct Link {
-    base::Ref<PluginConf> conf;
-    base::Ref<Plugin> plugin;  // as conf built it when the chain was made
-    std::uint16_t index;
-    // Came with the consumer and not with the route: its rewrite has not run yet.
-    bool is_consumers;
-  };
-
   // `without_consumer`: the configurations before the consumer was merged in; null: none was. `secrets`: what
   // references in them stand for; null only in tests that have none. The error names the plugin that cannot
   // be built: the route must then fail closed.
@@ -33,45 +24,29 @@ class Chain : public base::Counted<Chain> {
                                                    const PluginConfs* without_consumer = nullptr,
                                                    secret::SecretCache* secrets = nullptr);
 
-  const std::vector<const Link*>& hooks(Phase phase) const {
-    return phases_[static_cast<std::size_t>(phase)];
-  }
-  bool has(Phase phase) const { return !hooks(phase).empty(); }
-  std::size_t size() const { return links_.size(); }
-  const std::vector<Link>& links() const { return links_; }
   bool contains(const PluginKind& kind) const;
-  // Sum over its plugins: no hook at all means that the chain need not be looked at.
-  bool empty() const { return links_.empty(); }
-  // Some plugin of it sets this field for the upstream: a client may not send it, in the head or behind the
-  // body, in any case and with any punctuation (http::is_same_identity()).
+  // Some plugin of it sets this field for the upstream, or one of the route's that the consumer's
+  // configuration replaces: a client may not send it, in the head or behind the body, in any case and with
+  // any punctuation (http::is_same_identity()).
   bool declares(std::string_view field_name) const;
   // Takes what the client sent of these fields out of the head.
   void remove_declared(RequestState& request) const;
-  // The same of the fields that no plugin of the route had declared before the consumer's plugins were merged
+  // The same of the fields that no configuration of the route had declared before the consumer's were merged
   // in. What `global` declares was removed before; what stands there is the gateway's.
   void remove_consumers_declared(RequestState& request, const Chain* global) const;
 
   // Some plugin finds the consumer.
   bool authenticates() const { return authenticates_; }
 
-  // Secrets that its plugins need have not been read yet: it has no links, and must not run. Make it again
-  // when it is not current any more.
-  bool is_pending() const { return is_pending_; }
-  // False: a secret has changed since it was made.
-  bool is_current() const { return secrets_ == nullptr || has_current_secrets(); }
-
  private:
-  bool has_current_secrets() const;
-  void collect_declared();
+  base::Status add_all(Deps& deps, const PluginConfs& confs, const PluginConfs* without_consumer);
+  void collect_declared(const PluginConfs* without_consumer);
 
-  std::vector<Link> links_;  // in run order
-  std::array<std::vector<const Link*>, kPhaseCount> phases_;
-  std::vector<std::string_view> declared_;            // by plugins of the route
-  std::vector<std::string_view> consumers_declared_;  // only by plugins that the consumer brought
+  // The route's plugins that the consumer's configuration replaces: they do not run, their names hold.
+  std::vector<base::Ref<Plugin>> replaced_;
+  std::vector<std::string_view> declared_;            // by configurations of the route
+  std::vector<std::string_view> consumers_declared_;  // only by those that the consumer brought
   bool authenticates_ = false;
-  bool is_pending_ = false;
-  const secret::SecretCache* secrets_ = nullptr;  // null: none are referred to
-  mutable std::uint64_t secrets_version_ = 0;     // as far as it is known to be current
 };
 
 // The two chains of one request: the global rules', then the route's. What their hooks see is its facade.

@@ -26,6 +26,11 @@ constexpr std::string_view kMetaSchema = R"({
 })";
 constexpr const char* kMetaComment = "this is a mark for our injected plugin schema";
 
+void add_meta(Json& schema) {
+  schema["$comment"] = kMetaComment;
+  schema["properties"]["_meta"] = *format::parse_json(kMetaSchema);
+}
+
 // Null: there is none.
 base::Result<std::optional<CompiledSchema>> compile_one(const Json& json) {
   if (!json.isObject()) return std::nullopt;
@@ -40,16 +45,17 @@ base::Result<CompiledSchemas> CompiledSchemas::compile(std::string_view schemas)
   auto all = format::parse_json(schemas);
   if (!all) return std::unexpected(all.error());
   if (!format::find_member(*all, "schema").isObject()) return base::invalid("\"schema\" is missing");
-  Json& own = (*all)["schema"];
-  own["$comment"] = kMetaComment;
-  own["properties"]["_meta"] = *format::parse_json(kMetaSchema);
-  auto resource = compile_one(own);
-  if (!resource) return std::unexpected(resource.error());
-  auto consumer = compile_one(format::find_member(*all, "consumer_schema"));
-  if (!consumer) return std::unexpected(consumer.error());
-  auto metadata = compile_one(format::find_member(*all, "metadata_schema"));
-  if (!metadata) return std::unexpected(metadata.error());
-  return CompiledSchemas{std::move(*resource), std::move(*consumer), std::move(*metadata)};
+  add_meta((*all)["schema"]);
+  if (all->isMember("stream_schema")) add_meta((*all)["stream_schema"]);
+  CompiledSchemas out;
+  for (auto [member, part] :
+       {std::pair("schema", &out.resource), std::pair("consumer_schema", &out.consumer),
+        std::pair("metadata_schema", &out.metadata), std::pair("stream_schema", &out.stream)}) {
+    auto compiled = compile_one(format::find_member(*all, member));
+    if (!compiled) return std::unexpected(compiled.error());
+    *part = std::move(*compiled);
+  }
+  return out;
 }
 
 base::Status check_schemas(std::span<const PluginKind* const> kinds) {

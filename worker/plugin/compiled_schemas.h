@@ -23,6 +23,7 @@ struct CompiledSchemas {
   std::optional<CompiledSchema> resource;
   std::optional<CompiledSchema> consumer;
   std::optional<CompiledSchema> metadata;
+  std::optional<CompiledSchema> stream;
 
   // Fails when the text is no JSON object, or when some part of it is no schema.
   static base::Result<CompiledSchemas> compile(std::string_view schemas);

@@ -24,7 +24,6 @@
 #include "worker/plugin/conf.h"
 #include "worker/plugin/deps.h"
 #include "worker/plugin/plugin_kind.h"
-#include "worker/plugin/plugin_schemas.h"
 #include "worker/plugin/request.h"
 
 namespace apisix::plugin {
@@ -66,9 +65,9 @@ template <typename Class, typename Return, typename... Args>
 struct ClassOf<Return (Class::*)(Args...)> {
   using type = Class;
 };
-// T::hook is T's own, or a base's other than Plugin's empty one.
-template <typename Member>
-inline constexpr bool is_overridden = !std::is_same_v<typename ClassOf<Member>::type, Plugin>;
+// T::hook is T's own, or a base's other than the contract's empty one.
+template <typename Member, typename Contract = Plugin>
+inline constexpr bool is_overridden = !std::is_same_v<typename ClassOf<Member>::type, Contract>;
 
 template <typename T>
 constexpr std::uint32_t hooks_of() {
@@ -86,9 +85,9 @@ constexpr std::uint32_t hooks_of() {
 
 // The kind of plugin whose instances are Ts.
 template <typename T>
-class NativeKind final : public PluginKind {
+class NativeKind : public PluginKind {
  public:
-  constexpr NativeKind() : PluginKind(T::kInfo, detail::hooks_of<T>()) {}
+  constexpr NativeKind() : NativeKind(0) {}
 
   std::string_view schemas() const override { return find_plugin_schema(T::kInfo.name); }
 
@@ -134,6 +133,10 @@ class NativeKind final : public PluginKind {
     if constexpr (requires { T::kControlApis; }) return T::kControlApis;
     return {};
   }
+
+ protected:
+  constexpr explicit NativeKind(std::uint32_t stream_hooks)
+      : PluginKind(T::kInfo, detail::hooks_of<T>(), stream_hooks) {}
 };
 
 template <typename T>

@@ -6,6 +6,7 @@
 #include "shared/format/read.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
+#include "worker/plugin/stream_plugin.h"
 
 namespace apisix::plugin {
 
@@ -23,7 +24,7 @@ PluginConf::PluginConf(const PluginKind& kind, format::Json conf, std::string re
     read_meta();
     return {};
   });
-  if (!read) failure_ = read.error();
+  if (!read) http_.failure = stream_.failure = read.error();
 }
 
 PluginConf::~PluginConf() = default;
@@ -55,27 +56,39 @@ void PluginConf::read_meta() {
 }
 
 base::Result<base::Ref<Plugin>> PluginConf::plugin(Deps& deps) {
-  if (plugin_) return plugin_;
-  if (failure_) return std::unexpected(*failure_);
-  auto built = format::built([&] { return build(deps); });
+  return built(
+      http_, ConfScope::kResource, deps,
+      [this](const format::Json& conf, const BuildContext& context) { return kind_.build(conf, context); });
+}
+
+base::Result<base::Ref<StreamPlugin>> PluginConf::stream_plugin(Deps& deps) {
+  return built(stream_, ConfScope::kStream, deps,
+               [this](const format::Json& conf, const BuildContext& context) {
+                 return kind_.build_stream(conf, context);
+               });
+}
+
+template <typename T, typename Make>
+base::Result<base::Ref<T>> PluginConf::built(Form<T>& form, ConfScope scope, Deps& deps, Make&& make) const {
+  if (form.plugin) return form.plugin;
+  if (form.failure) return std::unexpected(*form.failure);
+  const BuildContext context{deps, resource_, version_, kind_.info().name};
+  auto built = format::built([&]() -> base::Result<base::Ref<T>> {
+    if (resolved_.isNull()) return make(conf_, context);
+    // A secret's value was not there to be checked when the configuration was.
+    format::Json conf = resolved_;
+    if (auto status = deps.directory.plugins().check_nested(kind_, conf, scope); !status) {
+      return std::unexpected(status.error());
+    }
+    return make(conf, context);
+  });
   if (!built) {
-    failure_ = built.error();
+    form.failure = built.error();
     base::log_error("{}: plugin {} cannot be built: {}", resource_, kind_.info().name, built.error().what);
     return built;
   }
-  plugin_ = std::move(*built);
-  return plugin_;
-}
-
-// A secret's value was not there to be checked when the configuration was.
-base::Result<base::Ref<Plugin>> PluginConf::build(Deps& deps) const {
-  const BuildContext context{deps, resource_, version_, kind_.info().name};
-  if (resolved_.isNull()) return kind_.build(conf_, context);
-  format::Json conf = resolved_;
-  if (auto status = deps.directory.plugins().check_nested(kind_, conf); !status) {
-    return std::unexpected(status.error());
-  }
-  return kind_.build(conf, context);
+  form.plugin = std::move(*built);
+  return form.plugin;
 }
 
 void PluginConf::refresh(secret::SecretCache& secrets) {
@@ -85,8 +98,8 @@ void PluginConf::refresh(secret::SecretCache& secrets) {
   uses_ = secret::Uses::resolve(now, secrets);
   if (now == resolved_) return;
   resolved_ = std::move(now);
-  plugin_ = nullptr;
-  failure_.reset();
+  http_ = {};
+  stream_ = {};
 }
 
 PluginConfs make_confs(const PluginSet& set, const format::Json& plugins, const std::string& resource,

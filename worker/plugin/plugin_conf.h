@@ -20,6 +20,8 @@ namespace apisix::plugin {
 class Plugin;
 class PluginSet;
 class PluginKind;
+class StreamPlugin;
+enum class ConfScope : std::uint8_t;
 struct Deps;
 
 class PluginConf : public base::Counted<PluginConf> {
@@ -43,9 +45,11 @@ class PluginConf : public base::Counted<PluginConf> {
   // The plugin; an error when it cannot be built (logged once), remembered. Not to be called while
   // is_pending(), as refresh() left it.
   base::Result<base::Ref<Plugin>> plugin(Deps& deps);
+  // The same of its form for sessions: a service may be used by both kinds of routes.
+  base::Result<base::Ref<StreamPlugin>> stream_plugin(Deps& deps);
 
   // Why plugin() failed; null: it did not.
-  const base::Error* failure() const { return failure_ ? &*failure_ : nullptr; }
+  const base::Error* failure() const { return http_.failure ? &*http_.failure : nullptr; }
   std::uint64_t version() const { return version_; }
 
   // Some value of it is a reference to a secret.
@@ -55,11 +59,21 @@ class PluginConf : public base::Counted<PluginConf> {
   // Some secret has not been read yet.
   bool is_pending() const { return uses_.is_pending(); }
   // What plugin() returned is not current.
-  bool is_stale(const Plugin* built) const { return built != plugin_.get() || uses_.changed(); }
+  bool is_stale(const Plugin* built) const { return built != http_.plugin.get() || uses_.changed(); }
+  bool is_stale(const StreamPlugin* built) const { return built != stream_.plugin.get() || uses_.changed(); }
 
  private:
+  // What was built of it, once for each form.
+  template <typename T>
+  struct Form {
+    base::Ref<T> plugin;
+    std::optional<base::Error> failure;
+  };
+
   void read_meta();
-  base::Result<base::Ref<Plugin>> build(Deps& deps) const;
+  // `make(conf, context)` is the kind's build function of the form.
+  template <typename T, typename Make>
+  base::Result<base::Ref<T>> built(Form<T>& form, ConfScope scope, Deps& deps, Make&& make) const;
 
   const PluginKind& kind_;
   format::Json conf_;
@@ -69,8 +83,8 @@ class PluginConf : public base::Counted<PluginConf> {
   std::optional<route::MatchRule> filter_;
   std::string error_response_;
   bool error_response_is_json_ = false;
-  base::Ref<Plugin> plugin_;
-  std::optional<base::Error> failure_;
+  Form<Plugin> http_;
+  Form<StreamPlugin> stream_;
   bool has_secrets_;
   secret::Uses uses_;
   format::Json resolved_;  // conf_ with values in the place of references; null: there are none

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "worker/plugin/plugin.h"
+#include "worker/plugin/stream_plugin.h"
 
 namespace apisix::plugin {
 namespace {
@@ -14,6 +15,10 @@ constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
 
 std::string_view name_of(Phase phase) {
   return kPhaseNames[static_cast<std::size_t>(phase)];
+}
+
+base::Result<base::Ref<StreamPlugin>> PluginKind::build_stream(const Json&, const BuildContext&) const {
+  return base::invalid("it does not run for TCP and UDP sessions");
 }
 
 base::Status PluginKind::check(Json&, ConfScope, const PluginSet&) const {

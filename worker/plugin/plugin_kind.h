@@ -24,6 +24,7 @@ namespace apisix::plugin {
 class Plugin;
 class PluginSet;
 class Request;
+class StreamPlugin;
 struct BuildContext;
 struct Deps;
 
@@ -38,6 +39,10 @@ enum class Phase : std::uint8_t {
 };
 inline constexpr std::size_t kPhaseCount = 7;
 std::string_view name_of(Phase phase);  // "header_filter"
+
+// Of the form for sessions of TCP and UDP routes (stream_plugin.h).
+enum class StreamPhase : std::uint8_t { kPreread, kLog };
+inline constexpr std::size_t kStreamPhaseCount = 2;
 
 struct PluginInfo {
   std::string_view name;
@@ -58,8 +63,8 @@ struct PluginInfo {
   std::span<const std::string_view> upstream_headers = {};
 };
 
-// Where a configuration stands, which decides the schema that it must match.
-enum class ConfScope : std::uint8_t { kResource, kConsumer, kMetadata };
+// Where a configuration stands, which decides the schema that it must match. kStream: in a stream route.
+enum class ConfScope : std::uint8_t { kResource, kConsumer, kMetadata, kStream };
 
 // An API that a plugin offers to clients. It is reachable only where a route's public-api plugin says so.
 struct PublicApi {
@@ -90,13 +95,21 @@ class PluginKind {
   constexpr const PluginInfo& info() const { return info_; }
   // A hook that a plugin does not have is in no chain.
   constexpr bool has(Phase phase) const { return (hooks_ >> static_cast<unsigned>(phase) & 1) != 0; }
+  constexpr bool has(StreamPhase phase) const {
+    return (stream_hooks_ >> static_cast<unsigned>(phase) & 1) != 0;
+  }
+  // Sessions of TCP and UDP routes can run it.
+  constexpr bool has_stream_form() const { return stream_hooks_ != 0; }
 
-  // A JSON object of "schema", "consumer_schema" and "metadata_schema", the last two where it has them;
-  // without _meta.
+  // A JSON object of "schema", "consumer_schema", "metadata_schema" and "stream_schema", the last three where
+  // it has them; without _meta. A form for sessions without a schema of its own has the first.
   virtual std::string_view schemas() const = 0;
   // An instance of it. `conf` has passed the schema and check(), with the schema's defaults filled in.
   virtual base::Result<base::Ref<Plugin>> build(const ::Json::Value& conf,
                                                 const BuildContext& context) const = 0;
+  // The same of its form for sessions; only where it has one.
+  virtual base::Result<base::Ref<StreamPlugin>> build_stream(const ::Json::Value& conf,
+                                                             const BuildContext& context) const;
   // Rules that a schema cannot express; the text follows "failed to check the configuration of plugin x err:
   // ". May fill defaults. `plugins`: for a plugin that is configured with other plugins.
   virtual base::Status check(::Json::Value& conf, ConfScope scope, const PluginSet& plugins) const;
@@ -109,12 +122,20 @@ class PluginKind {
   virtual std::span<const ControlApi> control_apis() const { return {}; }
 
  protected:
-  // `hooks`: bit (1 << Phase).
-  constexpr PluginKind(const PluginInfo& info, std::uint32_t hooks) : info_(info), hooks_(hooks) {}
+  // `hooks`: bit (1 << Phase); `stream_hooks`: bit (1 << StreamPhase), 0: it has no form for sessions.
+  constexpr PluginKind(const PluginInfo& info, std::uint32_t hooks, std::uint32_t stream_hooks = 0)
+      : info_(info), hooks_(hooks), stream_hooks_(stream_hooks) {}
 
  private:
   const PluginInfo info_;
   const std::uint32_t hooks_;
+  const std::uint32_t stream_hooks_;
 };
+
+// What schemas() is of a native kind, as APISIX 3.18 publishes it: a file of worker/plugins/schemas, embedded
+// in the binary, which also has the plugin's priority, version, type and scope; what APISIX adds to all of
+// them
+// (_meta) is not in the files. "" when there is none of this name.
+std::string_view find_plugin_schema(std::string_view plugin);
 
 }  // namespace apisix::plugin

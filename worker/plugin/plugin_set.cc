@@ -15,11 +15,12 @@ namespace {
 using format::find_member;
 using format::Json;
 
-// A plugin without a schema of its own for consumers is configured there as anywhere else.
+// A plugin without a schema of its own for consumers, or for sessions, is configured there as anywhere else.
 const CompiledSchema* find_schema(const PluginKind& kind, ConfScope scope) {
   const CompiledSchemas& schemas = schemas_of(kind);
   if (scope == ConfScope::kMetadata) return schemas.metadata ? &*schemas.metadata : nullptr;
   if (scope == ConfScope::kConsumer && schemas.consumer) return &*schemas.consumer;
+  if (scope == ConfScope::kStream && schemas.stream) return &*schemas.stream;
   return schemas.resource ? &*schemas.resource : nullptr;
 }
 
@@ -38,7 +39,15 @@ resource::Validation check_schema(const format::Schema& schema, Json& conf) {
 }
 
 ConfScope conf_scope_of(resource::PluginScope scope) {
-  return scope == resource::PluginScope::kConsumer ? ConfScope::kConsumer : ConfScope::kResource;
+  switch (scope) {
+    case resource::PluginScope::kConsumer:
+      return ConfScope::kConsumer;
+    case resource::PluginScope::kStream:
+      return ConfScope::kStream;
+    case resource::PluginScope::kHttp:
+      break;
+  }
+  return ConfScope::kResource;
 }
 
 }  // namespace
@@ -148,8 +157,8 @@ resource::Validation PluginSet::check_conf(const PluginKind& kind, Json& conf, C
   return out;
 }
 
-base::Status PluginSet::check_nested(const PluginKind& kind, Json& conf) const {
-  const auto found = check_conf(kind, conf, ConfScope::kResource);
+base::Status PluginSet::check_nested(const PluginKind& kind, Json& conf, ConfScope scope) const {
+  const auto found = check_conf(kind, conf, scope);
   if (!found.ok()) return base::invalid(found.error_msg);
   return {};
 }
@@ -192,6 +201,8 @@ resource::Validation PluginSet::check(Json& plugins, resource::PluginScope scope
   for (const std::string& name : plugins.getMemberNames()) {
     Json& conf = plugins[name];
     const PluginKind* kind = find(name);
+    if (scope == resource::PluginScope::kStream && kind != nullptr && !kind->has_stream_form())
+      kind = nullptr;
     if (!conf.isObject() && !(conf.isArray() && conf.empty())) {
       const std::string text = "invalid plugin conf " + format::to_json(conf) + " for plugin [" + name + "]";
       out.add(text, {"/" + name, "type", text, {}, "a plugin's configuration is an object"});

@@ -21,7 +21,8 @@ namespace apisix::plugin {
 
 class PluginSet {
  public:
-  // `catalog` outlives the set. `keyring`: of the fields that are encrypted in the store; empty: none are.
+  // `catalog` outlives the set. `enabled`: by name, `plugins` of config.yaml; for stream routes
+  // `stream_plugins`. `keyring`: of the fields that are encrypted in the store; empty: none are.
   PluginSet(std::span<const PluginKind* const> catalog, const std::vector<std::string>& enabled,
             base::Keyring keyring = {});
 
@@ -40,7 +41,8 @@ class PluginSet {
   // By priority, highest first.
   std::span<const PluginKind* const> enabled() const { return enabled_; }
 
-  // All of an object's plugins, for the Admin API. Fills defaults. Pointers of faults start at `plugins`.
+  // All of an object's plugins, for the Admin API. Fills defaults. Pointers of faults start at `plugins`. In
+  // the scope of stream routes a plugin without a form for sessions is unknown.
   resource::Validation check_all(format::Json& plugins, resource::PluginScope scope) const;
   // The same of a write through the Admin API: also against what else there is.
   resource::Validation check_written(format::Json& plugins, resource::PluginScope scope) const;
@@ -52,7 +54,8 @@ class PluginSet {
   resource::Validation check_metadata(std::string_view name, format::Json& metadata) const;
 
   // One configuration inside another plugin's; the error's text is the bare one of the schema or the plugin.
-  base::Status check_nested(const PluginKind& kind, format::Json& conf) const;
+  base::Status check_nested(const PluginKind& kind, format::Json& conf,
+                            ConfScope scope = ConfScope::kResource) const;
 
   // The fields that the plugins' schemas list as encrypted, as they are stored and back.
   void encrypt(format::Json& plugins, resource::PluginScope scope) const;

@@ -84,6 +84,12 @@ class RequestBody {
   async::Task<std::string_view> read_start(std::size_t bytes_max) {
     return state_.io->read_body_start(bytes_max);
   }
+  // `body` goes to the upstream instead, with its length; plugins behind this one and $post_arg_ variables
+  // see it, and fields with a digest of the old one are removed. Content-Type and Content-Encoding are the
+  // plugin's to change. What was read before stays readable. False: the client's body, which is read to its
+  // end, was none, too long or did not come, or the worker may not hold `body`: the request ends behind this
+  // hook.
+  async::Task<bool> replace(std::string body) { return state_.io->replace_body(std::move(body)); }
   // For $post_arg_ variables: nothing happens when the body was read before.
   async::Task<void> read_fields() { return state_.io->read_body_fields(); }
 

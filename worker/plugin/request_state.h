@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -204,6 +205,9 @@ class RequestIo {
   // At most that much of its beginning, for plugins that only inspect it: the rest goes to the upstream as it
   // comes.
   virtual async::Task<std::string_view> read_body_start(std::size_t bytes_max) = 0;
+  // `body` goes to the upstream in the place of the client's, which is read to its end and dropped. False: it
+  // could not be; what the response is then is decided already, whatever the plugin says.
+  virtual async::Task<bool> replace_body(std::string body) = 0;
   // Reads it so that request.body has its fields; longer than max_post_args_readable_size: they stay unset.
   virtual async::Task<void> read_body_fields() = 0;
   virtual event::Loop& loop() = 0;

@@ -1,5 +1,10 @@
 // multi-auth: tries several auth plugins in their order; the first that knows the client decides.
+#include <algorithm>
+#include <iterator>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -54,11 +59,14 @@ class MultiAuth final : public plugin::Plugin {
                                                             context.version);
         auto built = tried->plugin(context.deps);
         if (!built) return std::unexpected(built.error());
-        made->tried_.push_back({std::move(tried), *built});
+        made->add(std::move(tried), std::move(*built));
       }
     }
     return base::Ref<plugin::Plugin>(made.get());
   }
+
+  // Of all that it tries.
+  std::span<const std::string> upstream_headers() const override { return upstream_headers_; }
 
   plugin::Step rewrite(plugin::Request& request) override {
     request.identity().set_tried(true);
@@ -85,7 +93,15 @@ class MultiAuth final : public plugin::Plugin {
     base::Ref<plugin::Plugin> plugin;
   };
 
+  void add(base::Ref<plugin::PluginConf> conf, base::Ref<plugin::Plugin> plugin) {
+    for (const std::string_view name : conf->kind().info().upstream_headers)
+      upstream_headers_.emplace_back(name);
+    std::ranges::copy(plugin->upstream_headers(), std::back_inserter(upstream_headers_));
+    tried_.push_back({std::move(conf), std::move(plugin)});
+  }
+
   std::vector<Tried> tried_;
+  std::vector<std::string> upstream_headers_;
 };
 
 }  // namespace

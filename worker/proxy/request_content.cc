@@ -1,5 +1,11 @@
 #include "worker/proxy/request_content.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "shared/base/text.h"
+
 namespace apisix::proxy {
 namespace {
 
@@ -16,6 +22,14 @@ std::uint16_t status_of(BodyCollector::Result result) {
       break;
   }
   return 0;
+}
+
+// Of the content (RFC 9530 2, RFC 3230 4.3.2, RFC 1864), or of what it represents (RFC 9530 3).
+bool is_digest(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kNames = {"Content-Digest", "Repr-Digest", "Digest",
+                                                      "Content-MD5"};
+  return std::ranges::any_of(
+      kNames, [name](std::string_view known) { return base::equals_ignore_case(name, known); });
 }
 
 }  // namespace
@@ -69,18 +83,24 @@ void RequestContent::forget_waiter() {
   if (stored_ != nullptr) stored_->forget_waiter();
 }
 
+void RequestContent::make_collector(std::size_t bytes_max) {
+  stored_ = std::make_unique<BodyCollector>(services_.loop, plugin::BodyBudget::Charge(&services_.bodies),
+                                            bytes_max);
+}
+
 // It may have been read before: then what was stored is what there is.
 async::Task<void> RequestContent::store_up_to(std::size_t bytes_max) {
   if (!stored_) {
-    stored_ = std::make_unique<BodyCollector>(services_.loop, plugin::BodyBudget::Charge(&services_.bodies),
-                                              bytes_max);
+    make_collector(bytes_max);
     on_content();
   }
-  if (!stored_->is_complete()) {
-    exchange_.send_continue_if_expected();
-    exchange_.resume_request();
-    co_await stored_->completion();
-  }
+  if (!stored_->is_complete()) co_await finish_storing();
+}
+
+async::Task<void> RequestContent::finish_storing() {
+  exchange_.send_continue_if_expected();
+  exchange_.resume_request();
+  co_await stored_->completion();
 }
 
 // --- plugin::RequestIo
@@ -97,6 +117,35 @@ async::Task<plugin::RequestIo::BodyRead> RequestContent::read_body(std::size_t b
 async::Task<std::string_view> RequestContent::read_body_start(std::size_t bytes_max) {
   co_await store_up_to(bytes_max);
   co_return stored_->view().substr(0, bytes_max);
+}
+
+async::Task<bool> RequestContent::replace_body(std::string body) {
+  if (failure_ != 0) co_return false;
+  if (!stored_) make_collector(0);
+  if (!exchange_.request_read()) {
+    stored_->drop_rest();
+    on_content();
+    if (!stored_->is_complete()) co_await finish_storing();
+  }
+  if (failure_ != 0) co_return false;
+  if (!stored_->replace(std::move(body))) {
+    failure_ = 503;
+    exchange_.close_after_response();
+    co_return false;
+  }
+  stored_->set_complete();
+  http::RequestHead& head = *request_.head;
+  const std::string_view replaced_by = stored_->view();
+  if (head.framing != http::Framing::kNone || !replaced_by.empty()) {
+    head.framing = http::Framing::kLength;
+    head.content_length = replaced_by.size();
+  }
+  head.headers.remove_if([](const http::HeaderField& field) { return is_digest(field.name); });
+  if (request_.body.is_read()) {
+    request_.body.reset();
+    co_await read_body_fields();
+  }
+  co_return true;
 }
 
 // A body over the limit is not read, and its fields are unset, as in APISIX.

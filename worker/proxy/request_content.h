@@ -4,11 +4,13 @@
 // its Stream.
 //
 //   Passing --read_body(), read_body_start()--> Storing --whole, full, failed--> Stored
+//      `--------replace_body()-----------------> Storing <----replace_body()-------'
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "shared/async/task.h"
@@ -60,11 +62,14 @@ class RequestContent final : public plugin::RequestIo {
   // --- plugin::RequestIo
   async::Task<BodyRead> read_body(std::size_t bytes_max) override;
   async::Task<std::string_view> read_body_start(std::size_t bytes_max) override;
+  async::Task<bool> replace_body(std::string body) override;
   async::Task<void> read_body_fields() override;
   event::Loop& loop() override { return services_.loop; }
 
  private:
   async::Task<void> store_up_to(std::size_t bytes_max);
+  async::Task<void> finish_storing();
+  void make_collector(std::size_t bytes_max);
 
   Services& services_;
   ClientExchange& exchange_;

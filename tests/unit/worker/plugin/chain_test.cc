@@ -8,8 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/async/awaiters.h"
-#include "shared/event/loop.h"
-#include "tests/unit/worker/plugin/empty_directory.h"
+#include "tests/unit/worker/plugin/deps_fixture.h"
 
 namespace apisix::plugin {
 namespace {
@@ -132,6 +131,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
   }
 
   async::Task<BodyRead> read_body(std::size_t) override { co_return BodyRead{}; }
+  async::Task<bool> replace_body(std::string) override { co_return false; }
   async::Task<void> read_body_fields() override { co_return; }
   async::Task<std::string_view> read_body_start(std::size_t) override { co_return std::string_view{}; }
   event::Loop& loop() override { return loop_; }
@@ -140,7 +140,7 @@ class ChainTest : public ::testing::Test, public RequestIo {
     return base::make_counted<PluginConf>(kind, *format::parse_json(json), "/routes/1", 1);
   }
   base::Ref<const Chain> chain(PluginConfs confs, const PluginConfs* without_consumer = nullptr) {
-    return *Chain::make(deps_, confs, without_consumer);
+    return *Chain::make(shared_.deps, confs, without_consumer);
   }
   ChainRun::Result rewrite() { return rewrite(run_); }
   ChainRun::Result rewrite(ChainRun& run) {
@@ -153,13 +153,9 @@ class ChainTest : public ::testing::Test, public RequestIo {
     while (!fired) loop_.run_once(100);
   }
 
-  event::Loop loop_;
+  DepsFixture shared_;
+  event::Loop& loop_ = shared_.loop;
   base::Arena arena_;
-  NoConsumers consumers_;
-  NoDirectory directory_;
-  Json attr_;
-  Deps deps_{
-      .loop = loop_, .consumers = consumers_, .directory = directory_, .plugin_attr = attr_, .prefix = {}};
   RequestState request_;
   ChainRun run_{request_};
   int woken_ = 0;
@@ -294,6 +290,39 @@ TEST_F(ChainTest, OnlyNewFieldsOfTheConsumersPluginsAreRemoved) {
   run_.set_route(chain(merged, &before));
   EXPECT_EQ(run_.run_consumers_rewrite([](void*) {}, nullptr), ChainRun::Result::kPass);
   EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Consumer-Username"}));
+}
+
+// A consumer's configuration of a plugin replaces the route's.
+TEST_F(ChainTest, FieldsThatOnlyTheReplacedConfigurationDeclaresAreRemoved) {
+  const PluginConfs before{{"declarer", conf(kDeclarer, R"({"names":["X-Routes"]})")}};
+  PluginConfs merged{{"declarer", conf(kDeclarer, R"({"names":["X-Consumers"]})")}};
+  const auto made = chain(merged, &before);
+  request_.head->headers.add(arena_, "x_routes", "forged");
+  run_.set_route(made);
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), Diary{});
+  for (const char* name : {"X-Routes", "X-Consumers", "X-Trusted-Info"}) {
+    EXPECT_TRUE(run_.declares(name)) << name;  // in trailers
+  }
+}
+
+TEST_F(ChainTest, FieldsOfAPluginThatTheConsumerTurnsOffStayDeclared) {
+  const PluginConfs before{{"declarer", conf(kDeclarer, R"({"names":["X-Routes"]})")},
+                           {"high", conf(kHigh, "{}")}};
+  const auto made = chain({{"high", before.find("high")->second}}, &before);
+  EXPECT_TRUE(made->declares("X-Routes"));
+  EXPECT_TRUE(made->declares("X-Trusted-Info"));
+}
+
+TEST_F(ChainTest, FieldsThatOnlyTheReplacingConfigurationDeclaresAreRemovedBehindTheRoutes) {
+  const PluginConfs before{{"declarer", conf(kDeclarer, R"({"names":["X-Routes"]})")}};
+  run_.set_route(chain(before));
+  request_.head->headers.add(arena_, "X_Consumers", "forged");
+  EXPECT_EQ(rewrite(), ChainRun::Result::kPass);
+  RequestHeaders(request_).set_identity("X-Routes", "of the gateway");
+  run_.set_route(chain({{"declarer", conf(kDeclarer, R"({"names":["X-Consumers"]})")}}, &before));
+  EXPECT_EQ(run_.run_consumers_rewrite([](void*) {}, nullptr), ChainRun::Result::kPass);
+  EXPECT_EQ(names_of(request_.head->headers), (Diary{"X-Routes"}));
 }
 
 TEST_F(ChainTest, BodyFiltersFollowEachOther) {

@@ -1,5 +1,9 @@
-// Deps of plugins that look nothing up.
+// Deps of plugins that look nothing up but the plugins that a test names.
 #pragma once
+
+#include <span>
+#include <string>
+#include <vector>
 
 #include "shared/event/loop.h"
 #include "worker/plugin/consumer.h"
@@ -17,15 +21,23 @@ class NoConsumers final : public ConsumerDirectory {
 
 class NoDirectory final : public Directory {
  public:
+  // `kinds` outlives it.
+  explicit NoDirectory(std::span<const PluginKind* const> kinds = {}) : plugins_(kinds, names_of(kinds)) {}
   base::Ref<const Metadata> metadata(std::string_view) override { return nullptr; }
   base::Ref<UpstreamHandle> upstream_by_id(std::string_view) override { return nullptr; }
-  base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const Json&) override {
+  base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const format::Json&) override {
     return base::invalid("none here");
   }
   const PluginSet& plugins() const override { return plugins_; }
 
  private:
-  PluginSet plugins_{{}, {}};
+  static std::vector<std::string> names_of(std::span<const PluginKind* const> kinds) {
+    std::vector<std::string> names;
+    for (const PluginKind* kind : kinds) names.emplace_back(kind->info().name);
+    return names;
+  }
+
+  PluginSet plugins_;
 };
 
 }  // namespace apisix::plugin

@@ -20,8 +20,8 @@ class Nothing final : public Plugin {};
 // As a kind that reads what it is from a file at run time.
 class ForeignKind final : public PluginKind {
  public:
-  ForeignKind(std::string_view name, std::string schemas)
-      : PluginKind({.name = name, .priority = 7}, 1u << static_cast<unsigned>(Phase::kLog)),
+  ForeignKind(std::string_view name, std::string schemas, std::uint32_t stream_hooks = 0)
+      : PluginKind({.name = name, .priority = 7}, 1u << static_cast<unsigned>(Phase::kLog), stream_hooks),
         schemas_(std::move(schemas)) {}
 
   std::string_view schemas() const override { return schemas_; }
@@ -57,6 +57,25 @@ TEST(PluginKind, AForeignOneIsCheckedBySchemaAndItsOwnRules) {
   EXPECT_EQ(set.check_all(thirteen, resource::PluginScope::kHttp).error_msg,
             "failed to check the configuration of plugin foreign err: not thirteen");
   EXPECT_EQ(set.describe()["foreign"]["priority"], 7);
+}
+
+TEST(PluginKind, FormForSessionsIsCheckedByItsOwnSchema) {
+  static const ForeignKind both("both",
+                                R"({"schema": {"type": "object", "required": ["uri"]},
+          "stream_schema": {"type": "object", "properties": {"port": {"type": "integer", "default": 53}}}})",
+                                1u << static_cast<unsigned>(StreamPhase::kLog));
+  static const ForeignKind requests_only("requests-only", kSchemas);
+  const std::array<const PluginKind*, 2> catalog = {&both, &requests_only};
+  const PluginSet set(catalog, {"both", "requests-only"});
+
+  Json good = json(R"({"both": {"_meta": {"disable": false}}})");
+  EXPECT_TRUE(set.check_all(good, resource::PluginScope::kStream).ok());
+  EXPECT_EQ(good["both"]["port"], 53);
+  EXPECT_FALSE(set.check_all(good, resource::PluginScope::kHttp).ok());
+
+  Json unknown = json(R"({"requests-only": {}})");
+  EXPECT_EQ(set.check_all(unknown, resource::PluginScope::kStream).error_msg,
+            "unknown plugin [requests-only]");
 }
 
 TEST(PluginKind, TwoOfOneNameHaveTheirOwnSchemas) {

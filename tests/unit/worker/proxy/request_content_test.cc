@@ -35,6 +35,14 @@ class RequestContentTest : public StreamPartTest {
     return reading_;
   }
 
+  // Of a client's body that is at hand.
+  bool replace(std::string body) {
+    auto replacing = content_.replace_body(std::move(body));
+    replacing.start();
+    EXPECT_TRUE(replacing.done());
+    return replacing.done() && replacing.take_result();
+  }
+
   RequestContent content_{services_, exchange_, request_, chains_};
   async::Task<plugin::RequestIo::BodyRead> reading_;
 };
@@ -186,6 +194,133 @@ TEST_F(RequestContentTest, WaiterThatIsForgottenIsNotResumed) {
   loop_.run_once(0);
   EXPECT_FALSE(content_.is_storing());
   EXPECT_EQ(content_.stored()->view(), "hello");
+}
+
+// --- another body in its place
+
+TEST_F(RequestContentTest, ReplacedBodyGoesOnWithItsLength) {
+  give("hello", true);
+  EXPECT_TRUE(replace("other body"));
+  EXPECT_EQ(request_.head->framing, http::Framing::kLength);
+  EXPECT_EQ(request_.head->content_length, 10u);
+  EXPECT_EQ(content_.stored()->view(), "other body");
+  EXPECT_FALSE(content_.stored()->is_partial());
+  EXPECT_EQ(content_.bytes(), 5u);
+  ASSERT_TRUE(read(100).done());
+  EXPECT_EQ(reading_.take_result().data, "other body");
+  ASSERT_TRUE(read(9).done());
+  EXPECT_TRUE(reading_.take_result().too_large);
+}
+
+TEST_F(RequestContentTest, ClientsBodyIsReadToItsEndAndNotKeptBeforeItIsReplaced) {
+  auto replacing = content_.replace_body("other");
+  replacing.start();
+  EXPECT_FALSE(replacing.done());
+  EXPECT_TRUE(content_.is_storing());
+  EXPECT_TRUE(exchange_.continued);
+  EXPECT_EQ(exchange_.resumed, 1);
+  come(std::string(10'000, 'x'));
+  EXPECT_FALSE(replacing.done());
+  EXPECT_EQ(services_.bodies.held(), 0u);
+  come("x", true);
+  ASSERT_TRUE(replacing.done());
+  EXPECT_TRUE(replacing.take_result());
+  EXPECT_EQ(content_.stored()->view(), "other");
+  EXPECT_EQ(services_.bodies.held(), 5u);
+  EXPECT_EQ(content_.bytes(), 10'001u);
+}
+
+TEST_F(RequestContentTest, BodyOfWhichTheBeginningWasReadIsReplacedWhole) {
+  give("01234567890");
+  auto reading = content_.read_body_start(4);
+  reading.start();
+  const std::string_view beginning = reading.take_result();
+  auto replacing = content_.replace_body("other");
+  replacing.start();
+  EXPECT_FALSE(replacing.done());
+  come("the rest", true);
+  ASSERT_TRUE(replacing.done());
+  EXPECT_EQ(content_.stored()->view(), "other");
+  EXPECT_FALSE(content_.stored()->is_partial());
+  EXPECT_EQ(request_.head->content_length, 5u);
+  EXPECT_EQ(beginning, "0123");
+}
+
+TEST_F(RequestContentTest, LastReplacementCountsAndWhatWasReadBeforeStaysReadable) {
+  give("hello", true);
+  ASSERT_TRUE(read(100).done());
+  const std::string_view original = reading_.take_result().data;
+  EXPECT_TRUE(replace("first"));
+  ASSERT_TRUE(read(100).done());
+  const std::string_view first = reading_.take_result().data;
+  EXPECT_TRUE(replace("second"));
+  EXPECT_EQ(content_.stored()->view(), "second");
+  EXPECT_EQ(original, "hello");
+  EXPECT_EQ(first, "first");
+  EXPECT_EQ(services_.bodies.held(), 16u);
+}
+
+TEST_F(RequestContentTest, RequestWithoutABodyGetsOne) {
+  receive_lines("GET / HTTP/1.1\r\nHost: a.test\r\n");
+  exchange_.give_end();
+  EXPECT_TRUE(replace(""));
+  EXPECT_EQ(request_.head->framing, http::Framing::kNone);
+  EXPECT_TRUE(replace("{}"));
+  EXPECT_EQ(request_.head->framing, http::Framing::kLength);
+  EXPECT_EQ(request_.head->content_length, 2u);
+}
+
+TEST_F(RequestContentTest, EmptyReplacementHasALength) {
+  give("hello", true);
+  EXPECT_TRUE(replace(""));
+  EXPECT_EQ(request_.head->framing, http::Framing::kLength);
+  EXPECT_EQ(request_.head->content_length, 0u);
+  EXPECT_EQ(content_.stored()->view(), "");
+}
+
+TEST_F(RequestContentTest, DigestsOfTheReplacedBodyAreRemoved) {
+  receive_lines(
+      "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\ncontent-md5: x\r\nDigest: x\r\n"
+      "Content-Digest: x\r\nRepr-Digest: x\r\nContent-Type: text/plain\r\n");
+  give("hello", true);
+  EXPECT_TRUE(replace("other"));
+  for (const char* name : {"content-md5", "Digest", "Content-Digest", "Repr-Digest"}) {
+    EXPECT_EQ(sent(name), "(none)") << name;
+  }
+  EXPECT_EQ(sent("Content-Type"), "text/plain");
+}
+
+TEST_F(RequestContentTest, ReplacedBodyOverTheClientsLimitFailsWith413) {
+  options_.client_max_body_bytes = 3;
+  give("four", true);
+  EXPECT_FALSE(replace("a"));
+  EXPECT_EQ(content_.failure(), 413);
+  EXPECT_TRUE(exchange_.closes);
+  EXPECT_FALSE(replace("a"));
+  EXPECT_EQ(content_.failure(), 413);
+}
+
+TEST_F(RequestContentTest, ReplacementBeyondTheWorkersBudgetFailsWith503) {
+  plugin::BodyBudget::Charge others(&services_.bodies);
+  ASSERT_TRUE(others.set(services_.bodies.bytes_max()));
+  give("hello", true);
+  EXPECT_FALSE(replace("other"));
+  EXPECT_EQ(content_.failure(), 503);
+  EXPECT_TRUE(exchange_.closes);
+}
+
+TEST_F(RequestContentTest, FieldsAreThoseOfTheReplacement) {
+  give("a=1&b=2", true);
+  auto reading = content_.read_body_fields();
+  reading.start();
+  ASSERT_TRUE(reading.done());
+  request_.head->headers.set(arena_, http::KnownHeader::kContentType, "application/x-www-form-urlencoded");
+  EXPECT_TRUE(replace("a=3"));
+  EXPECT_EQ(request_.body.form_field("a", arena_), "3");
+  EXPECT_EQ(request_.body.form_field("b", arena_), std::nullopt);
+  options_.max_post_args_readable_bytes = 3;
+  EXPECT_TRUE(replace("a=30"));
+  EXPECT_EQ(request_.body.form_field("a", arena_), std::nullopt);
 }
 
 // --- fields
