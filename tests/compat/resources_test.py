@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway import BINARY, free_port, running_gateway
+from gateway import BINARY, running_gateway
+from ports import free_port
 from tables import difference, has_member
 
 HERE = Path(__file__).parent

@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gateway import free_port, http_request, is_listening, wait_until
+from gateway import http_request, is_listening, wait_until
+from ports import free_port
 
 
 class Member:

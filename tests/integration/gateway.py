@@ -8,7 +8,6 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -21,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("APISIX_BIN", REPOSITORY / "build/dev/apisix"))
@@ -48,24 +49,6 @@ def pause(seconds):
     """Time that is a part of what is tested: the pace of a sender, a timeout that runs out. To wait for a state there is
     wait_until()."""
     time.sleep(seconds)
-
-
-_given_ports = set()
-
-
-def free_port():
-    """A TCP port without a listener, not given out before in this run, outside the kernel's ephemeral range."""
-    while True:
-        port = random.randint(10000, 32000)
-        if port in _given_ports:
-            continue
-        try:
-            with socket.socket() as probe:
-                probe.bind(("0.0.0.0", port))
-        except OSError:
-            continue
-        _given_ports.add(port)
-        return port
 
 
 def merged(base, extra):

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from gateway import BINARY, PATIENCE_S, free_port, http_request, is_listening, wait_until
+from gateway import BINARY, PATIENCE_S, http_request, is_listening, wait_until
+from ports import free_port
 
 
 class Notifications:

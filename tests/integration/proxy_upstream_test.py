@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from gateway import PATIENCE_S, free_port, wait_until
+from gateway import PATIENCE_S, wait_until
+from ports import free_port
 from raw import respond_ok
 
 GATEWAY = {"config": {"nginx_config": {"http": {"upstream": {"keepalive": 320}}}}}
