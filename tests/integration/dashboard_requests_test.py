@@ -6,6 +6,8 @@ import pytest
 from certificates import self_signed
 from ports import free_port
 
+pytestmark = pytest.mark.shares_gateway
+
 NODES = [{"host": "127.0.0.1", "port": 8001, "weight": 1}]
 UPSTREAM = {"type": "roundrobin", "nodes": NODES}
 STREAM_MODE = {"apisix": {"proxy_mode": "http&stream", "stream_proxy": {"tcp": [free_port()]}}}

@@ -29,6 +29,10 @@ ADMIN_KEY = "an-admin-key-for-tests"
 # A sanitizer build on a busy machine is slow; nothing here waits that long when all is well.
 PATIENCE_S = 30
 
+# In an order in which nothing is used any more when its turn comes.
+COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", "consumer_groups", "plugin_configs",
+               "global_rules", "plugin_metadata", "protos", "ssls", "secrets"]
+
 # What no run may leave in error.log or on standard error.
 DAMAGE = re.compile(
     r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK failed|exited on signal \d+")
@@ -311,11 +315,34 @@ class Gateway:
         wait_until(lambda: len(self.worker_pids()) == len(before) and not set(before) & set(self.worker_pids()),
                    "other workers")
 
+    def empty(self):
+        """Deletes every object, for the next test that shares it."""
+        for plural in COLLECTIONS:
+            for item in self.admin("GET", f"/{plural}").json().get("list", []):
+                path = item["key"].removeprefix("/apisix/")
+                deleted = self.admin("DELETE", f"/{path}?force=true")
+                assert deleted.status == 200, f"DELETE {path}: {deleted.status} {deleted.text}"
+
     # ---- the end
+
+    def end(self):
+        """Stops it as `apisix stop` does, without a process for that, which costs 0.1 s of CPU after every test."""
+        master = self.pid
+        if master is None or self.pid_path.with_name("nginx.pid.oldbin").exists():
+            self.stop()
+            return
+        running = [master, *children_of(master)]
+        os.kill(master, signal.SIGTERM)
+        try:
+            wait_until(lambda: not is_alive(master), "the gateway to stop")
+        finally:
+            for pid in running:
+                if is_alive(pid):
+                    os.kill(pid, signal.SIGKILL)
 
     def finish(self):
         """Stops it and deletes its folder; no crash and no sanitizer's finding may be left."""
-        self.stop()
+        self.end()
         damage = self.damage()
         log = self.log()[-8000:]
         self.delete()
