@@ -221,6 +221,7 @@ def test_no_nodes_is_503(proxy):
     assert proxy.get(proxy.route(upstream={"nodes": {}})).status == 503
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_client_that_goes_away_is_noticed_at_once(proxy, method):
     upstream = proxy.upstream(silent)
