@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gateway import http_request, is_listening, wait_until
+from gateway import PATIENCE_S, http_request, is_listening, wait_until
 from ports import free_port
 
 
@@ -134,9 +134,9 @@ class Etcd:
 
     def ctl(self, *arguments, check=True, input=None):
         done = subprocess.run(["etcdctl", "--endpoints", ",".join(self.urls), "--dial-timeout", "1s",
-                               "--command-timeout", "3s", *self.client_options, *arguments],
+                               "--command-timeout", f"{PATIENCE_S if check else 3}s", *self.client_options, *arguments],
                               env=os.environ | {"ETCDCTL_API": "3"}, input=input, capture_output=True, text=True,
-                              check=False, timeout=30)
+                              check=False, timeout=PATIENCE_S + 5)
         assert not check or done.returncode == 0, f"etcdctl {arguments}: {done.stderr}"
         return done
 
