@@ -49,11 +49,13 @@ class Member:
                 ["etcd", "--name", self.name, "--data-dir", self.data, "--listen-client-urls", self.url,
                  "--advertise-client-urls", self.url, "--listen-peer-urls", self.peer_url,
                  "--initial-advertise-peer-urls", self.peer_url, "--initial-cluster", cluster,
-                 "--heartbeat-interval", "50", "--election-timeout", "300", "--log-level", "error", *self.options],
+                 "--heartbeat-interval", "50", "--election-timeout", "300", "--log-level", "error",
+                 # The machine does not lose its power, and its disk may be busy for seconds.
+                 "--unsafe-no-fsync", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def kill(self):
-        """As kill -9 and a machine that lost its power."""
+        """As kill -9."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
