@@ -12,10 +12,12 @@
         first = make_gateway()                    # started
         second = make_gateway(start=False, ...)   # only prepared: second.run("test")
 
-A gateway is stopped and its folder deleted at the end of the test; one that is shared is only emptied, by the Admin API,
-and stopped at the end of the file. A test may share it when it looks at objects and responses: not at logs, metrics, the
-history of changes or processes. A crash or a sanitizer's finding fails the
-test, unless it is marked `expects_damage`. APISIX_BIN names another binary than build/dev/apisix.
+A gateway is stopped and its folder deleted at the end of the test; one that is shared is only emptied, by the Admin API, and
+stopped at the end of the file. A test may share it when it looks at objects and responses: not at logs, metrics, processes or
+the history of changes. A crash or a sanitizer's finding fails the test, unless it is marked `expects_damage`. APISIX_BIN names
+another binary than build/dev/apisix.
+
+Files run beside each other. A test that measures tenths of a second or makes load is marked `serial` and runs alone.
 """
 
 import sys
