@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """tally.py RESULTS NAME: prints "passed failed skipped" of one suite, for ./dev test.
 
-Reads RESULTS/NAME.xml (pytest, ctest) and RESULTS/NAME/*.xml (one per gtest binary). Where ctest ran gtest
-binaries, the binaries' own files count single tests; ctest's file only adds binaries that left no file
-because they crashed or timed out.
+Reads RESULTS/NAME.xml (pytest, ctest) and RESULTS/NAME/*.xml (one per gtest binary, or per part of a suite of pytest).
+Where ctest ran gtest binaries, the binaries' own files count single tests; ctest's file only adds binaries that left
+no file because they crashed or timed out.
 """
 import pathlib
 import sys

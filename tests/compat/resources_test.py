@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway import BINARY, free_port, running_gateway
+from gateway import BINARY, running_gateway
+from ports import free_port
 from tables import difference, has_member
 
 HERE = Path(__file__).parent
 TABLES = sorted((HERE / "admin").glob("*.yaml"))
-# In an order in which nothing is used any more when its turn comes.
-COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", "consumer_groups", "plugin_configs",
-               "global_rules", "plugin_metadata", "protos", "ssls", "secrets"]
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +63,6 @@ def faults_of(response, row):
             yield f"{path} is there"
 
 
-def empty(gateway):
-    for plural in COLLECTIONS:
-        for item in gateway.admin("GET", f"/{plural}").json().get("list", []):
-            path = item["key"].removeprefix("/apisix/")
-            assert gateway.admin("DELETE", f"/{path}?force=true").status == 200, path
-
-
 KNOWN = {"do", "body", "gives", "error", "json", "has", "lacks", "text"}
 
 
@@ -87,4 +78,4 @@ def test_table(gateway, certificates, table):
         response = gateway.admin(method, path, body)
         faults = [fault for fault in faults_of(response, row) if fault]
         assert not faults, f"row {number}, {row['do']}: {'; '.join(faults)}\n{response.text[:2000]}"
-    empty(gateway)
+    gateway.empty()

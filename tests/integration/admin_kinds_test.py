@@ -3,6 +3,8 @@ import pytest
 
 from gateway import wait_until
 
+pytestmark = pytest.mark.shares_gateway
+
 NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1980": 1}}
 OLD_API = {"deployment": {"admin": {"admin_api_version": "v2"}}}
 

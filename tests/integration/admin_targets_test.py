@@ -3,6 +3,8 @@ that are no text, two global rules with one plugin. All are 400, and nothing is 
 
 import pytest
 
+pytestmark = pytest.mark.shares_gateway
+
 NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1980": 1}}
 ROUTE = {"uri": "/a", "upstream": NODES}
 

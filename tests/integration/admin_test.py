@@ -7,6 +7,8 @@ import pytest
 
 from gateway import http_request, wait_until
 
+pytestmark = pytest.mark.shares_gateway
+
 NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1980": 1}}
 VIEWER = "viewerviewerviewerviewerviewerview"
 

@@ -10,7 +10,8 @@ import subprocess
 import pytest
 import yaml
 
-from gateway import BINARY, free_port, is_alive, is_listening, wait_until
+from gateway import BINARY, is_alive, is_listening, wait_until
+from ports import free_port
 
 BAD = {"apisix": {"enable_http2": "perhaps"}}  # a fault that names its key
 

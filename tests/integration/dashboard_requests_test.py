@@ -4,7 +4,9 @@ is refused, and builds its plugin forms from the schemas that it is given."""
 
 import pytest
 from certificates import self_signed
-from gateway import free_port
+from ports import free_port
+
+pytestmark = pytest.mark.shares_gateway
 
 NODES = [{"host": "127.0.0.1", "port": 8001, "weight": 1}]
 UPSTREAM = {"type": "roundrobin", "nodes": NODES}

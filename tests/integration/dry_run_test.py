@@ -4,6 +4,8 @@ import pytest
 
 from lint_test import certificate
 
+pytestmark = pytest.mark.shares_gateway
+
 NODES = {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}
 
 
@@ -107,6 +109,7 @@ def test_certificates_that_end(gateway, tmp_path):
         assert codes(report) == {(code, "1")}
 
 
+@pytest.mark.gateway
 def test_a_rollback_is_looked_at_too(gateway):
     gateway.put("/routes/1", route(methods=["GET"]))
     gateway.put("/routes/1", route("/b"))

@@ -6,7 +6,8 @@ import signal
 import pytest
 
 import raw
-from gateway import free_port, http_request
+from gateway import http_request
+from ports import free_port
 
 GATEWAY = {"config": {"nginx_config": {"error_log_level": "info", "http": {
     "access_log_buffer": 1, "access_log_format": r'\"$request\" $request_method $status \t$uri'}}}}

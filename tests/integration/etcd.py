@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from gateway import free_port, http_request, is_listening, wait_until
+from gateway import PATIENCE_S, http_request, is_listening, wait_until
+from ports import free_port
 
 
 class Member:
@@ -48,11 +49,13 @@ class Member:
                 ["etcd", "--name", self.name, "--data-dir", self.data, "--listen-client-urls", self.url,
                  "--advertise-client-urls", self.url, "--listen-peer-urls", self.peer_url,
                  "--initial-advertise-peer-urls", self.peer_url, "--initial-cluster", cluster,
-                 "--heartbeat-interval", "50", "--election-timeout", "300", "--log-level", "error", *self.options],
+                 "--heartbeat-interval", "50", "--election-timeout", "300", "--log-level", "error",
+                 # The machine does not lose its power, and its disk may be busy for seconds.
+                 "--unsafe-no-fsync", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def kill(self):
-        """As kill -9 and a machine that lost its power."""
+        """As kill -9."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -133,9 +136,9 @@ class Etcd:
 
     def ctl(self, *arguments, check=True, input=None):
         done = subprocess.run(["etcdctl", "--endpoints", ",".join(self.urls), "--dial-timeout", "1s",
-                               "--command-timeout", "3s", *self.client_options, *arguments],
+                               "--command-timeout", f"{PATIENCE_S if check else 3}s", *self.client_options, *arguments],
                               env=os.environ | {"ETCDCTL_API": "3"}, input=input, capture_output=True, text=True,
-                              check=False, timeout=30)
+                              check=False, timeout=PATIENCE_S + 5)
         assert not check or done.returncode == 0, f"etcdctl {arguments}: {done.stderr}"
         return done
 

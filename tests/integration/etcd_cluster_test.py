@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etcd import Etcd
-from gateway import http_request, pause, wait_until
+from gateway import PATIENCE_S, http_request, pause, wait_until
 from link import Link
 
 
@@ -99,7 +99,7 @@ def secured():
 def test_tokens_that_run_out(secured, make_gateway, upstream):
     with Link(secured.members[0].port) as link:
         gateway = make_gateway(workers=2, config=secured.config(host=[f"http://127.0.0.1:{link.port}"],
-                                                                user="gateway", password="secret"))
+                                                                timeout=PATIENCE_S, user="gateway", password="secret"))
         gateway.put("/routes/1", route(upstream, "/a"))
         wait_until(lambda: serves(gateway, "/a"), "the route to be served")
         for name in ("b", "c"):

@@ -7,6 +7,8 @@ import pytest
 from gateway import http_request
 from upstream import Upstream
 
+pytestmark = pytest.mark.shares_gateway
+
 ROUTES = {
     "exact": {"uri": "/a"},
     "exact-post": {"uri": "/a", "methods": ["POST"], "priority": 5},
@@ -195,6 +197,7 @@ def test_the_control_api(gateway):
     assert http_request(gateway.control_port, "POST", "/v1/explain", body=b"{").status == 400
 
 
+@pytest.mark.gateway
 def test_the_command(gateway, upstream):
     gateway.put("/routes/1", {"uri": "/a", "vars": [["http_x", "==", "1"]],
                               "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})

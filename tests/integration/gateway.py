@@ -8,7 +8,6 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -22,11 +21,17 @@ from pathlib import Path
 
 import yaml
 
+from ports import free_port
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("APISIX_BIN", REPOSITORY / "build/dev/apisix"))
 ADMIN_KEY = "an-admin-key-for-tests"
 # A sanitizer build on a busy machine is slow; nothing here waits that long when all is well.
 PATIENCE_S = 30
+
+# In an order in which nothing is used any more when its turn comes.
+COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", "consumer_groups", "plugin_configs",
+               "global_rules", "plugin_metadata", "protos", "ssls", "secrets"]
 
 # What no run may leave in error.log or on standard error.
 DAMAGE = re.compile(
@@ -48,24 +53,6 @@ def pause(seconds):
     """Time that is a part of what is tested: the pace of a sender, a timeout that runs out. To wait for a state there is
     wait_until()."""
     time.sleep(seconds)
-
-
-_given_ports = set()
-
-
-def free_port():
-    """A TCP port without a listener, not given out before in this run, outside the kernel's ephemeral range."""
-    while True:
-        port = random.randint(10000, 32000)
-        if port in _given_ports:
-            continue
-        try:
-            with socket.socket() as probe:
-                probe.bind(("0.0.0.0", port))
-        except OSError:
-            continue
-        _given_ports.add(port)
-        return port
 
 
 def merged(base, extra):
@@ -328,11 +315,34 @@ class Gateway:
         wait_until(lambda: len(self.worker_pids()) == len(before) and not set(before) & set(self.worker_pids()),
                    "other workers")
 
+    def empty(self):
+        """Deletes every object, for the next test that shares it."""
+        for plural in COLLECTIONS:
+            for item in self.admin("GET", f"/{plural}").json().get("list", []):
+                path = item["key"].removeprefix("/apisix/")
+                deleted = self.admin("DELETE", f"/{path}?force=true")
+                assert deleted.status == 200, f"DELETE {path}: {deleted.status} {deleted.text}"
+
     # ---- the end
+
+    def end(self):
+        """Stops it as `apisix stop` does, without a process for that, which costs 0.1 s of CPU after every test."""
+        master = self.pid
+        if master is None or self.pid_path.with_name("nginx.pid.oldbin").exists():
+            self.stop()
+            return
+        running = [master, *children_of(master)]
+        os.kill(master, signal.SIGTERM)
+        try:
+            wait_until(lambda: not is_alive(master), "the gateway to stop")
+        finally:
+            for pid in running:
+                if is_alive(pid):
+                    os.kill(pid, signal.SIGKILL)
 
     def finish(self):
         """Stops it and deletes its folder; no crash and no sanitizer's finding may be left."""
-        self.stop()
+        self.end()
         damage = self.damage()
         log = self.log()[-8000:]
         self.delete()

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gateway import free_port, wait_until
+from gateway import wait_until
+from ports import free_port
 
 
 def checked_upstream(*nodes):

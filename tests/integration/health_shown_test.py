@@ -4,7 +4,8 @@ import re
 import pytest
 
 import standalone
-from gateway import free_port, http_request, wait_until
+from gateway import http_request, wait_until
+from ports import free_port
 
 NEVER = {"active": {"healthy": {"interval": 999}, "unhealthy": {"interval": 999}}}
 

@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from gateway import free_port, wait_until
+from gateway import wait_until
 from nodes import HANGS, Nodes
+from ports import free_port
 from raw import Client
 
 REQUEST = "GET /traffic HTTP/1.1\r\nHost: a.test\r\n\r\n"

@@ -68,6 +68,7 @@ def readable_log(proxy, tmp_path):
     return path
 
 
+@pytest.mark.serial
 def test_hostile_requests_harm_neither_workers_nor_other_clients(proxy, readable_log):
     server = proxy.upstream(respond_ok)
     bases = put_routes(proxy.gateway, TableUpstream(server))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import (BINARY, PATIENCE_S, children_of, free_port, http_request, is_alive, is_listening, process_title,
-                     wait_until)
+from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, is_listening, process_title, wait_until
+from ports import free_port
 from raw import Client
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -22,6 +22,9 @@ from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, pau
 from raw import RawUpstream
 from websocket_echo import websocket_echo
 
+# Two load generators beside other tests would leave none of them time.
+pytestmark = pytest.mark.serial
+
 FULL = bool(os.environ.get("LIFECYCLE_FULL"))
 RELOADS = 100 if FULL else 12
 UPGRADES = 20 if FULL else 4

@@ -5,36 +5,54 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
-from gateway import BINARY, PATIENCE_S, free_port, http_request, is_listening, wait_until
+from gateway import BINARY, PATIENCE_S, http_request, is_listening, wait_until
+from ports import free_port
+
+
+MARK = b"a message of the test's own"
 
 
 class Notifications:
-    """The socket that NOTIFY_SOCKET names, and everything that came in on it, with the pid of who said it."""
+    """The socket that NOTIFY_SOCKET names, and everything that came in on it, with the pid of who said it. It is always read,
+    as systemd does: the kernel keeps ten messages, and who sends the next one waits."""
 
     def __init__(self, folder):
         self.path = str(folder / "notify")
         self.said = []
+        self._marks = 0  # that came back
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.bind(self.path)
-        self._socket.setblocking(False)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def read(self):
+    def _read(self):
         while True:
-            try:
-                text, control, _, _ = self._socket.recvmsg(4096, socket.CMSG_SPACE(12))
-            except BlockingIOError:
-                return self.said
+            text, control, _, _ = self._socket.recvmsg(4096, socket.CMSG_SPACE(12))
+            if not text:  # close()
+                return
+            if text == MARK:
+                self._marks += 1
+                continue
             pid = int.from_bytes(control[0][2][:4], "little")
             self.said.append((pid, dict(line.split("=", 1) for line in text.decode().splitlines())))
+
+    def read(self):
+        """All that was sent up to now, but for what wait_for() returned."""
+        seen = self._marks
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(MARK, self.path)
+        wait_until(lambda: self._marks > seen, "what was sent before")
+        return self.said
 
     def wait_for(self, pid=None, **fields):
         """Waits until a message (of this pid) has these fields, among those not returned yet; returns all."""
         def found():
-            for at, (who, said) in enumerate(self.read()):
+            for at, (who, said) in enumerate(self.said):
                 if (pid is None or who == pid) and all(said.get(k) == str(v) for k, v in fields.items()):
                     del self.said[:at + 1]
                     return said | {"pid": who}
@@ -43,6 +61,8 @@ class Notifications:
         return wait_until(found, f"{fields} from {pid or 'anybody'}; said were {self.said}")
 
     def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
         self._socket.close()
 
 

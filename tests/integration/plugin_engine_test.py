@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.shares_gateway
+
 
 def route(gateway, upstream, plugins, **members):
     gateway.put("/routes/1", {"uri": "/*", "plugins": plugins,

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from gateway import wait_until
 
 
@@ -9,6 +11,7 @@ def request(path):
     return f"GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n"
 
 
+@pytest.mark.serial
 def test_delays_without_holding_up_others(proxy):
     upstream = proxy.upstream()
     slow = proxy.route(upstream, plugins={"fault-injection": {"delay": {"duration": 0.3}}})

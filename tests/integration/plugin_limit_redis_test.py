@@ -109,6 +109,7 @@ def test_wrong_credentials_are_an_error(pair, redis, quick):
     pair[0].wait_for_log("failed to limit count: WRONGPASS")
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("plugin, conf", [
     ("limit-count", {"count": 9, "time_window": 60}),
     ("limit-count", {"count": 9, "time_window": 60, "window_type": "sliding"}),

@@ -9,7 +9,8 @@ import urllib.request
 
 import pytest
 
-from gateway import free_port, http_request, wait_until
+from gateway import http_request, wait_until
+from ports import free_port
 
 
 def metrics(gateway):

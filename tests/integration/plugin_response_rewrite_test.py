@@ -41,7 +41,8 @@ def test_a_match_across_pieces(proxy):
         assert client.ask(request(path)).body == b"bye, bye"
 
 
-@pytest.mark.parametrize("coding, body", [("gzip", gzip.compress(b"hello " * 1000)), ("deflate", zlib.compress(b"hello " * 1000))])
+@pytest.mark.parametrize("coding, body", [("gzip", gzip.compress(b"hello " * 1000)), ("deflate", zlib.compress(b"hello " * 1000))],
+                         ids=["gzip", "deflate"])
 def test_a_coded_body_is_decoded(proxy, coding, body):
     head = OK + f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n"
     path = rewritten(proxy, answering(head, body[:10], body[10:]), HELLO)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import raw
-from gateway import free_port
+from ports import free_port
 
 NETWORKS = ["127.0.0.1"]
 GATEWAY = {"config": {"nginx_config": {"http": {"real_ip_header": "X-Client", "real_ip_from": ["127.0.0.1"]}}}}

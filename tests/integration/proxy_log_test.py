@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from gateway import free_port, wait_until
+from gateway import wait_until
+from ports import free_port
 
 FORMAT = '{"a":"$remote_addr","r":"$request","s":$status,"ua":"$http_user_agent","b":"$body_bytes_sent","none":"$http_none"}'
 

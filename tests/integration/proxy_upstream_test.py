@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from gateway import PATIENCE_S, free_port, wait_until
+from gateway import PATIENCE_S, wait_until
+from ports import free_port
 from raw import respond_ok
 
 GATEWAY = {"config": {"nginx_config": {"http": {"upstream": {"keepalive": 320}}}}}
@@ -220,6 +221,7 @@ def test_no_nodes_is_503(proxy):
     assert proxy.get(proxy.route(upstream={"nodes": {}})).status == 503
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_client_that_goes_away_is_noticed_at_once(proxy, method):
     upstream = proxy.upstream(silent)

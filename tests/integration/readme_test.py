@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import free_port
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "build/release/apisix"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import redis
 
-from gateway import free_port, wait_until
+from gateway import wait_until
+from ports import free_port, take_port
 
 
 class RedisServer:
@@ -97,7 +98,7 @@ class RedisCluster(Several):
         self.nodes = []
         for _ in range(4):
             port = free_port()
-            while port > 20000:  # the bus is at port + 10000
+            while port > 20000 or not take_port(port + 10000):  # the bus is there
                 port = free_port()
             self.nodes.append(self.add(RedisServer(options, port=port)))
         self.masters, self.replica = self.nodes[:3], self.nodes[3]

@@ -2,7 +2,8 @@
 import pytest
 
 import standalone
-from gateway import free_port, http_request, wait_until
+from gateway import http_request, wait_until
+from ports import free_port
 
 
 def with_status(**config):

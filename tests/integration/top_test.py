@@ -15,7 +15,8 @@ import threading
 
 import pytest
 
-from gateway import PATIENCE_S, free_port, wait_until
+from gateway import PATIENCE_S, wait_until
+from ports import free_port
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ PYTEST = """<testsuites><testsuite><testcase name="a"/><testcase name="b"><error
     ({}, (0, 0, 0)),
     ({"s.xml": PYTEST}, (1, 1, 1)),
     ({"s/unit_a.xml": GTEST}, (1, 1, 1)),
+    # Two parts of one suite.
+    ({"s/beside.xml": PYTEST, "s/serial.xml": PYTEST}, (2, 2, 2)),
     # unit_b died before it could write its file: that is one failure more.
     ({"s/unit_a.xml": GTEST, "s.xml": CTEST}, (1, 2, 1)),
     # No binary at all came as far as writing.

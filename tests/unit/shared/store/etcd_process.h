@@ -77,7 +77,8 @@ class EtcdProcess {
                                           "--initial-cluster",
                                           "default=" + peer,
                                           "--log-level",
-                                          "error"};
+                                          "error",
+                                          "--unsafe-no-fsync"};
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
