@@ -23,8 +23,6 @@ Step read_body_fields(RequestState& request) {
   co_return pass();
 }
 
-enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
-
 // Behind an auth plugin that was skipped no consumer is known: what the client says of itself must not pass
 // for what the plugin would have said.
 void drop_claimed_identity(RequestState& request) {
@@ -222,17 +220,17 @@ bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link) {
   std::uint8_t*& results = is_global ? global_filters_ : route_filters_;
   if (results == nullptr) {
     results = static_cast<std::uint8_t*>(state().arena.allocate(chain.size(), 1));
-    std::memset(results, kUnknown, chain.size());
+    std::memset(results, kFilterNotAsked, chain.size());
   }
   std::uint8_t& result = results[link.index];
-  if (result == kUnknown) {
+  if (result == kFilterNotAsked) {
     Variables variables(request_);
     // A filter that could not be decided must not take a plugin out that protects something.
     const bool runs = filter->decide(variables) != route::MatchRule::Verdict::kNo;
     if (awaits_body(state())) return !runs;  // not to be remembered
-    result = runs ? kRuns : kSkipped;
+    result = runs ? kFilterPasses : kFilterSkips;
   }
-  return result == kSkipped;
+  return result == kFilterSkips;
 }
 
 template <typename Call>

@@ -17,6 +17,10 @@
 
 namespace apisix::plugin {
 
+// What _meta.filter of a link said in one run of a chain: asked once, so that all phases of a plugin run, or
+// none.
+enum FilterResult : std::uint8_t { kFilterNotAsked, kFilterPasses, kFilterSkips };
+
 // Highest priority first; by name where they are equal, so that the order does not change between workers.
 bool runs_before(const PluginConf& a, const PluginConf& b);
 

@@ -6,12 +6,6 @@
 #include "shared/base/log.h"
 
 namespace apisix::plugin {
-namespace {
-
-enum FilterResult : std::uint8_t { kUnknown, kRuns, kSkipped };
-
-}  // namespace
-
 base::Result<base::Ref<const StreamChain>> StreamChain::make(Deps& deps, const PluginConfs& confs,
                                                              secret::SecretCache* secrets) {
   auto chain = base::make_counted<StreamChain>();
@@ -60,14 +54,14 @@ bool StreamRun::is_filtered_out(const StreamChain::Link& link, StreamSession& se
   if (filter == nullptr) return false;
   if (filters_ == nullptr) {
     filters_ = static_cast<std::uint8_t*>(session.arena.allocate(chain_->size(), 1));
-    std::memset(filters_, kUnknown, chain_->size());
+    std::memset(filters_, kFilterNotAsked, chain_->size());
   }
   std::uint8_t& result = filters_[link.index];
-  if (result == kUnknown) {
+  if (result == kFilterNotAsked) {
     StreamVariables variables(session);
-    result = filter->decide(variables) != route::MatchRule::Verdict::kNo ? kRuns : kSkipped;
+    result = filter->decide(variables) != route::MatchRule::Verdict::kNo ? kFilterPasses : kFilterSkips;
   }
-  return result == kSkipped;
+  return result == kFilterSkips;
 }
 
 }  // namespace apisix::plugin
