@@ -11,6 +11,7 @@
 #include "shared/http/joined_fields.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/consumer.h"
+#include "worker/plugin/response_stream.h"
 
 namespace apisix::plugin {
 namespace {
@@ -241,6 +242,11 @@ void RequestIdentity::attach(const base::Ref<const Consumer>& found) {
 }
 
 // --- notes
+
+ResponseStream& Request::stream_response(std::uint16_t status) {
+  state_.response.stream->begin(status);
+  return *state_.response.stream;
+}
 
 void Request::set_variable(std::string_view name, std::string_view value) {
   for (CustomVariable* v = state_.notes.variables; v != nullptr; v = v->next) {

@@ -199,6 +199,9 @@ class Request {
   async::Outcome reject_json(std::uint16_t status, const format::Json& body);
   // With nginx's page of the status as body.
   async::Outcome reject_page(std::uint16_t status);
+  // A response that this hook writes piece by piece: response_stream.h, which a plugin that does so includes.
+  // Once in a request, between 200 and 999.
+  ResponseStream& stream_response(std::uint16_t status);
 
   // --- by subject
   RequestHeaders headers() { return RequestHeaders(state_); }

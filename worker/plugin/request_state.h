@@ -33,6 +33,7 @@ struct TlsInfo;
 namespace apisix::plugin {
 
 class Request;
+class ResponseStream;
 
 // The client's connection, as far as a request may know it.
 struct ClientInfo {
@@ -230,6 +231,7 @@ struct ResponseState {
   bool body_is_held = false;
   // The content coding that a plugin chose; behind all body filters.
   std::unique_ptr<BodyCoder> coder;
+  ResponseStream* stream = nullptr;  // by which a hook writes a response piece by piece; null only in tests
 
   void set_status(std::uint16_t wanted) {
     status = wanted;

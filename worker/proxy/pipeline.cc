@@ -127,6 +127,7 @@ Next match(Stream& stream) {
 
 Next apply_result(Stream& stream, plugin::ChainRun::Result result) {
   if (result == plugin::ChainRun::Result::kWait) return Next::kWait;
+  if (stream.finish_streamed()) return Next::kResponded;
   if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
   if (result == plugin::ChainRun::Result::kPass) return Next::kGoOn;
   const plugin::DirectResponse& direct = stream.request().direct_response;

@@ -51,14 +51,17 @@ Stream::Stream(Services& services, const Listener& listener, const plugin::Clien
       exchange_(exchange),
       request_(arena_, services.loop.clock()),
       content_(services, exchange, request_, chains_),
+      streamed_(services.loop, exchange, request_, response_,
+                base::Delegate<void(ClientExchange::Ending)>::of<&Stream::on_streamed_failed>(*this)),
       chains_(request_),
       pipeline_(services.loop, base::Delegate<void()>::of<&Stream::resume_pipeline>(*this)),
       response_(services, exchange, request_, is_local() ? nullptr : &chains_,
-                base::Delegate<void()>::of<&Stream::on_client_reset>(*this)),
+                base::Delegate<void()>::of<&Stream::on_client_gone>(*this)),
       forward_(*this),
       deadlines_(services.loop.clock(), services.options) {
   request_.client.connection = &client;
   request_.io = &content_;
+  request_.response.stream = &streamed_;
   request_.received.monotonic_us = services.loop.clock().monotonic_us();
   request_.received.wall_us = services.loop.clock().wall_us();
   request_.client.ip = client.peer_ip;
@@ -138,6 +141,7 @@ std::uint64_t Stream::body_deadline_ms() {
 
 void Stream::on_writable() {
   if (response_.is_complete()) return end(ClientExchange::Ending::kWhole);
+  if (streamed_.has_begun()) return streamed_.on_writable();
   forward_.on_client_drained();
 }
 
@@ -204,6 +208,26 @@ void Stream::respond(const plugin::DirectResponse& direct) {
     case ResponseWriter::Sent::kClientGone:
       return;
   }
+}
+
+bool Stream::finish_streamed() {
+  if (!streamed_.has_begun()) return false;
+  set_state(State::kResponding);
+  streamed_.is_whole() ? on_response_complete() : abort_response();
+  return true;
+}
+
+// A write found it. The hook that streams a response is on the stack then.
+void Stream::on_client_gone() {
+  if (state_ == State::kPipeline || state_ == State::kWaiting) return streamed_.on_client_gone();
+  on_client_reset();
+}
+
+void Stream::on_streamed_failed(ClientExchange::Ending ending) {
+  if (state_ == State::kDone) return;
+  if (ending == ClientExchange::Ending::kClientGone) return on_client_reset();
+  abort_response();
+  if (state_ != State::kDone) exchange_.resume_request();
 }
 
 void Stream::respond_error_page(std::uint16_t status) {

@@ -24,6 +24,7 @@
 #include "worker/proxy/pipeline_run.h"
 #include "worker/proxy/request_content.h"
 #include "worker/proxy/response_writer.h"
+#include "worker/proxy/streamed_response.h"
 
 namespace apisix::proxy {
 
@@ -101,6 +102,8 @@ class Stream {
   // --- the response that the client gets
   // Sends it instead of an upstream's response.
   void respond(const plugin::DirectResponse& direct);
+  // A hook has ended. False: it did not write a response piece by piece.
+  bool finish_streamed();
   // An nginx-style error page: failures below the pipeline.
   void respond_error_page(std::uint16_t status);
   // What the client sends makes no sense: an error page, and the connection ends.
@@ -115,6 +118,8 @@ class Stream {
   void end(ClientExchange::Ending ending);
   void count_traffic();
   void cancel_hooks();
+  void on_client_gone();
+  void on_streamed_failed(ClientExchange::Ending ending);
   bool is_local() const { return listener_.service() != nullptr; }
   bool waits_for_body() const;
   void hide_query();
@@ -124,7 +129,9 @@ class Stream {
   ClientExchange& exchange_;
   base::Arena arena_;
   plugin::RequestState request_;
-  RequestContent content_;  // outlives the hooks that wait for it
+  // These two outlive the hooks that wait for them.
+  RequestContent content_;
+  StreamedResponse streamed_;
   plugin::ChainRun chains_;
   PipelineRun pipeline_;
   ResponseWriter response_;
