@@ -194,10 +194,10 @@ TEST_F(RegistryTest, AChangedGroupMakesOnlyTheChainsOfItsConsumersAnew) {
   }
   Registry& registry = load({"cors"});
   base::Arena arena;
-  plugin::Request request(arena, loop_.clock());
+  plugin::RequestState request(arena, loop_.clock());
   request.head = arena.make<http::RequestHead>();
   request.head->method_text = "GET";
-  request.path = request.match_path = "/";
+  request.target.path = request.target.match_path = "/";
   const auto route = registry.match(request);
   const auto chain_of = [&](std::string_view consumer) {
     const auto found = registry.plugin_directory().consumers().find_by_name(consumer);
