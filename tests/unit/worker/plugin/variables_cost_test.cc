@@ -90,7 +90,7 @@ TEST_F(VariablesCostTest, CombinedHashKeyIsOneAllocation) {
   const upstream::HashKey hash_key(upstream::HashOn::kVarsCombinations, key);
   const upstream::VariableLookup lookup{
       [](void* request, std::string_view name) {
-        return Variables(*static_cast<Request*>(request)).read(route::VariableName::parse(name));
+        return Variables(*static_cast<RequestState*>(request)).read(route::VariableName::parse(name));
       },
       &request_};
   EXPECT_GT(hash_key.of(lookup, arena_).size(), 20U * 8000);
