@@ -282,10 +282,19 @@ def crowd_of(count, port):
     return clients
 
 
+def pass_and_fail(gateway):
+    """One request to a node that responds, and one that no node takes. UBSan asks the kernel, with a pipe, about objects
+    of a type that it has not seen: not without descriptors."""
+    gateway.put("/routes/refused", {"uri": "/refused", "upstream": {"type": "roundrobin", "nodes": {f"127.0.0.1:{free_port()}": 1}}})
+    wait_until(lambda: gateway.request("/").status == 200, "the route")
+    wait_until(lambda: gateway.request("/refused").status == 502, "the route to no node")
+
+
 def test_no_descriptors_left_is_said_and_passes(make_limited, upstream):
     gateway = make_limited(60)
     assert "open files are limited to 60 although nginx_config.worker_rlimit_nofile is 20480" in gateway.said
     route_to(gateway, upstream)
+    pass_and_fail(gateway)
     (worker,) = gateway.worker_pids()
     go_on = hold_requests(upstream)
     crowd = crowd_of(60, gateway.port)
@@ -306,8 +315,7 @@ def test_no_descriptor_for_an_upstream_is_said_and_passes(make_limited, upstream
     gateway.put("/upstreams/1", {"type": "roundrobin", "nodes": {upstream.node: 1}, "checks": checks})
     gateway.put("/routes/2", {"uri": "/crowd", "upstream_id": "1", "plugins": {"fault-injection": {"delay": {"duration": 2}}}})
     gateway.put("/routes/1", {"uri": "/*", "upstream_id": "1"})
-    # UBSan asks the kernel, with a pipe, about objects of a type that it has not seen: not without descriptors.
-    wait_until(lambda: gateway.request("/").status == 200, "the route")
+    pass_and_fail(gateway)
     crowd = crowd_of(60, gateway.port)
     gateway.wait_for_log("accept4() failed: Too many open files")
     gateway.wait_for_log('cannot make a socket: Too many open files, client: 127.0.0.1, server: _, '

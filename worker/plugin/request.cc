@@ -173,7 +173,7 @@ void Response::remove_header(std::string_view name) {
 }
 
 std::optional<std::uint64_t> Response::body_bytes() const {
-  if (state_.response.body_changes) return std::nullopt;
+  if (state_.response.body_changes || state_.response.is_streamed) return std::nullopt;
   if (!state_.response.from_upstream) return state_.direct_response.body.size();
   if (state_.response.upstream_head->has_content_length) return state_.response.upstream_head->content_length;
   return std::nullopt;

@@ -75,7 +75,7 @@ class RequestBody {
   bool is_read() const { return state_.body.is_read(); }
   // A variable of it was asked for before it was read.
   bool is_wanted() const { return state_.body.is_wanted(); }
-  // What the client announced; 0: nothing, or no length.
+  // What the client announced, or the length of what was read or put in its place; 0: nothing, or no length.
   std::uint64_t announced_bytes() const { return state_.head->content_length; }
   // Instead of client_max_body_size; 0: no limit.
   void set_bytes_max(std::uint64_t bytes_max) { state_.received.body_bytes_max = bytes_max; }

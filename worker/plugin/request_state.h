@@ -226,6 +226,7 @@ struct ResponseState {
   const http::ResponseHead* upstream_head = nullptr;
   // A body filter will replace pieces: no length is announced. See Response::will_change_body().
   bool body_changes = false;
+  bool is_streamed = false;  // a hook writes it piece by piece: its length is not known
   // A body filter holds the body until it is whole: the head waits for it, so that a failure can still get
   // its response.
   bool body_is_held = false;

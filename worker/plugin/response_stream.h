@@ -2,8 +2,8 @@
 //   plugin::ResponseStream& out = request.stream_response(200);
 //   while (...) if (!co_await out.write(piece)) break;
 //   co_return co_await out.end();
-// Header and body filters of all plugins run on it. A client that disconnects destroys the hook where it
-// waits.
+// Header and body filters of all plugins run on it; _meta.error_response does not take its place. A client
+// that disconnects destroys the hook where it waits.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class ResponseStream {
 
   // Once, before anything is written. Header fields are set with Request::response() before the first piece.
   virtual void begin(std::uint16_t status) = 0;
-  // Goes out at once; waits while the client is slow. `piece` need not outlive the call. False: a filter has
+  // Goes out at once; waits while the client is slow. `piece` must live until it returns. False: a filter has
   // finished the body, no more is wanted.
   virtual async::Task<bool> write(std::string_view piece) = 0;
   // The response is whole: what the hook returns.

@@ -96,6 +96,7 @@ bool Forward::send_first(const Content& first, bool is_new) {
     on_unwritable_head();
     return false;
   }
+  if (is_new && first.bytes > 0 && !stream_.count_body_bytes(first.bytes)) return false;
   if (is_new && !may_be_processed_) replay_.restart_with(first, stream_.arena());
   on_attempt_failed(failure);
   return false;

@@ -61,6 +61,9 @@ void Forward::attempt() {
 }
 
 void Forward::open_exchange() {
+  // A value made of what a client sent: neither the node nor its connections shall pay for it.
+  if (!http::is_writable(make_head())) [[unlikely]]
+    return on_unwritable_head();
   plugin::Attempt& attempt = node_.begin_attempt();
   const upstream::Opening opening{.endpoint = node_.endpoint(),
                                   .arena = stream_.arena(),
@@ -99,6 +102,10 @@ void Forward::on_connected() {
 void Forward::on_timeout() {
   switch (state_.state()) {
     case State::kConnecting:
+      if (exchange_->is_in_line()) {
+        plugin::log_error(stream_.request(), "no connection to {} became free in time", node_.text());
+        return fail_attempt(FailureKind::kNoConnection);
+      }
       plugin::log_error(stream_.request(), "connecting to {} timed out", node_.text());
       return fail_attempt(FailureKind::kConnectTimeout);
     case State::kAwaitHead:
@@ -141,7 +148,7 @@ void Forward::fail_attempt(FailureKind kind) {
   on_attempt_failed({.kind = kind, .processed = exchange_->processed()});
 }
 
-// Whether the request may go to another node (or to the same one, by a fresh connection).
+// Whether the request may go to another node (or to the same one, by another connection).
 bool Forward::may_retry(FailureKind kind) const {
   if (stream_.response().is_started() || kind == FailureKind::kBadResponse || !replay_.is_possible())
     return false;

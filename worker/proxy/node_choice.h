@@ -47,7 +47,8 @@ class NodeChoice {
   // --- how the attempt ended, once for each node
   enum class Blame : std::uint8_t { kNode, kNodeIsSlow, kGateway };
   void on_failed(bool is_retried, Blame blame);
-  // By a response, or by the client's or the gateway's doing: the node did not fail.
+  // By a response, or by the client's or the gateway's doing: its failures, if any, are no reason for another
+  // attempt.
   void on_responded();
   // It says nothing about the node.
   void on_abandoned() { report_to_balancer(/*failed=*/false); }

@@ -143,7 +143,7 @@ ResponseWriter::Sent ResponseWriter::send(const plugin::DirectResponse& direct) 
   if (!direct.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
     response.headers.set(request_.arena, http::KnownHeader::kContentType, direct.content_type);
   }
-  request_.direct_response = direct;  // for response_length()
+  request_.direct_response = direct;  // for Response::body_bytes()
   filter_head();
   const bool without_body = has_no_body();
   std::string_view body = without_body ? std::string_view{} : request_.direct_response.body;
@@ -174,6 +174,7 @@ void ResponseWriter::take_back() {
   response.bytes_sent = 0;
   response.body_bytes_sent = 0;
   response.body_changes = false;
+  response.is_streamed = false;
 }
 
 // --- an upgrade

@@ -210,8 +210,8 @@ void Stream::respond(const plugin::DirectResponse& direct) {
   }
 }
 
-bool Stream::finish_streamed() {
-  if (!streamed_.has_begun()) return false;
+// Always true.
+bool Stream::end_streamed() {
   set_state(State::kResponding);
   streamed_.is_whole() ? on_response_complete() : abort_response();
   return true;

@@ -103,7 +103,7 @@ class Stream {
   // Sends it instead of an upstream's response.
   void respond(const plugin::DirectResponse& direct);
   // A hook has ended. False: it did not write a response piece by piece.
-  bool finish_streamed();
+  bool finish_streamed() { return streamed_.has_begun() && end_streamed(); }
   // An nginx-style error page: failures below the pipeline.
   void respond_error_page(std::uint16_t status);
   // What the client sends makes no sense: an error page, and the connection ends.
@@ -119,6 +119,7 @@ class Stream {
   void count_traffic();
   void cancel_hooks();
   void on_client_gone();
+  bool end_streamed();
   void on_streamed_failed(ClientExchange::Ending ending);
   bool is_local() const { return listener_.service() != nullptr; }
   bool waits_for_body() const;

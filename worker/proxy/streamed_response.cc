@@ -76,6 +76,7 @@ void StreamedResponse::begin(std::uint16_t status) {
   request_.direct_response = {.status = status, .body = {}, .content_type = {}};
   request_.response.set_status(status);
   request_.response.from_upstream = false;
+  request_.response.is_streamed = true;
 }
 
 async::Task<bool> StreamedResponse::write(std::string_view piece) {

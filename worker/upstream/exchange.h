@@ -68,7 +68,8 @@ class Exchange {
     virtual void on_informational(http::ResponseHead& head) = 0;
     // Its content follows at once, in a call of its own, also when there is none yet.
     virtual void on_response(http::ResponseHead& head) = 0;
-    // `more_at_hand`: another piece follows without waiting for the node.
+    // `more_at_hand`: another piece follows without waiting for the node, or may, when a read was filled to
+    // the last byte.
     virtual void on_response_content(const http::Content& content, bool more_at_hand) = 0;
     // 101, and `bytes` behind it: start_tunnel() or abort().
     virtual void on_upgrade(http::ResponseHead& head, std::string_view bytes) = 0;
@@ -91,12 +92,15 @@ class Exchange {
 
   // False: on_connected() says when the request can be written.
   virtual bool is_connected() const = 0;
+  // It waits for a connection that others use: the node was not asked yet.
+  virtual bool is_in_line() const = 0;
 
   // --- the request; false: it has ended by failure(), and on_failed() is not called
   // Head and first content leave in one write; in the head's framing, `first` has the end if it is all.
   virtual bool write_head(const http::RequestWrite& head, const http::Content& first) = 0;
   virtual bool write_body(const http::Content& content) = 0;
-  // What the node has not taken yet. The owner gives no more while there is any.
+  // What the node has not taken yet. The owner reads no more from the client while there is any; what it has
+  // at hand of a repeated request still comes.
   virtual std::size_t unsent_bytes() const = 0;
   const Failure& failure() const { return failure_; }
 

@@ -316,7 +316,7 @@ void H1Exchange::end(bool reset) {
   // There is nothing to reset before the node has accepted the connection.
   const bool was_open = state_ != State::kConnecting;
   state_.move_to(State::kEnded);
-  leave_line();
+  pool_.leave_line(*this);
   unsent_.clear();
   partial_head_.reset();
   if (connection_ != nullptr) pool_.drop(*std::exchange(connection_, nullptr), reset && was_open);
@@ -330,6 +330,7 @@ void H1Exchange::fail(FailureKind kind, std::string_view what, int error_number)
               .what = what};
   end(/*reset=*/true);
   user_.on_failed(failure_);
+  failure_.what = {};
 }
 
 }  // namespace apisix::upstream

@@ -1,6 +1,7 @@
 #include "worker/upstream/pool.h"
 
 #include <cstring>
+#include <utility>
 
 #include <xxhash.h>
 
@@ -29,7 +30,11 @@ void HostPool::remove(Connection& connection) {
 // A waiter that finds no connection after all has failed: the next one is served.
 void HostPool::serve_line() {
   is_serving_ = true;
-  while (!waiting_.empty() && has_room_for(*waiting_.front())) waiting_.pop_front()->on_turn(*this);
+  while (!waiting_.empty() && has_room_for(*waiting_.front())) {
+    Waiter& first = *waiting_.pop_front();
+    first.home_ = nullptr;
+    first.on_turn(*this);
+  }
   is_serving_ = false;
 }
 
@@ -81,6 +86,7 @@ base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Excha
 base::Result<Connection*> Pool::lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter) {
   HostPool& home = home_of(endpoint);
   if (!home.waiting_.empty() || !home.has_room_for(waiter)) [[unlikely]] {
+    waiter.home_ = &home;
     home.waiting_.push_back(waiter);
     return nullptr;
   }
@@ -97,6 +103,14 @@ void Pool::serve_waiting(HostPool& home) {
     return;
   loop_.ready().push(
       home.serves_, [](void* context) { static_cast<HostPool*>(context)->serve_line(); }, &home);
+}
+
+void Pool::leave_line(Waiter& waiter) {
+  HostPool* const home = std::exchange(waiter.home_, nullptr);
+  if (home == nullptr) [[likely]]
+    return;
+  home->waiting_.remove(waiter);
+  serve_waiting(*home);
 }
 
 Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {

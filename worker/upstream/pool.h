@@ -17,7 +17,7 @@ namespace apisix::upstream {
 
 class HostPool;
 
-// What waits until its endpoint may have another connection. Destroying it leaves the line.
+// What waits until its endpoint may have another connection. It leaves the line before it is destroyed.
 class Waiter : private base::Link {
  public:
   // As in KeepaliveLimits.
@@ -25,7 +25,6 @@ class Waiter : private base::Link {
 
  protected:
   ~Waiter() = default;
-  void leave_line() { unlink(); }
 
  private:
   friend class base::List<Waiter>;
@@ -35,6 +34,7 @@ class Waiter : private base::Link {
   virtual void on_turn(HostPool& home) = 0;
 
   const std::uint32_t connections_max_;
+  HostPool* home_ = nullptr;  // whose line it is in
 };
 
 // The idle connections to one endpoint, and what waits for one.
@@ -80,6 +80,8 @@ class Pool final : public ExchangeOpener {
   base::Result<Connection*> lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter);
   // The same for a waiter whose turn it is.
   base::Result<Connection*> lease_from(HostPool& home, Connection::User& user);
+  // Without effect when it is in none. The one behind it may have room where it had none.
+  void leave_line(Waiter& waiter);
   // The newest idle connection to `endpoint`, leased to `user`, or nothing.
   Connection* take_idle(const Endpoint& endpoint, Connection::User& user);
   // Starts to connect; `user` gets the callback on_upstream_connected(). An error that is known at once is

@@ -190,11 +190,6 @@ std::string_view reason_of(const ResponseWrite& head) {
   return head.reason.empty() ? reason_phrase(head.status) : head.reason;
 }
 
-bool is_writable(const RequestWrite& head) {
-  return is_one_word(head.method) && is_one_word(head.target) && is_valid_header_value(head.host) &&
-         is_valid_header_value(head.upgrade_protocol);
-}
-
 bool is_writable(const ResponseWrite& head) {
   return head.status >= 100 && head.status <= 999 && is_valid_header_value(head.reason) &&
          is_valid_header_value(head.upgrade_protocol);
@@ -273,6 +268,11 @@ std::string_view write_head(const Head& head, base::Arena& arena) {
 }
 
 }  // namespace
+
+bool is_writable(const RequestWrite& head) {
+  return is_one_word(head.method) && is_one_word(head.target) && is_valid_header_value(head.host) &&
+         is_valid_header_value(head.upgrade_protocol);
+}
 
 bool is_hop_by_hop(const HeaderField& field) {
   return is_left_out(field, kFirstHopByHop);

@@ -51,6 +51,9 @@ struct ResponseWrite {
 // nominated by its message's Connection.
 bool is_hop_by_hop(const HeaderField& field);
 
+// Whether the head can be written, by the same rules.
+bool is_writable(const RequestWrite& head);
+
 // Exact bytes of the head that write_* produces; 0 when it cannot be written: the method or target is
 // empty or holds a space or a control character, the host, reason or protocol a control character, or the
 // status is not three digits. That is the last line of defence behind the code that computed them.
@@ -72,7 +75,7 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // Building blocks for direct responses and other writers of lines; they return the end of what was
 // written and check no bound.
-inline char* append_text(char* at, std::string_view text) {
+[[gnu::always_inline]] inline char* append_text(char* at, std::string_view text) {
   const char* const from = text.data();
   const std::size_t bytes = text.size();
   // Names and most values are short: two copies that overlap are dearer than one, and cheaper than a call.

@@ -21,6 +21,7 @@ class FakeExchange final : public upstream::Exchange {
   // How it begins.
   struct Plan {
     bool is_connected = true;
+    bool is_in_line = false;
     bool breaks_at_write = false;  // the head is not taken
     bool is_stale = false;
     Kind kind = Kind::kSend;  // how the write fails
@@ -89,6 +90,7 @@ class FakeExchange final : public upstream::Exchange {
 
   // --- Exchange
   bool is_connected() const override { return plan_.is_connected; }
+  bool is_in_line() const override { return plan_.is_in_line; }
   bool write_head(const http::RequestWrite& head, const http::Content& first) override {
     if (plan_.breaks_at_write) {
       failure_ = {.kind = plan_.kind, .processed = Processed::kNo, .is_stale = plan_.is_stale};

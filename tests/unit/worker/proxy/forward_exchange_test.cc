@@ -179,6 +179,16 @@ TEST_F(ForwardExchangeTest, HeadThatCannotBeWrittenIs502AndNotRetried) {
   EXPECT_EQ(attempts(), 1u);
 }
 
+// A client's bytes may be in it: no node is connected to, tried or blamed for it.
+TEST_F(ForwardExchangeTest, TargetThatIsNotOneWordIs502WithoutAnAttempt) {
+  open(2);
+  stream_->request().upstream.uri = "/a b";
+  request();
+  EXPECT_EQ(exchange_.status, 502);
+  EXPECT_EQ(attempts(), 0u);
+  EXPECT_EQ(stream_->request().attempts.last, nullptr);
+}
+
 TEST_F(ForwardExchangeTest, MissingDescriptorSaysNothingAboutTheNode) {
   open(1);
   opener_.refusals = {{base::ErrorCode::kIo, base::ErrorSource::kGateway, true, "no descriptor"}};
@@ -238,6 +248,16 @@ TEST_F(ForwardExchangeTest, LongBodyThatNoNodeTookIsSentAgain) {
   request("POST", http::Framing::kChunked);
   ASSERT_EQ(attempts(), 2u);
   EXPECT_EQ(node(1).body, body);
+  EXPECT_EQ(stream_->request().received.bytes, 200 + body.size());  // counted once
+}
+
+TEST_F(ForwardExchangeTest, BodyThatNoNodeTookCountsForItsLimit) {
+  open(1);
+  proxy_options_.client_max_body_bytes = 4;
+  opener_.plans = {{.breaks_at_write = true, .is_stale = true}};
+  exchange_.give("12345");
+  request("POST", http::Framing::kChunked);
+  EXPECT_EQ(exchange_.status, 413);
 }
 
 // --- deadlines
@@ -251,6 +271,15 @@ TEST_F(ForwardExchangeTest, ConnectTimeoutGoesToTheNextNode) {
   EXPECT_TRUE(node(0).is_aborted);
   ASSERT_EQ(attempts(), 2u);
   EXPECT_EQ(stream_->request().attempts.first->status, 504);
+}
+
+TEST_F(ForwardExchangeTest, WaitInLineThatIsTooLongIsNoTimeoutOfTheNode) {
+  open(1, R"(,"timeout":{"connect":1,"send":2,"read":3})");
+  opener_.plans = {{.is_connected = false, .is_in_line = true}};
+  request();
+  pass_ms(1100);
+  EXPECT_TRUE(node(0).is_aborted);
+  EXPECT_EQ(exchange_.status, 502);
 }
 
 TEST_F(ForwardExchangeTest, SilentNodeGets504) {

@@ -467,6 +467,22 @@ TEST_F(WaitingTest, OpeningThatIsDestroyedLeavesTheLine) {
   turn_until([&] { return has(*third, "connected"); });
 }
 
+// The one in front was only held up by its own limit.
+TEST_F(WaitingTest, OpeningBehindOneThatLeavesIsServedWhenItHasRoom) {
+  connect(*owner_);
+  auto second = make_owner();
+  const auto third = make_owner();
+  open(*second);
+  limits_.connections_max = 2;
+  open(*third);
+  turn();
+  EXPECT_TRUE(second->exchange->is_in_line());
+  EXPECT_TRUE(third->exchange->is_in_line());
+  second.reset();
+  turn_until([&] { return has(*third, "connected"); });
+  EXPECT_EQ(pool_.open(), 2u);
+}
+
 TEST_F(WaitingTest, OpeningThatIsAbortedIsNotServed) {
   connect(*owner_);
   const auto second = make_owner();
