@@ -56,6 +56,10 @@ const http::HeaderMap* RequestContent::trailers() {
   return trailers->empty() ? nullptr : trailers;
 }
 
+void RequestContent::remove_digests() {
+  request_.head->headers.remove_if([](const http::HeaderField& field) { return is_digest(field.name); });
+}
+
 // --- storing
 
 void RequestContent::on_content() {
@@ -140,7 +144,7 @@ async::Task<bool> RequestContent::replace_body(std::string body) {
     head.framing = http::Framing::kLength;
     head.content_length = replaced_by.size();
   }
-  head.headers.remove_if([](const http::HeaderField& field) { return is_digest(field.name); });
+  remove_digests();
   if (request_.body.is_read()) {
     request_.body.reset();
     co_await read_body_fields();

@@ -49,6 +49,8 @@ class RequestContent final : public plugin::RequestIo {
   const BodyCollector* stored() const { return stored_.get(); }
   // Behind the body; null: none. Without what plugins declare to be the gateway's (Chain::declares()).
   const http::HeaderMap* trailers();
+  // The body will be another one than the client's: header fields that say a digest of it do not hold.
+  void remove_digests();
 
   // --- storing
   bool is_storing() const { return stored_ != nullptr && !stored_->is_complete(); }
