@@ -73,13 +73,20 @@ TEST_F(RequestFilterTest, FilterMayKeepEverythingAndTakeManyTurns) {
 
 TEST_F(RequestFilterTest, WhatComesBehindAnUnfinishedPieceWaits) {
   use_plugins<Slicer>();
-  store(2);  // empty, and the client's is not there yet
-  give("abc");
+  exchange_.piece_bytes_max = 2;
+  give("abcde");
   EXPECT_EQ(read(), "a");
   EXPECT_TRUE(filter_.has_work());
-  give("d", true);
-  EXPECT_EQ(read_slices(), "b|c");
-  EXPECT_EQ(read(), "d.");
+  give("f", true);
+  EXPECT_EQ(read_slices(), "b|c|d|e");
+  EXPECT_EQ(read(), "f.");
+}
+
+TEST_F(RequestFilterTest, EndBehindAnUnfinishedPieceComesWithItsRest) {
+  use_plugins<Slicer>();
+  exchange_.piece_bytes_max = 2;
+  give("abcd", true);
+  EXPECT_EQ(read_slices(), "a|b|c|d.");
 }
 
 TEST_F(RequestFilterTest, StoredBodyIsFilteredInSlicesBeforeTheRest) {
