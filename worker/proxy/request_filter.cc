@@ -79,6 +79,7 @@ bool RequestFilter::take_from_client() {
 }
 
 void RequestFilter::filter(std::string_view piece, bool last, bool flush) {
+  if (last) content_.trailers();  // for the filters to see
   if (!body_.is_unfinished()) body_.begin(piece, last, flush);
   chains_.filter_request_body(body_);
   out_.append(body_.data());
