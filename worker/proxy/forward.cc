@@ -50,7 +50,7 @@ bool Forward::is_request_taken() const {
   return stream_.exchange().request_read();
 }
 
-http::RequestWrite Forward::make_head(const Content& first) const {
+http::RequestWrite Forward::make_head() const {
   const plugin::RequestState& request = stream_.request();
   http::RequestWrite write;
   write.method = request.upstream.method.empty() ? request.head->method_text : request.upstream.method;
@@ -59,12 +59,6 @@ http::RequestWrite Forward::make_head(const Content& first) const {
   write.headers = &request.head->headers;
   write.framing = request.head->framing;
   write.content_length = request.head->content_length;
-  if (request_filter_ != nullptr) [[unlikely]] {
-    // How long it gets is known when all of it is there; trailers need chunks (RFC 9112 7.1.2).
-    const bool is_all = first.end && first.trailers == nullptr;
-    write.framing = is_all ? http::Framing::kLength : http::Framing::kChunked;
-    write.content_length = first.bytes;
-  }
   if (request.head->upgrade && node_.route().enable_websocket) {
     write.connection = http::ConnectionOption::kUpgrade;
     write.upgrade_protocol = request.head->upgrade_protocol;
@@ -100,7 +94,10 @@ bool Forward::send_head() {
 
 // `is_new`: what was just taken from the client.
 bool Forward::send_first(const Content& first, bool is_new) {
-  const bool is_sent = exchange_->write_head(make_head(first), first);
+  http::RequestWrite head = make_head();
+  if (request_filter_ != nullptr) [[unlikely]]
+    frame_filtered(head, first);
+  const bool is_sent = exchange_->write_head(head, first);
   count_bytes();
   const bool is_counted = !is_new || first.bytes == 0 || request_filter_ != nullptr;
   if (is_sent) return is_counted || stream_.count_body_bytes(first.bytes);
@@ -109,6 +106,7 @@ bool Forward::send_first(const Content& first, bool is_new) {
     on_unwritable_head();
     return false;
   }
+  if (!is_counted && !stream_.count_body_bytes(first.bytes)) return false;
   if (is_new && !may_be_processed_) replay_.restart_with(first, stream_.arena());
   on_attempt_failed(failure);
   return false;

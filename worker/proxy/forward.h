@@ -98,7 +98,7 @@ class Forward final : private upstream::Exchange::User {
 
   // --- request side
   void begin_exchange();
-  http::RequestWrite make_head(const Content& first) const;
+  http::RequestWrite make_head() const;
   bool send_head();
   bool send_first(const Content& first, bool is_new);
   bool read_request(Pieces& pieces, Content& content);
@@ -109,6 +109,7 @@ class Forward final : private upstream::Exchange::User {
   bool is_request_taken() const;
   // Through the request body filters of plugins (forward_request.cc).
   void begin_filtering();
+  static void frame_filtered(http::RequestWrite& head, const Content& first);
   bool read_filtered(Content& content);
   bool pump_filtered();
   void go_on_with_request();

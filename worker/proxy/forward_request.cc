@@ -13,6 +13,13 @@ void Forward::begin_filtering() {
                                                     stream_.chains());
 }
 
+// How long it gets is known when all of it is there; trailers need chunks (RFC 9112 7.1.2).
+void Forward::frame_filtered(http::RequestWrite& head, const Content& first) {
+  const bool is_all = first.end && first.trailers == nullptr;
+  head.framing = is_all ? http::Framing::kLength : http::Framing::kChunked;
+  head.content_length = first.bytes;
+}
+
 // What counts against the limit is what the client sends. False: the request was refused.
 bool Forward::read_filtered(Content& content) {
   const RequestFilter::Read read = request_filter_->read(content);
