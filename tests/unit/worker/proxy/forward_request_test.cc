@@ -19,7 +19,7 @@ class ForwardRequestTest : public ForwardExchangeTest {
 };
 
 TEST_F(ForwardRequestTest, BodyIsFilteredAsItComesAndGoesInChunks) {
-  open_with<Doubler>();
+  open_with<BodyDoubler>();
   request("POST", Framing::kLength, 4);
   EXPECT_EQ(node().framing, Framing::kChunked);
   more_content("ab");
@@ -34,7 +34,7 @@ TEST_F(ForwardRequestTest, BodyIsFilteredAsItComesAndGoesInChunks) {
 }
 
 TEST_F(ForwardRequestTest, BodyThatIsThereGoesOutInOneWriteWithItsNewLength) {
-  open_with<Doubler>();
+  open_with<BodyDoubler>();
   exchange_.give("abc");
   exchange_.give_end();
   request("POST", Framing::kLength, 3);
@@ -45,7 +45,7 @@ TEST_F(ForwardRequestTest, BodyThatIsThereGoesOutInOneWriteWithItsNewLength) {
 }
 
 TEST_F(ForwardRequestTest, TrailersNeedChunks) {
-  open_with<Doubler>();
+  open_with<BodyDoubler>();
   exchange_.give("abc");
   exchange_.give_end();
   base::Arena arena;
@@ -56,14 +56,14 @@ TEST_F(ForwardRequestTest, TrailersNeedChunks) {
 }
 
 TEST_F(ForwardRequestTest, RequestWithoutABodyMeetsNoFilter) {
-  open_with<Holder>();
+  open_with<BodyHolder>();
   request();
   EXPECT_EQ(node().framing, Framing::kNone);
   EXPECT_EQ(node().body, "");
 }
 
 TEST_F(ForwardRequestTest, DigestsOfTheClientsBodyAreRemoved) {
-  open_with<Doubler>();
+  open_with<BodyDoubler>();
   fields_ = {{"Content-Digest", "sha-256=:x:"}, {"X-Other", "1"}};
   request("POST", Framing::kLength, 4);
   EXPECT_EQ(stream_->request().head->headers.find("Content-Digest"), nullptr);
@@ -71,7 +71,7 @@ TEST_F(ForwardRequestTest, DigestsOfTheClientsBodyAreRemoved) {
 }
 
 TEST_F(ForwardRequestTest, RetryGetsWhatWasFilteredOnce) {
-  open_with<Doubler>(2);
+  open_with<BodyDoubler>(2);
   exchange_.give("ab");
   request("PUT", Framing::kChunked);
   more_content("c");
@@ -86,7 +86,7 @@ TEST_F(ForwardRequestTest, RetryGetsWhatWasFilteredOnce) {
 }
 
 TEST_F(ForwardRequestTest, RetryOfAWholeBodyHasItsLength) {
-  open_with<Doubler>(2);
+  open_with<BodyDoubler>(2);
   exchange_.give("ab");
   request("PUT", Framing::kChunked);
   exchange_.give_end();
@@ -100,7 +100,7 @@ TEST_F(ForwardRequestTest, RetryOfAWholeBodyHasItsLength) {
 }
 
 TEST_F(ForwardRequestTest, StaleConnectionIsReplacedWithTheSameContent) {
-  open_with<Doubler>();
+  open_with<BodyDoubler>();
   opener_.plans = {{.breaks_at_write = true, .is_stale = true}};
   const std::string body(limits::kReplayBytesMax, 'x');
   exchange_.give(body);
@@ -110,7 +110,7 @@ TEST_F(ForwardRequestTest, StaleConnectionIsReplacedWithTheSameContent) {
 }
 
 TEST_F(ForwardRequestTest, BodyThatAFilterHoldsIsLetOutTurnByTurn) {
-  open_with<Holder>();
+  open_with<BodyHolder>();
   request("POST", Framing::kLength, 3);
   more_content("ab");
   EXPECT_EQ(node().body, "");
@@ -127,7 +127,7 @@ TEST_F(ForwardRequestTest, BodyThatAFilterHoldsIsLetOutTurnByTurn) {
 }
 
 TEST_F(ForwardRequestTest, SlowNodeStopsTheFilters) {
-  open_with<Slicer>();
+  open_with<BodySlicer>();
   request("POST", Framing::kLength, 4);
   node().unsent = 5;
   more_content("abcd");
@@ -145,7 +145,7 @@ TEST_F(ForwardRequestTest, SlowNodeStopsTheFilters) {
 }
 
 TEST_F(ForwardRequestTest, NoTimeoutOfTheNodeRunsWhileTheClientSends) {
-  open_with<Holder>(1, R"(,"timeout":{"connect":1,"send":2,"read":3})");
+  open_with<BodyHolder>(1, R"(,"timeout":{"connect":1,"send":2,"read":3})");
   request("POST", Framing::kLength, 100);
   more_content("abc");
   pass_ms(10'000);
@@ -159,7 +159,7 @@ TEST_F(ForwardRequestTest, NoTimeoutOfTheNodeRunsWhileTheClientSends) {
 }
 
 TEST_F(ForwardRequestTest, BodyThatAFilterRefusesIs400) {
-  open_with<Judge>(2);
+  open_with<BodyJudge>(2);
   exchange_.give("BAD");
   request("PUT", Framing::kChunked);
   EXPECT_EQ(exchange_.status, 400);
@@ -169,7 +169,7 @@ TEST_F(ForwardRequestTest, BodyThatAFilterRefusesIs400) {
 }
 
 TEST_F(ForwardRequestTest, BodyThatAFilterRefusesLaterBreaksTheAttempt) {
-  open_with<Judge>(2);
+  open_with<BodyJudge>(2);
   exchange_.give("good");
   request("PUT", Framing::kChunked);
   EXPECT_EQ(node().body, "good");
@@ -184,7 +184,7 @@ TEST_F(ForwardRequestTest, BodyThatAFilterRefusesLaterBreaksTheAttempt) {
 
 TEST_F(ForwardRequestTest, LimitIsThatOfWhatTheClientSends) {
   proxy_options_.client_max_body_bytes = 4;
-  open_with<Doubler>();
+  open_with<BodyDoubler>();
   request("POST", Framing::kChunked);
   more_content("abcd");
   EXPECT_EQ(node().body, "abcdabcd");

@@ -9,10 +9,10 @@
 namespace apisix::proxy {
 
 // Sends everything twice.
-class Doubler final : public plugin::Plugin {
+class BodyDoubler final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "doubler", .priority = 50};
-  explicit Doubler(const plugin::Conf&) {}
+  explicit BodyDoubler(const plugin::Conf&) {}
   void request_body_filter(plugin::Request&, plugin::Body& body) override {
     const std::string_view data = body.data();
     body.output().append(data).append(data);
@@ -20,10 +20,10 @@ class Doubler final : public plugin::Plugin {
 };
 
 // Lets the body out once it is whole; one letter in a turn, and "!" at the end.
-class Holder final : public plugin::Plugin {
+class BodyHolder final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "holder", .priority = 40};
-  explicit Holder(const plugin::Conf&) {}
+  explicit BodyHolder(const plugin::Conf&) {}
   void request_body_filter(plugin::Request& request, plugin::Body& body) override {
     auto& held = request.kept<std::string>(this);
     held.append(body.data());
@@ -40,10 +40,10 @@ class Holder final : public plugin::Plugin {
 };
 
 // Lets a letter through in a turn, whatever comes.
-class Slicer final : public plugin::Plugin {
+class BodySlicer final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "slicer", .priority = 30};
-  explicit Slicer(const plugin::Conf&) {}
+  explicit BodySlicer(const plugin::Conf&) {}
   void request_body_filter(plugin::Request& request, plugin::Body& body) override {
     auto& held = request.kept<std::string>(this);
     held.append(body.data());
@@ -54,10 +54,10 @@ class Slicer final : public plugin::Plugin {
 };
 
 // Ends the body at "END", and refuses one with "BAD" in it.
-class Judge final : public plugin::Plugin {
+class BodyJudge final : public plugin::Plugin {
  public:
   static constexpr plugin::PluginInfo kInfo{.name = "judge", .priority = 20};
-  explicit Judge(const plugin::Conf&) {}
+  explicit BodyJudge(const plugin::Conf&) {}
   void request_body_filter(plugin::Request&, plugin::Body& body) override {
     if (body.data().find("BAD") != std::string_view::npos) return body.break_off();
     if (body.data().find("END") != std::string_view::npos) body.finish();

@@ -45,7 +45,7 @@ class RequestFilterTest : public StreamPartTest {
 };
 
 TEST_F(RequestFilterTest, PiecesAreFilteredAsTheyCome) {
-  use_plugins<Doubler>();
+  use_plugins<BodyDoubler>();
   EXPECT_EQ(read(), "");
   give("ab");
   EXPECT_EQ(read(), "abab");
@@ -57,13 +57,13 @@ TEST_F(RequestFilterTest, PiecesAreFilteredAsTheyCome) {
 }
 
 TEST_F(RequestFilterTest, EndWithoutContentIsAPieceOfItsOwn) {
-  use_plugins<Holder>();
+  use_plugins<BodyHolder>();
   give("", true);
   EXPECT_EQ(read(), "!.");
 }
 
 TEST_F(RequestFilterTest, FilterMayKeepEverythingAndTakeManyTurns) {
-  use_plugins<Doubler, Holder>();
+  use_plugins<BodyDoubler, BodyHolder>();
   give("a");
   EXPECT_EQ(read(), "");
   EXPECT_FALSE(filter_.has_work());
@@ -72,7 +72,7 @@ TEST_F(RequestFilterTest, FilterMayKeepEverythingAndTakeManyTurns) {
 }
 
 TEST_F(RequestFilterTest, WhatComesBehindAnUnfinishedPieceWaits) {
-  use_plugins<Slicer>();
+  use_plugins<BodySlicer>();
   exchange_.piece_bytes_max = 2;
   give("abcde");
   EXPECT_EQ(read(), "a");
@@ -83,14 +83,14 @@ TEST_F(RequestFilterTest, WhatComesBehindAnUnfinishedPieceWaits) {
 }
 
 TEST_F(RequestFilterTest, EndBehindAnUnfinishedPieceComesWithItsRest) {
-  use_plugins<Slicer>();
+  use_plugins<BodySlicer>();
   exchange_.piece_bytes_max = 2;
   give("abcd", true);
   EXPECT_EQ(read_slices(), "a|b|c|d.");
 }
 
 TEST_F(RequestFilterTest, StoredBodyIsFilteredInSlicesBeforeTheRest) {
-  use_plugins<Judge>();
+  use_plugins<BodyJudge>();
   const std::string body(plugin::kBodySliceBytes + 3, 'x');
   give(body);
   store(body.size());
@@ -105,14 +105,14 @@ TEST_F(RequestFilterTest, StoredBodyIsFilteredInSlicesBeforeTheRest) {
 }
 
 TEST_F(RequestFilterTest, StoredBodyThatIsWholeEndsWithItsLastSlice) {
-  use_plugins<Doubler>();
+  use_plugins<BodyDoubler>();
   give("ab", true);
   store(100);
   EXPECT_EQ(read(), "abab.");
 }
 
 TEST_F(RequestFilterTest, ReplacedBodyIsFilteredInThePlaceOfTheClients) {
-  use_plugins<Doubler>();
+  use_plugins<BodyDoubler>();
   give("client", true);
   auto replacing = content_.replace_body("new");
   replacing.start();
@@ -121,21 +121,21 @@ TEST_F(RequestFilterTest, ReplacedBodyIsFilteredInThePlaceOfTheClients) {
 }
 
 TEST_F(RequestFilterTest, FilterThatWantsNoMoreEndsTheBodyAndTheConnection) {
-  use_plugins<Judge>();
+  use_plugins<BodyJudge>();
   give("xEND");
   EXPECT_EQ(read(), "xEND.");
   EXPECT_TRUE(exchange_.closes);
 }
 
 TEST_F(RequestFilterTest, FilterThatGivesUpFailsIt) {
-  use_plugins<Judge>();
+  use_plugins<BodyJudge>();
   give("xBAD");
   EXPECT_EQ(read(), "failed: a plugin refused its body");
   EXPECT_FALSE(filter_.has_ended());
 }
 
 TEST_F(RequestFilterTest, BodyThatIsNoneFailsIt) {
-  use_plugins<Doubler>();
+  use_plugins<BodyDoubler>();
   exchange_.is_bad = true;
   EXPECT_EQ(read(), "failed: malformed chunked body");
 }
