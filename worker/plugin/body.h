@@ -1,6 +1,7 @@
-// Body: one piece of a response's body on its way through the body filters. What a filter puts in its place
-// is held in two buffers that take turns, so that memory stays flat however long the body is. A filter whose
-// work on a piece is long does it in slices, one in a turn of the loop: again().
+// Body: one piece of a body on its way through the filters: of a response (body_filter), or of a request on
+// its way to the upstream (request_body_filter). What a filter puts in its place is held in two buffers that
+// take turns, so that memory stays flat however long the body is. A filter whose work on a piece is long does
+// it in slices, one in a turn of the loop: again().
 #pragma once
 
 #include <array>
@@ -22,14 +23,15 @@ class Body {
   explicit Body(BodyBudget* budget = nullptr) : budget_(budget) {}
 
   BodyBudget* budget() const { return budget_; }
-  // What the upstream, or the filter before, sent. Valid until replace() or output() is called.
+  // What the sender, or the filter before, sent. Valid until replace() or output() is called.
   std::string_view data() const { return data_; }
   // Nothing follows.
   bool last() const { return last_; }
   // Nothing more is at hand: a filter that buffers bytes only to gather more flushes them.
   bool flush() const { return flush_; }
 
-  // Sends `data` (copied) instead. Only for a plugin that announced it: Response::will_change_body().
+  // Sends `data` (copied) instead. Of a response only for a plugin that announced it:
+  // Response::will_change_body(). The same holds for finish() and again().
   void replace(std::string_view data) {
     std::string& out = output();
     out.assign(data);
@@ -41,14 +43,14 @@ class Body {
     out.clear();
     return out;
   }
-  // This is the last piece: the filters behind see last(), what the upstream still sends is not asked for.
-  // Only for a plugin that announced a change.
+  // This is the last piece: the filters behind see last(), what the sender still sends is not asked for.
   void finish() { finished_ = true; }
-  // What goes out cannot be made whole: the client gets 502 when nothing of the response is sent yet, else it
-  // sees that the response breaks off.
+  // What goes out cannot be made whole. Of a response: the client gets 502 when nothing of it is sent yet,
+  // else it sees that the response breaks off. Of a request: the client gets 400, and the node sees that the
+  // request breaks off.
   void break_off() { broken_ = true; }
   // This filter has more to do with what it got: it is called again, with an empty piece, before any other
-  // piece comes. Only in body_filter, and only for a plugin that announced a change.
+  // piece comes. Not in delayed_body_filter.
   void again() { again_ = true; }
 
   // --- for the chain and its caller

@@ -252,21 +252,41 @@ void ChainRun::filter_header() {
   run_plain(Phase::kHeaderFilter, [this](Plugin& plugin) { plugin.header_filter(request_); });
 }
 
-// Behind a filter that keeps all of a piece the others have nothing to do: so nothing is written before the
-// body that it holds.
-void ChainRun::filter_body(Body& body) {
+// False: the piece, or the whole body, ends here. Behind a filter that keeps all of a piece the others have
+// nothing to do: so nothing is written before the body that it holds.
+bool ChainRun::run_body_filters(Phase phase, Body& body, bool may_change, BodyHook hook) {
   const void* from = body.is_unfinished() ? body.resume() : nullptr;
   bool is_kept = false;
-  const bool may_change = state().response.body_changes;
-  run_plain(Phase::kBodyFilter, [&](Plugin& plugin) {
+  run_plain(phase, [&](Plugin& plugin) {
     if (from != nullptr && from != &plugin) return;
     if (is_kept || body.is_broken()) return;
     const bool had_work = std::exchange(from, nullptr) != nullptr || !body.is_nothing();
-    plugin.body_filter(request_, body);
+    (plugin.*hook)(request_, body);
     body.end_filter(may_change, &plugin);
     is_kept = had_work && body.is_nothing();
   });
-  if (is_kept || body.is_broken()) return;
+  return !is_kept && !body.is_broken();
+}
+
+bool ChainRun::filters_request_body() {
+  for (const base::Ref<const Chain>* of : {&global_, &route_}) {
+    const Chain* chain = of->get();
+    if (chain == nullptr) continue;
+    for (const Chain::Link* link : chain->hooks(Phase::kRequestBodyFilter)) {
+      if (!is_filtered_out(*chain, *link)) return true;
+    }
+  }
+  return false;
+}
+
+// The upstream was not promised a length: each may change it.
+void ChainRun::filter_request_body(Body& body) {
+  run_body_filters(Phase::kRequestBodyFilter, body, /*may_change=*/true, &Plugin::request_body_filter);
+}
+
+void ChainRun::filter_body(Body& body) {
+  const bool may_change = state().response.body_changes;
+  if (!run_body_filters(Phase::kBodyFilter, body, may_change, &Plugin::body_filter)) return;
   run_plain(Phase::kDelayedBodyFilter, [&](Plugin& plugin) {
     plugin.delayed_body_filter(request_, body);
     body.end_filter(may_change);

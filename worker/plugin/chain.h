@@ -70,6 +70,10 @@ class ChainRun {
   Result run_consumers_rewrite(void (*on_done)(void*), void* context);
 
   // Both chains, global rules first.
+  // Some plugin that this request runs filters the body that goes to the upstream.
+  bool filters_request_body();
+  // As filter_body().
+  void filter_request_body(Body& body);
   void filter_header();
   // One piece; or, when some filter is not finished with the piece before (Body::is_unfinished()), its next
   // slice: `body` has no new piece then.
@@ -94,6 +98,8 @@ class ChainRun {
   Result apply_outcome(const Chain::Link& link, Outcome outcome);
   template <typename Call>
   void run_plain(Phase phase, Call&& call);
+  using BodyHook = void (Plugin::*)(Request& request, Body& body);
+  bool run_body_filters(Phase phase, Body& body, bool may_change, BodyHook hook);
   RequestState& state() { return RequestState::of(request_); }
 
   Request request_;

@@ -3,7 +3,8 @@
 // that configuration. A hook reads members, never JSON.
 //
 //   rewrite, access, before_proxy   may wait (co_await) and may respond: they return Step
-//   header_filter, body_filter, delayed_body_filter, log   may do neither: they return nothing
+//   request_body_filter, header_filter, body_filter, delayed_body_filter, log   may do neither: they return
+//   nothing
 //
 // What a hook must know of the request is in Request (request.h); what a plugin shares with others of its
 // worker is in Deps (deps.h). State of one request lives in the request: Request::state<T>(this).
@@ -46,6 +47,10 @@ class Plugin : public base::Counted<Plugin> {
   virtual Step access(Request& request) { return pass(); }
   // The node is picked, the headers for it are not written yet.
   virtual Step before_proxy(Request& request) { return pass(); }
+  // Each piece of the request's body on its way to the upstream, last() on the final one (which may be
+  // empty); also of a body that was read before, or replaced. Not on a request without a body. What goes out
+  // of it is kept for retries: no piece comes twice.
+  virtual void request_body_filter(Request& request, Body& body) {}
   // On every response, the gateway's own included; its header fields may still be changed. A plugin that will
   // change the body says so here: Response::will_change_body().
   virtual void header_filter(Request& request) {}
@@ -75,6 +80,7 @@ constexpr std::uint32_t hooks_of() {
   return bit(is_overridden<decltype(&T::rewrite)>, Phase::kRewrite) |
          bit(is_overridden<decltype(&T::access)>, Phase::kAccess) |
          bit(is_overridden<decltype(&T::before_proxy)>, Phase::kBeforeProxy) |
+         bit(is_overridden<decltype(&T::request_body_filter)>, Phase::kRequestBodyFilter) |
          bit(is_overridden<decltype(&T::header_filter)>, Phase::kHeaderFilter) |
          bit(is_overridden<decltype(&T::body_filter)>, Phase::kBodyFilter) |
          bit(is_overridden<decltype(&T::delayed_body_filter)>, Phase::kDelayedBodyFilter) |

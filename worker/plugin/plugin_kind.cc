@@ -9,7 +9,8 @@ namespace apisix::plugin {
 namespace {
 
 constexpr std::array<std::string_view, kPhaseCount> kPhaseNames = {
-    "rewrite", "access", "before_proxy", "header_filter", "body_filter", "delayed_body_filter", "log"};
+    "rewrite",       "access",      "before_proxy",        "request_body_filter",
+    "header_filter", "body_filter", "delayed_body_filter", "log"};
 
 }  // namespace
 

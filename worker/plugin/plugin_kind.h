@@ -32,12 +32,13 @@ enum class Phase : std::uint8_t {
   kRewrite,
   kAccess,
   kBeforeProxy,
+  kRequestBodyFilter,
   kHeaderFilter,
   kBodyFilter,
   kDelayedBodyFilter,
   kLog
 };
-inline constexpr std::size_t kPhaseCount = 7;
+inline constexpr std::size_t kPhaseCount = 8;
 std::string_view name_of(Phase phase);  // "header_filter"
 
 // Of the form for sessions of TCP and UDP routes (stream_plugin.h).

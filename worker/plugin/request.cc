@@ -6,6 +6,7 @@
 #include "shared/base/arena_text.h"
 #include "shared/base/text.h"
 #include "shared/http/cookie.h"
+#include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/identity_fields.h"
 #include "shared/http/joined_fields.h"
@@ -150,6 +151,25 @@ std::optional<std::string_view> RequestHeaders::find_cookie(std::string_view nam
 
 void RequestHeaders::remove_cookie(std::string_view name) {
   http::remove_cookie(state_.head->headers, name, state_.arena);
+}
+
+// --- trailers
+
+std::optional<std::string_view> Trailers::find(std::string_view name) const {
+  const http::HeaderField* field = fields_ != nullptr ? fields_->find(name) : nullptr;
+  return field != nullptr ? std::optional(field->value) : std::nullopt;
+}
+
+void Trailers::set(std::string_view name, std::string_view value) {
+  if (value.empty()) return remove(name);
+  if (http::is_barred_from_trailers({.name = name, .id = http::identify_header(name)})) return;
+  if (fields_ == nullptr) fields_ = arena_.make<http::HeaderMap>();
+  remove_other_spellings(*fields_, name);
+  fields_->set(arena_, arena_.copy(name), safe_value(value, arena_));
+}
+
+void Trailers::remove(std::string_view name) {
+  if (fields_ != nullptr) fields_->remove(name);
 }
 
 // --- the response

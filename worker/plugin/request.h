@@ -66,6 +66,26 @@ class RequestQuery {
   RequestState& state_;
 };
 
+// The fields behind a body (RFC 9110 6.5). They go out behind a body in chunks, and are dropped behind any
+// other. Fields that frame or route a message, name who is asking, or say how to read its content are ignored
+// here (6.5.1).
+class Trailers {
+ public:
+  // `fields`: null until there are some.
+  Trailers(base::Arena& arena, http::HeaderMap*& fields) : arena_(arena), fields_(fields) {}
+
+  // The first field of that name. What the sender sent is known with the last piece of the body.
+  std::optional<std::string_view> find(std::string_view name) const;
+  // In the place of the sender's own, in any spelling, also before that is known. An empty value removes.
+  void set(std::string_view name, std::string_view value);
+  // Of what is known.
+  void remove(std::string_view name);
+
+ private:
+  base::Arena& arena_;
+  http::HeaderMap*& fields_;
+};
+
 // Its body. Reading waits for the client: co_await.
 class RequestBody {
  public:
@@ -90,6 +110,9 @@ class RequestBody {
   // end, was none, too long or did not come, or the worker may not hold `body`: the request ends behind this
   // hook.
   async::Task<bool> replace(std::string body) { return state_.io->replace_body(std::move(body)); }
+  // Behind the body on its way to the upstream: the client's, without what plugins declare to be the
+  // gateway's, are here in request_body_filter with last(). Until then plugins may set some.
+  Trailers trailers() { return {state_.arena, state_.upstream.trailers}; }
   // For $post_arg_ variables: nothing happens when the body was read before.
   async::Task<void> read_fields() { return state_.io->read_body_fields(); }
 
@@ -176,6 +199,9 @@ class Response {
   // Said in header_filter: the finished body goes through this coding, if the response still allows it then.
   // The first one wins.
   void set_coder(std::unique_ptr<BodyCoder> coder);
+
+  // Behind the body: the upstream's are here in body_filter with last(). Until then plugins may set some.
+  Trailers trailers() { return {state_.arena, state_.response.trailers}; }
 
   // What a plugin responds with, once one has.
   const DirectResponse& rejection() const { return state_.direct_response; }

@@ -139,6 +139,7 @@ struct UpstreamTarget {
   std::string_view method;
   std::string_view wanted_host;
   std::string_view wanted_scheme;
+  http::HeaderMap* trailers = nullptr;  // behind the body: the client's once it has ended, and plugins'
   // The node is picked from this one instead of the route's.
   base::Ref<UpstreamHandle> chosen;
 };
@@ -224,6 +225,8 @@ struct ResponseState {
   std::uint64_t body_bytes_sent = 0;
   std::uint64_t bytes_sent = 0;  // head included
   const http::ResponseHead* upstream_head = nullptr;
+  // Behind the body: plugins', and the upstream's once a body that filters see has ended.
+  http::HeaderMap* trailers = nullptr;
   // A body filter will replace pieces: no length is announced. See Response::will_change_body().
   bool body_changes = false;
   bool is_streamed = false;  // a hook writes it piece by piece: its length is not known

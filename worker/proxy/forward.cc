@@ -44,6 +44,12 @@ void Forward::begin_exchange() {
   if (send_head() && pump_request()) arm_timer();
 }
 
+bool Forward::is_request_taken() const {
+  if (request_filter_ != nullptr) [[unlikely]]
+    return request_filter_->has_ended();
+  return stream_.exchange().request_read();
+}
+
 http::RequestWrite Forward::make_head() const {
   const plugin::RequestState& request = stream_.request();
   http::RequestWrite write;
@@ -62,10 +68,10 @@ http::RequestWrite Forward::make_head() const {
 
 // Behind the head goes the body that was stored, else what earlier attempts sent of it, else what is at hand.
 // A stored one is counted by the head's Content-Length when it is whole, and so is the beginning of one that
-// came with its length. False: the attempt ended.
+// came with its length. What plugins filter is all in what earlier attempts sent. False: the attempt ended.
 bool Forward::send_head() {
-  const BodyCollector* const stored = stream_.content().stored();
-  const bool is_read = stream_.exchange().request_read();
+  const BodyCollector* const stored = request_filter_ == nullptr ? stream_.content().stored() : nullptr;
+  const bool is_read = is_request_taken();
   Pieces pieces;
   Content content;
   if (stored == nullptr && replay_.empty() && !is_read) {
@@ -88,15 +94,19 @@ bool Forward::send_head() {
 
 // `is_new`: what was just taken from the client.
 bool Forward::send_first(const Content& first, bool is_new) {
-  const bool is_sent = exchange_->write_head(make_head(), first);
+  http::RequestWrite head = make_head();
+  if (request_filter_ != nullptr) [[unlikely]]
+    frame_filtered(head, first);
+  const bool is_sent = exchange_->write_head(head, first);
   count_bytes();
-  if (is_sent) return !is_new || first.bytes == 0 || stream_.count_body_bytes(first.bytes);
+  const bool is_counted = !is_new || first.bytes == 0 || request_filter_ != nullptr;
+  if (is_sent) return is_counted || stream_.count_body_bytes(first.bytes);
   const Failure& failure = exchange_->failure();
   if (failure.kind == FailureKind::kUnwritable) {
     on_unwritable_head();
     return false;
   }
-  if (is_new && first.bytes > 0 && !stream_.count_body_bytes(first.bytes)) return false;
+  if (!is_counted && !stream_.count_body_bytes(first.bytes)) return false;
   if (is_new && !may_be_processed_) replay_.restart_with(first, stream_.arena());
   on_attempt_failed(failure);
   return false;
@@ -115,6 +125,8 @@ const http::HeaderMap* Forward::trailers() {
 
 // What is at hand. False: it is no body, the request was refused.
 bool Forward::read_request(Pieces& pieces, Content& content) {
+  if (request_filter_ != nullptr) [[unlikely]]
+    return read_filtered(content);
   const ClientExchange::Read read = stream_.exchange().read_content(pieces);
   if (read.result == ClientExchange::ReadResult::kBad) {
     abort();
@@ -133,11 +145,13 @@ void Forward::on_request_content() {
   if (state_ == State::kTunnel) return tunnel_->on_client_bytes();
   if (state_ != State::kAwaitHead && state_ != State::kBody) return;
   if (!attempt_open_) return;  // the response is complete, the client is still reading it
-  if (!stream_.exchange().request_read() && pump_request()) arm_timer();
+  if (!is_request_taken() && pump_request()) arm_timer();
 }
 
 // Sends as much of the request's body as there is. False: the attempt ended.
 bool Forward::pump_request() {
+  if (request_filter_ != nullptr) [[unlikely]]
+    return pump_filtered();
   while (!stream_.exchange().request_read() && exchange_->unsent_bytes() == 0) {
     Pieces pieces;
     Content content;
@@ -156,8 +170,8 @@ void Forward::on_request_writable() {
 }
 
 bool Forward::wants_request_content() const {
-  return (state_ == State::kAwaitHead || state_ == State::kBody) && attempt_open_ &&
-         !stream_.exchange().request_read() && exchange_->unsent_bytes() == 0;
+  return (state_ == State::kAwaitHead || state_ == State::kBody) && attempt_open_ && !is_request_taken() &&
+         exchange_->unsent_bytes() == 0 && (request_filter_ == nullptr || !request_filter_->has_work());
 }
 
 // One timer for the node's side: connect, send or read timeout, by what it has to do next.
@@ -165,7 +179,7 @@ void Forward::arm_timer() {
   if (!attempt_open_ || state_ == State::kTunnel) return;
   if (exchange_->unsent_bytes() > 0) {
     timer_.set_after_ms(node_.timeouts().send_ms);
-  } else if (!reading_paused_ && stream_.exchange().request_read()) {
+  } else if (!reading_paused_ && is_request_taken()) {
     timer_.set_after_ms(node_.timeouts().read_ms);
   } else {
     timer_.cancel();  // now the client's own timeout runs

@@ -18,6 +18,7 @@
 #include "worker/proxy/client_exchange.h"
 #include "worker/proxy/node_choice.h"
 #include "worker/proxy/replay.h"
+#include "worker/proxy/request_filter.h"
 #include "worker/proxy/response_writer.h"
 #include "worker/proxy/services.h"
 #include "worker/proxy/tunnel.h"
@@ -104,6 +105,14 @@ class Forward final : private upstream::Exchange::User {
   const http::HeaderMap* trailers();
   bool pump_request();
   bool send_body(const Content& content);
+  // All of it was taken from the client, and has gone through the filters of plugins.
+  bool is_request_taken() const;
+  // Through the request body filters of plugins (forward_request.cc).
+  void begin_filtering();
+  static void frame_filtered(http::RequestWrite& head, const Content& first);
+  bool read_filtered(Content& content);
+  bool pump_filtered();
+  void go_on_with_request();
 
   // --- response side
   void log_ignored(const http::ResponseHead& head);
@@ -139,6 +148,7 @@ class Forward final : private upstream::Exchange::User {
   BodyLength response_length_;
   std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<Slices> slices_;
+  std::unique_ptr<RequestFilter> request_filter_;  // null: the body goes on as it comes
   std::uint32_t informational_ = 0;
   base::StateMachine<State, kMoves> state_{State::kIdle};
   bool attempting_ = false;

@@ -46,6 +46,8 @@ void Forward::abort() {
 }
 
 void Forward::start() {
+  if (stream_.chains().has(plugin::Phase::kRequestBodyFilter)) [[unlikely]]
+    begin_filtering();
   attempt();
 }
 

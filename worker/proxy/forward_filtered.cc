@@ -7,6 +7,7 @@
 namespace apisix::proxy {
 
 void Forward::filter_content(const Content& content, bool more_at_hand) {
+  if (content.end) stream_.response().take_trailers(content.trailers);
   bool told_last = false;
   for (std::size_t i = 0; i < content.pieces.size(); ++i) {
     const iovec& piece = content.pieces[i];

@@ -1,10 +1,8 @@
 #include "worker/proxy/request_content.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
-#include "shared/base/text.h"
+#include "worker/proxy/trailers.h"
 
 namespace apisix::proxy {
 namespace {
@@ -22,14 +20,6 @@ std::uint16_t status_of(BodyCollector::Result result) {
       break;
   }
   return 0;
-}
-
-// Of the content (RFC 9530 2, RFC 3230 4.3.2, RFC 1864), or of what it represents (RFC 9530 3).
-bool is_digest(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kNames = {"Content-Digest", "Repr-Digest", "Digest",
-                                                      "Content-MD5"};
-  return std::ranges::any_of(
-      kNames, [name](std::string_view known) { return base::equals_ignore_case(name, known); });
 }
 
 }  // namespace
@@ -50,10 +40,19 @@ bool RequestContent::count_bytes(std::size_t bytes) {
 // --- on its way to the upstream
 
 const http::HeaderMap* RequestContent::trailers() {
-  http::HeaderMap* trailers = exchange_.request_trailers();
-  if (trailers == nullptr) return nullptr;
-  trailers->remove_if([this](const http::HeaderField& field) { return chains_.declares(field.name); });
-  return trailers->empty() ? nullptr : trailers;
+  http::HeaderMap*& fields = request_.upstream.trailers;
+  http::HeaderMap* const sent = has_trailers_ ? nullptr : exchange_.request_trailers();
+  if (sent != nullptr) {
+    has_trailers_ = true;
+    sent->remove_if([this](const http::HeaderField& field) { return chains_.declares(field.name); });
+    join_trailers(fields, *sent, body_changed_, request_.arena);
+  }
+  return fields != nullptr && !fields->empty() ? fields : nullptr;
+}
+
+void RequestContent::remove_digests() {
+  body_changed_ = true;
+  request_.head->headers.remove_if([](const http::HeaderField& field) { return is_digest(field.name); });
 }
 
 // --- storing
@@ -140,7 +139,7 @@ async::Task<bool> RequestContent::replace_body(std::string body) {
     head.framing = http::Framing::kLength;
     head.content_length = replaced_by.size();
   }
-  head.headers.remove_if([](const http::HeaderField& field) { return is_digest(field.name); });
+  remove_digests();
   if (request_.body.is_read()) {
     request_.body.reset();
     co_await read_body_fields();

@@ -47,8 +47,11 @@ class RequestContent final : public plugin::RequestIo {
   // The body, or its beginning, when it was read before forwarding; goes out behind the head. Null: it was
   // not.
   const BodyCollector* stored() const { return stored_.get(); }
-  // Behind the body; null: none. Without what plugins declare to be the gateway's (Chain::declares()).
+  // Behind the body, when it has ended; null: none. The client's without what plugins declare to be the
+  // gateway's (Chain::declares()), and what plugins set.
   const http::HeaderMap* trailers();
+  // The body will be another one than the client's: header fields that say a digest of it do not hold.
+  void remove_digests();
 
   // --- storing
   bool is_storing() const { return stored_ != nullptr && !stored_->is_complete(); }
@@ -78,6 +81,8 @@ class RequestContent final : public plugin::RequestIo {
   std::unique_ptr<BodyCollector> stored_;
   std::uint64_t bytes_ = 0;
   std::uint16_t failure_ = 0;
+  bool has_trailers_ = false;  // of the client: request_.upstream.trailers are all
+  bool body_changed_ = false;  // by a plugin
 };
 
 }  // namespace apisix::proxy

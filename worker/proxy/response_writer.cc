@@ -3,6 +3,7 @@
 #include "shared/base/arena_text.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/proxy/client_head.h"
+#include "worker/proxy/trailers.h"
 
 namespace apisix::proxy {
 
@@ -78,6 +79,12 @@ ResponseWriter::Filtered ResponseWriter::filter_body(std::string_view data, bool
   return {drop ? std::string_view{} : body.data(), body.last(), body.is_broken()};
 }
 
+void ResponseWriter::take_trailers(const http::HeaderMap* sent) {
+  plugin::ResponseState& response = request_.response;
+  const bool body_changed = response.body_changes || response.coder != nullptr;
+  if (sent != nullptr) join_trailers(response.trailers, *sent, body_changed, request_.arena);
+}
+
 // All of it, for a response of the gateway's own: those are short.
 ResponseWriter::Filtered ResponseWriter::filter_whole_body(std::string_view data) {
   Filtered filtered = filter_body(data, true, true);
@@ -120,11 +127,28 @@ bool ResponseWriter::write_informational(const http::ResponseHead& head) {
       {.status = head.status, .reason = head.reason, .headers = &head.headers, .has_body = false}));
 }
 
+// Of plugins, to go behind the end.
+bool ResponseWriter::has_trailers(const Content& content) const {
+  return content.end && request_.response.trailers != nullptr;
+}
+
+Content ResponseWriter::with_trailers(Content content) {
+  take_trailers(content.trailers);
+  const http::HeaderMap* all = request_.response.trailers;
+  content.trailers = all->empty() ? nullptr : all;
+  return content;
+}
+
 bool ResponseWriter::write_head(BodyLength length, const Content& content) {
-  return note_head_written(exchange_.write_head(complete_head(length), content));
+  const ResponseHeadWrite head = complete_head(length);
+  if (has_trailers(content)) [[unlikely]]
+    return note_head_written(exchange_.write_head(head, with_trailers(content)));
+  return note_head_written(exchange_.write_head(head, content));
 }
 
 bool ResponseWriter::write_body(const Content& content) {
+  if (has_trailers(content)) [[unlikely]]
+    return note_written(exchange_.write_body(with_trailers(content)));
   return note_written(exchange_.write_body(content));
 }
 
@@ -175,6 +199,7 @@ void ResponseWriter::take_back() {
   response.body_bytes_sent = 0;
   response.body_changes = false;
   response.is_streamed = false;
+  response.trailers = nullptr;
 }
 
 // --- an upgrade

@@ -60,6 +60,8 @@ class ResponseWriter {
   // `flush`: nothing more is at hand. While some filter is unfinished no new piece may come: an empty one
   // makes it go on, in a later turn.
   Filtered filter_body(std::string_view data, bool last, bool flush);
+  // What the upstream sent behind the body: before its last piece goes through the filters.
+  void take_trailers(const http::HeaderMap* sent);
   bool is_filter_unfinished() const { return body_filter_ && body_filter_->is_unfinished(); }
   // HEAD, 204, 304, as plugins left the status: whatever the upstream sends, the client gets no body.
   bool has_no_body() const;
@@ -89,6 +91,8 @@ class ResponseWriter {
 
  private:
   ResponseHeadWrite complete_head(BodyLength length);
+  bool has_trailers(const Content& content) const;
+  Content with_trailers(Content content);
   bool note_head_written(ClientExchange::HeadWritten written);
   bool note_written(bool is_open);
   void take_back();

@@ -116,7 +116,8 @@ async::Task<bool> StreamedResponse::send(std::string_view piece, bool last) {
   }
 }
 
-// The head goes out with the first content; with its length when that is all of it.
+// The head goes out with the first content; with its length when that is all of it, and no trailers follow,
+// which need chunks (RFC 9112 7.1.2).
 bool StreamedResponse::write_out(const ResponseWriter::Filtered& filtered) {
   const bool is_nothing = filtered.bytes.empty() && !filtered.last;
   if (is_nothing && (writer_.is_started() || request_.response.body_is_held)) return true;
@@ -126,7 +127,7 @@ bool StreamedResponse::write_out(const ResponseWriter::Filtered& filtered) {
                         .bytes = filtered.bytes.size(),
                         .end = filtered.last};
   if (writer_.is_started()) return writer_.write_body(content);
-  const bool is_all = filtered.last && !writer_.has_no_body();
+  const bool is_all = filtered.last && !writer_.has_no_body() && request_.response.trailers == nullptr;
   return writer_.write_head({is_all, filtered.bytes.size()}, content);
 }
 

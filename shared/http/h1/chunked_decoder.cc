@@ -153,8 +153,6 @@ ChunkedDecoder::Step ChunkedDecoder::feed(std::string_view input) {
   return step;
 }
 
-// What a trailer section may not hold (RFC 9110 6.5.1): framing, routing, credentials, and how to read the
-// content.
 constexpr HeaderSet kNotInTrailers{KnownHeader::kHost,
                                    KnownHeader::kConnection,
                                    KnownHeader::kContentLength,
@@ -187,6 +185,10 @@ constexpr HeaderSet kNotInTrailers{KnownHeader::kHost,
                                    KnownHeader::kLocation,
                                    KnownHeader::kApikey};
 
+bool is_barred_from_trailers(const HeaderField& field) {
+  return kNotInTrailers.has(field.id) || is_consumer_field(field.name);
+}
+
 bool parse_trailers(std::string_view section, base::Arena& arena, std::uint32_t count_max, HeaderMap& out) {
   // The field parser wants the empty line that feed() took off.
   const std::string_view lines = arena.concat(section, std::string_view("\r\n"));
@@ -194,8 +196,7 @@ bool parse_trailers(std::string_view section, base::Arena& arena, std::uint32_t 
   const FieldLines parsed =
       parse_field_lines(lines.data(), lines.data(), lines.data() + lines.size(), arena, limits, out);
   if (parsed.error != nullptr) return false;
-  out.remove_if(
-      [](const HeaderField& field) { return kNotInTrailers.has(field.id) || is_consumer_field(field.name); });
+  out.remove_if(is_barred_from_trailers);
   return true;
 }
 

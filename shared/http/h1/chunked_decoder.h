@@ -75,9 +75,11 @@ class ChunkedDecoder {
 };
 static_assert(sizeof(ChunkedDecoder) <= 40);
 
-// The trailer section that kTrailers steps yielded, buffered in stable memory, as fields. Fields that
-// frame or route a message, or say who is asking, are left out (RFC 9110 6.5.1). False when malformed or
-// more than `count_max` fields.
+// Fields that frame or route a message, say who is asking, or how to read its content (RFC 9110 6.5.1).
+bool is_barred_from_trailers(const HeaderField& field);
+
+// The trailer section that kTrailers steps yielded, buffered in stable memory, as fields, without
+// those that are barred. False when malformed or more than `count_max` fields.
 bool parse_trailers(std::string_view section, base::Arena& arena, std::uint32_t count_max, HeaderMap& out);
 
 }  // namespace apisix::http

@@ -68,6 +68,16 @@ class Doubler final : public Plugin {
   }
 };
 
+class RequestDoubler final : public Plugin {
+ public:
+  static constexpr PluginInfo kInfo{.name = "request-doubler", .priority = 5};
+  explicit RequestDoubler(const Conf&) {}
+  void request_body_filter(Request&, Body& body) override {
+    const std::string_view data = body.data();
+    body.output().append(data).append(data);
+  }
+};
+
 // Keeps the body until it is whole, then lets it out letter by letter.
 class Slicer final : public Plugin {
  public:
@@ -121,6 +131,7 @@ constexpr const PluginKind& kLooker = define<Looker>();
 constexpr const PluginKind& kHigh = define<High>();
 constexpr const PluginKind& kLow = define<Low>();
 constexpr const PluginKind& kDoubler = define<Doubler>();
+constexpr const PluginKind& kRequestDoubler = define<RequestDoubler>();
 
 class ChainTest : public ::testing::Test, public RequestIo {
  protected:
@@ -366,6 +377,29 @@ TEST_F(ChainTest, TheLastOfTwoUnfinishedBodyFiltersGoesOnFirst) {
   for (int turns = 0; body.is_unfinished() && turns < 10; ++turns) run_.filter_body(body);
   EXPECT_TRUE(body.last());
   EXPECT_EQ(diary(), (Diary{"a", "b", "c."}));
+}
+
+TEST_F(ChainTest, RequestBodyFiltersFollowEachOther) {
+  run_.set_global(chain({{"request-doubler", conf(kRequestDoubler, "{}")}}));
+  EXPECT_TRUE(run_.has(Phase::kRequestBodyFilter));
+  EXPECT_TRUE(run_.filters_request_body());
+  run_.set_route(chain({{"request-doubler", conf(kRequestDoubler, "{}")}}));
+  Body body;
+  body.begin("ab", true);
+  run_.filter_request_body(body);
+  EXPECT_EQ(body.data(), "abababab");
+  EXPECT_TRUE(body.last());
+}
+
+TEST_F(ChainTest, RequestBodyFilterThatItsConditionSkipsDoesNotRun) {
+  run_.set_route(chain(
+      {{"request-doubler", conf(kRequestDoubler, R"({"_meta":{"filter":[["arg_double","==","1"]]}})")}}));
+  EXPECT_TRUE(run_.has(Phase::kRequestBodyFilter));
+  EXPECT_FALSE(run_.filters_request_body());
+  Body body;
+  body.begin("ab", true);
+  run_.filter_request_body(body);
+  EXPECT_EQ(body.data(), "ab");
 }
 
 TEST_F(ChainTest, ABodyThatWasNotAnnouncedToChangeDoesNot) {

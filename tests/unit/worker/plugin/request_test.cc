@@ -57,6 +57,29 @@ TEST_F(RequestTest, SettingTakesAwayOtherSpellingsOfTheName) {
   EXPECT_EQ(sent("X_User_Name"), "jack");
 }
 
+TEST_F(RequestTest, TrailersAreNoneUntilOneIsSet) {
+  EXPECT_FALSE(request_.body().trailers().find("X-Sum"));
+  request_.body().trailers().remove("X-Sum");
+  EXPECT_EQ(state_.upstream.trailers, nullptr);
+  request_.body().trailers().set("X-Sum", "1\r\nX-Evil: 1");
+  request_.body().trailers().set("x_sum", "2\n");
+  ASSERT_NE(state_.upstream.trailers, nullptr);
+  EXPECT_EQ(state_.upstream.trailers->size(), 1U);
+  EXPECT_EQ(request_.body().trailers().find("X_SUM"), "2%0A");
+  request_.body().trailers().set("x_sum", "");
+  EXPECT_TRUE(state_.upstream.trailers->empty());
+}
+
+TEST_F(RequestTest, TrailersMayNotFrameRouteOrSayWhoIsAsking) {  // RFC 9110 6.5.1
+  for (const char* name : {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Set-Cookie",
+                           "Trailer", "Content-Encoding", "X-Consumer-Username", "no token"}) {
+    request_.response().trailers().set(name, "1");
+    EXPECT_FALSE(request_.response().trailers().find(name)) << name;
+  }
+  request_.response().trailers().set("Server-Timing", "db;dur=5");
+  EXPECT_EQ(request_.response().trailers().find("server-timing"), "db;dur=5");
+}
+
 TEST_F(RequestTest, AddingAFieldThatStandsOnceSetsIt) {
   request_.response().add_header("Content-Type", "a/b");
   request_.response().add_header("content-type", "c/d");

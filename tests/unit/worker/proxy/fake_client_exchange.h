@@ -2,6 +2,8 @@
 // Stream wrote, before any framing.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -18,7 +20,8 @@ class FakeClientExchange final : public ClientExchange {
   void give(std::string_view bytes) { at_hand += bytes; }
   void give_end() { end_given = true; }
 
-  std::string at_hand;  // content, or bytes of the tunnel
+  std::size_t piece_bytes_max = SIZE_MAX;  // of one piece of content, as chunks are
+  std::string at_hand;                     // content, or bytes of the tunnel
   bool end_given = false;
   bool is_bad = false;
   bool is_connected = true;  // false: writes fail
@@ -52,7 +55,10 @@ class FakeClientExchange final : public ClientExchange {
     // Views hold until the turn ends: what was handed out is kept.
     handed_out_.push_back(std::move(at_hand));
     at_hand.clear();
-    content.add(std::string_view(handed_out_.back()));
+    for (std::string_view rest = handed_out_.back(); !rest.empty();
+         rest.remove_prefix(std::min(piece_bytes_max, rest.size()))) {
+      content.add(rest.substr(0, piece_bytes_max));
+    }
     read_end_ = end_given;
     return {read_end_ ? ReadResult::kEnd : ReadResult::kMore, handed_out_.back().size()};
   }

@@ -35,6 +35,8 @@ class FakeExchange final : public upstream::Exchange {
   const upstream::Endpoint endpoint;
   std::string target;
   std::string host;
+  http::Framing framing = http::Framing::kNone;
+  std::uint64_t content_length = 0;
   std::string body;
   std::string trailer;  // the value of X-T
   bool request_ended = false;
@@ -98,6 +100,8 @@ class FakeExchange final : public upstream::Exchange {
     }
     target = head.target;
     host = head.host;
+    framing = head.framing;
+    content_length = head.content_length;
     bytes_sent_ += 100;
     note(first);
     return true;

@@ -86,6 +86,24 @@ TEST_F(RequestContentTest, TrailersThatAreAllDeclaredAreNone) {
   EXPECT_EQ(content_.trailers(), nullptr);
 }
 
+TEST_F(RequestContentTest, TrailersOfPluginsTakeThePlaceOfTheClients) {
+  plugin::RequestBody(request_).trailers().set("X-Sum", "5");
+  exchange_.trailers.add(arena_, "x_sum", "forged");
+  exchange_.trailers.add(arena_, "X-Other", "1");
+  const http::HeaderMap* trailers = content_.trailers();
+  ASSERT_NE(trailers, nullptr);
+  EXPECT_EQ(trailers->size(), 2u);
+  EXPECT_EQ(values(*trailers, "X-Sum"), "5");
+  EXPECT_EQ(values(*trailers, "X-Other"), "1");
+  EXPECT_EQ(content_.trailers(), trailers);  // once, however often it is asked
+}
+
+TEST_F(RequestContentTest, TrailersSayNoDigestOfABodyThatWasReplaced) {
+  content_.remove_digests();
+  exchange_.trailers.add(arena_, "Content-Digest", "sha-256=:x:");
+  EXPECT_EQ(content_.trailers(), nullptr);
+}
+
 // --- storing
 
 TEST_F(RequestContentTest, BodyThatIsAtHandIsReadAtOnceAndGoesOnWithItsLength) {

@@ -217,6 +217,13 @@ TEST_F(ResponseWriterTest, FilterThatGivesUpLeavesRoomForAnotherResponse) {
   EXPECT_EQ(gone_, 0);
 }
 
+TEST_F(ResponseWriterTest, TrailersOfAResponseThatWasTakenBackAreGone) {
+  writer_.filter_head();
+  plugin::Response(request_).trailers().set("X-Sum", "1");
+  EXPECT_EQ(writer_.send({502, "page"}), Sent::kWhole);
+  EXPECT_TRUE(exchange_.response_trailers.empty());
+}
+
 TEST_F(ResponseWriterTest, LocalServiceIsSeenByNoPlugin) {
   use_plugins<Marker, Doubler>();
   ResponseWriter local(services_, exchange_, request_, nullptr, on_gone_);

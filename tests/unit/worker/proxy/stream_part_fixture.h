@@ -4,11 +4,10 @@
 
 #include "tests/unit/shared/store/scripted_store.h"
 #include "tests/unit/shared/store/store_fixture.h"
-#include "tests/unit/worker/plugin/empty_directory.h"
 #include "tests/unit/worker/proxy/fake_client_exchange.h"
+#include "tests/unit/worker/proxy/plugins_of_test.h"
 #include "tests/unit/worker/proxy/request_fixture.h"
 #include "worker/config/registry.h"
-#include "worker/plugin/chain.h"
 #include "worker/proxy/services.h"
 
 namespace apisix::proxy {
@@ -17,11 +16,7 @@ class StreamPartTest : public RequestTest {
  protected:
   template <typename... Plugins>
   void use_plugins() {
-    const plugin::PluginConfs confs = {
-        {std::string(Plugins::kInfo.name),
-         base::make_counted<plugin::PluginConf>(plugin::define<Plugins>(), *format::parse_json("{}"),
-                                                "/routes/1", 1)}...};
-    chains_.set_route(*plugin::Chain::make(deps_, confs));
+    chains_.set_route(plugins_.chain<Plugins...>());
   }
 
   store::ScriptedStore store_{loop_};  // nothing is read from it
@@ -37,11 +32,7 @@ class StreamPartTest : public RequestTest {
   plugin::ChainRun chains_{request_};
 
  private:
-  plugin::NoConsumers consumers_;
-  plugin::NoDirectory directory_;
-  format::Json attr_;
-  plugin::Deps deps_{
-      .loop = loop_, .consumers = consumers_, .directory = directory_, .plugin_attr = attr_, .prefix = {}};
+  PluginsOfTest plugins_{loop_};
 };
 
 }  // namespace apisix::proxy

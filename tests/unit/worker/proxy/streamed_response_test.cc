@@ -61,6 +61,15 @@ class Marker final : public plugin::Plugin {
   void header_filter(plugin::Request& request) override { request.response().add_header("X-Mark", "1"); }
 };
 
+class Summer final : public plugin::Plugin {
+ public:
+  static constexpr plugin::PluginInfo kInfo{.name = "summer", .priority = 9};
+  explicit Summer(const plugin::Conf&) {}
+  void body_filter(plugin::Request& request, plugin::Body& body) override {
+    if (body.last()) request.response().trailers().set("X-Sum", "1");
+  }
+};
+
 // Two slices of each piece.
 class Slicer final : public plugin::Plugin {
  public:
@@ -162,6 +171,12 @@ TEST_F(StreamedResponseTest, ResponseWithoutAPieceHasALength) {
   EXPECT_TRUE(exchange_.has_content_length);
   EXPECT_EQ(exchange_.content_length, 0u);
   EXPECT_THAT(exchange_.endings, ElementsAre(Ending::kWhole));
+}
+
+TEST_F(StreamedResponseTest, TrailersGoBehindItAndNeedChunks) {
+  run<Summer>("e");
+  EXPECT_FALSE(exchange_.has_content_length);
+  EXPECT_EQ(exchange_.trailer("X-Sum"), "1");
 }
 
 TEST_F(StreamedResponseTest, HeadRequestGetsTheHeadAlone) {
