@@ -46,8 +46,8 @@ class Body {
   // This is the last piece: the filters behind see last(), what the sender still sends is not asked for.
   void finish() { finished_ = true; }
   // What goes out cannot be made whole. Of a response: the client gets 502 when nothing of it is sent yet,
-  // else it sees that the response breaks off. Of a request: the client gets 400, and the node sees that the
-  // request breaks off.
+  // else it sees that the response breaks off. Of a request: the client gets 400, when nothing of a response
+  // is sent yet, and the node sees that the request breaks off.
   void break_off() { broken_ = true; }
   // This filter has more to do with what it got: it is called again, with an empty piece, before any other
   // piece comes. Not in delayed_body_filter.

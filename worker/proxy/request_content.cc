@@ -41,7 +41,9 @@ bool RequestContent::count_bytes(std::size_t bytes) {
 
 const http::HeaderMap* RequestContent::trailers() {
   http::HeaderMap*& fields = request_.upstream.trailers;
-  http::HeaderMap* const sent = has_trailers_ ? nullptr : exchange_.request_trailers();
+  // Before the client's end some of them may be missing: a filter that wanted no more does without.
+  const bool are_there = !has_trailers_ && exchange_.request_read();
+  http::HeaderMap* const sent = are_there ? exchange_.request_trailers() : nullptr;
   if (sent != nullptr) {
     has_trailers_ = true;
     sent->remove_if([this](const http::HeaderField& field) { return chains_.declares(field.name); });

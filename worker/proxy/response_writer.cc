@@ -164,6 +164,8 @@ ResponseWriter::Sent ResponseWriter::send(const plugin::DirectResponse& direct) 
   plugin::ResponseState& response = request_.response;
   response.status = direct.status;
   response.from_upstream = false;
+  response.is_streamed = false;  // one of which nothing was written may stand behind it
+  response.trailers = nullptr;
   if (!direct.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
     response.headers.set(request_.arena, http::KnownHeader::kContentType, direct.content_type);
   }

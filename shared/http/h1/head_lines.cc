@@ -139,7 +139,8 @@ bool HeadLines::is_supported(Width width) {
   if (width != Width::k32) return true;
 #if APISIX_HAS_AVX2
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0;
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
+         __builtin_cpu_supports("bmi2") != 0;
 #else
   return false;
 #endif

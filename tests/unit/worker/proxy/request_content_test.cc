@@ -23,6 +23,12 @@ class RequestContentTest : public StreamPartTest {
     exchange_.give(bytes);
     if (end) exchange_.give_end();
   }
+  // Without content.
+  void end_request() {
+    exchange_.give_end();
+    Pieces none;
+    exchange_.read_content(none);
+  }
   // The loop resumes what waited.
   void come(std::string_view bytes, bool end = false) {
     give(bytes, end);
@@ -69,7 +75,16 @@ TEST_F(RequestContentTest, LimitOfAPluginTakesThePlaceOfTheConfiguredOne) {
 
 // --- trailers
 
+// A filter may want no more before the client has ended: half of the trailers are none.
+TEST_F(RequestContentTest, TrailersBeforeTheClientsEndAreNotPassedOn) {
+  exchange_.trailers.add(arena_, "X-Sum", "3");
+  EXPECT_EQ(content_.trailers(), nullptr);
+  end_request();
+  ASSERT_NE(content_.trailers(), nullptr);
+}
+
 TEST_F(RequestContentTest, TrailersAreWithoutWhatPluginsDeclare) {
+  end_request();
   EXPECT_EQ(content_.trailers(), nullptr);
   use_plugins<Declarer>();
   exchange_.trailers.add(arena_, "x_trusted-info", "forged");
@@ -81,12 +96,14 @@ TEST_F(RequestContentTest, TrailersAreWithoutWhatPluginsDeclare) {
 }
 
 TEST_F(RequestContentTest, TrailersThatAreAllDeclaredAreNone) {
+  end_request();
   use_plugins<Declarer>();
   exchange_.trailers.add(arena_, "X-Trusted-Info", "forged");
   EXPECT_EQ(content_.trailers(), nullptr);
 }
 
 TEST_F(RequestContentTest, TrailersOfPluginsTakeThePlaceOfTheClients) {
+  end_request();
   plugin::RequestBody(request_).trailers().set("X-Sum", "5");
   exchange_.trailers.add(arena_, "x_sum", "forged");
   exchange_.trailers.add(arena_, "X-Other", "1");
@@ -99,6 +116,7 @@ TEST_F(RequestContentTest, TrailersOfPluginsTakeThePlaceOfTheClients) {
 }
 
 TEST_F(RequestContentTest, TrailersSayNoDigestOfABodyThatWasReplaced) {
+  end_request();
   content_.remove_digests();
   exchange_.trailers.add(arena_, "Content-Digest", "sha-256=:x:");
   EXPECT_EQ(content_.trailers(), nullptr);

@@ -253,6 +253,7 @@ TEST_F(StreamedResponseTest, AbortedResponseBreaksOff) {
 TEST_F(StreamedResponseTest, ResponseThatIsAbortedBeforeItsFirstPieceIs502) {
   run("a");
   EXPECT_EQ(exchange_.status, 502);
+  EXPECT_FALSE(stream_->request().response.is_streamed);  // the page has a length
   EXPECT_THAT(exchange_.body, HasSubstr("502 Bad Gateway"));
   EXPECT_THAT(exchange_.endings, ElementsAre(Ending::kWhole));
 }
