@@ -200,8 +200,6 @@ void ResponseWriter::take_back() {
   response.bytes_sent = 0;
   response.body_bytes_sent = 0;
   response.body_changes = false;
-  response.is_streamed = false;
-  response.trailers = nullptr;
 }
 
 // --- an upgrade

@@ -10,20 +10,13 @@ constexpr std::uint32_t kTrailersMax = 64;
 // RFC 9112 7.1: the chunk of size 0, the trailer fields, an empty line; in one allocation.
 std::string_view last_chunk_with(const HeaderMap& trailers, base::Arena& arena) {
   constexpr std::string_view kZero = "0\r\n";
-  constexpr std::string_view kColon = ": ";
   constexpr std::string_view kLineEnd = "\r\n";
   std::size_t size = kZero.size() + kLineEnd.size();
-  for (const HeaderField& field : trailers) {
-    size += field.name.size() + kColon.size() + field.value.size() + kLineEnd.size();
-  }
+  for (const HeaderField& field : trailers) size += field.name.size() + field.value.size() + kFieldFixedBytes;
   char* const text = arena.text(size);
-  char* at = std::ranges::copy(kZero, text).out;
-  for (const HeaderField& field : trailers) {
-    for (const std::string_view part : {field.name, kColon, field.value, kLineEnd}) {
-      at = std::ranges::copy(part, at).out;
-    }
-  }
-  std::ranges::copy(kLineEnd, at);
+  char* at = append_text(text, kZero);
+  for (const HeaderField& field : trailers) at = append_field(at, field.name, field.value);
+  append_text(at, kLineEnd);
   return {text, size};
 }
 

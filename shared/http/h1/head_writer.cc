@@ -20,7 +20,6 @@ constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
 constexpr std::string_view kContentLength = "Content-Length: ";
 constexpr std::string_view kHost = "Host: ";
 constexpr std::string_view kCrlf = "\r\n";
-constexpr std::size_t kFieldFixedBytes = 4;  // ": " and CRLF
 
 // No control character, tab included, and no space: what may stand between the spaces of a request line.
 bool is_one_word(std::string_view text) {

@@ -100,5 +100,6 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 }
 char* append_decimal(char* at, std::uint64_t number);
 char* append_field(char* at, std::string_view name, std::string_view value);  // "name: value\r\n"
+inline constexpr std::size_t kFieldFixedBytes = 4;                            // ": " and CRLF
 
 }  // namespace apisix::http
