@@ -14,11 +14,32 @@
 
 namespace apisix::proxy {
 
+// In HTTP/2, so that it has no line of its own but this one.
+inline http::RequestHead& make_request_head(base::Arena& arena, std::string_view method,
+                                            http::Framing framing = http::Framing::kNone,
+                                            std::uint64_t length = 0) {
+  auto* head = arena.make<http::RequestHead>();
+  head->method_text = method;
+  head->method = http::parse_method(method);
+  head->target = head->path = "/path";
+  head->authority = "a.test";
+  head->request_line = "GET /path HTTP/2";
+  head->framing = framing;
+  head->content_length = length;
+  return *head;
+}
+
 class FakeClientExchange final : public ClientExchange {
  public:
   // --- what the test says
   void give(std::string_view bytes) { at_hand += bytes; }
   void give_end() { end_given = true; }
+  // No body follows, as a session knows it with the head.
+  void end_with_head() {
+    give_end();
+    Pieces none;
+    read_content(none);
+  }
 
   std::size_t piece_bytes_max = SIZE_MAX;  // of one piece of content, as chunks are
   std::string at_hand;                     // content, or bytes of the tunnel

@@ -36,24 +36,14 @@ class ForwardExchangeTest : public ProxyTest {
   }
   void request(std::string_view method = "GET", http::Framing framing = http::Framing::kNone,
                std::uint64_t length = 0) {
-    auto* head = stream_->arena().make<http::RequestHead>();
-    head->method_text = method;
-    head->method = http::parse_method(method);
-    head->target = head->path = "/path";
-    head->authority = "a.test";
-    head->framing = framing;
-    head->content_length = length;
-    for (const auto& [name, value] : fields_) head->headers.add(stream_->arena(), name, value);
+    http::RequestHead& head = make_request_head(stream_->arena(), method, framing, length);
+    for (const auto& [name, value] : fields_) head.headers.add(stream_->arena(), name, value);
     if (upgrades_) {
-      head->upgrade = true;
-      head->upgrade_protocol = "websocket";
+      head.upgrade = true;
+      head.upgrade_protocol = "websocket";
     }
-    if (framing == http::Framing::kNone) {
-      exchange_.give_end();
-      Pieces none;
-      exchange_.read_content(none);
-    }
-    stream_->on_request(*head, 200);
+    if (framing == http::Framing::kNone) exchange_.end_with_head();
+    stream_->on_request(head, 200);
   }
   FakeExchange& node(std::size_t attempt = 0) { return *opener_.exchanges.at(attempt); }
   std::size_t attempts() const { return opener_.exchanges.size(); }

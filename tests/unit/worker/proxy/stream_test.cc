@@ -23,22 +23,11 @@ class StreamTest : public ProxyTest {
   // A request without a body, unless `framing` says something else.
   http::RequestHead& head(std::string_view method = "GET", http::Framing framing = http::Framing::kNone,
                           std::uint64_t length = 0) {
-    auto* head = stream_->arena().make<http::RequestHead>();
-    head->method_text = method;
-    head->method = http::parse_method(method);
-    head->target = head->path = "/path";
-    head->authority = "a.test";
-    head->request_line = "GET /path HTTP/2";
-    head->framing = framing;
-    head->content_length = length;
     if (framing == http::Framing::kNone) exchange_.give_end();
-    return *head;
+    return make_request_head(stream_->arena(), method, framing, length);
   }
   void request(http::RequestHead& head) {
-    if (head.framing == http::Framing::kNone) {  // as a session knows it with the head
-      Pieces none;
-      exchange_.read_content(none);
-    }
+    if (head.framing == http::Framing::kNone) exchange_.end_with_head();
     stream_->on_request(head, 200);
   }
   void begin(std::string_view method = "GET", http::Framing framing = http::Framing::kNone,

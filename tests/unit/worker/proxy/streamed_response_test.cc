@@ -121,16 +121,8 @@ class StreamedResponseTest : public ProxyTest {
     plugin::PluginConfs confs = {conf_of<Streamer>("{\"script\": \"" + script + "\"}"),
                                  conf_of<Others>("{}")...};
     stream_->chains().set_global(*plugin::Chain::make(shared_.deps, confs));
-    auto* head = stream_->arena().make<http::RequestHead>();
-    head->method_text = method;
-    head->method = http::parse_method(method);
-    head->target = head->path = "/path";
-    head->authority = "a.test";
-    head->request_line = "GET /path HTTP/2";
-    exchange_.give_end();
-    Pieces none;
-    exchange_.read_content(none);
-    stream_->on_request(*head, 200);
+    exchange_.end_with_head();
+    stream_->on_request(make_request_head(stream_->arena(), method), 200);
   }
   template <typename T>
   static std::pair<const std::string, base::Ref<plugin::PluginConf>> conf_of(const std::string& json) {
