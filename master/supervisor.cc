@@ -90,7 +90,13 @@ void Supervisor::reap() {
       if (generation->on_exit(pid, status)) break;
     }
   }
-  loop_.at_end_of_turn([this] { delete_empty_generations(); });
+  arm_deletion();
+}
+
+// A callback of one may be on the stack.
+void Supervisor::arm_deletion() {
+  loop_.end_of_turn().push(
+      deletion_, [](void* self) { static_cast<Supervisor*>(self)->delete_empty_generations(); }, this);
 }
 
 void Supervisor::delete_empty_generations() {
@@ -116,7 +122,7 @@ void Supervisor::on_ready(Generation& generation) {
   } else {
     record().end_change(memory::ChangeState::kDone, {}, loop_.clock().wall_ms());
   }
-  loop_.at_end_of_turn([this] { delete_empty_generations(); });
+  arm_deletion();
 }
 
 void Supervisor::report_ready(const Generation& generation) {
@@ -154,7 +160,7 @@ void Supervisor::on_failure(Generation& generation, const std::string& why) {
   base::log_error("reload failed, the old configuration stays in use: {}", why);
   record().end_change(memory::ChangeState::kFailed, why, loop_.clock().wall_ms());
   if (current_ != nullptr) report_ready(*current_);
-  loop_.at_end_of_turn([this] { delete_empty_generations(); });
+  arm_deletion();
 }
 
 void Supervisor::reopen_logs() {
@@ -185,7 +191,7 @@ void Supervisor::leave(bool gracefully) {
       generation->stop();
     }
   }
-  loop_.at_end_of_turn([this] { delete_empty_generations(); });
+  arm_deletion();
 }
 
 }  // namespace apisix::master

@@ -64,6 +64,7 @@ class Supervisor {
   Generation& add_generation(std::unique_ptr<Setup> setup, Listeners listeners);
   void on_ready(Generation& generation);
   void on_failure(Generation& generation, const std::string& why);
+  void arm_deletion();
   void delete_empty_generations();
 
   event::Loop loop_;
@@ -81,6 +82,7 @@ class Supervisor {
   int exit_code_ = 0;
   std::uint32_t next_number_;
   std::vector<std::unique_ptr<Generation>> generations_;
+  event::ReadyNode deletion_;      // of the empty ones, at the end of the turn
   Generation* current_ = nullptr;  // the one that serves
   Generation* next_ = nullptr;     // the one that is starting
   std::unique_ptr<Upgrade> upgrade_;

@@ -120,7 +120,7 @@ void Supervisor::on_upgraded(const std::vector<int>& unused) {
   if (slot_ != nullptr) slot_->state.store(memory::ChildState::kDraining);
   current_->quit(unused);
   current_ = nullptr;
-  loop_.at_end_of_turn([this] { delete_empty_generations(); });
+  arm_deletion();
 }
 
 void Supervisor::on_upgrade_failed(const std::string& why) {
@@ -128,7 +128,7 @@ void Supervisor::on_upgrade_failed(const std::string& why) {
   record().end_change(ChangeState::kFailed, why, loop_.clock().wall_ms());
   if (auto back = pid_file_.put_back(); !back) base::log_error("{}", back.error().what);
   if (current_ != nullptr) report_ready(*current_);
-  loop_.at_end_of_turn([this] { delete_empty_generations(); });
+  arm_deletion();
 }
 
 }  // namespace apisix::master

@@ -29,8 +29,6 @@ Loop::Loop()
       timers_(clock_.monotonic_ms()) {}
 
 Loop::~Loop() {
-  end_of_turn_.clear();
-  posted_.clear();
   event_free(wake_);
   event_base_free(base_);
 }
@@ -88,15 +86,10 @@ void Loop::finish_turn() {
   note_activity();
   timers_.advance(clock_.monotonic_ms());
   if (!deferred_.empty()) run_deferred();
-  while (!posted_.empty() || !ready_.empty()) {
-    ready_.drain();
-    std::vector<std::function<void()>> work;
-    work.swap(posted_);
-    for (auto& item : work) item();
-  }
-  std::vector<std::function<void()>> last;
-  last.swap(end_of_turn_);
-  for (auto& item : last) item();
+  ready_.drain();
+  ReadyQueue last;
+  last.append_all(end_of_turn_);
+  last.drain();
 }
 
 }  // namespace apisix::event

@@ -6,9 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
-#include <vector>
 
 #include "shared/base/clock.h"
 #include "shared/event/ready_queue.h"
@@ -42,10 +39,9 @@ class Loop {
   // peer can make long. A turn spends kDeferredUsPerTurn on it, and at least one node.
   ReadyQueue& deferred() { return deferred_; }
 
-  // Runs `work` before this turn ends (in the next turn when called from end-of-turn work).
-  void post(std::function<void()> work) { posted_.push_back(std::move(work)); }
-  // Runs `work` last in this turn, when no callback of the turn can still be on the stack.
-  void at_end_of_turn(std::function<void()> work) { end_of_turn_.push_back(std::move(work)); }
+  // Runs last in this turn (in the next one, when pushed by end-of-turn work), when no callback of the turn
+  // can still be on the stack.
+  ReadyQueue& end_of_turn() { return end_of_turn_; }
 
   event_base* handle() { return base_; }
   // Called by IoWatch before each callback: reads the time once per turn.
@@ -63,9 +59,7 @@ class Loop {
   void refresh_clock();
   void finish_turn();
   void run_deferred();
-  bool has_work() const {
-    return !ready_.empty() || !deferred_.empty() || !posted_.empty() || !end_of_turn_.empty();
-  }
+  bool has_work() const { return !ready_.empty() || !deferred_.empty() || !end_of_turn_.empty(); }
 
   event_base* base_;
   ::event* wake_;  // bounds the wait
@@ -74,8 +68,7 @@ class Loop {
   TimerWheel timers_;
   ReadyQueue ready_;
   ReadyQueue deferred_;
-  std::vector<std::function<void()>> posted_;
-  std::vector<std::function<void()>> end_of_turn_;
+  ReadyQueue end_of_turn_;
   bool clock_is_fresh_ = false;
   bool stopped_ = false;
 };

@@ -156,11 +156,11 @@ void ConnectionList::defer_delete(std::unique_ptr<ClientExchange> exchange) {
 }
 
 void ConnectionList::arm_deferred_delete() {
-  if (!connections_.empty() || !exchanges_.empty()) return;
-  loop_.at_end_of_turn([this] {
-    exchanges_.clear();
-    connections_.clear();
-  });
+  const auto delete_all = [](void* self) {
+    static_cast<ConnectionList*>(self)->exchanges_.clear();
+    static_cast<ConnectionList*>(self)->connections_.clear();
+  };
+  loop_.end_of_turn().push(deletion_, delete_all, this);
 }
 
 }  // namespace apisix::proxy

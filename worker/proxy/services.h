@@ -78,7 +78,8 @@ class ConnectionList {
   void arm_deferred_delete();
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::unique_ptr<ClientExchange>> exchanges_;
-  event::Timer report_;  // runs while connections were closed in the minute before
+  event::ReadyNode deletion_;  // of both, at the turn's end
+  event::Timer report_;        // runs while connections were closed in the minute before
   std::uint64_t made_room_ = 0;
   std::uint64_t peak_ = 0;
 };

@@ -187,7 +187,7 @@ void Pool::drop(Connection& connection, bool reset) {
 
 // A callback of the connection may be on the stack: it is deleted when the turn ends.
 void Pool::defer_delete(Connection& connection) {
-  if (graveyard_.empty()) loop_.at_end_of_turn([this] { graveyard_.clear(); });
+  loop_.end_of_turn().push(deletion_, [](void* pool) { static_cast<Pool*>(pool)->graveyard_.clear(); }, this);
   graveyard_.emplace_back(&connection);
 }
 

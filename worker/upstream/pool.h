@@ -128,5 +128,6 @@ class Pool final : public ExchangeOpener {
   std::uint64_t open_ = 0;
   std::uint64_t idle_ = 0;
 };
+  event::ReadyNode deletion_;                           // of those, at the turn's end
 
 }  // namespace apisix::upstream

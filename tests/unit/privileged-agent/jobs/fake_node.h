@@ -77,6 +77,7 @@ class FakeNode {
     int fd;
     event::IoWatch watch;
     std::string received;
+    event::ReadyNode dropped;
   };
 
   void on_connection() {
@@ -86,8 +87,11 @@ class FakeNode {
     clients_.emplace_back(*this, fd);
   }
   void drop(Client& client) {
-    loop_.at_end_of_turn(
-        [this, &client] { clients_.remove_if([&client](const Client& each) { return &each == &client; }); });
+    const auto remove = [](void* dropped) {
+      static_cast<Client*>(dropped)->node.clients_.remove_if(
+          [dropped](const Client& each) { return &each == dropped; });
+    };
+    loop_.end_of_turn().push(client.dropped, remove, &client);
     client.watch.stop();
   }
 
