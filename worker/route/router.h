@@ -56,9 +56,13 @@ struct MatchResult {
   std::uint32_t uri_index = 0;  // which of entry->uris
   std::uint32_t parameter_count = 0;
   std::string_view host_pattern;  // `_host`: the wildcard pattern, or the host itself; "" = no condition
-  std::array<Parameter, kParametersMax> parameters;
+  // Not written until there is something to write (a kilobyte for each request): only the first
+  // parameter_count are ever read. A union, as the members of an array would be made empty.
+  union {
+    std::array<Parameter, kParametersMax> parameters;
+  };
 
-  MatchResult() {}  // leaves `parameters` as it is: only the first parameter_count are ever read
+  MatchResult() {}
 
   // `_path`: the route's uri as it was written.
   std::string_view path_pattern() const { return entry->uris[uri_index]; }
