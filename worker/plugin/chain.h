@@ -60,6 +60,8 @@ class ChainRun {
   void set_route(base::Ref<const Chain> chain);
   const Chain* global() const { return global_.get(); }
   const Chain* route() const { return route_.get(); }
+  // No plugin runs.
+  bool is_empty() const { return !global_ && !route_; }
   bool has(Phase phase) const { return (global_ && global_->has(phase)) || (route_ && route_->has(phase)); }
 
   // Runs hooks until one waits or responds. After kWait call the same again: `on_done` was called meanwhile.

@@ -114,7 +114,7 @@ Next match(Stream& stream) {
     if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
     route = registry.match(stream.request());
   }
-  if (!route) return Next::kGoOn;  // 404 once the global rules have run
+  if (!route) return Next::kGoOn;  // pick_node() responds with 404, once the global rules have run
   const config::RouteRuntime& runtime = *route->runtime;
   if (runtime.failure != 0) return respond_error_page(stream, runtime.failure);
   if (registry.awaits_secrets(runtime.chain.get())) return wait_for_secrets(stream);
@@ -171,17 +171,16 @@ Next run_consumers_rewrite(Stream& stream) {
                       stream.chains().run_consumers_rewrite(&PipelineRun::on_step_done, &stream.pipeline()));
 }
 
-Next finish_access(Stream& stream) {
-  if (stream.pipeline().route() != nullptr) return run_route<plugin::Phase::kAccess>(stream);
-  stream.respond(route_not_found());
-  return Next::kResponded;
-}
-
 // --- forwarding
 
 Next pick_node(Stream& stream) {
+  const config::CompiledRoute* const route = stream.pipeline().route();
+  if (route == nullptr) {
+    stream.respond(route_not_found());
+    return Next::kResponded;
+  }
   std::uint16_t failure = 0;
-  switch (stream.forward().pick_first(*stream.pipeline().route(), failure)) {
+  switch (stream.forward().pick_first(*route, failure)) {
     case Forward::Pick::kPicked:
       return Next::kGoOn;
     case Forward::Pick::kWait:
@@ -208,21 +207,23 @@ Next forward(Stream& stream) {
 struct Row {
   Phase phase;
   Next (*run)(Stream&);
+  bool runs_hooks = false;  // and does nothing else: skipped by requests without a chain
 };
+constexpr bool kRunsHooks = true;
 
 constexpr std::array kPhases = {
     Row{Phase::kNormalize, normalize},
     Row{Phase::kClientAddress, find_client_address},
     Row{Phase::kMatch, match},
-    Row{Phase::kGlobalRewrite, run_global<plugin::Phase::kRewrite>},
-    Row{Phase::kRewrite, run_route<plugin::Phase::kRewrite>},
-    Row{Phase::kMergeConsumer, merge_consumer},
-    Row{Phase::kConsumerRewrite, run_consumers_rewrite},
-    Row{Phase::kGlobalAccess, run_global<plugin::Phase::kAccess>},
-    Row{Phase::kAccess, finish_access},
+    Row{Phase::kGlobalRewrite, run_global<plugin::Phase::kRewrite>, kRunsHooks},
+    Row{Phase::kRewrite, run_route<plugin::Phase::kRewrite>, kRunsHooks},
+    Row{Phase::kMergeConsumer, merge_consumer, kRunsHooks},
+    Row{Phase::kConsumerRewrite, run_consumers_rewrite, kRunsHooks},
+    Row{Phase::kGlobalAccess, run_global<plugin::Phase::kAccess>, kRunsHooks},
+    Row{Phase::kAccess, run_route<plugin::Phase::kAccess>, kRunsHooks},
     Row{Phase::kPickNode, pick_node},
-    Row{Phase::kGlobalBeforeProxy, run_global<plugin::Phase::kBeforeProxy>},
-    Row{Phase::kBeforeProxy, run_route<plugin::Phase::kBeforeProxy>},
+    Row{Phase::kGlobalBeforeProxy, run_global<plugin::Phase::kBeforeProxy>, kRunsHooks},
+    Row{Phase::kBeforeProxy, run_route<plugin::Phase::kBeforeProxy>, kRunsHooks},
     Row{Phase::kPrepare, prepare},
     Row{Phase::kForward, forward},
 };
@@ -231,6 +232,7 @@ constexpr std::array kPhases = {
 
 void run_pipeline(Stream& stream) {
   for (std::size_t at = stream.pipeline().phase(); at < kPhases.size(); ++at) {
+    if (kPhases[at].runs_hooks && stream.chains().is_empty()) continue;
     switch (kPhases[at].run(stream)) {
       case Next::kGoOn:
         break;
