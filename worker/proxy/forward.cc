@@ -39,9 +39,10 @@ const char* to_string(Forward::State state) {
 
 void Forward::begin_exchange() {
   set_state(State::kAwaitHead);
-  ClientExchange& client = stream_.exchange();
-  if (!client.request_read()) client.send_continue_if_expected();
-  if (send_head() && pump_request()) arm_timer();
+  const bool is_taken = is_request_taken();
+  if (!is_taken) stream_.exchange().send_continue_if_expected();
+  if (!send_head(is_taken)) return;
+  if (is_taken || pump_request()) arm_timer();
 }
 
 bool Forward::is_request_taken() const {
@@ -68,10 +69,10 @@ http::RequestWrite Forward::make_head() const {
 
 // Behind the head goes the body that was stored, else what earlier attempts sent of it, else what is at hand.
 // A stored one is counted by the head's Content-Length when it is whole, and so is the beginning of one that
-// came with its length. What plugins filter is all in what earlier attempts sent. False: the attempt ended.
-bool Forward::send_head() {
+// came with its length. What plugins filter is all in what earlier attempts sent. `is_read`: as
+// is_request_taken() says. False: the attempt ended.
+bool Forward::send_head(bool is_read) {
   const BodyCollector* const stored = request_filter_ == nullptr ? stream_.content().stored() : nullptr;
-  const bool is_read = is_request_taken();
   Pieces pieces;
   Content content;
   if (stored == nullptr && replay_.empty() && !is_read) {

@@ -99,7 +99,7 @@ class Forward final : private upstream::Exchange::User {
   // --- request side
   void begin_exchange();
   http::RequestWrite make_head() const;
-  bool send_head();
+  bool send_head(bool is_read);
   bool send_first(const Content& first, bool is_new);
   bool read_request(Pieces& pieces, Content& content);
   const http::HeaderMap* trailers();

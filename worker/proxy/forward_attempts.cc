@@ -31,7 +31,7 @@ Forward::Forward(Stream& stream)
       timer_(services_.loop.timers(), [](void* self) { static_cast<Forward*>(self)->on_timeout(); }, this) {}
 
 Forward::~Forward() {
-  abort();
+  if (state_ != State::kDone) abort();
 }
 
 void Forward::abort() {

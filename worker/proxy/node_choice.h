@@ -51,7 +51,9 @@ class NodeChoice {
   // attempt.
   void on_responded();
   // It says nothing about the node.
-  void on_abandoned() { report_to_balancer(/*failed=*/false); }
+  void on_abandoned() {
+    if (node_ != nullptr) report_to_balancer(/*failed=*/false);
+  }
 
  private:
   Pick pick(std::uint16_t& failure);
