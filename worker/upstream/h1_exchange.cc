@@ -54,6 +54,10 @@ H1Exchange::~H1Exchange() {
 // --- the connection
 
 base::Result<void> H1Exchange::start(const Endpoint& endpoint) {
+  if (Connection* const idle = pool_.take_idle(endpoint, *this)) [[likely]] {
+    take_connection(*idle);
+    return {};
+  }
   const auto leased = pool_.lease(endpoint, *this, *this);
   if (!leased) return std::unexpected(leased.error());
   if (*leased != nullptr) take_connection(**leased);

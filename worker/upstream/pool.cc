@@ -60,8 +60,7 @@ std::span<char> Pool::scratch() const {
   return {scratch_.get(), limits::kScratchBytes};
 }
 
-HostPool& Pool::home_of(const Endpoint& endpoint) {
-  if (last_used_ != nullptr && last_used_->endpoint() == endpoint) return *last_used_;
+HostPool& Pool::find_home(const Endpoint& endpoint) {
   if (hosts_.size() >= kEmptyHostsMax) forget_empty_hosts();
   last_used_ = &hosts_.try_emplace(endpoint, endpoint).first->second;
   return *last_used_;
@@ -114,7 +113,8 @@ void Pool::leave_line(Waiter& waiter) {
 }
 
 Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
-  return take_idle(home_of(endpoint), user);
+  HostPool& home = home_of(endpoint);
+  return home.waiting_.empty() ? take_idle(home, user) : nullptr;
 }
 
 base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user) {
@@ -164,8 +164,8 @@ void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest());
   connection.state_.move_to(Connection::State::kIdle);
   connection.user_ = nullptr;
-  connection.watch_.want_read(true);
-  connection.watch_.want_write(false);
+  if (!connection.watch_.wants_read()) connection.watch_.want_read(true);
+  if (connection.watch_.wants_write()) connection.watch_.want_write(false);
   connection.idle_timeout_.set_after_ms(limits.idle_timeout_ms);
   home.push_newest(connection);
   ++idle_;

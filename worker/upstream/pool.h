@@ -82,7 +82,7 @@ class Pool final : public ExchangeOpener {
   base::Result<Connection*> lease_from(HostPool& home, Connection::User& user);
   // Without effect when it is in none. The one behind it may have room where it had none.
   void leave_line(Waiter& waiter);
-  // The newest idle connection to `endpoint`, leased to `user`, or nothing.
+  // The newest idle connection to `endpoint`, leased to `user`. Null: there is none, or others wait for it.
   Connection* take_idle(const Endpoint& endpoint, Connection::User& user);
   // Starts to connect; `user` gets the callback on_upstream_connected(). An error that is known at once is
   // returned.
@@ -112,7 +112,11 @@ class Pool final : public ExchangeOpener {
   struct EndpointHash {
     std::size_t operator()(const Endpoint& endpoint) const;
   };
-  HostPool& home_of(const Endpoint& endpoint);
+  HostPool& home_of(const Endpoint& endpoint) {
+    const bool is_last_used = last_used_ != nullptr && last_used_->endpoint() == endpoint;
+    return is_last_used ? *last_used_ : find_home(endpoint);
+  }
+  HostPool& find_home(const Endpoint& endpoint);
   Connection* take_idle(HostPool& home, Connection::User& user);
   base::Result<Connection*> connect(HostPool& home, Connection::User& user);
   // A connection was given back, or has ended.
@@ -124,10 +128,10 @@ class Pool final : public ExchangeOpener {
   std::unordered_map<Endpoint, HostPool, EndpointHash> hosts_;
   HostPool* last_used_ = nullptr;                       // most requests go where the one before went
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
+  event::ReadyNode deletion_;                           // of those, at the turn's end
   const std::unique_ptr<char[]> scratch_;
   std::uint64_t open_ = 0;
   std::uint64_t idle_ = 0;
 };
-  event::ReadyNode deletion_;                           // of those, at the turn's end
 
 }  // namespace apisix::upstream
