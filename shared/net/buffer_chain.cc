@@ -77,9 +77,12 @@ void BufferChain::append(std::string_view bytes) {
 
 void BufferChain::append_rest(std::span<const iovec> pieces, std::size_t skip) {
   for (const iovec& piece : pieces) {
-    const std::size_t skipped = std::min(skip, piece.iov_len);
-    skip -= skipped;
-    append({static_cast<const char*>(piece.iov_base) + skipped, piece.iov_len - skipped});
+    if (skip >= piece.iov_len) {
+      skip -= piece.iov_len;
+      continue;
+    }
+    append({static_cast<const char*>(piece.iov_base) + skip, piece.iov_len - skip});
+    skip = 0;
   }
 }
 
