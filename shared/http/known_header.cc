@@ -115,14 +115,14 @@ constexpr NameWords ends_of(std::string_view name) {
 }
 
 // When a new name collides, the static_assert below fails: try other odd multipliers.
-constexpr std::uint64_t kHashMultiplier = 0x5d5efe901ab6fe8d;
+constexpr std::uint64_t kHashMultiplier = 0xab74180991323f9f;
 constexpr unsigned kHashBits = 8;
 
-// Case is folded by setting the bit in which letters differ; what else this makes equal, the comparison
-// tells apart.
+// Of both words without bit 0x20 of each byte, the case of letters. What this makes equal besides, the
+// comparison tells apart.
 constexpr std::size_t hash_of(const NameWords& ends) {
-  constexpr std::uint64_t kFold = 0x2020202020202020;
-  return static_cast<std::size_t>(((ends.first | kFold) + 2 * (ends.last | kFold)) * kHashMultiplier >>
+  constexpr std::uint64_t kWithoutCase = ~(0x2020202020202020 | 0x2020202020202020 << 1);
+  return static_cast<std::size_t>(((ends.first ^ ends.last << 1) & kWithoutCase) * kHashMultiplier >>
                                   (64 - kHashBits));
 }
 

@@ -1,6 +1,5 @@
 #include "shared/http/h1/head_lines.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -61,27 +60,26 @@ struct LineFinder {
     // The last byte begins no line end: it is looked at behind a CR alone, so that each CR has a byte behind
     // it.
     const auto size = static_cast<std::uint32_t>(received.size()) - 1;
-    std::uint32_t count = 0;
+    HeadLines::Line* line = out.lines_.data();
+    HeadLines::Line* const end = line + HeadLines::kLinesMax;
     std::uint32_t line_start = 0;
     std::uint32_t colon = 0;  // the first one of the current line; behind the blocks seen: none up to there
     for (std::uint32_t base = 0; base < size; base += kBlockBytes) {
       const Masks masks = masks_at<Classify>(bytes, base, size);
       if (colon >= base) colon = base + count_zeros(masks.colon);
-      // The block before may have ended in the CR of a line: its LF is no event.
-      std::uint64_t control = masks.control & ~std::uint64_t{line_start > base};
-      for (; control != 0; control &= control - 1) {
+      for (std::uint64_t control = masks.control; control != 0; control &= control - 1) {
         const std::uint32_t bit = count_zeros(control);
         const std::uint32_t at = base + bit;
         if (std::memcmp(bytes + at, "\r\n", 2) != 0) [[unlikely]] {
-          if (bytes[at] == '\t') continue;
+          if (bytes[at] == '\t' || is_line_feed_of_block_before(bytes, at, line_start)) continue;
           return false;
         }
         if (at == line_start) {  // the empty line
-          out.count_ = count;
-          return count != 0;
+          out.count_ = static_cast<std::uint32_t>(line - out.lines_.data());
+          return out.count_ != 0;
         }
-        if (count == HeadLines::kLinesMax) return false;
-        out.lines_[count++] = {.end = at, .colon = std::min(colon, at)};
+        if (line == end) return false;
+        *line++ = {.end = at, .colon = colon};
         line_start = at + 2;
         colon = at + count_zeros(masks.colon >> bit);
         control &= control - 1;
@@ -93,6 +91,11 @@ struct LineFinder {
  private:
   static std::uint32_t count_zeros(std::uint64_t bits) {
     return static_cast<std::uint32_t>(std::countr_zero(bits));
+  }
+
+  // Of a CR that was the last byte of its block.
+  static bool is_line_feed_of_block_before(const char* bytes, std::uint32_t at, std::uint32_t line_start) {
+    return at % kBlockBytes == 0 && at + 1 == line_start && bytes[at] == '\n';
   }
 
   // Of the 64 bytes at `base`; behind the end there is nothing. No load leaves [0, size).

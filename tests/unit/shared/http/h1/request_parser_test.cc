@@ -57,6 +57,33 @@ TEST_F(RequestParser, TheParts) {
   EXPECT_EQ(head.headers.find("x-e")->value, "");
 }
 
+// Normalising leaves them as they are, which is known without another look at them.
+TEST_F(RequestParser, PlainPathsAreKnown) {
+  const auto is_plain = [this](const std::string& target) {
+    return parse("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n").path_is_plain;
+  };
+  for (const char* path :
+       {"/", "/a", "/a/", "/a/b.c", "/a.", "/a../b", "/0123456789abcd/f", "/0123456789abcde/g"}) {
+    EXPECT_TRUE(is_plain(path)) << path;
+    EXPECT_TRUE(is_plain(path + "?/../%"s)) << path;
+  }
+  for (const char* path : {"//", "/.", "/a/.b", "/%61", "/0123456789abcd//", "/0123456789abcd/.",
+                           "/0123456789abcde/.", "/0123456789abcdef/."}) {
+    EXPECT_FALSE(is_plain(path)) << path;
+  }
+  EXPECT_FALSE(parse("GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n").path_is_plain);
+  EXPECT_FALSE(parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").path_is_plain);
+}
+
+TEST_F(RequestParser, HostsThatNeedNoChangeAreKnown) {
+  const auto host = [this](const std::string& line) { return parse(line + "\r\n\r\n").host; };
+  EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: a.test"), "a.test");
+  EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: 127.0.0.1:9080"), "127.0.0.1");
+  for (const char* other : {"A.test", "a.test.", "a.test.:80", "[::1]:80", "a_b"})
+    EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: "s + other), "") << other;
+  EXPECT_EQ(host("GET http://a.test/ HTTP/1.1\r\nHost: b.test"), "");
+}
+
 TEST_F(RequestParser, TheQuery) {
   EXPECT_FALSE(parse("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").has_query);
   const RequestHead& empty = parse("GET /a? HTTP/1.1\r\nHost: a\r\n\r\n");
