@@ -108,10 +108,12 @@ template <typename Word>
 constexpr NameWords ends_of(std::string_view name) {
   return {load<Word>(name.data()), load<Word>(name.data() + name.size() - sizeof(Word))};
 }
+// Nothing, of fewer bytes than any name has.
 constexpr NameWords ends_of(std::string_view name) {
   if (name.size() >= 8) return ends_of<std::uint64_t>(name);
   if (name.size() >= 4) return ends_of<std::uint32_t>(name);
-  return ends_of<std::uint16_t>(name);
+  if (name.size() >= kNameBytesMin) return ends_of<std::uint16_t>(name);
+  return {};
 }
 
 // When a new name collides, the static_assert below fails: try other odd multipliers.
@@ -195,9 +197,8 @@ static_assert(hash_is_perfect());
 }  // namespace
 
 KnownHeader identify_header(std::string_view name) {
-  if (name.size() < kNameBytesMin || name.size() >= kNameBytesMax) return KnownHeader::kUnknown;
   const NameWords ends = ends_of(name);
-  const std::uint8_t slot = kTable.slots[hash_of(ends)];
+  const std::uint8_t slot = kTable.slots[hash_of(ends)];  // kUnknown, of no size, where there is no name
   const Candidate& candidate = kTable.candidates[slot];
   if (kTable.sizes[slot] != name.size() || !candidate.first.equals(ends.first) ||
       !candidate.last.equals(ends.last)) {

@@ -63,11 +63,9 @@ Parsed explain_version(const char* at) {
 // [at, at+8) and CRLF behind the second space.
 Parsed parse_version(const char* at, const char* end, RequestHead& head) {
   if (static_cast<std::size_t>(end - at) < kVersionBytes + 2) return bad("the request line has no version");
-  if (std::memcmp(at, "HTTP/1.", 7) != 0 || std::memcmp(at + kVersionBytes, "\r\n", 2) != 0) [[unlikely]]
-    return explain_version(at);
-  if (at[7] == '1') {
+  if (std::memcmp(at, "HTTP/1.1\r\n", kVersionBytes + 2) == 0) [[likely]] {
     head.protocol = Protocol::k11;
-  } else if (at[7] == '0') {
+  } else if (std::memcmp(at, "HTTP/1.0\r\n", kVersionBytes + 2) == 0) {
     head.protocol = Protocol::k10;
   } else {
     return explain_version(at);

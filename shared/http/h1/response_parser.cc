@@ -27,7 +27,7 @@ std::uint16_t read_status(const char* at) {
 }
 
 // [at, stop), behind the status code: nothing, or a space and the phrase.
-std::string_view read_reason(const char* at, const char* stop) {
+[[gnu::always_inline]] inline std::string_view read_reason(const char* at, const char* stop) {
   const auto is_white = [](char c) { return c == ' ' || c == '\t'; };
   if (stop - at < 2 || is_white(at[1]) || is_white(stop[-1])) [[unlikely]]
     return base::trim({at, static_cast<std::size_t>(stop - at)});
@@ -38,9 +38,13 @@ std::string_view read_reason(const char* at, const char* stop) {
 // 9112 4). `lines`: of this head, or empty.
 std::expected<const char*, ParseError> parse_status_line(const char* begin, const char* end,
                                                          const HeadLines& lines, ResponseHead& head) {
-  if (std::memcmp(begin, "HTTP/1.", 7) != 0 || (begin[7] != '1' && begin[7] != '0') || begin[8] != ' ')
+  if (std::memcmp(begin, "HTTP/1.1 ", 9) == 0) [[likely]] {
+    head.protocol = Protocol::k11;
+  } else if (std::memcmp(begin, "HTTP/1.0 ", 9) == 0) {
+    head.protocol = Protocol::k10;
+  } else {
     return bad("the status line does not begin with HTTP/1.1 or HTTP/1.0 and one space");
-  head.protocol = begin[7] == '1' ? Protocol::k11 : Protocol::k10;
+  }
   const char* const at = begin + 12;
   head.status = read_status(begin + 9);
   if (head.status == 0) return bad("the status code is not three digits from 100 to 999");
