@@ -55,7 +55,7 @@ struct LineFinder {
   // The LF behind a CR is then the next bit, and is dropped with it.
   template <typename Classify>
   [[gnu::always_inline]] static bool find(HeadLines& out, std::string_view received) {
-    if (received.size() < 2) return false;
+    if (received.size() <= kBlockBytes) return find_in_copy<Classify>(out, received);
     const char* const bytes = received.data();
     // The last byte begins no line end: it is looked at behind a CR alone, so that each CR has a byte behind
     // it.
@@ -98,25 +98,24 @@ struct LineFinder {
     return at % kBlockBytes == 0 && at + 1 == line_start && bytes[at] == '\n';
   }
 
-  // Of the 64 bytes at `base`; behind the end there is nothing. No load leaves [0, size).
+  // Of the 64 bytes at `base`; behind the end there is nothing. No load leaves [0, size), which is a block at
+  // least.
   template <typename Classify>
   [[gnu::always_inline]] static Masks masks_at(const char* bytes, std::uint32_t base, std::uint32_t size) {
     const std::uint32_t left = size - base;
-    if (left >= kBlockBytes) [[likely]]
-      return Classify::of(bytes + base);
-    if (size < kBlockBytes) return masks_of_few<Classify>(bytes, size);
+    if (left >= kBlockBytes) return Classify::of(bytes + base);
     const Masks masks = Classify::of(bytes + size - kBlockBytes);  // without those that were seen
     const std::uint32_t seen = kBlockBytes - left;
     return {masks.control >> seen, masks.colon >> seen};
   }
 
-  // Fewer than a block in all.
+  // Of a block at most: behind it are letters then, which end nothing.
   template <typename Classify>
-  static Masks masks_of_few(const char* bytes, std::uint32_t size) {
-    std::array<char, kBlockBytes> copy;
+  [[gnu::noinline]] static bool find_in_copy(HeadLines& out, std::string_view received) {
+    std::array<char, kBlockBytes + 1> copy;
     copy.fill('a');
-    std::memcpy(copy.data(), bytes, size);
-    return Classify::of(copy.data());
+    received.copy(copy.data(), received.size());
+    return find<Classify>(out, {copy.data(), copy.size()});
   }
 };
 

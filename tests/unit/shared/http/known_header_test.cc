@@ -1,6 +1,5 @@
 #include "shared/http/known_header.h"
 
-#include <algorithm>
 #include <cctype>
 #include <string>
 
@@ -60,7 +59,7 @@ TEST(KnownHeader, NamesMadeOfTwoAreFoundAsByAPlainLoop) {
       const std::string_view head = header_name(static_cast<KnownHeader>(a));
       const std::string_view tail = header_name(static_cast<KnownHeader>(b));
       for (std::size_t i = 0; i <= head.size(); ++i) {
-        for (std::size_t j = 0; j <= std::min<std::size_t>(tail.size(), 17); ++j) {
+        for (std::size_t j = 0; j <= tail.size(); j += 3) {
           const std::string name = std::string(head.substr(0, i)).append(tail.substr(j));
           ASSERT_EQ(identify_header(name), find_slowly(name)) << name;
         }
