@@ -124,7 +124,7 @@ std::size_t HeaderMap::remove(std::string_view name) {
 }
 
 void HeaderMap::grow(base::Arena& arena, std::uint32_t count) {
-  const std::uint32_t capacity = std::max(kFirstCapacity, count);
+  const std::uint32_t capacity = std::max(kFirstCapacity, count + count / 2);  // the gateway adds some
   void* memory = arena.allocate(capacity * sizeof(HeaderField), alignof(HeaderField));
   if (size_ != 0) std::memcpy(memory, fields_, size_ * sizeof(HeaderField));
   fields_ = static_cast<HeaderField*>(memory);

@@ -89,7 +89,7 @@ class HeaderMap {
 
   // For parsers, which have checked the field already.
   void push(base::Arena& arena, const HeaderField& field) {
-    if (size_ == capacity_) grow(arena, 2 * capacity_);
+    if (size_ == capacity_) grow(arena, capacity_ + 1);
     fields_[size_++] = field;
     present_.add(field.id);
   }
@@ -132,7 +132,7 @@ class HeaderMap {
   void put(base::Arena& arena, const HeaderField& field);
   template <typename Same>
   void replace(base::Arena& arena, const HeaderField& field, Same&& same);
-  void grow(base::Arena& arena, std::uint32_t count);
+  void grow(base::Arena& arena, std::uint32_t count);  // for `count` fields at least
 
   HeaderField* fields_ = nullptr;
   std::uint32_t size_ = 0;

@@ -180,10 +180,23 @@ class FieldAdder {
   return true;
 }
 
-// Known names are plain: without odd characters.
-bool are_plain_names(const HeaderMap& headers) {
+// What has a trait.
+struct OddInName {
+  scan::Mask operator()(scan::Bytes b) const {
+    const auto letter = static_cast<scan::Bytes>((b | 0x20) - 'a') < 26;
+    const auto number = (static_cast<scan::Bytes>(b - '-') < 13) & ((b | 1) != '/');  // - and 0 to 9
+    return scan::mask_of(~(letter | number));
+  }
+  bool operator()(unsigned char c) const { return kNameTraits[c] != 0; }
+};
+
+// Without odd characters, as known names are. Bytes from `begin` on may be read.
+[[gnu::noinline]] bool are_plain_names(const char* begin, const HeaderMap& headers) {
   for (const HeaderField& field : headers) {
-    if (field.id == KnownHeader::kUnknown && (field.name.empty() || traits_of(field.name) != 0)) return false;
+    if (field.id != KnownHeader::kUnknown) continue;
+    const char* const end = field.name.data() + field.name.size();
+    if (field.name.empty() || scan::find_first(begin, field.name.data(), end, OddInName{}) != end)
+      return false;
   }
   return true;
 }
@@ -199,7 +212,7 @@ bool are_plain_names(const HeaderMap& headers) {
       return false;
   }
   fields.finish(repeated);
-  if (!headers.has(KnownHeader::kUnknown) || are_plain_names(headers)) return true;
+  if (!headers.has(KnownHeader::kUnknown) || are_plain_names(begin, headers)) return true;
   headers.clear();
   repeated = {};
   return false;

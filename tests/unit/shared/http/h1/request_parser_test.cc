@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/text.h"
 #include "shared/http/h1/field_lines.h"
 #include "tests/unit/shared/http/h1/every_way.h"
 
@@ -82,6 +83,26 @@ TEST_F(RequestParser, HostsThatNeedNoChangeAreKnown) {
   for (const char* other : {"A.test", "a.test.", "a.test.:80", "[::1]:80", "a_b"})
     EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: "s + other), "") << other;
   EXPECT_EQ(host("GET http://a.test/ HTTP/1.1\r\nHost: b.test"), "");
+}
+
+// With and without an index of the lines: in names of every length, first and last line.
+TEST_F(RequestParser, EveryByteOfANameIsReadTheSameEveryWay) {
+  for (const std::size_t size : {1, 8, 16, 19}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int c = 0; c < 256; ++c) {
+        if (c == ':') continue;  // ends a name
+        std::string name(size, 'x');
+        name[at] = static_cast<char>(c);
+        base::Arena arena;
+        const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n" + name + ": b\r\n" + name + ": c\r\n\r\n";
+        const auto parsed = parse_request_every_way(arena.copy(head), arena, limits_);
+        const bool is_letter = base::is_digit(name[at]) || c == '-' || c == '_' ||
+                               (base::to_lower(name[at]) >= 'a' && base::to_lower(name[at]) <= 'z');
+        if (parsed) EXPECT_EQ((*parsed)->headers.size(), is_letter ? 3u : 1u) << head;
+        EXPECT_TRUE(parsed || c <= ' ' || c == 0x7f) << head;
+      }
+    }
+  }
 }
 
 TEST_F(RequestParser, TheQuery) {
