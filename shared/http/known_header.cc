@@ -145,8 +145,7 @@ struct FoldedWord {
 struct Candidate {
   FoldedWord first;
   FoldedWord last;
-  std::array<FoldedWord, kInnerWords>
-      inner;  // of names of more than 16 bytes: behind the first, before the last
+  std::array<FoldedWord, kInnerWords> inner;  // those between, of names of more than 16 bytes
 };
 
 struct LowerName {

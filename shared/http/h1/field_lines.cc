@@ -171,7 +171,7 @@ class FieldAdder {
 [[gnu::always_inline]] inline bool add_plain_line(const char* at, const char* colon, const char* stop,
                                                   HeaderMap::Filler& fields) {
   const auto is_white = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
-  if (stop - colon < 3 || colon[1] != ' ' || is_white(colon[2]) || is_white(stop[-1])) return false;
+  if (colon[1] != ' ' || is_white(colon[2]) || is_white(stop[-1])) return false;
   const std::string_view name(at, static_cast<std::size_t>(colon - at));
   fields.push({.name = name,
                .value = {colon + 2, static_cast<std::size_t>(stop - colon) - 2},
@@ -208,6 +208,7 @@ struct OddInName {
                                                    HeaderSet& repeated) {
   HeaderMap::Filler fields(arena, headers, lines.size() - 1);
   for (const HeadLines::Line* line = lines.begin() + 1; line != lines.end(); ++line) {
+    if (line->end < line->colon + 3) return false;  // there is no colon, or no value
     if (!add_plain_line(begin + line[-1].end + 2, begin + line->colon, begin + line->end, fields))
       return false;
   }
