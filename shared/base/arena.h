@@ -23,7 +23,7 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   void* allocate(std::size_t bytes, std::size_t alignment = alignof(std::max_align_t)) {
-    const std::size_t padding = (alignment - reinterpret_cast<std::size_t>(at_) % alignment) % alignment;
+    const std::size_t padding = -reinterpret_cast<std::size_t>(at_) & (alignment - 1);  // a power of two
     if (bytes + padding > static_cast<std::size_t>(end_ - at_)) return allocate_slow(bytes, alignment);
     char* out = at_ + padding;
     at_ = out + bytes;

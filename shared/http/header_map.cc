@@ -1,5 +1,6 @@
 #include "shared/http/header_map.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -80,36 +81,34 @@ bool HeaderMap::add(base::Arena& arena, KnownHeader id, std::string_view value) 
 
 bool HeaderMap::set(base::Arena& arena, std::string_view name, std::string_view value) {
   if (!is_token(name) || !is_valid_header_value(value)) return false;
-  return put(arena, HeaderField{name, value, identify_header(name)});
+  put(arena, HeaderField{name, value, identify_header(name)});
+  return true;
 }
 
 bool HeaderMap::set(base::Arena& arena, KnownHeader id, std::string_view value) {
   if (id == KnownHeader::kUnknown || !is_valid_header_value(value)) return false;
-  return put(arena, HeaderField{header_name(id), value, id});
+  put(arena, HeaderField{header_name(id), value, id});
+  return true;
 }
 
-bool HeaderMap::put(base::Arena& arena, const HeaderField& field) {
-  if (!has(field.id)) {
-    push(arena, field);
-    return true;
+void HeaderMap::put(base::Arena& arena, const HeaderField& field) {
+  if (!has(field.id)) return push(arena, field);
+  if (field.id != KnownHeader::kUnknown) {
+    return replace(arena, field, [id = field.id](const HeaderField& other) { return other.id == id; });
   }
-  bool placed = false;
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const bool same =
-        field.id != KnownHeader::kUnknown
-            ? fields_[i].id == field.id
-            : fields_[i].id == KnownHeader::kUnknown && base::equals_ignore_case(fields_[i].name, field.name);
-    if (!same) {
-      fields_[kept++] = fields_[i];
-    } else if (!placed) {
-      fields_[kept++] = field;
-      placed = true;
-    }
-  }
-  size_ = kept;
-  if (!placed) push(arena, field);
-  return true;
+  replace(arena, field, [name = field.name](const HeaderField& other) {
+    return other.id == KnownHeader::kUnknown && base::equals_ignore_case(other.name, name);
+  });
+}
+
+// Most fields are there once at most: nothing moves.
+template <typename Same>
+void HeaderMap::replace(base::Arena& arena, const HeaderField& field, Same&& same) {
+  HeaderField* const end = fields_ + size_;
+  HeaderField* const first = std::find_if(fields_, end, same);
+  if (first == end) return push(arena, field);
+  *first = field;
+  size_ = static_cast<std::uint32_t>(std::remove_if(first + 1, end, same) - fields_);
 }
 
 std::size_t HeaderMap::remove(KnownHeader id) {
@@ -124,12 +123,8 @@ std::size_t HeaderMap::remove(std::string_view name) {
   return remove_if([name](const HeaderField& field) { return base::equals_ignore_case(field.name, name); });
 }
 
-HeaderMap::Filler::Filler(base::Arena& arena, HeaderMap& map, std::uint32_t count) : map_(map) {
-  while (map.capacity_ < count) map.grow(arena);
-}
-
-void HeaderMap::grow(base::Arena& arena) {
-  const std::uint32_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
+void HeaderMap::grow(base::Arena& arena, std::uint32_t count) {
+  const std::uint32_t capacity = std::max(kFirstCapacity, count + count / 2);  // the gateway adds some
   void* memory = arena.allocate(capacity * sizeof(HeaderField), alignof(HeaderField));
   if (size_ != 0) std::memcpy(memory, fields_, size_ * sizeof(HeaderField));
   fields_ = static_cast<HeaderField*>(memory);

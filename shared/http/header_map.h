@@ -89,42 +89,50 @@ class HeaderMap {
 
   // For parsers, which have checked the field already.
   void push(base::Arena& arena, const HeaderField& field) {
-    if (size_ == capacity_) grow(arena);
+    if (size_ == capacity_) grow(arena, capacity_ + 1);
     fields_[size_++] = field;
     present_.add(field.id);
   }
-  // For parsers: adds up to `count` fields to an empty map, built where they stay. Only finish() makes them
-  // a part of the map.
+  // For parsers: adds up to `count` fields to an empty map. Only finish() makes them a part of it.
   class Filler {
    public:
-    Filler(base::Arena& arena, HeaderMap& map, std::uint32_t count);
-    // To be written; keep() goes on behind it.
-    HeaderField& next() { return map_.fields_[size_]; }
-    void keep() {
-      const KnownHeader id = map_.fields_[size_++].id;
-      repeated_.add_if_in(present_, id);
-      present_.add(id);
+    Filler(base::Arena& arena, HeaderMap& map, std::uint32_t count) : map_(map) {
+      if (map.capacity_ < count) map.grow(arena, count);
+      next_ = map.fields_;
+    }
+    void push(const HeaderField& field) {
+      [[assume(static_cast<std::size_t>(field.id) < kKnownHeaders)]];  // one word of a set, while they fit
+      *next_++ = field;
+      repeated_.add_if_in(present_, field.id);
+      present_.add(field.id);
     }
     // `repeated`: what occurs more than once.
     void finish(HeaderSet& repeated) {
-      map_.size_ = size_;
+      map_.size_ = static_cast<std::uint32_t>(next_ - map_.fields_);
       map_.present_ = present_;
       repeated = repeated_;
     }
 
    private:
     HeaderMap& map_;
-    std::uint32_t size_ = 0;
+    HeaderField* next_;
     HeaderSet present_;
     HeaderSet repeated_;
   };
+  // For parsers: takes all fields out again.
+  void clear() {
+    size_ = 0;
+    present_ = {};
+  }
   // For parsers: the field at `index` may be completed (nominated, canonical Host).
   HeaderField& at(std::size_t index) { return fields_[index]; }
 
  private:
   const HeaderField* find_present(KnownHeader id) const;
-  bool put(base::Arena& arena, const HeaderField& field);
-  void grow(base::Arena& arena);
+  void put(base::Arena& arena, const HeaderField& field);
+  template <typename Same>
+  void replace(base::Arena& arena, const HeaderField& field, Same&& same);
+  void grow(base::Arena& arena, std::uint32_t count);  // for `count` fields at least
 
   HeaderField* fields_ = nullptr;
   std::uint32_t size_ = 0;

@@ -1,6 +1,7 @@
 #include "shared/http/known_header.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "shared/base/text.h"
@@ -76,88 +77,136 @@ constexpr std::array<std::string_view, kKnownHeaders> kNames{
     "apikey",
 };
 
+// A name is compared as words of 8, 4 or 2 bytes, by its length: the first and the last one, which overlap
+// in short names, and the two between them in names of more than two. Together they are all of its bytes.
+constexpr std::size_t kNameBytesMin = 2;
 constexpr std::size_t kNameBytesMax = 32;
-struct LowerName {
-  char text[kNameBytesMax] = {};
-  std::uint8_t size = 0;
+constexpr std::size_t kInnerWords = 2;
+
+struct NameWords {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
 };
 
-constexpr std::array<LowerName, kKnownHeaders> lower_names() {
-  std::array<LowerName, kKnownHeaders> out{};
-  for (std::size_t i = 0; i < kKnownHeaders; ++i) {
-    out[i].size = static_cast<std::uint8_t>(kNames[i].size());
-    for (std::size_t j = 0; j < kNames[i].size(); ++j) out[i].text[j] = base::to_lower(kNames[i][j]);
+template <typename Word>
+constexpr Word load(const char* at) {
+  if consteval {
+    Word out = 0;
+    for (std::size_t i = sizeof(Word); i-- > 0;) {
+      const std::size_t byte = std::endian::native == std::endian::little ? i : sizeof(Word) - 1 - i;
+      out = static_cast<Word>(out << 8 | static_cast<unsigned char>(at[byte]));
+    }
+    return out;
+  } else {
+    Word out;
+    std::memcpy(&out, at, sizeof out);
+    return out;
   }
-  return out;
 }
-constexpr std::array<LowerName, kKnownHeaders> kLowerNames = lower_names();
+
+template <typename Word>
+constexpr NameWords ends_of(std::string_view name) {
+  return {load<Word>(name.data()), load<Word>(name.data() + name.size() - sizeof(Word))};
+}
+// Nothing, of fewer bytes than any name has.
+constexpr NameWords ends_of(std::string_view name) {
+  if (name.size() >= 8) return ends_of<std::uint64_t>(name);
+  if (name.size() >= 4) return ends_of<std::uint32_t>(name);
+  if (name.size() >= kNameBytesMin) return ends_of<std::uint16_t>(name);
+  return {};
+}
 
 // When a new name collides, the static_assert below fails: try other odd multipliers.
-constexpr std::uint32_t kHashMultiplier = 0x20184c47;
+constexpr std::uint64_t kHashMultiplier = 0xab74180991323f9f;
 constexpr unsigned kHashBits = 8;
 
-// At least two characters. Case is folded by setting the bit in which letters differ.
-constexpr std::size_t hash_of(const char* name, std::size_t size) {
-  const auto folded = [name](std::size_t i) {
-    return std::uint32_t{static_cast<unsigned char>(name[i])} | 0x20u;
-  };
-  const std::uint32_t key =
-      folded(0) | folded(size / 2) << 8 | folded(size - 2) << 16 | static_cast<std::uint32_t>(size) << 24;
-  return static_cast<std::size_t>((key * kHashMultiplier) >> (32 - kHashBits));
+// Of both words without bit 0x20 of each byte, the case of letters. What this makes equal besides, the
+// comparison tells apart.
+constexpr std::size_t hash_of(const NameWords& ends) {
+  constexpr std::uint64_t kWithoutCase = ~(0x2020202020202020 | 0x2020202020202020 << 1);
+  return static_cast<std::size_t>(((ends.first ^ ends.last << 1) & kWithoutCase) * kHashMultiplier >>
+                                  (64 - kHashBits));
 }
 
-constexpr std::array<std::uint8_t, 1u << kHashBits> slots() {
-  std::array<std::uint8_t, 1u << kHashBits> out{};
+// Of a name in lower case. `fold` has the bit of the case where there are letters, and only there: no other
+// character may equal another one.
+struct FoldedWord {
+  std::uint64_t lower = 0;
+  std::uint64_t fold = 0;
+
+  constexpr FoldedWord() = default;
+  constexpr explicit FoldedWord(std::uint64_t word) : lower(word) {
+    // Of the characters in our names only letters have bit 0x40.
+    fold = (word & 0x4040404040404040) >> 1;
+  }
+  bool equals(std::uint64_t word) const { return (word | fold) == lower; }
+};
+
+struct Candidate {
+  FoldedWord first;
+  FoldedWord last;
+  std::array<FoldedWord, kInnerWords> inner;  // those between, of names of more than 16 bytes
+};
+
+struct LowerName {
+  std::array<char, kNameBytesMax> text{};
+  std::size_t size = 0;
+
+  constexpr explicit LowerName(std::string_view name) : size(name.size()) {
+    for (std::size_t i = 0; i < size; ++i) text[i] = base::to_lower(name[i]);
+  }
+  constexpr std::string_view view() const { return {text.data(), size}; }
+};
+
+constexpr Candidate candidate_of(std::string_view lower) {
+  const NameWords ends = ends_of(lower);
+  Candidate out{.first = FoldedWord(ends.first), .last = FoldedWord(ends.last), .inner = {}};
+  if (lower.size() <= 16) return out;
+  out.inner = {FoldedWord(load<std::uint64_t>(lower.data() + 8)),
+               FoldedWord(load<std::uint64_t>(lower.data() + lower.size() - 16))};
+  return out;
+}
+
+struct NameTable {
+  std::array<Candidate, kKnownHeaders> candidates{};  // by KnownHeader
+  std::array<std::uint8_t, kKnownHeaders> sizes{};
+  std::array<std::uint8_t, 1u << kHashBits> slots{};  // by hash: a KnownHeader
+};
+
+constexpr NameTable name_table() {
+  NameTable out;
   for (std::size_t i = 1; i < kKnownHeaders; ++i) {
-    out[hash_of(kLowerNames[i].text, kLowerNames[i].size)] = static_cast<std::uint8_t>(i);
+    const LowerName name(kNames[i]);
+    out.candidates[i] = candidate_of(name.view());
+    out.sizes[i] = static_cast<std::uint8_t>(name.size);
+    out.slots[hash_of(ends_of(name.view()))] = static_cast<std::uint8_t>(i);
   }
   return out;
 }
-constexpr std::array<std::uint8_t, 1u << kHashBits> kSlots = slots();
+constexpr NameTable kTable = name_table();
 
 constexpr bool hash_is_perfect() {
   for (std::size_t i = 1; i < kKnownHeaders; ++i) {
-    if (kSlots[hash_of(kLowerNames[i].text, kLowerNames[i].size)] != i) return false;
+    if (kTable.slots[hash_of(ends_of(LowerName(kNames[i]).view()))] != i) return false;
   }
   return true;
 }
 static_assert(hash_is_perfect());
 
-template <typename Word>
-bool word_equals(const char* name, const char* lower) {
-  Word a;
-  Word b;
-  std::memcpy(&a, name, sizeof a);
-  std::memcpy(&b, lower, sizeof b);
-  // Letters, and of the characters in our names only they, have bit 0x40: for those 0x20 is the case.
-  constexpr Word kLetter = static_cast<Word>(0x4040404040404040u);
-  return (a | static_cast<Word>((b & kLetter) >> 1)) == b;
-}
-
-template <typename Word>
-bool words_equal(const char* name, const char* lower, std::size_t size) {
-  std::size_t at = 0;
-  for (; at + sizeof(Word) < size; at += sizeof(Word)) {
-    if (!word_equals<Word>(name + at, lower + at)) return false;
-  }
-  at = size - sizeof(Word);  // the last one overlaps the one before
-  return word_equals<Word>(name + at, lower + at);
-}
-
-bool equals_lower(const char* name, const char* lower, std::size_t size) {
-  if (size >= 8) return words_equal<std::uint64_t>(name, lower, size);
-  if (size >= 4) return words_equal<std::uint32_t>(name, lower, size);
-  return words_equal<std::uint16_t>(name, lower, size);
-}
-
 }  // namespace
 
 KnownHeader identify_header(std::string_view name) {
-  if (name.size() < 2 || name.size() >= kNameBytesMax) return KnownHeader::kUnknown;
-  const std::uint8_t slot = kSlots[hash_of(name.data(), name.size())];
-  const LowerName& candidate = kLowerNames[slot];
-  if (candidate.size != name.size()) return KnownHeader::kUnknown;
-  if (!equals_lower(name.data(), candidate.text, name.size())) return KnownHeader::kUnknown;
+  const NameWords ends = ends_of(name);
+  const std::uint8_t slot = kTable.slots[hash_of(ends)];  // kUnknown, of no size, where there is no name
+  const Candidate& candidate = kTable.candidates[slot];
+  if (kTable.sizes[slot] != name.size() || !candidate.first.equals(ends.first) ||
+      !candidate.last.equals(ends.last)) {
+    return KnownHeader::kUnknown;
+  }
+  if (name.size() > 16 && (!candidate.inner[0].equals(load<std::uint64_t>(name.data() + 8)) ||
+                           !candidate.inner[1].equals(load<std::uint64_t>(name.data() + name.size() - 16)))) {
+    return KnownHeader::kUnknown;
+  }
   return static_cast<KnownHeader>(slot);
 }
 

@@ -1,5 +1,5 @@
 // The header fields that the gateway itself looks at, by number. The parser finds the number once per
-// field (a perfect hash on length and three characters, then one compare), so that all code behind
+// field (a perfect hash of its first and last bytes, then two compares of words), so that all code behind
 // it switches on integers and a miss is one test of a bit (header_set.h).
 #pragma once
 

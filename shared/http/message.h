@@ -45,12 +45,15 @@ struct RequestHead {
   // Connection names "upgrade" and there is an Upgrade field, in HTTP/1.1. Never for h2c, which the
   // gateway does not pass on.
   bool upgrade = false;
+  bool path_is_plain = false;  // normalize_path() would not change `path`
   std::string_view method_text = {};
   std::string_view request_line = {};  // without CRLF; "" in HTTP/2 and 3: see request_line.h
   std::string_view target = {};        // raw
   // "host[:port]" of the absolute form, else of Host, as it was written but for one dot at the host's end,
   // which is no part of the name (RFC 1034 3.1); "" in 1.0 without. What was sent is in headers.
   std::string_view authority = {};
+  // The host of `authority` where it needs no change to be compared (plain_host_bytes()); else "".
+  std::string_view host = {};
   std::string_view path = {};                  // raw, begins with '/'; "*" or "" for the other forms
   std::string_view query = {};                 // raw, without '?'
   std::string_view upgrade_protocol = {};      // the first protocol of Upgrade, when upgrade

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "shared/base/text.h"
-#include "shared/http/h1/request_parser.h"
+#include "shared/http/authority.h"
 #include "shared/http/h1/scan.h"
 
 namespace apisix::http {

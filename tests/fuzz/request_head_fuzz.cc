@@ -7,10 +7,13 @@
 #include <string_view>
 
 #include "shared/base/check.h"
+#include "shared/base/host_name.h"
 #include "shared/base/text.h"
+#include "shared/http/authority.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/h1/request_parser.h"
+#include "shared/http/uri.h"
 #include "tests/unit/shared/http/h1/every_way.h"
 
 namespace apisix::http {
@@ -83,6 +86,22 @@ void check_names(const RequestHead& head) {
     CHECK(!line->text.empty());
 }
 
+// What the parser found on its way about the path and the host is what a closer look finds.
+void check_plain(const RequestHead& head) {
+  base::Arena arena;
+  if (head.path.starts_with('/')) {
+    const auto normal = normalize_path(head.path, arena);
+    const bool is_unchanged = normal && normal->path.data() == head.path.data();
+    CHECK(!head.path_is_plain || (is_unchanged && normal->path == head.path && !normal->changed_structure));
+  } else {
+    CHECK(!head.path_is_plain);
+  }
+  if (head.host.empty()) return;
+  CHECK(is_valid_authority(head.authority) && !base::find_end_dot(head.authority));
+  CHECK(head.host == head.authority.substr(0, head.authority.find(':')));
+  CHECK(head.host == base::to_lower(head.host) && !head.host.starts_with('['));
+}
+
 std::string write(const RequestHead& head, base::Arena& arena) {
   const RequestWrite out{
       .method = head.method_text,
@@ -144,6 +163,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto head = parse_request_every_way(received.view(), arena, RequestLimits{})) {
     check_framing(received.view(), **head);
     check_names(**head);
+    check_plain(**head);
     check_round_trip(**head);
   }
   return 0;

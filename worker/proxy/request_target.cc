@@ -36,12 +36,13 @@ TargetFault normalize_target(plugin::RequestState& request, const Options& optio
     if (const TargetFault fault = find_method_fault(head)) return fault;
   }
   request.target.args = head.query;
-  request.target.host = request.host_of(head.authority);
+  request.target.host = !head.host.empty() ? head.host : request.host_of(head.authority);
   if (head.form == http::TargetForm::kAsterisk) {
     request.target.path = "*";
     return {};
   }
-  const auto normal = http::normalize_path(head.path, request.arena);
+  const auto normal =
+      head.path_is_plain ? http::NormalizedPath{head.path} : http::normalize_path(head.path, request.arena);
   if (!normal) return kBadPath;
   request.target.path = normal->path;
   request.target.path_changed = normal->changed_structure;

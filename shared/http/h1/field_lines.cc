@@ -166,46 +166,62 @@ class FieldAdder {
   std::uint32_t count_ = 0;
 };
 
-// What nearly all lines of nearly all messages are: NAME ": " VALUE, of a name without odd characters. The
-// index says where the line and its name end, and that there are no control characters.
-[[gnu::always_inline]] inline bool is_plain_line(const char* at, const char* colon, const char* stop,
-                                                 HeaderField& field) {
-  if (stop - colon < 3 || colon[1] != ' ' || is_space(colon[2]) || is_space(stop[-1])) return false;
+// What nearly all lines of nearly all messages are: NAME ": " VALUE. The index says where the line and its
+// first colon are, and that there are no control characters but tabs.
+[[gnu::always_inline]] inline bool add_plain_line(const char* at, const char* colon, const char* stop,
+                                                  HeaderMap::Filler& fields) {
+  const auto is_white = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  if (colon[1] != ' ' || is_white(colon[2]) || is_white(stop[-1])) return false;
   const std::string_view name(at, static_cast<std::size_t>(colon - at));
-  field.id = identify_header(name);
-  if (field.id == KnownHeader::kUnknown && (name.empty() || traits_of(name) != 0)) return false;
-  field.name = name;
-  field.value = {colon + 2, static_cast<std::size_t>(stop - colon) - 2};
-  field.nominated = false;
-  field.intact = true;
+  fields.push({.name = name,
+               .value = {colon + 2, static_cast<std::size_t>(stop - colon) - 2},
+               .id = identify_header(name),
+               .intact = true});
   return true;
 }
 
-// True: every field was added, and all of them are plain. False: none was.
-bool add_plain_lines(const char* begin, base::Arena& arena, const HeadLines& lines, HeaderMap& headers,
-                     HeaderSet& repeated) {
+// What has a trait.
+struct OddInName {
+  scan::Mask operator()(scan::Bytes b) const {
+    const auto letter = static_cast<scan::Bytes>((b | 0x20) - 'a') < 26;
+    const auto number = (static_cast<scan::Bytes>(b - '-') < 13) & ((b | 1) != '/');  // - and 0 to 9
+    return scan::mask_of(~(letter | number));
+  }
+  bool operator()(unsigned char c) const { return kNameTraits[c] != 0; }
+};
+
+// Without odd characters, as known names are. Bytes from `begin` on may be read.
+[[gnu::noinline]] bool are_plain_names(const char* begin, const HeaderMap& headers) {
+  for (const HeaderField& field : headers) {
+    if (field.id != KnownHeader::kUnknown) continue;
+    const char* const end = field.name.data() + field.name.size();
+    if (field.name.empty() || scan::find_first(begin, field.name.data(), end, OddInName{}) != end)
+      return false;
+  }
+  return true;
+}
+
+// True: every field was added, and all of them are plain. False: none was. The loop calls nothing, so that
+// what it needs stays in registers.
+[[gnu::always_inline]] inline bool add_plain_lines(const char* begin, base::Arena& arena,
+                                                   const HeadLines& lines, HeaderMap& headers,
+                                                   HeaderSet& repeated) {
   HeaderMap::Filler fields(arena, headers, lines.size() - 1);
-  const char* at = begin + lines[0].end + 2;
-  for (std::uint32_t i = 1; i < lines.size(); ++i) {
-    const char* const stop = begin + lines[i].end;
-    HeaderField& field = fields.next();
-    if (!is_plain_line(at, begin + lines[i].colon, stop, field)) return false;
-    at = stop + 2;
-    fields.keep();
+  for (const HeadLines::Line* line = lines.begin() + 1; line != lines.end(); ++line) {
+    if (line->end < line->colon + 3) return false;  // there is no colon, or no value
+    if (!add_plain_line(begin + line[-1].end + 2, begin + line->colon, begin + line->end, fields))
+      return false;
   }
   fields.finish(repeated);
-  return true;
+  if (!headers.has(KnownHeader::kUnknown) || are_plain_names(begin, headers)) return true;
+  headers.clear();
+  repeated = {};
+  return false;
 }
 
-}  // namespace
-
-FieldLines parse_field_lines(const char* begin, const char* at, const char* end, base::Arena& arena,
-                             const FieldLimits& limits, HeaderMap& headers, const HeadLines& lines) {
-  if (!lines.empty() && begin + lines.head_bytes() == end && lines.size() - 1 <= limits.count_max &&
-      lines.head_bytes() <= limits.line_bytes_max) {
-    FieldLines out;
-    if (add_plain_lines(begin, arena, lines, headers, out.repeated)) return out;
-  }
+// Line by line, whatever they are.
+[[gnu::noinline]] FieldLines add_lines(const char* begin, const char* at, const char* end, base::Arena& arena,
+                                       const FieldLimits& limits, HeaderMap& headers) {
   FieldAdder adder(arena, limits, headers);
   while (true) {
     if (end - at < 2) {
@@ -221,6 +237,18 @@ FieldLines parse_field_lines(const char* begin, const char* at, const char* end,
     at = line.next;
   }
   return adder.result();
+}
+
+}  // namespace
+
+FieldLines parse_field_lines(const char* begin, const char* at, const char* end, base::Arena& arena,
+                             const FieldLimits& limits, HeaderMap& headers, const HeadLines& lines) {
+  if (!lines.empty() && begin + lines.head_bytes() == end && lines.size() - 1 <= limits.count_max &&
+      lines.head_bytes() <= limits.line_bytes_max) {
+    FieldLines out;
+    if (add_plain_lines(begin, arena, lines, headers, out.repeated)) return out;
+  }
+  return add_lines(begin, at, end, arena, limits, headers);
 }
 
 std::string_view next_list_element(std::string_view& list) {
@@ -245,31 +273,36 @@ void nominate(HeaderMap& headers, std::string_view name) {
 
 }  // namespace
 
-ConnectionOptions read_connection(HeaderMap& headers) {
-  ConnectionOptions out;
-  if (!headers.has(KnownHeader::kConnection)) return out;
-  unsigned nominations = 0;
-  for (std::size_t i = 0; i < headers.size(); ++i) {
-    if (headers.at(i).id != KnownHeader::kConnection) continue;
-    std::string_view list = headers.at(i).value;
-    if (list == "keep-alive") {  // what nearly all clients send
+namespace {
+
+// False: there are too many options.
+bool read_options(std::string_view list, HeaderMap& headers, ConnectionOptions& out, unsigned& nominations) {
+  for (std::string_view option = next_list_element(list); !option.empty(); option = next_list_element(list)) {
+    if (base::equals_ignore_case(option, "keep-alive")) {
       out.keep_alive = true;
-      continue;
+    } else if (base::equals_ignore_case(option, "close")) {
+      out.close = true;
+    } else if (base::equals_ignore_case(option, "upgrade")) {
+      out.upgrade = true;
+    } else if (++nominations > kNominationsMax) {
+      return false;
+    } else if (headers.has(KnownHeader::kUnknown)) {
+      nominate(headers, option);
     }
-    for (std::string_view option = next_list_element(list); !option.empty();
-         option = next_list_element(list)) {
-      if (base::equals_ignore_case(option, "keep-alive")) {
-        out.keep_alive = true;
-      } else if (base::equals_ignore_case(option, "close")) {
-        out.close = true;
-      } else if (base::equals_ignore_case(option, "upgrade")) {
-        out.upgrade = true;
-      } else if (++nominations > kNominationsMax) {
-        out.too_many = true;
-        return out;
-      } else if (headers.has(KnownHeader::kUnknown)) {
-        nominate(headers, option);
-      }
+  }
+  return true;
+}
+
+}  // namespace
+
+ConnectionOptions read_every_connection(HeaderMap& headers) {
+  ConnectionOptions out;
+  unsigned nominations = 0;
+  for (const HeaderField& field : headers) {
+    if (field.id != KnownHeader::kConnection) continue;
+    if (!read_options(field.value, headers, out, nominations)) {
+      out.too_many = true;
+      break;
     }
   }
   return out;

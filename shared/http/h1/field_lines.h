@@ -49,7 +49,15 @@ struct ConnectionOptions {
 };
 
 // Reads every Connection field and marks the fields that they nominate.
-ConnectionOptions read_connection(HeaderMap& headers);
+ConnectionOptions read_every_connection(HeaderMap& headers);
+// The same; `repeated` is what occurs more than once.
+inline ConnectionOptions read_connection(HeaderMap& headers, const HeaderSet& repeated) {
+  if (repeated.has(KnownHeader::kConnection)) return read_every_connection(headers);
+  const HeaderField* const field = headers.find(KnownHeader::kConnection);
+  if (field == nullptr) return {};
+  if (field->value == "keep-alive") return {.keep_alive = true};  // what nearly all clients and servers send
+  return read_every_connection(headers);
+}
 
 // The protocol that a message with the connection option "upgrade" may switch to: the first element of
 // its Upgrade fields that is not h2c; "" when there is none.

@@ -1,6 +1,5 @@
 #include "shared/http/h1/head_lines.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -17,7 +16,7 @@ constexpr std::uint32_t kBlockBytes = 64;
 
 // Bit i: byte i of the block.
 struct Masks {
-  std::uint64_t control;  // control characters except tabs: line ends, and what no line may have
+  std::uint64_t control;  // control characters, tabs among them
   std::uint64_t colon;
 };
 
@@ -29,7 +28,7 @@ template <typename Bytes, typename Bits, typename Word>
   for (std::uint32_t i = 0; i < kBlockBytes; i += kStep) {
     Bytes b;
     std::memcpy(&b, at + i, sizeof b);
-    const auto control = ((b < 0x20) & (b != '\t')) | (b == 0x7f);
+    const auto control = (b < 0x20) | (b == 0x7f);
     const auto colon = b == ':';
     out.control |= std::uint64_t{std::bit_cast<Word>(__builtin_convertvector(control, Bits))} << i;
     out.colon |= std::uint64_t{std::bit_cast<Word>(__builtin_convertvector(colon, Bits))} << i;
@@ -52,62 +51,71 @@ struct Classify32 {
 }  // namespace
 
 struct LineFinder {
+  // Every control character is an event: the CR of a line that ends well, a tab, or the end of the search.
+  // The LF behind a CR is then the next bit, and is dropped with it.
   template <typename Classify>
   [[gnu::always_inline]] static bool find(HeadLines& out, std::string_view received) {
+    if (received.size() <= kBlockBytes) return find_in_copy<Classify>(out, received);
     const char* const bytes = received.data();
-    const auto size = static_cast<std::uint32_t>(received.size());
-    std::uint32_t count = 0;
+    // The last byte begins no line end: it is looked at behind a CR alone, so that each CR has a byte behind
+    // it.
+    const auto size = static_cast<std::uint32_t>(received.size()) - 1;
+    HeadLines::Line* line = out.lines_.data();
+    HeadLines::Line* const end = line + HeadLines::kLinesMax;
     std::uint32_t line_start = 0;
-    std::uint32_t colon_before = kNone;       // of the current line, in a block before
-    std::uint64_t starts_with_line_feed = 0;  // the block before ended in its CR
+    std::uint32_t colon = 0;  // the first one of the current line; behind the blocks seen: none up to there
     for (std::uint32_t base = 0; base < size; base += kBlockBytes) {
       const Masks masks = masks_at<Classify>(bytes, base, size);
-      std::uint64_t control = masks.control & ~starts_with_line_feed;
-      std::uint64_t colons = masks.colon;
-      starts_with_line_feed = 0;
-      while (control != 0) {
-        const auto bit = static_cast<std::uint32_t>(std::countr_zero(control));
+      if (colon >= base) colon = base + count_zeros(masks.colon);
+      for (std::uint64_t control = masks.control; control != 0; control &= control - 1) {
+        const std::uint32_t bit = count_zeros(control);
         const std::uint32_t at = base + bit;
-        if (at + 1 >= size || std::memcmp(bytes + at, "\r\n", 2) != 0) return false;
-        if (at == line_start) {  // the empty line
-          out.count_ = count;
-          return count != 0;
+        if (std::memcmp(bytes + at, "\r\n", 2) != 0) [[unlikely]] {
+          if (bytes[at] == '\t' || is_line_feed_of_block_before(bytes, at, line_start)) continue;
+          return false;
         }
-        if (count == HeadLines::kLinesMax) return false;
-        const std::uint32_t colon =
-            base + std::min(static_cast<std::uint32_t>(std::countr_zero(colons)), bit);
-        out.lines_[count++] = {.end = at, .colon = std::min(colon, colon_before)};
-        colon_before = kNone;
+        if (at == line_start) {  // the empty line
+          out.count_ = static_cast<std::uint32_t>(line - out.lines_.data());
+          return out.count_ != 0;
+        }
+        if (line == end) return false;
+        *line++ = {.end = at, .colon = colon};
         line_start = at + 2;
-        const std::uint64_t through = control ^ (control - 1);  // the bits up to the CR's
-        const std::uint64_t line_feed = through + 1;            // 0: in the next block
-        starts_with_line_feed = line_feed == 0 ? 1 : 0;
-        control &= ~(through | line_feed);
-        colons &= ~through;
+        colon = at + count_zeros(masks.colon >> bit);
+        control &= control - 1;
       }
-      if (colons != 0)
-        colon_before = std::min(colon_before, base + static_cast<std::uint32_t>(std::countr_zero(colons)));
     }
     return false;
   }
 
  private:
-  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static std::uint32_t count_zeros(std::uint64_t bits) {
+    return static_cast<std::uint32_t>(std::countr_zero(bits));
+  }
 
-  // Of the 64 bytes at `base`; behind the end there is nothing. No load leaves [0, size).
+  // Of a CR that was the last byte of its block.
+  static bool is_line_feed_of_block_before(const char* bytes, std::uint32_t at, std::uint32_t line_start) {
+    return at % kBlockBytes == 0 && at + 1 == line_start && bytes[at] == '\n';
+  }
+
+  // Of the 64 bytes at `base`; behind the end there is nothing. No load leaves [0, size), which is a block at
+  // least.
   template <typename Classify>
   [[gnu::always_inline]] static Masks masks_at(const char* bytes, std::uint32_t base, std::uint32_t size) {
     const std::uint32_t left = size - base;
     if (left >= kBlockBytes) return Classify::of(bytes + base);
-    if (size >= kBlockBytes) {  // the last 64 bytes, without those that were seen
-      const Masks masks = Classify::of(bytes + size - kBlockBytes);
-      const std::uint32_t seen = kBlockBytes - left;
-      return {masks.control >> seen, masks.colon >> seen};
-    }
-    std::array<char, kBlockBytes> copy;
+    const Masks masks = Classify::of(bytes + size - kBlockBytes);  // without those that were seen
+    const std::uint32_t seen = kBlockBytes - left;
+    return {masks.control >> seen, masks.colon >> seen};
+  }
+
+  // Of a block at most: behind it are letters then, which end nothing.
+  template <typename Classify>
+  [[gnu::noinline]] static bool find_in_copy(HeadLines& out, std::string_view received) {
+    std::array<char, kBlockBytes + 1> copy;
     copy.fill('a');
-    std::memcpy(copy.data(), bytes + base, left);
-    return Classify::of(copy.data());
+    received.copy(copy.data(), received.size());
+    return find<Classify>(out, {copy.data(), copy.size()});
   }
 };
 

@@ -17,7 +17,7 @@ class HeadLines {
 
   struct Line {
     std::uint32_t end;    // of its CR
-    std::uint32_t colon;  // the first one; `end` when there is none
+    std::uint32_t colon;  // the first one; behind `end` when there is none
   };
 
   // Not initialised but for being empty: it costs nothing until a head is found.
@@ -33,6 +33,8 @@ class HeadLines {
   // The lines in front of the empty one.
   std::uint32_t size() const { return count_; }
   const Line& operator[](std::uint32_t index) const { return lines_[index]; }
+  const Line* begin() const { return lines_.data(); }
+  const Line* end() const { return lines_.data() + count_; }
   // Of the whole head, its empty line included.
   std::uint32_t head_bytes() const { return lines_[count_ - 1].end + 4; }
 

@@ -5,6 +5,7 @@
 
 #include "shared/base/host_name.h"
 #include "shared/base/text.h"
+#include "shared/http/authority.h"
 #include "shared/http/h1/field_lines.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/scan.h"
@@ -33,33 +34,77 @@ bool is_method_character(char c) {
   return (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 
-Method method_of(std::string_view text) {
-  if (text == "GET") return Method::kGet;
-  return parse_method(text);
+// Sets the method; returns where the target begins, or null.
+const char* scan_method(const char* begin, const char* end, RequestHead& head) {
+  if (std::memcmp(begin, "GET ", 4) == 0) [[likely]] {
+    head.method = Method::kGet;
+    head.method_text = view(begin, begin + 3);
+    return begin + 4;
+  }
+  const char* at = begin;
+  while (at != end && is_method_character(*at)) ++at;
+  if (at == begin || at == end || *at != ' ') return nullptr;
+  head.method_text = view(begin, at);
+  head.method = parse_method(head.method_text);
+  return at + 1;
+}
+
+Parsed explain_version(const char* at) {
+  const std::string_view text(at, kVersionBytes);
+  const bool is_supported = text == "HTTP/1.1" || text == "HTTP/1.0";
+  if (!is_supported && text.starts_with("HTTP/") && base::is_digit(text[5]) && text[6] == '.' &&
+      base::is_digit(text[7]) && at[8] == '\r') {
+    return refuse(505, "an HTTP version other than 1.0 and 1.1");
+  }
+  return bad(is_supported ? "bytes behind the HTTP version"
+                          : "the request line does not end in an HTTP version after one space");
 }
 
 // [at, at+8) and CRLF behind the second space.
 Parsed parse_version(const char* at, const char* end, RequestHead& head) {
   if (static_cast<std::size_t>(end - at) < kVersionBytes + 2) return bad("the request line has no version");
-  const std::string_view text(at, kVersionBytes);
-  if (text == "HTTP/1.1") {
+  if (std::memcmp(at, "HTTP/1.1\r\n", kVersionBytes + 2) == 0) [[likely]] {
     head.protocol = Protocol::k11;
-  } else if (text == "HTTP/1.0") {
+  } else if (std::memcmp(at, "HTTP/1.0\r\n", kVersionBytes + 2) == 0) {
     head.protocol = Protocol::k10;
-  } else if (text.starts_with("HTTP/") && base::is_digit(text[5]) && text[6] == '.' &&
-             base::is_digit(text[7]) && at[8] == '\r') {
-    return refuse(505, "an HTTP version other than 1.0 and 1.1");
   } else {
-    return bad("the request line does not end in an HTTP version after one space");
+    return explain_version(at);
   }
-  if (at[8] != '\r' || at[9] != '\n') return bad("bytes behind the HTTP version");
   return {};
+}
+
+// What ends a path, and whether normalising changes nothing in front of it (uri.h): no escape, no slash in
+// front of a slash or a dot.
+struct ScannedPath {
+  const char* end;
+  bool is_plain;
+};
+
+ScannedPath scan_path(const char* begin, const char* at, const char* end) {
+  unsigned slash_before = 0;
+  bool is_plain = true;
+  for (; end - at >= 16; at += 16) {
+    const scan::Bytes b = scan::load(at);
+    const unsigned ends = scan::PathEnd{}(b);
+    const unsigned slashes = scan::mask_of(b == '/');
+    const unsigned dots = scan::mask_of((b | 1) == '/');  // slashes as well
+    const unsigned odd = scan::mask_of(b == '%') | (dots & (slashes << 1 | slash_before));
+    if (ends != 0) {
+      const unsigned in_front = (ends & -ends) - 1;
+      return {at + std::countr_zero(ends), is_plain && (odd & in_front) == 0};
+    }
+    is_plain &= odd == 0;
+    slash_before = slashes >> 15;
+  }
+  return {scan::find_first(begin, at, end, scan::PathEnd{}), false};
 }
 
 // The end of the target; sets path and query as if the target were in origin form.
 const char* scan_target(const char* begin, const char* at, const char* end, RequestHead& head) {
-  const char* stop = scan::find_first(begin, at, end, scan::PathEnd{});
+  const ScannedPath path = scan_path(begin, at, end);
+  const char* stop = path.end;
   head.path = view(at, stop);
+  head.path_is_plain = path.is_plain && *at == '/';
   if (stop != end && *stop == '?') {
     const char* query = stop + 1;
     stop = scan::find_first(begin, query, end, scan::QueryEnd{});
@@ -114,13 +159,8 @@ Parsed classify_target(RequestHead& head) {
 // Returns where the field lines begin.
 std::expected<const char*, ParseError> parse_request_line(const char* begin, const char* end,
                                                           const RequestLimits& limits, RequestHead& head) {
-  const char* at = begin;
-  while (at != end && is_method_character(*at)) ++at;
-  if (at == begin || at == end || *at != ' ')
-    return bad("the request line does not begin with a method and a space");
-  head.method_text = view(begin, at);
-  head.method = method_of(head.method_text);
-  const char* target = at + 1;
+  const char* const target = scan_method(begin, end, head);
+  if (target == nullptr) return bad("the request line does not begin with a method and a space");
   const char* stop = scan_target(begin, target, end, head);
   if (stop == end || *stop != ' ') {
     return bad(stop != end && *stop == '#' ? "a fragment in the request target"
@@ -136,16 +176,19 @@ std::expected<const char*, ParseError> parse_request_line(const char* begin, con
   return stop + 1 + kVersionBytes + 2;
 }
 
-Parsed apply_host(RequestHead& head, const HeaderSet& repeated) {
+// Bytes from `begin` on may be read.
+Parsed apply_host(const char* begin, RequestHead& head, const HeaderSet& repeated) {
   if (repeated.has(KnownHeader::kHost)) return bad("more than one Host");
   const HeaderField* host = head.headers.find(KnownHeader::kHost);
   if (host == nullptr) {
     if (head.protocol == Protocol::k11) return bad("an HTTP/1.1 request without Host");
     return {};
   }
-  if (!is_valid_authority(host->value)) return bad("the value of Host is not valid");
+  const std::size_t plain_bytes = plain_host_bytes(begin, host->value);
+  if (plain_bytes == 0 && !is_valid_authority(host->value)) return bad("the value of Host is not valid");
   if (head.authority.empty()) {
     head.authority = host->value;
+    head.host = host->value.substr(0, plain_bytes);
   } else if (head.authority != host->value) {
     // The target wins (RFC 9112 3.2.2), and Host is set to it: the upstream must not see another host.
     HeaderField& field = head.headers.at(static_cast<std::size_t>(host - head.headers.begin()));
@@ -202,8 +245,8 @@ Parsed apply_expect(RequestHead& head, const HeaderSet& repeated) {
   return {};
 }
 
-Parsed apply_connection(RequestHead& head) {
-  const ConnectionOptions options = read_connection(head.headers);
+Parsed apply_connection(RequestHead& head, const HeaderSet& repeated) {
+  const ConnectionOptions options = read_connection(head.headers, repeated);
   if (options.too_many) return bad("too many connection options");
   head.keep_alive = !options.close && (head.protocol == Protocol::k11 || options.keep_alive);
   if (!options.upgrade || head.protocol == Protocol::k10) return {};
@@ -212,8 +255,8 @@ Parsed apply_connection(RequestHead& head) {
   return {};
 }
 
-Parsed apply_fields(RequestHead& head, const HeaderSet& repeated) {
-  if (const Parsed host = apply_host(head, repeated); !host) return host;
+Parsed apply_fields(const char* begin, RequestHead& head, const HeaderSet& repeated) {
+  if (const Parsed host = apply_host(begin, head, repeated); !host) return host;
   constexpr HeaderSet kInterpreted{KnownHeader::kContentLength, KnownHeader::kTransferEncoding,
                                    KnownHeader::kExpect, KnownHeader::kConnection};
   if (!head.headers.present().has_any_of(kInterpreted)) {
@@ -222,60 +265,10 @@ Parsed apply_fields(RequestHead& head, const HeaderSet& repeated) {
   }
   if (const Parsed framing = apply_framing(head, repeated); !framing) return framing;
   if (const Parsed expect = apply_expect(head, repeated); !expect) return expect;
-  return apply_connection(head);
-}
-
-constexpr std::array<bool, 256> host_characters() {
-  std::array<bool, 256> out{};
-  for (int c = '0'; c <= '9'; ++c) out[c] = true;
-  for (int c = 'a'; c <= 'z'; ++c) out[c] = out[c - 0x20] = true;
-  for (const char c : std::string_view("-._~!$&'()*+,;=%")) out[static_cast<unsigned char>(c)] = true;
-  return out;
-}
-constexpr std::array<bool, 256> kHostCharacters = host_characters();
-
-bool is_hex_digit(char c) {
-  return base::is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-// "[" 1*( HEXDIG / ":" / "." ) "]"; returns what is behind, or nothing.
-std::expected<std::string_view, bool> skip_ip_literal(std::string_view text) {
-  const std::size_t close = text.find(']');
-  if (close == std::string_view::npos || close < 3) return std::unexpected(false);
-  for (const char c : text.substr(1, close - 1)) {
-    if (!is_hex_digit(c) && c != ':' && c != '.') return std::unexpected(false);
-  }
-  return text.substr(close + 1);
-}
-
-bool is_valid_port_suffix(std::string_view suffix) {
-  if (suffix.empty()) return true;
-  if (suffix.front() != ':' || suffix.size() > 6) return false;
-  unsigned port = 0;
-  for (const char c : suffix.substr(1)) {
-    if (!base::is_digit(c)) return false;
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
-  return port <= 65535;
+  return apply_connection(head, repeated);
 }
 
 }  // namespace
-
-bool is_valid_authority(std::string_view authority) {
-  if (authority.empty()) return false;
-  if (authority.front() == '[') {
-    const auto suffix = skip_ip_literal(authority);
-    return suffix && is_valid_port_suffix(*suffix);
-  }
-  std::size_t at = 0;
-  char previous = '\0';
-  for (; at < authority.size() && kHostCharacters[static_cast<unsigned char>(authority[at])]; ++at) {
-    if (authority[at] == '.' && previous == '.') return false;
-    previous = authority[at];
-  }
-  const bool is_dot_alone = at == 1 && previous == '.';
-  return at != 0 && !is_dot_alone && is_valid_port_suffix(authority.substr(at));
-}
 
 std::string_view first_line(std::string_view bytes) {
   while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
@@ -309,8 +302,9 @@ std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head
   if (fields.error != nullptr) {
     return failed({static_cast<std::uint16_t>(fields.too_large ? 431 : 400), fields.error});
   }
-  if (const Parsed applied = apply_fields(*out, fields.repeated); !applied) return failed(applied.error());
-  remove_end_dot(*out, arena);
+  if (const Parsed applied = apply_fields(begin, *out, fields.repeated); !applied)
+    return failed(applied.error());
+  if (out->host.empty()) remove_end_dot(*out, arena);
   return out;
 }
 

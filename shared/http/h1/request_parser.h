@@ -35,8 +35,4 @@ std::expected<RequestHead*, ParseError> parse_request_head(std::string_view head
 // The first line of what a client sent, empty lines in front of it skipped: for logs, when it is no head.
 std::string_view first_line(std::string_view bytes);
 
-// host [":" port] of RFC 3986 3.2 without user information, as Host and the authority form have it:
-// reg-name, IPv4, or "[" IPv6 "]". The port may be empty ("a:"), as RFC 3986 allows.
-bool is_valid_authority(std::string_view authority);
-
 }  // namespace apisix::http

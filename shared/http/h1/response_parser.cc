@@ -1,5 +1,7 @@
 #include "shared/http/h1/response_parser.h"
 
+#include <cstring>
+
 #include "shared/base/text.h"
 #include "shared/http/h1/field_lines.h"
 #include "shared/http/h1/scan.h"
@@ -16,29 +18,43 @@ std::unexpected<ParseError> bad(const char* what) {
 }
 using Parsed = std::expected<void, ParseError>;
 
+// Of three digits from 100 to 999; else 0.
+std::uint16_t read_status(const char* at) {
+  const auto digit = [at](int i) { return static_cast<unsigned>(at[i]) - '0'; };
+  const unsigned hundreds = digit(0);
+  if (hundreds - 1 > 8 || digit(1) > 9 || digit(2) > 9) return 0;
+  return static_cast<std::uint16_t>(hundreds * 100 + digit(1) * 10 + digit(2));
+}
+
+// [at, stop), behind the status code: nothing, or a space and the phrase.
+[[gnu::always_inline]] inline std::string_view read_reason(const char* at, const char* stop) {
+  const auto is_white = [](char c) { return c == ' ' || c == '\t'; };
+  if (stop - at < 2 || is_white(at[1]) || is_white(stop[-1])) [[unlikely]]
+    return base::trim({at, static_cast<std::size_t>(stop - at)});
+  return {at + 1, static_cast<std::size_t>(stop - at) - 1};
+}
+
 // Returns where the field lines begin. The reason phrase and the space in front of it may be missing (RFC
-// 9112 4).
+// 9112 4). `lines`: of this head, or empty.
 std::expected<const char*, ParseError> parse_status_line(const char* begin, const char* end,
-                                                         ResponseHead& head) {
-  const std::string_view version(begin, 9);
-  if (version == "HTTP/1.1 ") {
+                                                         const HeadLines& lines, ResponseHead& head) {
+  if (std::memcmp(begin, "HTTP/1.1 ", 9) == 0) [[likely]] {
     head.protocol = Protocol::k11;
-  } else if (version == "HTTP/1.0 ") {
+  } else if (std::memcmp(begin, "HTTP/1.0 ", 9) == 0) {
     head.protocol = Protocol::k10;
   } else {
     return bad("the status line does not begin with HTTP/1.1 or HTTP/1.0 and one space");
   }
-  const char* at = begin + 9;
-  if (!base::is_digit(at[0]) || !base::is_digit(at[1]) || !base::is_digit(at[2]) || at[0] == '0') {
-    return bad("the status code is not three digits from 100 to 999");
-  }
-  head.status = static_cast<std::uint16_t>((at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0'));
-  at += 3;
-  const char* stop = scan::find_first(begin, at, end, scan::Control{});
+  const char* const at = begin + 12;
+  head.status = read_status(begin + 9);
+  if (head.status == 0) return bad("the status code is not three digits from 100 to 999");
+  const char* const stop =
+      !lines.empty() ? begin + lines[0].end : scan::find_first(begin, at, end, scan::Control{});
   if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n')
     return bad("a control character in the status line");
-  if (at != stop && *at != ' ') return bad("the status code is not followed by a space");
-  if (at != stop) head.reason = base::trim({at, static_cast<std::size_t>(stop - at)});
+  if (at == stop) return stop + 2;
+  if (*at != ' ') return bad("the status code is not followed by a space");
+  head.reason = read_reason(at, stop);
   return stop + 2;
 }
 
@@ -79,7 +95,7 @@ Parsed read_framing_fields(ResponseHead& head, const HeaderSet& repeated) {
 }
 
 Parsed apply_fields(ResponseHead& head, Method request_method, const HeaderSet& repeated) {
-  const ConnectionOptions options = read_connection(head.headers);
+  const ConnectionOptions options = read_connection(head.headers, repeated);
   if (options.too_many) return bad("too many connection options");
   head.keep_alive = !options.close && (head.protocol == Protocol::k11 || options.keep_alive);
   if (is_tunnel(head, request_method)) {
@@ -113,7 +129,7 @@ std::expected<ResponseHead*, ParseError> parse_response_head(std::string_view he
   const char* const end = begin + head.size();
 
   ResponseHead* out = arena.make<ResponseHead>();
-  const auto fields_at = parse_status_line(begin, end, *out);
+  const auto fields_at = parse_status_line(begin, end, lines, *out);
   if (!fields_at) return std::unexpected(fields_at.error());
   const FieldLimits field_limits{.count_max = limits.header_count_max,
                                  .line_bytes_max = limits.header_line_bytes_max,

@@ -5,8 +5,18 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/text.h"
+
 namespace apisix::http {
 namespace {
+
+KnownHeader find_slowly(std::string_view name) {
+  for (std::size_t i = 1; i < kKnownHeaders; ++i) {
+    const auto id = static_cast<KnownHeader>(i);
+    if (base::equals_ignore_case(header_name(id), name)) return id;
+  }
+  return KnownHeader::kUnknown;
+}
 
 TEST(KnownHeader, EveryNameIsFoundInAnyCase) {
   for (std::size_t i = 1; i < kKnownHeaders; ++i) {
@@ -39,6 +49,22 @@ TEST(KnownHeader, NoOtherByteFoldsIntoAName) {
     EXPECT_NE(identify_header(name + "x"), id);
     EXPECT_NE(identify_header(name.substr(1)), id);
     EXPECT_NE(identify_header(name.substr(0, name.size() - 1)), id);
+  }
+}
+
+// As the head of one name and the tail of another, so that some of the words that are compared are right.
+TEST(KnownHeader, NamesMadeOfTwoAreFoundAsByAPlainLoop) {
+  for (std::size_t a = 1; a < kKnownHeaders; ++a) {
+    for (std::size_t b = 1; b < kKnownHeaders; ++b) {
+      const std::string_view head = header_name(static_cast<KnownHeader>(a));
+      const std::string_view tail = header_name(static_cast<KnownHeader>(b));
+      for (std::size_t i = 0; i <= head.size(); ++i) {
+        for (std::size_t j = 0; j <= tail.size(); j += 3) {
+          const std::string name = std::string(head.substr(0, i)).append(tail.substr(j));
+          ASSERT_EQ(identify_header(name), find_slowly(name)) << name;
+        }
+      }
+    }
   }
 }
 

@@ -26,9 +26,10 @@ inline std::string describe(const HeaderMap& headers, const IgnoredLine* ignored
 }
 
 inline std::string describe(const RequestHead& head) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}\n", head.request_line, head.method_text, head.target,
-                     head.authority, head.path, head.query, head.upgrade_protocol, head.content_length,
-                     static_cast<int>(head.framing), head.keep_alive, head.expect_continue) +
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}\n", head.request_line, head.method_text,
+                     head.target, head.authority, head.host, head.path_is_plain, head.path, head.query,
+                     head.upgrade_protocol, head.content_length, static_cast<int>(head.framing),
+                     head.keep_alive, head.expect_continue) +
          describe(head.headers, head.ignored_lines);
 }
 

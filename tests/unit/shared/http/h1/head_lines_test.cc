@@ -1,5 +1,6 @@
 #include "shared/http/h1/head_lines.h"
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <string>
@@ -60,7 +61,9 @@ Found find(HeadLines::Width width, std::string_view bytes) {
   EXPECT_EQ(out.found, !lines.empty());
   if (!out.found) return out;
   out.head_bytes = lines.head_bytes();
-  for (std::uint32_t i = 0; i < lines.size(); ++i) out.lines.emplace_back(lines[i].end, lines[i].colon);
+  for (std::uint32_t i = 0; i < lines.size(); ++i) {
+    out.lines.emplace_back(lines[i].end, std::min(lines[i].colon, lines[i].end));
+  }
   return out;
 }
 
@@ -101,6 +104,9 @@ TEST_P(HeadLinesOfWidth, LineEndsAndColonsAreFoundAtEveryPlaceOfABlock) {
     expect_plain("A: " + first + "\r\n\r\n");
     expect_plain(first + "\r\n" + first + "\x80\t\r\n" + first + ":\r\n\r\n");
     expect_plain(first + "\r\n\n");
+    expect_plain(first + "\n\r\n\r\n");
+    expect_plain("A: b\r\n" + first + "\r\n\n\r\n");
+    expect_plain("A:\t" + first + "\t\t:\r\n\t" + first + "\r\n\r\n");
     expect_plain(first + "\r\nB\x01: c\r\n\r\n");
   }
 }

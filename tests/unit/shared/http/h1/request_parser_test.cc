@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/text.h"
 #include "shared/http/h1/field_lines.h"
 #include "tests/unit/shared/http/h1/every_way.h"
 
@@ -55,6 +56,53 @@ TEST_F(RequestParser, TheParts) {
   EXPECT_EQ(head.headers.find(KnownHeader::kHost)->name, "Host");
   EXPECT_EQ(head.headers.find("x-a")->value, "b c");
   EXPECT_EQ(head.headers.find("x-e")->value, "");
+}
+
+// Normalising leaves them as they are, which is known without another look at them.
+TEST_F(RequestParser, PlainPathsAreKnown) {
+  const auto is_plain = [this](const std::string& target) {
+    return parse("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n").path_is_plain;
+  };
+  for (const char* path :
+       {"/", "/a", "/a/", "/a/b.c", "/a.", "/a../b", "/0123456789abcd/f", "/0123456789abcde/g"}) {
+    EXPECT_TRUE(is_plain(path)) << path;
+    EXPECT_TRUE(is_plain(path + "?/../%"s)) << path;
+  }
+  for (const char* path : {"//", "/.", "/a/.b", "/%61", "/0123456789abcd//", "/0123456789abcd/.",
+                           "/0123456789abcde/.", "/0123456789abcdef/."}) {
+    EXPECT_FALSE(is_plain(path)) << path;
+  }
+  EXPECT_FALSE(parse("GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n").path_is_plain);
+  EXPECT_FALSE(parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").path_is_plain);
+}
+
+TEST_F(RequestParser, HostsThatNeedNoChangeAreKnown) {
+  const auto host = [this](const std::string& line) { return parse(line + "\r\n\r\n").host; };
+  EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: a.test"), "a.test");
+  EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: 127.0.0.1:9080"), "127.0.0.1");
+  for (const char* other : {"A.test", "a.test.", "a.test.:80", "[::1]:80", "a_b"})
+    EXPECT_EQ(host("GET / HTTP/1.1\r\nHost: "s + other), "") << other;
+  EXPECT_EQ(host("GET http://a.test/ HTTP/1.1\r\nHost: b.test"), "");
+}
+
+// With and without an index of the lines: in names of every length, first and last line.
+TEST_F(RequestParser, EveryByteOfANameIsReadTheSameEveryWay) {
+  for (const std::size_t size : {1, 8, 16, 19}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int c = 0; c < 256; ++c) {
+        if (c == ':') continue;  // ends a name
+        std::string name(size, 'x');
+        name[at] = static_cast<char>(c);
+        base::Arena arena;
+        const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n" + name + ": b\r\n" + name + ": c\r\n\r\n";
+        const auto parsed = parse_request_every_way(arena.copy(head), arena, limits_);
+        const bool is_letter = base::is_digit(name[at]) || c == '-' || c == '_' ||
+                               (base::to_lower(name[at]) >= 'a' && base::to_lower(name[at]) <= 'z');
+        if (parsed) EXPECT_EQ((*parsed)->headers.size(), is_letter ? 3u : 1u) << head;
+        EXPECT_TRUE(parsed || c <= ' ' || c == 0x7f) << head;
+      }
+    }
+  }
 }
 
 TEST_F(RequestParser, TheQuery) {
