@@ -5,11 +5,14 @@ by side, one with a single node and others with all of them, by balancer. A node
 responses: passive checks take each 200 for a failure, and active ones find the node healthy again a second later, so
 that most requests find the nodes changed.
 """
+import clients
 import gateways
 import measure
-import clients
 
 BALANCERS = {"roundrobin": {}, "chash": {"hash_on": "vars", "key": "remote_port"}, "least_conn": {}, "ewma": {}}
+COPIES = 8
+# Places of routes behind those of one node and of the balancers.
+STEADY, TURNING, SPARE_PLACE = len(BALANCERS) + 1, len(BALANCERS) + 2, len(BALANCERS) + 3
 FLIPS_PER_SECOND = 500
 FLIP_SECONDS = 4
 CHECKS = {"active": {"type": "http", "healthy": {"interval": 1, "successes": 1},
@@ -28,22 +31,27 @@ def path_of(place):
 
 
 def put_route(server, place, upstream):
+    """Made, and asked once: that compiles it."""
     server.put(f"routes/nodes-{place}", {"uri": path_of(place), "upstream": upstream})
     server.wait_until_routed(path_of(place), responses=1)
 
 
 def configure(server, port, count):
-    """The routes; bytes of the worker for each node, by balancer: compiled and asked once, not yet connected to."""
+    """The routes; bytes of the worker for a node, by balancer. Each is made several times: the first ones take what
+    was freed before."""
     worker, = measure.workers_of(server.pid)
     put_route(server, 0, {"type": "roundrobin", "nodes": {f"127.0.0.1:{port}": 1}})
     nodes = {f"{address(number)}:{port}": 1 for number in range(count)}
     bytes_each = {}
     for place, (balancer, further) in enumerate(BALANCERS.items(), 1):
+        upstream = {"type": balancer, "nodes": nodes, **further}
+        put_route(server, place, upstream)
         before = measure.memory_bytes(worker)
-        put_route(server, place, {"type": balancer, "nodes": nodes, **further})
-        bytes_each[balancer] = (measure.memory_bytes(worker) - before) / count
-    put_route(server, len(BALANCERS) + 1, {"type": "roundrobin", "nodes": nodes})
-    put_route(server, len(BALANCERS) + 2, {"type": "roundrobin", "nodes": nodes, "checks": CHECKS})
+        for number in range(COPIES):
+            put_route(server, SPARE_PLACE + place * COPIES + number, upstream)
+        bytes_each[balancer] = (measure.memory_bytes(worker) - before) / count / COPIES
+    put_route(server, STEADY, {"type": "roundrobin", "nodes": nodes})
+    put_route(server, TURNING, {"type": "roundrobin", "nodes": nodes, "checks": CHECKS})
     return bytes_each
 
 
@@ -64,7 +72,7 @@ def measure_health(server, chosen):
     """Microseconds of the worker for a request whose nodes do not change, and for one that turns a node."""
     workers, kept = measure.workers_of(server.pid), {"steady": [], "turning": []}
     for number in range(-1, min(3, chosen.rounds)):
-        for name, place in (("steady", len(BALANCERS) + 1), ("turning", len(BALANCERS) + 2)):
+        for name, place in (("steady", STEADY), ("turning", TURNING)):
             with clients.Clients(server, chosen.load_cpu, path_of(place)) as load:
                 load.open(8)
                 before = measure.run_us(workers)
