@@ -13,7 +13,12 @@ import measure
 import workers
 
 CONNECTIONS = (64, 1024)
-RATE_OF_A_WORKER = 3_000
+RATE_OF_A_CORE = 3_000
+
+
+def rate_of(workers_count):
+    """Far from what they can do: a queue is then one of a full worker, not of the machine."""
+    return RATE_OF_A_CORE * min(workers_count, len(os.sched_getaffinity(0)))
 
 
 def open_sockets(pid):
@@ -34,7 +39,7 @@ def spread_of(server, load, count):
 def one_round(server, chosen, load_cpu, count):
     with clients.Clients(server, load_cpu) as load:
         imbalance = spread_of(server, load, count)
-        result = load.measured_pace(RATE_OF_A_WORKER * server.workers, chosen.seconds)
+        result = load.measured_pace(rate_of(server.workers), chosen.seconds)
     result.imbalance = imbalance
     return result
 
@@ -63,7 +68,7 @@ def run(chosen, make, most):
 
 
 def print_table(rounds, chosen, base, count):
-    print(f"\nspread: {count} workers, {RATE_OF_A_WORKER * count} requests a second, {chosen.rounds} rounds of {chosen.seconds} s")
+    print(f"\nspread: {count} workers, {rate_of(count)} requests a second, {chosen.rounds} rounds of {chosen.seconds} s")
     print(f"{'gateway':<9}{'socket':<11}{'connections':>12}  {'max/mean of workers':<20}{'cpu us/req':>11}{'p50 us':>8}"
           f"{'p99 us':>8}{'errors':>7}   {'p99 to ' + base + ', alike':<22}p99 to reuseport")
     for (size, name, own), results in rounds.items():
