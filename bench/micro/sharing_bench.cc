@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 #include <sched.h>
@@ -98,6 +99,21 @@ struct LimitCountOtherKey {
   }
 };
 
+// More clients than the zone has room for: each one that comes evicts another, and evictions are counted.
+struct LimitCountFull {
+  Dictionary dictionary = std::move(*Dictionary::create("bench", 1 << 20));
+  std::vector<std::string> keys;
+  std::size_t at = 0;
+  LimitCountFull() {
+    for (int i = 0; i < 100'000; ++i) keys.push_back(std::string(kKey) + std::to_string(i));
+    for (const auto& key : keys) dictionary.incr(key, 1, {.ttl_ms = 60'000}, kNow);
+  }
+  void work(std::size_t owner) {
+    at = (at + 7919 + owner) % keys.size();
+    benchmark::DoNotOptimize(dictionary.incr(keys[at], 1, {.ttl_ms = 60'000}, kNow));
+  }
+};
+
 struct SlidingWindow {
   WindowTable windows = std::move(*WindowTable::create("bench", kBytes));
   void work(std::size_t) { benchmark::DoNotOptimize(windows.take(kKey, 1, 1LL << 60, 60'000, kNow)); }
@@ -177,6 +193,7 @@ const bool registered = [] {
   both<HealthySuccess>("healthy_success");
   both<LimitCountOtherKey>("limit_count_other_key");
   both<LimitCount>("limit_count");
+  both<LimitCountFull>("limit_count_full");
   both<SlidingWindow>("limit_count_sliding");
   both<LimitReq>("limit_req");
   both<LimitConn>("limit_conn");
