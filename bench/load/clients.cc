@@ -29,7 +29,8 @@
 
 namespace {
 
-constexpr std::size_t kPerAddress = 20'000;  // of the 28,000 ports that one address has
+// Of the 28,000 ports that one has: the kernel looks for a free one, and the fuller the longer.
+constexpr std::size_t kPerAddress = 2'000;
 // A listening socket has a backlog; without a pause the client would fill it before the gateway runs.
 constexpr std::size_t kOpenedAtOnce = 64;
 constexpr useconds_t kOpenPauseUs = 2000;
@@ -137,9 +138,12 @@ class Clients {
     own.sin_family = AF_INET;
     own.sin_addr.s_addr = htonl(first_address_ + static_cast<std::uint32_t>(number / kPerAddress));
     const int on = 1;
+    const linger reset{.l_onoff = 1, .l_linger = 0};  // leaves no port in TIME_WAIT for the next listener
     connection.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection.fd < 0) die("socket");
     ::setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    ::setsockopt(connection.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     ::setsockopt(connection.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (::bind(connection.fd, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0) die("bind");
     if (::connect(connection.fd, reinterpret_cast<sockaddr*>(&gateway_), sizeof gateway_) != 0)

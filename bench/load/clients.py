@@ -6,7 +6,7 @@ import gateways
 import measure
 
 OTHER_FILES = 64
-ADDRESSES_EACH = 16  # of one process; 20,000 connections come from one
+ADDRESSES_EACH = 64  # of one process; 2,000 connections come from one
 
 
 def most_of_a_process():
