@@ -21,7 +21,7 @@ SETTLE_S = 1.5
 
 
 def run_active(chosen, make, count):
-    names = [name for name in chosen.gateways.split(",")]
+    names = chosen.gateways.split(",")
     if count + OTHERS > gateways.open_files_max():
         raise RuntimeError(f"a process may have {gateways.open_files_max()} open files here (ulimit -Hn)")
 
@@ -50,10 +50,10 @@ def print_active(rounds, chosen, base, count):
     print(f"\nactive-{count}: {RATE_PER_SECOND} requests a second over all connections in turn, {chosen.rounds} rounds of "
           f"{chosen.seconds} s, {chosen.layout} layout")
     print(f"{'gateway':<9}{'connections':>12}{'cpu us/req':>11}{'p50 us':>8}{'p99 us':>8}{'errors':>7}"
-          f"   {'cpu to ' + base:<19}{'p99 to ' + base:<20}cpu to {FEW} connections")
+          f"   {'cpu to ' + base:<19}{'p99 to ' + base:<22}cpu to {FEW} connections")
     for (name, number), own in rounds.items():
         values = [measure.median(own, field) for field in ("cpu_us_per_request", "p50_us", "p99_us")]
-        print("{:<9}{:>12}{:>11.2f}{:>8.0f}{:>8.0f}{:>7}   {:<19}{:<20}{}".format(
+        print("{:<9}{:>12}{:>11.2f}{:>8.0f}{:>8.0f}{:>7}   {:<19}{:<22}{}".format(
             name, number, *values, sum(r.errors for r in own),
             measure.ratio_text(own, rounds[base, number], "cpu_us_per_request"),
             measure.ratio_text(own, rounds[base, number], "p99_us"),
@@ -107,7 +107,7 @@ def run_idle(chosen, make, count):
     kept = {}
     print(f"\nidle-{count}: {workers_for(count)} workers, bytes a connection, median and spread of {runs} runs")
     print(f"{'gateway':<9}{'fresh':<24}{'after one request':<24}kernel, both ends")
-    for name in chosen.gateways.split(","):
+    for name in gateways.with_worker_processes(chosen):
         kept[name] = [idle_bytes(chosen, make, name, count) for _ in range(runs)]
         columns = [measure.spread_text(column, "{:.0f}") for column in zip(*kept[name])]
         print("{:<9}{:<24}{:<24}{}".format(name, *columns), flush=True)

@@ -403,6 +403,11 @@ def read_response(file):
 KINDS = {kind.name: kind for kind in (Nginx, Haproxy, Apisix)}
 
 
+def with_worker_processes(chosen):
+    """The chosen gateways but haproxy, whose workers are threads."""
+    return [name for name in chosen.gateways.split(",") if name != "haproxy"]
+
+
 def cores_text(cores):
     """As taskset -c takes them."""
     return ",".join(map(str, cores))

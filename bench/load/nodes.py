@@ -14,7 +14,6 @@ COPIES = 8
 # Places of routes behind those of one node and of the balancers.
 STEADY, TURNING, SPARE_PLACE = len(BALANCERS) + 1, len(BALANCERS) + 2, len(BALANCERS) + 3
 FLIPS_PER_SECOND = 500
-FLIP_SECONDS = 4
 CHECKS = {"active": {"type": "http", "healthy": {"interval": 1, "successes": 1},
                      "unhealthy": {"interval": 1, "http_failures": 254, "tcp_failures": 254, "timeouts": 254}},
           "passive": {"type": "http", "healthy": {"http_statuses": [599], "successes": 0},
@@ -76,7 +75,7 @@ def measure_health(server, chosen):
             with clients.Clients(server, chosen.load_cpu, path_of(place)) as load:
                 load.open(8)
                 before = measure.run_us(workers)
-                result = load.pace(FLIPS_PER_SECOND, 1 if number < 0 else FLIP_SECONDS)
+                result = load.pace(FLIPS_PER_SECOND, 1 if number < 0 else 2 * chosen.seconds)
                 if number >= 0:
                     kept[name].append((measure.run_us(workers) - before) / result["requests"])
     return kept

@@ -15,6 +15,8 @@ import gateways
 LINE_BYTES = 64
 REQUESTS = 300
 QUIET_S = 1.2  # longer than the beat of a worker
+# A request is counted after its response, and what its route starts (checks) begins then.
+LATE_S = 0.2
 LIMIT = {"count": 1_000_000_000, "time_window": 3600, "rejected_code": 429}
 # name: (plugins of the route, further parts of its upstream)
 ROUTES = {
@@ -69,6 +71,7 @@ def changed_lines(zones, serve):
     """{(zone, line)} that differ after serve()."""
     before = {name: content(descriptor) for name, descriptor in zones.items()}
     serve()
+    time.sleep(LATE_S)
     changed = set()
     for name, descriptor in zones.items():
         for offset, after in content(descriptor).items():
@@ -103,14 +106,13 @@ def configure(server, port):
         server.put(f"routes/sharing-{place}", {"uri": path_of(place), "plugins": plugins, "upstream": upstream})
 
 
-def lines_of(server, zones, probes, place):
-    """[lines that each worker changed], without what changes by itself."""
+def lines_of(zones, probes, place, unasked):
+    """[lines that each worker changed], without `unasked`, which change by themselves."""
     for probe in probes:
         probe.path = path_of(place)
         probe.ask_many(10)
-    time.sleep(QUIET_S)  # what a worker counts late, and checks that begin
-    alone = changed_lines(zones, lambda: time.sleep(QUIET_S))
-    return [changed_lines(zones, lambda own=probe: own.ask_many(REQUESTS)) - alone for probe in probes]
+    time.sleep(LATE_S)
+    return [changed_lines(zones, lambda own=probe: own.ask_many(REQUESTS)) - unasked for probe in probes]
 
 
 def run(chosen, make):
@@ -124,8 +126,9 @@ def run(chosen, make):
         server.asked = "/bytes/64"
         probes = [probe for _, probe in changes.probe_each_worker(server, 2, KeyedProbe)]
         zones = zones_of(server.pid)
+        unasked = changed_lines(zones, lambda: time.sleep(QUIET_S))
         for place, name in enumerate(ROUTES):
-            first, second = lines_of(server, zones, probes, place)
+            first, second = lines_of(zones, probes, place, unasked)
             both = first & second
             kept[name] = {"first": len(first), "second": len(second), "both": sorted(both)}
             places = sorted({zone for zone, _ in both})

@@ -49,7 +49,7 @@ def run(chosen, make, most):
     cores = sorted(os.sched_getaffinity(0))
     count = most or max(2, workers.counts(len(cores))[-1])
     gateway_cores, load_cores = workers.cores_of(min(count, len(cores)))
-    names = [name for name in chosen.gateways.split(",") if name != "haproxy"]  # its workers are threads
+    names = gateways.with_worker_processes(chosen)
     plan = [(name, count) for name in names for _ in (True, False)]
     turn = iter([True, False] * len(names))
 
