@@ -85,11 +85,11 @@ def sockets_of(pid):
     return inodes
 
 
-def probe_each_worker(server, workers):
+def probe_each_worker(server, workers, kind=Probe):
     """[(pid of the worker, Probe)], one for each of that many workers."""
     kept, spare = {}, []
     for _ in range(2000):
-        probe = Probe(server.port, server.asked)
+        probe = kind(server.port, server.asked)
         probe.ask()
         inode = owners(server.port).get(probe.local_port)
         owner = next((pid for pid in measure.process_tree(server.pid) if inode in sockets_of(pid)), None)

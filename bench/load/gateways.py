@@ -6,19 +6,35 @@ import base64
 import http.client
 import json
 import os
+import resource
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+
+import measure
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 START_TIMEOUT_S = 30
 WRITERS = 16
+
+
+def open_files_max():
+    """Of one process, and of all that are started from here on."""
+    wanted, most = 200_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        if most < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def free_ports(count):
@@ -43,10 +59,22 @@ def wait_for_port(port, process):
     raise RuntimeError(f"{process.args[0]} does not listen on port {port}; see its log in the bench's folder")
 
 
+def built(name):
+    """The tool bench/load/<name>.cc, compiled when it is older than its source."""
+    binary, source = ROOT / "build/bench_load" / name, HERE / f"{name}.cc"
+    if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+        binary.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["clang++-19", "-std=c++23", "-O2", source, "-o", binary], check=True)
+    return binary
+
+
 class Server:
-    """A child in a process group of its own; stop() ends it and its children."""
+    """A child in a process group of its own; stop() ends it and its children. What a scenario needs otherwise than
+    here it sets before start()."""
 
     name = ""
+    connections_max = 8192  # of one worker, to clients and upstream together
+    reuseport = False       # a listening socket for each worker
 
     def __init__(self, folder):
         self.folder = Path(folder) / self.name
@@ -79,14 +107,9 @@ class Upstream(Server):
 
     name = "upstream"
 
-    def start(self, cpu):
-        binary = ROOT / "build/bench_load/upstream"
-        source = HERE / "upstream.cc"
-        if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
-            binary.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["clang++-19", "-std=c++23", "-O2", source, "-o", binary], check=True)
+    def start(self, cpu, processes=1):
         self.ports = free_ports(2)
-        self.launch([binary, *map(str, self.ports)], self.ports[0], cpu)
+        self.launch([built("upstream"), "-n", str(processes), *map(str, self.ports)], self.ports[0], cpu)
 
 
 class Nginx(Server):
@@ -110,13 +133,15 @@ class Nginx(Server):
 worker_processes {workers};
 pid {self.folder}/nginx.pid;
 error_log {self.folder}/error.log warn;
-events {{ worker_connections 8192; }}
+worker_rlimit_nofile {self.connections_max + 256};
+events {{ worker_connections {self.connections_max}; }}
 http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s; tcp_nodelay on;
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;
+  client_header_timeout 3600s; tcp_nodelay on;
   {temporary}
   upstream upstream {{ server 127.0.0.1:{upstream_port}; keepalive 320; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{self.port} backlog=4096;
+    listen 127.0.0.1:{self.port} backlog=4096{" reuseport" if self.reuseport else ""};
     location / {{ {forward} }}
     {places}
   }}
@@ -130,6 +155,7 @@ http {{
 
 class Haproxy(Server):
     name = "haproxy"
+    reuseport = True
 
     def start(self, upstream, routes, cpu, workers=1):
         self.port, = free_ports(1)
@@ -140,7 +166,10 @@ class Haproxy(Server):
         (self.folder / "haproxy.cfg").write_text(f"""
 global
   nbthread {workers}
-  maxconn 8192
+  no strict-limits
+  tune.pool-high-fd-ratio 90
+  tune.pool-low-fd-ratio 80
+  maxconn {self.connections_max}
 defaults
   mode http
   option http-keep-alive
@@ -149,7 +178,7 @@ defaults
   timeout client 1h
   timeout server 1h
 frontend f
-  bind 127.0.0.1:{self.port} backlog 4096
+  bind 127.0.0.1:{self.port} backlog 4096{" shards by-thread" if self.reuseport and workers > 1 else ""}
   http-request set-header X-Real-IP %[src]
   option forwardfor
   {match}
@@ -214,6 +243,7 @@ class Apisix(Server):
     with an etcd of its own."""
 
     name = "apisix"
+    reuseport = True
 
     def __init__(self, folder, binary=None, store="local"):
         super().__init__(folder)
@@ -236,6 +266,7 @@ apisix:
       port: {self.port}
   enable_ipv6: false
   enable_control: false
+  enable_reuseport: {str(self.reuseport).lower()}
   ssl:
     enable: false
 deployment:
@@ -254,10 +285,14 @@ deployment:
         role: admin
 nginx_config:
   worker_processes: {workers}
+  worker_rlimit_nofile: {self.connections_max + 256}
+  event:
+    worker_connections: {self.connections_max}
   error_log_level: warn
   http:
     enable_access_log: false
     keepalive_timeout: 3600s
+    client_header_timeout: 3600s
 plugin_attr:
   prometheus:
     enable_export_server: {str(self.exports_metrics).lower()}
@@ -366,3 +401,47 @@ def read_response(file):
 
 
 KINDS = {kind.name: kind for kind in (Nginx, Haproxy, Apisix)}
+
+
+def with_worker_processes(chosen):
+    """The chosen gateways but haproxy, whose workers are threads."""
+    return [name for name in chosen.gateways.split(",") if name != "haproxy"]
+
+
+def cores_text(cores):
+    """As taskset -c takes them."""
+    return ",".join(map(str, cores))
+
+
+def wait_for_workers(server):
+    """A worker that was just forked still looks like its master."""
+    wanted = 0 if server.name == "haproxy" else server.workers  # there they are threads
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while len(measure.workers_of(server.pid)) != wanted:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{server.name} has no {wanted} workers")
+        time.sleep(0.02)
+
+
+@contextmanager
+def running(chosen, make, plan, gateway_cores, load_cores, prepare=None):
+    """(upstream, servers), started and pinned; `plan` has (name, number of workers) of each. `prepare(server)` comes
+    before its start. The upstream has a process for each core of the load."""
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
+        os.chmod(folder, 0o755)  # workers may run as another user
+        upstream, servers = Upstream(folder), []
+        try:
+            upstream.start(cores_text(load_cores), len(load_cores))
+            for number, (name, workers) in enumerate(plan):
+                server = make(name, Path(folder) / str(number), chosen)
+                server.workers = workers
+                servers.append(server)
+                if prepare:
+                    prepare(server)
+                server.start(upstream, 1, cores_text(gateway_cores), workers)
+                wait_for_workers(server)
+                measure.pin(server.pid, *gateway_cores)
+            yield upstream, servers
+        finally:
+            for server in [*servers, upstream]:
+                server.stop()

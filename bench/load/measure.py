@@ -48,10 +48,43 @@ def resident_kib(pid):
     return max(sizes)
 
 
-def pin(pid, cpu):
+def workers_of(pid):
+    """The tree's processes that serve clients; none of haproxy, whose workers are threads."""
+    found = []
+    for member in process_tree(pid):
+        with open(f"/proc/{member}/cmdline", encoding="utf-8", errors="replace") as file:
+            if "worker process" in file.read():
+                found.append(member)
+    return sorted(found)
+
+
+def run_us(pids):
+    """Time on a core of these processes in microseconds, by the scheduler's own clock: for what takes less than many
+    ticks."""
+    total = 0
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+    return total / 1e3
+
+
+def memory_bytes(pid, field="Pss_Anon"):
+    """Of one process. Pss_Anon: what it allocated, without files and shared memory zones."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(field + ":")) * 1024
+
+
+def kernel_bytes():
+    """What the kernel's objects take, of all the machine."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Slab:")) * 1024
+
+
+def pin(pid, *cpus):
     for member in process_tree(pid):
         for task in os.listdir(f"/proc/{member}/task"):
-            os.sched_setaffinity(int(task), {cpu})
+            os.sched_setaffinity(int(task), set(cpus))
 
 
 @dataclass
@@ -80,8 +113,9 @@ def parse_wrk(output):
     return Round(requests, per_second, percentile(50), percentile(99), errors)
 
 
-def start_wrk(url, cpu, seconds, connections, headers=(), script=None, script_arguments=()):
-    command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+def start_wrk(url, cpu, seconds, connections, headers=(), script=None, script_arguments=(), threads=1):
+    """`cpu`: a core, or several as "0,1"."""
+    command = ["taskset", "-c", str(cpu), "wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency"]
     for header in headers:
         command += ["-H", header]
     if script:
@@ -106,6 +140,12 @@ def measured_round(gateway_pid, url, cpu, **options):
     return result
 
 
+def rotated(items, number):
+    """The order of one round: each is first in its turn."""
+    shift = number % len(items)
+    return items[shift:] + items[:shift]
+
+
 def median(rounds, field):
     return statistics.median(getattr(r, field) for r in rounds)
 
@@ -114,3 +154,12 @@ def ratio(rounds, base, field):
     """Median, least and greatest of the ratios of rounds that ran side by side."""
     ratios = [getattr(a, field) / max(getattr(b, field), 1e-9) for a, b in zip(rounds, base)]
     return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def ratio_text(rounds, base, field):
+    return "{:.2f} [{:.2f}..{:.2f}]".format(*ratio(rounds, base, field))
+
+
+def spread_text(values, form="{:.2f}"):
+    """Median, least and greatest."""
+    return f"{form} [{form}..{form}]".format(statistics.median(values), min(values), max(values))

@@ -1,6 +1,5 @@
-// The server behind the gateways of bench/load/compare: one thread, epoll, keepalive, as little work as
-// possible.
-//   upstream PORT...   serves each PORT, on every address of this machine, until it is killed
+// The server behind the gateways of bench/load/compare: epoll, keepalive, as little work as possible.
+//   upstream [-n PROCESSES] PORT...   serves each PORT, on every address of this machine, until it is killed
 // GET /bytes/N returns N bytes; any other path returns 64. The header X-Upstream is the port that was asked,
 // X-Answered how many requests and X-Accepted how many connections there were so far.
 // It reads only requests without a body: it is a measuring device, not a server.
@@ -8,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +17,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -129,6 +131,7 @@ int listen_at(int port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
@@ -147,14 +150,27 @@ void serve(int epoll, Connection& connection) {
   delete &connection;
 }
 
-}  // namespace
+// Each process has sockets of its own, and leaves with the first one.
+void fork_others(int processes) {
+  for (int i = 1; i < processes; ++i) {
+    if (::fork() != 0) continue;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return;
+  }
+}
 
-int main(int count, char** arguments) {
-  std::signal(SIGPIPE, SIG_IGN);
+void raise_open_files() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+[[noreturn]] void serve_ports(std::span<char*> ports) {
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  std::vector<Connection> listeners(static_cast<std::size_t>(count - 1));
+  std::vector<Connection> listeners(ports.size());
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    listeners[i].port = std::atoi(arguments[i + 1]);
+    listeners[i].port = std::atoi(ports[i]);
     listeners[i].fd = listen_at(listeners[i].port);
     epoll_event event{.events = EPOLLIN, .data = {.ptr = &listeners[i]}};
     ::epoll_ctl(epoll, EPOLL_CTL_ADD, listeners[i].fd, &event);
@@ -169,4 +185,17 @@ int main(int count, char** arguments) {
       listens ? accept_all(epoll, connection) : serve(epoll, connection);
     }
   }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::span<char*> ports(arguments + 1, static_cast<std::size_t>(count - 1));
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_open_files();
+  if (ports.size() > 2 && std::strcmp(ports[0], "-n") == 0) {
+    fork_others(std::atoi(ports[1]));
+    ports = ports.subspan(2);
+  }
+  serve_ports(ports);
 }

@@ -124,7 +124,8 @@ class SlotTable {
   static constexpr std::size_t kPageBytes = 4096;
   static constexpr std::uint32_t kLayoutVersion = 1;
 
-  SlotTable(Zone zone, std::uint64_t buckets) : zone_(std::move(zone)), buckets_(buckets) {}
+  SlotTable(Zone zone, std::uint64_t buckets, const base::SipKey& key)
+      : zone_(std::move(zone)), buckets_(buckets), key_(key) {}
   static std::uint64_t layout(std::uint32_t kind) {
     return ZoneHeader::fingerprint(kind, kLayoutVersion, sizeof(Bucket));
   }
@@ -162,6 +163,8 @@ class SlotTable {
 
   Zone zone_;
   std::size_t buckets_;
+  // The header's. There it shares a line with the counters, which every process that evicts writes.
+  base::SipKey key_;
 };
 
 // A locked place: the key's record, or where it will be.
@@ -237,9 +240,9 @@ base::Result<SlotTable<Payload>> SlotTable<Payload>::create(const std::string& n
   const std::size_t buckets = buckets_for(bytes);
   auto zone = Zone::create(name, end_of(buckets) + extra_bytes);
   if (!zone) return std::unexpected(zone.error());
-  SlotTable table(std::move(*zone), buckets);
+  SlotTable table(std::move(*zone), buckets, base::SipKey::random());
   table.header().buckets = buckets;
-  table.header().key = base::SipKey::random();
+  table.header().key = table.key_;
   for (std::size_t i = 0; i < locks_for(buckets); ++i) table.lock_of(i).init();
   table.zone_.seal(layout(kind));
   return table;
@@ -248,8 +251,8 @@ base::Result<SlotTable<Payload>> SlotTable<Payload>::create(const std::string& n
 template <typename Payload>
 base::Result<SlotTable<Payload>> SlotTable<Payload>::open(Zone zone, std::uint32_t kind) {
   if (auto checked = zone.check(layout(kind)); !checked) return std::unexpected(checked.error());
-  const std::uint64_t buckets = static_cast<const Header*>(zone.data())->buckets;
-  return SlotTable(std::move(zone), buckets);
+  const auto& header = *static_cast<const Header*>(zone.data());
+  return SlotTable(std::move(zone), header.buckets, header.key);
 }
 
 template <typename Payload>
@@ -266,7 +269,7 @@ RobustLock& SlotTable<Payload>::lock_bucket(std::size_t index, Repair&& repair) 
 template <typename Payload>
 template <typename Repair>
 auto SlotTable<Payload>::lock(std::string_view key, std::uint64_t now_ms, Repair&& repair) -> Cell {
-  const base::Hash128 hash = base::sip_hash_13(key, header().key);
+  const base::Hash128 hash = base::sip_hash_13(key, key_);
   const auto index = static_cast<std::size_t>((hash.low >> 32) * buckets_ >> 32);
   RobustLock& lock = lock_bucket(index, repair);
   return Cell(*this, lock, index, hash, find_slot(bucket(index), hash), now_ms);

@@ -14,6 +14,7 @@ struct BufferChain::Chunk {
   Chunk* next = nullptr;
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
+  std::size_t total = 0;  // of the whole chain; in its last chunk
 
   char* data() { return reinterpret_cast<char*>(this + 1); }
   std::size_t room() const { return kChunkBytes - sizeof(Chunk) - end; }
@@ -39,10 +40,11 @@ ChunkPool& chunk_pool() {
 
 }  // namespace
 
-BufferChain::BufferChain(BufferChain&& other) noexcept
-    : first_(std::exchange(other.first_, nullptr)),
-      last_(std::exchange(other.last_, nullptr)),
-      bytes_(std::exchange(other.bytes_, 0)) {}
+BufferChain::BufferChain(BufferChain&& other) noexcept : last_(std::exchange(other.last_, nullptr)) {}
+
+std::size_t BufferChain::bytes_of(const Chunk& last) {
+  return last.total;
+}
 
 BufferChain::Chunk* BufferChain::take_chunk() {
   ChunkPool& pool = chunk_pool();
@@ -61,16 +63,17 @@ void BufferChain::give_back(Chunk* chunk) {
 }
 
 void BufferChain::append(std::string_view bytes) {
-  bytes_ += bytes.size();
   while (!bytes.empty()) {
     if (last_ == nullptr || last_->room() == 0) {
       Chunk* chunk = take_chunk();
-      (last_ == nullptr ? first_ : last_->next) = chunk;
+      chunk->total = this->bytes();
+      chunk->next = last_ == nullptr ? chunk : std::exchange(last_->next, chunk);
       last_ = chunk;
     }
     const std::size_t part = std::min(last_->room(), bytes.size());
     std::memcpy(last_->data() + last_->end, bytes.data(), part);
     last_->end += static_cast<std::uint32_t>(part);
+    last_->total += part;
     bytes.remove_prefix(part);
   }
 }
@@ -86,31 +89,56 @@ void BufferChain::append_rest(std::span<const iovec> pieces, std::size_t skip) {
   }
 }
 
+void BufferChain::prepend(std::string_view bytes) {
+  BufferChain front;
+  front.append(bytes);
+  if (front.empty()) return;
+  if (empty()) {
+    std::swap(last_, front.last_);
+    return;
+  }
+  std::swap(last_->next, front.last_->next);  // two rings become one
+  last_->total += front.bytes();
+  front.last_ = nullptr;
+}
+
 std::size_t BufferChain::front(std::span<iovec> into) const {
   std::size_t count = 0;
-  for (Chunk* chunk = first_; chunk != nullptr && count < into.size(); chunk = chunk->next) {
+  if (empty()) return count;
+  Chunk* chunk = last_;
+  do {
+    chunk = chunk->next;
+    if (count == into.size()) break;
     into[count++] = {chunk->data() + chunk->begin, chunk->end - chunk->begin};
-  }
+  } while (chunk != last_);
   return count;
 }
 
+void BufferChain::drop_front() {
+  Chunk* const first = last_->next;
+  if (first == last_) {
+    last_ = nullptr;
+  } else {
+    last_->next = first->next;
+  }
+  give_back(first);
+}
+
 void BufferChain::consume(std::size_t bytes) {
-  CHECK(bytes <= bytes_);
-  bytes_ -= bytes;
+  CHECK(bytes <= this->bytes());
   while (bytes > 0) {
-    const std::size_t part = std::min<std::size_t>(bytes, first_->end - first_->begin);
-    first_->begin += static_cast<std::uint32_t>(part);
+    Chunk& first = *last_->next;
+    const std::size_t part = std::min<std::size_t>(bytes, first.end - first.begin);
+    first.begin += static_cast<std::uint32_t>(part);
+    last_->total -= part;
     bytes -= part;
-    if (first_->begin < first_->end) break;
-    give_back(std::exchange(first_, first_->next));
-    if (first_ == nullptr) last_ = nullptr;
+    if (first.begin < first.end) break;
+    drop_front();
   }
 }
 
 void BufferChain::clear() {
-  while (first_ != nullptr) give_back(std::exchange(first_, first_->next));
-  last_ = nullptr;
-  bytes_ = 0;
+  while (!empty()) drop_front();
 }
 
 }  // namespace apisix::net

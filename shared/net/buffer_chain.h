@@ -1,5 +1,6 @@
 // BufferChain: a buffer of bytes to write, first in first out, in chunks from one pool per process.
 // Empty on the fast path: a chain takes a chunk only under backpressure and gives it back when drained.
+// An empty one is a single pointer, because every idle connection has one.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +21,14 @@ class BufferChain {
   BufferChain(BufferChain&& other) noexcept;
   BufferChain& operator=(BufferChain&&) = delete;
 
-  bool empty() const { return first_ == nullptr; }
-  std::size_t bytes() const { return bytes_; }
+  bool empty() const { return last_ == nullptr; }
+  std::size_t bytes() const { return last_ == nullptr ? 0 : bytes_of(*last_); }
 
   void append(std::string_view bytes);
   // Appends what a write of `pieces` left over after its first `skip` bytes.
   void append_rest(std::span<const iovec> pieces, std::size_t skip);
+  // In front of what is there.
+  void prepend(std::string_view bytes);
   // The front of the chain as at most `into.size()` pieces; returns how many.
   std::size_t front(std::span<iovec> into) const;
   void consume(std::size_t bytes);
@@ -35,10 +38,12 @@ class BufferChain {
   struct Chunk;
   static Chunk* take_chunk();
   static void give_back(Chunk* chunk);
+  static std::size_t bytes_of(const Chunk& last);
+  // Takes the front chunk out, which is used up.
+  void drop_front();
 
-  Chunk* first_ = nullptr;
+  // A ring: the last chunk's next one is the first, and the last one counts the bytes of all. Null: empty.
   Chunk* last_ = nullptr;
-  std::size_t bytes_ = 0;
 };
 
 }  // namespace apisix::net

@@ -2,6 +2,7 @@
 
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -44,6 +45,42 @@ TEST(BufferChain, AppendsWhatAShortWriteLeftOver) {
     EXPECT_EQ(front_of(chain), (a + b).substr(sent));
   }
 }
+
+TEST(BufferChain, PutsBytesInFrontOfWhatIsThere) {
+  std::mt19937 random(5);
+  BufferChain chain;
+  std::string model;
+  for (int round = 0; round < 300; ++round) {
+    const std::string bytes(random() % 40'000, static_cast<char>('a' + random() % 26));
+    if (random() % 2 == 0) {
+      chain.prepend(bytes);
+      model.insert(0, bytes);
+    } else {
+      chain.append(bytes);
+      model += bytes;
+    }
+    ASSERT_EQ(chain.bytes(), model.size());
+    ASSERT_EQ(chain.empty(), model.empty());
+    ASSERT_TRUE(model.starts_with(front_of(chain)) || front_of(chain).starts_with(model));
+    const std::size_t eat = random() % (model.size() + 1);
+    chain.consume(eat);
+    model.erase(0, eat);
+  }
+  chain.clear();
+  EXPECT_TRUE(chain.empty());
+  chain.prepend("");
+  EXPECT_TRUE(chain.empty());
+}
+
+TEST(BufferChain, MovesWithItsBytes) {
+  BufferChain from;
+  from.append(std::string(3 * BufferChain::kChunkBytes, 'x'));
+  const BufferChain to(std::move(from));
+  EXPECT_EQ(to.bytes(), 3 * BufferChain::kChunkBytes);
+}
+
+// Every idle connection has one.
+static_assert(sizeof(BufferChain) == sizeof(void*));
 
 }  // namespace
 }  // namespace apisix::net
