@@ -30,8 +30,7 @@ bool is_token(std::string_view text) {
 }
 
 bool is_valid_header_value(std::string_view value) {
-  const char* end = value.data() + value.size();
-  return scan::find_first(value.data(), value.data(), end, scan::Control{}) == end;
+  return !scan::has_any(value, scan::Control{});
 }
 
 const HeaderField* HeaderMap::find_present(KnownHeader id) const {
@@ -80,36 +79,39 @@ bool HeaderMap::add(base::Arena& arena, KnownHeader id, std::string_view value) 
 
 bool HeaderMap::set(base::Arena& arena, std::string_view name, std::string_view value) {
   if (!is_token(name) || !is_valid_header_value(value)) return false;
-  return put(arena, HeaderField{name, value, identify_header(name)});
+  put(arena, HeaderField{name, value, identify_header(name)});
+  return true;
 }
 
 bool HeaderMap::set(base::Arena& arena, KnownHeader id, std::string_view value) {
   if (id == KnownHeader::kUnknown || !is_valid_header_value(value)) return false;
-  return put(arena, HeaderField{header_name(id), value, id});
+  put(arena, HeaderField{header_name(id), value, id});
+  return true;
 }
 
-bool HeaderMap::put(base::Arena& arena, const HeaderField& field) {
-  if (!has(field.id)) {
-    push(arena, field);
-    return true;
+template <typename IsSame>
+void HeaderMap::replace(base::Arena& arena, const HeaderField& field, IsSame is_same) {
+  HeaderField* const end = fields_ + size_;
+  HeaderField* at = fields_;
+  while (at != end && !is_same(*at)) ++at;
+  if (at == end) return push(arena, field);
+  *at++ = field;
+  while (at != end && !is_same(*at)) ++at;
+  if (at == end) [[likely]]
+    return;
+  HeaderField* kept = at;
+  for (; at != end; ++at) {
+    if (!is_same(*at)) *kept++ = *at;
   }
-  bool placed = false;
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const bool same =
-        field.id != KnownHeader::kUnknown
-            ? fields_[i].id == field.id
-            : fields_[i].id == KnownHeader::kUnknown && base::equals_ignore_case(fields_[i].name, field.name);
-    if (!same) {
-      fields_[kept++] = fields_[i];
-    } else if (!placed) {
-      fields_[kept++] = field;
-      placed = true;
-    }
-  }
-  size_ = kept;
-  if (!placed) push(arena, field);
-  return true;
+  size_ = static_cast<std::uint32_t>(kept - fields_);
+}
+
+void HeaderMap::put(base::Arena& arena, const HeaderField& field) {
+  if (field.id != KnownHeader::kUnknown) [[likely]]
+    return replace(arena, field, [id = field.id](const HeaderField& other) { return other.id == id; });
+  replace(arena, field, [&field](const HeaderField& other) {
+    return other.id == KnownHeader::kUnknown && base::equals_ignore_case(other.name, field.name);
+  });
 }
 
 std::size_t HeaderMap::remove(KnownHeader id) {
