@@ -13,6 +13,25 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+// The decimal text of an octet with a dot behind it.
+struct Octet {
+  std::array<char, 4> text;
+  std::uint8_t bytes;
+};
+
+constexpr auto kOctets = [] {
+  std::array<Octet, 256> out{};
+  for (unsigned number = 0; number < out.size(); ++number) {
+    Octet& octet = out[number];
+    for (const unsigned unit : {100u, 10u, 1u}) {
+      if (number >= unit || unit == 1)
+        octet.text[octet.bytes++] = static_cast<char>('0' + number / unit % 10);
+    }
+    octet.text[octet.bytes++] = '.';
+  }
+  return out;
+}();
+
 }  // namespace
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
@@ -58,12 +77,15 @@ std::size_t IpAddress::write_text(char* out) const {
     ::inet_ntop(AF_INET6, bytes_.data(), out, kTextBytesMax);
     return std::strlen(out);
   }
+  // Each octet with its dot in four bytes; what is too much of one, the next one writes over.
+  static_assert(kTextBytesMax >= 4 * sizeof(Octet::text));
   char* at = out;
-  for (int i = 12; i < 16; ++i) {
-    if (i > 12) *at++ = '.';
-    at = std::to_chars(at, at + 3, static_cast<unsigned>(bytes_[static_cast<std::size_t>(i)])).ptr;
+  for (std::size_t i = 12; i < 16; ++i) {
+    const Octet& octet = kOctets[bytes_[i]];
+    std::memcpy(at, octet.text.data(), octet.text.size());
+    at += octet.bytes;
   }
-  return static_cast<std::size_t>(at - out);
+  return static_cast<std::size_t>(at - out) - 1;
 }
 
 socklen_t IpAddress::to_sockaddr(std::uint16_t port, sockaddr_storage& out) const {

@@ -31,8 +31,7 @@ bool is_token(std::string_view text) {
 }
 
 bool is_valid_header_value(std::string_view value) {
-  const char* end = value.data() + value.size();
-  return scan::find_first(value.data(), value.data(), end, scan::Control{}) == end;
+  return !scan::has_any(value, scan::Control{});
 }
 
 const HeaderField* HeaderMap::find_present(KnownHeader id) const {
@@ -91,24 +90,30 @@ bool HeaderMap::set(base::Arena& arena, KnownHeader id, std::string_view value) 
   return true;
 }
 
-void HeaderMap::put(base::Arena& arena, const HeaderField& field) {
-  if (!has(field.id)) return push(arena, field);
-  if (field.id != KnownHeader::kUnknown) {
-    return replace(arena, field, [id = field.id](const HeaderField& other) { return other.id == id; });
+template <typename IsSame>
+void HeaderMap::replace(base::Arena& arena, const HeaderField& field, IsSame is_same) {
+  HeaderField* const end = fields_ + size_;
+  HeaderField* at = fields_;
+  while (at != end && !is_same(*at)) ++at;
+  if (at == end) return push(arena, field);
+  *at++ = field;
+  while (at != end && !is_same(*at)) ++at;
+  if (at == end) [[likely]]
+    return;
+  HeaderField* kept = at;
+  for (; at != end; ++at) {
+    if (!is_same(*at)) *kept++ = *at;
   }
-  replace(arena, field, [name = field.name](const HeaderField& other) {
-    return other.id == KnownHeader::kUnknown && base::equals_ignore_case(other.name, name);
-  });
+  size_ = static_cast<std::uint32_t>(kept - fields_);
 }
 
-// Most fields are there once at most: nothing moves.
-template <typename Same>
-void HeaderMap::replace(base::Arena& arena, const HeaderField& field, Same&& same) {
-  HeaderField* const end = fields_ + size_;
-  HeaderField* const first = std::find_if(fields_, end, same);
-  if (first == end) return push(arena, field);
-  *first = field;
-  size_ = static_cast<std::uint32_t>(std::remove_if(first + 1, end, same) - fields_);
+void HeaderMap::put(base::Arena& arena, const HeaderField& field) {
+  if (!has(field.id)) return push(arena, field);
+  if (field.id != KnownHeader::kUnknown) [[likely]]
+    return replace(arena, field, [id = field.id](const HeaderField& other) { return other.id == id; });
+  replace(arena, field, [&field](const HeaderField& other) {
+    return other.id == KnownHeader::kUnknown && base::equals_ignore_case(other.name, field.name);
+  });
 }
 
 std::size_t HeaderMap::remove(KnownHeader id) {

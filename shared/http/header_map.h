@@ -20,7 +20,7 @@ struct HeaderField {
   // never for a known end-to-end field, so that a client cannot make the gateway drop one.
   bool nominated = false;
   // `name` is followed in memory by ": ", `value` and CRLF: the writer may copy the line, or a run of
-  // adjacent lines, at once. Set by the parser.
+  // adjacent lines, at once. Set by the parser and by FieldLine.
   bool intact = false;
 };
 
@@ -62,12 +62,10 @@ class HeaderMap {
   bool set(base::Arena& arena, KnownHeader id, std::string_view value);
   // The same for a value that needs no look at its characters: one that was parsed, or that we made.
   void set_valid(base::Arena& arena, KnownHeader id, std::string_view value) {
-    const HeaderField field{header_name(id), value, id};
-    if (has(id)) {
-      put(arena, field);
-    } else {
-      push(arena, field);
-    }
+    set_valid(arena, HeaderField{header_name(id), value, id});
+  }
+  void set_valid(base::Arena& arena, const HeaderField& field) {
+    has(field.id) ? put(arena, field) : push(arena, field);
   }
   // How many were removed.
   std::size_t remove(KnownHeader id);
@@ -87,6 +85,18 @@ class HeaderMap {
     return removed;
   }
 
+  // Adds the fields of another map for which the function says so.
+  template <typename Predicate>
+  void append_if(base::Arena& arena, const HeaderMap& other, Predicate&& wanted) {
+    if (capacity_ - size_ < other.size_) grow(arena, size_ + other.size_);
+    HeaderField* at = fields_ + size_;
+    for (const HeaderField& field : other) {
+      if (!wanted(field)) continue;
+      *at++ = field;
+      present_.add(field.id);
+    }
+    size_ = static_cast<std::uint32_t>(at - fields_);
+  }
   // For parsers, which have checked the field already.
   void push(base::Arena& arena, const HeaderField& field) {
     if (size_ == capacity_) grow(arena, capacity_ + 1);
@@ -130,8 +140,8 @@ class HeaderMap {
  private:
   const HeaderField* find_present(KnownHeader id) const;
   void put(base::Arena& arena, const HeaderField& field);
-  template <typename Same>
-  void replace(base::Arena& arena, const HeaderField& field, Same&& same);
+  template <typename IsSame>
+  void replace(base::Arena& arena, const HeaderField& field, IsSame is_same);
   void grow(base::Arena& arena, std::uint32_t count);  // for `count` fields at least
 
   HeaderField* fields_ = nullptr;

@@ -38,11 +38,12 @@ TrafficMeter::TrafficMeter(MetricZone& zone, std::size_t owner)
   if (!can_count_) base::log_warn("this worker cannot count for `apisix top`: too many processes live");
 }
 
-bool TrafficMeter::find(TrafficKind kind, std::string_view name, TrafficPlace& place) {
-  if (!can_count_) return false;
+void TrafficMeter::count_in_new(TrafficKind kind, std::string_view name, TrafficPlace& place, unsigned status,
+                                std::uint64_t latency_us) {
+  if (!can_count_) return;
   place.handle = zone_.find_or_add(families_[static_cast<std::size_t>(kind)], name);
   place.cells = zone_.cells(place.handle.id, owner_);
-  return true;
+  add(place.cells, status, latency_us);
 }
 
 std::vector<TrafficSeries> read_traffic(const MetricZone& zone) {

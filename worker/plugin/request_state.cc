@@ -57,8 +57,8 @@ RequestState::~RequestState() {
 
 std::string_view RequestState::remote_addr() {
   if (client.ip_text.empty()) {
-    std::array<char, base::IpAddress::kTextBytesMax> text;
-    client.ip_text = arena.copy({text.data(), client.ip.write_text(text.data())});
+    char* const text = arena.text(base::IpAddress::kTextBytesMax);
+    client.ip_text = {text, client.ip.write_text(text)};
   }
   return client.ip_text;
 }

@@ -1,6 +1,5 @@
 #include "worker/proxy/client_head.h"
 
-#include <array>
 #include <string_view>
 
 #include "shared/base/text.h"
@@ -11,26 +10,6 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 using http::KnownHeader;
-
-// nginx's charset_types.
-constexpr std::array kTextTypes = {
-    "text/html"sv,          "text/plain"sv, "text/xml"sv, "text/vnd.wap.wml"sv, "application/javascript"sv,
-    "application/rss+xml"sv};
-
-void add_charset(plugin::RequestState& request, std::string_view charset) {
-  http::HeaderMap& headers = request.response.headers;
-  const http::HeaderField* field = headers.find(KnownHeader::kContentType);
-  if (field == nullptr || headers.has(KnownHeader::kContentEncoding)) return;
-  const std::string_view value = field->value;
-  if (value.find("charset") != std::string_view::npos) return;
-  const std::string_view type = base::trim(value.substr(0, value.find(';')));
-  for (const std::string_view text : kTextTypes) {
-    if (!base::equals_ignore_case(type, text)) continue;
-    headers.set(request.arena, KnownHeader::kContentType,
-                request.arena.concat(value, "; charset="sv, charset));
-    return;
-  }
-}
 
 // X-Accel-*: orders to an nginx in front.
 bool speaks_to_proxy(const http::HeaderField& field) {
@@ -66,10 +45,9 @@ void add_upstream_status(plugin::RequestState& request, bool always) {
 }  // namespace
 
 void take_upstream_headers(plugin::RequestState& request, const http::ResponseHead& head) {
-  for (const http::HeaderField& field : head.headers) {
-    if (http::is_hop_by_hop(field) || speaks_to_proxy(field)) continue;
-    request.response.headers.push(request.arena, field);
-  }
+  request.response.headers.append_if(request.arena, head.headers, [](const http::HeaderField& field) {
+    return !http::is_hop_by_hop(field) && !speaks_to_proxy(field);
+  });
 }
 
 void complete_response_headers(plugin::RequestState& request, const Options& options, http::DateCache& date) {
@@ -78,7 +56,7 @@ void complete_response_headers(plugin::RequestState& request, const Options& opt
     headers.set_valid(request.arena, KnownHeader::kDate,
                       request.arena.copy(date.at(request.clock.wall_seconds())));
   }
-  if (!options.charset.empty()) add_charset(request, options.charset);
+  options.charset.add_to(headers, request.arena);
   add_upstream_status(request, options.show_upstream_status);
 }
 

@@ -58,6 +58,7 @@ http::RequestWrite Forward::make_head() const {
   write.target = request.upstream.uri;
   write.host = request.upstream.host;
   write.headers = &request.head->headers;
+  write.received = request.head;
   write.framing = request.head->framing;
   write.content_length = request.head->content_length;
   if (request.head->upgrade && node_.route().enable_websocket) {

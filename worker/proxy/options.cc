@@ -38,8 +38,9 @@ Options Options::from(const settings::Settings& settings) {
   options.upstream_keepalive.requests_max =
       static_cast<std::uint32_t>(unsigned_of(http.upstream.keepalive_requests));
   options.upstream_keepalive.idle_timeout_ms = unsigned_of(http.upstream.keepalive_timeout_ms);
-  options.server_header = apisix.enable_server_tokens ? kServerTokens : kServerToken;
-  if (http.charset != "off") options.charset = http.charset;
+  options.server_header =
+      http::FieldLine(http::KnownHeader::kServer, apisix.enable_server_tokens ? kServerTokens : kServerToken);
+  if (http.charset != "off") options.charset = Charset(http.charset);
   options.delete_uri_tail_slash = apisix.delete_uri_tail_slash;
   options.normalize_uri_like_servlet = apisix.normalize_uri_like_servlet;
   options.match_uri_encoded_slash = apisix.match_uri_encoded_slash;
@@ -48,7 +49,7 @@ Options Options::from(const settings::Settings& settings) {
   options.ignore_invalid_headers = http.ignore_invalid_headers;
   options.trusted_addresses = apisix.trusted_addresses;
   options.real_ip_header = base::to_lower(http.real_ip_header);
-  if (options.real_ip_header == "x-forwarded-for") options.real_ip_source = RealIpSource::kXForwardedFor;
+  options.real_ip_header_id = http::identify_header(options.real_ip_header);
   options.real_ip_recursive = http.real_ip_recursive;
   options.real_ip_from = http.real_ip_from.networks;
   return options;

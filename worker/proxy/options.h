@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "shared/base/ip.h"
+#include "shared/http/field_line.h"
 #include "shared/http/h1/request_parser.h"
+#include "worker/proxy/charset.h"
 #include "worker/upstream/keepalive_limits.h"
 
 namespace apisix::settings {
@@ -15,8 +17,6 @@ struct Settings;
 }
 
 namespace apisix::proxy {
-
-enum class RealIpSource : std::uint8_t { kHeader, kXForwardedFor };
 
 struct Options {
   std::uint64_t connections_max = 10620;        // of one worker, to clients and to upstreams
@@ -30,8 +30,9 @@ struct Options {
   std::size_t held_bodies_bytes_max = std::size_t{256} << 20;
   upstream::KeepaliveLimits upstream_keepalive;
 
-  std::string server_header;  // "APISIX/3.18.0", or "APISIX" without server tokens
-  std::string charset;        // added to textual types; empty = none
+  // "APISIX/3.18.0", or "APISIX" without server tokens.
+  http::FieldLine server_header{http::KnownHeader::kServer, {}};
+  Charset charset;  // added to textual types
   bool delete_uri_tail_slash = false;
   bool normalize_uri_like_servlet = false;
   bool match_uri_encoded_slash = false;
@@ -40,8 +41,9 @@ struct Options {
   bool ignore_invalid_headers = false;
 
   std::optional<std::vector<base::Cidr>> trusted_addresses;  // none: not configured
-  RealIpSource real_ip_source = RealIpSource::kHeader;
-  std::string real_ip_header;  // lower case
+  std::string real_ip_header;                                // lower case
+  // The same as a number. Of X-Forwarded-For all fields are one list.
+  http::KnownHeader real_ip_header_id = http::KnownHeader::kUnknown;
   bool real_ip_recursive = false;
   std::vector<base::Cidr> real_ip_from;
 

@@ -42,8 +42,7 @@ void ResponseWriter::filter_head() {
   if (state_ != State::kNew) return;
   state_.move_to(State::kFiltered);
   // Before the filters: plugins may put another one in its place.
-  request_.response.headers.set_valid(request_.arena, http::KnownHeader::kServer,
-                                      services_.options.server_header);
+  request_.response.headers.set_valid(request_.arena, services_.options.server_header.field());
   if (chains_ == nullptr) return;
   plugin::DebugTrace* trace = plugin::find_trace(request_);
   if (trace != nullptr) trace->on_phase("http_header_filter_phase", request_);
@@ -195,7 +194,7 @@ void ResponseWriter::take_back() {
   body_filter_.reset();
   plugin::ResponseState& response = request_.response;
   response.headers.remove_if([](const http::HeaderField&) { return true; });
-  response.headers.set(request_.arena, http::KnownHeader::kServer, services_.options.server_header);
+  response.headers.set_valid(request_.arena, services_.options.server_header.field());
   response.reason = {};
   response.bytes_sent = 0;
   response.body_bytes_sent = 0;

@@ -8,6 +8,7 @@
 #include "shared/base/text.h"
 #include "shared/http/h1/head_writer.h"
 #include "shared/http/joined_fields.h"
+#include "shared/http/own_lines.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/forwarded_address.h"
 
@@ -57,10 +58,16 @@ std::string_view join_values(plugin::RequestState& request, KnownHeader id) {
       .value_or(std::string_view{});
 }
 
-std::string_view host_port_of(std::string_view authority) {
-  const auto colon = authority.rfind(':');
-  if (colon == std::string_view::npos || authority.find(']', colon) != std::string_view::npos) return {};
-  return authority.substr(colon + 1);
+[[gnu::noinline]] void read_real_ip(plugin::RequestState& request, const Options& options) {
+  if (!is_in(options.real_ip_from, request.client.connection->peer_ip)) return;
+  const http::HeaderMap& headers = request.head->headers;
+  if (options.real_ip_header_id == KnownHeader::kXForwardedFor) {
+    const std::string_view value = join_values(request, KnownHeader::kXForwardedFor);
+    if (!value.empty()) take_real_ip(request, options, value);
+    return;
+  }
+  const http::HeaderField* field = headers.find(options.real_ip_header);
+  if (field != nullptr) take_real_ip(request, options, field->value);
 }
 
 void set_or_remove(plugin::RequestState& request, KnownHeader id, std::string_view value) {
@@ -69,6 +76,44 @@ void set_or_remove(plugin::RequestState& request, KnownHeader id, std::string_vi
   } else {
     request.head->headers.set_valid(request.arena, id, value);  // of the head, or of the connection
   }
+}
+
+// What this gateway saw of where the request came to.
+struct Forwarded {
+  std::string_view proto;
+  std::string_view host;  // "": HTTP/1.0 without Host
+  std::string_view port;
+};
+
+Forwarded observe(const plugin::RequestState& request) {
+  const std::string_view authority = request.head->authority;
+  // Behind the host is nothing but ":port".
+  const std::size_t port_at = request.target.host.size() + 1;
+  return {request.scheme(), authority,
+          port_at < authority.size() ? authority.substr(port_at)
+                                     : decimal(request.arena, request.client.connection->local_port)};
+}
+
+// Of a request that came with some of these fields: they keep their places.
+[[gnu::noinline]] void replace_forwarded(plugin::RequestState& request, const Options& options,
+                                         const Forwarded& observed) {
+  http::HeaderMap& headers = request.head->headers;
+  plugin::ForwardedOriginals& sent = request.originals;
+  sent.x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
+  sent.x_forwarded_proto = join_values(request, KnownHeader::kXForwardedProto);
+  sent.x_forwarded_host = join_values(request, KnownHeader::kXForwardedHost);
+  sent.x_forwarded_port = join_values(request, KnownHeader::kXForwardedPort);
+  sent.forwarded = headers.value(KnownHeader::kForwarded);
+  const bool boundary = options.trusted_addresses.has_value();
+  const bool trusted = boundary && is_in(*options.trusted_addresses, request.client.connection->peer_ip);
+  const auto choose = [trusted](std::string_view said, std::string_view seen) {
+    return trusted && !said.empty() ? said : seen;
+  };
+  set_or_remove(request, KnownHeader::kXForwardedProto, choose(sent.x_forwarded_proto, observed.proto));
+  set_or_remove(request, KnownHeader::kXForwardedHost, choose(sent.x_forwarded_host, observed.host));
+  set_or_remove(request, KnownHeader::kXForwardedPort, choose(sent.x_forwarded_port, observed.port));
+  if (!trusted) headers.remove(KnownHeader::kForwarded);
+  if (boundary && !trusted) headers.remove(KnownHeader::kXForwardedFor);
 }
 
 bool is_default_port(std::string_view scheme, std::uint16_t port) {
@@ -94,51 +139,38 @@ std::string_view node_authority(const plugin::RequestState& request, const plugi
 }  // namespace
 
 void apply_real_ip(plugin::RequestState& request, const Options& options) {
-  if (options.real_ip_header.empty() || !is_in(options.real_ip_from, request.client.connection->peer_ip))
-    return;
-  const http::HeaderMap& headers = request.head->headers;
-  if (options.real_ip_source == RealIpSource::kXForwardedFor) {
-    const std::string_view value = join_values(request, KnownHeader::kXForwardedFor);
-    if (!value.empty()) take_real_ip(request, options, value);
-    return;
+  // First what is nearly always so: there is no such field.
+  const KnownHeader id = options.real_ip_header_id;
+  if (id != KnownHeader::kUnknown ? request.head->headers.has(id) : !options.real_ip_header.empty())
+      [[unlikely]] {
+    read_real_ip(request, options);
   }
-  const http::HeaderField* field = headers.find(options.real_ip_header);
-  if (field != nullptr) take_real_ip(request, options, field->value);
 }
 
 void apply_forwarded_headers(plugin::RequestState& request, const Options& options) {
-  http::HeaderMap& headers = request.head->headers;
   constexpr http::HeaderSet kAny{KnownHeader::kXForwardedFor, KnownHeader::kXForwardedProto,
                                  KnownHeader::kXForwardedHost, KnownHeader::kXForwardedPort,
                                  KnownHeader::kForwarded};
-  const bool any = headers.present().has_any_of(kAny);
-  if (any) {
-    request.originals.x_forwarded_for = join_values(request, KnownHeader::kXForwardedFor);
-    request.originals.x_forwarded_proto = join_values(request, KnownHeader::kXForwardedProto);
-    request.originals.x_forwarded_host = join_values(request, KnownHeader::kXForwardedHost);
-    request.originals.x_forwarded_port = join_values(request, KnownHeader::kXForwardedPort);
-    request.originals.forwarded = headers.value(KnownHeader::kForwarded);
-  }
-  const bool boundary = options.trusted_addresses.has_value();
-  const bool trusted = boundary && is_in(*options.trusted_addresses, request.client.connection->peer_ip);
-  const auto choose = [&](std::string_view sent, std::string_view observed) {
-    return trusted && !sent.empty() ? sent : observed;
-  };
-  std::string_view port = host_port_of(request.head->authority);
-  if (port.empty()) port = decimal(request.arena, request.client.connection->local_port);
-  set_or_remove(request, KnownHeader::kXForwardedProto,
-                choose(request.originals.x_forwarded_proto, request.scheme()));
-  set_or_remove(request, KnownHeader::kXForwardedHost,
-                choose(request.originals.x_forwarded_host, request.head->authority));
-  set_or_remove(request, KnownHeader::kXForwardedPort, choose(request.originals.x_forwarded_port, port));
-  if (!any) return;
-  if (!trusted) headers.remove(KnownHeader::kForwarded);
-  if (boundary && !trusted) headers.remove(KnownHeader::kXForwardedFor);
+  const Forwarded observed = observe(request);
+  if (request.head->headers.present().has_any_of(kAny)) [[unlikely]]
+    return replace_forwarded(request, options, observed);
+  http::OwnLines lines(request.arena, request.head->headers, 3,
+                       observed.proto.size() + observed.host.size() + observed.port.size());
+  lines.add(KnownHeader::kXForwardedProto, observed.proto);
+  if (!observed.host.empty()) [[likely]]
+    lines.add(KnownHeader::kXForwardedHost, observed.host);
+  lines.add(KnownHeader::kXForwardedPort, observed.port);
 }
 
 void add_client_address(plugin::RequestState& request) {
+  constexpr http::HeaderSet kAny{KnownHeader::kXRealIp, KnownHeader::kXForwardedFor};
   http::HeaderMap& headers = request.head->headers;
   const std::string_view address = request.remote_addr();
+  if (!headers.present().has_any_of(kAny)) [[likely]] {
+    http::OwnLines lines(request.arena, headers, 2, 2 * address.size());
+    lines.add(KnownHeader::kXRealIp, address);
+    return lines.add(KnownHeader::kXForwardedFor, address);
+  }
   headers.set_valid(request.arena, KnownHeader::kXRealIp, address);
   const std::string_view sent = join_values(request, KnownHeader::kXForwardedFor);
   headers.set_valid(request.arena, KnownHeader::kXForwardedFor,

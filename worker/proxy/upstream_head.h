@@ -13,7 +13,7 @@ namespace apisix::proxy {
 void apply_real_ip(plugin::RequestState& request, const Options& options);
 
 // X-Forwarded-Proto/Host/Port and Forwarded say what this gateway observed, unless the peer is one of
-// trusted_addresses; the client's own values are kept in request.original_*.
+// trusted_addresses; the client's own values are kept in request.originals. Behind normalize_target().
 void apply_forwarded_headers(plugin::RequestState& request, const Options& options);
 
 // X-Real-IP and X-Forwarded-For, when the request goes out.

@@ -19,12 +19,23 @@ constexpr std::string_view kConnectionUpgrade = "Connection: upgrade\r\nUpgrade:
 constexpr std::string_view kChunked = "Transfer-Encoding: chunked\r\n";
 constexpr std::string_view kContentLength = "Content-Length: ";
 constexpr std::string_view kHost = "Host: ";
+constexpr std::string_view kColon = ": ";
 constexpr std::string_view kCrlf = "\r\n";
 
 // No control character, tab included, and no space: what may stand between the spaces of a request line.
 bool is_one_word(std::string_view text) {
-  const char* end = text.data() + text.size();
-  return !text.empty() && scan::find_first(text.data(), text.data(), end, scan::QueryEnd{}) == end;
+  return !text.empty() && !scan::has_any(text, scan::QueryEnd{});
+}
+
+// The very bytes of the head that was received, and with them the parser's checks, which allow no more.
+[[gnu::always_inline]] inline bool is_as_received(const RequestWrite& head) {
+  const auto is_same = [](std::string_view a, std::string_view b) {
+    return a.data() == b.data() && a.size() == b.size();
+  };
+  const RequestHead& received = *head.received;
+  return is_same(head.target, received.target) && is_same(head.host, received.authority) &&
+         is_same(head.method, received.method_text) &&
+         (head.upgrade_protocol.empty() || is_same(head.upgrade_protocol, received.upgrade_protocol));
 }
 
 unsigned decimal_digits(std::uint64_t number) {
@@ -33,7 +44,8 @@ unsigned decimal_digits(std::uint64_t number) {
   return digits;
 }
 
-// What both kinds of head have behind their first line.
+// What both kinds of head have behind their first line. What makes and reads it is inlined into one function
+// for each kind, so that its parts stay in registers.
 struct Tail {
   const HeaderMap* headers;
   KnownHeader first_skipped;  // of the fields that are left out: it and those up to kLastOfCodec
@@ -79,7 +91,15 @@ std::size_t tail_bytes(const Tail& tail) {
   return bytes;
 }
 
-// Runs of lines that follow each other in memory as they were received are copied at once. Null: they do not
+// "name: value\r\n"
+[[gnu::always_inline]] inline char* append_line(char* at, std::string_view name, std::string_view value) {
+  at = append_text(at, name);
+  at = append_text(at, kColon);
+  at = append_text(at, value);
+  return append_text(at, kCrlf);
+}
+
+// Runs of intact lines that follow each other in memory are copied at once. Null: they do not
 // fit in front of `limit`.
 char* append_fields(char* at, const char* limit, const HeaderMap& headers, KnownHeader first_skipped) {
   const auto fits = [&](std::size_t bytes) { return bytes <= static_cast<std::size_t>(limit - at); };
@@ -91,7 +111,7 @@ char* append_fields(char* at, const char* limit, const HeaderMap& headers, Known
     }
     if (!field->intact) {
       if (!fits(field->name.size() + field->value.size() + kFieldFixedBytes)) return nullptr;
-      at = append_field(at, field->name, field->value);
+      at = append_line(at, field->name, field->value);
       ++field;
       continue;
     }
@@ -109,7 +129,7 @@ char* append_fields(char* at, const char* limit, const HeaderMap& headers, Known
   return at;
 }
 
-char* append_connection(char* at, const Tail& tail) {
+[[gnu::always_inline]] inline char* append_connection(char* at, const Tail& tail) {
   switch (tail.connection) {
     case ConnectionOption::kNone:
       return at;
@@ -130,13 +150,13 @@ constexpr std::size_t kLengthBytesMax = 40;
 static_assert(kContentLength.size() + 20 + kCrlf.size() <= kLengthBytesMax &&
               kChunked.size() <= kLengthBytesMax);
 
-std::size_t tail_end_bytes_max(const Tail& tail) {
+[[gnu::always_inline]] inline std::size_t tail_end_bytes_max(const Tail& tail) {
   return kLengthBytesMax + kConnectionUpgrade.size() + tail.upgrade_protocol.size() + 2 * kCrlf.size();
 }
 
 // Null: the fields do not fit in front of `limit`. The rest is not checked.
-char* append_tail(char* at, const char* limit, const Tail& tail) {
-  if (!tail.host.empty()) at = append_field(at, "Host", tail.host);
+[[gnu::always_inline]] inline char* append_tail(char* at, const char* limit, const Tail& tail) {
+  if (!tail.host.empty()) at = append_line(at, "Host", tail.host);
   if (tail.headers != nullptr) {
     at = append_fields(at, limit, *tail.headers, tail.first_skipped);
     if (at == nullptr) return nullptr;
@@ -151,7 +171,7 @@ char* append_tail(char* at, const char* limit, const Tail& tail) {
   return append_text(at, kCrlf);
 }
 
-Tail tail_of(const RequestWrite& head) {
+[[gnu::always_inline]] inline Tail tail_of(const RequestWrite& head) {
   CHECK(head.framing != Framing::kUntilClose);
   CHECK(head.framing != Framing::kChunked || head.protocol == Protocol::k11);
   return {.headers = head.headers,
@@ -164,22 +184,25 @@ Tail tail_of(const RequestWrite& head) {
           .write_chunked = head.framing == Framing::kChunked};
 }
 
-Tail tail_of(const ResponseWrite& head) {
+[[gnu::always_inline]] inline Tail tail_of(const ResponseWrite& head) {
   CHECK(head.framing != Framing::kChunked || head.protocol == Protocol::k11);
+  Tail tail{.headers = head.headers,
+            .first_skipped = kFirstHopByHop,
+            .host = {},
+            .upgrade_protocol = head.upgrade_protocol,
+            .content_length = head.content_length,
+            .connection = head.connection,
+            .write_length = head.framing == Framing::kLength,
+            .write_chunked = head.framing == Framing::kChunked};
   const bool no_framing = head.status < 200 || head.status == 204;  // RFC 9112 6.1, RFC 9110 8.6
-  const bool no_body = no_framing || head.status == 304;
-  const bool length = head.framing == Framing::kLength && !no_body;
-  Tail tail{
-      .headers = head.headers,
-      .first_skipped = kFirstHopByHop,
-      .host = {},
-      .upgrade_protocol = head.upgrade_protocol,
-      .content_length = head.content_length,
-      .connection = head.connection,
-      .write_length = length || (head.has_content_length && !no_framing && head.framing != Framing::kChunked),
-      .write_chunked = head.framing == Framing::kChunked && !no_body};
-  if (head.framing == Framing::kUntilClose && !no_body) tail.connection = ConnectionOption::kClose;
-  if (tail.upgrade_protocol.empty() && head.headers != nullptr) {
+  if (no_framing || head.status == 304) [[unlikely]] {
+    tail.write_length = tail.write_chunked = false;
+  } else if (head.framing == Framing::kUntilClose) {
+    tail.connection = ConnectionOption::kClose;
+  }
+  tail.write_length |= head.has_content_length && !no_framing && head.framing != Framing::kChunked;
+  if (head.connection == ConnectionOption::kUpgrade && tail.upgrade_protocol.empty() &&
+      head.headers != nullptr) {
     tail.upgrade_protocol = head.headers->value(KnownHeader::kUpgrade);
   }
   return tail;
@@ -189,16 +212,37 @@ std::string_view reason_of(const ResponseWrite& head) {
   return head.reason.empty() ? reason_phrase(head.status) : head.reason;
 }
 
-bool is_writable(const ResponseWrite& head) {
-  return head.status >= 100 && head.status <= 999 && is_valid_header_value(head.reason) &&
-         is_valid_header_value(head.upgrade_protocol);
+// No control character but a tab. Most heads have nothing there.
+[[gnu::always_inline]] inline bool is_in_line(std::string_view text) {
+  return text.empty() || !scan::has_any(text, scan::Control{});
+}
+
+// Nearly every response begins with it.
+constexpr std::string_view kOkLine = "HTTP/1.1 200 OK\r\n";
+[[gnu::always_inline]] inline bool has_ok_line(const ResponseWrite& head) {
+  return head.status == 200 && head.protocol == Protocol::k11 && (head.reason.empty() || head.reason == "OK");
+}
+
+[[gnu::always_inline]] inline bool is_writable(const ResponseWrite& head) {
+  if (has_ok_line(head)) return is_in_line(head.upgrade_protocol);
+  return head.status >= 100 && head.status <= 999 && is_in_line(head.reason) &&
+         is_in_line(head.upgrade_protocol);
+}
+
+// Three digits: is_writable() looked.
+[[gnu::always_inline]] inline char* append_status(char* at, unsigned status) {
+  at[0] = static_cast<char>('0' + status / 100);
+  at[1] = static_cast<char>('0' + status / 10 % 10);
+  at[2] = static_cast<char>('0' + status % 10);
+  return at + 3;
 }
 
 // " HTTP/1.1" CRLF, "HTTP/1.1 200 " CRLF
 constexpr std::size_t kRequestLineFixedBytes = 1 + 9 + 2;
 constexpr std::size_t kStatusLineFixedBytes = 13 + 2;
 
-char* append_head(char* at, const char* limit, const RequestWrite& head, const Tail& tail) {
+[[gnu::always_inline]] inline char* append_head(char* at, const char* limit, const RequestWrite& head,
+                                                const Tail& tail) {
   at = append_text(at, head.method);
   *at++ = ' ';
   at = append_text(at, head.target);
@@ -207,13 +251,19 @@ char* append_head(char* at, const char* limit, const RequestWrite& head, const T
   return append_tail(append_text(at, kCrlf), limit, tail);
 }
 
-char* append_head(char* at, const char* limit, const ResponseWrite& head, const Tail& tail) {
+char* append_status_line(char* at, const ResponseWrite& head) {
   at = append_text(at, protocol_text(head.protocol));
   *at++ = ' ';
-  at = append_decimal(at, head.status);
+  at = append_status(at, head.status);
   *at++ = ' ';
   at = append_text(at, reason_of(head));
-  return append_tail(append_text(at, kCrlf), limit, tail);
+  return append_text(at, kCrlf);
+}
+
+[[gnu::always_inline]] inline char* append_head(char* at, const char* limit, const ResponseWrite& head,
+                                                const Tail& tail) {
+  at = has_ok_line(head) ? append_text(at, kOkLine) : append_status_line(at, head);
+  return append_tail(at, limit, tail);
 }
 
 std::size_t first_line_bytes(const RequestWrite& head) {
@@ -229,19 +279,25 @@ std::size_t head_bytes(const Head& head) {
   return first_line_bytes(head) + tail_bytes(tail_of(head));
 }
 
+// Of a head whose bytes were added up.
+template <typename Head>
+[[gnu::noinline]] void write_exactly(const Head& head, std::span<char> out) {
+  append_head(out.data(), out.data() + out.size(), head, tail_of(head));
+}
+
 template <typename Head>
 std::size_t write_head(const Head& head, std::span<char> out) {
   if (!is_writable(head)) return 0;
-  const Tail tail = tail_of(head);
-  const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail);
+  const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail_of(head));
   if (bytes > out.size()) return 0;
-  append_head(out.data(), out.data() + out.size(), head, tail);
+  write_exactly(head, out.first(bytes));
   return bytes;
 }
 
 // Into what is left of the arena's block, without adding up its bytes before. Empty: it may not fit.
 template <typename Head>
-std::string_view write_into_room(const Head& head, const Tail& tail, base::Arena& arena) {
+[[gnu::always_inline]] inline std::string_view write_into_room(const Head& head, const Tail& tail,
+                                                               base::Arena& arena) {
   const std::span<char> room = arena.room();
   const std::size_t end_bytes = tail_end_bytes_max(tail);
   const std::size_t begin_bytes = first_line_bytes(head) + kHost.size() + tail.host.size() + kCrlf.size();
@@ -253,24 +309,29 @@ std::string_view write_into_room(const Head& head, const Tail& tail, base::Arena
   return out;
 }
 
+// Into a block of its own.
+template <typename Head>
+[[gnu::noinline]] std::string_view write_apart(const Head& head, base::Arena& arena) {
+  const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail_of(head));
+  char* const out = arena.text(bytes);
+  write_exactly(head, {out, bytes});
+  return {out, bytes};
+}
+
 template <typename Head>
 std::string_view write_head(const Head& head, base::Arena& arena) {
   if (!is_writable(head)) return {};
-  const Tail tail = tail_of(head);
-  const std::string_view written = write_into_room(head, tail, arena);
-  if (!written.empty()) [[likely]]
-    return written;
-  const std::size_t bytes = first_line_bytes(head) + tail_bytes(tail);
-  char* out = arena.text(bytes);
-  append_head(out, out + bytes, head, tail);
-  return {out, bytes};
+  const std::string_view written = write_into_room(head, tail_of(head), arena);
+  return !written.empty() ? written : write_apart(head, arena);
 }
 
 }  // namespace
 
 bool is_writable(const RequestWrite& head) {
-  return is_one_word(head.method) && is_one_word(head.target) && is_valid_header_value(head.host) &&
-         is_valid_header_value(head.upgrade_protocol);
+  if (head.received != nullptr && is_as_received(head)) [[likely]]
+    return true;
+  return is_one_word(head.method) && is_one_word(head.target) && is_in_line(head.host) &&
+         is_in_line(head.upgrade_protocol);
 }
 
 bool is_hop_by_hop(const HeaderField& field) {
@@ -307,11 +368,7 @@ char* append_decimal(char* at, std::uint64_t number) {
 }
 
 char* append_field(char* at, std::string_view name, std::string_view value) {
-  at = append_text(at, name);
-  *at++ = ':';
-  *at++ = ' ';
-  at = append_text(at, value);
-  return append_text(at, kCrlf);
+  return append_line(at, name, value);
 }
 
 }  // namespace apisix::http

@@ -1,7 +1,7 @@
 // Writes HTTP/1 heads. Only the codec writes Content-Length, Transfer-Encoding, Connection and Upgrade: they
 // come from the fields of the structs below, never from the header map, of which hop-by-hop fields and
 // those that Connection nominated are left out. So nothing that a plugin or a peer puts into the map can move
-// the end of a message. Lines that are still as received are copied in runs.
+// the end of a message. Lines that are still as received, or were made as lines, are copied in runs.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +27,9 @@ struct RequestWrite {
   std::string_view target = {};  // raw, escaped: written as it is
   std::string_view host = {};    // replaces the map's Host when not empty
   const HeaderMap* headers = nullptr;
+  // The request that is sent on: what of the texts is a view of its own was checked when it was parsed. Null:
+  // there is none, all are checked.
+  const RequestHead* received = nullptr;
   std::string_view upgrade_protocol = {};  // for kUpgrade
   std::uint64_t content_length = 0;
   Framing framing = Framing::kNone;  // kUntilClose is not for requests
@@ -79,22 +82,26 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
   const char* const from = text.data();
   const std::size_t bytes = text.size();
   // Names and most values are short: two copies that overlap are dearer than one, and cheaper than a call.
-  const auto copy_ends = [&]<std::size_t kBytes>() {
+  const auto copy_ends = [&]<std::size_t kBytes>() __attribute__((always_inline)) {
     std::memcpy(at, from, kBytes);
     std::memcpy(at + bytes - kBytes, from + bytes - kBytes, kBytes);
   };
-  if (bytes > 32) {
-    std::memcpy(at, from, bytes);
-  } else if (bytes >= 16) {
+  if (bytes < 16) {
+    if (bytes >= 8) {
+      copy_ends.template operator()<8>();
+    } else if (bytes >= 4) {
+      copy_ends.template operator()<4>();
+    } else if (bytes != 0) {
+      at[0] = from[0];
+      at[bytes / 2] = from[bytes / 2];
+      at[bytes - 1] = from[bytes - 1];
+    }
+  } else if (bytes <= 32) {
     copy_ends.template operator()<16>();
-  } else if (bytes >= 8) {
-    copy_ends.template operator()<8>();
-  } else if (bytes >= 4) {
-    copy_ends.template operator()<4>();
-  } else if (bytes != 0) {
-    at[0] = from[0];
-    at[bytes / 2] = from[bytes / 2];
-    at[bytes - 1] = from[bytes - 1];
+  } else if (bytes <= 64) {
+    copy_ends.template operator()<32>();
+  } else {
+    std::memcpy(at, from, bytes);
   }
   return at + bytes;
 }

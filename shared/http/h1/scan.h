@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace apisix::http::scan {
 
@@ -61,6 +62,33 @@ inline const char* find_first(const char* begin, const char* at, const char* end
   }
   while (at != end && !match(static_cast<unsigned char>(*at))) ++at;
   return at;
+}
+
+// Whether any byte matches. A short text is repeated until it fills a vector, so that it takes one match and
+// no loop: the same byte may be looked at twice.
+template <typename Match>
+inline bool has_any(std::string_view text, Match match) {
+  const char* const at = text.data();
+  const std::size_t bytes = text.size();
+  if (bytes >= 16) return find_first(at, at, at + bytes, match) != at + bytes;
+  using Halves = std::uint64_t __attribute__((ext_vector_type(2)));
+  const auto word_at = [at]<typename Word>(std::size_t offset, Word word) {
+    std::memcpy(&word, at + offset, sizeof word);
+    return std::uint64_t{word};
+  };
+  Halves repeated;
+  if (bytes >= 8) {
+    repeated = {word_at(0, std::uint64_t{}), word_at(bytes - 8, std::uint64_t{})};
+  } else if (bytes >= 4) {
+    repeated = word_at(0, std::uint32_t{}) | word_at(bytes - 4, std::uint32_t{}) << 32;
+  } else if (bytes != 0) {
+    const std::uint64_t ends = word_at(0, std::uint8_t{}) | word_at(bytes - 1, std::uint8_t{}) << 8;
+    repeated =
+        (ends | word_at(bytes / 2, std::uint8_t{}) << 16 | word_at(0, std::uint8_t{}) << 24) * 0x1'0000'0001;
+  } else {
+    return false;
+  }
+  return match(std::bit_cast<Bytes>(repeated)) != 0;
 }
 
 }  // namespace apisix::http::scan

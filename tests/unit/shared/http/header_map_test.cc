@@ -60,6 +60,20 @@ TEST_F(HeaderMapTest, SetReplacesTheFirstAndRemovesTheOthers) {
   EXPECT_EQ(text_of(map_), "A=old;Cookie=new;B=old;X-y=new;C=new;Date=new;");
 }
 
+TEST_F(HeaderMapTest, AppendIfTakesWhatIsWanted) {
+  HeaderMap from;
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(from.add(arena_, i % 2 == 0 ? "Cookie" : "Via", arena_.copy(std::to_string(i))));
+  ASSERT_TRUE(map_.add(arena_, "A", "old"));
+  map_.append_if(arena_, from, [](const HeaderField& field) {
+    return field.id == KnownHeader::kCookie && field.value.size() == 2;
+  });
+  EXPECT_EQ(text_of(map_), "A=old;Cookie=10;Cookie=12;Cookie=14;Cookie=16;Cookie=18;");
+  EXPECT_TRUE(map_.has(KnownHeader::kCookie));
+  EXPECT_FALSE(map_.has(KnownHeader::kVia));
+  EXPECT_EQ(from.size(), 20u);
+}
+
 TEST_F(HeaderMapTest, SetForgetsWhatTheParserSaidAboutTheOldField) {
   map_.push(arena_, HeaderField{"X-A", "1", KnownHeader::kUnknown, true, true});
   ASSERT_TRUE(map_.set(arena_, "X-A", "2"));

@@ -82,7 +82,7 @@ struct TypedBody {
 class CharsetTest : public ClientHeadTest, public ::testing::WithParamInterface<TypedBody> {};
 
 TEST_P(CharsetTest, IsAddedToTextAlone) {
-  options_.charset = "utf-8";
+  options_.charset = Charset("utf-8");
   add("Content-Type", GetParam().type);
   complete();
   EXPECT_EQ(given("Content-Type"), GetParam().becomes);
@@ -110,7 +110,7 @@ TEST_F(ClientHeadTest, CharsetOffAddsNone) {
 }
 
 TEST_F(ClientHeadTest, CharsetIsNotSaidOfACodedBody) {
-  options_.charset = "utf-8";
+  options_.charset = Charset("utf-8");
   add("Content-Type", "text/html");
   add("Content-Encoding", "gzip");
   complete();
@@ -118,7 +118,7 @@ TEST_F(ClientHeadTest, CharsetIsNotSaidOfACodedBody) {
 }
 
 TEST_F(ClientHeadTest, CharsetWithoutAContentTypeAddsNone) {
-  options_.charset = "utf-8";
+  options_.charset = Charset("utf-8");
   complete();
   EXPECT_EQ(given("Content-Type"), "(none)");
 }

@@ -66,25 +66,25 @@ TEST_F(OptionsTest, KeepaliveOfUpstreamsIsTakenOver) {
 
 TEST_F(OptionsTest, ServerTokensNameTheVersionOfApisix) {
   settings_.apisix.enable_server_tokens = true;
-  EXPECT_EQ(made().server_header, "APISIX/3.18.0");
+  EXPECT_EQ(made().server_header.value(), "APISIX/3.18.0");
   settings_.apisix.enable_server_tokens = false;
-  EXPECT_EQ(made().server_header, "APISIX");
+  EXPECT_EQ(made().server_header.value(), "APISIX");
 }
 
 TEST_F(OptionsTest, CharsetOffIsNone) {
-  EXPECT_EQ(made().charset, "utf-8");
+  EXPECT_EQ(made().charset.name(), "utf-8");
   http_.charset = "latin1";
-  EXPECT_EQ(made().charset, "latin1");
+  EXPECT_EQ(made().charset.name(), "latin1");
   http_.charset = "off";
-  EXPECT_EQ(made().charset, "");
+  EXPECT_EQ(made().charset.name(), "");
 }
 
 TEST_F(OptionsTest, TheFieldOfRealIpIsComparedInLowerCase) {
   EXPECT_EQ(made().real_ip_header, "x-real-ip");
-  EXPECT_EQ(made().real_ip_source, RealIpSource::kHeader);
+  EXPECT_EQ(made().real_ip_header_id, http::KnownHeader::kXRealIp);
   http_.real_ip_header = "X-FORWARDED-For";
   EXPECT_EQ(made().real_ip_header, "x-forwarded-for");
-  EXPECT_EQ(made().real_ip_source, RealIpSource::kXForwardedFor);
+  EXPECT_EQ(made().real_ip_header_id, http::KnownHeader::kXForwardedFor);
 }
 
 TEST_F(OptionsTest, TrustedAddressesThatAreNotConfiguredAreNotAnEmptyList) {

@@ -129,7 +129,7 @@ class ProxyTest : public store::StoreTest {
     auto store = store::LocalStore::open(loop_, options_);
     EXPECT_TRUE(store) << store.error().what;
     store_ = std::move(*store);
-    proxy_options_.server_header = "APISIX";
+    proxy_options_.server_header = http::FieldLine(http::KnownHeader::kServer, "APISIX");
     proxy_options_.client_header_timeout_ms = 20'000;
     proxy_options_.client_body_timeout_ms = 30'000;
     proxy_options_.keepalive_timeout_ms = 75'000;

@@ -58,7 +58,7 @@ class ResponseWriterTest : public StreamPartTest {
  protected:
   ResponseWriterTest() {
     receive("/");
-    options_.server_header = "APISIX";
+    options_.server_header = http::FieldLine(http::KnownHeader::kServer, "APISIX");
   }
   void receive_head() { receive_lines("HEAD / HTTP/1.1\r\nHost: a.test\r\n"); }
   bool write_head(std::string_view body, bool end = false) {

@@ -3,7 +3,9 @@
 
 #include <vector>
 
+#include "shared/net/tls_info.h"
 #include "tests/unit/worker/proxy/request_fixture.h"
+#include "worker/proxy/request_target.h"
 
 namespace apisix::proxy {
 namespace {
@@ -18,7 +20,7 @@ class UpstreamHeadTest : public RequestTest {
 class RealIpTest : public UpstreamHeadTest {
  protected:
   RealIpTest() {
-    options_.real_ip_header = "x-real-ip";
+    read_from("x-real-ip");
     options_.real_ip_from = {network("192.0.2.0/24")};
   }
   std::string remote(std::string_view fields) {
@@ -26,9 +28,9 @@ class RealIpTest : public UpstreamHeadTest {
     apply_real_ip(request_, options_);
     return std::string(request_.remote_addr());
   }
-  void use_forwarded_for() {
-    options_.real_ip_header = "x-forwarded-for";
-    options_.real_ip_source = RealIpSource::kXForwardedFor;
+  void read_from(std::string_view name) {
+    options_.real_ip_header = name;
+    options_.real_ip_header_id = http::identify_header(name);
   }
 };
 
@@ -63,34 +65,34 @@ TEST_F(RealIpTest, WithoutTheFieldThePeerIsTheClient) {
 }
 
 TEST_F(RealIpTest, WithoutAConfiguredFieldNothingIsRead) {
-  options_.real_ip_header = "";
+  read_from("");
   EXPECT_EQ(remote("X-Real-IP: 203.0.113.7\r\n"), "192.0.2.1");
 }
 
 TEST_F(RealIpTest, OfForwardedForTheLastAddressCounts) {
-  use_forwarded_for();
+  read_from("x-forwarded-for");
   EXPECT_EQ(remote("X-Forwarded-For: 203.0.113.7, 203.0.113.8\r\n"), "203.0.113.8");
 }
 
 TEST_F(RealIpTest, SeveralForwardedForFieldsAreOneList) {
-  use_forwarded_for();
+  read_from("x-forwarded-for");
   EXPECT_EQ(remote("X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For: 203.0.113.9\r\n"), "203.0.113.9");
 }
 
 TEST_F(RealIpTest, RecursiveGoesBackOverTrustedProxies) {
-  use_forwarded_for();
+  read_from("x-forwarded-for");
   options_.real_ip_recursive = true;
   EXPECT_EQ(remote("X-Forwarded-For: 10.0.0.1, 203.0.113.7, 192.0.2.8, 192.0.2.9\r\n"), "203.0.113.7");
 }
 
 TEST_F(RealIpTest, RecursiveEndsAtTheFirstAddressWhenAllAreTrusted) {
-  use_forwarded_for();
+  read_from("x-forwarded-for");
   options_.real_ip_recursive = true;
   EXPECT_EQ(remote("X-Forwarded-For: 192.0.2.7, 192.0.2.8\r\n"), "192.0.2.7");
 }
 
 TEST_F(RealIpTest, RecursiveEndsInFrontOfWhatIsNoAddress) {
-  use_forwarded_for();
+  read_from("x-forwarded-for");
   options_.real_ip_recursive = true;
   EXPECT_EQ(remote("X-Forwarded-For: 203.0.113.7, unknown, 192.0.2.9\r\n"), "192.0.2.9");
 }
@@ -102,6 +104,10 @@ class ForwardedTest : public UpstreamHeadTest {
   ForwardedTest() { client_.local_port = 9080; }
   void apply(std::string_view fields) {
     receive("/", fields);
+    apply();
+  }
+  void apply() {
+    ASSERT_FALSE(normalize_target(request_, options_));
     apply_forwarded_headers(request_, options_);
   }
 };
@@ -199,7 +205,7 @@ TEST_F(ForwardedTest, RepeatedFieldsAreOneAfterwards) {
 // HTTP/1.0 may come without Host (RFC 9112 3.2): then there is no host to tell of.
 TEST_F(ForwardedTest, WithoutAHostNoForwardedHostIsSent) {
   receive_lines("GET / HTTP/1.0\r\nX-Forwarded-Host: b.test\r\n");
-  apply_forwarded_headers(request_, options_);
+  apply();
   EXPECT_EQ(sent("X-Forwarded-Host"), "(none)");
   EXPECT_EQ(sent("X-Forwarded-Port"), "9080");
 }

@@ -178,6 +178,33 @@ TEST_F(HeadWriter, NothingThatBreaksALineIsWritten) {
   EXPECT_EQ(write(ResponseWrite{.status = 1000}), "");
 }
 
+// Only the very bytes that were parsed are not looked at again.
+TEST_F(HeadWriter, WhatTakesThePlaceOfReceivedTextIsChecked) {
+  const RequestHead& received =
+      parse("GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: w\r\n\r\n");
+  RequestWrite as_received = passed_on(received);
+  as_received.host = received.authority;
+  as_received.upgrade_protocol = received.upgrade_protocol;
+  as_received.received = &received;
+  EXPECT_NE(write(as_received), "");
+  for (const std::string_view bad : {"/\r\nX: y", "/ HTTP/1.1\r\n\r\nGET /b", "\n", "\r"}) {
+    for (std::string_view RequestWrite::* text : {&RequestWrite::method, &RequestWrite::target,
+                                                  &RequestWrite::host, &RequestWrite::upgrade_protocol}) {
+      RequestWrite head = as_received;
+      head.*text = bad;
+      EXPECT_FALSE(is_writable(head));
+      EXPECT_EQ(write(head), "") << bad;
+    }
+  }
+  // A part of it, or more than it: what stands behind it in memory is the rest of the request line.
+  RequestWrite longer = as_received;
+  longer.target = std::string_view(received.target.data(), received.target.size() + 10);
+  EXPECT_EQ(write(longer), "");
+  RequestWrite none = as_received;
+  none.method = {};
+  EXPECT_EQ(write(none), "");
+}
+
 TEST_F(HeadWriter, Responses) {
   HeaderMap map;
   ASSERT_TRUE(map.add(arena_, "Server", "APISIX/3.18.0"));
