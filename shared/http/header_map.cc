@@ -93,22 +93,25 @@ bool HeaderMap::put(base::Arena& arena, const HeaderField& field) {
     push(arena, field);
     return true;
   }
-  bool placed = false;
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const bool same =
-        field.id != KnownHeader::kUnknown
-            ? fields_[i].id == field.id
-            : fields_[i].id == KnownHeader::kUnknown && base::equals_ignore_case(fields_[i].name, field.name);
-    if (!same) {
-      fields_[kept++] = fields_[i];
-    } else if (!placed) {
-      fields_[kept++] = field;
-      placed = true;
-    }
+  const auto is_same = [&field](const HeaderField& other) {
+    if (other.id != field.id) return false;
+    return field.id != KnownHeader::kUnknown ||
+           (other.name.size() == field.name.size() && base::equals_ignore_case(other.name, field.name));
+  };
+  std::uint32_t at = 0;
+  while (at < size_ && !is_same(fields_[at])) ++at;
+  if (at == size_) {
+    push(arena, field);
+    return true;
+  }
+  fields_[at] = field;
+  std::uint32_t kept = at + 1;
+  for (std::uint32_t i = kept; i < size_; ++i) {
+    if (is_same(fields_[i])) continue;
+    if (kept != i) fields_[kept] = fields_[i];
+    ++kept;
   }
   size_ = kept;
-  if (!placed) push(arena, field);
   return true;
 }
 

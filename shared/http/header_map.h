@@ -62,8 +62,11 @@ class HeaderMap {
   bool set(base::Arena& arena, KnownHeader id, std::string_view value);
   // The same for a value that needs no look at its characters: one that was parsed, or that we made.
   void set_valid(base::Arena& arena, KnownHeader id, std::string_view value) {
-    const HeaderField field{header_name(id), value, id};
-    if (has(id)) {
+    set_valid(arena, HeaderField{header_name(id), value, id});
+  }
+  // And for a name that needs none either.
+  void set_valid(base::Arena& arena, const HeaderField& field) {
+    if (has(field.id)) {
       put(arena, field);
     } else {
       push(arena, field);
