@@ -1,6 +1,8 @@
 #include "shared/format/json.h"
 
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include <json/reader.h>
@@ -42,6 +44,18 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
 }
 
+// All eight bytes. A subtraction sets the highest bit of a byte that was less than what was subtracted; what
+// it borrows spoils only bytes above one that counts already.
+bool are_plain(const char* eight) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighest = 0x8080808080808080;
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, sizeof word);
+  const auto less = [](std::uint64_t bytes, std::uint64_t than) { return (bytes - than * kOnes) & ~bytes; };
+  const auto equal = [&](std::uint64_t c) { return less(word ^ (c * kOnes), 1); };
+  return ((word | less(word, 0x20) | equal('"') | equal('\\') | equal(0x7f)) & kHighest) == 0;
+}
+
 bool is_ascii(char c) {
   return static_cast<unsigned char>(c) < 0x80;
 }
@@ -51,6 +65,10 @@ void append_string(std::string& out, std::string_view text) {
   out += '"';
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i + 8 <= text.size() && are_plain(text.data() + i)) {
+      i += 7;
+      continue;
+    }
     if (is_plain(text[i])) continue;
     const bool is_escaped = is_ascii(text[i]);
     const base::Utf8Piece piece = is_escaped ? base::Utf8Piece{1, true} : base::utf8_piece(text.substr(i));
