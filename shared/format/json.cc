@@ -1,5 +1,6 @@
 #include "shared/format/json.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,7 @@
 
 #include "shared/base/json_escape.h"
 #include "shared/base/utf8.h"
+#include "shared/format/json_text.h"
 
 namespace apisix::format {
 namespace {
@@ -60,8 +62,10 @@ bool is_ascii(char c) {
   return static_cast<unsigned char>(c) < 0x80;
 }
 
+}  // namespace
+
 // JSON is UTF-8 (RFC 8259 8.1), whatever bytes a client sent: one of them must not cost a reader the rest.
-void append_string(std::string& out, std::string_view text) {
+void append_json_text(std::string& out, std::string_view text) {
   out += '"';
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -87,7 +91,7 @@ void append_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_number(std::string& out, double number) {
+void append_json_number(std::string& out, double number) {
   if (!std::isfinite(number)) {
     out += "null";
     return;
@@ -98,8 +102,11 @@ void append_number(std::string& out, double number) {
     return;
   }
   char buffer[32];
-  out.append(buffer, static_cast<std::size_t>(std::snprintf(buffer, sizeof buffer, "%.14g", number)));
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::general, 14).ptr;
+  out.append(buffer, end);
 }
+
+namespace {
 
 void append_value(std::string& out, const Json& value);
 
@@ -120,7 +127,7 @@ void append_object(std::string& out, const Json& value) {
   for (auto member = value.begin(); member != value.end(); ++member) {
     if (!first) out += ',';
     first = false;
-    append_string(out, member.name());
+    append_json_text(out, member.name());
     out += ':';
     append_value(out, *member);
   }
@@ -142,9 +149,9 @@ void append_value(std::string& out, const Json& value) {
       out += std::to_string(value.asLargestUInt());
       return;
     case ::Json::realValue:
-      return append_number(out, value.asDouble());
+      return append_json_number(out, value.asDouble());
     case ::Json::stringValue:
-      return append_string(out, value.asString());
+      return append_json_text(out, value.asString());
     case ::Json::arrayValue:
       return append_array(out, value);
     case ::Json::objectValue:
