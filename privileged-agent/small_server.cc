@@ -221,10 +221,10 @@ SmallResponse small_page(int status) {
                       title)};
 }
 
-SmallServer::SmallServer(event::Loop& loop, const channel::AgentContext& context,
+SmallServer::SmallServer(event::Loop& loop, std::span<const channel::ListenSocket> sockets,
                          channel::ListenSocket::Purpose purpose, Handler handler)
     : loop_(loop), handler_(std::move(handler)) {
-  for (const channel::ListenSocket& socket : context.sockets) {
+  for (const channel::ListenSocket& socket : sockets) {
     if (socket.purpose == purpose) ports_.push_back(std::make_unique<Port>(*this, loop, socket.fd));
   }
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,9 +49,9 @@ class SmallServer {
   static constexpr std::uint64_t kSliceUs = 300;
   static constexpr std::size_t kSliceBytes = 64 * 1024;
 
-  // Of the context's sockets, those of this purpose.
-  SmallServer(event::Loop& loop, const channel::AgentContext& context, channel::ListenSocket::Purpose purpose,
-              Handler handler);
+  // Of `sockets`, which stay open, those of this purpose.
+  SmallServer(event::Loop& loop, std::span<const channel::ListenSocket> sockets,
+              channel::ListenSocket::Purpose purpose, Handler handler);
   ~SmallServer();
   SmallServer(const SmallServer&) = delete;
   SmallServer& operator=(const SmallServer&) = delete;

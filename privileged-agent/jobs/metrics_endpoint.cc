@@ -27,7 +27,7 @@ class Export final : public BodySource {
 MetricsEndpoint::MetricsEndpoint(event::Loop& loop, const channel::AgentContext& context)
     : context_(context),
       export_uri_(context.settings.prometheus.export_uri),
-      server_(loop, context, channel::ListenSocket::Purpose::kMetrics,
+      server_(loop, context.sockets, channel::ListenSocket::Purpose::kMetrics,
               [this](const SmallRequest& request) { return respond(request); }) {}
 
 SmallResponse MetricsEndpoint::respond(const SmallRequest& request) const {
