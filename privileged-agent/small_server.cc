@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <optional>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -12,6 +14,7 @@
 #include "shared/base/unique_fd.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/http/h1/head_scanner.h"
+#include "shared/http/h1/head_writer.h"
 #include "shared/http/status.h"
 #include "shared/net/socket.h"
 
@@ -23,13 +26,32 @@ constexpr std::size_t kExchangesMax = 64;
 constexpr std::size_t kHeadBytesMax = 8192;
 constexpr std::uint64_t kExchangeTimeoutMs = 30'000;
 
-std::string text_of(const SmallResponse& response, bool with_body) {
-  std::string out =
-      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                  response.status, http::reason_phrase(static_cast<std::uint16_t>(response.status)),
-                  response.type, response.body.size());
-  if (with_body) out += response.body;
-  return out;
+// Behind each slice: the next tick of the timers. What else runs on the core has it for itself meanwhile.
+constexpr std::uint64_t kPauseMs = 1;
+
+struct Line {
+  std::string_view method;
+  std::string_view path;
+  bool is_http_11 = false;
+};
+
+// The request line; nothing: it is none.
+std::optional<Line> parse_line(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  const auto first = line.find(' ');
+  const auto second = line.find(' ', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
+  const std::string_view target = line.substr(first + 1, second - first - 1);
+  return Line{.method = line.substr(0, first),
+              .path = target.substr(0, target.find('?')),
+              .is_http_11 = line.substr(second + 1) != "HTTP/1.0"};
+}
+
+// `framing`: its line, or nothing where the end of the connection is the end of the body.
+std::string head_of(const SmallResponse& response, std::string_view framing) {
+  return fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\n{}Connection: close\r\n\r\n", response.status,
+                     http::reason_phrase(static_cast<std::uint16_t>(response.status)), response.type,
+                     framing);
 }
 
 }  // namespace
@@ -46,7 +68,12 @@ struct SmallServer::Port {
   event::IoWatch watch;
 };
 
-// One connection: reads a head, writes a response, closes.
+// One connection:
+//
+//   reading ----> sending ----> closed
+//                  |    ^
+//   taken by the   v    |  the next tick: the next slice of the body
+//   socket       paused -
 class SmallServer::Exchange {
  public:
   Exchange(SmallServer& server, event::Loop& loop, base::UniqueFd fd, const base::IpAddress& peer_ip)
@@ -54,18 +81,24 @@ class SmallServer::Exchange {
         fd_(std::move(fd)),
         peer_ip_(peer_ip),
         watch_(loop, &Exchange::on_event, this),
-        timer_(loop.timers(), [](void* self) { static_cast<Exchange*>(self)->end(); }, this) {
+        timeout_(
+            loop.timers(), [](void* self) { static_cast<Exchange*>(self)->end(); }, this),
+        pause_(loop.timers(), [](void* self) { static_cast<Exchange*>(self)->on_pause_over(); }, this) {
     watch_.start(fd_.get());
-    timer_.set_after_ms(kExchangeTimeoutMs);
+    timeout_.set_after_ms(kExchangeTimeoutMs);
   }
 
   // Its request is not there yet.
-  bool is_silent() const { return response_.empty(); }
+  bool is_silent() const { return state_ == State::kReading; }
 
  private:
+  enum class State : std::uint8_t { kReading, kSending, kPaused };
+  // How a body ends whose length is not known when its head is sent.
+  enum class Framing : std::uint8_t { kChunks, kClose };
+
   static void on_event(void* self, bool, bool) {
     auto* exchange = static_cast<Exchange*>(self);
-    exchange->response_.empty() ? exchange->read() : exchange->write();
+    exchange->state_ == State::kReading ? exchange->read() : exchange->write();
   }
 
   void end() {
@@ -86,32 +119,97 @@ class SmallServer::Exchange {
         if (head_.size() > kHeadBytesMax) end();
         return;
       case http::HeadScanner::Result::kFound:
-        response_ = server_.respond(head_, peer_ip_);
-        watch_.want_write(true);
-        return write();
+        return respond();
     }
   }
 
+  // What fits into the first slice has its length in the head. A scraper that leaves is found by the next
+  // write; until then its half-closed connection must not wake the loop.
+  void respond() {
+    watch_.want_read(false);
+    const auto line = parse_line(head_);
+    SmallResponse response =
+        line ? server_.handler_({line->method, line->path, peer_ip_}) : SmallResponse{400, "text/plain", {}};
+    body_ = std::move(response.body);
+    source_ = std::move(response.source);
+    fill();
+    const bool is_head = line && line->method == "HEAD";
+    framing_ = line && line->is_http_11 ? Framing::kChunks : Framing::kClose;
+    if (source_ == nullptr) {
+      out_ = head_of(response, fmt::format("Content-Length: {}\r\n", body_.size()));
+      if (!is_head) out_ += body_;
+      body_.clear();
+    } else {
+      out_ = head_of(response, framing_ == Framing::kChunks ? "Transfer-Encoding: chunked\r\n" : "");
+      if (is_head) source_ = nullptr;
+      if (!is_head) append_body();
+    }
+    state_ = State::kSending;
+    write();
+  }
+
+  // One slice of the body.
+  void fill() {
+    using std::chrono::steady_clock;
+    const auto until = steady_clock::now() + std::chrono::microseconds(kSliceUs);
+    while (source_ != nullptr) {
+      if (!source_->append(body_)) source_ = nullptr;
+      if (body_.size() >= kSliceBytes || steady_clock::now() >= until) return;
+    }
+  }
+
+  void append_body() {
+    if (framing_ == Framing::kClose) {
+      out_ += body_;
+    } else {
+      if (!body_.empty()) {
+        std::array<char, http::kChunkLineBytesMax> line;
+        out_.append(line.data(), http::write_chunk_line(body_.size(), line.data()));
+        out_.append(body_).append(http::kChunkEnd);
+      }
+      if (source_ == nullptr) out_ += http::kLastChunk;
+    }
+    body_.clear();
+  }
+
+  void on_pause_over() {
+    timeout_.set_after_ms(kExchangeTimeoutMs);  // it gets on
+    out_.clear();
+    sent_ = 0;
+    fill();
+    append_body();
+    state_ = State::kSending;
+    write();
+  }
+
   void write() {
-    while (sent_ < response_.size()) {
-      const iovec piece = net::piece(std::string_view(response_).substr(sent_));
+    while (sent_ < out_.size()) {
+      const iovec piece = net::piece(std::string_view(out_).substr(sent_));
       const net::IoResult result = net::write_some(fd_.get(), {&piece, 1});
       if (result.kind == net::IoResult::Kind::kError) return end();
-      if (result.bytes == 0) return;  // later
+      if (result.bytes == 0) return watch_.want_write(true);  // later
       sent_ += result.bytes;
     }
-    end();
+    if (source_ == nullptr) return end();
+    watch_.want_write(false);
+    state_ = State::kPaused;
+    pause_.set_after_ms(kPauseMs);
   }
 
   SmallServer& server_;
   base::UniqueFd fd_;
   const base::IpAddress peer_ip_;
   event::IoWatch watch_;
-  event::Timer timer_;
+  event::Timer timeout_;
+  event::Timer pause_;
   http::HeadScanner scanner_{http::HeadKind::kRequest};
+  State state_ = State::kReading;
+  Framing framing_ = Framing::kClose;
   std::string head_;
-  std::string response_;
-  std::size_t sent_ = 0;
+  std::string body_;                    // of the slice
+  std::unique_ptr<BodySource> source_;  // null: the body ends with the slice
+  std::string out_;                     // on its way
+  std::size_t sent_ = 0;                // of out_
 };
 
 SmallResponse small_page(int status) {
@@ -123,10 +221,10 @@ SmallResponse small_page(int status) {
                       title)};
 }
 
-SmallServer::SmallServer(event::Loop& loop, const channel::AgentContext& context,
+SmallServer::SmallServer(event::Loop& loop, std::span<const channel::ListenSocket> sockets,
                          channel::ListenSocket::Purpose purpose, Handler handler)
     : loop_(loop), handler_(std::move(handler)) {
-  for (const channel::ListenSocket& socket : context.sockets) {
+  for (const channel::ListenSocket& socket : sockets) {
     if (socket.purpose == purpose) ports_.push_back(std::make_unique<Port>(*this, loop, socket.fd));
   }
 }
@@ -165,19 +263,6 @@ bool SmallServer::make_room() {
 
 void SmallServer::end(Exchange& exchange) {
   exchanges_.remove_if([&exchange](const auto& one) { return one.get() == &exchange; });
-}
-
-std::string SmallServer::respond(std::string_view head, const base::IpAddress& peer_ip) const {
-  const std::string_view line = head.substr(0, head.find("\r\n"));
-  const auto first = line.find(' ');
-  const auto second = line.find(' ', first + 1);
-  if (first == std::string_view::npos || second == std::string_view::npos) {
-    return text_of({400, "text/plain", ""}, true);
-  }
-  std::string_view target = line.substr(first + 1, second - first - 1);
-  target = target.substr(0, target.find('?'));
-  const std::string_view method = line.substr(0, first);
-  return text_of(handler_({method, target, peer_ip}), method != "HEAD");
 }
 
 }  // namespace apisix::agent

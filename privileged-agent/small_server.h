@@ -1,11 +1,13 @@
 // SmallServer: responds to short GETs on sockets of the agent: one request to a connection, which is closed
 // behind it. For metrics and probes, not for clients: no bodies, no keepalive. Owned by the endpoint that
-// answers. When there are too many connections the oldest one makes room.
+// responds. When there are too many connections the oldest one makes room. A long body comes from a source in
+// slices of kSliceUs, with a pause behind each, so that what shares the core waits no longer than a slice.
 #pragma once
 
 #include <functional>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,10 +25,18 @@ struct SmallRequest {
   base::IpAddress peer_ip;
 };
 
+// A body that is made while it is sent; one connection's.
+struct BodySource {
+  virtual ~BodySource() = default;
+  // Appends a small piece, or does some of the work for the next one. False: that was all.
+  virtual bool append(std::string& out) = 0;
+};
+
 struct SmallResponse {
   int status = 200;
   std::string_view type = "text/plain";
   std::string body;
+  std::unique_ptr<BodySource> source = nullptr;  // what comes behind `body`
 };
 
 // nginx's page for a status.
@@ -35,10 +45,13 @@ SmallResponse small_page(int status);
 class SmallServer {
  public:
   using Handler = std::function<SmallResponse(const SmallRequest&)>;
+  // Of one connection in one turn, and how much of its body is held at most.
+  static constexpr std::uint64_t kSliceUs = 300;
+  static constexpr std::size_t kSliceBytes = 64 * 1024;
 
-  // Of the context's sockets, those of this purpose.
-  SmallServer(event::Loop& loop, const channel::AgentContext& context, channel::ListenSocket::Purpose purpose,
-              Handler handler);
+  // Of `sockets`, which stay open, those of this purpose.
+  SmallServer(event::Loop& loop, std::span<const channel::ListenSocket> sockets,
+              channel::ListenSocket::Purpose purpose, Handler handler);
   ~SmallServer();
   SmallServer(const SmallServer&) = delete;
   SmallServer& operator=(const SmallServer&) = delete;
@@ -54,7 +67,6 @@ class SmallServer {
   // The oldest connection whose request is not there yet is closed, else the oldest. False: there is none.
   bool make_room();
   void end(Exchange& exchange);
-  std::string respond(std::string_view head, const base::IpAddress& peer_ip) const;
 
   event::Loop& loop_;
   const Handler handler_;

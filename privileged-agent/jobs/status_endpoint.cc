@@ -24,7 +24,7 @@ std::string why_not_ready(const memory::StatusZone& status, std::uint32_t genera
 
 StatusEndpoint::StatusEndpoint(event::Loop& loop, const channel::AgentContext& context)
     : context_(context),
-      server_(loop, context, channel::ListenSocket::Purpose::kStatus,
+      server_(loop, context.sockets, channel::ListenSocket::Purpose::kStatus,
               [this](const SmallRequest& request) { return respond(request); }) {}
 
 SmallResponse StatusEndpoint::respond(const SmallRequest& request) const {

@@ -1,6 +1,9 @@
 #include "shared/format/json.h"
 
+#include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include <json/reader.h>
@@ -8,6 +11,7 @@
 
 #include "shared/base/json_escape.h"
 #include "shared/base/utf8.h"
+#include "shared/format/json_text.h"
 
 namespace apisix::format {
 namespace {
@@ -42,15 +46,33 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
 }
 
+// All eight bytes. A subtraction sets the highest bit of a byte that was less than what was subtracted; what
+// it borrows spoils only bytes above one that counts already.
+bool are_plain(const char* eight) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighest = 0x8080808080808080;
+  std::uint64_t word = 0;
+  std::memcpy(&word, eight, sizeof word);
+  const auto less = [](std::uint64_t bytes, std::uint64_t than) { return (bytes - than * kOnes) & ~bytes; };
+  const auto equal = [&](std::uint64_t c) { return less(word ^ (c * kOnes), 1); };
+  return ((word | less(word, 0x20) | equal('"') | equal('\\') | equal(0x7f)) & kHighest) == 0;
+}
+
 bool is_ascii(char c) {
   return static_cast<unsigned char>(c) < 0x80;
 }
 
+}  // namespace
+
 // JSON is UTF-8 (RFC 8259 8.1), whatever bytes a client sent: one of them must not cost a reader the rest.
-void append_string(std::string& out, std::string_view text) {
+void append_json_text(std::string& out, std::string_view text) {
   out += '"';
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i + 8 <= text.size() && are_plain(text.data() + i)) {
+      i += 7;
+      continue;
+    }
     if (is_plain(text[i])) continue;
     const bool is_escaped = is_ascii(text[i]);
     const base::Utf8Piece piece = is_escaped ? base::Utf8Piece{1, true} : base::utf8_piece(text.substr(i));
@@ -69,7 +91,7 @@ void append_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_number(std::string& out, double number) {
+void append_json_number(std::string& out, double number) {
   if (!std::isfinite(number)) {
     out += "null";
     return;
@@ -80,8 +102,11 @@ void append_number(std::string& out, double number) {
     return;
   }
   char buffer[32];
-  out.append(buffer, static_cast<std::size_t>(std::snprintf(buffer, sizeof buffer, "%.14g", number)));
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::general, 14).ptr;
+  out.append(buffer, end);
 }
+
+namespace {
 
 void append_value(std::string& out, const Json& value);
 
@@ -102,7 +127,7 @@ void append_object(std::string& out, const Json& value) {
   for (auto member = value.begin(); member != value.end(); ++member) {
     if (!first) out += ',';
     first = false;
-    append_string(out, member.name());
+    append_json_text(out, member.name());
     out += ':';
     append_value(out, *member);
   }
@@ -124,9 +149,9 @@ void append_value(std::string& out, const Json& value) {
       out += std::to_string(value.asLargestUInt());
       return;
     case ::Json::realValue:
-      return append_number(out, value.asDouble());
+      return append_json_number(out, value.asDouble());
     case ::Json::stringValue:
-      return append_string(out, value.asString());
+      return append_json_text(out, value.asString());
     case ::Json::arrayValue:
       return append_array(out, value);
     case ::Json::objectValue:

@@ -119,15 +119,35 @@ void write_upstreams(const HealthTable& health, std::string_view prefix, std::st
 
 }  // namespace
 
+bool InstanceMetrics::append(std::string& out, std::size_t series_max) {
+  if (is_counted_written_) return append_rest(out);
+  is_counted_written_ = !counted_.append(out, series_max);
+  return true;
+}
+
+bool InstanceMetrics::append_rest(std::string& out) {
+  switch (part_++) {
+    case 0:
+      write_traffic(zones_.status.totals(), prefix_, out);
+      write_held_bodies(zones_.status.held_body_bytes(), prefix_, out);
+      write_node(prefix_, out);
+      return true;
+    case 1:
+      write_zones(zones_, prefix_, out);
+      return true;
+    default:
+      write_upstreams(zones_.health, prefix_, hidden_key_prefix_, out);
+      return false;
+  }
+}
+
 std::string instance_metrics_text(const Zones& zones, std::string_view prefix,
                                   std::string_view hidden_key_prefix) {
+  constexpr std::size_t kSeriesAtOnce = 4096;
   std::string out;
-  write_metrics_text(zones.metrics, zones.metrics.read(), out);
-  write_traffic(zones.status.totals(), prefix, out);
-  write_held_bodies(zones.status.held_body_bytes(), prefix, out);
-  write_node(prefix, out);
-  write_zones(zones, prefix, out);
-  write_upstreams(zones.health, prefix, hidden_key_prefix, out);
+  InstanceMetrics metrics(zones, prefix, hidden_key_prefix);
+  while (metrics.append(out, kSeriesAtOnce)) {
+  }
   return out;
 }
 

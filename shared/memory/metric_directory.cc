@@ -96,6 +96,10 @@ bool MetricZone::is_current(const Handle& handle) const {
   return word.load(std::memory_order_relaxed) == handle.stamp;
 }
 
+std::uint32_t MetricZone::changes() const {
+  return layout().changes.load(std::memory_order_acquire);
+}
+
 // The entry is complete before it is in the index, and in the index before it is exported.
 std::optional<SeriesId> MetricZone::add(FamilyId family, std::string_view labels, std::uint64_t hash,
                                         SeriesState state) {
@@ -159,11 +163,13 @@ void MetricZone::retire(SeriesId id, std::uint64_t now_ms) {
   if (id >= layout().series.load() || entry.state() != SeriesState::kLive) return;
   entry.retired_at_ms = now_ms;
   entry.enter(SeriesState::kRetired);
+  layout().changes.fetch_add(1);
 }
 
 bool MetricZone::sweep_one(SeriesId id, std::uint64_t now_ms) {
   SeriesEntry& entry = series_entry(id);
   if (entry.state() != SeriesState::kRetired || entry.retired_at_ms + kReuseAfterMs > now_ms) return false;
+  layout().changes.fetch_add(1);  // again: an agent that was killed in retire() may not have got that far
   for (std::size_t each = 0; each < layout().rows; ++each) {
     if (layout().is_active[each].load() == 0) continue;
     for (std::size_t i = 0; i < entry.cells; ++i) row(each)[entry.first_cell + i].set(0);
@@ -185,6 +191,7 @@ void MetricZone::sweep(std::uint64_t now_ms) {
   }
   if (!any) return;
   layout().room_epoch.fetch_add(1);
+  layout().changes.fetch_add(1);
   if (!index().is_worn()) return;
   lock_directory();
   const LockHolder holder(layout().directory);

@@ -8,7 +8,7 @@ namespace apisix::memory {
 
 inline constexpr std::size_t kMetricPageBytes = 4096;
 inline constexpr std::uint32_t kMetricKind = 5;
-inline constexpr std::uint32_t kMetricLayoutVersion = 1;
+inline constexpr std::uint32_t kMetricLayoutVersion = 2;
 // Rows that no process owns.
 inline constexpr std::size_t kDeadRow = 0;
 inline constexpr std::size_t kSharedRow = 1;
@@ -63,6 +63,7 @@ struct MetricZone::Layout {
   std::atomic<std::uint32_t> next_free;    // where to look for one
   std::atomic<std::uint32_t> tombstones;   // in the index
   std::atomic<std::uint32_t> room_epoch;   // changes when there may be room again
+  std::atomic<std::uint32_t> changes;      // whenever some handle may not be current any more
   std::atomic<std::uint32_t> sequence;     // odd while a row is added to another
   std::atomic<std::uint64_t> overflows;
   RobustLock directory;

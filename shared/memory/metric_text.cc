@@ -3,35 +3,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <string_view>
-#include <unordered_set>
-#include <vector>
+#include <limits>
 
 namespace apisix::memory {
 namespace {
 
-struct Line {
-  std::string_view name;
-  std::string_view suffix;
-  std::string_view labels;
-};
-
-// name_suffix{labels,le="bound"} value
-void append_line(std::string& out, const Line& line, std::string_view bound, double value) {
-  out.append(line.name).append(line.suffix);
-  if (!line.labels.empty() || !bound.empty()) {
-    out += '{';
-    out.append(line.labels);
-    if (!bound.empty()) {
-      if (!line.labels.empty()) out += ',';
-      out.append("le=\"").append(bound) += '"';
-    }
-    out += '}';
-  }
-  out += ' ';
-  append_number(out, value);
-  out += '\n';
-}
+// Entries that are looked at in one slice: about a tenth of a millisecond.
+constexpr std::size_t kListedPerSlice = 4096;
 
 void append_head(std::string& out, const MetricFamily& family) {
   static constexpr std::array<std::string_view, 4> kTypes = {"untyped", "counter", "gauge", "histogram"};
@@ -48,40 +26,45 @@ void append_head(std::string& out, const MetricFamily& family) {
   out.append(kTypes[static_cast<std::size_t>(family.type)]) += '\n';
 }
 
-class Histogram {
- public:
-  explicit Histogram(const MetricFamily& family) : name_(family.name) {
-    for (const double bound : family.bounds) append_number(bounds_.emplace_back(), bound);
-    bounds_.emplace_back("+Inf");
+void append_value(std::string& out, double value) {
+  out += ' ';
+  append_number(out, value);
+  out += '\n';
+}
+
+// name_suffix{labels} value
+void append_line(std::string& out, std::string_view name, std::string_view suffix, std::string_view labels,
+                 double value) {
+  out.append(name).append(suffix);
+  if (!labels.empty()) (out += '{').append(labels) += '}';
+  append_value(out, value);
+}
+
+// `bounds`: `le="0.5"}`, the last of them +Inf's.
+void append_histogram(std::string& out, std::string_view name, const std::vector<std::string>& bounds,
+                      std::string_view labels, const double* values) {
+  double count = 0;
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    count += values[i];
+    out.append(name).append("_bucket{").append(labels);
+    if (!labels.empty()) out += ',';
+    out.append(bounds[i]);
+    append_value(out, count);
   }
+  append_line(out, name, "_sum", labels, values[bounds.size()]);
+  append_line(out, name, "_count", labels, count);
+}
 
-  void append(std::string& out, std::string_view labels, const double* values) const {
-    double count = 0;
-    for (std::size_t i = 0; i < bounds_.size(); ++i) {
-      count += values[i];
-      append_line(out, {name_, "_bucket", labels}, bounds_[i], count);
-    }
-    append_line(out, {name_, "_sum", labels}, {}, values[bounds_.size()]);
-    append_line(out, {name_, "_count", labels}, {}, count);
-  }
-
- private:
-  std::string_view name_;
-  std::vector<std::string> bounds_;
-};
-
-struct Found {
-  std::string_view labels;
-  const double* values;
-};
-
-void append_samples(std::string& out, const MetricFamily& family, const std::vector<Found>& series) {
-  if (family.type == MetricType::kHistogram) {
-    const Histogram histogram(family);
-    for (const Found& each : series) histogram.append(out, each.labels, each.values);
-    return;
-  }
-  for (const Found& each : series) append_line(out, {family.name, {}, each.labels}, {}, *each.values);
+std::vector<std::string> bounds_of(const MetricFamily& family) {
+  std::vector<std::string> texts;
+  const auto add = [&texts](double bound) {
+    std::string& text = texts.emplace_back("le=\"");
+    append_number(text, bound);
+    text += "\"}";
+  };
+  for (const double bound : family.bounds) add(bound);
+  add(std::numeric_limits<double>::infinity());
+  return texts;
 }
 
 bool is_latest(const MetricZone& zone, std::size_t id, std::size_t count) {
@@ -92,31 +75,99 @@ bool is_latest(const MetricZone& zone, std::size_t id, std::size_t count) {
   return true;
 }
 
-// What was counted with other bounds is shown until it is counted again: a series must not be there twice.
-void append_family(std::string& out, const MetricZone& zone, const std::vector<std::vector<Found>>& families,
-                   std::size_t current) {
-  const MetricFamily family = zone.family(static_cast<FamilyId>(current));
-  bool has_head = false;
-  const auto append = [&](const MetricFamily& of, const std::vector<Found>& series) {
-    if (series.empty()) return;
-    if (!has_head) append_head(out, family);
-    has_head = true;
-    append_samples(out, of, series);
-  };
-  append(family, families[current]);
-  std::unordered_set<std::string_view> shown;
-  for (std::size_t id = current; id-- > 0;) {
-    if (families[id].empty() || zone.family(static_cast<FamilyId>(id)).name != family.name) continue;
-    for (const Found& series : families[current]) shown.insert(series.labels);
-    std::vector<Found> others;
-    for (const Found& series : families[id]) {
-      if (shown.insert(series.labels).second) others.push_back(series);
+}  // namespace
+
+MetricText::MetricText(const MetricZone& zone) : zone_(zone), families_(zone.family_count()) {
+  for (std::size_t id = 0; id < families_.size(); ++id) {
+    if (!is_latest(zone, id, families_.size())) continue;
+    const auto name = zone.family(static_cast<FamilyId>(id)).name;
+    order_.push_back(static_cast<FamilyId>(id));
+    for (std::size_t older = id; older-- > 0;) {
+      if (zone.family(static_cast<FamilyId>(older)).name == name) {
+        order_.push_back(static_cast<FamilyId>(older));
+      }
     }
-    append(zone.family(static_cast<FamilyId>(id)), others);
   }
 }
 
-}  // namespace
+void MetricText::list() {
+  std::vector<MetricZone::Listed> found;
+  const auto next = zone_.list(listed_, kListedPerSlice, found);
+  for (const MetricZone::Listed& series : found) {
+    if (series.family < families_.size()) families_[series.family].push_back(series);
+  }
+  if (next) {
+    listed_ = *next;
+  } else if (order_.empty()) {
+    state_ = State::kDone;
+  } else {
+    state_ = State::kWriting;
+    begin_family();
+  }
+}
+
+void MetricText::begin_family() {
+  const FamilyId id = order_[at_family_];
+  const MetricFamily family = zone_.family(id);
+  if (family.name != zone_.family(latest_).name || at_family_ == 0) {
+    latest_ = id;
+    has_head_ = false;
+    shown_.clear();
+  }
+  if (family.type == MetricType::kHistogram) bounds_ = bounds_of(family);
+}
+
+// What was counted with other bounds is shown until it is counted again.
+void MetricText::end_family() {
+  const FamilyId family = order_[at_family_];
+  std::vector<MetricZone::Listed>().swap(families_[family]);
+  at_series_ = 0;
+  if (++at_family_ == order_.size()) {
+    state_ = State::kDone;
+    return;
+  }
+  begin_family();
+}
+
+// Only where an older family of the same name comes behind it.
+void MetricText::note_shown(FamilyId family) {
+  if (at_family_ + 1 == order_.size()) return;
+  if (zone_.family(order_[at_family_ + 1]).name != zone_.family(family).name) return;
+  for (const MetricZone::Series& series : slice_.series) shown_.emplace(series.labels);
+}
+
+void MetricText::write(std::string& out, std::size_t series_max) {
+  const FamilyId id = order_[at_family_];
+  const MetricFamily family = zone_.family(id);
+  const std::span<const MetricZone::Listed> all = families_[id];
+  const auto part = all.subspan(at_series_, std::min(series_max, all.size() - at_series_));
+  zone_.read(part, slice_);
+  const double* values = slice_.values.data();
+  for (const MetricZone::Series& series : slice_.series) {
+    const double* const own = values;
+    values += MetricZone::cell_count(family);
+    if (!shown_.empty() && shown_.contains(std::string(series.labels))) continue;
+    if (!has_head_) append_head(out, zone_.family(latest_));
+    has_head_ = true;
+    if (family.type == MetricType::kHistogram) {
+      append_histogram(out, family.name, bounds_, series.labels, own);
+    } else {
+      append_line(out, family.name, {}, series.labels, *own);
+    }
+  }
+  note_shown(id);
+  at_series_ += part.size();
+  if (at_series_ == all.size()) end_family();
+}
+
+bool MetricText::append(std::string& out, std::size_t series_max) {
+  if (state_ == State::kListing) {
+    list();
+  } else if (state_ == State::kWriting) {
+    write(out, series_max);
+  }
+  return state_ != State::kDone;
+}
 
 void append_number(std::string& out, double value) {
   if (std::isnan(value)) {
@@ -136,15 +187,9 @@ void append_number(std::string& out, double value) {
   out.append(text.data(), end.ptr);
 }
 
-void write_metrics_text(const MetricZone& zone, const MetricZone::Snapshot& snapshot, std::string& out) {
-  std::vector<std::vector<Found>> families(zone.family_count());
-  const double* values = snapshot.values.data();
-  for (const auto& series : snapshot.series) {
-    if (series.family < families.size()) families[series.family].push_back({series.labels, values});
-    values += MetricZone::cell_count(zone.family(series.family));
-  }
-  for (std::size_t id = 0; id < families.size(); ++id) {
-    if (is_latest(zone, id, families.size())) append_family(out, zone, families, id);
+void write_metrics_text(const MetricZone& zone, std::string& out) {
+  MetricText text(zone);
+  while (text.append(out, kListedPerSlice)) {
   }
 }
 

@@ -152,23 +152,36 @@ MetricZone::Stats MetricZone::stats() const {
   return stats;
 }
 
-// The families' overflow series are shown only when they hold something.
-MetricZone::Snapshot MetricZone::read_once() const {
-  Snapshot out;
+std::optional<SeriesId> MetricZone::list(SeriesId from, std::size_t count, std::vector<Listed>& out) const {
   const std::uint32_t used = layout().series.load(std::memory_order_acquire);
+  const auto end = static_cast<SeriesId>(std::min<std::size_t>(used, from + count));
+  for (SeriesId id = from; id < end; ++id) {
+    const SeriesEntry& entry = series_entry(id);
+    if (entry.is_exported()) out.push_back({.hash = entry.hash, .id = id, .family = entry.family});
+  }
+  return end < used ? std::optional(end) : std::nullopt;
+}
+
+std::vector<std::size_t> MetricZone::active_rows() const {
   std::vector<std::size_t> rows;
   for (std::size_t row = 0; row < layout().rows; ++row) {
     if (layout().is_active[row].load() != 0) rows.push_back(row);
   }
-  out.series.reserve(used);
-  out.values.reserve(used);
-  for (SeriesId id = 0; id < used; ++id) {
-    const SeriesEntry& entry = series_entry(id);
-    if (!entry.is_exported()) continue;
+  return rows;
+}
+
+// The families' overflow series are shown only when they hold something.
+void MetricZone::read_once(std::span<const Listed> listed, Snapshot& out) const {
+  out.series.clear();
+  out.values.clear();
+  const std::vector<std::size_t> rows = active_rows();
+  for (const Listed& each : listed) {
+    const SeriesEntry& entry = series_entry(each.id);
+    if (!entry.is_exported() || entry.hash != each.hash || entry.family != each.family) continue;
     const std::size_t at = out.values.size();
     out.values.resize(at + entry.cells);
-    for (const std::size_t each : rows) {
-      const MetricCell* cells = row(each) + entry.first_cell;
+    for (const std::size_t row_at : rows) {
+      const MetricCell* cells = row(row_at) + entry.first_cell;
       for (std::size_t i = 0; i < entry.cells; ++i) out.values[at + i] += cells[i].get();
     }
     const bool is_silent = entry.state() == SeriesState::kOverflow &&
@@ -177,20 +190,27 @@ MetricZone::Snapshot MetricZone::read_once() const {
     if (is_silent) {
       out.values.resize(at);
     } else {
-      out.series.push_back({.id = id, .family = entry.family, .labels = labels_of(entry)});
+      out.series.push_back({.id = each.id, .family = entry.family, .labels = labels_of(entry)});
     }
   }
-  return out;
+}
+
+void MetricZone::read(std::span<const Listed> listed, Snapshot& out) const {
+  // Bounded: a master that was killed in reclaim() leaves the sequence odd for ever.
+  for (int i = 0; i < 20; ++i) {
+    const std::uint32_t before = layout().sequence.load();
+    read_once(listed, out);
+    if (before % 2 == 0 && layout().sequence.load() == before) break;
+  }
 }
 
 MetricZone::Snapshot MetricZone::read() const {
-  // Bounded: a master that was killed in reclaim() leaves the sequence odd for ever.
+  std::vector<Listed> all;
+  list(0, layout().series_max, all);
   Snapshot out;
-  for (int i = 0; i < 20; ++i) {
-    const std::uint32_t before = layout().sequence.load();
-    out = read_once();
-    if (before % 2 == 0 && layout().sequence.load() == before) break;
-  }
+  out.series.reserve(all.size());
+  out.values.reserve(all.size());
+  read(all, out);
   return out;
 }
 

@@ -8,7 +8,7 @@
 //   rows       one array of cells per process, and two more: what dead processes left, and gauges, which
 //              all processes set. Pages that a process does not use do not exist.
 //
-// A series that is retired keeps its cells for kReuseAfterMs, so that writers notice (epoch()) before
+// A series that is retired keeps its cells for kReuseAfterMs, so that writers notice (changes()) before
 // they are used again. The last store of everything is the one that makes it visible: a killed writer
 // leaves at most unused cells.
 #pragma once
@@ -83,6 +83,9 @@ class MetricZone {
   Handle find_or_add(FamilyId family, std::string_view labels);
   // False once the series was retired, or there is room again for one that overflowed: find it again.
   bool is_current(const Handle& handle) const;
+  // While this is what it was, every handle that was current then still is: one look instead of one for each
+  // handle. Read it before the handles are looked at.
+  std::uint32_t changes() const;
 
   // Once per process, before cells(). False: too many processes, this one cannot count.
   bool enroll(std::size_t owner);
@@ -97,11 +100,23 @@ class MetricZone {
     FamilyId family = 0;
     std::string_view labels;  // in the zone; stays for kReuseAfterMs after the series is retired
   };
-  // All live series, and the sums of their cells over all processes: `values` holds cell_count(family) each.
+  // A series as it was listed; it is another one when `hash` is.
+  struct Listed {
+    std::uint64_t hash = 0;
+    SeriesId id = 0;
+    FamilyId family = 0;
+  };
+  // Appends what is exported of the series from `from` on, at most `count` ids. Returns where to go on;
+  // nothing: that was all.
+  std::optional<SeriesId> list(SeriesId from, std::size_t count, std::vector<Listed>& out) const;
+  // Series, and the sums of their cells over all processes: `values` holds cell_count(family) each.
   struct Snapshot {
     std::vector<Series> series;
     std::vector<double> values;
   };
+  // Of the listed ones those that are still exported, added up as at one moment.
+  void read(std::span<const Listed> listed, Snapshot& out) const;
+  // All live series.
   Snapshot read() const;
   static std::size_t cell_count(const MetricFamily& family) {
     return family.type == MetricType::kHistogram ? family.bounds.size() + 2 : 1;
@@ -151,7 +166,8 @@ class MetricZone {
   std::optional<SeriesId> take_new(const Need& need);
   std::optional<SeriesId> take_free(const Need& need);
   bool sweep_one(SeriesId id, std::uint64_t now_ms);
-  Snapshot read_once() const;
+  std::vector<std::size_t> active_rows() const;
+  void read_once(std::span<const Listed> listed, Snapshot& out) const;
 
   Zone zone_;
 };

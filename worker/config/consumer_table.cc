@@ -1,6 +1,7 @@
 #include "worker/config/consumer_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "shared/base/log.h"
 #include "shared/format/json.h"
@@ -55,6 +56,22 @@ ConsumerTable::ConsumerTable(const plugin::PluginSet& plugins, secret::SecretCac
                              References& references)
     : plugins_(&plugins), secrets_(secrets), references_(references) {}
 ConsumerTable::~ConsumerTable() = default;
+
+const ConsumerTable::Keys* ConsumerTable::find_keys(std::string_view plugin) const {
+  for (const PluginKeys& each : by_plugin_) {
+    if (each.plugin == plugin) return &each.keys;
+  }
+  return nullptr;
+}
+
+ConsumerTable::Keys* ConsumerTable::find_keys(std::string_view plugin) {
+  return const_cast<Keys*>(std::as_const(*this).find_keys(plugin));
+}
+
+ConsumerTable::Keys& ConsumerTable::keys_of(std::string_view plugin) {
+  if (Keys* keys = find_keys(plugin)) return *keys;
+  return by_plugin_.emplace_back(std::string(plugin), Keys()).keys;
+}
 
 ConsumerTable::Owner& ConsumerTable::owner_of(std::string_view username) {
   auto& owner = owners_[std::string(username)];
@@ -140,7 +157,7 @@ void ConsumerTable::index(Object& object, Json& plugins) {
       continue;
     }
     object.keys.push_back({name, key});
-    by_plugin_[name].emplace(key, &object);
+    keys_of(name).emplace(key, &object);
   }
 }
 
@@ -177,16 +194,15 @@ bool ConsumerTable::has_pending() {
 
 void ConsumerTable::unindex(Object& object) {
   for (const Object::Key& key : object.keys) {
-    const auto plugin = by_plugin_.find(key.plugin);
-    if (plugin == by_plugin_.end()) continue;
-    Keys& keys = plugin->second;
+    Keys* const of_plugin = find_keys(key.plugin);
+    if (of_plugin == nullptr) continue;
+    Keys& keys = *of_plugin;
     const auto [first, last] = keys.equal_range(key.value);
     for (auto at = first; at != last; ++at) {
       if (at->second != &object) continue;
       keys.erase(at);
       break;
     }
-    if (keys.empty()) by_plugin_.erase(plugin);
   }
   object.keys.clear();
   object.secrets.clear();
@@ -242,9 +258,9 @@ base::Ref<const plugin::Consumer> ConsumerTable::current(Owner& owner) {
 
 base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugin, std::string_view key) {
   follow_secrets();
-  const auto keys = by_plugin_.find(plugin);
-  if (keys == by_plugin_.end()) return nullptr;
-  const auto [first, last] = keys->second.equal_range(key);
+  const Keys* const keys = find_keys(plugin);
+  if (keys == nullptr) return nullptr;
+  const auto [first, last] = keys->equal_range(key);
   Object* object = nullptr;
   for (auto at = first; at != last; ++at) {
     if (object == nullptr || at->second->revision > object->revision) object = at->second;
@@ -269,7 +285,8 @@ base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugi
 }
 
 bool ConsumerTable::has_any(std::string_view plugin) const {
-  return by_plugin_.contains(plugin);
+  const Keys* const keys = find_keys(plugin);
+  return keys != nullptr && !keys->empty();
 }
 
 base::Ref<const plugin::Consumer> ConsumerTable::find_by_name(std::string_view username) {

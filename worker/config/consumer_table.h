@@ -59,6 +59,14 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   // Of several with the same key the one that was written last counts.
   using Keys = std::unordered_multimap<std::string, Object*, base::StringHash, std::equal_to<>>;
 
+  struct PluginKeys {
+    std::string plugin;
+    Keys keys;
+  };
+
+  Keys* find_keys(std::string_view plugin);
+  const Keys* find_keys(std::string_view plugin) const;
+  Keys& keys_of(std::string_view plugin);
   Owner& owner_of(std::string_view username);
   void leave(Owner& owner);
   base::Ref<const plugin::Consumer> current(Owner& owner);
@@ -77,7 +85,7 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   bool has_pending_ = false;
   std::unordered_map<std::string, std::unique_ptr<Object>, base::StringHash, std::equal_to<>> objects_;
   std::unordered_map<std::string, std::unique_ptr<Owner>, base::StringHash, std::equal_to<>> owners_;
-  std::unordered_map<std::string, Keys, base::StringHash, std::equal_to<>> by_plugin_;
+  std::vector<PluginKeys> by_plugin_;  // of the auth plugins, of which there are few
 };
 
 }  // namespace apisix::config

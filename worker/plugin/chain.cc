@@ -68,6 +68,7 @@ base::Status Chain::add_all(Deps& deps, const PluginConfs& confs, const PluginCo
     if (auto added = add(conf, conf->plugin(deps), is_consumers); !added) return added;
   }
   if (without_consumer == nullptr) return {};
+  has_consumers_ = true;
   for (const auto& [name, conf] : *without_consumer) {
     if (is_among(confs, *conf)) continue;
     auto plugin = conf->plugin(deps);
@@ -127,20 +128,6 @@ void ChainRun::set_route(base::Ref<const Chain> chain) {
   route_filters_ = nullptr;
 }
 
-ChainRun::Result ChainRun::run_global(Phase phase, void (*on_done)(void*), void* context) {
-  if (!global_) return Result::kPass;
-  return run(*global_, phase, false, on_done, context);
-}
-
-ChainRun::Result ChainRun::run_route(Phase phase, void (*on_done)(void*), void* context) {
-  if (!route_) return Result::kPass;
-  return run(*route_, phase, false, on_done, context);
-}
-
-ChainRun::Result ChainRun::run_consumers_rewrite(void (*on_done)(void*), void* context) {
-  return run(*route_, Phase::kRewrite, true, on_done, context);
-}
-
 // Once before the first hook of the request, and once more before the first hook that the consumer brought: a
 // plugin that is skipped by its filter must not leave the client's own field to pass for the gateway's.
 void ChainRun::remove_declared(bool only_consumers) {
@@ -173,11 +160,7 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
         ++at_;
         continue;
       }
-      Plugin& plugin = *link.plugin;
-      if (DebugTrace* trace = find_trace(state())) trace->on_hook(*link.conf, phase, state());
-      step_ = phase == Phase::kRewrite  ? plugin.rewrite(request_)
-              : phase == Phase::kAccess ? plugin.access(request_)
-                                        : plugin.before_proxy(request_);
+      step_ = start(link, phase);
       if (!step_.done()) {
         step_.notify(on_done, context);
         waiting_ = true;
@@ -196,6 +179,14 @@ ChainRun::Result ChainRun::run(const Chain& chain, Phase phase, bool only_consum
   return Result::kPass;
 }
 
+Step ChainRun::start(const Chain::Link& link, Phase phase) {
+  if (DebugTrace* trace = find_trace(state())) trace->on_hook(*link.conf, phase, state());
+  Plugin& plugin = *link.plugin;
+  return phase == Phase::kRewrite  ? plugin.rewrite(request_)
+         : phase == Phase::kAccess ? plugin.access(request_)
+                                   : plugin.before_proxy(request_);
+}
+
 // The configured response in its place, so that a client cannot guess what went wrong.
 ChainRun::Result ChainRun::apply_outcome(const Chain::Link& link, Outcome outcome) {
   if (outcome == Outcome::kPass) return Result::kPass;
@@ -211,7 +202,7 @@ ChainRun::Result ChainRun::apply_outcome(const Chain::Link& link, Outcome outcom
   return Result::kRespond;
 }
 
-bool ChainRun::is_filtered_out(const Chain& chain, const Chain::Link& link) {
+bool ChainRun::asks_filter_out(const Chain& chain, const Chain::Link& link) {
   const bool is_global = &chain == global_.get();
   if (is_global && link.conf->kind().info().prefers_route && route_ && route_->contains(link.conf->kind()))
     return true;

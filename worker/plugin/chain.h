@@ -35,8 +35,12 @@ class Chain : public base::Counted<Chain>, public ChainLinks<Plugin, Phase, kPha
   // in. What `global` declares was removed before; what stands there is the gateway's.
   void remove_consumers_declared(RequestState& request, const Chain* global) const;
 
+  bool declares_any() const { return !declared_.empty(); }
+
   // Some plugin finds the consumer.
   bool authenticates() const { return authenticates_; }
+  // A consumer's configuration was merged in.
+  bool has_consumers() const { return has_consumers_; }
 
  private:
   base::Status add_all(Deps& deps, const PluginConfs& confs, const PluginConfs* without_consumer);
@@ -47,6 +51,7 @@ class Chain : public base::Counted<Chain>, public ChainLinks<Plugin, Phase, kPha
   std::vector<std::string_view> declared_;            // by configurations of the route
   std::vector<std::string_view> consumers_declared_;  // only by those that the consumer brought
   bool authenticates_ = false;
+  bool has_consumers_ = false;
 };
 
 // The two chains of one request: the global rules', then the route's. What their hooks see is its facade.
@@ -66,10 +71,16 @@ class ChainRun {
 
   // Runs hooks until one waits or responds. After kWait call the same again: `on_done` was called meanwhile.
   // kRespond: RequestState::direct_response is the plugin's response.
-  Result run_global(Phase phase, void (*on_done)(void*), void* context);
-  Result run_route(Phase phase, void (*on_done)(void*), void* context);
+  Result run_global(Phase phase, void (*on_done)(void*), void* context) {
+    return runs_nothing(global_.get(), phase) ? Result::kPass : run(*global_, phase, false, on_done, context);
+  }
+  Result run_route(Phase phase, void (*on_done)(void*), void* context) {
+    return runs_nothing(route_.get(), phase) ? Result::kPass : run(*route_, phase, false, on_done, context);
+  }
   // The rewrite hooks of plugins that the consumer brought.
-  Result run_consumers_rewrite(void (*on_done)(void*), void* context);
+  Result run_consumers_rewrite(void (*on_done)(void*), void* context) {
+    return route_->has_consumers() ? run(*route_, Phase::kRewrite, true, on_done, context) : Result::kPass;
+  }
 
   // Both chains, global rules first.
   // Some plugin that this request runs filters the body that goes to the upstream.
@@ -84,7 +95,9 @@ class ChainRun {
 
   // Does the request not run this plugin, which is of one of the two chains? Because of _meta.filter, or of a
   // global rule that gives way to the route. Asked once for each request and plugin.
-  bool is_filtered_out(const Chain& chain, const Chain::Link& link);
+  bool is_filtered_out(const Chain& chain, const Chain::Link& link) {
+    return !link.always_runs && asks_filter_out(chain, link);
+  }
 
   // For trailers, which come after the head was cleaned; see Chain::declares().
   bool declares(std::string_view field_name) const {
@@ -95,7 +108,16 @@ class ChainRun {
   void cancel() { step_ = Step(Outcome::kPass); }
 
  private:
+  // No hook, and no field that a rewrite phase would have to remove first: most phases of most requests.
+  bool runs_nothing(const Chain* chain, Phase phase) const {
+    if (chain == nullptr) return true;
+    if (chain->has(phase)) return false;
+    return phase != Phase::kRewrite ||
+           !((global_ && global_->declares_any()) || (route_ && route_->declares_any()));
+  }
+  bool asks_filter_out(const Chain& chain, const Chain::Link& link);
   Result run(const Chain& chain, Phase phase, bool only_consumers, void (*on_done)(void*), void* context);
+  Step start(const Chain::Link& link, Phase phase);
   void remove_declared(bool only_consumers);
   Result apply_outcome(const Chain::Link& link, Outcome outcome);
   template <typename Call>

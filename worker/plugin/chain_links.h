@@ -50,6 +50,8 @@ class ChainLinks {
     std::uint16_t index = 0;
     // Came with the consumer and not with the route: its rewrite has not run yet.
     bool is_consumers = false;
+    // No filter, and it gives way to no other plugin: nothing has to be asked before it runs.
+    bool always_runs = false;
   };
 
   const std::vector<const Link*>& hooks(PhaseType phase) const {
@@ -86,7 +88,8 @@ class ChainLinks {
   base::Status add(const base::Ref<PluginConf>& conf, base::Result<base::Ref<PluginType>> plugin,
                    bool is_consumers) {
     if (!plugin) return cannot_build(*conf, plugin.error());
-    links_.push_back({conf, std::move(*plugin), 0, is_consumers});
+    const bool always_runs = conf->filter() == nullptr && !conf->kind().info().prefers_route;
+    links_.push_back({conf, std::move(*plugin), 0, is_consumers, always_runs});
     return {};
   }
   // Behind the last add().

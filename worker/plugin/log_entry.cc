@@ -5,10 +5,8 @@
 
 #include "shared/base/arena_text.h"
 #include "shared/base/log.h"
-#include "shared/base/text.h"
-#include "shared/base/version.h"
 #include "shared/format/read.h"
-#include "shared/http/uri.h"
+#include "worker/plugin/log_entry_text.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::plugin {
@@ -40,54 +38,6 @@ Json formats_of(const Json& conf) {
 
 Json text(std::string_view value) {
   return Json(value.data(), value.data() + value.size());
-}
-
-// Fields by lower-case name; of several of one name an array, as OpenResty shows them.
-Json headers_json(const http::HeaderMap& headers) {
-  Json out(::Json::objectValue);
-  for (const http::HeaderField& field : headers) {
-    Json& known = out[base::to_lower(field.name)];
-    if (known.isNull()) {
-      known = text(field.value);
-    } else {
-      if (!known.isArray()) {
-        Json list(::Json::arrayValue);
-        list.append(known);
-        known = list;
-      }
-      known.append(text(field.value));
-    }
-  }
-  return out;
-}
-
-Json args_json(RequestState& request) {
-  Json out(::Json::objectValue);
-  for (const http::QueryArg& arg : http::decode_args(request.target.args, request.arena)) {
-    Json value = arg.has_value ? text(arg.value) : Json(true);
-    Json& known = out[std::string(arg.name)];
-    if (known.isNull()) {
-      known = std::move(value);
-    } else {
-      if (!known.isArray()) {
-        Json list(::Json::arrayValue);
-        list.append(known);
-        known = list;
-      }
-      known.append(std::move(value));
-    }
-  }
-  return out;
-}
-
-// What the tries of nodes took together; nothing when there was none.
-std::optional<double> upstream_latency_ms(const RequestState& request) {
-  if (request.attempts.first == nullptr) return std::nullopt;
-  double total = 0;
-  for (const Attempt* attempt = request.attempts.first; attempt != nullptr; attempt = attempt->next) {
-    if (attempt->response_us > 0) total += static_cast<double>(attempt->response_us) / 1000;
-  }
-  return total;
 }
 
 }  // namespace
@@ -234,66 +184,35 @@ bool LogEntry::is_matched(Request& request) const {
   return std::ranges::any_of(match_, [&variables](const Condition& one) { return one.evaluate(variables); });
 }
 
-std::optional<Json> LogEntry::make(Request& request) {
+std::optional<std::string> LogEntry::make(Request& request, std::string_view no_route_id) {
   if (!is_matched(request)) return std::nullopt;
   const Formats& formats = this->formats();
-  State& state = request.state<State>(this);
-  if (!formats.is_custom) {
-    Json entry = full_entry(RequestState::of(request));
-    if (include_request_body_ && !state.request_body.empty()) {
-      entry["request"]["body"] = text(state.request_body);
-    }
-    if (state.keeps_response) entry["response"]["body"] = text(state.response_body.view());
-    formats.extra.write(request, state.request_body, entry, /*keep=*/true);
-    return entry;
-  }
+  const State& state = request.state<State>(this);
+  return formats.is_custom ? formatted(request, state, no_route_id) : described(request, state, no_route_id);
+}
+
+std::string LogEntry::described(Request& request, const State& state, std::string_view no_route_id) {
+  EntryTexts texts{.request_body = include_request_body_ ? state.request_body : std::string_view(),
+                   .response_body = std::nullopt,
+                   .no_route_id = no_route_id};
+  if (state.keeps_response) texts.response_body = state.response_body.view();
+  std::string described = full_entry(RequestState::of(request), texts);
+  if (formats_.extra.empty()) return described;
+  auto entry = format::parse_json(described);
+  if (!entry) return described;
+  formats_.extra.write(request, state.request_body, *entry, /*keep=*/true);
+  return format::to_json(*entry);
+}
+
+std::string LogEntry::formatted(Request& request, const State& state, std::string_view no_route_id) {
   if (state.keeps_response) request.set_variable("resp_body", state.response_body.view());
   Json entry(::Json::objectValue);
-  formats.fields.write(request, state.request_body, entry);
+  formats_.fields.write(request, state.request_body, entry);
   const Matched& matched = request.matched();
   if (!matched.route_id.empty()) entry["route_id"] = text(matched.route_id);
   if (!matched.service_id.empty()) entry["service_id"] = text(matched.service_id);
-  return entry;
-}
-
-Json LogEntry::full_entry(RequestState& request) const {
-  Variables variables(request);
-  const auto read = [&variables](std::string_view name) {
-    return text(variables.read(route::VariableName::parse(name)).value_or(""));
-  };
-  Json entry(::Json::objectValue);
-  Json& in = entry["request"];
-  const std::string uri = format::string_of(read("request_uri"));
-  in["url"] = std::string(request.scheme()) + "://" + std::string(request.target.host) + ":" +
-              std::to_string(request.client.connection->local_port) + uri;
-  in["uri"] = uri;
-  in["method"] = text(request.head->method_text);
-  in["headers"] = headers_json(request.head->headers);
-  if (!request.head->authority.empty() && !in["headers"].isMember("host")) {
-    in["headers"]["host"] = text(request.head->authority);
-  }
-  in["querystring"] = args_json(request);
-  in["size"] = Json::UInt64(request.received.bytes);
-  Json& out = entry["response"];
-  out["status"] = request.response.status;
-  out["headers"] = headers_json(request.response.headers);
-  out["size"] = Json::UInt64(request.response.bytes_sent);
-  entry["server"]["hostname"] = read("hostname");
-  entry["server"]["version"] = text(base::kCompatibleVersion);
-  if (request.attempts.first != nullptr) entry["upstream"] = read("upstream_addr");
-  entry["service_id"] =
-      text(request.matched.route_id.empty() ? request.target.host : request.matched.service_id);
-  if (!request.matched.route_id.empty()) entry["route_id"] = text(request.matched.route_id);
-  if (request.identity.consumer) entry["consumer"]["username"] = request.identity.consumer->username;
-  entry["client_ip"] = text(request.remote_addr());
-  entry["start_time"] = Json::UInt64(request.received.wall_us / 1000);
-  const double latency_ms =
-      static_cast<double>(request.clock.monotonic_us() - request.received.monotonic_us) / 1000;
-  const auto upstream_ms = upstream_latency_ms(request);
-  entry["latency"] = latency_ms;
-  if (upstream_ms) entry["upstream_latency"] = *upstream_ms;
-  entry["apisix_latency"] = std::max(0.0, latency_ms - upstream_ms.value_or(0));
-  return entry;
+  if (!no_route_id.empty() && !entry.isMember("route_id")) entry["route_id"] = text(no_route_id);
+  return format::to_json(entry);
 }
 
 }  // namespace apisix::plugin

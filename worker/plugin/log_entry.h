@@ -54,8 +54,9 @@ class LogEntry {
   Step read_request_body(Request& request);
   // body_filter: keeps the beginning of the response's body when it is to be logged.
   void collect(Request& request, const Body& body);
-  // log: the entry; nothing when `match` does not hold.
-  std::optional<Json> make(Request& request);
+  // log: the entry, as JSON text; nothing when `match` does not hold. `no_route_id`: its "route_id" where no
+  // route matched; empty: none.
+  std::optional<std::string> make(Request& request, std::string_view no_route_id);
 
  private:
   struct State;
@@ -69,7 +70,8 @@ class LogEntry {
   void compile_formats(const Json* metadata);
   bool is_matched(Request& request) const;
   Step read_it(Request& request);
-  Json full_entry(RequestState& request) const;
+  std::string described(Request& request, const State& state, std::string_view no_route_id);
+  std::string formatted(Request& request, const State& state, std::string_view no_route_id);
 
   Deps& deps_;
   const std::string plugin_;

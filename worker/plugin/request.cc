@@ -1,6 +1,7 @@
 #include "worker/plugin/request.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "shared/base/arena_text.h"
@@ -12,6 +13,7 @@
 #include "shared/http/joined_fields.h"
 #include "shared/http/uri.h"
 #include "worker/plugin/consumer.h"
+#include "worker/plugin/field_name.h"
 #include "worker/plugin/response_stream.h"
 
 namespace apisix::plugin {
@@ -21,10 +23,12 @@ using http::KnownHeader;
 using std::string_view_literals::operator""sv;
 
 // Fields that the codec owns: where a body ends is not a plugin's to say.
+bool is_framing(KnownHeader id) {
+  return id != KnownHeader::kHost && id != KnownHeader::kUnknown && http::is_hop_by_hop({.id = id});
+}
+
 bool is_framing(std::string_view name) {
-  http::HeaderField field;
-  field.id = http::identify_header(name);
-  return field.id != KnownHeader::kHost && field.id != KnownHeader::kUnknown && http::is_hop_by_hop(field);
+  return is_framing(http::identify_header(name));
 }
 
 bool is_host(std::string_view name) {
@@ -64,12 +68,52 @@ std::string_view dashed(std::string_view name, base::Arena& arena) {
   return {out, name.size()};
 }
 
+// Removes only where there is something to remove, which is rare: looking is cheaper than moving all fields.
+template <typename Predicate>
+void remove_if_any(http::HeaderMap& headers, Predicate&& unwanted) {
+  if (std::ranges::any_of(headers, unwanted)) headers.remove_if(unwanted);
+}
+
 // What a plugin sets for the upstream must not stand beside the client's own under such a name.
 void remove_other_spellings(http::HeaderMap& headers, std::string_view name) {
-  headers.remove_if([name](const http::HeaderField& field) {
-    return field.id == KnownHeader::kUnknown && http::is_same_identity(field.name, name) &&
-           !base::equals_ignore_case(field.name, name);
+  remove_if_any(headers, [name](const http::HeaderField& field) {
+    return field.name.size() == name.size() && field.id == KnownHeader::kUnknown &&
+           http::is_same_identity(field.name, name) && !base::equals_ignore_case(field.name, name);
   });
+}
+
+// As a whole line, which the head's writer copies at once with those beside it.
+http::HeaderField line_of(base::Arena& arena, std::string_view name, KnownHeader id, std::string_view value) {
+  char* const line = arena.text(name.size() + value.size() + http::kFieldFixedBytes);
+  http::append_field(line, name, value);
+  return {
+      .name = {line, name.size()}, .value = {line + name.size() + 2, value.size()}, .id = id, .intact = true};
+}
+
+std::string_view escaped(std::string_view value, base::Arena& arena) {
+  return http::is_valid_header_value(value) ? value : http::escape_control(value, arena);
+}
+
+// Of the lengths of kConsumerFields: what else a client sends is mostly shorter or longer.
+constexpr auto kConsumerFieldBytes = std::ranges::minmax(std::array{
+    http::kConsumerFields[0].size(), http::kConsumerFields[1].size(), http::kConsumerFields[2].size()});
+
+bool claims_consumer(const http::HeaderField& field) {
+  return field.name.size() >= kConsumerFieldBytes.min && field.name.size() <= kConsumerFieldBytes.max &&
+         http::is_consumer_field(field.name);
+}
+
+// In the place of whatever the client said under these names.
+void set_consumer_fields(RequestState& state, const Consumer& consumer, std::string_view credential_id) {
+  http::HeaderMap& headers = state.head->headers;
+  remove_if_any(headers, claims_consumer);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    headers.push(state.arena, line_of(state.arena, name, KnownHeader::kUnknown, escaped(value, state.arena)));
+  };
+  add("X-Consumer-Username", consumer.username);
+  add("X-Consumer-Custom-ID", consumer.custom_id);
+  add("X-Credential-Identifier", credential_id);
 }
 
 }  // namespace
@@ -99,13 +143,16 @@ async::Outcome Request::reject_page(std::uint16_t status) {
 // --- header fields
 
 void RequestHeaders::set(std::string_view name, std::string_view value) {
-  if (is_host(name)) {
+  const KnownHeader id = http::identify_header(name);
+  if (id == KnownHeader::kHost) {
     state_.upstream.wanted_host = safe_value(value, state_.arena);
   } else if (value.empty()) {
     remove(name);
-  } else if (!is_framing(name)) {
-    remove_other_spellings(state_.head->headers, name);
-    state_.head->headers.set(state_.arena, state_.arena.copy(name), safe_value(value, state_.arena));
+  } else if (!is_framing(id)) {
+    http::HeaderMap& headers = state_.head->headers;
+    remove_other_spellings(headers, name);
+    if (!http::is_token(name)) return;
+    headers.set_valid(state_.arena, line_of(state_.arena, name, id, escaped(value, state_.arena)));
   }
 }
 
@@ -174,10 +221,28 @@ void Trailers::remove(std::string_view name) {
 
 // --- the response
 
+FieldName::FieldName(std::string_view name)
+    : configured_(name), text_(name), may_be_set_(http::is_token(name) && !is_framing(name)) {
+  std::ranges::replace(text_, '_', '-');
+  id_ = http::identify_header(text_);
+}
+
 void Response::set_header(std::string_view name, std::string_view value) {
   if (value.empty()) return remove_header(name);
-  if (!is_framing(name))
-    state_.response.headers.set(state_.arena, dashed(name, state_.arena), safe_value(value, state_.arena));
+  if (is_framing(name) || !http::is_token(name)) return;
+  if (name.contains('_')) name = dashed(name, state_.arena);
+  state_.response.headers.set_valid(
+      state_.arena, line_of(state_.arena, name, http::identify_header(name), escaped(value, state_.arena)));
+}
+
+void Response::set_header(const FieldName& name, std::string_view value) {
+  if (value.empty()) return remove_header(name.configured());
+  set_valid_header(name, escaped(value, state_.arena));
+}
+
+void Response::set_valid_header(const FieldName& name, std::string_view value) {
+  if (!name.may_be_set()) return;
+  state_.response.headers.set_valid(state_.arena, line_of(state_.arena, name.text(), name.id(), value));
 }
 
 void Response::add_header(std::string_view name, std::string_view value) {
@@ -247,18 +312,15 @@ void RequestQuery::remove(std::string_view name) {
 // --- identity
 
 void RequestIdentity::attach(const base::Ref<const ConsumerAuth>& auth) {
-  attach(auth->consumer);
+  state_.identity.consumer = auth->consumer;
   state_.identity.auth = auth;
-  RequestHeaders(state_).set_identity("X-Credential-Identifier", auth->credential_id);
+  set_consumer_fields(state_, *auth->consumer, auth->credential_id);
 }
 
 void RequestIdentity::attach(const base::Ref<const Consumer>& found) {
   state_.identity.consumer = found;
   state_.identity.auth = nullptr;
-  RequestHeaders headers(state_);
-  headers.set_identity("X-Consumer-Username", found->username);
-  headers.set_identity("X-Credential-Identifier", {});
-  headers.set_identity("X-Consumer-Custom-ID", found->custom_id);
+  set_consumer_fields(state_, *found, {});
 }
 
 // --- notes

@@ -16,6 +16,8 @@
 
 namespace apisix::plugin {
 
+class FieldName;
+
 // Its header fields, as the upstream will get them. Framing fields (Content-Length, Transfer-Encoding,
 // Connection ...) are not a plugin's: they are ignored here. Control characters in a value are escaped
 // (%0D%0A), so that a value made of what a client sent stays one line; a name that is no token changes
@@ -186,6 +188,10 @@ class Response {
   const http::HeaderMap& headers() const { return state_.response.headers; }
   // An empty value removes the field, as in nginx.
   void set_header(std::string_view name, std::string_view value);
+  // The same for a name that was looked at before.
+  void set_header(const FieldName& name, std::string_view value);
+  // The same for a value that is not empty and has no control character: one that the gateway made.
+  void set_valid_header(const FieldName& name, std::string_view value);
   void add_header(std::string_view name, std::string_view value);
   void remove_header(std::string_view name);
 

@@ -1,6 +1,10 @@
 #include "worker/plugin/request_metrics.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <xxhash.h>
 
 #include "shared/base/log.h"
 #include "shared/format/read.h"
@@ -44,16 +48,19 @@ std::string_view response_source(const RequestState& request) {
 
 // Label values, in the order of APISIX's labels.
 struct RequestMetrics::Values {
-  std::array<char, 3> code;
+  std::uint32_t code = 0;
   std::string_view route;
   std::string_view matched_uri;
   std::string_view matched_host;
   std::string_view service;
   std::string_view consumer;
-  std::string_view node;
+  const base::IpAddress* node = nullptr;  // null: none was tried
   std::string_view source;
-  bool has_upstream = false;
 };
+
+std::size_t RequestMetrics::KeyHash::operator()(std::string_view key) const {
+  return XXH3_64bits(key.data(), key.size());
+}
 
 RequestMetrics::RequestMetrics(Deps& deps)
     : deps_(deps),
@@ -78,10 +85,10 @@ void RequestMetrics::register_families(const Json& attr) {
          .bounds = i == kLatency ? std::span<const double>(buckets_) : std::span<const double>()});
     if (!id) {
       base::log_error("prometheus: {}: {}", name, id.error().what);
+      can_count_ = false;
       continue;
     }
     family.id = *id;
-    family.is_registered = true;
     for (const Json& extra :
          find_member(find_member(find_member(attr, "metrics"), kNames[i]), "extra_labels")) {
       for (const std::string& label :
@@ -89,6 +96,7 @@ void RequestMetrics::register_families(const Json& attr) {
         const std::string variable = format::string_of(extra[label]);
         if (variable.starts_with('$')) {
           family.extra.push_back({label, route::VariableName::parse(variable.substr(1))});
+          has_extra_ = true;
         }
       }
     }
@@ -114,30 +122,40 @@ void RequestMetrics::read_metadata() {
 RequestMetrics::Values RequestMetrics::values_of(RequestState& request, bool prefer_name) const {
   const Matched& matched = request.matched;
   Values values;
-  const unsigned status = request.response.status;
-  values.code = {static_cast<char>('0' + status / 100 % 10), static_cast<char>('0' + status / 10 % 10),
-                 static_cast<char>('0' + status % 10)};
+  values.code = request.response.status;
   values.route = prefer_name && !matched.route_name.empty() ? matched.route_name : matched.route_id;
   values.service = prefer_name && !matched.service_name.empty() ? matched.service_name : matched.service_id;
   values.matched_uri = matched.path;
   values.matched_host = matched.host;
   if (request.identity.consumer) values.consumer = request.identity.consumer->username;
-  if (request.attempts.last != nullptr) {
-    std::array<char, base::IpAddress::kTextBytesMax> text;
-    values.node = request.arena.copy({text.data(), request.attempts.last->ip.write_text(text.data())});
-    values.has_upstream = true;
-  }
+  if (request.attempts.last != nullptr) values.node = &request.attempts.last->ip;
   values.source = response_source(request);
   return values;
 }
 
+// The lengths first, then the values: no two combinations have the same bytes.
 void RequestMetrics::write_key(const Values& values, RequestState& request) {
-  key_.assign(values.code.data(), values.code.size());
-  for (const std::string_view value : {values.route, values.matched_uri, values.matched_host, values.service,
-                                       values.consumer, values.node, values.source}) {
-    key_ += '\0';
-    key_ += value;
+  const std::array texts = {values.route,   values.matched_uri, values.matched_host,
+                            values.service, values.consumer,    values.source};
+  std::array<std::uint32_t, texts.size() + 2> numbers{};
+  std::size_t bytes = sizeof numbers;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    numbers[i] = static_cast<std::uint32_t>(texts[i].size());
+    bytes += texts[i].size();
   }
+  numbers[texts.size()] = values.code;
+  numbers[texts.size() + 1] = values.node != nullptr;
+  if (values.node != nullptr) bytes += values.node->bytes().size();
+  key_.resize_and_overwrite(bytes, [&](char* out, std::size_t size) {
+    out = std::copy_n(reinterpret_cast<const char*>(numbers.data()), sizeof numbers, out);
+    if (values.node != nullptr) out = std::ranges::copy(values.node->bytes(), out).out;
+    for (const std::string_view text : texts) out = std::ranges::copy(text, out).out;
+    return size;
+  });
+  if (has_extra_) append_extra(request);
+}
+
+void RequestMetrics::append_extra(RequestState& request) {
   Variables variables(request);
   for (const Family& family : families_) {
     for (const ExtraLabel& extra : family.extra) {
@@ -155,7 +173,7 @@ std::string RequestMetrics::labels_of(Metric metric, std::string_view kind, cons
     memory::append_label(labels, name, family.disabled.contains(name) ? std::string_view() : value);
   };
   if (metric == kStatus) {
-    add("code", {values.code.data(), values.code.size()});
+    add("code", fmt::format("{:03}", values.code % 1000));
     add("route", values.route);
     add("matched_uri", values.matched_uri);
     add("matched_host", values.matched_host);
@@ -165,7 +183,7 @@ std::string RequestMetrics::labels_of(Metric metric, std::string_view kind, cons
   }
   add("service", values.service);
   add("consumer", values.consumer);
-  add("node", values.node);
+  add("node", values.node != nullptr ? values.node->to_string() : std::string());
   add("request_type", "traditional_http");
   add("request_llm_model", "");
   add("llm_model", "");
@@ -183,10 +201,11 @@ RequestMetrics::Cells RequestMetrics::cells_of(Metric metric, const std::string&
 }
 
 void RequestMetrics::make_series(Series& series, const Values& values, RequestState& request) {
+  series.checked_at = zone_.changes();
   series.status = cells_of(kStatus, labels_of(kStatus, {}, values, request));
-  series.has_upstream_latency = values.has_upstream;
+  series.has_upstream_latency = values.node != nullptr;
   for (std::size_t i = 0; i < kLatencyKinds.size(); ++i) {
-    if (i == 1 && !values.has_upstream) continue;
+    if (i == 1 && values.node == nullptr) continue;
     series.latency[i] = cells_of(kLatency, labels_of(kLatency, kLatencyKinds[i], values, request));
   }
   for (std::size_t i = 0; i < kDirections.size(); ++i) {
@@ -194,11 +213,17 @@ void RequestMetrics::make_series(Series& series, const Values& values, RequestSt
   }
 }
 
-bool RequestMetrics::is_current(const Series& series) const {
+bool RequestMetrics::is_current(Series& series) const {
+  const std::uint32_t changes = zone_.changes();
+  if (series.checked_at == changes) return true;
   const auto current = [this](const Cells& cells) { return zone_.is_current(cells.handle); };
-  return current(series.status) && current(series.latency[0]) && current(series.latency[2]) &&
-         current(series.bandwidth[0]) && current(series.bandwidth[1]) &&
-         (!series.has_upstream_latency || current(series.latency[1]));
+  if (!current(series.status) || !current(series.latency[0]) || !current(series.latency[2]) ||
+      !current(series.bandwidth[0]) || !current(series.bandwidth[1]) ||
+      (series.has_upstream_latency && !current(series.latency[1]))) {
+    return false;
+  }
+  series.checked_at = changes;
+  return true;
 }
 
 RequestMetrics::Series& RequestMetrics::series_of(const Values& values, RequestState& request) {
@@ -215,14 +240,15 @@ RequestMetrics::Series& RequestMetrics::series_of(const Values& values, RequestS
 }
 
 void RequestMetrics::observe(const Cells& cells, double value) {
-  const auto at = std::ranges::lower_bound(buckets_, value) - buckets_.begin();
+  // Most requests take less than the least bound.
+  const auto at =
+      value <= buckets_.front() ? 0 : std::ranges::lower_bound(buckets_, value) - buckets_.begin();
   cells.first[at].add(1);
   cells.first[buckets_.size() + 1].add(value);
 }
 
 void RequestMetrics::count(Request& facade, bool prefer_name) {
-  const bool registered = std::ranges::all_of(families_, &Family::is_registered);
-  if (!can_count_ || !registered) return;
+  if (!can_count_) return;
   read_metadata();
   RequestState& request = RequestState::of(facade);
   const Values values = values_of(request, prefer_name);
@@ -235,7 +261,7 @@ void RequestMetrics::count(Request& facade, bool prefer_name) {
   const double total_ms =
       static_cast<double>(request.clock.monotonic_us() - request.received.monotonic_us) / 1000;
   observe(series.latency[0], total_ms);
-  if (values.has_upstream) observe(series.latency[1], upstream_ms);
+  if (values.node != nullptr) observe(series.latency[1], upstream_ms);
   observe(series.latency[2], std::max(0.0, total_ms - upstream_ms));
   series.bandwidth[0].first->add(static_cast<double>(request.received.bytes));
   series.bandwidth[1].first->add(static_cast<double>(request.response.bytes_sent));

@@ -1,6 +1,7 @@
 // RequestMetrics: how this process counts requests: the families of APISIX's exporter, and for every
 // combination of label values the cells that a request adds to. A combination is looked up once per request
-// by one key; the texts of its labels are made when it is new. One per worker: Deps::shared().
+// by one key of bytes as they are at hand; texts of labels are made only when it is new. One per worker:
+// Deps::shared().
 #pragma once
 
 #include <array>
@@ -36,7 +37,6 @@ class RequestMetrics {
   };
   struct Family {
     memory::FamilyId id = 0;
-    bool is_registered = false;
     std::vector<ExtraLabel> extra;
     std::set<std::string, std::less<>> disabled;  // by the plugin's metadata
   };
@@ -50,28 +50,35 @@ class RequestMetrics {
     std::array<Cells, 3> latency;    // request, upstream, apisix
     std::array<Cells, 2> bandwidth;  // ingress, egress
     bool has_upstream_latency = false;
+    std::uint32_t checked_at = 0;  // MetricZone::changes() when all of them were current
   };
   struct Values;
+  struct KeyHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const;
+  };
 
   void register_families(const format::Json& attr);
   void read_metadata();
   Values values_of(RequestState& request, bool prefer_name) const;
   void write_key(const Values& values, RequestState& request);
+  void append_extra(RequestState& request);
   Series& series_of(const Values& values, RequestState& request);
   std::string labels_of(Metric metric, std::string_view kind, const Values& values,
                         RequestState& request) const;
   void make_series(Series& series, const Values& values, RequestState& request);
-  bool is_current(const Series& series) const;
+  bool is_current(Series& series) const;
   Cells cells_of(Metric metric, const std::string& labels);
   void observe(const Cells& cells, double value);
 
   Deps& deps_;
   memory::MetricZone& zone_;
-  const bool can_count_;
+  bool can_count_;  // enrolled, and all families are registered
+  bool has_extra_ = false;
   std::array<Family, kMetrics> families_;
   std::vector<double> buckets_;
   std::uint64_t metadata_version_ = 0;
-  std::unordered_map<std::string, Series, base::StringHash, std::equal_to<>> series_;
+  std::unordered_map<std::string, Series, KeyHash, std::equal_to<>> series_;
   std::string key_;
 };
 

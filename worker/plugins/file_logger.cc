@@ -35,9 +35,8 @@ class FileLogger final : public EntryLogger {
       : EntryLogger(conf, context), conf_path_(conf.text("path")) {}
 
  private:
-  void write(Json& entry) override {
+  void write(std::string line) override {
     if (!open_file()) return;
-    std::string line = format::to_json(entry);
     line += '\n';
     // One write: lines of several workers do not mix.
     if (::write(file_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {

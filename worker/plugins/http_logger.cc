@@ -68,14 +68,12 @@ class HttpLogger final : public BatchLogger {
   static constexpr plugin::PluginInfo kInfo{.name = "http-logger", .priority = 410};
 
   HttpLogger(const plugin::Conf& conf, const plugin::BuildContext& context)
-      : BatchLogger(conf, context,
-                    [collector = make_collector(conf, *context.deps.http)](
-                        const std::vector<std::string>& entries) { return collector->send(entries); }) {}
-
- private:
-  void complete(format::Json& entry) const override {
-    if (!entry.isMember("route_id")) entry["route_id"] = "no-matched";
-  }
+      : BatchLogger(
+            conf, context,
+            [collector = make_collector(conf, *context.deps.http)](const std::vector<std::string>& entries) {
+              return collector->send(entries);
+            },
+            "no-matched") {}
 };
 
 }  // namespace

@@ -41,30 +41,31 @@ CounterName counter_name(const plugin::Conf& conf, const plugin::BuildContext& c
 }
 
 // X-RateLimit-Limit with the prefix of a rule: X-<prefix>-RateLimit-Limit.
-std::string with_prefix(std::string name, const std::string& prefix) {
+plugin::FieldName with_prefix(std::string name, const std::string& prefix) {
   static constexpr std::string_view kPlace = "RateLimit-";
   if (const auto at = name.find(kPlace); at != std::string::npos && !prefix.empty()) {
     name.insert(at, prefix + "-");
   }
-  return name;
+  return plugin::FieldName(name);
 }
 
+using NumberText = std::array<char, 24>;
+
 // At most two decimals, none that say nothing: "60", "59.9", "0.05".
-std::string_view seconds_text(base::Arena& arena, double seconds) {
-  const auto hundredths = static_cast<std::uint64_t>(std::floor(std::clamp(seconds, 0.0, 1e15) * 100 + 1e-6));
-  char* text = arena.text(24);
-  char* at = std::to_chars(text, text + 20, hundredths / 100).ptr;
+std::string_view write_seconds(double seconds, NumberText& text) {
+  // Cut off, which for a number that is not negative is rounding down.
+  const auto hundredths = static_cast<std::uint64_t>(std::clamp(seconds, 0.0, 1e15) * 100 + 1e-6);
+  char* at = std::to_chars(text.data(), text.data() + 20, hundredths / 100).ptr;
   if (const auto rest = static_cast<unsigned>(hundredths % 100); rest != 0) {
     *at++ = '.';
     *at++ = static_cast<char>('0' + rest / 10);
     if (rest % 10 != 0) *at++ = static_cast<char>('0' + rest % 10);
   }
-  return {text, static_cast<std::size_t>(at - text)};
+  return {text.data(), at};
 }
 
-std::string_view number_text(base::Arena& arena, std::int64_t number) {
-  char* text = arena.text(24);
-  return {text, static_cast<std::size_t>(std::to_chars(text, text + 24, number).ptr - text)};
+std::string_view write_number(std::int64_t number, NumberText& text) {
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
 }
 
 }  // namespace
@@ -223,10 +224,12 @@ plugin::Outcome QuotaLimit::apply_result(plugin::Request& request, const Applied
 void QuotaLimit::set_headers(plugin::Request& request, const Applied& applied, std::int64_t remaining,
                              double reset_s) {
   read_header_names();
-  const HeaderNames& names = applied.rule->headers;
-  request.response().set_header(names.limit, number_text(request.arena(), applied.use.count));
-  request.response().set_header(names.remaining, number_text(request.arena(), remaining));
-  request.response().set_header(names.reset, seconds_text(request.arena(), reset_s));
+  const Names<plugin::FieldName>& names = applied.rule->headers;
+  plugin::Response response = request.response();
+  NumberText text;
+  response.set_valid_header(names.limit, write_number(applied.use.count, text));
+  response.set_valid_header(names.remaining, write_number(remaining, text));
+  response.set_valid_header(names.reset, write_seconds(reset_s, text));
 }
 
 // Names are the metadata's, which may change at any time.
@@ -239,9 +242,9 @@ void QuotaLimit::read_header_names() {
   const auto name_of = [&names](const std::string& own, const char* member, const char* otherwise) {
     return own.empty() ? header_in(names, member, otherwise) : own;
   };
-  const HeaderNames all{name_of(own_headers_.limit, "limit_header", "X-RateLimit-Limit"),
-                        name_of(own_headers_.remaining, "remaining_header", "X-RateLimit-Remaining"),
-                        name_of(own_headers_.reset, "reset_header", "X-RateLimit-Reset")};
+  const Names<std::string> all{name_of(own_headers_.limit, "limit_header", "X-RateLimit-Limit"),
+                               name_of(own_headers_.remaining, "remaining_header", "X-RateLimit-Remaining"),
+                               name_of(own_headers_.reset, "reset_header", "X-RateLimit-Reset")};
   for (Rule& rule : rules_) {
     rule.headers = {with_prefix(all.limit, rule.header_prefix),
                     with_prefix(all.remaining, rule.header_prefix),

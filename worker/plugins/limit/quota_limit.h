@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "worker/plugin/field_name.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugins/limit/limit_number.h"
 #include "worker/plugins/limit/limiter.h"
@@ -40,17 +41,18 @@ class QuotaLimit final : private Limiter {
   plugin::Step limit(plugin::Request& request, std::int64_t cost = 1);
 
  private:
-  struct HeaderNames {
-    std::string limit;
-    std::string remaining;
-    std::string reset;
+  template <typename Name>
+  struct Names {
+    Name limit;
+    Name remaining;
+    Name reset;
   };
   struct Rule {
     RuleKey key;
     LimitNumber count;
     LimitNumber window;
     std::string header_prefix;  // empty: none
-    HeaderNames headers = {};
+    Names<plugin::FieldName> headers = {};
   };
   // A rule as it is for one request.
   struct Applied {
@@ -81,7 +83,7 @@ class QuotaLimit final : private Limiter {
   std::unique_ptr<RedisQuota> redis_;
   base::Ref<QuotaSync> sync_;
   double sync_interval_s_ = -1;
-  HeaderNames own_headers_;  // of the configuration; empty: the metadata's
+  Names<std::string> own_headers_;  // of the configuration; empty: the metadata's
   std::optional<std::uint64_t> headers_version_;
   const bool shows_headers_;
 };

@@ -12,17 +12,16 @@ constexpr std::size_t kPendingEntriesMax = 8192;  // when the metadata names non
 }  // namespace
 
 BatchLogger::BatchLogger(const plugin::Conf& conf, const plugin::BuildContext& context,
-                         plugin::Batch::Send send)
-    : EntryLogger(conf, context),
+                         plugin::Batch::Send send, std::string_view no_route_id)
+    : EntryLogger(conf, context, no_route_id),
       key_(context.conf_key()),
       options_(plugin::BatchOptions::from(conf.json())),
       send_(std::move(send)) {}
 
-void BatchLogger::write(format::Json& entry) {
-  complete(entry);
+void BatchLogger::write(std::string entry) {
   plugin::BatchRegistry& batches = *deps().batches;
   batches.set_limit(pending_entries_max());
-  batches.batch(key_, options_, send_).add(format::to_json(entry));
+  batches.batch(key_, options_, send_).add(std::move(entry));
 }
 
 std::size_t BatchLogger::pending_entries_max() const {

@@ -13,13 +13,11 @@ namespace apisix::plugins {
 
 class BatchLogger : public EntryLogger {
  protected:
-  BatchLogger(const plugin::Conf& conf, const plugin::BuildContext& context, plugin::Batch::Send send);
-
-  // For a plugin whose entries have fields of their own.
-  virtual void complete(format::Json& entry) const {}
+  BatchLogger(const plugin::Conf& conf, const plugin::BuildContext& context, plugin::Batch::Send send,
+              std::string_view no_route_id = {});
 
  private:
-  void write(format::Json& entry) final;
+  void write(std::string entry) final;
   std::size_t pending_entries_max() const;
 
   const std::string key_;

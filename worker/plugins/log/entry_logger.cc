@@ -6,7 +6,8 @@ base::Status EntryLogger::check(format::Json& conf, plugin::ConfScope scope) {
   return scope == plugin::ConfScope::kMetadata ? base::Status{} : plugin::LogEntry::check_conf(conf);
 }
 
-EntryLogger::EntryLogger(const plugin::Conf& conf, const plugin::BuildContext& context)
-    : deps_(context.deps), plugin_(context.plugin), entry_(conf.json(), context) {}
+EntryLogger::EntryLogger(const plugin::Conf& conf, const plugin::BuildContext& context,
+                         std::string_view no_route_id)
+    : deps_(context.deps), plugin_(context.plugin), no_route_id_(no_route_id), entry_(conf.json(), context) {}
 
 }  // namespace apisix::plugins

@@ -3,6 +3,9 @@
 // plugin says where the entry goes.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "worker/plugin/log_entry.h"
 #include "worker/plugin/plugin.h"
 
@@ -15,13 +18,16 @@ class EntryLogger : public plugin::Plugin {
   plugin::Step access(plugin::Request& request) final { return entry_.read_request_body(request); }
   void body_filter(plugin::Request& request, plugin::Body& body) final { entry_.collect(request, body); }
   void log(plugin::Request& request) final {
-    if (auto entry = entry_.make(request)) write(*entry);
+    if (auto entry = entry_.make(request, no_route_id_)) write(std::move(*entry));
   }
 
  protected:
-  EntryLogger(const plugin::Conf& conf, const plugin::BuildContext& context);
+  // `no_route_id`: the "route_id" of a request that no route matched, a constant; empty: it has none.
+  EntryLogger(const plugin::Conf& conf, const plugin::BuildContext& context,
+              std::string_view no_route_id = {});
 
-  virtual void write(format::Json& entry) = 0;
+  // `entry`: JSON text.
+  virtual void write(std::string entry) = 0;
   plugin::Deps& deps() const { return deps_; }
   // Of this plugin, as it is now; null: none.
   base::Ref<const plugin::Metadata> metadata() const { return deps_.directory.metadata(plugin_); }
@@ -29,6 +35,7 @@ class EntryLogger : public plugin::Plugin {
  private:
   plugin::Deps& deps_;
   const std::string plugin_;
+  const std::string_view no_route_id_;
   plugin::LogEntry entry_;
 };
 

@@ -1,5 +1,7 @@
 #include "shared/format/json.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace apisix::format {
@@ -30,6 +32,21 @@ TEST(Json, DeepestAllowedAndFirstRefused) {
 
 TEST(Json, RefusesDeepNesting) {
   EXPECT_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')));
+}
+
+// Text is looked at in words: every character at every place of one has to be seen.
+TEST(Json, EscapesTheSameAtEveryPlace) {
+  for (int c = 1; c < 128; ++c) {
+    std::string alone = to_json(Json(std::string(1, static_cast<char>(c))));
+    alone = alone.substr(1, alone.size() - 2);
+    for (std::size_t before = 0; before < 17; ++before) {
+      for (const std::size_t behind : {0U, 1U, 7U, 8U, 9U}) {
+        const std::string front(before, 'a');
+        const std::string back(behind, '~');
+        EXPECT_EQ(to_json(Json(front + static_cast<char>(c) + back)), '"' + front + alone + back + '"');
+      }
+    }
+  }
 }
 
 TEST(Json, ScalarsAreValues) {

@@ -18,7 +18,7 @@ class MetricZoneTest : public testing::Test {
  protected:
   std::string text() const {
     std::string out;
-    write_metrics_text(zone, zone.read(), out);
+    write_metrics_text(zone, out);
     return out;
   }
   MetricZone zone = std::move(*MetricZone::create("test", kBytes, 2));
@@ -68,6 +68,69 @@ TEST_F(MetricZoneTest, OtherBoundsBeginAnewSeriesBySeries) {
             "latency_sum{r=\"2\"} 2\nlatency_count{r=\"2\"} 1\n");
   EXPECT_EQ(*MetricWriter(zone, 0).add_family({MetricType::kHistogram, "latency", "", wide}), now);
   EXPECT_FALSE(zone.add_family({MetricType::kCounter, "latency", "", {}}));
+}
+
+TEST_F(MetricZoneTest, SlicesMakeTheSameTextAsOneGo) {
+  const double narrow[] = {1};
+  const double wide[] = {5, 10};
+  MetricWriter before(zone, 0);
+  const FamilyId requests = *before.add_family(kRequests);
+  const FamilyId old = *before.add_family({MetricType::kHistogram, "latency", "", narrow});
+  for (int i = 0; i < 100; ++i) {
+    before.add(requests, "route=\"" + std::to_string(i) + "\"", i);
+    before.observe(old, "r=\"" + std::to_string(i) + "\"", i);
+  }
+  MetricWriter after(zone, 1);
+  const FamilyId now = *after.add_family({MetricType::kHistogram, "latency", "", wide});
+  for (int i = 0; i < 10; ++i) after.observe(now, "r=\"" + std::to_string(i) + "\"", i);
+  for (const std::size_t series_max : {1U, 7U, 1000U}) {
+    MetricText slices(zone);
+    std::string out;
+    while (slices.append(out, series_max)) {
+    }
+    EXPECT_EQ(out, text()) << series_max;
+  }
+}
+
+// Lines of `text` that begin so.
+std::size_t count_lines(std::string_view text, const std::string& begin) {
+  std::size_t count = text.starts_with(begin) ? 1 : 0;
+  for (auto at = text.find("\n" + begin); at != text.npos; at = text.find("\n" + begin, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(MetricZoneTest, SeriesThatChangeBetweenSlicesAreThereAtMostOnce) {
+  MetricWriter writer(zone, 0);
+  const FamilyId id = *writer.add_family(kRequests);
+  const auto labels = [](int i) { return "route=\"" + std::to_string(i) + "\""; };
+  for (int i = 0; i < 200; ++i) writer.add(id, labels(i));
+  MetricText slices(zone);
+  std::string out;
+  int turn = 0;
+  while (slices.append(out, 4)) {
+    const int at = turn++;
+    zone.retire(zone.find_or_add(id, labels(at * 3 % 100)).id, 1000);  // of the first hundred
+    zone.sweep(1000 + MetricZone::kReuseAfterMs);                      // its place may be used again
+    writer.add(id, labels(1000 + at));
+    writer.add(id, labels(at * 3 % 100));  // and it may come back, in another place
+  }
+  for (int i = 0; i < 100; ++i) EXPECT_LE(count_lines(out, "requests_total{" + labels(i)), 1U) << i;
+  for (int i = 100; i < 200; ++i) EXPECT_EQ(count_lines(out, "requests_total{" + labels(i)), 1U) << i;
+}
+
+TEST_F(MetricZoneTest, ChangesTellsWhenAHandleMayBeOld) {
+  MetricWriter writer(zone, 0);
+  const FamilyId id = *writer.add_family(kRequests);
+  const auto handle = zone.find_or_add(id, "a");
+  const std::uint32_t before = zone.changes();
+  zone.find_or_add(id, "b");
+  EXPECT_EQ(zone.changes(), before) << "a new series makes no handle old";
+  zone.retire(handle.id, 1000);
+  EXPECT_NE(zone.changes(), before);
+  EXPECT_FALSE(zone.is_current(handle));
+  const std::uint32_t retired = zone.changes();
+  zone.sweep(1000 + MetricZone::kReuseAfterMs);
+  EXPECT_NE(zone.changes(), retired);
 }
 
 TEST_F(MetricZoneTest, GaugeIsOneForAll) {

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "shared/event/loop.h"
+#include "worker/plugin/consumer.h"
+#include "worker/plugin/field_name.h"
 
 namespace apisix::plugin {
 namespace {
@@ -55,6 +57,49 @@ TEST_F(RequestTest, SettingTakesAwayOtherSpellingsOfTheName) {
   EXPECT_EQ(state_.head->headers.size(), 2U);
   EXPECT_EQ(sent("X-User"), "joe");
   EXPECT_EQ(sent("X_User_Name"), "jack");
+}
+
+TEST_F(RequestTest, NameThatWasLookedAtSetsAsItsText) {
+  for (const char* name :
+       {"X-Limit", "x_limit", "Server", "content_type", "Content-Length", "Connection", "a b", ""}) {
+    base::Arena arena;
+    RequestState by_text(arena, loop_.clock());
+    RequestState by_name(arena, loop_.clock());
+    for (RequestState* state : {&by_text, &by_name}) {
+      state->response.headers.add(arena, "x-limit", "old");
+      state->response.headers.add(arena, "X-Other", "1");
+      state->response.headers.add(arena, "X-LIMIT", "older");
+    }
+    for (const char* value : {"1", "a\nb", ""}) {
+      Response(by_text).set_header(name, value);
+      Response(by_name).set_header(FieldName(name), value);
+      const auto text_of = [](const RequestState& state) {
+        std::string out;
+        for (const http::HeaderField& field : state.response.headers) {
+          out.append(field.name).append(": ").append(field.value).append("\n");
+        }
+        return out;
+      };
+      EXPECT_EQ(text_of(by_text), text_of(by_name)) << name << " = " << value;
+    }
+  }
+}
+
+TEST_F(RequestTest, ConsumerTakesThePlaceOfWhatTheClientClaims) {
+  for (const char* name : {"x-consumer-username", "X_Credential.Identifier", "X-Consumer-Custom_ID"}) {
+    state_.head->headers.add(arena_, name, "admin");
+  }
+  state_.head->headers.add(arena_, "X-Consumer-Usernames", "stays");
+  auto consumer = base::make_counted<Consumer>();
+  consumer->username = "jack";
+  consumer->custom_id = "7\r\n";
+  auto auth = base::make_counted<ConsumerAuth>();
+  auth->consumer = base::Ref<const Consumer>(consumer.get());
+  request_.identity().attach(base::Ref<const ConsumerAuth>(auth.get()));
+  EXPECT_EQ(state_.head->headers.size(), 3U);
+  EXPECT_EQ(sent("X-Consumer-Username"), "jack");
+  EXPECT_EQ(sent("X-Consumer-Custom-ID"), "7%0D%0A");
+  EXPECT_EQ(sent("X-Consumer-Usernames"), "stays");
 }
 
 TEST_F(RequestTest, TrailersAreNoneUntilOneIsSet) {
