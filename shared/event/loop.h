@@ -1,8 +1,8 @@
 // Loop: the one event loop of a process (a single thread). The only folder that knows libevent.
 //
-// A turn: wait -> refresh the clock -> io callbacks -> due timers -> a slice of the deferred queue -> the
-// ready queue (coroutines that became resumable are never resumed inline by an event) -> end-of-turn work
-// (freeing connections).
+// A turn: wait -> refresh the clock -> io callbacks -> the turn's batch of reads and sends -> due timers -> a
+// slice of the deferred queue -> the ready queue (coroutines that became resumable are never resumed inline
+// by an event) -> end-of-turn work (freeing connections).
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ struct event;
 struct event_base;
 
 namespace apisix::event {
+
+class TurnBatch;
 
 class Loop {
  public:
@@ -41,6 +43,8 @@ class Loop {
   // Runs in a later turn, behind the events of that turn and in the order of the queue: for work that one
   // peer can make long. A turn spends kDeferredUsPerTurn on it, and at least one node.
   ReadyQueue& deferred() { return deferred_; }
+  // What became readable in this turn; once it is opened, reads and writes go by few system calls.
+  TurnBatch& batch() { return *batch_; }
 
   // Runs `work` before this turn ends (in the next turn when called from end-of-turn work).
   void post(std::function<void()> work) { posted_.push_back(std::move(work)); }
@@ -63,9 +67,7 @@ class Loop {
   void refresh_clock();
   void finish_turn();
   void run_deferred();
-  bool has_work() const {
-    return !ready_.empty() || !deferred_.empty() || !posted_.empty() || !end_of_turn_.empty();
-  }
+  bool has_work() const;
 
   event_base* base_;
   ::event* wake_;  // bounds the wait
@@ -74,6 +76,7 @@ class Loop {
   TimerWheel timers_;
   ReadyQueue ready_;
   ReadyQueue deferred_;
+  const std::unique_ptr<TurnBatch> batch_;
   std::vector<std::function<void()>> posted_;
   std::vector<std::function<void()>> end_of_turn_;
   bool clock_is_fresh_ = false;
