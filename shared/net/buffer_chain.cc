@@ -83,6 +83,15 @@ void BufferChain::append_rest(std::span<const iovec> pieces, std::size_t skip) {
   }
 }
 
+void BufferChain::prepend(std::string_view bytes) {
+  BufferChain front;
+  front.append(bytes);
+  if (front.empty()) return;
+  (empty() ? last_ : front.last_->next) = empty() ? front.last_ : first_;
+  first_ = std::exchange(front.first_, nullptr);
+  bytes_ += std::exchange(front.bytes_, 0);
+}
+
 std::size_t BufferChain::front(std::span<iovec> into) const {
   std::size_t count = 0;
   for (Chunk* chunk = first_; chunk != nullptr && count < into.size(); chunk = chunk->next) {

@@ -26,6 +26,8 @@ class BufferChain {
   void append(std::string_view bytes);
   // Appends what a write of `pieces` left over after its first `skip` bytes.
   void append_rest(std::span<const iovec> pieces, std::size_t skip);
+  // In front of what is there.
+  void prepend(std::string_view bytes);
   // The front of the chain as at most `into.size()` pieces; returns how many.
   std::size_t front(std::span<iovec> into) const;
   void consume(std::size_t bytes);
