@@ -17,10 +17,11 @@ TurnBatch::TurnBatch() = default;
 
 TurnBatch::~TurnBatch() = default;
 
-int TurnBatch::open() {
+int TurnBatch::open(std::size_t calls_min) {
   auto ring = Ring::open();
   if (!ring) return ring.error();
   ring_ = std::move(*ring);
+  calls_min_ = calls_min;
   // Touched as far as they are used: an idle worker has none of it in memory.
   slots_ = std::make_unique_for_overwrite<char[]>(kSlotBytes * Ring::kCallsMax);
   send_buffer_ = std::make_unique_for_overwrite<char[]>(kSendBufferBytes);
@@ -67,14 +68,14 @@ void TurnBatch::unqueue(IoWatch& watch) {
 }
 
 void TurnBatch::receive(std::span<Read> reads) {
-  if (ring_ == nullptr || reads.size() < kCallsMin) return;
+  if (ring_ == nullptr || reads.size() < calls_min_) return;
   calls_.clear();
   for (Read& read : reads) {
     if (read.watch == nullptr || !read.watch->is_for_batch()) continue;
     read.slot = &slots_[calls_.size() * kSlotBytes];
     calls_.push_back({read.watch->fd(), kSlotBytes, read.slot});
   }
-  if (calls_.size() < kCallsMin) return;
+  if (calls_.size() < calls_min_) return;
   phase_ = Phase::kCollecting;
   const base::Status received = ring_->receive(calls_);
   auto call = calls_.begin();
@@ -219,7 +220,7 @@ void TurnBatch::flush_sends() {
 }
 
 void TurnBatch::send_all() {
-  if (ring_ != nullptr && sends_.size() >= kCallsMin) send_together();
+  if (ring_ != nullptr && sends_.size() >= calls_min_) send_together();
   for (Send& send : sends_) {
     if (send.watch != nullptr && send.result == Ring::kNotMade) send_one(send);
   }

@@ -50,8 +50,9 @@ class TurnBatch {
   TurnBatch(const TurnBatch&) = delete;
   TurnBatch& operator=(const TurnBatch&) = delete;
 
-  // Before the first watch takes part. 0, or the errno of Ring::open().
-  int open();
+  // Before the first watch takes part. 0, or the errno of Ring::open(). `calls_min`: 1 in tests, so that few
+  // connections take the same way.
+  int open(std::size_t calls_min = kCallsMin);
   bool is_open() const { return ring_ != nullptr; }
 
   // --- for the Loop
@@ -120,6 +121,7 @@ class TurnBatch {
   void give_up(const base::Error& error);
 
   std::unique_ptr<Ring> ring_;
+  std::size_t calls_min_ = kCallsMin;
   std::unique_ptr<char[]> slots_;
   std::unique_ptr<char[]> send_buffer_;
   std::size_t send_bytes_ = 0;
