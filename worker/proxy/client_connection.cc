@@ -23,7 +23,8 @@ void ClientConnection::start() {
   transport_.start(/*read=*/true, /*write=*/false);
   timer_.set_after_ms(services().draining ? limits::kDrainIdleMs
                                           : services().options.client_header_timeout_ms);
-  if (!transport_.joins_reads()) on_readable();
+  // A drain looks at its connections when the last ones are accepted.
+  if (services().draining || !transport_.joins_reads()) on_readable();
 }
 
 void ClientConnection::on_event(void* self, bool readable, bool writable) {
