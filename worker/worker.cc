@@ -26,6 +26,7 @@
 #include "worker/drain.h"
 #include "worker/first_load.h"
 #include "worker/heap_trim.h"
+#include "worker/io_uring.h"
 #include "worker/plugin/compiled_schemas.h"
 #include "worker/plugins/catalog.h"
 #include "worker/proxy/access_log.h"
@@ -120,6 +121,7 @@ class Worker {
   }
 
   base::Status open() {
+    open_io_uring(loop_, context_.settings.nginx_config.event, context_.slot);
     if (auto status = plugin::check_schemas(plugins::catalog()); !status) return status;
     if (auto status = open_access_log(); !status) return status;
     debug_file_ = std::make_unique<DebugFile>(

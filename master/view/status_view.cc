@@ -152,6 +152,7 @@ std::vector<std::string> status_lines(const TwoSamples& samples, const TextStyle
   std::string requests = count_text(traffic.requests) + " since the start";
   if (samples.seconds() > 0) requests = rate_text(samples.request_rate()) + " per second, " + requests;
   summary.add("Requests", requests);
+  if (const std::string io_uring = now.io_uring_text(); !io_uring.empty()) summary.add("io_uring", io_uring);
   if (now.deaths > 0) {
     summary.add("Crashes", count_text(now.deaths) + " since the start, see error.log", Tone::kWarning);
   }

@@ -8,6 +8,7 @@
 #include <event2/event_struct.h>
 
 #include "shared/event/loop.h"
+#include "shared/event/turn_batch.h"
 
 namespace apisix::event {
 
@@ -24,27 +25,54 @@ class IoWatch {
   // Watches `fd` for reading (and writing). Must be stopped before the descriptor is closed.
   void start(int fd, bool read = true, bool write = false);
   void stop();
+  // From now on it takes part in the loop's turn batches, if there are any: a read asks the batch
+  // first. While it is not started.
+  void join_batches() { is_batched_ = loop_.batch().is_open(); }
+  bool is_batched() const { return is_batched_; }
   void want_read(bool on);
   void want_write(bool on);
   // Calls back as readable in the next turn, whatever the descriptor says: bytes that were read from it
   // already wait in a layer above (TLS). Without effect while nothing is to be read; stopping to read takes
-  // it back.
+  // it back. No system call; other descriptors get their turn first.
   void report_readable();
   bool wants_read() const { return (interest_ & EV_READ) != 0; }
   bool wants_write() const { return (interest_ & EV_WRITE) != 0; }
+  int fd() const { return event_.ev_fd; }  // -1: stopped
+
+  // --- while it takes part in turn batches
+  // Readable, and not called back yet.
+  bool is_queued() const { return queue_entry_ != kNoEntry || read_entry_ != kNoEntry; }
+  // Bytes were received for it that no event will report.
+  bool has_held() const { return has_held_; }
+  TurnBatch& batch() const { return loop_.batch(); }
+  // A read had so many bytes: of a peer that sends much, the next ones are plain.
+  void note_read(std::size_t bytes) {
+    if (bytes >= TurnBatch::kSlotBytes) {
+      plain_reads_ = TurnBatch::kPlainReads;
+    } else if (plain_reads_ > 0) {
+      --plain_reads_;
+    }
+  }
 
  private:
+  friend class TurnBatch;
+  static constexpr std::uint16_t kNoEntry = 0xffff;
   static void on_event(int fd, short what, void* self);
+  // What is held comes first, and what a peer sends that sends much would not fit into a slot.
+  bool is_for_batch() const { return is_batched_ && !has_held_ && plain_reads_ == 0; }
   void apply(short interest);
-  void add();
 
   ::event event_;
   Loop& loop_;
   Callback callback_;
   void* context_;
-  int fd_ = -1;
-  short interest_ = 0;
-  bool is_reported_ = false;  // by report_readable(), and not called back yet
+  std::uint16_t queue_entry_ = kNoEntry;  // in the batch of the turn to come
+  std::uint16_t read_entry_ = kNoEntry;   // in the batch that runs
+  std::uint16_t send_entry_ = kNoEntry;
+  std::uint8_t plain_reads_ = 0;  // to come, before it is batched again
+  std::uint8_t interest_ : 3 = 0;
+  bool is_batched_ : 1 = false;
+  bool has_held_ : 1 = false;  // in the batch
 };
 
 }  // namespace apisix::event

@@ -5,6 +5,8 @@
 
 #include <event2/event.h>
 
+#include "shared/event/turn_batch.h"
+
 namespace apisix::event {
 namespace {
 
@@ -26,7 +28,8 @@ event_base* make_base() {
 Loop::Loop()
     : base_(make_base()),
       wake_(event_new(base_, -1, 0, &Loop::on_wake, this)),
-      timers_(clock_.monotonic_ms()) {}
+      timers_(clock_.monotonic_ms()),
+      batch_(std::make_unique<TurnBatch>()) {}
 
 Loop::~Loop() {
   event_free(wake_);
@@ -46,6 +49,10 @@ void Loop::arm_wake(std::uint64_t at_ms, std::uint64_t now_ms) {
   event_add(wake_, &limit);
 }
 
+bool Loop::has_work() const {
+  return !ready_.empty() || !deferred_.empty() || !end_of_turn_.empty() || batch_->has_readable();
+}
+
 void Loop::run() {
   stopped_ = false;
   while (!stopped_) run_once(kLongestWaitMs);
@@ -56,11 +63,14 @@ void Loop::run_once(std::uint64_t wait_ms) {
   const std::uint64_t wait = has_work() ? 0 : std::min(wait_ms, timers_.next_delay_ms(now).value_or(wait_ms));
   clock_is_fresh_ = false;
   if (wait == 0) {
-    event_base_loop(base_, EVLOOP_NONBLOCK);
+    // Once: what a batch has not read yet stays readable.
+    event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK);
   } else {
     arm_wake(now + wait, now);
     event_base_loop(base_, EVLOOP_ONCE);
   }
+  // Before the timers: a timeout does not overtake bytes that came in time.
+  if (batch_->has_readable()) batch_->run();
   finish_turn();
 }
 

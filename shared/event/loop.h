@@ -1,8 +1,8 @@
 // Loop: the one event loop of a process (a single thread). The only folder that knows libevent.
 //
-// A turn: wait -> refresh the clock -> io callbacks -> due timers -> a slice of the deferred queue -> the
-// ready queue (coroutines that became resumable are never resumed inline by an event) -> end-of-turn work
-// (freeing connections).
+// A turn: wait -> refresh the clock -> io callbacks -> the turn's batch of reads and sends -> due timers -> a
+// slice of the deferred queue -> the ready queue (coroutines that became resumable are never resumed inline
+// by an event) -> end-of-turn work (freeing connections).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@ struct event;
 struct event_base;
 
 namespace apisix::event {
+
+class TurnBatch;
 
 class Loop {
  public:
@@ -38,6 +40,8 @@ class Loop {
   // Runs in a later turn, behind the events of that turn and in the order of the queue: for work that one
   // peer can make long. A turn spends kDeferredUsPerTurn on it, and at least one node.
   ReadyQueue& deferred() { return deferred_; }
+  // What became readable in this turn; once it is opened, reads and writes go by few system calls.
+  TurnBatch& batch() { return *batch_; }
 
   // Runs last in this turn (in the next one, when pushed by end-of-turn work), when no callback of the turn
   // can still be on the stack.
@@ -59,7 +63,7 @@ class Loop {
   void refresh_clock();
   void finish_turn();
   void run_deferred();
-  bool has_work() const { return !ready_.empty() || !deferred_.empty() || !end_of_turn_.empty(); }
+  bool has_work() const;
 
   event_base* base_;
   ::event* wake_;  // bounds the wait
@@ -69,6 +73,7 @@ class Loop {
   ReadyQueue ready_;
   ReadyQueue deferred_;
   ReadyQueue end_of_turn_;
+  const std::unique_ptr<TurnBatch> batch_;
   bool clock_is_fresh_ = false;
   bool stopped_ = false;
 };

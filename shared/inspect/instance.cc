@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <set>
 #include <tuple>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "shared/base/version.h"
 
@@ -31,7 +36,9 @@ ProcessStatus read_process(const memory::StatusSlot& slot) {
           .applied_at_ms = slot.applied_at_ms.get(),
           .store_away_since_ms = slot.store_away_since_ms.get(),
           .source = slot.source.load(),
-          .traffic = memory::totals_of(slot.connections)};
+          .traffic = memory::totals_of(slot.connections),
+          .io_uring = slot.io_uring.load(),
+          .io_uring_errno = slot.io_uring_errno.load()};
 }
 
 int rank_of(ChildRole role) {
@@ -70,6 +77,7 @@ Json to_json(const ProcessStatus& process, std::uint64_t now_ms) {
   out["store_away"] = process.store_away_since_ms != 0;
   out["connections"] = to_json(process.traffic);
   out["requests"] = number(process.traffic.requests);
+  out["io_uring"] = process.io_uring_text();
   return out;
 }
 
@@ -101,6 +109,31 @@ Json change_json(const memory::Change& change) {
 }
 
 }  // namespace
+
+std::string ProcessStatus::io_uring_text() const {
+  switch (io_uring) {
+    case memory::IoUring::kUnknown:
+      break;
+    case memory::IoUring::kOn:
+      return "on";
+    case memory::IoUring::kOffByConfig:
+      return "off by config.yaml";
+    case memory::IoUring::kOffByEnvironment:
+      return "off by APISIX_IO_URING";
+    case memory::IoUring::kNotToBeHad:
+      return std::strerror(io_uring_errno);
+  }
+  return {};
+}
+
+std::string InstanceStatus::io_uring_text() const {
+  std::set<std::string> texts;
+  for (const ProcessStatus& process : processes) {
+    if (process.role == ChildRole::kWorker && serves(process) && process.state == ChildState::kReady)
+      texts.insert(process.io_uring_text());
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
 
 bool InstanceStatus::serves(const ProcessStatus& process) const {
   return process.generation == generation && process.state != ChildState::kDraining &&

@@ -26,6 +26,11 @@ struct ProcessStatus {
   std::uint64_t store_away_since_ms = 0;  // 0: the store is reachable
   memory::ConfigSource source = memory::ConfigSource::kUnknown;
   memory::Totals traffic = {};
+  memory::IoUring io_uring = memory::IoUring::kUnknown;
+  int io_uring_errno = 0;  // of kNotToBeHad
+
+  // "on", "off by config.yaml", "Operation not permitted"; "" when unknown.
+  std::string io_uring_text() const;
 };
 
 struct InstanceStatus {
@@ -50,6 +55,8 @@ struct InstanceStatus {
   // When the last of them applied it; 0: never.
   std::uint64_t applied_at_ms() const;
   memory::ConfigSource source() const;
+  // ProcessStatus::io_uring_text() of the workers that serve; more than one when they differ.
+  std::string io_uring_text() const;
   // Since when the store is away from one of them; 0: it is reachable for all.
   std::uint64_t store_away_since_ms() const;
 

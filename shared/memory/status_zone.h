@@ -24,6 +24,8 @@ enum class ChildRole : std::uint8_t { kWorker, kAgent, kMaster };
 enum class ChildState : std::uint8_t { kFree, kStarting, kReady, kDraining, kGone };
 // Where a worker has its configuration from; kPushed: PUT /apisix/admin/configs.
 enum class ConfigSource : std::uint8_t { kUnknown, kLocal, kEtcd, kYaml, kJson, kPushed };
+// Whether a worker reads and writes by io_uring (turn batches). kNotToBeHad: see the errno.
+enum class IoUring : std::uint8_t { kUnknown, kOn, kOffByConfig, kOffByEnvironment, kNotToBeHad };
 
 std::string_view name_of(ChildRole role);       // "worker", "agent", "master"
 std::string_view name_of(ChildState state);     // "Starting", "Ready", "Draining", "Gone"; "" when free
@@ -71,6 +73,8 @@ struct alignas(128) StatusSlot {
   ConnectionTallies connections;
   Tally beats;  // once a second from a timer of its loop: the master replaces a child whose loop stands still
   Tally held_body_bytes;  // bodies that a worker holds now, of at most nginx_config.http.held_bodies_size
+  std::atomic<IoUring> io_uring;
+  std::atomic<std::int32_t> io_uring_errno;  // of kNotToBeHad
 };
 
 struct Totals {

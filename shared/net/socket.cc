@@ -48,9 +48,13 @@ void Socket::reset() {
 
 IoResult read_some(int fd, std::span<char> into) {
   const ssize_t got = ::recv(fd, into.data(), into.size(), 0);
-  if (got > 0) return {IoResult::Kind::kDone, static_cast<std::size_t>(got), 0};
-  if (got == 0) return {IoResult::Kind::kClosed, 0, 0};
-  return failed(errno);
+  return read_result(got < 0 ? -errno : got);
+}
+
+IoResult read_result(std::ptrdiff_t returned) {
+  if (returned > 0) return {IoResult::Kind::kDone, static_cast<std::size_t>(returned), 0};
+  if (returned == 0) return {IoResult::Kind::kClosed, 0, 0};
+  return failed(static_cast<int>(-returned));
 }
 
 IoResult write_some(int fd, std::span<const iovec> pieces) {

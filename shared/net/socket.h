@@ -50,6 +50,8 @@ struct IoResult {
 };
 
 IoResult read_some(int fd, std::span<char> into);
+// What recv() returned, or a negative errno.
+IoResult read_result(std::ptrdiff_t returned);
 // One sendmsg() (send() for one piece), never SIGPIPE. Takes at most kPiecesMax pieces.
 inline constexpr std::size_t kPiecesMax = 64;
 IoResult write_some(int fd, std::span<const iovec> pieces);

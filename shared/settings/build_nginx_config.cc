@@ -93,7 +93,9 @@ void build_nginx_config(const Json& merged, NginxConfig& config, Report& report)
   if (const auto parsed = base::parse_log_level(level)) config.error_log_level = *parsed;
   read_worker_processes(section, config, report);
   section.read_flag("enable_cpu_affinity", config.enable_cpu_affinity);
-  section.section("event").read_integer("worker_connections", config.event.worker_connections);
+  const Section event = section.section("event");
+  event.read_integer("worker_connections", config.event.worker_connections);
+  event.read_flag("io_uring", config.event.io_uring);
   section.read_integer("worker_rlimit_nofile", config.worker_rlimit_nofile);
   // A few more than connections, for logs, listeners, the store, and clients of the Admin and Control API.
   constexpr std::int64_t kOtherFiles = 256;

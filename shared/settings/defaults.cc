@@ -50,7 +50,7 @@ constexpr char kDefaults[] =
     "worker_processes": "auto", "enable_cpu_affinity": false,
     "worker_rlimit_nofile": 20480, "worker_shutdown_timeout": "240s", "worker_stuck_timeout": "10s",
     "max_pending_timers": 16384, "max_running_timers": 4096,
-    "event": {"worker_connections": 10620},
+    "event": {"worker_connections": 10620, "io_uring": true},
     "meta": {
       "lua_shared_dict": {
         "prometheus-metrics": "128m", "prometheus-cache": "10m", "standalone-config": "10m",

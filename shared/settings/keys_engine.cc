@@ -137,6 +137,7 @@ constexpr Key kEngineKeys[] = {
     without_effect("nginx_config.max_running_timers", kInteger),
     {"nginx_config.event", kMap},
     count("nginx_config.event.worker_connections", 1),
+    {"nginx_config.event.io_uring", kBool, {}, kNoMin, kNoMax, Effect::kExtension},
     {"nginx_config.envs", kList, {}, 1},
     {"nginx_config.envs[]", kPlainText},
     {"nginx_config.meta", kMap},

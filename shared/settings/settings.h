@@ -158,6 +158,7 @@ struct PeerSet {
 struct NginxConfig {
   struct Event {
     std::int64_t worker_connections = 10620;
+    bool io_uring = true;  // extension: where the kernel has it, reads and writes of a turn go by few calls
 
     bool operator==(const Event&) const = default;
   };

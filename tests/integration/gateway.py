@@ -214,7 +214,7 @@ class Gateway:
     # ---- commands
 
     def environment(self):
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("APISIX_")}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("APISIX_") or k == "APISIX_IO_URING"}
         return inherited | {k: str(v) for k, v in self.env.items()}
 
     def run(self, *arguments, timeout_s=PATIENCE_S):

@@ -7,8 +7,7 @@ namespace apisix::proxy {
 
 ClientConnection::ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer)
     : listener_(listener),
-      transport_(std::move(socket)),
-      watch_(listener.services().loop, &ClientConnection::on_event, this),
+      transport_(listener.services().loop, std::move(socket), &ClientConnection::on_event, this),
       timer_(
           listener.services().loop.timers(),
           [](void* self) { static_cast<ClientConnection*>(self)->session_->on_timeout(); }, this),
@@ -21,10 +20,11 @@ ClientConnection::ClientConnection(const Listener& listener, net::Socket socket,
 }
 
 void ClientConnection::start() {
-  watch_.start(transport_.fd());
+  transport_.start(/*read=*/true, /*write=*/false);
   timer_.set_after_ms(services().draining ? limits::kDrainIdleMs
                                           : services().options.client_header_timeout_ms);
-  on_readable();
+  // A drain looks at its connections when the last ones are accepted.
+  if (services().draining || !transport_.joins_reads()) on_readable();
 }
 
 void ClientConnection::on_event(void* self, bool readable, bool writable) {
@@ -50,16 +50,11 @@ void ClientConnection::on_readable() {
       break;
   }
   session_->on_bytes({scratch.data(), got.bytes});
-  report_pending();
-}
-
-void ClientConnection::report_pending() {
-  if (transport_.has_pending() && watch_.wants_read()) watch_.report_readable();
+  transport_.report_pending();
 }
 
 void ClientConnection::want_read(bool on) {
-  if (watch_.wants_read() != on) watch_.want_read(on);
-  report_pending();
+  transport_.want_read(on);
 }
 
 void ClientConnection::note_request(bool has_request) {
@@ -72,13 +67,13 @@ bool ClientConnection::write(std::span<const iovec> pieces) {
   if (!is_open_) return false;
   std::size_t sent = 0;
   if (output_.empty()) {
-    const net::IoResult result = transport_.write(pieces);
+    const net::IoResult result = transport_.write(pieces, &ClientConnection::on_unsent);
     if (result.kind == net::IoResult::Kind::kError) return false;
     sent = result.bytes;
   }
   output_.append_rest(pieces, sent);
-  if (!output_.empty() && !watch_.wants_write()) {
-    watch_.want_write(true);
+  if (!output_.empty() && !transport_.wants_write()) {
+    transport_.want_write(true);
     session_->on_output_progress();
   }
   return true;
@@ -88,19 +83,41 @@ void ClientConnection::flush_output() {
   std::array<iovec, 16> pieces;
   while (!output_.empty()) {
     const std::size_t count = output_.front(pieces);
-    const net::IoResult result = transport_.write({pieces.data(), count});
+    const net::IoResult result = transport_.write({pieces.data(), count}, &ClientConnection::on_unsent);
     if (result.kind == net::IoResult::Kind::kError) return session_->on_reset();
     if (!result.done()) return;
     output_.consume(result.bytes);
     session_->on_output_progress();
   }
-  watch_.want_write(false);
+  transport_.want_write(false);
   timer_.cancel();
   if (shutdown_when_drained_) transport_.shutdown_write();
   session_->on_output_drained();
 }
 
+// The turn's batch was sent, and the socket did not take all of it.
+void ClientConnection::on_unsent(void* self, std::string_view rest, int error_number) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  if (error_number != 0) return connection.session_->on_reset();
+  connection.keep_unsent(rest);
+}
+
+void ClientConnection::keep_unsent(std::string_view rest) {
+  output_.prepend(rest);
+  if (transport_.wants_write()) return;
+  transport_.want_write(true);
+  session_->on_output_progress();
+}
+
+bool ClientConnection::send_queued() {
+  const std::string_view rest = transport_.take_unsent();
+  if (rest.empty()) return true;
+  keep_unsent(rest);
+  return false;
+}
+
 void ClientConnection::shutdown_write() {
+  send_queued();
   if (output_.empty()) {
     transport_.shutdown_write();
   } else {
@@ -113,7 +130,6 @@ void ClientConnection::close(bool by_reset) {
   is_open_ = false;
   session_->on_closed();
   timer_.cancel();
-  watch_.stop();
   transport_.close(by_reset);
   services().tallies.active.subtract();
   services().connections.defer_delete(*this);

@@ -9,10 +9,9 @@
 #include <cstdint>
 #include <span>
 
-#include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/net/buffer_chain.h"
-#include "shared/net/transport.h"
+#include "shared/net/watched_transport.h"
 #include "worker/proxy/h1_session.h"
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
@@ -25,13 +24,16 @@ class ClientConnection : private AgeLink<ClientConnection> {
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
-  // Watches the socket and reads at once: the first request usually is there already.
+  // Watches the socket and reads in this turn: the first request usually is there already.
   void start();
 
   // --- for its session
   // Sends now what the socket takes and buffers the rest. False: the client is gone.
   bool write(std::span<const iovec> pieces);
   std::size_t output_pending() const { return output_.bytes(); }
+  // Writes that would leave with the turn leave now, before the connection ends. False: the socket did not
+  // take them, they wait in the output buffer.
+  bool send_queued();
   void want_read(bool on);
   // Our side of the connection ends, once the output buffer is flushed.
   void shutdown_write();
@@ -57,12 +59,11 @@ class ClientConnection : private AgeLink<ClientConnection> {
   static void on_event(void* self, bool readable, bool writable);
   void on_readable();
   void flush_output();
-  // Bytes that TLS holds already get an event of their own.
-  void report_pending();
+  static void on_unsent(void* self, std::string_view rest, int error_number);
+  void keep_unsent(std::string_view rest);
 
   const Listener& listener_;
-  net::Transport transport_;
-  event::IoWatch watch_;
+  net::WatchedTransport transport_;
   event::Timer timer_;
   net::BufferChain output_;
   plugin::ClientInfo info_;

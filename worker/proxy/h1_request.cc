@@ -140,12 +140,15 @@ bool H1Request::is_draining() const {
 // A drain may have begun since the head was written.
 void H1Request::finish(Ending ending) {
   if (ending == Ending::kClientGone) return session_.end_request(AfterResponse::kClose);
-  session_.end_request(decide_client({.wants_keep_alive = keep_alive_,
-                                      .request_read = decoder_.done(),
-                                      .response_complete = ending == Ending::kWhole,
-                                      .response_delimited = response_framing_ != http::Framing::kUntilClose,
-                                      .draining = is_draining(),
-                                      .more_received = !session_.unread().empty()}));
+  AfterResponse after = decide_client({.wants_keep_alive = keep_alive_,
+                                       .request_read = decoder_.done(),
+                                       .response_complete = ending == Ending::kWhole,
+                                       .response_delimited = response_framing_ != http::Framing::kUntilClose,
+                                       .draining = is_draining(),
+                                       .more_received = !session_.unread().empty()});
+  // The end of the response may still be in the turn's batch: the close waits for a client that is slow.
+  if (after == AfterResponse::kClose && !session_.connection().send_queued()) after = AfterResponse::kLinger;
+  session_.end_request(after);
 }
 
 // --- an upgrade

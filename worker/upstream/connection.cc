@@ -25,29 +25,22 @@ const char* to_string(Connection::State state) {
 Connection::Connection(event::Loop& loop, Pool& pool, HostPool& home, net::Socket socket)
     : pool_(pool),
       home_(home),
-      transport_(std::move(socket)),
-      watch_(loop, &Connection::on_event, this),
+      transport_(loop, std::move(socket), &Connection::on_event, this),
       idle_timeout_(loop.timers(), &Connection::on_idle_timeout, this) {}
 
 const Endpoint& Connection::endpoint() const {
   return home_.endpoint();
 }
 
-void Connection::start_watch() {
-  watch_.start(transport_.fd(), /*read=*/false, /*write=*/true);
+bool Connection::is_quiet() {
+  return !transport_.has_pending() && !transport_.is_readable() && transport_.take_unsent().empty();
 }
 
-void Connection::want_read(bool on) {
-  watch_.want_read(on);
-  report_pending();
-}
-
-void Connection::report_pending() {
-  if (transport_.has_pending()) watch_.report_readable();
-}
-
+// Of an event that came in this turn the reason is not known yet: bytes or the end, neither was asked for.
 bool Connection::has_unasked_input() const {
-  if (transport_.has_pending()) return true;
+  if (transport_.has_pending() || transport_.is_readable()) return true;
+  if (!checked_before_reuse_) [[likely]]
+    return false;
   char byte = 0;
   return ::recv(transport_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
@@ -56,7 +49,6 @@ void Connection::close(bool reset) {
   state_.move_to(State::kClosed);
   user_ = nullptr;
   idle_timeout_.cancel();
-  watch_.stop();
   transport_.close(reset);
 }
 
@@ -67,8 +59,8 @@ void Connection::on_event(void* self, bool readable, bool writable) {
       const int error_number = net::connect_error(connection.transport_.fd());
       if (error_number == 0) {
         connection.state_.move_to(State::kLeased);
-        connection.watch_.want_read(true);
-        connection.watch_.want_write(false);
+        connection.transport_.want_read(true);
+        connection.transport_.want_write(false);
       }
       connection.user_->on_upstream_connected(error_number);
       return;
@@ -77,7 +69,7 @@ void Connection::on_event(void* self, bool readable, bool writable) {
       if (writable) connection.user_->on_upstream_writable();
       if (readable && connection.state_ == State::kLeased) {
         connection.user_->on_upstream_readable();
-        connection.report_pending();
+        connection.transport_.report_pending();
       }
       return;
     case State::kIdle:  // the node closed it, or sends bytes without a request
@@ -86,6 +78,12 @@ void Connection::on_event(void* self, bool readable, bool writable) {
     case State::kClosed:
       return;
   }
+}
+
+void Connection::on_unsent(void* self, std::string_view rest, int error_number) {
+  auto& connection = *static_cast<Connection*>(self);
+  if (connection.state() == State::kLeased) return connection.user_->on_upstream_unsent(rest, error_number);
+  connection.pool_.drop(connection, /*reset=*/true);
 }
 
 void Connection::on_idle_timeout(void* self) {

@@ -12,9 +12,8 @@
 
 #include "shared/base/list.h"
 #include "shared/base/state_machine.h"
-#include "shared/event/io_watch.h"
 #include "shared/event/timer_wheel.h"
-#include "shared/net/transport.h"
+#include "shared/net/watched_transport.h"
 #include "worker/upstream/endpoint.h"
 
 namespace apisix::upstream {
@@ -36,6 +35,9 @@ class Connection : private base::Link {
     virtual void on_upstream_connected(int error_number) = 0;  // 0 or an errno
     virtual void on_upstream_readable() = 0;
     virtual void on_upstream_writable() = 0;
+    // Of writes that were taken `rest` was not sent after all: it comes before what waits. With an error
+    // number the connection is broken.
+    virtual void on_upstream_unsent(std::string_view rest, int error_number) = 0;
 
    protected:
     ~User() = default;
@@ -46,13 +48,15 @@ class Connection : private base::Link {
   Connection& operator=(const Connection&) = delete;
 
   net::IoResult read(std::span<char> into) { return transport_.read(into); }
-  net::IoResult write(std::span<const iovec> pieces) { return transport_.write(pieces); }
+  net::IoResult write(std::span<const iovec> pieces) {
+    return transport_.write(pieces, &Connection::on_unsent);
+  }
 
   // Our side of the connection ends; the node's may go on.
   void shutdown_write() { transport_.shutdown_write(); }
 
-  void want_read(bool on);
-  void want_write(bool on) { watch_.want_write(on); }
+  void want_read(bool on) { transport_.want_read(on); }
+  void want_write(bool on) { transport_.want_write(on); }
   // Null: plain.
   const net::TlsInfo* tls() const { return transport_.tls(); }
   // Bytes are at hand that no event will report.
@@ -69,19 +73,19 @@ class Connection : private base::Link {
   friend class Pool;
   friend class HostPool;
   friend class base::List<Connection>;
-  void start_watch();
+  void start_watch() { transport_.start(/*read=*/false, /*write=*/true); }
   void close(bool reset);
   // Unread bytes, an end or an error are buffered: it must not carry another exchange.
   bool has_unasked_input() const;
-  // Bytes that TLS holds already get an event of their own.
-  void report_pending();
+  // Nothing of an exchange is left on its way, in neither direction.
+  bool is_quiet();
   static void on_event(void* self, bool readable, bool writable);
+  static void on_unsent(void* self, std::string_view rest, int error_number);
   static void on_idle_timeout(void* self);
 
   Pool& pool_;
   HostPool& home_;
-  net::Transport transport_;
-  event::IoWatch watch_;
+  net::WatchedTransport transport_;
   event::Timer idle_timeout_;
   User* user_ = nullptr;
   std::uint32_t leases_ = 1;

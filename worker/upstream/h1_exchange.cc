@@ -144,6 +144,20 @@ bool H1Exchange::on_send_failed() {
   return false;
 }
 
+// The turn's batch was sent: what a write had taken comes back. Nothing of the request got out: as a write
+// that fails at once.
+void H1Exchange::on_upstream_unsent(std::string_view rest, int error_number) {
+  if (error_number == 0) {
+    unsent_.prepend(rest);
+    return connection_->want_write(true);
+  }
+  if (state_ == State::kTunnel) return fail(FailureKind::kSend);
+  bytes_sent_ -= rest.size() + unsent_.bytes();
+  if (on_send_failed()) return;
+  processed_ = Processed::kNo;
+  user_.on_failed(failure_);
+}
+
 void H1Exchange::on_upstream_writable() {
   std::array<iovec, 16> pieces;
   while (!unsent_.empty()) {

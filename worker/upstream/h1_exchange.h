@@ -72,6 +72,7 @@ class H1Exchange final : public Exchange,
   void on_upstream_connected(int error_number) override;
   void on_upstream_readable() override;
   void on_upstream_writable() override;
+  void on_upstream_unsent(std::string_view rest, int error_number) override;
   // Waiter
   void on_turn(HostPool& home) override;
 

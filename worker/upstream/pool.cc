@@ -123,7 +123,7 @@ base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::Us
 
 Connection* Pool::take_idle(HostPool& home, Connection::User& user) {
   Connection* connection = home.newest();
-  while (connection != nullptr && connection->checked_before_reuse_ && connection->has_unasked_input()) {
+  while (connection != nullptr && connection->has_unasked_input()) {
     drop(*connection);
     connection = home.newest();
   }
@@ -154,9 +154,9 @@ base::Result<Connection*> Pool::connect(HostPool& home, Connection::User& user) 
 
 void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   CHECK(connection.state_ == Connection::State::kLeased);
-  // Bytes that TLS holds were not asked for, and no event would ever report them.
+  // Bytes that are here already were not asked for.
   if (connection.leases_ >= limits.requests_max || limits.idle_timeout_ms == 0 ||
-      limits.idle_connections_max == 0 || connection.transport_.has_pending()) {
+      limits.idle_connections_max == 0 || !connection.is_quiet()) {
     drop(connection);
     return;
   }
@@ -164,8 +164,8 @@ void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
   while (home.idle_ >= limits.idle_connections_max) drop(*home.oldest());
   connection.state_.move_to(Connection::State::kIdle);
   connection.user_ = nullptr;
-  if (!connection.watch_.wants_read()) connection.watch_.want_read(true);
-  if (connection.watch_.wants_write()) connection.watch_.want_write(false);
+  if (!connection.transport_.wants_read()) connection.transport_.want_read(true);
+  if (connection.transport_.wants_write()) connection.transport_.want_write(false);
   connection.idle_timeout_.set_after_ms(limits.idle_timeout_ms);
   home.push_newest(connection);
   ++idle_;

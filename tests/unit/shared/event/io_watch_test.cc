@@ -63,6 +63,13 @@ TEST_F(IoWatchTest, ReportIsCalledBackOnceThoughTheDescriptorIsSilent) {
   EXPECT_EQ(turn(), "r");
 }
 
+TEST_F(IoWatchTest, DescriptorIsWatchedBehindAReport) {
+  watch_.report_readable();
+  EXPECT_EQ(turn(), "r");
+  ASSERT_EQ(::write(peer_.get(), "x", 1), 1);
+  EXPECT_EQ(turn(), "r");
+}
+
 TEST_F(IoWatchTest, ReportFromInsideACallbackComesInALaterTurn) {
   again_ = true;
   watch_.report_readable();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "shared/async/signal.h"
 #include "shared/base/random.h"
 #include "shared/channel/child_context.h"
+#include "shared/event/turn_batch.h"
 #include "shared/store/local_store.h"
 #include "tests/unit/shared/store/store_fixture.h"
 #include "worker/config/registry.h"
@@ -125,7 +127,10 @@ class EchoService final : public LocalService {
 
 class ProxyTest : public store::StoreTest {
  protected:
+  // APISIX_IO_URING=always: the same tests with turn batches, from one connection on.
   ProxyTest() {
+    const char* const io_uring = std::getenv("APISIX_IO_URING");
+    if (io_uring != nullptr && std::string_view(io_uring) == "always") loop_.batch().open(1);
     auto store = store::LocalStore::open(loop_, options_);
     EXPECT_TRUE(store) << store.error().what;
     store_ = std::move(*store);

@@ -62,6 +62,9 @@ class ConnectionTest : public testing::Test, protected Connection::User {
   }
   void on_upstream_readable() override { events_.push_back("readable"); }
   void on_upstream_writable() override { events_.push_back("writable"); }
+  void on_upstream_unsent(std::string_view rest, int) override {
+    events_.push_back("unsent " + std::to_string(rest.size()));
+  }
 
   event::Loop loop_;
   base::UniqueFd listening_;

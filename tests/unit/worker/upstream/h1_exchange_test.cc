@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "shared/event/loop.h"
+#include "tests/unit/shared/net/crowd.h"
 #include "tests/unit/worker/upstream/node.h"
 
 namespace apisix::upstream {
@@ -500,6 +501,89 @@ TEST_F(WaitingTest, WithoutALimitNothingWaits) {
   const auto second = make_owner();
   connect(*second);
   EXPECT_EQ(pool_.open(), 2u);
+}
+
+// --- in turn batches
+
+class BatchedExchangeTest : public H1ExchangeTest {
+ protected:
+  void SetUp() override {
+    if (loop_.batch().open() != 0) GTEST_SKIP() << "no io_uring";
+    crowd_ = std::make_unique<net::Crowd>(loop_);
+  }
+  // An idle connection, used once.
+  void leave_idle() {
+    begin(*owner_);
+    node_says(kOk);
+    turn_until([&] { return owner_->ended; });
+    node_reads();
+    ASSERT_EQ(pool_.idle(), 1u);
+  }
+
+  std::unique_ptr<net::Crowd> crowd_;
+  std::unique_ptr<Owner> second_ = make_owner();
+};
+
+// They would be the response to the request of another client.
+TEST_F(BatchedExchangeTest, UnaskedBytesOfTheTurnAreNoResponse) {
+  leave_idle();
+  crowd_->become_readable();
+  node_says(kOk);
+  crowd_->turn([this] { open(*second_); });
+  EXPECT_FALSE(second_->exchange->is_connected()) << "it has a connection of its own";
+  EXPECT_EQ(pool_.idle(), 0u);
+  turn_until([this] { return second_->exchange->is_connected(); });
+  turn();
+  EXPECT_EQ(second_->body, "");
+}
+
+TEST_F(BatchedExchangeTest, NodeThatClosesInTheTurnIsNotAsked) {
+  leave_idle();
+  crowd_->become_readable();
+  node_closes();
+  crowd_->turn([this] { open(*second_); });
+  EXPECT_FALSE(second_->exchange->is_connected());
+}
+
+TEST_F(BatchedExchangeTest, RequestOfWhichNothingIsSentIsNotProcessed) {
+  leave_idle();
+  crowd_->become_readable();
+  crowd_->turn([this] {
+    open(*second_);
+    ASSERT_TRUE(send(*second_));
+    EXPECT_EQ(node_reads(), "") << "it leaves with the turn";
+    ends_.back().reset();
+  });
+  ASSERT_TRUE(second_->failed);
+  EXPECT_EQ(second_->failure.kind, Kind::kSend);
+  EXPECT_EQ(second_->failure.processed, Processed::kNo);
+  EXPECT_TRUE(second_->failure.is_stale);
+  EXPECT_EQ(second_->exchange->bytes_sent(), 0u);
+}
+
+TEST_F(BatchedExchangeTest, RequestLeavesWithTheTurnAndIsAnswered) {
+  leave_idle();
+  crowd_->become_readable();
+  crowd_->turn([this] {
+    open(*second_);
+    ASSERT_TRUE(send(*second_));
+  });
+  EXPECT_THAT(node_reads(), StartsWith("GET /path HTTP/1.1\r\n"));
+  node_says(kOk);
+  turn_until([this] { return second_->ended; });
+  EXPECT_EQ(pool_.idle(), 1u);
+}
+
+TEST_F(BatchedExchangeTest, AbortInTheTurnSendsWhatWasWritten) {
+  leave_idle();
+  crowd_->become_readable();
+  crowd_->turn([this] {
+    open(*second_);
+    ASSERT_TRUE(send(*second_));
+    second_->exchange->abort(/*reset=*/false);
+  });
+  EXPECT_THAT(node_reads(), StartsWith("GET /path HTTP/1.1\r\n"));
+  EXPECT_EQ(pool_.open(), 0u);
 }
 
 }  // namespace

@@ -23,11 +23,13 @@ struct Calls final : Connection::User {
   }
   void on_upstream_readable() override { ++readable; }
   void on_upstream_writable() override { ++writable; }
+  void on_upstream_unsent(std::string_view rest, int) override { unsent += rest; }
 
   bool connected = false;
   int error = 0;
   int readable = 0;
   int writable = 0;
+  std::string unsent;
 };
 
 class PoolTest : public ::testing::Test {

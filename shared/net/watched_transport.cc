@@ -1,0 +1,57 @@
+#include "shared/net/watched_transport.h"
+
+namespace apisix::net {
+
+using event::TurnBatch;
+
+// TLS reads and writes the descriptor itself.
+void WatchedTransport::start(bool read, bool write) {
+  if (transport_.tls() == nullptr) watch_.join_batches();
+  watch_.start(transport_.fd(), read, write);
+}
+
+// What was received together with others is at most a slot. One that is full says nothing about the rest,
+// which is read here, so that a short read still means that the socket is empty.
+IoResult WatchedTransport::read_batched(std::span<char> into) {
+  const auto received = watch_.batch().take(watch_, into);
+  IoResult result = received ? read_result(*received) : transport_.read(into);
+  if (!result.done()) return result;
+  if (received && result.bytes == TurnBatch::kSlotBytes && result.bytes < into.size()) [[unlikely]]
+    result.bytes += transport_.read(into.subspan(result.bytes)).bytes;
+  watch_.note_read(result.bytes);
+  return result;
+}
+
+IoResult WatchedTransport::write_collected(std::span<const iovec> pieces,
+                                           TurnBatch::UnsentCallback on_unsent) {
+  TurnBatch& batch = watch_.batch();
+  if (watch_.is_batched() && batch.queue_send(watch_, pieces, on_unsent)) {
+    IoResult taken{IoResult::Kind::kDone};
+    for (const iovec& piece : pieces) taken.bytes += piece.iov_len;
+    return taken;
+  }
+  if (!batch.send_queued(watch_)) return {};
+  return transport_.write(pieces);
+}
+
+std::string_view WatchedTransport::take_unsent() {
+  return watch_.batch().take_unsent(watch_);
+}
+
+void WatchedTransport::want_read(bool on) {
+  watch_.want_read(on);
+  report_pending();
+}
+
+void WatchedTransport::shutdown_write() {
+  take_unsent();
+  transport_.shutdown_write();
+}
+
+void WatchedTransport::close(bool by_reset) {
+  take_unsent();
+  watch_.stop();
+  transport_.close(by_reset);
+}
+
+}  // namespace apisix::net

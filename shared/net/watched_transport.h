@@ -1,0 +1,72 @@
+// WatchedTransport: a transport and the watch of its descriptor, as connections of the data path have them.
+// Plain ones take part in the loop's turn batches: a read may return what was received together with others,
+// a small write may leave when the callbacks of the turn have run. Its owner sees neither, but for one thing:
+// what the socket did not take of such a write comes back by a callback, as the front of what waits.
+//
+//   stopped --start()--> watched --close()--> stopped
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include <sys/uio.h>
+
+#include "shared/event/io_watch.h"
+#include "shared/net/transport.h"
+
+namespace apisix::net {
+
+class WatchedTransport {
+ public:
+  // `callback` and every UnsentCallback get `context`.
+  WatchedTransport(event::Loop& loop, Socket socket, event::IoWatch::Callback callback, void* context)
+      : transport_(std::move(socket)), watch_(loop, callback, context) {}
+
+  int fd() const { return transport_.fd(); }
+  void start(bool read, bool write);
+
+  IoResult read(std::span<char> into) {
+    return watch_.is_batched() ? read_batched(into) : transport_.read(into);
+  }
+  // As Transport::write(). kDone may mean that it is sent with the turn: then `on_unsent` may follow.
+  IoResult write(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent) {
+    if (watch_.batch().collects_sends()) return write_collected(pieces, on_unsent);
+    return transport_.write(pieces);
+  }
+  // A peer that was just accepted has usually sent something: true when the turn's batch tries to read it,
+  // with a callback. False: read at once.
+  bool joins_reads() {
+    if (watch_.is_batched()) watch_.report_readable();
+    return watch_.is_batched();
+  }
+  // Sends what would leave with the turn. Returns what the socket did not take; valid until the next write.
+  std::string_view take_unsent();
+
+  // Bytes are at hand that no event will report; while reading is wanted there is a callback for them.
+  bool has_pending() const { return transport_.has_pending() || watch_.has_held(); }
+  // There is an event of this turn whose callback comes.
+  bool is_readable() const { return watch_.is_queued(); }
+  void want_read(bool on);
+  void want_write(bool on) { watch_.want_write(on); }
+  bool wants_read() const { return watch_.wants_read(); }
+  bool wants_write() const { return watch_.wants_write(); }
+  // Behind a read: what TLS still has gets an event of its own.
+  void report_pending() {
+    if (transport_.has_pending()) watch_.report_readable();
+  }
+
+  // What was written before is sent before, if the socket takes it.
+  void shutdown_write();
+  void close(bool by_reset = false);
+
+  const TlsInfo* tls() const { return transport_.tls(); }
+
+ private:
+  IoResult read_batched(std::span<char> into);
+  IoResult write_collected(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent);
+
+  Transport transport_;
+  event::IoWatch watch_;
+};
+
+}  // namespace apisix::net
