@@ -40,29 +40,29 @@ class Clients:
                 ["taskset", "-c", str(self.cpu), gateways.built("clients"), str(self.server.port), self.path, first_address],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
             some = min(count - opened, most_of_a_process())
-            if self.tell(self.processes[-1], f"open {some}")["open"] != some:
+            if self.command(self.processes[-1], f"open {some}")["open"] != some:
                 raise RuntimeError(f"{self.server.name}: not all connections were taken")
             opened += some
 
-    def tell(self, process, command):
-        process.stdin.write(command + "\n")
+    def command(self, process, text):
+        process.stdin.write(text + "\n")
         process.stdin.flush()
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.server.name}: the clients failed at: {command}")
+            raise RuntimeError(f"{self.server.name}: the clients failed at: {text}")
         return json.loads(line)
 
     def ask(self):
         """One request on each connection; all have to get a response."""
         for process in self.processes:
-            result = self.tell(process, "ask")
+            result = self.command(process, "ask")
             if result["errors"]:
                 raise RuntimeError(f"{self.server.name}: {result}")
 
     def pace(self, per_second, seconds):
         """At a fixed rate, over all connections in turn: {requests, errors, p50_us, p99_us, max_us}"""
         process, = self.processes
-        return self.tell(process, f"pace {per_second} {seconds}")
+        return self.command(process, f"pace {per_second} {seconds}")
 
     def measured_pace(self, per_second, seconds):
         """The same as a Round."""

@@ -16,8 +16,8 @@ RATE_PER_SECOND = 5_000
 FEW = 32
 WARM_CONNECTIONS = 64
 OTHERS = 2048  # connections of a worker beside those that are measured
-# Buffers that only the first requests need, and timers that run out.
-SETTLE_S = 1.5
+# Until what the last requests needed is free again.
+REST_S = 1.5
 
 
 def run_active(chosen, make, count):
@@ -77,14 +77,14 @@ def idle_bytes(chosen, make, name, count):
         with clients.Clients(server, chosen.load_cpu) as warm:
             warm.open(WARM_CONNECTIONS * len(workers))
             warm.ask()
-        time.sleep(SETTLE_S)
+        time.sleep(REST_S)
         with clients.Clients(server, chosen.load_cpu) as load:
             before, kernel = held_by(workers), measure.kernel_bytes()
             load.open(count)
             wait_until_accepted(workers, count)
             fresh, kernel = held_by(workers), measure.kernel_bytes() - kernel
             load.ask()
-            time.sleep(SETTLE_S)
+            time.sleep(REST_S)
             used = held_by(workers)
     return [(fresh - before) / count, (used - before) / count, kernel / count]
 
@@ -99,7 +99,7 @@ def wait_until_accepted(workers, count):
         if time.monotonic() > deadline:
             raise RuntimeError("the workers do not take the connections")
         time.sleep(0.05)
-    time.sleep(SETTLE_S)
+    time.sleep(REST_S)
 
 
 def run_idle(chosen, make, count):
