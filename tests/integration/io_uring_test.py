@@ -85,6 +85,7 @@ def test_requests_that_come_together_are_served_each_its_own(ring_gateway, upstr
             assert json.loads(response.body)["path"] == f"/echo?{number}", "the response to another client's request"
 
 
+@pytest.mark.expects_damage
 def test_ring_is_new_after_a_crash_and_a_reload(ring_gateway, upstream):
     route(ring_gateway, upstream)
     for change in (ring_gateway.replace_workers, ring_gateway.reload):
@@ -96,6 +97,7 @@ def test_ring_is_new_after_a_crash_and_a_reload(ring_gateway, upstream):
         assert [response.status for response in request_at_once(ring_gateway)] == [200] * CLIENTS
 
 
+@pytest.mark.expects_damage
 def test_killed_with_requests_in_the_ring_takes_no_other_down(make_gateway, upstream):
     gateway = make_gateway(workers=2, env=ENVIRONMENT)
     route(gateway, upstream)
