@@ -13,6 +13,7 @@
 #include "privileged-agent/jobs/status_endpoint.h"
 #include "privileged-agent/jobs/store_metrics.h"
 #include "privileged-agent/jobs/traffic_sweeper.h"
+#include "privileged-agent/priority.h"
 #include "shared/base/log.h"
 #include "shared/base/random.h"
 #include "shared/channel/heartbeat.h"
@@ -141,6 +142,8 @@ class Agent {
 }  // namespace
 
 int agent_main(channel::AgentContext&& context) {
+  if (!give_way_to_workers())
+    base::log_info("the agent has the priority of a worker: the kernel keeps it so");
   return Agent(std::move(context)).run();
 }
 

@@ -21,6 +21,19 @@ constexpr std::array<bool, 256> kTokenCharacters = token_characters();
 
 constexpr std::uint32_t kFirstCapacity = 16;
 
+// The last eight characters, letters in one case: names of one length mostly differ there, and where these
+// differ the names do. A shorter name has none.
+std::uint64_t folded_end(std::string_view name) {
+  std::uint64_t end = 0;
+  if (name.size() < sizeof end) return 0;
+  std::memcpy(&end, name.data() + name.size() - sizeof end, sizeof end);
+  return end | 0x2020202020202020;
+}
+
+bool is_same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && folded_end(a) == folded_end(b) && base::equals_ignore_case(a, b);
+}
+
 }  // namespace
 
 bool is_token(std::string_view text) {
@@ -112,7 +125,7 @@ void HeaderMap::put(base::Arena& arena, const HeaderField& field) {
   if (field.id != KnownHeader::kUnknown) [[likely]]
     return replace(arena, field, [id = field.id](const HeaderField& other) { return other.id == id; });
   replace(arena, field, [&field](const HeaderField& other) {
-    return other.id == KnownHeader::kUnknown && base::equals_ignore_case(other.name, field.name);
+    return other.id == KnownHeader::kUnknown && is_same_name(other.name, field.name);
   });
 }
 

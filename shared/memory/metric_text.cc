@@ -43,12 +43,15 @@ void append_line(std::string& out, std::string_view name, std::string_view suffi
 // `bounds`: `le="0.5"}`, the last of them +Inf's.
 void append_histogram(std::string& out, std::string_view name, const std::vector<std::string>& bounds,
                       std::string_view labels, const double* values) {
+  // The same in front of every bound: written once, then copied.
+  std::string start;
+  start.reserve(name.size() + labels.size() + 16);
+  start.append(name).append("_bucket{").append(labels);
+  if (!labels.empty()) start += ',';
   double count = 0;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     count += values[i];
-    out.append(name).append("_bucket{").append(labels);
-    if (!labels.empty()) out += ',';
-    out.append(bounds[i]);
+    out.append(start).append(bounds[i]);
     append_value(out, count);
   }
   append_line(out, name, "_sum", labels, values[bounds.size()]);

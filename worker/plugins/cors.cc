@@ -8,6 +8,7 @@
 #include "shared/base/text.h"
 #include "shared/format/read.h"
 #include "shared/format/regex.h"
+#include "worker/plugin/field_name.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::plugins {
@@ -172,20 +173,29 @@ class Cors final : public plugin::Plugin {
     return timing_origins_ ? timing_origins_->allowed_for(origin) : std::nullopt;
   }
 
+  struct Names {
+    const plugin::FieldName origin{"Access-Control-Allow-Origin"};
+    const plugin::FieldName methods{"Access-Control-Allow-Methods"};
+    const plugin::FieldName headers{"Access-Control-Allow-Headers"};
+    const plugin::FieldName exposed{"Access-Control-Expose-Headers"};
+    const plugin::FieldName max_age{"Access-Control-Max-Age"};
+    const plugin::FieldName credentials{"Access-Control-Allow-Credentials"};
+  };
+
   void set_fields(plugin::Request& request, std::string_view allowed) const {
-    request.response().set_header("Access-Control-Allow-Origin", allowed);
-    request.response().set_header("Access-Control-Allow-Methods", methods_);
-    request.response().set_header("Access-Control-Max-Age", max_age_);
-    if (!expose_headers_.empty())
-      request.response().set_header("Access-Control-Expose-Headers", expose_headers_);
-    set_allow_headers(request);
-    if (allow_credential_) request.response().set_header("Access-Control-Allow-Credentials", "true");
+    static const Names names;
+    plugin::Response response = request.response();
+    response.set_header(names.origin, allowed);
+    response.set_header(names.methods, methods_);
+    response.set_header(names.max_age, max_age_);
+    if (!expose_headers_.empty()) response.set_header(names.exposed, expose_headers_);
+    response.set_header(names.headers, allowed_headers(request));
+    if (allow_credential_) response.set_header(names.credentials, "true");
   }
 
-  void set_allow_headers(plugin::Request& request) const {
-    if (headers_ != kForced) return request.response().set_header("Access-Control-Allow-Headers", headers_);
-    const auto wanted = request.headers().find("Access-Control-Request-Headers");
-    request.response().set_header("Access-Control-Allow-Headers", wanted.value_or(std::string_view()));
+  std::string_view allowed_headers(plugin::Request& request) const {
+    if (headers_ != kForced) return headers_;
+    return request.headers().find("Access-Control-Request-Headers").value_or(std::string_view());
   }
 
   plugin::Directory& directory_;

@@ -14,7 +14,7 @@ using plugin::Template;
 
 // The values of one member: a text, a number, or a list of them.
 HeaderEdits::Edit edit_of(const std::string& name, const Json& value, Template::Captures captures) {
-  HeaderEdits::Edit edit{name, {}};
+  HeaderEdits::Edit edit{plugin::FieldName(name), {}};
   if (!value.isArray()) {
     edit.values.emplace_back(plugin::text_of(value), captures);
     return edit;
@@ -54,8 +54,8 @@ void HeaderEdits::add(const Json& fields, Template::Captures captures) {
   append_edits(add_, fields, captures);
 }
 
-void HeaderEdits::add(std::string name, std::string value) {
-  Edit edit{std::move(name), {}};
+void HeaderEdits::add(std::string_view name, std::string value) {
+  Edit edit{plugin::FieldName(name), {}};
   edit.values.emplace_back(std::move(value));
   add_.push_back(std::move(edit));
 }
@@ -74,16 +74,16 @@ void HeaderEdits::apply_to_request(plugin::Request& request,
   const Template::Options options{.captures = captures, .escape = nullptr};
   for (const Edit& edit : add_) {
     for (const Template& value : edit.values)
-      request.headers().add(edit.name, value.expand(request, options).text);
+      request.headers().add(edit.name.configured(), value.expand(request, options).text);
   }
   for (const Edit& edit : set_) {
     bool first = true;
     for (const Template& value : edit.values) {
       const std::string_view text = value.expand(request, options).text;
       if (std::exchange(first, false)) {
-        request.headers().set(edit.name, text);
+        request.headers().set(edit.name.configured(), text);
       } else {
-        request.headers().add(edit.name, text);
+        request.headers().add(edit.name.configured(), text);
       }
     }
   }
@@ -92,7 +92,8 @@ void HeaderEdits::apply_to_request(plugin::Request& request,
 
 void HeaderEdits::apply_to_response(plugin::Request& request) const {
   for (const Edit& edit : add_) {
-    for (const Template& value : edit.values) request.response().add_header(edit.name, value.expand(request));
+    for (const Template& value : edit.values)
+      request.response().add_header(edit.name.configured(), value.expand(request));
   }
   for (const Edit& edit : set_) {
     for (const Template& value : edit.values) request.response().set_header(edit.name, value.expand(request));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shared/format/json.h"
+#include "worker/plugin/field_name.h"
 #include "worker/plugin/request.h"
 #include "worker/plugin/template.h"
 
@@ -16,7 +17,7 @@ namespace apisix::plugins {
 class HeaderEdits {
  public:
   struct Edit {
-    std::string name;
+    plugin::FieldName name;
     std::vector<plugin::Template> values;  // each is a field of its own
   };
 
@@ -25,7 +26,7 @@ class HeaderEdits {
 
   void set(const format::Json& fields, plugin::Template::Captures captures);
   void add(const format::Json& fields, plugin::Template::Captures captures);
-  void add(std::string name, std::string value);
+  void add(std::string_view name, std::string value);
   void remove(const format::Json& names);
 
   bool needs_body() const;

@@ -74,6 +74,20 @@ TEST_F(HeaderMapTest, AppendIfTakesWhatIsWanted) {
   EXPECT_EQ(from.size(), 20u);
 }
 
+TEST_F(HeaderMapTest, SetTellsNamesOfOneLengthApart) {
+  for (const char* name : {"X-RateLimit-Limit", "X-RateLimit-Reset", "Y-RateLimit-Limit", "X-A", "X-B"}) {
+    map_.add(arena_, name, "old");
+  }
+  map_.set(arena_, "x-ratelimit-RESET", "new");
+  map_.set(arena_, "x-b", "new");
+  EXPECT_EQ(map_.size(), 5U);
+  EXPECT_EQ(map_.find("X-RateLimit-Limit")->value, "old");
+  EXPECT_EQ(map_.find("Y-RateLimit-Limit")->value, "old");
+  EXPECT_EQ(map_.find("X-RateLimit-Reset")->value, "new");
+  EXPECT_EQ(map_.find("X-A")->value, "old");
+  EXPECT_EQ(map_.find("X-B")->value, "new");
+}
+
 TEST_F(HeaderMapTest, SetForgetsWhatTheParserSaidAboutTheOldField) {
   map_.push(arena_, HeaderField{"X-A", "1", KnownHeader::kUnknown, true, true});
   ASSERT_TRUE(map_.set(arena_, "X-A", "2"));
