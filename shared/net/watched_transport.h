@@ -33,12 +33,6 @@ class WatchedTransport {
     if (watch_.batch().collects_sends()) return write_collected(pieces, on_unsent);
     return transport_.write(pieces);
   }
-  // A peer that was just accepted has usually sent something: true when the turn's batch tries to read it,
-  // with a callback. False: read at once.
-  bool joins_reads() {
-    if (watch_.is_batched()) watch_.report_readable();
-    return watch_.is_batched();
-  }
   // Sends what would leave with the turn. Returns what the socket did not take; valid until the next write.
   std::string_view take_unsent();
 

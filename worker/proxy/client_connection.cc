@@ -23,8 +23,9 @@ void ClientConnection::start() {
   transport_.start(/*read=*/true, /*write=*/false);
   timer_.set_after_ms(services().draining ? limits::kDrainIdleMs
                                           : services().options.client_header_timeout_ms);
-  // A drain looks at its connections when the last ones are accepted.
-  if (services().draining || !transport_.joins_reads()) on_readable();
+  // Not with the turn's batch: until it is read, a connection counts as one without a request, which the next
+  // one accepted may replace.
+  on_readable();
 }
 
 void ClientConnection::on_event(void* self, bool readable, bool writable) {

@@ -24,7 +24,7 @@ class ClientConnection : private AgeLink<ClientConnection> {
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
-  // Watches the socket and reads in this turn: the first request usually is there already.
+  // Watches the socket and reads at once: the first request usually is there already.
   void start();
 
   // --- for its session

@@ -170,16 +170,6 @@ TEST_F(WatchedTransportTest, ReadableTogetherAreReceivedTogether) {
   EXPECT_FALSE(loop_.batch().collects_sends());
 }
 
-TEST_F(WatchedTransportTest, NewOnesAreReadWithTheTurn) {
-  for (auto& party : parties_) {
-    party->say("x");
-    EXPECT_TRUE(party->transport->joins_reads());
-  }
-  turn();
-  EXPECT_THAT(got(), Each("x"));
-  for (auto& party : parties_) EXPECT_EQ(party->reads, 1);
-}
-
 TEST_F(WatchedTransportTest, FewAreReadOneByOne) {
   make(event::TurnBatch::kCallsMin - 1);
   say_to_all("x");
