@@ -47,7 +47,7 @@ class SmallServer {
   using Handler = std::function<SmallResponse(const SmallRequest&)>;
   // Of one connection in one turn, and how much of its body is held at most.
   static constexpr std::uint64_t kSliceUs = 300;
-  static constexpr std::size_t kSliceBytes = 64 * 1024;
+  static constexpr std::size_t kSliceBytes = 128 * 1024;
 
   // Of `sockets`, which stay open, those of this purpose.
   SmallServer(event::Loop& loop, std::span<const channel::ListenSocket> sockets,
