@@ -62,9 +62,10 @@ struct MetricZone::Layout {
   std::atomic<std::uint32_t> free_series;  // that may be used again
   std::atomic<std::uint32_t> next_free;    // where to look for one
   std::atomic<std::uint32_t> tombstones;   // in the index
-  std::atomic<std::uint32_t> room_epoch;   // changes when there may be room again
-  std::atomic<std::uint32_t> changes;      // whenever some handle may not be current any more
-  std::atomic<std::uint32_t> sequence;     // odd while a row is added to another
+  // Read with each count, apart from what is written whenever a series is made: lines of their own.
+  alignas(64) std::atomic<std::uint32_t> room_epoch;  // changes when there may be room again
+  std::atomic<std::uint32_t> changes;                 // whenever some handle may not be current any more
+  alignas(64) std::atomic<std::uint32_t> sequence;    // odd while a row is added to another
   std::atomic<std::uint64_t> overflows;
   RobustLock directory;
   std::atomic<std::uint8_t> is_active[2048];  // by row
