@@ -1,10 +1,13 @@
 # One CMake target per folder ("room"). A room sees only the rooms it names in DEPS, so an include
 # that breaks the layers of docs/ARCHITECTURE.md fails to link or, earlier, tests/tidy.
 
-add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter -fno-omit-frame-pointer)
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   # No build machine's paths in the binary. Not in the others: two checkouts then share one compiler cache.
   add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+  include(${CMAKE_CURRENT_LIST_DIR}/profile.cmake)
+else()
+  add_compile_options(-fno-omit-frame-pointer)
 endif()
 add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 add_link_options(-fuse-ld=lld)
