@@ -52,7 +52,8 @@ void IoWatch::apply(short interest) {
 void IoWatch::on_event(int, short what, void* self) {
   auto* watch = static_cast<IoWatch*>(self);
   watch->loop_.note_activity();
-  if (watch->is_for_batch() && what == EV_READ) return watch->batch().queue_readable(*watch);
+  if (what == EV_READ && (watch->is_for_batch() || watch->keeps_order_))
+    return watch->batch().queue_readable(*watch);
   bool readable = (what & EV_READ) != 0;
   if (watch->is_queued()) [[unlikely]] {  // both are one callback
     if (!watch->has_held_) watch->batch().unqueue(*watch);

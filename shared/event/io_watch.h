@@ -29,6 +29,9 @@ class IoWatch {
   // first. While it is not started.
   void join_batches() { is_batched_ = loop_.batch().is_open(); }
   bool is_batched() const { return is_batched_; }
+  // Its callbacks come between those of a batch, in the order of the events: a listener that makes room must
+  // not see clients as idle whose events came before its own.
+  void keep_order() { keeps_order_ = loop_.batch().is_open(); }
   void want_read(bool on);
   void want_write(bool on);
   // Calls back as readable in the next turn, whatever the descriptor says: bytes that were read from it
@@ -72,6 +75,7 @@ class IoWatch {
   std::uint8_t plain_reads_ = 0;  // to come, before it is batched again
   std::uint8_t interest_ : 3 = 0;
   bool is_batched_ : 1 = false;
+  bool keeps_order_ : 1 = false;
   bool has_held_ : 1 = false;  // in the batch
 };
 

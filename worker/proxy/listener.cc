@@ -45,7 +45,9 @@ Listener::Listener(Services& services, const channel::ListenSocket& socket, Clie
       port_(bound_port(socket.fd)) {}
 
 void Listener::start() {
-  if (fd_ >= 0 && !watch_.wants_read()) watch_.start(fd_);
+  if (fd_ < 0 || watch_.wants_read()) return;
+  watch_.keep_order();
+  watch_.start(fd_);
 }
 
 // The descriptor is this process's copy: while it is open, the kernel queues clients that would never be

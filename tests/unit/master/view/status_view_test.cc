@@ -46,7 +46,8 @@ InstanceStatus instance() {
 }
 
 TEST(StatusView, SaysAllOnOneScreen) {
-  const InstanceStatus now = instance();
+  InstanceStatus now = instance();
+  now.processes[2].io_uring = memory::IoUring::kOffByConfig;
   InstanceStatus before = now;
   before.at_ms -= 2'000;
   before.traffic.requests -= 200;
@@ -57,6 +58,7 @@ TEST(StatusView, SaysAllOnOneScreen) {
   EXPECT_THAT(lines, Contains("Config       local, revision 41 on all workers, in force for 5s"));
   EXPECT_THAT(lines, Contains("Connections  12 open, 10 of them idle; 0 since the start"));
   EXPECT_THAT(lines, Contains("Requests     100 per second, 1,234,567 since the start"));
+  EXPECT_THAT(lines, Contains("io_uring     off by config.yaml"));
   EXPECT_THAT(lines, Contains("PROCESS   PID  STATE  GEN  UPTIME  DEATHS  REVISION  AGE  CONNS  REQ/S"));
   EXPECT_THAT(lines, Contains("worker 0  502  Ready    2      1m       0        41   5s      0   50.0"));
   EXPECT_THAT(lines, Each(ResultOf(width_of, ::testing::Le(80u))));

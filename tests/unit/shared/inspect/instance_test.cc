@@ -1,5 +1,7 @@
 #include "shared/inspect/instance.h"
 
+#include <cerrno>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +120,20 @@ TEST(InstanceStatus, JsonHasWhatTheTableHas) {
   EXPECT_EQ(json["processes"][2]["state"].asString(), "Ready");
   EXPECT_EQ(json["processes"][2]["uptime_s"].asUInt(), 60u);
   EXPECT_TRUE(json["processes"][0]["revision"].isNull()) << "the master has no configuration of its own";
+}
+
+TEST(InstanceStatus, WorkersSayWhetherTheyUseIoUring) {
+  Instance instance;
+  EXPECT_EQ(instance.read().io_uring_text(), "");
+  instance.first->io_uring.store(memory::IoUring::kOn);
+  instance.second->io_uring.store(memory::IoUring::kOn);
+  EXPECT_EQ(instance.read().io_uring_text(), "on");
+  instance.second->io_uring.store(memory::IoUring::kNotToBeHad);
+  instance.second->io_uring_errno.store(EPERM);
+  EXPECT_EQ(instance.read().io_uring_text(), "Operation not permitted, on");
+  const format::Json json = to_json(instance.read());
+  EXPECT_EQ(json["processes"][2]["io_uring"].asString(), "on");
+  EXPECT_EQ(json["processes"][3]["io_uring"].asString(), "Operation not permitted");
 }
 
 TEST(InstanceStatus, WorkerWithoutConfigurationHasNoRevision) {

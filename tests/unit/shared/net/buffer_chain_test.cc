@@ -36,6 +36,22 @@ TEST(BufferChain, IsAFifoAcrossChunkBorders) {
   EXPECT_TRUE(chain.empty());
 }
 
+TEST(BufferChain, PrependsInFrontOfWhatIsThere) {
+  BufferChain chain;
+  chain.prepend("");
+  EXPECT_TRUE(chain.empty());
+  chain.prepend("c");
+  chain.append("d");
+  const std::string long_one(2 * BufferChain::kChunkBytes, 'b');
+  chain.prepend(long_one);
+  chain.prepend("a");
+  chain.append("e");
+  EXPECT_EQ(front_of(chain), "a" + long_one + "cde");
+  EXPECT_EQ(chain.bytes(), long_one.size() + 4);
+  chain.consume(chain.bytes());
+  EXPECT_TRUE(chain.empty());
+}
+
 TEST(BufferChain, AppendsWhatAShortWriteLeftOver) {
   const std::string a = "HEAD", b = "body";
   const iovec pieces[] = {{const_cast<char*>(a.data()), 4}, {const_cast<char*>(b.data()), 4}};

@@ -185,7 +185,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
       "  worker_processes: \"3\"\n"
       "  worker_rlimit_nofile: 100\n"
       "  worker_shutdown_timeout: 5m\n"
-      "  event: {worker_connections: \"2048\"}\n"
+      "  event: {worker_connections: \"2048\", io_uring: false}\n"
       "  http:\n"
       "    keepalive_timeout: 75\n"
       "    client_header_timeout: 500ms\n"
@@ -204,6 +204,7 @@ TEST(Load, NginxFormsAndTextNumbers) {
   const NginxConfig& config = loaded->settings.nginx_config;
   EXPECT_EQ(config.worker_processes, 3);
   EXPECT_EQ(config.event.worker_connections, 2048);
+  EXPECT_FALSE(config.event.io_uring);
   EXPECT_EQ(config.worker_rlimit_nofile, 2048 + 256);
   EXPECT_EQ(config.worker_shutdown_timeout_ms, 300'000);
   EXPECT_EQ(config.http.keepalive_timeout_ms, 75'000);
