@@ -1,5 +1,6 @@
 #include "shared/event/timer_wheel.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "shared/base/check.h"
@@ -156,17 +157,22 @@ std::optional<std::size_t> TimerWheel::next_in_level(std::size_t level, std::siz
   }
 }
 
+bool TimerWheel::has_linked() const {
+  return std::ranges::any_of(levels_, [](const Level& level) {
+    return std::ranges::any_of(level.occupied, [](std::uint64_t bits) { return bits != 0; });
+  });
+}
+
 std::optional<std::uint64_t> TimerWheel::next_delay_ms(std::uint64_t now_ms) const {
   if (is_tick_unfinished_) return 0;
-  bool any = false;
-  for (const Level& level : levels_) {
-    for (const std::uint64_t bits : level.occupied) any |= bits != 0;
-  }
-  if (!any) return std::nullopt;
   // Nothing left in this round of the first level: wake at its end, where the next level is spread.
   std::uint64_t tick = (tick_ | kSlotMask) + 1;
-  if (((tick_ + 1) & kSlotMask) != 0) {
-    if (const auto next = next_in_level(0, (tick_ + 1) & kSlotMask)) tick = (tick_ & ~kSlotMask) + *next;
+  const std::optional<std::size_t> next =
+      tick_ + 1 < tick ? next_in_level(0, (tick_ + 1) & kSlotMask) : std::nullopt;
+  if (next) {
+    tick = (tick_ & ~kSlotMask) + *next;
+  } else if (!has_linked()) {
+    return std::nullopt;
   }
   const std::uint64_t at = tick * kTickMs;
   return at > now_ms ? at - now_ms : 0;

@@ -144,6 +144,7 @@ class TimerWheel {
   void run_due();
   // Calls back for the tick there is. Leaves what is too much to another turn.
   void run_tick();
+  bool has_linked() const;
   std::optional<std::size_t> next_in_level(std::size_t level, std::size_t from) const;
 
   std::array<Level, kLevels> levels_;
