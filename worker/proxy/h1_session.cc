@@ -151,7 +151,7 @@ bool H1Session::try_head() {
         });
         return true;
       }
-      if (state_ == State::kIdle) connection_.set_timeout_ms(services().options.client_header_timeout_ms);
+      if (state_ == State::kIdle) arm_head_timer();
       enter(State::kHead);
       return false;
     case http::HeadScanner::Result::kBad:
@@ -231,6 +231,8 @@ void H1Session::on_output_drained() {
     if (request_ != nullptr) arm_request_timer();
   } else if (state_ == State::kLinger) {
     start_linger();
+  } else if (state_ == State::kHead) {
+    arm_head_timer();  // until now it was send_timeout's
   } else if (state_ == State::kIdle) {
     arm_idle_timer();
   }
@@ -259,6 +261,10 @@ void H1Session::end_request(AfterResponse after) {
   } else {
     advance();
   }
+}
+
+void H1Session::arm_head_timer() {
+  connection_.set_timeout_ms(services().options.client_header_timeout_ms);
 }
 
 void H1Session::arm_idle_timer() {
