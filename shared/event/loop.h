@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "shared/base/clock.h"
 #include "shared/event/ready_queue.h"

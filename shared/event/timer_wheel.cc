@@ -1,99 +1,147 @@
 #include "shared/event/timer_wheel.h"
 
+#include <algorithm>
 #include <bit>
 
+#include "shared/base/check.h"
+
 namespace apisix::event {
-namespace {
 
-constexpr std::uint64_t kMask = 255;
-
-}  // namespace
+TimerLink::TimerLink(TimerWheel& wheel, Callback callback) : kind_(wheel.kind_of(callback)) {}
 
 Timer::~Timer() {
-  if (linked_) wheel_->unlink(*this);
+  wheel_.remove(*this);
 }
 
 void Timer::set_after_ms(std::uint64_t delay_ms) {
-  deadline_ms_ = wheel_->now_ms() + (delay_ms == 0 ? 1 : delay_ms);
-  if (linked_ && deadline_ms_ >= linked_ms_) return;  // put right when the old slot comes up
-  wheel_->unlink(*this);
-  wheel_->link(*this);
+  wheel_.set(*this, delay_ms);
+}
+
+void Timer::run(TimerLink& timer) {
+  auto& self = static_cast<Timer&>(timer);
+  self.callback_(self.context_);
 }
 
 TimerWheel::TimerWheel(std::uint64_t now_ms) : tick_(now_ms / kTickMs), now_ms_(now_ms) {}
 
+// The first call with a callback makes the kind.
+std::uint8_t TimerWheel::kind_of(TimerLink::Callback callback) {
+  std::size_t kind = 0;
+  while (kinds_[kind] != callback && kinds_[kind] != nullptr) {
+    ++kind;
+    CHECK(kind < kKindsMax);
+  }
+  kinds_[kind] = callback;
+  return static_cast<std::uint8_t>(kind);
+}
+
+// Within one round of its level, but not now: the slot there is was spread.
+std::uint64_t TimerWheel::slot_tick(const TimerLink& timer) const {
+  const unsigned shift = 8 * timer.level_;
+  const std::uint64_t first = (tick_ >> shift) + 1;
+  return (first + ((timer.index_ - first) & kSlotMask)) << shift;
+}
+
 // Level n holds what is due within 256^(n+1) ticks; what is farther waits in the last level's farthest slot.
-void TimerWheel::link(Timer& timer) {
-  std::uint64_t tick = (timer.deadline_ms_ + kTickMs - 1) / kTickMs;
-  timer.linked_ms_ = timer.deadline_ms_;
-  if (tick <= tick_) tick = tick_ + 1;
-  std::uint64_t distance = tick - tick_;
-  std::size_t level = 0;
-  while (level + 1 < kLevels && distance >= (std::uint64_t{1} << (8 * (level + 1)))) ++level;
-  const std::uint64_t farthest = (std::uint64_t{1} << (8 * kLevels)) - 1;
-  if (distance > farthest) tick = tick_ + farthest;
-  const std::size_t index = (tick >> (8 * level)) & kMask;
-  timer.level_ = static_cast<std::uint8_t>(level);
-  timer.index_ = static_cast<std::uint8_t>(index);
-  Slot& slot = levels_[level].slots[index];
+// No deadline that is linked is before the tick there is: it was set for a later time.
+void TimerWheel::link(TimerLink& timer, std::uint64_t deadline_ms) {
+  const std::uint64_t tick = std::min(tick_at(deadline_ms), tick_ + kFarthestTicks);
+  const std::uint64_t distance = tick - tick_;
+  const std::size_t level = distance < kSlots ? 0 : distance < kSlots * kSlots ? 1 : 2;
+  const std::size_t index = (tick >> (8 * level)) & kSlotMask;
+  timer.index_ = index;
+  timer.level_ = level;
+  timer.is_set_ = true;
+  timer.deadline_ms_ = deadline_ms;
+  TimerLink*& first = levels_[level].slots[index].first;
   timer.prev_ = nullptr;
-  timer.next_ = slot.first;
-  timer.linked_ = true;
-  if (slot.first != nullptr) slot.first->prev_ = &timer;
-  slot.first = &timer;
+  timer.next_ = first;
+  if (first != nullptr) first->prev_ = &timer;
+  first = &timer;
   levels_[level].occupied[index / 64] |= std::uint64_t{1} << (index % 64);
 }
 
-void TimerWheel::unlink(Timer& timer) {
-  if (!timer.linked_) return;
-  const std::size_t index = timer.index_;
-  Level& level = levels_[timer.level_];
-  Slot& slot = level.slots[index];
-  if (timer.prev_ != nullptr) timer.prev_->next_ = timer.next_;
-  if (timer.next_ != nullptr) timer.next_->prev_ = timer.prev_;
-  if (slot.first == &timer) slot.first = timer.next_;
-  if (slot.first == nullptr) level.occupied[index / 64] &= ~(std::uint64_t{1} << (index % 64));
-  timer.prev_ = timer.next_ = nullptr;
-  timer.linked_ = false;
+void TimerWheel::unlink(TimerLink& timer) {
+  TimerLink* const next = timer.next_;
+  if (next != nullptr) next->prev_ = timer.prev_;
+  if (timer.prev_ != nullptr) {
+    timer.prev_->next_ = next;
+  } else {
+    const std::size_t index = timer.index_;
+    Level& level = levels_[timer.level_];
+    level.slots[index].first = next;
+    if (next == nullptr) level.occupied[index / 64] &= ~(std::uint64_t{1} << (index % 64));
+  }
+  timer.deadline_ms_ = TimerLink::kNotLinked;
 }
 
-// Takes the timers of a slot one by one, so that a callback may cancel any other.
-void TimerWheel::run_slot(std::size_t level, std::size_t index) {
-  Slot& slot = levels_[level].slots[index];
-  while (slot.first != nullptr) {
-    Timer& timer = *slot.first;
-    unlink(timer);
-    if (timer.deadline_ms_ == 0) continue;  // cancelled meanwhile
-    if ((timer.deadline_ms_ + kTickMs - 1) / kTickMs > tick_) {
-      link(timer);
-      continue;
+void TimerWheel::set_earlier(TimerLink& timer, std::uint64_t deadline_ms) {
+  if (timer.is_linked()) {
+    if (slot_tick(timer) <= tick_at(deadline_ms)) {
+      timer.deadline_ms_ = deadline_ms;
+      timer.is_set_ = true;
+      return;
     }
-    timer.deadline_ms_ = 0;
-    timer.callback_(timer.context_);
+    unlink(timer);
+  }
+  link(timer, deadline_ms);
+}
+
+void TimerWheel::spread_slot(std::size_t level) {
+  Slot& slot = levels_[level].slots[(tick_ >> (8 * level)) & kSlotMask];
+  while (slot.first != nullptr) {
+    TimerLink& timer = *slot.first;
+    const std::uint64_t deadline_ms = timer.deadline_ms_;
+    unlink(timer);
+    if (timer.is_set()) link(timer, deadline_ms);
   }
 }
 
-void TimerWheel::advance(std::uint64_t now_ms) {
-  now_ms_ = now_ms;
-  const std::uint64_t target = now_ms / kTickMs;
-  while (tick_ < target) {
+// Takes the timers of the slot one by one, so that a callback may cancel any other.
+void TimerWheel::run_tick() {
+  Slot& slot = levels_[0].slots[tick_ & kSlotMask];
+  is_tick_unfinished_ = false;
+  while (slot.first != nullptr) {
+    if (callbacks_left_ == 0) {
+      is_tick_unfinished_ = true;
+      return;
+    }
+    TimerLink& timer = *slot.first;
+    const std::uint64_t deadline_ms = timer.deadline_ms_;
+    unlink(timer);
+    if (!timer.is_set()) continue;  // cancelled meanwhile
+    if (tick_at(deadline_ms) > tick_) {
+      link(timer, deadline_ms);
+      continue;
+    }
+    --callbacks_left_;
+    timer.cancel();
+    kinds_[timer.kind_](timer);
+  }
+}
+
+void TimerWheel::run_due() {
+  callbacks_left_ = kCallbacksPerTurn;
+  if (is_tick_unfinished_) run_tick();
+  const std::uint64_t target = now_ms_ / kTickMs;
+  while (tick_ < target && !is_tick_unfinished_) {
     // Skip empty stretches of the first level, but stop where a higher level has to be spread.
-    const std::uint64_t boundary = (tick_ | kMask) + 1;
-    const auto next = next_in_level(0, (tick_ + 1) & kMask);
+    const std::uint64_t boundary = (tick_ | kSlotMask) + 1;
+    const auto next = next_in_level(0, (tick_ + 1) & kSlotMask);
     std::uint64_t to = boundary;
-    if (next && ((tick_ + 1) & ~kMask) + *next < boundary && (tick_ + 1) < boundary) {
-      to = ((tick_ + 1) & ~kMask) + *next;
+    if (next && ((tick_ + 1) & ~kSlotMask) + *next < boundary && (tick_ + 1) < boundary) {
+      to = ((tick_ + 1) & ~kSlotMask) + *next;
     }
     if (to > target) {
       tick_ = target;
       return;
     }
     tick_ = to;
-    if ((tick_ & kMask) == 0) {
-      if (((tick_ >> 8) & kMask) == 0) run_slot(2, (tick_ >> 16) & kMask);
-      run_slot(1, (tick_ >> 8) & kMask);
+    if ((tick_ & kSlotMask) == 0) {
+      if (((tick_ >> 8) & kSlotMask) == 0) spread_slot(2);
+      spread_slot(1);
     }
-    run_slot(0, tick_ & kMask);
+    run_tick();
   }
 }
 
@@ -109,16 +157,22 @@ std::optional<std::size_t> TimerWheel::next_in_level(std::size_t level, std::siz
   }
 }
 
+bool TimerWheel::has_linked() const {
+  return std::ranges::any_of(levels_, [](const Level& level) {
+    return std::ranges::any_of(level.occupied, [](std::uint64_t bits) { return bits != 0; });
+  });
+}
+
 std::optional<std::uint64_t> TimerWheel::next_delay_ms(std::uint64_t now_ms) const {
-  bool any = false;
-  for (const Level& level : levels_) {
-    for (const std::uint64_t bits : level.occupied) any |= bits != 0;
-  }
-  if (!any) return std::nullopt;
+  if (is_tick_unfinished_) return 0;
   // Nothing left in this round of the first level: wake at its end, where the next level is spread.
-  std::uint64_t tick = (tick_ | kMask) + 1;
-  if (((tick_ + 1) & kMask) != 0) {
-    if (const auto next = next_in_level(0, (tick_ + 1) & kMask)) tick = (tick_ & ~kMask) + *next;
+  std::uint64_t tick = (tick_ | kSlotMask) + 1;
+  const std::optional<std::size_t> next =
+      tick_ + 1 < tick ? next_in_level(0, (tick_ + 1) & kSlotMask) : std::nullopt;
+  if (next) {
+    tick = (tick_ & ~kSlotMask) + *next;
+  } else if (!has_linked()) {
+    return std::nullopt;
   }
   const std::uint64_t at = tick * kTickMs;
   return at > now_ms ? at - now_ms : 0;

@@ -6,11 +6,9 @@
 namespace apisix::proxy {
 
 ClientConnection::ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer)
-    : listener_(listener),
+    : event::TimerLink(listener.services().loop.timers(), &ClientConnection::on_timeout),
+      listener_(listener),
       transport_(listener.services().loop, std::move(socket), &ClientConnection::on_event, this),
-      timer_(
-          listener.services().loop.timers(),
-          [](void* self) { static_cast<ClientConnection*>(self)->session_->on_timeout(); }, this),
       h1_(*this) {
   info_.peer_ip = base::IpAddress::of(peer);
   info_.peer_port = base::port_of(peer);
@@ -19,13 +17,20 @@ ClientConnection::ClientConnection(const Listener& listener, net::Socket socket,
   info_.connection_serial = services().next_connection_serial++;
 }
 
+ClientConnection::~ClientConnection() {
+  services().loop.timers().remove(*this);
+}
+
 void ClientConnection::start() {
   transport_.start(/*read=*/true, /*write=*/false);
-  timer_.set_after_ms(services().draining ? limits::kDrainIdleMs
-                                          : services().options.client_header_timeout_ms);
+  set_timeout_ms(services().draining ? limits::kDrainIdleMs : services().options.client_header_timeout_ms);
   // Not with the turn's batch: until it is read, a connection counts as one without a request, which the next
   // one accepted may replace.
   on_readable();
+}
+
+void ClientConnection::on_timeout(event::TimerLink& timer) {
+  static_cast<ClientConnection&>(timer).session_->on_timeout();
 }
 
 void ClientConnection::on_event(void* self, bool readable, bool writable) {
@@ -91,7 +96,7 @@ void ClientConnection::flush_output() {
     session_->on_output_progress();
   }
   transport_.want_write(false);
-  timer_.cancel();
+  cancel_timeout();
   if (shutdown_when_drained_) transport_.shutdown_write();
   session_->on_output_drained();
 }
@@ -130,7 +135,7 @@ void ClientConnection::close(bool by_reset) {
   if (!is_open_) return;
   is_open_ = false;
   session_->on_closed();
-  timer_.cancel();
+  cancel_timeout();
   transport_.close(by_reset);
   services().tallies.active.subtract();
   services().connections.defer_delete(*this);

@@ -151,8 +151,7 @@ bool H1Session::try_head() {
         });
         return true;
       }
-      if (state_ == State::kIdle)
-        connection_.timer().set_after_ms(services().options.client_header_timeout_ms);
+      if (state_ == State::kIdle) arm_head_timer();
       enter(State::kHead);
       return false;
     case http::HeadScanner::Result::kBad:
@@ -164,7 +163,7 @@ bool H1Session::try_head() {
 }
 
 void H1Session::begin_request(std::string_view head, const http::HeadLines& lines) {
-  connection_.timer().cancel();
+  connection_.cancel_timeout();
   ++connection_.info().requests;
   services().tallies.requests.add();
   open_request([head, &lines](H1Request& request) { request.start(head, lines); });
@@ -203,9 +202,9 @@ void H1Session::arm_request_timer() {
   ClientDeadlines& deadlines = request_->stream().deadlines();
   std::uint64_t deadline_ms = request_->stream().body_deadline_ms();
   if (connection_.output_pending() > 0) deadline_ms = std::min(deadline_ms, deadlines.send_deadline_ms());
-  if (deadline_ms == ClientDeadlines::kNone) return connection_.timer().cancel();
+  if (deadline_ms == ClientDeadlines::kNone) return connection_.cancel_timeout();
   const std::uint64_t now_ms = services().loop.clock().monotonic_ms();
-  connection_.timer().set_after_ms(deadline_ms > now_ms ? deadline_ms - now_ms : 0);
+  connection_.set_timeout_ms(deadline_ms > now_ms ? deadline_ms - now_ms : 0);
 }
 
 // What was consumed must be gone before anything is read behind it, or it would be read twice.
@@ -221,7 +220,7 @@ void H1Session::drop_consumed_input() {
 
 // It has send_timeout for the next bytes.
 void H1Session::on_output_progress() {
-  if (request_ == nullptr) return connection_.timer().set_after_ms(services().options.send_timeout_ms);
+  if (request_ == nullptr) return connection_.set_timeout_ms(services().options.send_timeout_ms);
   request_->stream().deadlines().extend_send();
   arm_request_timer();
 }
@@ -232,6 +231,8 @@ void H1Session::on_output_drained() {
     if (request_ != nullptr) arm_request_timer();
   } else if (state_ == State::kLinger) {
     start_linger();
+  } else if (state_ == State::kHead) {
+    arm_head_timer();  // until now it was send_timeout's
   } else if (state_ == State::kIdle) {
     arm_idle_timer();
   }
@@ -262,9 +263,13 @@ void H1Session::end_request(AfterResponse after) {
   }
 }
 
+void H1Session::arm_head_timer() {
+  connection_.set_timeout_ms(services().options.client_header_timeout_ms);
+}
+
 void H1Session::arm_idle_timer() {
   if (services().options.keepalive_timeout_ms > 0)
-    connection_.timer().set_after_ms(services().options.keepalive_timeout_ms);
+    connection_.set_timeout_ms(services().options.keepalive_timeout_ms);
 }
 
 // The response is out and refused bytes may still come: closing now would reset the connection and could
@@ -276,12 +281,12 @@ void H1Session::start_linger() {
   unread_ = {};
   input_.reset();
   connection_.want_read(true);
-  connection_.timer().set_after_ms(services().draining ? limits::kDrainLingerMs : limits::kLingerMs);
+  connection_.set_timeout_ms(services().draining ? limits::kDrainLingerMs : limits::kLingerMs);
 }
 
 void H1Session::become_tunnel() {
   enter(State::kTunnel);
-  connection_.timer().cancel();
+  connection_.cancel_timeout();
 }
 
 void H1Session::on_timeout() {
@@ -298,7 +303,7 @@ void H1Session::on_closed() {
 // A request may be on its way, sent before the client could know: it is served, and its response says that it
 // was the last one.
 void H1Session::drain() {
-  if (state_ == State::kIdle) connection_.timer().set_after_ms(limits::kDrainIdleMs);
+  if (state_ == State::kIdle) connection_.set_timeout_ms(limits::kDrainIdleMs);
 }
 
 void H1Session::shut_down() {

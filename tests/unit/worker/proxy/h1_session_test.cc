@@ -147,6 +147,16 @@ TEST_F(H1SessionTest, HalfAHeadEndsAfterHeaderTimeout) {
   EXPECT_EQ(tallies_.reading.get(), 0u);
 }
 
+TEST_F(H1SessionTest, HalfAHeadBehindBufferedOutputEndsAfterHeaderTimeout) {
+  const auto client = connect_local();
+  client->send("GET /big HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP");
+  wait_for(*client, "GET /big");
+  turn();
+  EXPECT_FALSE(client->ended());
+  pass_ms(proxy_options_.client_header_timeout_ms + 2000);
+  wait_for_end(*client);
+}
+
 TEST_F(H1SessionTest, ClientThatWaitsGets100Continue) {  // RFC 9110 10.1.1
   const auto client = connect_local();
   client->send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
@@ -235,6 +245,18 @@ TEST_F(H1SessionTest, OldestIdleConnectionMakesRoom) {
   EXPECT_TRUE(services_->connections.make_room(ClientKind::kProxy));
   wait_for_end(*first);
   EXPECT_FALSE(second->ended());
+}
+
+TEST_F(H1SessionTest, MoreIdleConnectionsThanOneTurnEndsAreEndedByTheNextOne) {
+  std::vector<std::unique_ptr<Peer>> clients;
+  for (std::uint32_t i = 0; i <= event::TimerWheel::kCallbacksPerTurn; ++i) clients.push_back(connect());
+  turn();
+  services_->connections.drain();
+  loop_.skip_ms(limits::kDrainIdleMs + 1000);
+  loop_.run_once(1);
+  EXPECT_GT(services_->connections.size(), 0u);
+  turn();
+  EXPECT_EQ(services_->connections.size(), 0u);
 }
 
 TEST_F(H1SessionTest, KeepaliveTimeoutOfZeroKeepsNoConnection) {

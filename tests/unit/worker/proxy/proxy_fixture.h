@@ -106,21 +106,24 @@ class Acceptor {
   std::uint16_t port_ = 0;
 };
 
-// Answers with the method, the path and the body; "/wait" once go_on is notified.
+// Answers with the method, the path and the body; "/wait" once go_on is notified, "/big" with more than a
+// socket takes.
 class EchoService final : public LocalService {
  public:
   explicit EchoService(event::Loop& loop) : go_on(loop) {}
   async::Task<LocalResponse> serve(const LocalRequest& request) override {
     ++served;
     if (request.path == "/wait") co_await go_on.wait(kForever);
-    co_return LocalResponse{
-        200, "text/plain", fmt::format("{} {} {}", request.method, request.path, request.body), {}};
+    std::string body = fmt::format("{} {} {}", request.method, request.path, request.body);
+    if (request.path == "/big") body.insert(0, kBigBytes, 'x');
+    co_return LocalResponse{200, "text/plain", std::move(body), {}};
   }
   std::size_t body_bytes_max(const LocalRequest& request) const override {
     return request.path == "/no-body" ? 0 : 1000;
   }
 
   static constexpr std::uint64_t kForever = 1'000'000'000;
+  static constexpr std::size_t kBigBytes = std::size_t{8} << 20;
   async::Signal go_on;
   int served = 0;
 };
