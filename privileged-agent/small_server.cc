@@ -263,6 +263,11 @@ void SmallServer::serve() {
   for (auto& port : ports_) port->watch.start(port->listener);
 }
 
+void SmallServer::drain(std::function<void()> on_idle) {
+  for (auto& port : ports_) port->watch.stop();
+  on_idle_ = std::move(on_idle);
+}
+
 void SmallServer::accept_on(int fd) {
   for (;;) {
     sockaddr_storage address{};
@@ -291,6 +296,7 @@ bool SmallServer::make_room() {
 
 void SmallServer::end(Exchange& exchange) {
   exchanges_.remove_if([&exchange](const auto& one) { return one.get() == &exchange; });
+  if (on_idle_ && is_idle()) on_idle_();
 }
 
 }  // namespace apisix::agent

@@ -58,6 +58,9 @@ class SmallServer {
 
   // The master said that this generation serves: from now on.
   void serve();
+  // Takes no more connections; calls back when the last of those that are here has ended.
+  void drain(std::function<void()> on_idle);
+  bool is_idle() const { return exchanges_.empty(); }
 
  private:
   struct Port;
@@ -70,6 +73,7 @@ class SmallServer {
 
   event::Loop& loop_;
   const Handler handler_;
+  std::function<void()> on_idle_;  // draining
   std::vector<std::unique_ptr<Port>> ports_;
   std::list<std::unique_ptr<Exchange>> exchanges_;
 };

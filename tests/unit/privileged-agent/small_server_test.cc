@@ -159,6 +159,22 @@ TEST_F(SmallServerTest, SlowReaderHoldsOneSlice) {
   EXPECT_EQ(log_.alive, 1);
 }
 
+TEST_F(SmallServerTest, DrainsWhatItHasBegunAndTakesNoMore) {
+  log_ = {.pieces_left = 100, .piece_bytes = SmallServer::kSliceBytes};
+  const base::UniqueFd client = connect_and_ask("1.1", 4096);
+  for (int turn = 0; turn < kTurnsMax && log_.alive == 0; ++turn) loop_.run_once(1);
+  ASSERT_EQ(log_.alive, 1);
+  int idle = 0;
+  server_->drain([&] { ++idle; });
+  const base::UniqueFd late = connect_and_ask("1.1");
+  EXPECT_FALSE(server_->is_idle());
+  EXPECT_EQ(unchunked(body_of(read_all(client.get()))), whole_body(100, SmallServer::kSliceBytes));
+  EXPECT_EQ(idle, 1);
+  EXPECT_TRUE(server_->is_idle());
+  std::array<char, 1> byte;
+  EXPECT_EQ(::recv(late.get(), byte.data(), 1, MSG_DONTWAIT), -1) << "it waits for the next generation";
+}
+
 TEST_F(SmallServerTest, ReaderThatLeavesEndsTheSource) {
   log_ = {.pieces_left = 100'000, .piece_bytes = SmallServer::kSliceBytes};
   base::UniqueFd client = connect_and_ask("1.1");
