@@ -18,6 +18,7 @@
 #include "shared/base/random.h"
 #include "shared/channel/heartbeat.h"
 #include "shared/event/loop.h"
+#include "shared/event/timer_wheel.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/load.h"
 #include "shared/store/open_store.h"
@@ -30,6 +31,9 @@ std::size_t open_files_max() {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur == RLIM_INFINITY ? 1'000'000 : static_cast<std::size_t>(limit.rlim_cur);
 }
+
+// A scraper that has not read its export by then is cut off.
+constexpr std::uint64_t kDrainLimitMs = 5'000;
 
 // The jobs and what they share. What cannot be started is logged: the agent has other things to do.
 class Agent {
@@ -60,6 +64,8 @@ class Agent {
         if (auto done = base::reopen_error_log(); !done) base::log_error("{}", done.error().what);
         break;
       case channel::MessageKind::kQuit:
+        drain();
+        break;
       case channel::MessageKind::kStop:
         loop_.stop();
         break;
@@ -77,6 +83,20 @@ class Agent {
       case channel::MessageKind::kFailed:
         break;  // never sent by the master
     }
+  }
+
+  // What was asked for is responded to in full. All else is the next generation's work from now on.
+  void drain() {
+    health_.reset();
+    store_metrics_.reset();
+    snapshot_.reset();
+    const auto stop_if_idle = [this] {
+      if (metrics_.server().is_idle() && status_.server().is_idle()) loop_.stop();
+    };
+    metrics_.server().drain(stop_if_idle);
+    status_.server().drain(stop_if_idle);
+    drain_limit_.set_after_ms(kDrainLimitMs);
+    stop_if_idle();
   }
 
   // The addresses of the servers, and the names of what is counted, are those of the start.
@@ -127,6 +147,8 @@ class Agent {
   channel::AgentContext context_;
   channel::ChildEnd channel_;
   channel::Heartbeat heartbeat_{loop_, context_.slot};
+  event::Timer drain_limit_{loop_.timers(), [](void* loop) { static_cast<event::Loop*>(loop)->stop(); },
+                            &loop_};
   MetricsEndpoint metrics_;
   MetricExpiry metric_expiry_;
   StatusEndpoint status_;

@@ -7,8 +7,8 @@
 
 namespace apisix::agent {
 
-// Runs in the forked process until a quit or stop message, or until the master has ended. Returns its exit
-// code.
+// Runs in the forked process until a stop message, until what was begun before a quit message is over, or
+// until the master has ended. Returns its exit code.
 int agent_main(channel::AgentContext&& context);
 
 }  // namespace apisix::agent

@@ -1,7 +1,7 @@
 // SmallServer: responds to short GETs on sockets of the agent: one request to a connection, which is closed
 // behind it. For metrics and probes, not for clients: no bodies, no keepalive. Owned by the endpoint that
 // responds. When there are too many connections the oldest one makes room. A long body comes from a source in
-// slices of kSliceUs, with a pause behind each, so that what shares the core waits no longer than a slice.
+// slices of kSliceUs; where others want the core there is a pause behind each.
 #pragma once
 
 #include <functional>
@@ -58,6 +58,9 @@ class SmallServer {
 
   // The master said that this generation serves: from now on.
   void serve();
+  // Takes no more connections; calls back when the last of those that are here has ended.
+  void drain(std::function<void()> on_idle);
+  bool is_idle() const { return exchanges_.empty(); }
 
  private:
   struct Port;
@@ -70,6 +73,7 @@ class SmallServer {
 
   event::Loop& loop_;
   const Handler handler_;
+  std::function<void()> on_idle_;  // draining
   std::vector<std::unique_ptr<Port>> ports_;
   std::list<std::unique_ptr<Exchange>> exchanges_;
 };

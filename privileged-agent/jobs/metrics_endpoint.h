@@ -14,6 +14,7 @@ class MetricsEndpoint {
   MetricsEndpoint(event::Loop& loop, const channel::AgentContext& context);
 
   void serve() { server_.serve(); }
+  SmallServer& server() { return server_; }
   void set_export_uri(const std::string& uri) { export_uri_ = uri; }
 
  private:

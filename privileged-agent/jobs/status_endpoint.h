@@ -19,6 +19,7 @@ class StatusEndpoint {
   StatusEndpoint(event::Loop& loop, const channel::AgentContext& context);
 
   void serve() { server_.serve(); }
+  SmallServer& server() { return server_; }
 
  private:
   SmallResponse respond(const SmallRequest& request) const;

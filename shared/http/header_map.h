@@ -1,6 +1,7 @@
 // HeaderMap: the fields of one message in wire order. It lives in the message's arena and so do the
-// bytes that its fields view; nothing is ever freed. Adding a name or a value that could break the
-// message's lines (CR, LF, NUL, other control characters) is refused here, for every caller.
+// bytes that its fields view; nothing is ever freed. add() and set() refuse a name or a value that could
+// break the message's lines (CR, LF, NUL, other control characters). set_valid() and push() do not look: they
+// are for what was parsed, or checked or escaped before.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,8 @@ struct HeaderField {
   // never for a known end-to-end field, so that a client cannot make the gateway drop one.
   bool nominated = false;
   // `name` is followed in memory by ": ", `value` and CRLF: the writer may copy the line, or a run of
-  // adjacent lines, at once. Set by the parser and by FieldLine.
+  // adjacent lines, at once. Set by the parser, and where the gateway makes whole lines: FieldLine, and
+  // append_own_field() (OwnLines, and the fields that plugins set).
   bool intact = false;
 };
 
@@ -149,5 +151,15 @@ class HeaderMap {
   std::uint32_t capacity_ = 0;
   HeaderSet present_;
 };
+
+// Where there is rarely something to remove: looking is cheaper than moving all fields.
+template <typename Predicate>
+void remove_if_any(HeaderMap& headers, Predicate&& unwanted) {
+  for (const HeaderField& field : headers) {
+    if (!unwanted(field)) continue;
+    headers.remove_if(unwanted);
+    return;
+  }
+}
 
 }  // namespace apisix::http

@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "shared/http/header_map.h"
+
 namespace apisix::http {
 
 inline constexpr std::array<std::string_view, 3> kConsumerFields = {
@@ -17,5 +19,7 @@ bool is_same_identity(std::string_view sent, std::string_view name);
 
 // Of a name that a client sent: is it one of kConsumerFields?
 bool is_consumer_field(std::string_view sent);
+// All of them, in any spelling.
+void remove_consumer_fields(HeaderMap& headers);
 
 }  // namespace apisix::http

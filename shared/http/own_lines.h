@@ -19,13 +19,9 @@ class OwnLines {
       : arena_(arena), headers_(headers), at_(arena.text(fields * kFixedBytesMax + value_bytes)) {}
 
   // The map has none of that name. `value` needs no look at its characters: it was parsed, or we made it.
-  // Inline: where `id` is a constant, so is all but the value.
+  // Inline, as append_own_field().
   [[gnu::always_inline]] inline void add(KnownHeader id, std::string_view value) {
-    HeaderField field{.name = {at_, header_name(id).size()}, .value = {}, .id = id, .intact = true};
-    at_ = append_text(append_text(at_, header_name(id)), ": ");
-    field.value = {at_, value.size()};
-    at_ = append_text(append_text(at_, value), "\r\n");
-    headers_.push(arena_, field);
+    headers_.push(arena_, append_own_field(at_, id, header_name(id), value));
   }
 
  private:

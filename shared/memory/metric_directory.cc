@@ -162,6 +162,9 @@ void MetricZone::retire(SeriesId id, std::uint64_t now_ms) {
   SeriesEntry& entry = series_entry(id);
   if (id >= layout().series.load() || entry.state() != SeriesState::kLive) return;
   entry.retired_at_ms = now_ms;
+  // On both sides: behind it for a writer that looked at the stamp just before, and in front for an agent
+  // that is killed in between: no series is retired while `changes` says that all handles are current.
+  layout().changes.fetch_add(1);
   entry.enter(SeriesState::kRetired);
   layout().changes.fetch_add(1);
 }

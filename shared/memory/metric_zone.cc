@@ -196,12 +196,15 @@ void MetricZone::read_once(std::span<const Listed> listed, Snapshot& out) const 
 }
 
 void MetricZone::read(std::span<const Listed> listed, Snapshot& out) const {
-  // Bounded: a master that was killed in reclaim() leaves the sequence odd for ever.
+  // Bounded: a master that was killed in reclaim() leaves the sequence odd for ever. Once that is known, the
+  // first read is as good as the last.
+  std::uint32_t before = 0;
   for (int i = 0; i < 20; ++i) {
-    const std::uint32_t before = layout().sequence.load();
+    before = layout().sequence.load();
     read_once(listed, out);
-    if (before % 2 == 0 && layout().sequence.load() == before) break;
+    if (before % 2 != 0 ? before == abandoned_sequence_ : layout().sequence.load() == before) return;
   }
+  if (before % 2 != 0) abandoned_sequence_ = before;
 }
 
 MetricZone::Snapshot MetricZone::read() const {

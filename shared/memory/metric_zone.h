@@ -170,6 +170,7 @@ class MetricZone {
   void read_once(std::span<const Listed> listed, Snapshot& out) const;
 
   Zone zone_;
+  mutable std::uint32_t abandoned_sequence_ = 0;  // odd: no try helped while it was this; 0: none
 };
 
 }  // namespace apisix::memory

@@ -117,6 +117,9 @@ StatusSlot* StatusZone::claim(ChildRole role, std::uint16_t index, std::uint32_t
     slot.role.store(role);
     slot.index.store(index);
     slot.generation.store(generation);
+    // An older binary's reclaim() does not know these: what its child said is not of this one.
+    slot.io_uring.store(IoUring::kUnknown);
+    slot.io_uring_errno.store(0);
     slot.started_at_ms.store(wall_now_ms());
     return &slot;
   }

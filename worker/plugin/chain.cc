@@ -27,7 +27,7 @@ Step read_body_fields(RequestState& request) {
 // for what the plugin would have said.
 void drop_claimed_identity(RequestState& request) {
   if (request.identity.consumer) return;  // of another auth plugin
-  for (const std::string_view name : http::kConsumerFields) RequestHeaders(request).set_identity(name, {});
+  http::remove_consumer_fields(request.head->headers);
 }
 
 bool contains_field(const std::vector<std::string_view>& names, std::string_view field_name) {

@@ -40,6 +40,11 @@ Json text(std::string_view value) {
   return Json(value.data(), value.data() + value.size());
 }
 
+// Behind all formats: an entry's own "route_id" counts.
+void add_no_route_id(Json& entry, std::string_view no_route_id) {
+  if (!no_route_id.empty() && !entry.isMember("route_id")) entry["route_id"] = text(no_route_id);
+}
+
 }  // namespace
 
 // --- LogFields
@@ -194,13 +199,15 @@ std::optional<std::string> LogEntry::make(Request& request, std::string_view no_
 std::string LogEntry::described(Request& request, const State& state, std::string_view no_route_id) {
   EntryTexts texts{.request_body = include_request_body_ ? state.request_body : std::string_view(),
                    .response_body = std::nullopt,
-                   .no_route_id = no_route_id};
+                   .no_route_id = formats_.extra.empty() ? no_route_id : std::string_view()};
   if (state.keeps_response) texts.response_body = state.response_body.view();
   std::string described = full_entry(RequestState::of(request), texts);
   if (formats_.extra.empty()) return described;
+  // Names of fields that differ only in bytes that are no UTF-8 are one name in the text: the last one stays.
   auto entry = format::parse_json(described);
   if (!entry) return described;
   formats_.extra.write(request, state.request_body, *entry, /*keep=*/true);
+  add_no_route_id(*entry, no_route_id);
   return format::to_json(*entry);
 }
 
@@ -211,7 +218,7 @@ std::string LogEntry::formatted(Request& request, const State& state, std::strin
   const Matched& matched = request.matched();
   if (!matched.route_id.empty()) entry["route_id"] = text(matched.route_id);
   if (!matched.service_id.empty()) entry["service_id"] = text(matched.service_id);
-  if (!no_route_id.empty() && !entry.isMember("route_id")) entry["route_id"] = text(no_route_id);
+  add_no_route_id(entry, no_route_id);
   return format::to_json(entry);
 }
 

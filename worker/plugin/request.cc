@@ -68,15 +68,9 @@ std::string_view dashed(std::string_view name, base::Arena& arena) {
   return {out, name.size()};
 }
 
-// Removes only where there is something to remove, which is rare: looking is cheaper than moving all fields.
-template <typename Predicate>
-void remove_if_any(http::HeaderMap& headers, Predicate&& unwanted) {
-  if (std::ranges::any_of(headers, unwanted)) headers.remove_if(unwanted);
-}
-
 // What a plugin sets for the upstream must not stand beside the client's own under such a name.
 void remove_other_spellings(http::HeaderMap& headers, std::string_view name) {
-  remove_if_any(headers, [name](const http::HeaderField& field) {
+  http::remove_if_any(headers, [name](const http::HeaderField& field) {
     return field.name.size() == name.size() && field.id == KnownHeader::kUnknown &&
            http::is_same_identity(field.name, name) && !base::equals_ignore_case(field.name, name);
   });
@@ -84,29 +78,18 @@ void remove_other_spellings(http::HeaderMap& headers, std::string_view name) {
 
 // As a whole line, which the head's writer copies at once with those beside it.
 http::HeaderField line_of(base::Arena& arena, std::string_view name, KnownHeader id, std::string_view value) {
-  char* const line = arena.text(name.size() + value.size() + http::kFieldFixedBytes);
-  http::append_field(line, name, value);
-  return {
-      .name = {line, name.size()}, .value = {line + name.size() + 2, value.size()}, .id = id, .intact = true};
+  char* line = arena.text(name.size() + value.size() + http::kFieldFixedBytes);
+  return http::append_own_field(line, id, name, value);
 }
 
 std::string_view escaped(std::string_view value, base::Arena& arena) {
   return http::is_valid_header_value(value) ? value : http::escape_control(value, arena);
 }
 
-// Of the lengths of kConsumerFields: what else a client sends is mostly shorter or longer.
-constexpr auto kConsumerFieldBytes = std::ranges::minmax(std::array{
-    http::kConsumerFields[0].size(), http::kConsumerFields[1].size(), http::kConsumerFields[2].size()});
-
-bool claims_consumer(const http::HeaderField& field) {
-  return field.name.size() >= kConsumerFieldBytes.min && field.name.size() <= kConsumerFieldBytes.max &&
-         http::is_consumer_field(field.name);
-}
-
 // In the place of whatever the client said under these names.
 void set_consumer_fields(RequestState& state, const Consumer& consumer, std::string_view credential_id) {
   http::HeaderMap& headers = state.head->headers;
-  remove_if_any(headers, claims_consumer);
+  http::remove_consumer_fields(headers);
   const auto add = [&](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     headers.push(state.arena, line_of(state.arena, name, KnownHeader::kUnknown, escaped(value, state.arena)));
@@ -169,8 +152,7 @@ void RequestHeaders::remove(std::string_view name) {
 void RequestHeaders::set_identity(std::string_view name, std::string_view value) {
   state_.head->headers.remove_if(
       [name](const http::HeaderField& field) { return http::is_same_identity(field.name, name); });
-  if (!value.empty())
-    state_.head->headers.add(state_.arena, state_.arena.copy(name), safe_value(value, state_.arena));
+  state_.head->headers.add(state_.arena, state_.arena.copy(name), safe_value(value, state_.arena));
 }
 
 std::string_view RequestHeaders::joined(std::string_view name) const {

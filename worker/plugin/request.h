@@ -30,7 +30,7 @@ class RequestHeaders {
   void add(std::string_view name, std::string_view value);
   void remove(std::string_view name);
   // A field that the upstream trusts to be the gateway's (X-Consumer-Username): whatever the client sent
-  // under that name, in any case and with '_' for '-', is removed first. An empty value only removes.
+  // under that name, in any case and with '_' for '-', is removed first.
   void set_identity(std::string_view name, std::string_view value);
 
   const http::HeaderMap& all() const { return state_.head->headers; }

@@ -59,7 +59,7 @@ struct RequestMetrics::Values {
 };
 
 std::size_t RequestMetrics::KeyHash::operator()(std::string_view key) const {
-  return XXH3_64bits(key.data(), key.size());
+  return XXH3_64bits_withSeed(key.data(), key.size(), seed);
 }
 
 RequestMetrics::RequestMetrics(Deps& deps)

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "shared/base/sip_hash.h"
 #include "shared/format/json.h"
 #include "shared/memory/metric_writer.h"
 #include "shared/memory/metric_zone.h"
@@ -53,9 +54,11 @@ class RequestMetrics {
     std::uint32_t checked_at = 0;  // MetricZone::changes() when all of them were current
   };
   struct Values;
+  // Seeded: extra labels may hold what a client sent, which could choose it to fall into one chain.
   struct KeyHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view key) const;
+    std::uint64_t seed;
   };
 
   void register_families(const format::Json& attr);
@@ -78,7 +81,8 @@ class RequestMetrics {
   std::array<Family, kMetrics> families_;
   std::vector<double> buckets_;
   std::uint64_t metadata_version_ = 0;
-  std::unordered_map<std::string, Series, KeyHash, std::equal_to<>> series_;
+  std::unordered_map<std::string, Series, KeyHash, std::equal_to<>> series_{
+      0, KeyHash{.seed = base::SipKey::random().k0}};
   std::string key_;
 };
 

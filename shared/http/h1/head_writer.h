@@ -108,5 +108,15 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 char* append_decimal(char* at, std::uint64_t number);
 char* append_field(char* at, std::string_view name, std::string_view value);  // "name: value\r\n"
 inline constexpr std::size_t kFieldFixedBytes = 4;                            // ": " and CRLF
+// The same for a field that is to be put into a map: it views its own line, which write_*_head() then copies
+// whole. `at` moves behind it. Inline: where the name is a constant, so is all but the value.
+[[gnu::always_inline]] inline HeaderField append_own_field(char*& at, KnownHeader id, std::string_view name,
+                                                           std::string_view value) {
+  HeaderField field{.name = {at, name.size()}, .value = {}, .id = id, .intact = true};
+  at = append_text(append_text(at, name), ": ");
+  field.value = {at, value.size()};
+  at = append_text(append_text(at, value), "\r\n");
+  return field;
+}
 
 }  // namespace apisix::http

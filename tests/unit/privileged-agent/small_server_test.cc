@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/unique_fd.h"
 
 namespace apisix::agent {
@@ -133,6 +134,17 @@ TEST_F(SmallServerTest, LongBodyEndsWithTheConnectionForHttp10) {
   EXPECT_EQ(body_of(response), whole_body(40, SmallServer::kSliceBytes / 2));
 }
 
+// Also when nothing else seems to want the core: each eighth slice.
+TEST_F(SmallServerTest, LongBodyLeavesPauses) {
+  constexpr std::size_t kSlices = 160;
+  log_ = {.pieces_left = kSlices, .piece_bytes = SmallServer::kSliceBytes};
+  const base::UniqueFd client = connect_and_ask("1.1");
+  const std::uint64_t began_us = base::monotonic_now_us();
+  read_all(client.get());
+  EXPECT_EQ(log_.made, kSlices);
+  EXPECT_GE(base::monotonic_now_us() - began_us, (kSlices / 8 - 1) * 500);
+}
+
 TEST_F(SmallServerTest, SlowReaderHoldsOneSlice) {
   log_ = {.pieces_left = 100'000, .piece_bytes = SmallServer::kSliceBytes};
   const base::UniqueFd client = connect_and_ask("1.1", 4096);
@@ -145,6 +157,22 @@ TEST_F(SmallServerTest, SlowReaderHoldsOneSlice) {
     ASSERT_LT(made * SmallServer::kSliceBytes, 64U << 20) << "more than the sockets take";
   }
   EXPECT_EQ(log_.alive, 1);
+}
+
+TEST_F(SmallServerTest, DrainsWhatItHasBegunAndTakesNoMore) {
+  log_ = {.pieces_left = 100, .piece_bytes = SmallServer::kSliceBytes};
+  const base::UniqueFd client = connect_and_ask("1.1", 4096);
+  for (int turn = 0; turn < kTurnsMax && log_.alive == 0; ++turn) loop_.run_once(1);
+  ASSERT_EQ(log_.alive, 1);
+  int idle = 0;
+  server_->drain([&] { ++idle; });
+  const base::UniqueFd late = connect_and_ask("1.1");
+  EXPECT_FALSE(server_->is_idle());
+  EXPECT_EQ(unchunked(body_of(read_all(client.get()))), whole_body(100, SmallServer::kSliceBytes));
+  EXPECT_EQ(idle, 1);
+  EXPECT_TRUE(server_->is_idle());
+  std::array<char, 1> byte;
+  EXPECT_EQ(::recv(late.get(), byte.data(), 1, MSG_DONTWAIT), -1) << "it waits for the next generation";
 }
 
 TEST_F(SmallServerTest, ReaderThatLeavesEndsTheSource) {

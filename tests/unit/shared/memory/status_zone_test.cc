@@ -65,6 +65,19 @@ TEST(StatusZone, ReclaimedSlotIsClaimedAgainClean) {
   EXPECT_EQ(zone->totals().requests, 5u);
 }
 
+// An older binary, which does not know the field, frees a slot without clearing it.
+TEST(StatusZone, NewChildHasNotTheIoUringOfTheOneBefore) {
+  auto zone = StatusZone::create();
+  ASSERT_TRUE(zone);
+  StatusSlot* slot = zone->claim(ChildRole::kWorker, 0, 1);
+  slot->io_uring.store(IoUring::kNotToBeHad);
+  slot->io_uring_errno.store(1);
+  slot->state.store(ChildState::kFree);
+  ASSERT_EQ(zone->claim(ChildRole::kWorker, 0, 2), slot);
+  EXPECT_EQ(slot->io_uring.load(), IoUring::kUnknown);
+  EXPECT_EQ(slot->io_uring_errno.load(), 0);
+}
+
 TEST(StatusZone, NewBinaryTakesItOverWithItsNumbers) {
   auto old = StatusZone::create();
   ASSERT_TRUE(old);
