@@ -175,6 +175,9 @@ template <typename Begin>
 void H1Session::open_request(Begin begin) {
   request_ = std::make_unique<H1Request>(*this);
   enter(State::kRequest);
+  // What the client has not taken of the response before: its wait is this request's from here on.
+  if (connection_.output_pending() > 0) [[unlikely]]
+    request_->stream().deadlines().extend_send();
   opening_request_ = true;
   begin(*request_);
   opening_request_ = false;
