@@ -57,6 +57,7 @@ class WatchedTransport {
 
  private:
   IoResult read_batched(std::span<char> into);
+  std::size_t read_rest(std::span<char> into);
   IoResult write_collected(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent);
 
   Transport transport_;
