@@ -1,5 +1,7 @@
 #include "shared/net/watched_transport.h"
 
+#include "shared/base/check.h"
+
 namespace apisix::net {
 
 using event::TurnBatch;
@@ -51,7 +53,7 @@ void WatchedTransport::want_read(bool on) {
 }
 
 void WatchedTransport::shutdown_write() {
-  take_unsent();
+  CHECK(take_unsent().empty());  // a peer would see an end in the middle
   transport_.shutdown_write();
 }
 
