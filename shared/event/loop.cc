@@ -70,7 +70,10 @@ void Loop::run_once(std::uint64_t wait_ms) {
     event_base_loop(base_, EVLOOP_ONCE);
   }
   // Before the timers: a timeout does not overtake bytes that came in time.
-  if (batch_->has_readable()) batch_->run();
+  if (batch_->has_readable()) {
+    note_activity();  // what is held has no event, which would have
+    batch_->run();
+  }
   finish_turn();
 }
 

@@ -134,6 +134,12 @@ void TurnBatch::hold(Read& read, std::size_t taken) {
   watch.report_readable();
 }
 
+void TurnBatch::hold_error(IoWatch& watch, int error_number) {
+  held_[&watch].result = -error_number;
+  watch.has_held_ = true;
+  watch.report_readable();
+}
+
 std::int32_t TurnBatch::take_held(IoWatch& watch, std::span<char> into) {
   const auto found = held_.find(&watch);
   Held& held = found->second;

@@ -70,6 +70,8 @@ class TurnBatch {
   void forget(IoWatch& watch);
   // As recv(): bytes, 0 (the end) or a negative errno; nothing: it is to be asked of the socket.
   std::optional<std::int32_t> take(IoWatch& watch, std::span<char> into);
+  // What the next take() gives, in a later turn. Of a watch of which all was taken.
+  void hold_error(IoWatch& watch, int error_number);
 
   // --- writes
   bool collects_sends() const { return phase_ != Phase::kPlain; }
@@ -129,7 +131,7 @@ class TurnBatch {
   std::vector<Read> reads_;      // of this run
   std::vector<Send> sends_;
   std::vector<Ring::Call> calls_;
-  // Received for a watch that stopped reading before its callback; rare.
+  // Received for a watch that stopped reading before its callback, or an error behind a full slot; rare.
   std::unordered_map<const IoWatch*, Held> held_;
   Phase phase_ = Phase::kPlain;
 };

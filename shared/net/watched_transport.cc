@@ -1,5 +1,7 @@
 #include "shared/net/watched_transport.h"
 
+#include "shared/base/check.h"
+
 namespace apisix::net {
 
 using event::TurnBatch;
@@ -11,15 +13,22 @@ void WatchedTransport::start(bool read, bool write) {
 }
 
 // What was received together with others is at most a slot. One that is full says nothing about the rest,
-// which is read here, so that a short read still means that the socket is empty.
+// which is read here, so that a short read still means that the socket is empty. The kernel says an error
+// once (the read behind it says the end, as if all had come): it is kept for the next read.
 IoResult WatchedTransport::read_batched(std::span<char> into) {
   const auto received = watch_.batch().take(watch_, into);
   IoResult result = received ? read_result(*received) : transport_.read(into);
   if (!result.done()) return result;
   if (received && result.bytes == TurnBatch::kSlotBytes && result.bytes < into.size()) [[unlikely]]
-    result.bytes += transport_.read(into.subspan(result.bytes)).bytes;
+    result.bytes += read_rest(into.subspan(result.bytes));
   watch_.note_read(result.bytes);
   return result;
+}
+
+std::size_t WatchedTransport::read_rest(std::span<char> into) {
+  const IoResult rest = transport_.read(into);
+  if (rest.kind == IoResult::Kind::kError) watch_.batch().hold_error(watch_, rest.error_number);
+  return rest.bytes;
 }
 
 IoResult WatchedTransport::write_collected(std::span<const iovec> pieces,
@@ -44,7 +53,7 @@ void WatchedTransport::want_read(bool on) {
 }
 
 void WatchedTransport::shutdown_write() {
-  take_unsent();
+  CHECK(take_unsent().empty());  // a peer would see an end in the middle
   transport_.shutdown_write();
 }
 

@@ -49,14 +49,17 @@ class WatchedTransport {
     if (transport_.has_pending()) watch_.report_readable();
   }
 
-  // What was written before is sent before, if the socket takes it.
+  // What would leave with the turn is sent before. All of it: what the socket may not take is the owner's to
+  // keep, by take_unsent(), and to write before it calls this.
   void shutdown_write();
+  // The same, but what the socket does not take is dropped.
   void close(bool by_reset = false);
 
   const TlsInfo* tls() const { return transport_.tls(); }
 
  private:
   IoResult read_batched(std::span<char> into);
+  std::size_t read_rest(std::span<char> into);
   IoResult write_collected(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent);
 
   Transport transport_;

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway import BINARY, children_of, wait_until
-from raw import Client
+from raw import Client, RawUpstream
 
 # The suite runs with APISIX_IO_URING set; these tests say it themselves.
 ALWAYS = {"APISIX_IO_URING": "always"}
@@ -120,6 +120,46 @@ def test_killed_with_requests_in_the_ring_takes_no_other_down(make_gateway, upst
         done.set()
         assert all(future.result() > 0 for future in loads)
     assert [response.status for response in request_at_once(gateway)] == [200] * CLIENTS
+
+
+class CountedBodies:
+    """Serves each request with its target, filled up to what still leaves with a batch."""
+    SIZE = 3600
+
+    def __init__(self):
+        self.served = threading.Semaphore(0)
+
+    def __call__(self, peer):
+        while True:
+            body = self.body_of(peer.read_request().target)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            self.served.release()
+
+    def body_of(self, target):
+        return target.encode().ljust(self.SIZE, b".")
+
+
+def test_client_that_asks_on_and_reads_late_gets_all(make_gateway):
+    """The end of a response that left with a batch, and was not taken, is the next request's to wait for."""
+    gateway = make_gateway(env=ALWAYS)
+    if not has_io_uring(gateway):
+        pytest.skip(f"no io_uring here: {said_by_workers(gateway)}")
+    bodies = CountedBodies()
+    node = RawUpstream(bodies)
+    route(gateway, node)
+    client = Client(gateway.port, receive_buffer=4096)
+    sent = 0
+    while sent < 5000:
+        client.send(f"GET /{sent} HTTP/1.1\r\nHost: a\r\n\r\n")
+        sent += 1
+        if not bodies.served.acquire(timeout=0.3):
+            break
+    assert sent < 5000, "the socket took everything: nothing waited"
+    for number in range(sent):
+        response = client.read_response()
+        assert response.status == 200 and response.body == bodies.body_of(f"/{number}")
+    client.close()
+    node.close()
 
 
 def test_off_by_the_environment(make_gateway, upstream):

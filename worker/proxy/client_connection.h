@@ -29,7 +29,8 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   void start();
 
   // --- for its session
-  // Sends now what the socket takes and buffers the rest. False: the client is gone.
+  // Sends what the socket takes, now or with the others of the turn, and buffers the rest. False: the client
+  // is gone. That may show only when the turn is sent: then by ClientSession::on_reset().
   bool write(std::span<const iovec> pieces);
   std::size_t output_pending() const { return output_.bytes(); }
   // Writes that would leave with the turn leave now, before the connection ends. False: the socket did not
@@ -41,7 +42,7 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   // The one timer of the connection: ClientSession::on_timeout(). Sets anew when already set.
   void set_timeout_ms(std::uint64_t delay_ms) { services().loop.timers().set(*this, delay_ms); }
   void cancel_timeout() { cancel(); }
-  // With a request, or without one: who is without may have to make room.
+  // With a request or output pending, or without: who is without may have to make room.
   void note_request(bool has_request);
   // Ends it without ceremony. By a reset the client reads an error instead of an end.
   void close(bool by_reset = false);

@@ -124,7 +124,8 @@ void H1Session::enter(State next) {
   if (memory::Tally* left = tally_of(state_.state())) left->subtract();
   if (memory::Tally* entered = tally_of(next)) entered->add();
   state_.move_to(next);
-  if (next != State::kClosed) connection_.note_request(next == State::kRequest || next == State::kTunnel);
+  const bool is_busy = next == State::kRequest || next == State::kTunnel || connection_.output_pending() > 0;
+  if (next != State::kClosed) connection_.note_request(is_busy);
 }
 
 // True when a request began, or the connection ended: there may be more to do.
@@ -175,6 +176,9 @@ template <typename Begin>
 void H1Session::open_request(Begin begin) {
   request_ = std::make_unique<H1Request>(*this);
   enter(State::kRequest);
+  // What the client has not taken of the response before: its wait is this request's from here on.
+  if (connection_.output_pending() > 0) [[unlikely]]
+    request_->stream().deadlines().extend_send();
   opening_request_ = true;
   begin(*request_);
   opening_request_ = false;
@@ -220,7 +224,7 @@ void H1Session::drop_consumed_input() {
 
 // It has send_timeout for the next bytes.
 void H1Session::on_output_progress() {
-  if (request_ == nullptr) return connection_.set_timeout_ms(services().options.send_timeout_ms);
+  if (request_ == nullptr) return await_output();
   request_->stream().deadlines().extend_send();
   arm_request_timer();
 }
@@ -231,10 +235,9 @@ void H1Session::on_output_drained() {
     if (request_ != nullptr) arm_request_timer();
   } else if (state_ == State::kLinger) {
     start_linger();
-  } else if (state_ == State::kHead) {
-    arm_head_timer();  // until now it was send_timeout's
-  } else if (state_ == State::kIdle) {
-    arm_idle_timer();
+  } else if (state_ == State::kHead || state_ == State::kIdle) {  // until now the timer was send_timeout's
+    connection_.note_request(input_ != nullptr && input_->deferred.is_queued());
+    state_ == State::kHead ? arm_head_timer() : arm_idle_timer();
   }
 }
 
@@ -263,17 +266,28 @@ void H1Session::end_request(AfterResponse after) {
   }
 }
 
+// --- timers without a request
+
+// The client has not taken the end of the last response: until it has, the connection is no room for another,
+// and send_timeout runs. on_output_drained() arms what comes then.
+void H1Session::await_output() {
+  connection_.note_request(true);
+  connection_.set_timeout_ms(services().options.send_timeout_ms);
+}
+
 void H1Session::arm_head_timer() {
+  if (connection_.output_pending() > 0) return await_output();
   connection_.set_timeout_ms(services().options.client_header_timeout_ms);
 }
 
 void H1Session::arm_idle_timer() {
+  if (services().draining) return connection_.set_timeout_ms(limits::kDrainIdleMs);
   if (services().options.keepalive_timeout_ms > 0)
     connection_.set_timeout_ms(services().options.keepalive_timeout_ms);
 }
 
 // The response is out and refused bytes may still come: closing now would reset the connection and could
-// destroy the response on its way (RFC 9112 9.6).
+// destroy the response on its way (RFC 9112 9.6). What is still pending has send_timeout first.
 void H1Session::start_linger() {
   enter(State::kLinger);
   if (connection_.peer_closed()) return connection_.close();
@@ -281,6 +295,7 @@ void H1Session::start_linger() {
   unread_ = {};
   input_.reset();
   connection_.want_read(true);
+  if (connection_.output_pending() > 0) return await_output();
   connection_.set_timeout_ms(services().draining ? limits::kDrainLingerMs : limits::kLingerMs);
 }
 
@@ -291,7 +306,8 @@ void H1Session::become_tunnel() {
 
 void H1Session::on_timeout() {
   if (request_ != nullptr) return request_->stream().on_client_timeout();
-  if (services().draining && state_ == State::kIdle) return start_linger();
+  if (services().draining && state_ == State::kIdle && connection_.output_pending() == 0)
+    return start_linger();
   connection_.close();
 }
 
@@ -303,7 +319,8 @@ void H1Session::on_closed() {
 // A request may be on its way, sent before the client could know: it is served, and its response says that it
 // was the last one.
 void H1Session::drain() {
-  if (state_ == State::kIdle) connection_.set_timeout_ms(limits::kDrainIdleMs);
+  if (state_ == State::kIdle && connection_.output_pending() == 0)
+    connection_.set_timeout_ms(limits::kDrainIdleMs);
 }
 
 void H1Session::shut_down() {

@@ -85,6 +85,7 @@ class H1Session final : public ClientSession {
   void keep_unread();
   void drop_consumed_input();
   void defer_rest();
+  void await_output();
   void arm_head_timer();
   void arm_idle_timer();
   void arm_request_timer();

@@ -102,8 +102,8 @@ void Tunnel::propagate_close() {
     exchange_.shutdown_write();
   }
   if (goodbye_sent_) return;  // ends when the client has read its goodbye, or with the worker
-  if (upstream_shut_down_ && upstream_half_closed_ && stream_.exchange().unsent_bytes() == 0)
-    stream_.end_tunnel();
+  const bool is_flushed = exchange_.unsent_bytes() == 0 && stream_.exchange().unsent_bytes() == 0;
+  if (upstream_shut_down_ && upstream_half_closed_ && is_flushed) stream_.end_tunnel();
 }
 
 }  // namespace apisix::proxy

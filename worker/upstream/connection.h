@@ -52,7 +52,9 @@ class Connection : private base::Link {
     return transport_.write(pieces, &Connection::on_unsent);
   }
 
-  // Our side of the connection ends; the node's may go on.
+  // Sends what would leave with the turn. Returns what the socket did not take; valid until the next write.
+  std::string_view take_unsent() { return transport_.take_unsent(); }
+  // Our side of the connection ends; the node's may go on. Behind take_unsent().
   void shutdown_write() { transport_.shutdown_write(); }
 
   void want_read(bool on) { transport_.want_read(on); }

@@ -148,14 +148,19 @@ bool H1Exchange::on_send_failed() {
 // that fails at once.
 void H1Exchange::on_upstream_unsent(std::string_view rest, int error_number) {
   if (error_number == 0) {
-    unsent_.prepend(rest);
-    return connection_->want_write(true);
+    keep_unsent(rest);
+    return user_.on_request_writable();  // it counted as sent: the owner's deadline is another one now
   }
   if (state_ == State::kTunnel) return fail(FailureKind::kSend);
   bytes_sent_ -= rest.size() + unsent_.bytes();
   if (on_send_failed()) return;
   processed_ = Processed::kNo;
   user_.on_failed(failure_);
+}
+
+void H1Exchange::keep_unsent(std::string_view rest) {
+  unsent_.prepend(rest);
+  connection_->want_write(true);
 }
 
 void H1Exchange::on_upstream_writable() {
@@ -172,6 +177,7 @@ void H1Exchange::on_upstream_writable() {
     unsent_.consume(result.bytes);
   }
   connection_->want_write(false);
+  if (shuts_down_when_sent_) connection_->shutdown_write();
   user_.on_request_writable();
 }
 
@@ -300,8 +306,12 @@ bool H1Exchange::write_tunnel(std::string_view bytes) {
   return true;
 }
 
+// The node gets the client's last bytes first, also those of this turn that its socket does not take.
 void H1Exchange::shutdown_write() {
-  connection_->shutdown_write();
+  const std::string_view rest = connection_->take_unsent();
+  if (!rest.empty()) keep_unsent(rest);
+  shuts_down_when_sent_ = !unsent_.empty();
+  if (!shuts_down_when_sent_) connection_->shutdown_write();
 }
 
 // --- the end

@@ -79,6 +79,8 @@ class H1Exchange final : public Exchange,
   // --- the request
   bool send(const http::Pieces& pieces);
   bool on_send_failed();
+  // Was taken by a write, and not sent after all.
+  void keep_unsent(std::string_view rest);
 
   // --- the response
   void read_heads(std::string_view bytes);
@@ -112,6 +114,7 @@ class H1Exchange final : public Exchange,
   bool send_failed_ = false;    // the node stopped reading; its response may still come
   bool keep_alive_ = false;     // says the response
   bool filled_scratch_ = false;
+  bool shuts_down_when_sent_ = false;  // a tunnel
 };
 
 const char* to_string(H1Exchange::State state);

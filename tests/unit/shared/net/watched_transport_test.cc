@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "shared/base/clock.h"
 #include "shared/event/loop.h"
 #include "shared/event/timer_wheel.h"
 #include "shared/net/buffer_chain.h"
@@ -214,6 +215,35 @@ TEST_F(WatchedTransportTest, MoreThanASlotIsReadWholeAndThenPlainly) {
     turn();
   }
   for (auto& party : parties_) EXPECT_TRUE(party->was_batched) << "it sends little again";
+}
+
+// Else what a connection's end delimits would pass as whole.
+TEST_F(WatchedTransportTest, ErrorBehindAFullSlotIsDelivered) {
+  const std::string slot(event::TurnBatch::kSlotBytes, 's');
+  (*this)[3].write("unread");  // its peer's close is a reset therefore
+  say_to_all_but(3, "x");
+  (*this)[3].say(slot);
+  (*this)[3].peer.close();
+  turn();
+  EXPECT_TRUE((*this)[2].was_batched);
+  EXPECT_EQ((*this)[3].got, slot);
+  EXPECT_TRUE((*this)[3].transport->has_pending());
+  EXPECT_TRUE(turn_until([this] { return (*this)[3].broke || (*this)[3].ended; }));
+  EXPECT_TRUE((*this)[3].broke);
+  EXPECT_FALSE((*this)[3].ended);
+}
+
+TEST_F(WatchedTransportTest, HeldBytesComeAtTheTimeOfTheirTurn) {
+  parties_[3] = std::make_unique<Party>(loop_, 3);
+  std::uint64_t seen_ms = 0;
+  (*this)[3].on_read = [&] { seen_ms = loop_.clock().monotonic_ms(); };
+  say_to_all("0123456789");
+  turn();
+  for (const std::uint64_t begin_us = base::monotonic_now_us(); base::monotonic_now_us() < begin_us + 5000;) {
+  }
+  turn();
+  EXPECT_EQ((*this)[3].reads, 2);
+  EXPECT_EQ(seen_ms, loop_.clock().monotonic_ms());
 }
 
 TEST_F(WatchedTransportTest, ReaderWithLittleRoomGetsTheRestByAnotherEvent) {

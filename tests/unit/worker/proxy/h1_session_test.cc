@@ -1,6 +1,8 @@
 // HTTP/1.1 on a client's connection: heads, pipelining, 100 Continue, keep-alive and the end (RFC 9112).
 #include "worker/proxy/h1_session.h"
 
+#include <algorithm>
+
 #include "tests/unit/worker/proxy/proxy_fixture.h"
 
 namespace apisix::proxy {
@@ -265,6 +267,88 @@ TEST_F(H1SessionTest, KeepaliveTimeoutOfZeroKeepsNoConnection) {
   client->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for_end(*client);
   EXPECT_THAT(client->received, HasSubstr("Connection: close\r\n"));
+}
+
+// --- the end of a response that the socket does not take when the turn's batch is sent
+
+class PendingOutputTest : public ProxyTest {
+ protected:
+  static constexpr std::size_t kBodyBytes = 3600;  // with its head it leaves with a batch
+
+  void SetUp() override {
+    if (loop_.batch().open(1) != 0) GTEST_SKIP() << "no io_uring";
+    route_to({&node_});
+    start();
+    client_ = connect();
+    leave_output_pending();
+  }
+  bool is_pending() const {
+    return tallies_.writing.get() == 0 && services_->connections.waiting(ClientKind::kProxy) == 0;
+  }
+  // Requests, until one is over and the client has not taken all of its response.
+  void leave_output_pending() {
+    const std::string response = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", kBodyBytes,
+                                             std::string(kBodyBytes, '#'));
+    std::unique_ptr<Peer> node;
+    while (!is_pending()) {
+      ASSERT_LT(++sent_, 5000u);
+      client_->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      if (node == nullptr) node = accepted_by(node_);
+      ASSERT_TRUE(turn_until([&] { return node->has("\r\n\r\n"); }));
+      node->received.clear();
+      node->send(response);
+      ASSERT_TRUE(turn_until([&] { return tallies_.writing.get() == 0; }));
+    }
+  }
+  void expect_all() {
+    EXPECT_TRUE(turn_until([this] { return bytes_got() == sent_ * kBodyBytes || client_->is_closed; }));
+    EXPECT_EQ(bytes_got(), sent_ * kBodyBytes);
+  }
+  std::size_t bytes_got() {
+    client_->pump();
+    return static_cast<std::size_t>(std::ranges::count(client_->received, '#'));
+  }
+
+  Acceptor node_;
+  std::unique_ptr<Peer> client_;
+  std::size_t sent_ = 0;
+};
+
+TEST_F(PendingOutputTest, IsNoRoomForOthers) {
+  EXPECT_FALSE(services_->connections.make_room(ClientKind::kProxy));
+  expect_all();
+  EXPECT_TRUE(turn_until([this] { return services_->connections.waiting(ClientKind::kProxy) == 1; }));
+  EXPECT_TRUE(services_->connections.make_room(ClientKind::kProxy));
+}
+
+TEST_F(PendingOutputTest, IsTakenWhileTheWorkerDrains) {
+  services_->draining = true;
+  services_->connections.drain();
+  pass_ms(limits::kDrainIdleMs + 1000);
+  expect_all();
+  EXPECT_FALSE(client_->ended());
+  pass_ms(limits::kDrainIdleMs + 1000);
+  pass_ms(limits::kDrainLingerMs + 1000);
+  wait_for_end(*client_);
+}
+
+TEST_F(PendingOutputTest, IsTakenBeforeTheConnectionLingers) {
+  services_->connections.shut_down();
+  pass_ms(limits::kLingerMs + 1000);
+  expect_all();
+  wait_for_end(*client_);
+}
+
+TEST_F(PendingOutputTest, HasSendTimeout) {
+  pass_ms(proxy_options_.send_timeout_ms + 1000);
+  EXPECT_EQ(services_->connections.size(), 0u);
+}
+
+TEST_F(PendingOutputTest, IsTheNextRequestsToWaitFor) {
+  client_->send("GET /only-this HTTP/1.1\r\nHost: a\r\n\r\n");
+  pass_ms(1000);
+  EXPECT_EQ(services_->connections.size(), 1u) << "it has send_timeout";
+  expect_all();
 }
 
 }  // namespace

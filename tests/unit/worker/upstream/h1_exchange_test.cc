@@ -12,7 +12,7 @@
 
 #include "shared/event/loop.h"
 #include "tests/unit/shared/net/crowd.h"
-#include "tests/unit/worker/upstream/node.h"
+#include "tests/unit/worker/upstream/exchange_fixture.h"
 
 namespace apisix::upstream {
 namespace {
@@ -22,131 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using Kind = Exchange::FailureKind;
 using Processed = Exchange::Processed;
-
-// What the owner of an exchange was called for.
-struct Owner final : Exchange::User {
-  void on_connected() override { events.emplace_back("connected"); }
-  void on_head_progress() override { events.emplace_back("progress"); }
-  void on_informational(http::ResponseHead& head) override {
-    events.push_back("informational " + std::to_string(head.status));
-    if (aborts_at_informational) exchange->abort(true);
-  }
-  void on_response(http::ResponseHead& head) override {
-    status = head.status;
-    events.push_back("response " + std::to_string(head.status));
-  }
-  void on_response_content(const http::Content& content, bool more_at_hand) override {
-    for (const iovec& piece : content.pieces)
-      body.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
-    more = more_at_hand;
-    ended |= content.end;
-    if (content.end) idle_at_end = pool->idle();
-    if (content.trailers != nullptr) trailers = content.trailers->size();
-  }
-  void on_upgrade(http::ResponseHead& head, std::string_view bytes) override {
-    status = head.status;
-    exchange->start_tunnel();
-    body += bytes;
-  }
-  void on_tunnel_bytes(std::string_view bytes) override { body += bytes; }
-  void on_tunnel_closed() override { events.emplace_back("tunnel closed"); }
-  void on_request_writable() override { events.emplace_back("writable"); }
-  void on_failed(const Exchange::Failure& why) override {
-    failure = why;
-    what = why.what;
-    failed = true;
-  }
-
-  Pool* pool = nullptr;
-  std::unique_ptr<Exchange> exchange;
-  std::vector<std::string> events;
-  std::string body;
-  std::string what;
-  std::uint16_t status = 0;
-  std::size_t trailers = 0;
-  std::uint64_t idle_at_end = 99;
-  bool aborts_at_informational = false;
-  bool more = false;
-  bool ended = false;
-  bool failed = false;
-  Exchange::Failure failure;
-};
-
-class H1ExchangeTest : public ::testing::Test {
- protected:
-  std::unique_ptr<Owner> make_owner() {
-    auto owner = std::make_unique<Owner>();
-    owner->pool = &pool_;
-    return owner;
-  }
-  void open(Owner& owner, http::Method method = http::Method::kGet) {
-    const Endpoint endpoint = node_.endpoint();
-    auto opened =
-        pool_.open({.endpoint = endpoint, .arena = arena_, .keepalive = limits_, .method = method}, owner);
-    ASSERT_TRUE(opened);
-    owner.exchange = std::move(*opened);
-  }
-  bool has(const Owner& owner, std::string_view event) {
-    return std::ranges::find(owner.events, event) != owner.events.end();
-  }
-  // Connected, with the node's end of the connection.
-  void connect(Owner& owner, http::Method method = http::Method::kGet) {
-    open(owner, method);
-    if (owner.exchange->is_connected()) return;
-    turn_until([&] { return owner.exchange->is_connected(); });
-    ends_.push_back(node_.accept());
-    ::fcntl(ends_.back().fd(), F_SETFL, O_NONBLOCK);
-  }
-  bool send(Owner& owner, const http::Content& first = {.end = true},
-            http::Framing framing = http::Framing::kNone, std::string_view method = "GET") {
-    http::RequestWrite head;
-    head.method = method;
-    head.target = "/path";
-    head.host = "a.test";
-    head.framing = framing;
-    return owner.exchange->write_head(head, first);
-  }
-  void begin(Owner& owner, http::Method method = http::Method::kGet) {
-    connect(owner, method);
-    ASSERT_TRUE(send(owner));
-  }
-  void node_says(std::string_view text) {
-    ASSERT_EQ(::send(ends_.back().fd(), text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
-  }
-  std::string node_reads() {
-    char bytes[65536];
-    const ssize_t got = ::recv(ends_.back().fd(), bytes, sizeof bytes, 0);
-    return got > 0 ? std::string(bytes, static_cast<std::size_t>(got)) : "";
-  }
-  // An end, and not the reset that unread bytes would make of it.
-  void node_closes() {
-    node_reads();
-    ends_.pop_back();
-  }
-  template <typename Condition>
-  void turn_until(Condition condition) {
-    for (int turns = 0; !condition() && turns < 500; ++turns) loop_.run_once(10);
-    EXPECT_TRUE(condition());
-  }
-  void turn() {
-    for (int i = 0; i < 3; ++i) loop_.run_once(1);
-  }
-
-  event::Loop loop_;
-  base::Arena arena_;
-  Node node_;
-  KeepaliveLimits limits_;
-  std::vector<net::Socket> ends_;
-  Pool pool_{loop_};
-  std::unique_ptr<Owner> owner_ = make_owner();
-};
-
-constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-http::Content content_of(const iovec& piece, bool end) {
-  return {.pieces = {&piece, 1}, .bytes = piece.iov_len, .end = end};
-}
 
 // --- the request
 
@@ -395,6 +270,26 @@ TEST_F(H1ExchangeTest, UpgradeBecomesATunnelThatEndsSideBySide) {
   EXPECT_EQ(pool_.open(), 0u);
 }
 
+TEST_F(H1ExchangeTest, EndOfATunnelFollowsItsLastBytes) {
+  begin(*owner_);
+  node_reads();
+  node_says("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nfirst");
+  turn_until([&] { return owner_->body == "first"; });
+  const std::string bulk(1 << 20, 'x');
+  std::size_t written = 0;
+  for (; owner_->exchange->unsent_bytes() == 0; written += bulk.size()) {
+    ASSERT_TRUE(owner_->exchange->write_tunnel(bulk));
+  }
+  owner_->exchange->shutdown_write();
+  std::size_t got = 0;
+  turn_until([&] {
+    got += node_reads().size();
+    return got == written;
+  });
+  char byte = 0;
+  turn_until([&] { return ::recv(ends_.back().fd(), &byte, 1, 0) == 0; });
+}
+
 // --- waiting for a connection
 
 class WaitingTest : public H1ExchangeTest {
@@ -559,6 +454,20 @@ TEST_F(BatchedExchangeTest, RequestOfWhichNothingIsSentIsNotProcessed) {
   EXPECT_EQ(second_->failure.processed, Processed::kNo);
   EXPECT_TRUE(second_->failure.is_stale);
   EXPECT_EQ(second_->exchange->bytes_sent(), 0u);
+}
+
+TEST_F(BatchedExchangeTest, OwnerLearnsThatWhatWasTakenIsNotSent) {
+  connect(*owner_);
+  ASSERT_TRUE(send(*owner_, {}, http::Framing::kLength, "POST"));
+  const std::string part(4000, 'x');
+  const iovec piece = net::piece(part);
+  for (int turns = 0; turns < 5000 && owner_->exchange->unsent_bytes() == 0; ++turns) {
+    ASSERT_FALSE(has(*owner_, "writable"));
+    crowd_->become_readable();
+    crowd_->turn([&] { ASSERT_TRUE(owner_->exchange->write_body(content_of(piece, false))); });
+  }
+  EXPECT_GT(owner_->exchange->unsent_bytes(), 0u);
+  EXPECT_TRUE(has(*owner_, "writable")) << "its deadline is that of sending again";
 }
 
 TEST_F(BatchedExchangeTest, RequestLeavesWithTheTurnAndIsAnswered) {
