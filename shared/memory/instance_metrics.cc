@@ -1,7 +1,7 @@
 #include "shared/memory/instance_metrics.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -70,28 +70,30 @@ void write_node(std::string_view prefix, std::string& out) {
   Gauge(out, prefix, "node_info", "Info of APISIX node").add(labels, 1);
 }
 
-// What no process touched yet, in whole pages: nginx counts the free pages of a dictionary.
-std::size_t free_bytes(const Zone& zone) {
-  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  std::vector<unsigned char> pages((zone.bytes() + page_bytes - 1) / page_bytes);
-  if (::mincore(zone.data(), zone.bytes(), pages.data()) != 0) return 0;
-  const auto touched = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
-  return (pages.size() - static_cast<std::size_t>(touched)) * page_bytes;
+// Under the names that they have in APISIX.
+std::array<std::pair<std::string_view, const Zone*>, InstanceMetrics::kNamedZones> named_zones(
+    const Zones& zones) {
+  return {{{"prometheus-metrics", &zones.metrics.zone()},
+           {"upstream-healthcheck", &zones.health.zone()},
+           {"plugin-limit-count", &zones.limit_count.zone()},
+           {"plugin-limit-req", &zones.limit_req.zone()},
+           {"plugin-limit-conn", &zones.limit_conn.zone()},
+           {"plugin-api-breaker", &zones.api_breaker.zone()},
+           {"internal-status", &zones.internal_status.zone()}}};
 }
 
-void write_zones(const Zones& zones, std::string_view prefix, std::string& out) {
+void write_zones(const Zones& zones, std::span<const std::size_t> free_bytes, std::string_view prefix,
+                 std::string& out) {
   Gauge capacity(out, prefix, "shared_dict_capacity_bytes",
                  "The capacity of each nginx shared DICT since APISIX start");
   const auto stats = zones.metrics.stats();
-  const std::pair<std::string_view, const Zone*> named[] = {
-      {"prometheus-metrics", &zones.metrics.zone()},     {"upstream-healthcheck", &zones.health.zone()},
-      {"plugin-limit-count", &zones.limit_count.zone()}, {"plugin-limit-req", &zones.limit_req.zone()},
-      {"plugin-limit-conn", &zones.limit_conn.zone()},   {"plugin-api-breaker", &zones.api_breaker.zone()},
-      {"internal-status", &zones.internal_status.zone()}};
+  const auto named = named_zones(zones);
   for (const auto& [name, zone] : named) capacity.add("name", name, static_cast<double>(zone->bytes()));
   Gauge unused(out, prefix, "shared_dict_free_space_bytes",
                "The free space of each nginx shared DICT since APISIX start");
-  for (const auto& [name, zone] : named) unused.add("name", name, static_cast<double>(free_bytes(*zone)));
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    unused.add("name", named[i].first, static_cast<double>(free_bytes[i]));
+  }
   Gauge series(out, prefix, "metric_series",
                "Series of metrics that are there, of at most metric_series_max");
   series.add("", static_cast<double>(stats.series));
@@ -133,12 +135,39 @@ bool InstanceMetrics::append_rest(std::string& out) {
       write_node(prefix_, out);
       return true;
     case 1:
-      write_zones(zones_, prefix_, out);
+      if (count_free_pages()) {
+        --part_;
+      } else {
+        write_zones(zones_, free_bytes_, prefix_, out);
+      }
       return true;
     default:
       write_upstreams(zones_.health, prefix_, hidden_key_prefix_, out);
       return false;
   }
+}
+
+// What no process touched yet, in whole pages: nginx counts the free pages of a dictionary. The kernel looks
+// at each page, and zones are large. (The blocks of the file are not to be had: only the master has
+// descriptors.)
+bool InstanceMetrics::count_free_pages() {
+  constexpr std::size_t kPagesAtOnce = 4096;
+  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const Zone& zone = *named_zones(zones_)[counted_zones_].second;
+  const std::size_t bytes = std::min(zone.bytes() - counted_bytes_, kPagesAtOnce * page_bytes);
+  std::array<unsigned char, kPagesAtOnce> pages;
+  if (::mincore(zone.at(counted_bytes_), bytes, pages.data()) == 0) {
+    const auto end = pages.begin() + static_cast<std::ptrdiff_t>((bytes + page_bytes - 1) / page_bytes);
+    const auto untouched = [](unsigned char page) { return (page & 1) == 0; };
+    free_bytes_[counted_zones_] +=
+        static_cast<std::size_t>(std::count_if(pages.begin(), end, untouched)) * page_bytes;
+  }
+  counted_bytes_ += bytes;
+  if (counted_bytes_ == zone.bytes()) {
+    counted_bytes_ = 0;
+    ++counted_zones_;
+  }
+  return counted_zones_ < kNamedZones;
 }
 
 std::string instance_metrics_text(const Zones& zones, std::string_view prefix,

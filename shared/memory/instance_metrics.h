@@ -2,6 +2,7 @@
 // requests, the node, shared memory; and everything that processes counted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,8 +23,12 @@ class InstanceMetrics {
   // False: that was all.
   bool append(std::string& out, std::size_t series_max);
 
+  static constexpr std::size_t kNamedZones = 7;
+
  private:
   bool append_rest(std::string& out);
+  // Some of the pages. False: all zones are counted.
+  bool count_free_pages();
 
   const Zones& zones_;
   const std::string prefix_;
@@ -31,6 +36,9 @@ class InstanceMetrics {
   MetricText counted_;
   bool is_counted_written_ = false;
   std::size_t part_ = 0;  // of the rest
+  std::array<std::size_t, kNamedZones> free_bytes_{};
+  std::size_t counted_zones_ = 0;
+  std::size_t counted_bytes_ = 0;  // of the next zone
 };
 
 // All of it at once.

@@ -56,6 +56,21 @@ def test_log_format_of_route_and_metadata(gateway, upstream):
     collector.close()
 
 
+def test_log_format_extra_may_name_the_route_that_no_route_matched(gateway):
+    collector = collect()
+    conf = {"uri": f"http://127.0.0.1:{collector.port}/log", "batch_max_size": 1}
+    for extra, wanted in (({"route_id": "mine"}, "mine"), ({"a": "b"}, "no-matched"), (None, "no-matched")):
+        metadata = {"log_format_extra": extra} if extra else {}
+        gateway.put("/plugin_metadata/http-logger", metadata)
+        gateway.put("/global_rules/1", {"plugins": {"http-logger": conf}})
+        before = len(collector.requests)
+        assert gateway.request("/a").status == 404
+        wait_until(lambda: len(collector.requests) > before, "an entry")
+        entry = json.loads(collector.requests[-1].body)
+        assert entry["route_id"] == wanted and entry["response"]["status"] == 404 and entry.get("a") == (extra or {}).get("a")
+    collector.close()
+
+
 def test_a_failed_batch_is_sent_again_and_then_dropped(gateway, upstream):
     collector = Upstream(lambda request: (500, {}, b"no"))
     route(gateway, upstream, {"http-logger": {"uri": f"http://127.0.0.1:{collector.port}/", "batch_max_size": 1,

@@ -1,7 +1,6 @@
 #include "worker/plugin/request.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "shared/base/arena_text.h"

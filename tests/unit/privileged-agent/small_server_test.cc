@@ -161,7 +161,7 @@ TEST_F(SmallServerTest, SlowReaderHoldsOneSlice) {
 
 TEST_F(SmallServerTest, DrainsWhatItHasBegunAndTakesNoMore) {
   log_ = {.pieces_left = 100, .piece_bytes = SmallServer::kSliceBytes};
-  const base::UniqueFd client = connect_and_ask("1.1", 4096);
+  const base::UniqueFd client = connect_and_ask("1.1");
   for (int turn = 0; turn < kTurnsMax && log_.alive == 0; ++turn) loop_.run_once(1);
   ASSERT_EQ(log_.alive, 1);
   int idle = 0;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "shared/memory/instance_metrics.h"
+
 namespace apisix::memory {
 namespace {
 
@@ -18,6 +20,23 @@ TEST(Zones, SizesComeFromThePlan) {
   ASSERT_TRUE(zones);
   EXPECT_LT(zones->limit_count.zone().bytes(), 200'000u);
   EXPECT_GT(zones->api_breaker.zone().bytes(), 10'000'000u) << "the default";
+}
+
+// Of zones that take several slices, too.
+TEST(Zones, FreeSpaceIsWhatWasNotTouched) {
+  auto zones = std::move(*Zones::create(small_plan()));
+  const std::string_view name = "shared_dict_free_space_bytes{name=\"plugin-api-breaker\"} ";
+  const auto free_bytes = [&] {
+    const std::string text = instance_metrics_text(zones, "");
+    return std::stoul(text.substr(text.find(name) + name.size()));
+  };
+  const std::size_t before = free_bytes();
+  const std::size_t bytes = zones.api_breaker.zone().bytes();
+  EXPECT_LE(before, bytes + 4095);
+  EXPECT_GT(before, bytes / 2);
+  *zones.api_breaker.zone().at(bytes - 1) = std::byte{0};
+  *zones.api_breaker.zone().at(bytes / 2) = std::byte{0};
+  EXPECT_EQ(before - free_bytes(), 2 * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 TEST(Zones, ReclaimReturnsLeasesAndKeepsCounts) {
