@@ -30,7 +30,10 @@ void open_io_uring(event::Loop& loop, const settings::NginxConfig::Event& config
     return slot.io_uring.store(IoUring::kOffByEnvironment);
   }
   const int error_number = wanted == "always" ? loop.batch().open(1) : loop.batch().open();
-  if (error_number == 0) return slot.io_uring.store(IoUring::kOn);
+  if (error_number == 0) {
+    loop.batch().on_given_up([&slot] { slot.io_uring.store(IoUring::kGivenUp); });
+    return slot.io_uring.store(IoUring::kOn);
+  }
   base::log_info("io_uring is not used: {}", std::strerror(error_number));
   slot.io_uring_errno.store(error_number);
   slot.io_uring.store(IoUring::kNotToBeHad);

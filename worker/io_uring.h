@@ -1,4 +1,5 @@
-// Whether this worker reads and writes by io_uring: decided once, before its first connection.
+// Whether this worker reads and writes by io_uring: decided before its first connection; given up when the
+// kernel refuses it later.
 #pragma once
 
 #include "shared/event/loop.h"

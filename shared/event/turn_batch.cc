@@ -34,6 +34,7 @@ int TurnBatch::open(std::size_t calls_min) {
 void TurnBatch::give_up(const base::Error& error) {
   base::log_warn("turn batches end, system calls are made one by one: {}", error.what);
   ring_.reset();
+  if (on_given_up_) on_given_up_();
 }
 
 void TurnBatch::run() {

@@ -12,11 +12,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <sys/uio.h>
@@ -54,6 +56,8 @@ class TurnBatch {
   // connections take the same way.
   int open(std::size_t calls_min = kCallsMin);
   bool is_open() const { return ring_ != nullptr; }
+  // Once: the kernel refused the ring, and all is plain from then on.
+  void on_given_up(std::function<void()> callback) { on_given_up_ = std::move(callback); }
 
   // --- for the Loop
   bool has_readable() const { return !queue_.empty(); }
@@ -123,6 +127,7 @@ class TurnBatch {
   void give_up(const base::Error& error);
 
   std::unique_ptr<Ring> ring_;
+  std::function<void()> on_given_up_;
   std::size_t calls_min_ = kCallsMin;
   std::unique_ptr<char[]> slots_;
   std::unique_ptr<char[]> send_buffer_;

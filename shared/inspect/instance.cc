@@ -122,6 +122,8 @@ std::string ProcessStatus::io_uring_text() const {
       return "off by APISIX_IO_URING";
     case memory::IoUring::kNotToBeHad:
       return std::strerror(io_uring_errno);
+    case memory::IoUring::kGivenUp:
+      return "given up";
   }
   return {};
 }

@@ -10,7 +10,7 @@ namespace apisix::memory {
 namespace {
 
 constexpr std::uint32_t kKind = 6;
-constexpr std::uint32_t kLayoutVersion = 5;
+constexpr std::uint32_t kLayoutVersion = 6;
 
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -24,8 +24,9 @@ enum class ChildRole : std::uint8_t { kWorker, kAgent, kMaster };
 enum class ChildState : std::uint8_t { kFree, kStarting, kReady, kDraining, kGone };
 // Where a worker has its configuration from; kPushed: PUT /apisix/admin/configs.
 enum class ConfigSource : std::uint8_t { kUnknown, kLocal, kEtcd, kYaml, kJson, kPushed };
-// Whether a worker reads and writes by io_uring (turn batches). kNotToBeHad: see the errno.
-enum class IoUring : std::uint8_t { kUnknown, kOn, kOffByConfig, kOffByEnvironment, kNotToBeHad };
+// Whether a worker reads and writes by io_uring (turn batches). kNotToBeHad: see the errno; kGivenUp: it
+// did, until the kernel refused a call.
+enum class IoUring : std::uint8_t { kUnknown, kOn, kOffByConfig, kOffByEnvironment, kNotToBeHad, kGivenUp };
 
 std::string_view name_of(ChildRole role);       // "worker", "agent", "master"
 std::string_view name_of(ChildState state);     // "Starting", "Ready", "Draining", "Gone"; "" when free

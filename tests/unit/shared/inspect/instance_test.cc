@@ -134,6 +134,8 @@ TEST(InstanceStatus, WorkersSayWhetherTheyUseIoUring) {
   const format::Json json = to_json(instance.read());
   EXPECT_EQ(json["processes"][2]["io_uring"].asString(), "on");
   EXPECT_EQ(json["processes"][3]["io_uring"].asString(), "Operation not permitted");
+  instance.second->io_uring.store(memory::IoUring::kGivenUp);
+  EXPECT_EQ(instance.read().io_uring_text(), "given up, on");
 }
 
 TEST(InstanceStatus, WorkerWithoutConfigurationHasNoRevision) {
