@@ -8,8 +8,10 @@ set(name_of_file "SHELL:-mllvm -static-func-full-module-prefix=false")
 set(profile ${CMAKE_CURRENT_LIST_DIR}/release.profdata)
 
 if(APISIX_PROFILE STREQUAL "GENERATE")
-  # Counts that live in the mapped file itself (%c): processes end by _exit(), which writes none.
-  add_compile_options(-fprofile-generate ${name_of_file} "SHELL:-mllvm -runtime-counter-relocation")
+  # Counts that live in the mapped file itself (%c), as processes end by _exit(), which writes none. A file that is
+  # mapped has no place for the values of indirect calls.
+  add_compile_options(-fprofile-generate ${name_of_file} "SHELL:-mllvm -runtime-counter-relocation"
+                      "SHELL:-mllvm -disable-vp")
   add_link_options(-fprofile-generate)
 elseif(APISIX_PROFILE STREQUAL "USE" AND EXISTS ${profile})
   add_compile_options(-fprofile-use=${profile} ${name_of_file} -Wno-profile-instr-out-of-date
