@@ -49,8 +49,9 @@ const char* scan_method(const char* begin, const char* end, RequestHead& head) {
   return at + 1;
 }
 
-Parsed explain_version(const char* at) {
+Parsed explain_version(const char* at, RequestHead& head) {
   const std::string_view text(at, kVersionBytes);
+  if (text == "HTTP/1.0") head.protocol = Protocol::k10;  // the response to it is one of that version
   const bool is_supported = text == "HTTP/1.1" || text == "HTTP/1.0";
   if (!is_supported && text.starts_with("HTTP/") && base::is_digit(text[5]) && text[6] == '.' &&
       base::is_digit(text[7]) && at[8] == '\r') {
@@ -68,7 +69,7 @@ Parsed parse_version(const char* at, const char* end, RequestHead& head) {
   } else if (std::memcmp(at, "HTTP/1.0\r\n", kVersionBytes + 2) == 0) {
     head.protocol = Protocol::k10;
   } else {
-    return explain_version(at);
+    return explain_version(at, head);
   }
   return {};
 }
