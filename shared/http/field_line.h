@@ -18,7 +18,7 @@ class FieldLine {
 
   bool empty() const { return text_.empty(); }
   std::string_view name() const { return header_name(id_); }
-  std::string_view value() const { return std::string_view(text_).substr(value_at_, value_bytes_); }
+  std::string_view value() const { return empty() ? std::string_view{} : field().value; }
   // For HeaderMap::set_valid(): views of this line. Not of an empty one.
   HeaderField field() const {
     return {{text_.data(), value_at_ - kColonBytes},

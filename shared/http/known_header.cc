@@ -1,5 +1,6 @@
 #include "shared/http/known_header.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -80,8 +81,10 @@ constexpr std::array<std::string_view, kKnownHeaders> kNames{
 // A name is compared as words of 8, 4 or 2 bytes, by its length: the first and the last one, which overlap
 // in short names, and the two between them in names of more than two. Together they are all of its bytes.
 constexpr std::size_t kNameBytesMin = 2;
-constexpr std::size_t kNameBytesMax = 32;
 constexpr std::size_t kInnerWords = 2;
+
+static_assert(std::ranges::all_of(kNames,
+                                  [](std::string_view name) { return name.size() <= kKnownNameBytesMax; }));
 
 struct NameWords {
   std::uint64_t first = 0;
@@ -149,7 +152,7 @@ struct Candidate {
 };
 
 struct LowerName {
-  std::array<char, kNameBytesMax> text{};
+  std::array<char, kKnownNameBytesMax> text{};
   std::size_t size = 0;
 
   constexpr explicit LowerName(std::string_view name) : size(name.size()) {

@@ -80,6 +80,8 @@ enum class KnownHeader : std::uint8_t {
 };
 inline constexpr KnownHeader kLastOfCodec = KnownHeader::kHttp2Settings;
 inline constexpr std::size_t kKnownHeaders = static_cast<std::size_t>(KnownHeader::kApikey) + 1;
+// No name is longer.
+inline constexpr std::size_t kKnownNameBytesMax = 32;
 
 // The number of a field name, compared without case; kUnknown when it is none of the above. `name` may
 // be any bytes.

@@ -12,7 +12,7 @@ namespace apisix::http {
 class OwnLines {
  public:
   // Of fields that are named when they are added: the bytes of a line without its value are at most these.
-  static constexpr std::size_t kFixedBytesMax = 24;
+  static constexpr std::size_t kFixedBytesMax = kKnownNameBytesMax + kFieldFixedBytes;
 
   // Room for `fields` lines whose values have `value_bytes` together.
   OwnLines(base::Arena& arena, HeaderMap& headers, std::size_t fields, std::size_t value_bytes)

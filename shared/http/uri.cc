@@ -68,27 +68,19 @@ std::string_view escape(std::string_view text, base::Arena& arena, Escape kind) 
   return {out, static_cast<std::size_t>(at - out)};
 }
 
-// True when normalising changes nothing: no escape, no end mark, no slash before a slash or a dot.
+// True when normalising changes nothing: no end mark, nothing odd.
 bool is_plain(std::string_view path) {
-  struct Special {
-    scan::Mask operator()(scan::Bytes b) const {
-      return scan::mask_of((b == '%') | (b == '#') | (b == '?') | (b == 0));
-    }
+  scan::OddInPath odd_in_path;
+  const auto is_changed = [&](scan::Bytes b) {
+    return (odd_in_path(b) | scan::mask_of((b == '#') | (b == '?') | (b == 0))) != 0;
   };
-  const char* const begin = path.data();
-  const char* const end = begin + path.size();
-  const char* at = begin;
-  for (; end - at > 16; at += 16) {
-    const scan::Bytes here = scan::load(at);
-    const scan::Bytes next = scan::load(at + 1);
-    const scan::Mask segments = scan::mask_of((here == '/') & ((next == '/') | (next == '.')));
-    if ((Special{}(here) | segments) != 0) return false;
+  for (; path.size() >= sizeof(scan::Bytes); path.remove_prefix(sizeof(scan::Bytes))) {
+    if (is_changed(scan::load(path.data()))) return false;
   }
-  for (; at != end; ++at) {
-    if (*at == '%' || *at == '#' || *at == '?' || *at == '\0') return false;
-    if (*at == '/' && at + 1 != end && (at[1] == '/' || at[1] == '.')) return false;
-  }
-  return true;
+  std::array<char, sizeof(scan::Bytes)> rest;
+  rest.fill('a');
+  path.copy(rest.data(), path.size());
+  return !is_changed(scan::load(rest.data()));
 }
 
 // Writes a path segment by segment. The text between out_ and at_ always begins with '/'.

@@ -117,6 +117,23 @@ std::string write(const RequestHead& head, base::Arena& arena) {
   return std::string(text);
 }
 
+// As it is sent on: what the parser has checked, the writer would not refuse.
+void check_is_written_as_received(const RequestHead& head) {
+  base::Arena arena;
+  RequestWrite out{.method = head.method_text,
+                   .target = head.target,
+                   .host = head.authority,
+                   .headers = &head.headers,
+                   .received = &head,
+                   .upgrade_protocol = head.upgrade_protocol,
+                   .connection = head.upgrade ? ConnectionOption::kUpgrade : ConnectionOption::kNone};
+  CHECK(is_as_received(out));
+  const std::string_view text = write_request_head(out, arena);
+  CHECK(!text.empty());
+  out.received = nullptr;
+  CHECK(write_request_head(out, arena) == text);
+}
+
 void check_same(const RequestHead& a, const RequestHead& b) {
   CHECK(a.method == b.method && a.method_text == b.method_text && a.protocol == b.protocol &&
         a.form == b.form);
@@ -159,11 +176,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(whole == (Scanned{HeadScanner::Result::kFound, size}));
   }
   if (whole.result != HeadScanner::Result::kFound) return 0;
-  const Exact received(bytes.substr(0, whole.head_bytes));
-  if (const auto head = parse_request_every_way(received.view(), arena, RequestLimits{})) {
-    check_framing(received.view(), **head);
+  const Exact received(bytes);
+  const Exact copy(bytes.substr(0, whole.head_bytes));
+  if (const auto head = parse_request_every_way(copy.view(), received.view(), arena, RequestLimits{})) {
+    check_framing(copy.view(), **head);
     check_names(**head);
     check_plain(**head);
+    check_is_written_as_received(**head);
     check_round_trip(**head);
   }
   return 0;

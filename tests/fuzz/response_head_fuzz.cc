@@ -115,7 +115,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   base::Arena arena;
   const Exact head_bytes(received.view().substr(0, scanner.head_bytes()));
-  if (const auto head = parse_response_every_way(head_bytes.view(), arena, method, ResponseLimits{})) {
+  if (const auto head =
+          parse_response_every_way(head_bytes.view(), received.view(), arena, method, ResponseLimits{})) {
     check_framing(**head, method);
     check_round_trip(**head, method);
   }

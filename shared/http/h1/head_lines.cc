@@ -40,13 +40,19 @@ struct Classify16 {
   using Bytes = unsigned char __attribute__((ext_vector_type(16)));
   using Bits = bool __attribute__((ext_vector_type(16)));
   [[gnu::always_inline]] static Masks of(const char* at) { return classify<Bytes, Bits, std::uint16_t>(at); }
+  static bool find(HeadLines& out, std::string_view received);
 };
 
+#if APISIX_HAS_AVX2
 struct Classify32 {
   using Bytes = unsigned char __attribute__((ext_vector_type(32)));
   using Bits = bool __attribute__((ext_vector_type(32)));
   [[gnu::always_inline]] static Masks of(const char* at) { return classify<Bytes, Bits, std::uint32_t>(at); }
+  [[gnu::target("avx2,bmi,bmi2")]] static bool find(HeadLines& out, std::string_view received);
 };
+#endif
+
+using Find = bool (*)(HeadLines& out, std::string_view received);
 
 }  // namespace
 
@@ -55,7 +61,7 @@ struct LineFinder {
   // The LF behind a CR is then the next bit, and is dropped with it.
   template <typename Classify>
   [[gnu::always_inline]] static bool find(HeadLines& out, std::string_view received) {
-    if (received.size() <= kBlockBytes) return find_in_copy<Classify>(out, received);
+    if (received.size() <= kBlockBytes) return find_in_copy(out, received, Classify::find);
     const char* const bytes = received.data();
     // The last byte begins no line end: it is looked at behind a CR alone, so that each CR has a byte behind
     // it.
@@ -109,35 +115,33 @@ struct LineFinder {
     return {masks.control >> seen, masks.colon >> seen};
   }
 
-  // Of a block at most: behind it are letters then, which end nothing.
-  template <typename Classify>
-  [[gnu::noinline]] static bool find_in_copy(HeadLines& out, std::string_view received) {
+  // Of a block at most: behind it are letters then, which end nothing. `find` searches the copy, with the
+  // instructions of its width, which this function does not have.
+  [[gnu::noinline]] static bool find_in_copy(HeadLines& out, std::string_view received, Find find) {
     std::array<char, kBlockBytes + 1> copy;
     copy.fill('a');
     received.copy(copy.data(), received.size());
-    return find<Classify>(out, {copy.data(), copy.size()});
+    return find(out, {copy.data(), copy.size()});
   }
 };
 
 namespace {
 
-bool find16(HeadLines& out, std::string_view received) {
+bool Classify16::find(HeadLines& out, std::string_view received) {
   return LineFinder::find<Classify16>(out, received);
 }
 
 #if APISIX_HAS_AVX2
-[[gnu::target("avx2,bmi,bmi2")]] bool find32(HeadLines& out, std::string_view received) {
+[[gnu::target("avx2,bmi,bmi2")]] bool Classify32::find(HeadLines& out, std::string_view received) {
   return LineFinder::find<Classify32>(out, received);
 }
 #endif
 
-using Find = bool (*)(HeadLines& out, std::string_view received);
-
 Find best() {
 #if APISIX_HAS_AVX2
-  if (HeadLines::is_supported(HeadLines::Width::k32)) return find32;
+  if (HeadLines::is_supported(HeadLines::Width::k32)) return Classify32::find;
 #endif
-  return find16;
+  return Classify16::find;
 }
 const Find kBestFind = best();
 
@@ -163,9 +167,9 @@ bool HeadLines::find_with(Width width, std::string_view received) {
   count_ = 0;
   if (width == Width::kBest) return kBestFind(*this, received);
 #if APISIX_HAS_AVX2
-  if (width == Width::k32) return find32(*this, received);
+  if (width == Width::k32) return Classify32::find(*this, received);
 #endif
-  return find16(*this, received);
+  return Classify16::find(*this, received);
 }
 
 }  // namespace apisix::http

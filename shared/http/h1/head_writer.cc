@@ -27,17 +27,6 @@ bool is_one_word(std::string_view text) {
   return !text.empty() && !scan::has_any(text, scan::QueryEnd{});
 }
 
-// The very bytes of the head that was received, and with them the parser's checks, which allow no more.
-[[gnu::always_inline]] inline bool is_as_received(const RequestWrite& head) {
-  const auto is_same = [](std::string_view a, std::string_view b) {
-    return a.data() == b.data() && a.size() == b.size();
-  };
-  const RequestHead& received = *head.received;
-  return is_same(head.target, received.target) && is_same(head.host, received.authority) &&
-         is_same(head.method, received.method_text) &&
-         (head.upgrade_protocol.empty() || is_same(head.upgrade_protocol, received.upgrade_protocol));
-}
-
 unsigned decimal_digits(std::uint64_t number) {
   unsigned digits = 1;
   for (; number >= 10; number /= 10) ++digits;
@@ -327,8 +316,19 @@ std::string_view write_head(const Head& head, base::Arena& arena) {
 
 }  // namespace
 
+[[gnu::always_inline]] bool is_as_received(const RequestWrite& head) {
+  if (head.received == nullptr) return false;
+  const auto is_same = [](std::string_view a, std::string_view b) {
+    return a.data() == b.data() && a.size() == b.size();
+  };
+  const RequestHead& received = *head.received;
+  return is_same(head.target, received.target) && is_same(head.host, received.authority) &&
+         is_same(head.method, received.method_text) &&
+         (head.upgrade_protocol.empty() || is_same(head.upgrade_protocol, received.upgrade_protocol));
+}
+
 bool is_writable(const RequestWrite& head) {
-  if (head.received != nullptr && is_as_received(head)) [[likely]]
+  if (is_as_received(head)) [[likely]]
     return true;
   return is_one_word(head.method) && is_one_word(head.target) && is_in_line(head.host) &&
          is_in_line(head.upgrade_protocol);

@@ -54,6 +54,9 @@ struct ResponseWrite {
 // nominated by its message's Connection.
 bool is_hop_by_hop(const HeaderField& field);
 
+// Whether the texts are the very bytes of the head that was received, and with them the parser's checks,
+// which allow no more.
+bool is_as_received(const RequestWrite& head);
 // Whether the head can be written, by the same rules.
 bool is_writable(const RequestWrite& head);
 

@@ -49,8 +49,9 @@ const char* scan_method(const char* begin, const char* end, RequestHead& head) {
   return at + 1;
 }
 
-Parsed explain_version(const char* at) {
+Parsed explain_version(const char* at, RequestHead& head) {
   const std::string_view text(at, kVersionBytes);
+  if (text == "HTTP/1.0") head.protocol = Protocol::k10;  // the response to it is one of that version
   const bool is_supported = text == "HTTP/1.1" || text == "HTTP/1.0";
   if (!is_supported && text.starts_with("HTTP/") && base::is_digit(text[5]) && text[6] == '.' &&
       base::is_digit(text[7]) && at[8] == '\r') {
@@ -68,33 +69,29 @@ Parsed parse_version(const char* at, const char* end, RequestHead& head) {
   } else if (std::memcmp(at, "HTTP/1.0\r\n", kVersionBytes + 2) == 0) {
     head.protocol = Protocol::k10;
   } else {
-    return explain_version(at);
+    return explain_version(at, head);
   }
   return {};
 }
 
-// What ends a path, and whether normalising changes nothing in front of it (uri.h): no escape, no slash in
-// front of a slash or a dot.
+// What ends a path, and whether nothing in front of it is odd.
 struct ScannedPath {
   const char* end;
   bool is_plain;
 };
 
 ScannedPath scan_path(const char* begin, const char* at, const char* end) {
-  unsigned slash_before = 0;
+  scan::OddInPath odd_in_path;
   bool is_plain = true;
   for (; end - at >= 16; at += 16) {
     const scan::Bytes b = scan::load(at);
     const unsigned ends = scan::PathEnd{}(b);
-    const unsigned slashes = scan::mask_of(b == '/');
-    const unsigned dots = scan::mask_of((b | 1) == '/');  // slashes as well
-    const unsigned odd = scan::mask_of(b == '%') | (dots & (slashes << 1 | slash_before));
+    const unsigned odd = odd_in_path(b);
     if (ends != 0) {
       const unsigned in_front = (ends & -ends) - 1;
       return {at + std::countr_zero(ends), is_plain && (odd & in_front) == 0};
     }
     is_plain &= odd == 0;
-    slash_before = slashes >> 15;
   }
   return {scan::find_first(begin, at, end, scan::PathEnd{}), false};
 }

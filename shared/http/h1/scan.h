@@ -46,6 +46,22 @@ struct QueryEnd {
   bool operator()(unsigned char c) const { return c <= 0x20 || c == '#' || c == 0x7f; }
 };
 
+// What normalising a path would change (uri.h): an escape, and a slash or a dot behind a slash. The blocks of
+// one path, in their order.
+class OddInPath {
+ public:
+  unsigned operator()(Bytes b) {
+    const unsigned slashes = mask_of(b == '/');
+    const unsigned dots = mask_of((b | 1) == '/');  // slashes as well
+    const unsigned odd = mask_of(b == '%') | (dots & (slashes << 1 | slash_before_));
+    slash_before_ = slashes >> 15;
+    return odd;
+  }
+
+ private:
+  unsigned slash_before_ = 0;
+};
+
 // The first match in [at, end), or end. Bytes from `begin` on may be read: with 16 of them in front of
 // `end` the tail needs no loop of its own.
 template <typename Match>

@@ -40,6 +40,8 @@ TEST(FieldLine, ACopyIsALineOfItsOwn) {
 
 TEST(FieldLine, OfWhatWouldBreakALineNothingIsMade) {
   EXPECT_TRUE(FieldLine().empty());
+  EXPECT_EQ(FieldLine().value(), "");
+  EXPECT_EQ(FieldLine(KnownHeader::kServer, "a\r\nX: y").value(), "");
   EXPECT_TRUE(FieldLine(KnownHeader::kServer, "a\r\nX: y").empty());
   EXPECT_TRUE(FieldLine(KnownHeader::kServer, std::string_view("a\0", 2)).empty());
   EXPECT_TRUE(FieldLine(KnownHeader::kUnknown, "a").empty());

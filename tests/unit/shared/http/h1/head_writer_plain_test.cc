@@ -76,7 +76,8 @@ class HeadWriterPlainTest : public ::testing::Test {
   RequestHead& receive() {
     std::string head =
         "GET /" + std::string(below(40), 'p') + " HTTP/1.1\r\nHost: " + std::string(1 + below(40), 'h');
-    head += one_of(std::vector<std::string>{"\r\n", "\r\nConnection: X-2\r\n", "\r\nConnection: close\r\n"});
+    head += one_of(std::vector<std::string>{"\r\n", "\r\nConnection: X-2\r\n", "\r\nConnection: close\r\n",
+                                            "\r\nConnection: upgrade\r\nUpgrade: one\r\n"});
     for (std::size_t i = below(12); i > 0; --i) {
       head +=
           one_of(kNames) + one_of(std::vector<std::string>{": ", ": ", ": ", ":", ":  "}) + text(90) + "\r\n";
@@ -134,6 +135,7 @@ class HeadWriterPlainTest : public ::testing::Test {
 };
 
 TEST_F(HeadWriterPlainTest, RequestsAreTheSame) {
+  int as_received = 0;
   for (int i = 0; i < kHeads; ++i) {
     RequestHead& received = receive();
     for (std::size_t changes = below(5); changes > 0; --changes) change(received.headers);
@@ -143,12 +145,15 @@ TEST_F(HeadWriterPlainTest, RequestsAreTheSame) {
         .host = below(2) == 0 ? received.authority : std::string_view{},
         .headers = &received.headers,
         .received = below(2) == 0 ? &received : nullptr,
-        .upgrade_protocol = "websocket",
+        .upgrade_protocol = below(2) == 0 ? received.upgrade_protocol : "websocket",
         .content_length = random_() >> below(32),
         .framing = one_of(std::vector{Framing::kNone, Framing::kLength, Framing::kChunked}),
         .connection = static_cast<ConnectionOption>(below(4))};
+    as_received += is_as_received(head) ? 1 : 0;
     expect_plain(head, [](const auto& h, auto&& out) { return write_request_head(h, out); });
   }
+  EXPECT_GT(as_received, kHeads / 10);
+  EXPECT_LT(as_received, kHeads / 5);
 }
 
 TEST_F(HeadWriterPlainTest, ResponsesAreTheSame) {

@@ -177,6 +177,20 @@ TEST_F(RequestParser, Http10) {
   EXPECT_FALSE(post.upgrade);
 }
 
+// The response to a request that is refused is of the version that the request named.
+TEST_F(RequestParser, TheVersionIsKnownThoughBytesAreBehindIt) {
+  const auto protocol = [this](const std::string& version) {
+    const std::string head = "GET / " + version + "\r\nHost: a\r\n\r\n";
+    const auto parsed = parse_request_every_way(arena_.copy(head), arena_, limits_);
+    EXPECT_FALSE(parsed) << version;
+    return parsed.error().request->protocol;
+  };
+  EXPECT_EQ(protocol("HTTP/1.0x"), Protocol::k10);
+  EXPECT_EQ(protocol("HTTP/1.0 "), Protocol::k10);
+  EXPECT_EQ(protocol("HTTP/1.1x"), Protocol::k11);
+  EXPECT_EQ(protocol("HTTP/1.2"), Protocol::k11);
+}
+
 TEST_F(RequestParser, Hosts) {
   for (const char* host : {"a", "a.b", "A-b_c.d~", "127.0.0.1", "127.0.0.1:9080", "[::1]",
                            "[::ffff:1.2.3.4]:80", "a:", "a:0", "a:65535", "a%20b", "!$&'()*+,;="}) {
