@@ -26,12 +26,8 @@ constexpr std::size_t kExchangesMax = 64;
 constexpr std::size_t kHeadBytesMax = 8192;
 constexpr std::uint64_t kExchangeTimeoutMs = 30'000;
 
-// Behind a slice: the next tick of the timers. What else runs on the core has it for itself meanwhile.
+// Behind each slice: the next tick of the timers. What else runs on the core has it for itself meanwhile.
 constexpr std::uint64_t kPauseMs = 1;
-// Others wanted the core when a slice took so much longer than it ran. Where none did the next slice comes in
-// the next turn; not more than so many, as who shares the core may have had no reason to wait just then.
-constexpr std::uint64_t kWaitedUsMax = 50;
-constexpr int kSlicesWithoutPauseMax = 8;
 
 struct Line {
   std::string_view method;
@@ -39,16 +35,12 @@ struct Line {
   bool is_http_11 = false;
 };
 
-std::uint64_t time_us(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(time.tv_nsec) / 1000;
-}
-
 // Of this thread: what others run meanwhile on a busy core makes no slice shorter.
 std::uint64_t spent_us() {
-  return time_us(CLOCK_THREAD_CPUTIME_ID);
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<std::uint64_t>(spent.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(spent.tv_nsec) / 1000;
 }
 
 // The request line; nothing: it is none.
@@ -88,8 +80,8 @@ struct SmallServer::Port {
 //
 //   reading ----> sending ----> closed
 //                  |    ^
-//   taken by the   v    |  the next turn, or where others want the core the next tick: the next slice of
-//   socket       paused -  the body
+//   taken by the   v    |  the next tick: the next slice of the body
+//   socket       paused -
 class SmallServer::Exchange {
  public:
   Exchange(SmallServer& server, event::Loop& loop, base::UniqueFd fd, const base::IpAddress& peer_ip)
@@ -99,7 +91,7 @@ class SmallServer::Exchange {
         watch_(loop, &Exchange::on_event, this),
         timeout_(
             loop.timers(), [](void* self) { static_cast<Exchange*>(self)->end(); }, this),
-        pause_(loop.timers(), on_pause_over, this) {
+        pause_(loop.timers(), [](void* self) { static_cast<Exchange*>(self)->on_pause_over(); }, this) {
     watch_.start(fd_.get());
     timeout_.set_after_ms(kExchangeTimeoutMs);
   }
@@ -166,14 +158,11 @@ class SmallServer::Exchange {
 
   // One slice of the body.
   void fill() {
-    const std::uint64_t began_us = time_us(CLOCK_MONOTONIC);
-    const std::uint64_t spent_before_us = spent_us();
-    std::uint64_t slice_us = 0;
-    while (source_ != nullptr && body_.size() < kSliceBytes && slice_us < kSliceUs) {
+    const std::uint64_t until_us = spent_us() + kSliceUs;
+    while (source_ != nullptr) {
       if (!source_->append(body_)) source_ = nullptr;
-      slice_us = spent_us() - spent_before_us;
+      if (body_.size() >= kSliceBytes || spent_us() >= until_us) return;
     }
-    others_waited_ = time_us(CLOCK_MONOTONIC) - began_us >= slice_us + kWaitedUsMax;
   }
 
   void append_body() {
@@ -190,9 +179,7 @@ class SmallServer::Exchange {
     body_.clear();
   }
 
-  static void on_pause_over(void* self) { static_cast<Exchange*>(self)->send_next(); }
-
-  void send_next() {
+  void on_pause_over() {
     timeout_.set_after_ms(kExchangeTimeoutMs);  // it gets on
     out_.clear();
     sent_ = 0;
@@ -213,12 +200,7 @@ class SmallServer::Exchange {
     if (source_ == nullptr) return end();
     watch_.want_write(false);
     state_ = State::kPaused;
-    if (others_waited_ || ++slices_without_pause_ >= kSlicesWithoutPauseMax) {
-      slices_without_pause_ = 0;
-      pause_.set_after_ms(kPauseMs);
-    } else {
-      server_.loop_.deferred().push(next_turn_, on_pause_over, this);
-    }
+    pause_.set_after_ms(kPauseMs);
   }
 
   SmallServer& server_;
@@ -227,7 +209,6 @@ class SmallServer::Exchange {
   event::IoWatch watch_;
   event::Timer timeout_;
   event::Timer pause_;
-  event::ReadyNode next_turn_;  // in the place of a pause
   http::HeadScanner scanner_{http::HeadKind::kRequest};
   State state_ = State::kReading;
   Framing framing_ = Framing::kClose;
@@ -236,8 +217,6 @@ class SmallServer::Exchange {
   std::unique_ptr<BodySource> source_;  // null: the body ends with the slice
   std::string out_;                     // on its way
   std::size_t sent_ = 0;                // of out_
-  bool others_waited_ = false;          // for the core, while the slice was made
-  int slices_without_pause_ = 0;
 };
 
 SmallResponse small_page(int status) {

@@ -1,7 +1,7 @@
 // SmallServer: responds to short GETs on sockets of the agent: one request to a connection, which is closed
 // behind it. For metrics and probes, not for clients: no bodies, no keepalive. Owned by the endpoint that
 // responds. When there are too many connections the oldest one makes room. A long body comes from a source in
-// slices of kSliceUs; where others want the core there is a pause behind each.
+// slices of kSliceUs, with a pause behind each, so that what shares the core waits no longer than a slice.
 #pragma once
 
 #include <functional>

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shared/base/clock.h"
 #include "shared/base/unique_fd.h"
 
 namespace apisix::agent {
@@ -132,17 +131,6 @@ TEST_F(SmallServerTest, LongBodyEndsWithTheConnectionForHttp10) {
   const std::string response = read_all(client.get());
   EXPECT_EQ(response.find("chunked"), std::string::npos);
   EXPECT_EQ(body_of(response), whole_body(40, SmallServer::kSliceBytes / 2));
-}
-
-// Also when nothing else seems to want the core: each eighth slice.
-TEST_F(SmallServerTest, LongBodyLeavesPauses) {
-  constexpr std::size_t kSlices = 160;
-  log_ = {.pieces_left = kSlices, .piece_bytes = SmallServer::kSliceBytes};
-  const base::UniqueFd client = connect_and_ask("1.1");
-  const std::uint64_t began_us = base::monotonic_now_us();
-  read_all(client.get());
-  EXPECT_EQ(log_.made, kSlices);
-  EXPECT_GE(base::monotonic_now_us() - began_us, (kSlices / 8 - 1) * 500);
 }
 
 TEST_F(SmallServerTest, SlowReaderHoldsOneSlice) {
