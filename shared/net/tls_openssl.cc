@@ -44,7 +44,10 @@ std::string last_tls_error(const std::string& doing) {
   return reason == nullptr ? doing : doing + ": " + reason;
 }
 
+// As if both sides had said their end: a connection that just ends does not make its session unfit for the
+// next one (a fatal alert did, when there was one).
 void OpensslSession::Free::operator()(ssl_st* ssl) const {
+  SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(ssl);
 }
 
