@@ -35,6 +35,7 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/route/router.h"
+#include "worker/tls/certificate_table.h"
 #include "worker/tls_listening.h"
 #include "worker/upstream/load_registry.h"
 
