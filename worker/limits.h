@@ -99,6 +99,13 @@ inline constexpr std::uint32_t kRequestsPerTurn = 4;
 // connect(), 10 us when it fails at once.
 inline constexpr std::uint32_t kRetriesMax = 64;
 
+// --- TLS
+// How long a session can be resumed: APISIX's ssl_session_timeout.
+inline constexpr std::uint32_t kTlsSessionS = 600;
+// A key of session tickets makes new ones for this long; with the two before it all tickets open that are
+// not too old.
+inline constexpr std::uint64_t kTlsTicketKeyMs = 600'000;
+
 // --- connections
 // Accepted in one turn, so that one listener cannot starve the connections there are.
 inline constexpr int kAcceptsPerTurn = 64;

@@ -35,6 +35,8 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/route/router.h"
+#include "worker/tls/certificate_table.h"
+#include "worker/tls_listening.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
@@ -152,6 +154,15 @@ class Worker {
     control_ = std::make_unique<control::ControlService>(
         control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
                       [this] { return status_of(reload_plugins_everywhere()); }});
+    auto tls = TlsListening::make({.settings = context_.settings,
+                                   .admin_certificate = context_.admin_certificate,
+                                   .zones = context_.zones,
+                                   .tallies = context_.slot.handshakes,
+                                   .clock = loop_.clock(),
+                                   .identities = registry_->certificates()});
+    if (!tls) return std::unexpected(tls.error());
+    tls_ = std::move(*tls);
+    services_->tls = {&tls_->clients(), tls_->admin(), nullptr};
     return open_listeners();
   }
 
@@ -375,6 +386,7 @@ class Worker {
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   std::unique_ptr<control::ControlService> control_;
+  std::unique_ptr<TlsListening> tls_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   std::unique_ptr<Drain> drain_;

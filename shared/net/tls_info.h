@@ -11,6 +11,9 @@ struct TlsInfo {
   std::string_view version = {};           // "TLSv1.3"
   std::string_view cipher = {};            // "TLS_AES_256_GCM_SHA384"
   std::string_view peer_certificate = {};  // DER; "": the peer showed none
+  // As $ssl_client_verify: "NONE" without a certificate, "SUCCESS", or "FAILED:" and why it is not believed.
+  std::string_view peer_verified = "NONE";
+  bool is_resumed = false;  // of a session before; the certificate is that session's
 };
 
 }  // namespace apisix::net
