@@ -12,6 +12,7 @@
 #include "shared/channel/heartbeat.h"
 #include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/config_path.h"
 #include "shared/settings/load.h"
@@ -138,7 +139,8 @@ class Worker {
     resolver_ = std::move(*resolver);
     // Without a bundle only verified connections fail, and say so.
     redis_ = std::make_unique<client::RedisClients>(
-        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
+        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""),
+        tls_contexts_);
     make_registry();
     make_services();
     context_.slot.source.store(source_of(context_.settings));
@@ -368,6 +370,7 @@ class Worker {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   resolve::HostSubscription vanished_{resolve::HostSubscription::Callback::of<&Worker::on_vanished>(*this)};
+  net::TlsClientContexts tls_contexts_;
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;

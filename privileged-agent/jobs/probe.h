@@ -28,7 +28,7 @@
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
-#include "shared/net/tls_client.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/net/transport.h"
 
 namespace apisix::agent {
@@ -44,10 +44,7 @@ struct ProbeDeps {
   static constexpr double kLoadMax = 500;
   bool saves_connections() const { return load > kLoadMax && kept < kept_max; }
   std::array<char, 16 * 1024> scratch{};
-  std::array<std::optional<net::TlsClientContext>, 2> tls{};  // made when needed, by whether they verify
-
-  base::Result<std::unique_ptr<net::TlsSession>> start_tls(int fd, const std::string& server_name,
-                                                           bool verify);
+  net::TlsClientContexts tls{};
 };
 
 struct ProbePlan {
@@ -111,6 +108,7 @@ class Probe {
   void on_event(bool readable, bool writable);
   void on_timeout();
   void on_connected();
+  base::Result<std::unique_ptr<net::TlsSession>> start_tls();
   void continue_handshake();
   void begin_exchange();
   void send();

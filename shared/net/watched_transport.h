@@ -6,8 +6,10 @@
 //   stopped --start()--> watched --close()--> stopped
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <sys/uio.h>
 
@@ -23,7 +25,13 @@ class WatchedTransport {
       : transport_(std::move(socket)), watch_(loop, callback, context) {}
 
   int fd() const { return transport_.fd(); }
+  // Before start(): all bytes go through `session`, which was made for fd().
+  void start_tls(std::unique_ptr<TlsSession> session) { transport_.start_tls(std::move(session)); }
   void start(bool read, bool write);
+  // As of Transport. What it waits for is not watched by itself: want_write(wants_tls_write()).
+  IoResult handshake() { return transport_.handshake(); }
+  bool wants_tls_write() const { return transport_.wants_write(); }
+  std::string_view error_text(int error_number) const { return transport_.error_text(error_number); }
 
   IoResult read(std::span<char> into) {
     return watch_.is_batched() ? read_batched(into) : transport_.read(into);
