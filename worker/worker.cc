@@ -173,7 +173,8 @@ class Worker {
             .hidden_key_prefix = std::string(settings::hidden_key_prefix(context_.settings)),
             .redis = redis_.get(),
             .tls_ports = tls_ports(context_.settings),
-            .secrets = secret_options(context_.settings)});
+            .secrets = secret_options(context_.settings),
+            .upstream_tls = upstream_tls_options()});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
@@ -182,6 +183,16 @@ class Worker {
         note_applied(static_cast<std::uint64_t>(revision));
       }
     });
+  }
+
+  // Private keys are encrypted whatever is done with plugins' fields.
+  config::UpstreamTlsOptions upstream_tls_options() {
+    const settings::Settings& settings = context_.settings;
+    return {.contexts = &tls_contexts_,
+            .ca_file = settings::trusted_certificate_path(settings).value_or(""),
+            .verify = settings.nginx_config.http.proxy_ssl.verify,
+            .sends_name = settings.nginx_config.http.proxy_ssl.server_name,
+            .keyring = base::Keyring(settings.apisix.data_encryption.keyring)};
   }
 
   // What the requests of this worker share, and what looks at it.
