@@ -54,10 +54,13 @@ TlsClientContext::TlsClientContext(Options options)
 TlsClientContext::~TlsClientContext() = default;
 
 base::Result<base::Ref<const TlsClientContext>> TlsClientContext::make(const Options& options,
-                                                                       x509_store_st* trusted) {
+                                                                       const Parts& parts) {
   base::Ref<TlsClientContext> out(new TlsClientContext(options));
+  for (const TlsCertificate* const certificate : parts.certificates) {
+    if (auto status = certificate->use_in(*out->context_); !status) return std::unexpected(status.error());
+  }
   if (options.verify) {
-    if (auto status = out->trust(trusted); !status) return std::unexpected(status.error());
+    if (auto status = out->trust(parts.trusted); !status) return std::unexpected(status.error());
   }
   return base::Ref<const TlsClientContext>(out.get());
 }

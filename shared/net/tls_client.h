@@ -6,11 +6,13 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "shared/base/counted.h"
 #include "shared/base/result.h"
+#include "shared/net/tls_certificate.h"
 #include "shared/net/tls_session.h"
 
 struct ssl_ctx_st;
@@ -42,14 +44,22 @@ class TlsClientContext : public base::Counted<TlsClientContext> {
     bool verify = true;        // the peer's certificate, and that it is the name's
     std::string ca_file = {};  // PEM; empty: what the system trusts
     bool sends_name = true;    // SNI
+    // Names what is shown to a server that asks for a certificate, the same for the same; "": nothing is.
+    std::string shown = {};
     // An end without close_notify is an end: servers of HTTP are careless with it, and nginx takes it.
     bool takes_bare_end = false;
 
     auto operator<=>(const Options&) const = default;
   };
-  // `trusted`: the certificates of `ca_file`, when they were read before; null: they are read now.
-  static base::Result<base::Ref<const TlsClientContext>> make(const Options& options,
-                                                              x509_store_st* trusted = nullptr);
+  // What a context is made of besides, needed only while it is made.
+  struct Parts {
+    std::span<const TlsCertificate* const> certificates = {};  // that Options::shown names
+    x509_store_st* trusted = nullptr;                          // of `ca_file`; null: it is read
+  };
+  static base::Result<base::Ref<const TlsClientContext>> make(const Options& options, const Parts& parts);
+  static base::Result<base::Ref<const TlsClientContext>> make(const Options& options) {
+    return make(options, {});
+  }
   ~TlsClientContext();
 
   struct Start {

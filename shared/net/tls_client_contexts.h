@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "shared/net/tls_client.h"
 
@@ -18,8 +20,15 @@ class TlsClientContexts {
   TlsClientContexts(const TlsClientContexts&) = delete;
   TlsClientContexts& operator=(const TlsClientContexts&) = delete;
 
-  // Never null. The error says what of the options cannot be used.
-  base::Result<base::Ref<const TlsClientContext>> get(const TlsClientContext::Options& options);
+  // Null: there is none yet.
+  base::Ref<const TlsClientContext> find(const TlsClientContext::Options& options) const;
+  // Never null. `certificates`: what options.shown names. The error says what of it cannot be used.
+  base::Result<base::Ref<const TlsClientContext>> get(
+      const TlsClientContext::Options& options, std::span<const TlsCertificate* const> certificates = {});
+  // The same, showing a certificate and its key in PEM, which are parsed when they are new.
+  base::Result<base::Ref<const TlsClientContext>> get_showing(TlsClientContext::Options options,
+                                                              std::string_view chain_pem,
+                                                              std::string_view key_pem);
   std::size_t size() const { return contexts_.size(); }
 
  private:

@@ -26,6 +26,9 @@ class UpstreamTable final : public TextTable {
   // The slot stays as long as it is used, and is empty.
   void erase(std::string_view id);
 
+  // Where `tls.client_cert_id` leads.
+  void use_certificates(tls::IdentitySource& certificates) { tls_.use_certificates(certificates); }
+
   // Never null: an id that is not there (yet) gives an empty slot.
   base::Ref<UpstreamSlot> slot_of(std::string_view id);
   // A slot of its own for the upstream inside an object. `key` names the upstream over its versions; nodes of
@@ -40,7 +43,7 @@ class UpstreamTable final : public TextTable {
 
   const base::Clock& clock_;
   const upstream::ClusterDeps deps_;
-  const UpstreamTlsMaker tls_;
+  UpstreamTlsMaker tls_;
   std::unordered_map<std::string, base::Ref<UpstreamSlot>, base::StringHash, std::equal_to<>>
       slots_;  // by id
 };

@@ -63,13 +63,12 @@ class TlsNode {
   }
   void allow_only_tls12() { SSL_CTX_set_max_proto_version(context_, TLS1_2_VERSION); }
   std::string certificate_pem() const {
-    BIO* const bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(bio, certificate_);
-    char* text = nullptr;
-    const long bytes = BIO_get_mem_data(bio, &text);
-    std::string out(text, static_cast<std::size_t>(bytes));
-    BIO_free(bio);
-    return out;
+    return text_of([this](BIO* bio) { PEM_write_bio_X509(bio, certificate_); });
+  }
+  std::string key_pem() const {
+    return text_of([this](BIO* bio) {
+      PEM_write_bio_PKCS8PrivateKey(bio, key_, nullptr, nullptr, 0, nullptr, nullptr);
+    });
   }
 
   std::string certificate_der() const {
@@ -81,6 +80,17 @@ class TlsNode {
   }
 
  private:
+  template <typename Write>
+  static std::string text_of(Write write) {
+    BIO* const bio = BIO_new(BIO_s_mem());
+    write(bio);
+    char* text = nullptr;
+    const long bytes = BIO_get_mem_data(bio, &text);
+    std::string out(text, static_cast<std::size_t>(bytes));
+    BIO_free(bio);
+    return out;
+  }
+
   EVP_PKEY* key_;
   X509* certificate_;
   SSL_CTX* context_ = nullptr;
