@@ -49,6 +49,12 @@ std::uint16_t status_of_line(std::string_view line) {
   return base::parse_integer<std::uint16_t>(line.substr(0, digits)).value_or(0);
 }
 
+bool ShownCertificate::operator==(const ShownCertificate& other) const {
+  if (tls == other.tls) return true;
+  return tls != nullptr && other.tls != nullptr && tls->client_cert_pem == other.tls->client_cert_pem &&
+         tls->client_key_pem == other.tls->client_key_pem && tls->client_cert_id == other.tls->client_cert_id;
+}
+
 Probe::Probe(ProbeDeps& deps, ProbePlan plan, Done done, void* context)
     : deps_(deps),
       plan_(std::move(plan)),
@@ -172,7 +178,7 @@ void Probe::on_connected() {
 }
 
 base::Result<std::unique_ptr<net::TlsSession>> Probe::start_tls() {
-  const auto context = deps_.tls.get({.verify = plan_.verify, .ca_file = deps_.trusted_file});
+  const auto context = deps_.tls.context(plan_.verify, plan_.shown.tls.get());
   if (!context) return std::unexpected(context.error());
   return (*context)->start_session(transport_.fd(), {.server_name = plan_.server_name});
 }
@@ -320,6 +326,7 @@ void Probe::report(const Outcome& outcome) {
 void Probe::close() {
   watch_.stop();
   transport_.close();
+  transport_ = {};  // the TLS session, of which there may be thousands
   failed_at_once_.unlink();
   if (std::exchange(is_kept_, false)) --deps_.kept;
   state_.move_to(State::kIdle);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shared/base/check.h"
+#include "shared/base/host_name.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/chosen_upstream.h"
 #include "worker/proxy/stream.h"
@@ -86,7 +87,7 @@ bool NodeChoice::choose_tls(std::uint16_t& failure) {
 }
 
 const upstream::TlsTarget& NodeChoice::name_server() {
-  tls_.server_name = upstream::server_name_of(stream_.request().upstream.host);
+  tls_.server_name = base::server_name_of(stream_.request().upstream.host);
   endpoint_.tls_identity = tls_.identity();
   return tls_;
 }

@@ -76,7 +76,7 @@ void Connection::on_connected() {
 
 void Connection::continue_handshake() {
   const net::IoResult result = transport_.handshake();
-  if (result.kind == net::IoResult::Kind::kAgain) return transport_.want_write(transport_.wants_tls_write());
+  if (result.kind == net::IoResult::Kind::kAgain) return transport_.want_write(transport_.tls_wants_write());
   if (!result.done()) return fail_handshake(result);
   transport_.want_write(false);
   on_ready();

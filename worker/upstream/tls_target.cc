@@ -12,16 +12,4 @@ std::uint64_t TlsTarget::identity() const {
   return mixed != 0 ? mixed : 1;
 }
 
-std::string_view server_name_of(std::string_view host) {
-  if (host.starts_with('[')) {
-    const std::size_t end = host.find(']');
-    return end == std::string_view::npos ? host.substr(1) : host.substr(1, end - 1);
-  }
-  // More than one colon: an address without brackets.
-  const std::size_t colon = host.rfind(':');
-  if (colon != std::string_view::npos && host.find(':') == colon) host = host.substr(0, colon);
-  if (host.ends_with('.')) host.remove_suffix(1);  // RFC 6066 3
-  return host;
-}
-
 }  // namespace apisix::upstream

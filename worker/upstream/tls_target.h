@@ -41,7 +41,4 @@ constexpr bool speaks_tls(std::string_view scheme) {
   return scheme == "https" || scheme == "grpcs";
 }
 
-// "example.com:8443" -> "example.com", "[::1]:443" -> "::1": what of a Host is the server name.
-std::string_view server_name_of(std::string_view host);
-
 }  // namespace apisix::upstream
