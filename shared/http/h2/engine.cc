@@ -128,10 +128,10 @@ struct EngineCallbacks {
   }
 
   // A name or value with characters that it may not have: the message is malformed (RFC 9113 8.1.1).
-  static int on_invalid_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t*, std::size_t,
-                               const std::uint8_t*, std::size_t, std::uint8_t, void* self) {
-    engine(self).user_.on_invalid_frame(FrameType::kHeaders, frame->hd.stream_id);
-    return engine(self).failed_ ? NGHTTP2_ERR_CALLBACK_FAILURE : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  // on_invalid_frame() follows.
+  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
+                               const std::uint8_t*, std::size_t, std::uint8_t, void*) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
   // A client's final response comes as HCAT_HEADERS behind a 1xx: only a status tells it from trailers.
