@@ -202,6 +202,10 @@ void Registry::on_build(const plugin::PluginConf& conf) {
 
 // --- for plugins
 
+base::Result<base::Ref<const format::ProtoSchema>> Registry::proto(std::string_view id) {
+  return plugins_.protos().find(id);
+}
+
 base::Ref<const plugin::Metadata> Registry::metadata(std::string_view plugin) {
   return plugins_.metadata(plugin);
 }
