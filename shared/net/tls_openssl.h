@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 
+#include "shared/net/tls_facts.h"
 #include "shared/net/tls_session.h"
 
 namespace apisix::net {
@@ -41,6 +42,7 @@ class OpensslSession final : public TlsSession {
   bool wants_write_ = false;
   bool is_broken_ = false;  // after a fatal error nothing may be sent any more
   bool has_info_ = false;
+  OpensslFacts facts_{ssl_.get()};
   TlsInfo info_;
   std::string peer_certificate_;
   std::string error_;
