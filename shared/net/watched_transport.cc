@@ -12,6 +12,14 @@ void WatchedTransport::start(bool read, bool write) {
   watch_.start(transport_.fd(), read, write);
 }
 
+void WatchedTransport::start_with_header() {
+  watch_.start(transport_.fd(), /*read=*/true, /*write=*/false);
+}
+
+void WatchedTransport::end_header() {
+  if (transport_.tls() == nullptr) watch_.join_batches();
+}
+
 // What was received together with others is at most a slot. One that is full says nothing about the rest,
 // which is read here, so that a short read still means that the socket is empty. The kernel says an error
 // once (the read behind it says the end, as if all had come): it is kept for the next read.

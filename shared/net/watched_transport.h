@@ -24,6 +24,11 @@ class WatchedTransport {
 
   int fd() const { return transport_.fd(); }
   void start(bool read, bool write);
+  // The same for a connection whose first bytes are not its own: they are looked at before they are taken, so
+  // nothing may be received ahead. It joins the batches behind them.
+  void start_with_header();
+  void end_header();
+  IoResult peek(std::span<char> into) const { return transport_.peek(into); }
 
   IoResult read(std::span<char> into) {
     return watch_.is_batched() ? read_batched(into) : transport_.read(into);

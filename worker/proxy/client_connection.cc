@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "worker/plugin/client_details.h"
+
 namespace apisix::proxy {
 
 ClientConnection::ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer)
@@ -22,7 +24,13 @@ ClientConnection::~ClientConnection() {
 }
 
 void ClientConnection::start() {
-  transport_.start(/*read=*/true, /*write=*/false);
+  if (listener_.protocols().proxy_protocol) [[unlikely]] {
+    is_beginning_ = true;
+    info_.edit_details().header_reader = std::make_unique<net::ProxyProtocolReader>();
+    transport_.start_with_header();
+  } else {
+    transport_.start(/*read=*/true, /*write=*/false);
+  }
   set_timeout_ms(services().draining ? limits::kDrainIdleMs : services().options.client_header_timeout_ms);
   // Not with the turn's batch: until it is read, a connection counts as one without a request, which the next
   // one accepted may replace.
@@ -30,7 +38,9 @@ void ClientConnection::start() {
 }
 
 void ClientConnection::on_timeout(event::TimerLink& timer) {
-  static_cast<ClientConnection&>(timer).session_->on_timeout();
+  auto& connection = static_cast<ClientConnection&>(timer);
+  if (connection.is_beginning_) return connection.refuse_proxy_header("it did not come in time");
+  connection.session_->on_timeout();
 }
 
 void ClientConnection::on_event(void* self, bool readable, bool writable) {
@@ -40,6 +50,8 @@ void ClientConnection::on_event(void* self, bool readable, bool writable) {
 }
 
 void ClientConnection::on_readable() {
+  if (is_beginning_) [[unlikely]]
+    return read_proxy_header();
   const std::size_t room = session_->input_room();
   if (room == 0) return;  // an event of before
   const std::span<char> scratch(services().client_scratch.get(), room);

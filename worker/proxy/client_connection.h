@@ -1,7 +1,7 @@
 // ClientConnection: one client's transport: reads, writes, keeps what the client has not taken yet (output)
 // and closes. What the bytes mean is its session's. An idle one holds no buffer.
 //
-//   Open --close()--> Closed
+//   (PROXY header -->) Open --close()--> Closed
 //
 // Owned by ConnectionList; closed connections are deleted when the turn ends.
 #pragma once
@@ -62,6 +62,9 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   static void on_timeout(event::TimerLink& timer);
   static void on_event(void* self, bool readable, bool writable);
   void on_readable();
+  void read_proxy_header();
+  void end_proxy_header();
+  void refuse_proxy_header(std::string_view why);
   void flush_output();
   static void on_unsent(void* self, std::string_view rest, int error_number);
   void keep_unsent(std::string_view rest);
@@ -76,6 +79,7 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   bool is_waiting_ : 1 = true;  // without a request: where it is in ConnectionList
   bool peer_closed_ : 1 = false;
   bool shutdown_when_drained_ : 1 = false;
+  bool is_beginning_ : 1 = false;  // what is in front of the session's bytes is not read yet
   ClientSession* session_ = &h1_;
 };
 
