@@ -54,6 +54,14 @@ inline constexpr std::size_t kUiSliceBytes = std::size_t{512} << 10;
 // the socket. The largest file of APISIX's dashboard has 3.3 MiB, a first visit takes 7.4.
 inline constexpr std::size_t kUiBytesInFlightMax = std::size_t{64} << 20;
 
+// --- certificates
+// Objects of `ssls` that are parsed at once in a worker: what was not used for longest is parsed again at its
+// next use (0.3 ms). One with a chain of three takes 25 KiB: 50 MiB. APISIX keeps 1,024.
+inline constexpr std::size_t kIdentitiesMax = 2048;
+// With more objects than these, what others wrote into the store is parsed at its first use, and not to
+// refuse it when it is read: 0.3 ms each.
+inline constexpr std::size_t kParsedWhenReadMax = 1000;
+
 // --- memory that is free again (worker/heap_trim.h)
 // How often a worker checks whether much was freed since the last time.
 inline constexpr std::uint64_t kTrimCheckMs = 5'000;
@@ -90,6 +98,13 @@ inline constexpr std::uint32_t kRequestsPerTurn = 4;
 // Retries of one request, whatever `retries` or the number of nodes say: each may cost a
 // connect(), 10 us when it fails at once.
 inline constexpr std::uint32_t kRetriesMax = 64;
+
+// --- TLS
+// How long a session can be resumed: APISIX's ssl_session_timeout.
+inline constexpr std::uint32_t kTlsSessionS = 600;
+// A key of session tickets makes new ones for this long; with the two before it all tickets open that are
+// not too old.
+inline constexpr std::uint64_t kTlsTicketKeyMs = 600'000;
 
 // --- connections
 // Accepted in one turn, so that one listener cannot starve the connections there are.

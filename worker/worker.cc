@@ -20,6 +20,7 @@
 #include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
+#include "worker/certificate_watch.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
 #include "worker/debug_file.h"
@@ -34,6 +35,8 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/route/router.h"
+#include "worker/tls/certificate_table.h"
+#include "worker/tls_listening.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
@@ -154,6 +157,15 @@ class Worker {
     control_ = std::make_unique<control::ControlService>(
         control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
                       [this] { return status_of(reload_plugins_everywhere()); }});
+    auto tls = TlsListening::make({.settings = context_.settings,
+                                   .admin_certificate = context_.admin_certificate,
+                                   .zones = context_.zones,
+                                   .tallies = context_.slot.handshakes,
+                                   .clock = loop_.clock(),
+                                   .identities = registry_->certificates()});
+    if (!tls) return std::unexpected(tls.error());
+    tls_ = std::move(*tls);
+    services_->tls = {&tls_->clients(), tls_->admin(), nullptr};
     return open_listeners();
   }
 
@@ -166,6 +178,7 @@ class Worker {
             .router_kind = route::router_kind_of(context_.settings.apisix.router_http).value(),
             .plugins = context_.settings.plugins,
             .keyring = plugin_keyring(context_.settings),
+            .key_keyring = base::Keyring(context_.settings.apisix.data_encryption.keyring),
             .plugin_attr = context_.settings.plugin_attr,
             .runtime_prefix = folder_of_start(context_.prefix),
             .zones = &context_.zones,
@@ -260,6 +273,7 @@ class Worker {
       co_return;
     }
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
+    scope_.spawn(watch_certificates(loop_, *registry_, context_.slot));
     const bool has_history = settings::serves_admin_api(context_.settings) &&
                              !settings::reads_configuration_file(context_.settings);
     if (context_.slot.index != 0 || !has_history) co_return;
@@ -375,6 +389,7 @@ class Worker {
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   std::unique_ptr<control::ControlService> control_;
+  std::unique_ptr<TlsListening> tls_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   std::unique_ptr<Drain> drain_;

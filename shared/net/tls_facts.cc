@@ -5,9 +5,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/x509_vfy.h>
+#include <openssl/ssl.h>
 
 #include "shared/base/text.h"
 
@@ -41,10 +40,6 @@ std::string OpensslFacts::session_id() const {
   return out;
 }
 
-bool OpensslFacts::is_resumed() const {
-  return SSL_session_reused(ssl_) == 1;
-}
-
 bool OpensslFacts::is_early() const {
   return SSL_get_early_data_status(ssl_) == SSL_EARLY_DATA_ACCEPTED && SSL_is_init_finished(ssl_) == 0;
 }
@@ -75,12 +70,6 @@ std::string OpensslFacts::client_ciphers() const {
                                          : fmt::format("0x{:02x}{:02x}", raw[at], raw[at + 1]));
   }
   return out;
-}
-
-std::string_view OpensslFacts::verify_error() const {
-  const long result = SSL_get_verify_result(ssl_);
-  if (result == X509_V_OK || SSL_get0_peer_certificate(ssl_) == nullptr) return {};
-  return X509_verify_cert_error_string(result);
 }
 
 }  // namespace apisix::net

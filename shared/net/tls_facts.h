@@ -2,26 +2,24 @@
 // it reads.
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include "shared/net/tls_info.h"
+
+struct ssl_st;
 
 namespace apisix::net {
 
 class OpensslFacts final : public TlsFacts {
  public:
-  explicit OpensslFacts(SSL* ssl) : ssl_(ssl) {}
+  explicit OpensslFacts(ssl_st* ssl) : ssl_(ssl) {}
 
   std::string session_id() const override;
-  bool is_resumed() const override;
   bool is_early() const override;
   std::string curve() const override;
   std::string client_curves() const override;
   std::string client_ciphers() const override;
-  std::string_view verify_error() const override;
 
  private:
-  SSL* const ssl_;
+  ssl_st* const ssl_;
 };
 
 }  // namespace apisix::net

@@ -10,7 +10,6 @@ namespace apisix::net {
 class TlsFacts {
  public:
   virtual std::string session_id() const = 0;  // hexadecimal; "": none
-  virtual bool is_resumed() const = 0;         // an abbreviated handshake
   // Requests may be replayed ones (RFC 8446 8): the handshake is not complete yet.
   virtual bool is_early() const = 0;
   virtual std::string curve() const = 0;  // that the key exchange used: "X25519"; "": none
@@ -18,8 +17,6 @@ class TlsFacts {
   // was resumed.
   virtual std::string client_curves() const = 0;
   virtual std::string client_ciphers() const = 0;
-  // Why the peer's certificate is not trusted; "": it is, or it showed none.
-  virtual std::string_view verify_error() const = 0;
 
  protected:
   ~TlsFacts() = default;
@@ -31,7 +28,10 @@ struct TlsInfo {
   std::string_view version = {};           // "TLSv1.3"
   std::string_view cipher = {};            // "TLS_AES_256_GCM_SHA384"
   std::string_view peer_certificate = {};  // DER; "": the peer showed none
-  const TlsFacts* facts = nullptr;         // null: nothing more is known
+  // As $ssl_client_verify: "NONE" without a certificate, "SUCCESS", or "FAILED:" and why it is not believed.
+  std::string_view peer_verified = "NONE";
+  bool is_resumed = false;          // of a session before; the certificate is that session's
+  const TlsFacts* facts = nullptr;  // null: nothing more is known
 };
 
 }  // namespace apisix::net

@@ -41,12 +41,6 @@ std::string escaped_pem(std::string_view pem) {
   return out;
 }
 
-std::string verify_text(const net::TlsInfo& tls) {
-  if (tls.peer_certificate.empty()) return "NONE";
-  const std::string_view error = tls.facts != nullptr ? tls.facts->verify_error() : std::string_view();
-  return error.empty() ? "SUCCESS" : "FAILED:" + std::string(error);
-}
-
 std::string certificate_text(const base::CertificateFields& certificate, VariableKind kind,
                              std::int64_t now_s) {
   switch (kind) {
@@ -83,8 +77,6 @@ std::string session_text(const net::TlsFacts& facts, VariableKind kind) {
   switch (kind) {
     case VariableKind::kSslSessionId:
       return facts.session_id();
-    case VariableKind::kSslSessionReused:
-      return facts.is_resumed() ? "r" : ".";
     case VariableKind::kSslEarlyData:
       return facts.is_early() ? "1" : "";
     case VariableKind::kSslCurve:
@@ -111,9 +103,10 @@ std::string tls_variable_text(const net::TlsInfo& tls, VariableKind kind, std::i
     case VariableKind::kSslAlpnProtocol:
       return std::string(tls.alpn);
     case VariableKind::kSslClientVerify:
-      return verify_text(tls);
-    case VariableKind::kSslSessionId:
+      return std::string(tls.peer_verified);
     case VariableKind::kSslSessionReused:
+      return tls.is_resumed ? "r" : ".";
+    case VariableKind::kSslSessionId:
     case VariableKind::kSslEarlyData:
     case VariableKind::kSslCurve:
     case VariableKind::kSslCurves:

@@ -1,8 +1,10 @@
 // ClientConnection: one client's transport: reads, writes, keeps what the client has not taken yet (output)
 // and closes. What the bytes mean is its session's. An idle one holds no buffer.
 //
-//   (PROXY header -->) Open --close()--> Closed
+//   (PROXY header -->) (Handshake -->) Open --close()--> Closed
 //
+// In a handshake it has no request and counts as idle: it may have to make room. Its session is the idle
+// H1Session then, whose timeout ends it.
 // Owned by ConnectionList; closed connections are deleted when the turn ends.
 #pragma once
 
@@ -61,10 +63,17 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   friend class AgeList<ClientConnection>;
   static void on_timeout(event::TimerLink& timer);
   static void on_event(void* self, bool readable, bool writable);
+  void begin();
+  bool begin_tls();
+  void end_handshake();
   void on_readable();
-  void read_proxy_header();
-  void end_proxy_header();
+  // (client_connection_header.cc)
+  void expect_proxy_header();
+  bool awaits_proxy_header() const;
+  bool read_proxy_header();
   void refuse_proxy_header(std::string_view why);
+  void begin_plain();
+  void await_tls_write();
   void flush_output();
   static void on_unsent(void* self, std::string_view rest, int error_number);
   void keep_unsent(std::string_view rest);
@@ -79,7 +88,8 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   bool is_waiting_ : 1 = true;  // without a request: where it is in ConnectionList
   bool peer_closed_ : 1 = false;
   bool shutdown_when_drained_ : 1 = false;
-  bool is_beginning_ : 1 = false;  // what is in front of the session's bytes is not read yet
+  bool is_beginning_ : 1 = false;         // the PROXY header is not read, or the handshake not done
+  bool reads_when_writable_ : 1 = false;  // TLS has to write before it can read on
   ClientSession* session_ = &h1_;
 };
 

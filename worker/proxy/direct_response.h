@@ -13,5 +13,7 @@ namespace apisix::proxy {
 plugin::DirectResponse route_not_found();
 // The HTML page that clients of APISIX know, for any status from 400 on.
 plugin::DirectResponse make_error_page(std::uint16_t status, base::Arena& arena);
+// The same with nginx's title and second line for what went wrong with the connection.
+plugin::DirectResponse make_error_page(std::uint16_t status, std::string_view what, base::Arena& arena);
 
 }  // namespace apisix::proxy

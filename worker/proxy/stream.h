@@ -123,6 +123,7 @@ class Stream {
   void on_streamed_failed(ClientExchange::Ending ending);
   bool is_local() const { return listener_.service() != nullptr; }
   bool waits_for_body() const;
+  bool is_refused_by_connection();
   void hide_query();
 
   Services& services_;

@@ -118,13 +118,10 @@ TEST_F(TlsClientTest, FactsSayHowTheHandshakeWent) {
   const auto [client, server] = connect("node.example");
   ASSERT_TRUE(client.done() && server.done());
   const TlsFacts& facts = *server_.tls()->facts;
-  EXPECT_FALSE(facts.is_resumed());
   EXPECT_FALSE(facts.is_early());
   EXPECT_EQ(facts.curve(), "X25519");
   EXPECT_TRUE((":" + facts.client_curves() + ":").contains(":prime256v1:")) << facts.client_curves();
   EXPECT_TRUE(facts.client_ciphers().starts_with("TLS_AES_256_GCM_SHA384:")) << facts.client_ciphers();
-  EXPECT_EQ(facts.verify_error(), "");  // there is no certificate to trust
-  EXPECT_EQ(client_.tls()->facts->verify_error(), "self-signed certificate");
   EXPECT_EQ(client_.tls()->facts->session_id().size() % 2, 0u);
 }
 

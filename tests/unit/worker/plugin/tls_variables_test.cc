@@ -11,16 +11,12 @@ namespace {
 class ScriptedFacts final : public net::TlsFacts {
  public:
   std::string session_id() const override { return "0aff"; }
-  bool is_resumed() const override { return resumed; }
   bool is_early() const override { return early; }
   std::string curve() const override { return "X25519"; }
   std::string client_curves() const override { return "X25519:prime256v1"; }
   std::string client_ciphers() const override { return "TLS_AES_256_GCM_SHA384:0x2a2a"; }
-  std::string_view verify_error() const override { return error; }
 
-  bool resumed = false;
   bool early = false;
-  std::string error;
 };
 
 class TlsVariablesTest : public ::testing::Test {
@@ -55,7 +51,7 @@ TEST_F(TlsVariablesTest, SayWhatTheHandshakeAgreedOn) {
 TEST_F(TlsVariablesTest, SayWhetherTheSessionWasResumed) {
   EXPECT_EQ(read("ssl_session_reused"), ".");
   EXPECT_EQ(read("ssl_early_data"), "");
-  facts_.resumed = facts_.early = true;
+  info_.is_resumed = facts_.early = true;
   EXPECT_EQ(read("ssl_session_reused"), "r");
   EXPECT_EQ(read("ssl_early_data"), "1");
 }
@@ -85,8 +81,10 @@ TEST_F(TlsVariablesTest, GiveTheCertificateInThreeForms) {
 }
 
 TEST_F(TlsVariablesTest, SayWhetherTheCertificateIsTrusted) {
+  EXPECT_EQ(read("ssl_client_verify"), "NONE");
+  info_.peer_verified = "SUCCESS";
   EXPECT_EQ(read("ssl_client_verify"), "SUCCESS");
-  facts_.error = "certificate has expired";
+  info_.peer_verified = "FAILED:certificate has expired";
   EXPECT_EQ(read("ssl_client_verify"), "FAILED:certificate has expired");
 }
 

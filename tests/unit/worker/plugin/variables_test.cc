@@ -74,7 +74,7 @@ TEST_F(VariablesTest, TlsVariablesSayWhatTheHandshakeAgreedOn) {
 
 TEST_F(VariablesTest, TheClientsCertificateIsComparedByConditions) {
   const std::string der = base::certificate_der();
-  const net::TlsInfo tls{.peer_certificate = der};
+  const net::TlsInfo tls{.peer_certificate = der, .peer_verified = "SUCCESS"};
   client_.set_tls(tls);
   EXPECT_TRUE(holds(R"([["ssl_client_fingerprint", "==", "2e6b055ffcbc08b30150b6c870296763a4bec292"]])"));
   EXPECT_TRUE(
