@@ -76,9 +76,12 @@ std::string folder_of_start(const std::string& prefix) {
   return folder != nullptr && std::string_view(folder) != "/" ? folder : prefix;
 }
 
+// Those of apisix.ssl.listen. The one with the PROXY protocol is for load balancers: no client may be sent to
+// it.
 std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   std::vector<std::uint16_t> ports;
   for (const settings::Listen& listen : settings.apisix.ssl.listen) {
+    if (listen.proxy_protocol) continue;
     if (std::ranges::find(ports, listen.port) == ports.end()) ports.push_back(listen.port);
   }
   return ports;

@@ -123,6 +123,7 @@ void OpensslSession::shutdown() {
 const TlsInfo& OpensslSession::info() {
   if (has_info_ || SSL_is_init_finished(ssl_.get()) == 0) return info_;
   has_info_ = true;
+  info_.facts = &facts_;
   const auto text = [](const char* c_string) {
     return std::string_view(c_string == nullptr ? "" : c_string);
   };

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "shared/net/tls_facts.h"
 #include "shared/net/tls_session.h"
 
 struct ssl_st;
@@ -47,6 +48,7 @@ class OpensslSession : public TlsSession {
   bool is_drained_ = false;  // by the last read: it wanted more from the descriptor
   bool is_broken_ = false;   // after a fatal error nothing may be sent any more
   bool has_info_ = false;
+  OpensslFacts facts_{ssl_.get()};
   TlsInfo info_;
   std::string peer_certificate_;
   std::string verify_failure_;

@@ -1,7 +1,7 @@
 // ClientConnection: one client's transport: reads, writes, keeps what the client has not taken yet (output)
 // and closes. What the bytes mean is its session's. An idle one holds no buffer.
 //
-//   (Handshake -->) Open --close()--> Closed
+//   (PROXY header -->) (Handshake -->) Open --close()--> Closed
 //
 // In a handshake it has no request and counts as idle: it may have to make room. Its session is the idle
 // H1Session then, whose timeout ends it.
@@ -73,6 +73,12 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   bool begin_tls();
   void end_handshake();
   void on_readable();
+  // (client_connection_header.cc)
+  void expect_proxy_header();
+  bool awaits_proxy_header() const;
+  bool read_proxy_header();
+  void refuse_proxy_header(std::string_view why);
+  void begin_plain();
   void await_tls_write();
   void flush_output();
   static void on_unsent(void* self, std::string_view rest, int error_number);
@@ -89,7 +95,7 @@ class ClientConnection : private AgeLink<ClientConnection>, private event::Timer
   bool is_waiting_ : 1 = true;  // without a request: where it is in ConnectionList
   bool peer_closed_ : 1 = false;
   bool shutdown_when_drained_ : 1 = false;
-  bool is_beginning_ : 1 = false;         // the handshake is not done
+  bool is_beginning_ : 1 = false;         // the PROXY header is not read, or the handshake not done
   bool reads_when_writable_ : 1 = false;  // TLS has to write before it can read on
   ClientSession* session_ = &h1_;         // or an H2Session of our own
 };

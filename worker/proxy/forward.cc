@@ -282,7 +282,7 @@ void Forward::on_upgrade(http::ResponseHead& head, std::string_view bytes) {
   stream_.response().filter_head();
   stream_.request().response.set_status(101);  // no plugin makes something else of an upgrade
   exchange_->start_tunnel();
-  tunnel_ = std::make_unique<Tunnel>(stream_, *exchange_, node_.attempt(), timer_, node_.timeouts().read_ms);
+  tunnel_ = std::make_unique<Tunnel>(stream_, *exchange_, node_.attempt(), timer_, node_.timeouts());
   tunnel_->start(base::equals_ignore_case(head.headers.value(http::KnownHeader::kUpgrade), "websocket"),
                  bytes);
 }

@@ -69,8 +69,7 @@ class Exchange {
     virtual void on_informational(http::ResponseHead& head) = 0;
     // Its content follows at once, in a call of its own, also when there is none yet.
     virtual void on_response(http::ResponseHead& head) = 0;
-    // `more_at_hand`: another piece follows without waiting for the node, or may, when a read was filled to
-    // the last byte.
+    // `more_at_hand`: another call of this follows without waiting for the node, perhaps without content.
     virtual void on_response_content(const http::Content& content, bool more_at_hand) = 0;
     // 101, and `bytes` behind it: start_tunnel() or abort().
     virtual void on_upgrade(http::ResponseHead& head, std::string_view bytes) = 0;

@@ -50,6 +50,7 @@ class FakeExchange final : public upstream::Exchange {
 
   // --- what the node does
   std::size_t unsent = 0;
+  std::size_t unsent_after_write = 0;  // of a tunnel
   void connect() {
     plan_.is_connected = true;
     user_.on_connected();
@@ -119,6 +120,7 @@ class FakeExchange final : public upstream::Exchange {
   void start_tunnel() override { is_tunnel = true; }
   bool write_tunnel(std::string_view bytes) override {
     body += bytes;
+    unsent += unsent_after_write;
     return true;
   }
   void shutdown_write() override { is_shut_down = true; }
