@@ -54,7 +54,7 @@ def flood(client, make, count=20000, batch=200):
 def serialized(frame, *flags, **more):
     for name, value in more.items():
         setattr(frame, name, value)
-    frame.flags.update(flags)
+    frame.flags |= set(flags)
     return frame.serialize()
 
 
@@ -269,6 +269,7 @@ def test_many_connections_that_say_nothing(proxy, path):
 def test_wrong_preface_ends_the_connection(proxy):
     with H2Client(proxy.port, preface=b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n") as client:
         client.read_to_end()
+        assert client.streams.keys() <= {0}
 
 
 # --- smuggling: no upstream may see any of it

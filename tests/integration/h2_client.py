@@ -76,7 +76,7 @@ class H2Client:
 
     def head_frame(self, stream, fields, *flags, block=None):
         frame = HeadersFrame(stream, data=self.encoder.encode(fields) if block is None else block)
-        frame.flags.update({END_HEADERS, *flags})
+        frame.flags |= {END_HEADERS, *flags}
         return frame
 
     def data_frame(self, stream, data=b"", end=False):

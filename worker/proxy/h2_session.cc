@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shared/base/log.h"
+#include "shared/event/turn_batch.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/h2_request.h"
 
@@ -206,7 +207,7 @@ void H2Session::note_busy() {
 // --- output
 
 void H2Session::arm_flush() {
-  services().loop.flushes().push(flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
+  services().loop.batch().flushes().push(flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
 }
 
 // Frames are made while the socket takes them: a client that does not read stops its streams, not the worker.
