@@ -128,6 +128,7 @@ struct EngineCallbacks {
   }
 
   // A name or value with characters that it may not have: the message is malformed (RFC 9113 8.1.1).
+  // on_invalid_frame() follows.
   static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
                                const std::uint8_t*, std::size_t, std::uint8_t, void*) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -190,7 +191,7 @@ struct EngineCallbacks {
   }
 
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
-    engine(self).user_.on_invalid_frame(type_of(frame->hd.type));
+    engine(self).user_.on_invalid_frame(type_of(frame->hd.type), frame->hd.stream_id);
     return result(engine(self));
   }
 

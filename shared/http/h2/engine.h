@@ -118,8 +118,9 @@ class Engine {
     virtual EngineStream* on_stream_opened(StreamId id) = 0;
     // Each frame's head, before its payload: for budgets. fail() ends the connection.
     virtual void on_frame(FrameType type, StreamId id, std::size_t payload_bytes) = 0;
-    // The peer broke a rule: its frame is dropped; the stream is reset, or the connection ends.
-    virtual void on_invalid_frame(FrameType type) = 0;
+    // The peer broke a rule, in a field or a frame, which is dropped: the stream is reset by us, or the
+    // connection ends.
+    virtual void on_invalid_frame(FrameType type, StreamId id) = 0;
     virtual void on_settings() = 0;
     // The peer opens no more streams, or takes none of ours above `last`, whose users got on_closed() with
     // kRefusedStream.

@@ -1,6 +1,6 @@
-// FrameOutput: frames on their way into one write. Heads and small payloads are copied into one block, large
-// payloads are views of bytes that lie elsewhere, so they have to be written before those change. An empty
-// one holds no memory: blocks come from a few that the thread keeps.
+// FrameOutput: frames on their way into one write. Heads and small payloads are copied into its block, large
+// payloads are views of bytes that lie elsewhere, so they have to be written before those change. Made when
+// there is something to write, and deleted when it was written: a connection without output has none.
 #pragma once
 
 #include <array>
@@ -11,19 +11,19 @@
 
 #include <sys/uio.h>
 
+#include "shared/base/recycled.h"
 #include "shared/net/socket.h"
 
 namespace apisix::h2 {
 
-class FrameOutput {
+class FrameOutput final : public base::Recycled<FrameOutput> {
  public:
   // Any frame of a peer's least SETTINGS_MAX_FRAME_SIZE fits into an empty one, and many small ones.
   static constexpr std::size_t kBlockBytes = 32 * 1024;
   // A piece up to this is cheaper to copy than to write for its own.
   static constexpr std::size_t kCopiedBytesMax = 2048;
 
-  FrameOutput() = default;
-  ~FrameOutput() { clear(); }
+  FrameOutput() {}  // NOLINT(modernize-use-equals-default): = default would zero the block
   FrameOutput(const FrameOutput&) = delete;
   FrameOutput& operator=(const FrameOutput&) = delete;
 
@@ -39,8 +39,7 @@ class FrameOutput {
 
   // has_room() for it.
   void add_copy(std::string_view bytes) {
-    if (block_ == nullptr) block_ = take_block();
-    char* const at = block_ + used_;
+    char* const at = block_.data() + used_;
     std::memcpy(at, bytes.data(), bytes.size());
     used_ += bytes.size();
     bytes_ += bytes.size();
@@ -61,23 +60,18 @@ class FrameOutput {
     has_views_ = true;
   }
   void clear() {
-    if (block_ != nullptr) give_back(block_);
-    block_ = nullptr;
     used_ = bytes_ = count_ = 0;
     continues_ = has_views_ = false;
   }
 
  private:
-  static char* take_block();
-  static void give_back(char* block);
-
-  char* block_ = nullptr;
   std::size_t used_ = 0;   // of the block
   std::size_t bytes_ = 0;  // of all pieces
   std::size_t count_ = 0;
   bool continues_ = false;  // the last piece is in the block, and what is copied joins it
   bool has_views_ = false;
   std::array<iovec, net::kPiecesMax> pieces_;
+  std::array<char, kBlockBytes> block_;
 };
 
 }  // namespace apisix::h2
