@@ -12,6 +12,7 @@
 #include "shared/channel/heartbeat.h"
 #include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/config_path.h"
 #include "shared/settings/load.h"
@@ -138,7 +139,8 @@ class Worker {
     resolver_ = std::move(*resolver);
     // Without a bundle only verified connections fail, and say so.
     redis_ = std::make_unique<client::RedisClients>(
-        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
+        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""),
+        tls_contexts_);
     make_registry();
     make_services();
     context_.slot.source.store(source_of(context_.settings));
@@ -171,7 +173,8 @@ class Worker {
             .hidden_key_prefix = std::string(settings::hidden_key_prefix(context_.settings)),
             .redis = redis_.get(),
             .tls_ports = tls_ports(context_.settings),
-            .secrets = secret_options(context_.settings)});
+            .secrets = secret_options(context_.settings),
+            .upstream_tls = upstream_tls_options()});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
@@ -180,6 +183,16 @@ class Worker {
         note_applied(static_cast<std::uint64_t>(revision));
       }
     });
+  }
+
+  // Private keys are encrypted whatever is done with plugins' fields.
+  config::UpstreamTlsOptions upstream_tls_options() {
+    const settings::Settings& settings = context_.settings;
+    return {.contexts = &tls_contexts_,
+            .ca_file = settings::trusted_certificate_path(settings).value_or(""),
+            .verify = settings.nginx_config.http.proxy_ssl.verify,
+            .sends_name = settings.nginx_config.http.proxy_ssl.server_name,
+            .keyring = base::Keyring(settings.apisix.data_encryption.keyring)};
   }
 
   // What the requests of this worker share, and what looks at it.
@@ -368,6 +381,7 @@ class Worker {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   resolve::HostSubscription vanished_{resolve::HostSubscription::Callback::of<&Worker::on_vanished>(*this)};
+  net::TlsClientContexts tls_contexts_;
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;

@@ -78,6 +78,7 @@ IoResult OpensslSession::read(std::span<char> into) {
   ERR_clear_error();
   std::size_t got = 0;
   const int returned = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
+  is_drained_ = returned != 1;
   return returned == 1 ? IoResult{IoResult::Kind::kDone, got, 0} : result_of(returned);
 }
 

@@ -28,7 +28,8 @@ class OpensslSession final : public TlsSession {
   IoResult handshake() override;
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> pieces) override;
-  bool has_pending() const override { return SSL_has_pending(ssl_.get()) == 1; }
+  // Half a record is nothing that a read would return: its rest comes with an event.
+  bool has_pending() const override { return !is_drained_ && SSL_has_pending(ssl_.get()) == 1; }
   bool wants_write() const override { return wants_write_; }
   void shutdown() override;
   const TlsInfo& info() override;
@@ -39,7 +40,8 @@ class OpensslSession final : public TlsSession {
 
   Ssl ssl_;
   bool wants_write_ = false;
-  bool is_broken_ = false;  // after a fatal error nothing may be sent any more
+  bool is_drained_ = false;  // by the last read: it wanted more from the descriptor
+  bool is_broken_ = false;   // after a fatal error nothing may be sent any more
   bool has_info_ = false;
   TlsInfo info_;
   std::string peer_certificate_;

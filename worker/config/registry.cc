@@ -49,7 +49,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
                    .batches = &batches_,
                    .http = &http_,
                    .tls_ports = options_.tls_ports},
-      upstreams_(loop.clock(), deps),
+      upstreams_(loop.clock(), deps, options_.upstream_tls),
       services_(upstreams_, plugins_, references_, rejections_),
       routes_(options_.prefix + "/routes/", options_.router_kind,
               {services_, upstreams_, plugins_, references_, rejections_}),

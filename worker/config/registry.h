@@ -52,6 +52,7 @@ struct RegistryOptions {
   client::RedisClients* redis = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
   secret::SecretCacheOptions secrets = {};
+  UpstreamTlsOptions upstream_tls = {};
 };
 
 class Registry final : private plugin::Directory {

@@ -75,6 +75,7 @@ void Forward::open_exchange() {
   const upstream::Opening opening{.endpoint = node_.endpoint(),
                                   .arena = stream_.arena(),
                                   .keepalive = node_.keepalive(),
+                                  .tls = node_.tls(),
                                   .method = stream_.request().upstream_method(),
                                   .protocol = node_.is_grpc() ? http::Protocol::k2 : http::Protocol::k11,
                                   .is_grpc = node_.is_grpc()};
@@ -147,7 +148,8 @@ void Forward::on_timeout() {
         plugin::log_error(stream_.request(), "no connection to {} became free in time", node_.text());
         return fail_attempt(FailureKind::kNoConnection);
       }
-      plugin::log_error(stream_.request(), "connecting to {} timed out", node_.text());
+      plugin::log_error(stream_.request(), "{} {} timed out",
+                        exchange_->is_handshaking() ? "SSL handshaking with" : "connecting to", node_.text());
       return fail_attempt(FailureKind::kConnectTimeout);
     case State::kAwaitHead:
       plugin::log_error(stream_.request(), "upstream {} timed out while {}", node_.text(),

@@ -11,7 +11,7 @@ namespace apisix::upstream {
 struct Endpoint {
   base::IpAddress ip;
   std::uint16_t port = 0;
-  std::uint64_t tls_identity = 0;  // 0 = plain; else of scheme, SNI and client certificate
+  std::uint64_t tls_identity = 0;  // 0 = plain; else TlsTarget::identity()
 
   bool operator==(const Endpoint&) const = default;
 };

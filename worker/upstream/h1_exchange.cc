@@ -53,12 +53,12 @@ H1Exchange::~H1Exchange() {
 
 // --- the connection
 
-base::Result<void> H1Exchange::start(const Endpoint& endpoint) {
-  if (Connection* const idle = pool_.take_idle(endpoint, *this)) [[likely]] {
+base::Result<void> H1Exchange::start(const Opening& opening) {
+  if (Connection* const idle = pool_.take_idle(opening.endpoint, *this, opening.tls)) [[likely]] {
     take_connection(*idle);
     return {};
   }
-  const auto leased = pool_.lease(endpoint, *this, *this);
+  const auto leased = pool_.lease(opening.endpoint, *this, *this, opening.tls);
   if (!leased) return std::unexpected(leased.error());
   if (*leased != nullptr) take_connection(**leased);
   return {};
@@ -81,9 +81,16 @@ void H1Exchange::on_turn(HostPool& home) {
 }
 
 void H1Exchange::on_upstream_connected(int error_number) {
-  if (error_number != 0) return fail(FailureKind::kConnect, {}, error_number);
+  if (error_number != 0) {
+    const std::string_view why = connection_->failure_text();
+    return fail(FailureKind::kConnect, why, why.empty() ? error_number : 0);
+  }
   state_.move_to(State::kReady);
   user_.on_connected();
+}
+
+bool H1Exchange::is_handshaking() const {
+  return connection_ != nullptr && connection_->state() == Connection::State::kHandshaking;
 }
 
 const net::TlsInfo* H1Exchange::tls() const {

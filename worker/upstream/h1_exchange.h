@@ -50,12 +50,13 @@ class H1Exchange final : public Exchange,
   ~H1Exchange() override;
 
   // Leases a connection, or waits for one.
-  base::Result<void> start(const Endpoint& endpoint);
+  base::Result<void> start(const Opening& opening);
   State state() const { return state_.state(); }
 
   // --- Exchange
   bool is_connected() const override { return state_ == State::kReady; }
   bool is_in_line() const override { return state_ == State::kWaiting; }
+  bool is_handshaking() const override;
   bool write_head(const http::RequestWrite& head, const http::Content& first) override;
   bool write_body(const http::Content& content) override;
   std::size_t unsent_bytes() const override { return unsent_.bytes(); }

@@ -43,15 +43,20 @@ H2Connection::~H2Connection() {
   if (connection_ != nullptr) pool_.drop(*connection_);
 }
 
-base::Result<void> H2Connection::connect(const Endpoint& endpoint) {
-  const auto connecting = pool_.connect(endpoint, *this);
+base::Result<void> H2Connection::connect(const Endpoint& endpoint, const TlsHost* tls) {
+  TlsTarget target;
+  if (tls != nullptr) target = {tls->context, tls->server_name, tls->alpn};
+  const auto connecting = pool_.connect(endpoint, *this, tls != nullptr ? &target : nullptr);
   if (!connecting) return std::unexpected(connecting.error());
   connection_ = *connecting;
   return {};
 }
 
 void H2Connection::on_upstream_connected(int error_number) {
-  if (error_number != 0) return lose(Exchange::FailureKind::kConnect, {}, error_number);
+  if (error_number != 0) {
+    const std::string_view why = connection_->failure_text();  // until the turn's end
+    return lose(Exchange::FailureKind::kConnect, why, why.empty() ? error_number : 0);
+  }
   state_.move_to(State::kOpen);
   flush_later();  // the preface, with what its exchanges write now
   while (H2Exchange* const exchange = exchanges_.pop_front()) touched_.push_back(*exchange);
@@ -251,7 +256,7 @@ void H2Connection::on_frame(h2::FrameType type, h2::StreamId, std::size_t payloa
   if (++idle_frames_.frames > limits::kH2IdleFramesMax) engine_.fail(h2::ErrorCode::kEnhanceYourCalm);
 }
 
-void H2Connection::on_invalid_frame(h2::FrameType) {}
+void H2Connection::on_invalid_frame(h2::FrameType, h2::StreamId) {}
 
 void H2Connection::on_settings() {
   has_settings_ = true;

@@ -37,7 +37,7 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   H2Connection& operator=(const H2Connection&) = delete;
 
   // An error that is known at once is returned.
-  base::Result<void> connect(const Endpoint& endpoint);
+  base::Result<void> connect(const Endpoint& endpoint, const TlsHost* tls);
   State state() const { return state_.state(); }
   // Another exchange may join.
   bool has_room() const;
@@ -58,6 +58,9 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void flush_later();
   const net::TlsInfo* tls() const { return connection_ != nullptr ? connection_->tls() : nullptr; }
   bool has_pending() const { return connection_ != nullptr && connection_->has_pending(); }
+  bool is_handshaking() const {
+    return connection_ != nullptr && connection_->state() == Connection::State::kHandshaking;
+  }
   // Frames are being made: a stream that closes now was reset by us.
   bool is_taking() const { return is_taking_; }
   // Writes that took what was submitted before them.
@@ -78,7 +81,7 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   // h2::Engine::User
   h2::EngineStream* on_stream_opened(h2::StreamId id) override;
   void on_frame(h2::FrameType type, h2::StreamId id, std::size_t payload_bytes) override;
-  void on_invalid_frame(h2::FrameType type) override;
+  void on_invalid_frame(h2::FrameType type, h2::StreamId id) override;
   void on_settings() override;
   void on_goaway(h2::StreamId last, h2::ErrorCode code) override;
   void on_ping_ack() override {}

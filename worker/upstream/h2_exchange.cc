@@ -68,6 +68,10 @@ void H2Exchange::on_connected() {
   user_.on_connected();
 }
 
+bool H2Exchange::is_handshaking() const {
+  return connection_ != nullptr && connection_->is_handshaking();
+}
+
 const net::TlsInfo* H2Exchange::tls() const {
   return connection_ != nullptr ? connection_->tls() : nullptr;
 }

@@ -47,6 +47,7 @@ class H2Exchange final : public Exchange,
   // --- Exchange
   bool is_connected() const override { return state_ == State::kReady; }
   bool is_in_line() const override { return state_ == State::kWaiting; }
+  bool is_handshaking() const override;
   bool write_head(const http::RequestWrite& head, const http::Content& first) override;
   bool write_body(const http::Content& content) override;
   std::size_t unsent_bytes() const override { return out_.is_blocked ? out_.unsent.bytes() : 0; }

@@ -14,6 +14,9 @@ constexpr std::size_t kEmptyH2HostsMax = 4096;
 
 // --- one endpoint
 
+H2Host::H2Host(H2Pool& pool, const Endpoint& endpoint, const TlsTarget* tls)
+    : pool_(pool), endpoint_(endpoint), tls_(tls != nullptr ? std::make_unique<TlsHost>(*tls) : nullptr) {}
+
 H2Host::~H2Host() {
   while (H2Connection* const connection = connections_.front()) connection->close();
 }
@@ -43,7 +46,7 @@ base::Result<H2Connection*> H2Host::find_place(const KeepaliveLimits& limits) {
   const bool may_grow = limits.connections_max == 0 || count_ < limits.connections_max;
   if (!may_grow || count_ >= limits::kH2ConnectionsPerNodeMax) return nullptr;
   auto made = std::make_unique<H2Connection>(pool_.loop(), pool_.pool(), *this);
-  if (const auto connecting = made->connect(endpoint_); !connecting)
+  if (const auto connecting = made->connect(endpoint_, tls_.get()); !connecting)
     return std::unexpected(connecting.error());
   ++count_;
   connections_.push_back(*made);
@@ -122,16 +125,21 @@ H2Pool::~H2Pool() {
 
 base::Result<std::unique_ptr<Exchange>> H2Pool::open(const Opening& opening, Exchange::User& user) {
   auto exchange = std::make_unique<H2Exchange>(opening, user);
-  if (const auto placed = home_of(opening.endpoint).place(*exchange); !placed)
+  if (const auto placed = home_of(opening.endpoint, opening.tls).place(*exchange); !placed)
     return std::unexpected(placed.error());
   return exchange;
 }
 
-H2Host& H2Pool::home_of(const Endpoint& endpoint) {
+// Where another server name has the same identity, the next number is this one's, as in the Pool.
+H2Host& H2Pool::home_of(Endpoint endpoint, const TlsTarget* tls) {
   if (hosts_.size() >= kEmptyH2HostsMax) {
     std::erase_if(hosts_, [](const auto& entry) { return entry.second.is_unused(); });
   }
-  return hosts_.try_emplace(endpoint, *this, endpoint).first->second;
+  for (;; ++endpoint.tls_identity) {
+    if (tls != nullptr && endpoint.tls_identity == 0) continue;
+    H2Host& host = hosts_.try_emplace(endpoint, *this, endpoint, tls).first->second;
+    if (host.is_of(tls)) return host;
+  }
 }
 
 // A callback of the connection may be on the stack: it is deleted when the turn ends.

@@ -23,12 +23,16 @@ class H2Pool;
 // The connections to one endpoint, and what waits for room on one.
 class H2Host {
  public:
-  H2Host(H2Pool& pool, const Endpoint& endpoint) : pool_(pool), endpoint_(endpoint) {}
+  // `tls`: as in Opening.
+  H2Host(H2Pool& pool, const Endpoint& endpoint, const TlsTarget* tls);
   ~H2Host();
   H2Host(const H2Host&) = delete;
   H2Host& operator=(const H2Host&) = delete;
 
-  const Endpoint& endpoint() const { return endpoint_; }
+  // Whether its connections are made in this way.
+  bool is_of(const TlsTarget* tls) const {
+    return tls == nullptr ? tls_ == nullptr : tls_ != nullptr && tls_->is_of(*tls);
+  }
   // The exchange gets a place on a connection, or in line.
   base::Result<void> place(H2Exchange& exchange);
   void leave_line(H2Exchange& exchange) { base::List<H2Exchange>::remove(exchange); }
@@ -54,6 +58,7 @@ class H2Host {
 
   H2Pool& pool_;
   const Endpoint endpoint_;
+  const std::unique_ptr<TlsHost> tls_;    // null: plain
   base::List<H2Connection> connections_;  // the oldest first
   base::List<H2Exchange> waiting_;
   event::ReadyNode serves_;
@@ -82,7 +87,7 @@ class H2Pool {
   void defer_delete(H2Connection& connection);
 
  private:
-  H2Host& home_of(const Endpoint& endpoint);
+  H2Host& home_of(Endpoint endpoint, const TlsTarget* tls);
 
   event::Loop& loop_;
   Pool& pool_;

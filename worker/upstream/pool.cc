@@ -70,6 +70,17 @@ HostPool& Pool::find_home(const Endpoint& endpoint) {
   return *last_used_;
 }
 
+// Where another server name has the same identity, the next number is this one's.
+HostPool& Pool::find_tls_home(Endpoint endpoint, const TlsTarget& tls) {
+  for (;; ++endpoint.tls_identity) {
+    if (endpoint.tls_identity == 0) continue;
+    const bool is_last_used = last_used_ != nullptr && last_used_->endpoint() == endpoint;
+    HostPool& home = is_last_used ? *last_used_ : find_home(endpoint);
+    if (home.tls_ == nullptr) home.tls_ = std::make_unique<TlsHost>(tls);
+    if (home.tls_->is_of(tls)) return home;
+  }
+}
+
 void Pool::forget_empty_hosts() {
   std::erase_if(hosts_, [](const auto& entry) { return entry.second.is_unused(); });
   last_used_ = nullptr;
@@ -79,13 +90,13 @@ base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Excha
   if (opening.protocol == http::Protocol::k2) [[unlikely]]
     return h2_->open(opening, user);
   auto exchange = std::make_unique<H1Exchange>(*this, opening, user);
-  if (const auto started = exchange->start(opening.endpoint); !started)
-    return std::unexpected(started.error());
+  if (const auto started = exchange->start(opening); !started) return std::unexpected(started.error());
   return exchange;
 }
 
-base::Result<Connection*> Pool::lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter) {
-  HostPool& home = home_of(endpoint);
+base::Result<Connection*> Pool::lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter,
+                                      const TlsTarget* tls) {
+  HostPool& home = home_of(endpoint, tls);
   if (!home.waiting_.empty() || !home.has_room_for(waiter)) [[unlikely]] {
     waiter.home_ = &home;
     home.waiting_.push_back(waiter);
@@ -114,13 +125,14 @@ void Pool::leave_line(Waiter& waiter) {
   serve_waiting(*home);
 }
 
-Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
-  HostPool& home = home_of(endpoint);
+Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user, const TlsTarget* tls) {
+  HostPool& home = home_of(endpoint, tls);
   return home.waiting_.empty() ? take_idle(home, user) : nullptr;
 }
 
-base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user) {
-  return connect(home_of(endpoint), user);
+base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user,
+                                        const TlsTarget* tls) {
+  return connect(home_of(endpoint, tls), user);
 }
 
 Connection* Pool::take_idle(HostPool& home, Connection::User& user) {
@@ -146,12 +158,16 @@ base::Result<Connection*> Pool::connect(HostPool& home, Connection::User& user) 
   const socklen_t length = endpoint.ip.to_sockaddr(endpoint.port, address);
   auto socket = net::start_connect(address, length);
   if (!socket) return std::unexpected(socket.error());
-  auto* connection = new Connection(loop_, *this, home, std::move(*socket));
+  auto connection = std::make_unique<Connection>(loop_, *this, home, std::move(*socket));
+  if (home.tls_ != nullptr) {
+    if (const auto status = connection->prepare_tls(*home.tls_); !status)
+      return std::unexpected(status.error());
+  }
   ++home.connections_;
   ++open_;
   connection->user_ = &user;
   connection->start_watch();
-  return connection;
+  return connection.release();
 }
 
 void Pool::put(Connection& connection, const KeepaliveLimits& limits) {

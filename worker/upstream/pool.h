@@ -12,6 +12,7 @@
 #include "worker/upstream/connection.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/keepalive_limits.h"
+#include "worker/upstream/tls_target.h"
 
 namespace apisix::upstream {
 
@@ -44,6 +45,8 @@ class HostPool {
   explicit HostPool(const Endpoint& endpoint) : endpoint_(endpoint) {}
 
   const Endpoint& endpoint() const { return endpoint_; }
+  // Null: plain.
+  TlsHost* tls() const { return tls_.get(); }
   std::uint32_t idle() const { return idle_; }
 
  private:
@@ -59,6 +62,7 @@ class HostPool {
   bool is_unused() const { return connections_ == 0 && waiting_.empty() && !is_serving_; }
 
   Endpoint endpoint_;
+  std::unique_ptr<TlsHost> tls_;
   base::List<Connection> by_age_;  // idle ones
   base::List<Waiter> waiting_;     // the first one is served first
   event::ReadyNode serves_;
@@ -77,16 +81,19 @@ class Pool final : public ExchangeOpener {
   base::Result<std::unique_ptr<Exchange>> open(const Opening& opening, Exchange::User& user) override;
 
   // An idle connection, or one that starts to connect. Null: `waiter` is in line for one.
-  base::Result<Connection*> lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter);
+  // `tls`: as in Opening.
+  base::Result<Connection*> lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter,
+                                  const TlsTarget* tls = nullptr);
   // The same for a waiter whose turn it is.
   base::Result<Connection*> lease_from(HostPool& home, Connection::User& user);
   // Without effect when it is in none. The one behind it may have room where it had none.
   void leave_line(Waiter& waiter);
   // The newest idle connection to `endpoint`, leased to `user`. Null: there is none, or others wait for it.
-  Connection* take_idle(const Endpoint& endpoint, Connection::User& user);
+  Connection* take_idle(const Endpoint& endpoint, Connection::User& user, const TlsTarget* tls = nullptr);
   // Starts to connect; `user` gets the callback on_upstream_connected(). An error that is known at once is
   // returned.
-  base::Result<Connection*> connect(const Endpoint& endpoint, Connection::User& user);
+  base::Result<Connection*> connect(const Endpoint& endpoint, Connection::User& user,
+                                    const TlsTarget* tls = nullptr);
 
   // Back into the pool after a complete exchange; closed instead when `limits` say so.
   void put(Connection& connection, const KeepaliveLimits& limits);
@@ -109,11 +116,13 @@ class Pool final : public ExchangeOpener {
 
  private:
   friend class HostPool;
-  HostPool& home_of(const Endpoint& endpoint) {
+  HostPool& home_of(const Endpoint& endpoint, const TlsTarget* tls) {
+    if (tls != nullptr) return find_tls_home(endpoint, *tls);
     const bool is_last_used = last_used_ != nullptr && last_used_->endpoint() == endpoint;
     return is_last_used ? *last_used_ : find_home(endpoint);
   }
   HostPool& find_home(const Endpoint& endpoint);
+  HostPool& find_tls_home(Endpoint endpoint, const TlsTarget& tls);
   Connection* take_idle(HostPool& home, Connection::User& user);
   base::Result<Connection*> connect(HostPool& home, Connection::User& user);
   // A connection was given back, or has ended.

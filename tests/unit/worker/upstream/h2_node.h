@@ -123,7 +123,7 @@ class H2Node final : private h2::Engine::User {
     return streams.back().get();
   }
   void on_frame(h2::FrameType, h2::StreamId, std::size_t) override {}
-  void on_invalid_frame(h2::FrameType) override {}
+  void on_invalid_frame(h2::FrameType, h2::StreamId) override {}
   void on_settings() override {}
   void on_goaway(h2::StreamId, h2::ErrorCode code) override { goaway = code; }
   void on_ping_ack() override {}
