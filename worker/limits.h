@@ -67,6 +67,25 @@ inline constexpr std::size_t kIdentitiesMax = 2048;
 // With more objects than these, what others wrote into the store is parsed at its first use, and not to
 // refuse it when it is read: 0.3 ms each.
 inline constexpr std::size_t kParsedWhenReadMax = 1000;
+// --- HTTP/2 to nodes (worker/upstream/h2_connection.h)
+// Exchanges on one connection when a node says nothing of it, as browsers and gRPC assume until it does; and
+// at most, however many it takes: beyond, more connections share its work better than one.
+inline constexpr std::uint32_t kH2StreamsUnsaidMax = 100;
+inline constexpr std::uint32_t kH2StreamsPerConnectionMax = 256;
+// Connections to one node: 16,384 exchanges at once with a node that takes 64 on each.
+inline constexpr std::uint32_t kH2ConnectionsPerNodeMax = 256;
+// What a node may send of one response before its owner took some: 256 KiB in a round trip of 1 ms are 2
+// Gbit/s. A client that reads nothing costs this beside its kOutputPendingBytesMax.
+inline constexpr std::uint32_t kH2ResponseWindowBytes = 256 * 1024;
+// Of all responses on a connection. What is read is delivered at once, so it only has to be large: a client
+// that reads nothing stops its own response alone.
+inline constexpr std::uint32_t kH2NodeWindowBytes = 16 << 20;
+// A node that does not read gets so long for the end of a connection that nothing uses any more.
+inline constexpr std::uint64_t kH2LastWriteMs = 5'000;
+// Frames that carry nothing (PING, SETTINGS, empty DATA) in a minute. gRPC servers send a PING every few
+// seconds at most.
+inline constexpr std::uint32_t kH2IdleFramesMax = 1'000;
+inline constexpr std::uint64_t kH2IdleFramesWindowMs = 60'000;
 
 // --- memory that is free again (worker/heap_trim.h)
 // How often a worker checks whether much was freed since the last time.

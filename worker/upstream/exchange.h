@@ -148,7 +148,10 @@ struct Opening {
   const KeepaliveLimits& keepalive;            // outlive the exchange
   const TlsTarget* tls = nullptr;              // null: plain; else `endpoint` has its identity
   http::Method method = http::Method::kOther;  // HEAD and CONNECT change how a response ends (RFC 9112 6.3)
+  // k2: a stream on a connection that others share. What the node speaks is known before (h2c).
   http::Protocol protocol = http::Protocol::k11;
+  // As APISIX's location for gRPC: the head has "te: trailers" and a content type of gRPC.
+  bool is_grpc = false;
 };
 
 // Where exchanges come from: the Pool, and in tests what takes its place.
