@@ -36,8 +36,8 @@ inline constexpr std::size_t kFormFieldsMax = 100;
 // Values in the JSON body of a request that becomes a gRPC message: it is parsed, encoded and dropped in one
 // turn, 0.5 us for each, so 25 ms.
 inline constexpr std::size_t kTranscodedValuesMax = 50'000;
-// Of that body. As max_resp_body_size and max_req_body_size of the gRPC plugins are by default.
-inline constexpr std::size_t kTranscodedBytesMax = std::size_t{64} << 20;
+// Of that body, and of the message: four times what gRPC servers take by default. 3 ms for each MiB.
+inline constexpr std::size_t kTranscodedBytesMax = std::size_t{16} << 20;
 
 // --- bodies
 // What one read may bring: 2.8 times cheaper at 64 KiB than 4 KiB. One buffer per direction and worker.
