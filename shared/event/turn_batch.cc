@@ -37,7 +37,7 @@ void TurnBatch::give_up(const base::Error& error) {
   if (on_given_up_) on_given_up_();
 }
 
-void TurnBatch::run() {
+void TurnBatch::run(ReadyQueue& flushes) {
   for (IoWatch* const watch : queue_) {
     if (watch == nullptr) continue;
     watch->queue_entry_ = IoWatch::kNoEntry;
@@ -49,6 +49,7 @@ void TurnBatch::run() {
     const std::size_t end = std::min(reads_.size(), next + Ring::kCallsMax);
     receive({&reads_[next], end - next});
     for (; next < end; ++next) call_back(next);
+    if (next == reads_.size()) flushes.drain();
     flush_sends();
   }
   reads_.clear();

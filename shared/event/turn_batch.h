@@ -23,6 +23,7 @@
 
 #include <sys/uio.h>
 
+#include "shared/event/ready_queue.h"
 #include "shared/event/ring.h"
 
 namespace apisix::event {
@@ -61,8 +62,8 @@ class TurnBatch {
 
   // --- for the Loop
   bool has_readable() const { return !queue_.empty(); }
-  // Calls back all that became readable, and sends what they wrote.
-  void run();
+  // Calls back all that became readable, runs `flushes`, and sends what both wrote.
+  void run(ReadyQueue& flushes);
 
   // --- for IoWatch
   // Its callback comes when the turn's batch runs; from a callback of it, in the next turn.

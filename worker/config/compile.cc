@@ -23,9 +23,9 @@ base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::stri
                                                                  const resource::Upstream& upstream,
                                                                  const upstream::ClusterDeps& deps,
                                                                  std::uint64_t now_us, UpstreamOwner owner) {
-  if (upstream.scheme != resource::Scheme::kHttp) {
+  if (upstream.scheme != resource::Scheme::kHttp && upstream.scheme != resource::Scheme::kGrpc) {
     return base::invalid("scheme \"" + std::string(resource::name_of(upstream.scheme)) +
-                         "\" is not supported yet, only http");
+                         "\" is not supported yet, only http and grpc");
   }
   if (upstream.is_discovered()) return base::invalid("service discovery is not supported yet");
   auto compiled = base::make_counted<CompiledUpstream>();

@@ -52,6 +52,7 @@ struct ClientState {
   base::IpAddress ip;        // $remote_addr: the peer, or what real_ip says
   std::string_view ip_text;  // made at first use
   std::uint16_t port = 0;
+  bool is_grpc = false;  // the request is a gRPC call, as the client sent it
 };
 
 // What it asks for, as routes are matched on it and plugins see it.
@@ -109,6 +110,7 @@ struct DirectResponse {
   std::string_view body;
   std::string_view content_type = "text/plain";  // unless a Content-Type is set in response.headers
   bool is_error_page = false;                    // the body is nginx's page of the status
+  std::optional<std::uint8_t> grpc_code = {};    // instead of a page, for a gRPC client
 };
 
 // What the URI parameters of a matched route captured.

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "worker/proxy/h2_session.h"
+
 namespace apisix::proxy {
 
 ClientConnection::ClientConnection(const Listener& listener, net::Socket socket, const sockaddr_storage& peer)
@@ -19,6 +21,26 @@ ClientConnection::ClientConnection(const Listener& listener, net::Socket socket,
 
 ClientConnection::~ClientConnection() {
   services().loop.timers().remove(*this);
+  if (session_ != &h1_) delete static_cast<H2Session*>(session_);
+}
+
+void ClientConnection::choose_session(std::string_view alpn) {
+  if (alpn == "h2" && listener_.protocols().http2) start_http2();
+}
+
+bool ClientConnection::takes_http2_preface() const {
+  return listener_.protocols().http2 && info_.requests == 0 && transport_.tls() == nullptr;
+}
+
+void ClientConnection::start_http2() {
+  h1_.on_closed();
+  session_ = new H2Session(*this);
+}
+
+void ClientConnection::become_http2(std::string_view preface, std::string_view rest) {
+  start_http2();
+  session_->on_bytes(preface);
+  if (is_open_ && !rest.empty()) session_->on_bytes(rest);
 }
 
 void ClientConnection::start() {

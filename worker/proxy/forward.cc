@@ -180,9 +180,11 @@ bool Forward::wants_request_content() const {
 void Forward::arm_timer() {
   if (!attempt_open_ || state_ == State::kTunnel) return;
   if (exchange_->unsent_bytes() > 0) {
-    timer_.set_after_ms(node_.timeouts().send_ms);
+    wait_for_node(node_.timeouts().send_ms);
   } else if (!reading_paused_ && is_request_taken()) {
-    timer_.set_after_ms(node_.timeouts().read_ms);
+    wait_for_node(node_.timeouts().read_ms);
+  } else if (deadline_ms_ != 0) {
+    wait_for_node(deadline_ms_);
   } else {
     timer_.cancel();  // now the client's own timeout runs
   }

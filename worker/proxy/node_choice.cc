@@ -57,6 +57,7 @@ NodeChoice::Pick NodeChoice::pick(std::uint16_t& failure) {
   node_ = pick.node;
   endpoint_ = {pick.address, pick.port, 0};
   set_upstream_target(stream_.request(), *upstream_, node_->host, node_->port);
+  is_grpc_ = stream_.request().upstream.scheme.starts_with("grpc");
   return Pick::kPicked;
 }
 

@@ -145,7 +145,10 @@ struct Opening {
   base::Arena& arena;                          // of the request: heads are kept here
   const KeepaliveLimits& keepalive;            // outlive the exchange
   http::Method method = http::Method::kOther;  // HEAD and CONNECT change how a response ends (RFC 9112 6.3)
+  // k2: a stream on a connection that others share. What the node speaks is known before (h2c).
   http::Protocol protocol = http::Protocol::k11;
+  // As APISIX's location for gRPC: the head has "te: trailers" and a content type of gRPC.
+  bool is_grpc = false;
 };
 
 // Where exchanges come from: the Pool, and in tests what takes its place.

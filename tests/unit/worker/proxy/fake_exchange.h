@@ -28,11 +28,19 @@ class FakeExchange final : public upstream::Exchange {
   };
 
   FakeExchange(const upstream::Opening& opening, User& user, Plan plan)
-      : method(opening.method), endpoint(opening.endpoint), user_(user), arena_(opening.arena), plan_(plan) {}
+      : method(opening.method),
+        endpoint(opening.endpoint),
+        protocol(opening.protocol),
+        is_grpc(opening.is_grpc),
+        user_(user),
+        arena_(opening.arena),
+        plan_(plan) {}
 
   // --- what Forward did
   const http::Method method;
   const upstream::Endpoint endpoint;
+  const http::Protocol protocol;
+  const bool is_grpc;
   std::string target;
   std::string host;
   http::Framing framing = http::Framing::kNone;
