@@ -36,8 +36,8 @@ inline constexpr std::size_t kFormFieldsMax = 100;
 // Values in the JSON body of a request that becomes a gRPC message: it is parsed, encoded and dropped in one
 // turn, 0.5 us for each, so 25 ms.
 inline constexpr std::size_t kTranscodedValuesMax = 50'000;
-// Of that body. As max_resp_body_size and max_req_body_size of the gRPC plugins are by default.
-inline constexpr std::size_t kTranscodedBytesMax = std::size_t{64} << 20;
+// Of that body, and of the message: twice what gRPC servers take by default. 10 ms for each MiB.
+inline constexpr std::size_t kTranscodedBytesMax = std::size_t{8} << 20;
 
 // --- bodies
 // What one read may bring: 2.8 times cheaper at 64 KiB than 4 KiB. One buffer per direction and worker.
@@ -91,7 +91,7 @@ inline constexpr std::uint64_t kH2IdleFramesWindowMs = 60'000;
 // How often a worker checks whether much was freed since the last time.
 inline constexpr std::uint64_t kTrimCheckMs = 5'000;
 // Less is used again soon, and giving it back would cost more than keeping it.
-inline constexpr std::size_t kTrimBytesMin = std::size_t{16} << 20;
+inline constexpr std::size_t kTrimBytesMin = std::size_t{8} << 20;
 // Connections hold up to a scratch and some output each when they are not idle: 256 of them 48 MiB.
 inline constexpr std::uint64_t kTrimConnectionsMin = 256;
 

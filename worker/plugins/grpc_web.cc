@@ -129,7 +129,9 @@ class GrpcWeb final : public plugin::Plugin {
     }
     response.set_header("Access-Control-Expose-Headers", "grpc-message,grpc-status");
     WebCall& call = request.kept<WebCall>(this);
-    if (call.kind == WebKind::kNone) return;
+    // A gRPC response is a 200; what else the gateway or the upstream says is none, and clients go by its
+    // status.
+    if (call.kind == WebKind::kNone || response.status() != 200) return;
     response.set_header("Content-Type", call.content_type);
     response.will_change_body();
     call.has_status = response.headers().find("grpc-status") != nullptr;
