@@ -285,6 +285,7 @@ class Worker {
       fail(status.error());
       co_return;
     }
+    co_await settle_certificates(loop_, *registry_);
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
     scope_.spawn(watch_certificates(loop_, *registry_, context_.slot));
     const bool has_history = settings::serves_admin_api(context_.settings) &&
