@@ -207,7 +207,8 @@ void H2Session::note_busy() {
 // --- output
 
 void H2Session::arm_flush() {
-  services().loop.batch().flushes().push(flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
+  services().loop.batch().flushes().push(
+      flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
 }
 
 // Frames are made while the socket takes them: a client that does not read stops its streams, not the worker.

@@ -217,13 +217,19 @@ struct EngineCallbacks {
     return static_cast<ssize_t>(ready.bytes);
   }
 
+  // nghttp2 makes one frame behind the other as long as there is data: full is full.
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t bytes,
                        nghttp2_data_source*, void* self) {
     Engine& out = engine(self);
-    out.output_->add_copy(text(head, kFrameHeadBytes));
+    if (!Engine::has_room(*out.output_)) {
+      out.is_full_ = true;
+      return NGHTTP2_ERR_WOULDBLOCK;
+    }
     EngineStream* const stream = out.find(frame->hd.stream_id);
-    CHECK(stream != nullptr && frame->data.padlen == 0);
-    if (bytes > 0) stream->take_data(bytes, *out.output_);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // forgotten: a reset is under way
+    CHECK(frame->data.padlen == 0);
+    out.output_->add_copy(text(head, kFrameHeadBytes));
+    stream->take_data(bytes, *out.output_);
     return 0;
   }
 };
@@ -301,13 +307,16 @@ bool Engine::receive(std::string_view bytes) {
   return false;
 }
 
+bool Engine::has_room(const FrameOutput& output) {
+  return output.has_room(kFrameHeadBytes + kPayloadBytesMax, kDataPiecesMax + 2);
+}
+
 bool Engine::take_output(FrameOutput& output) {
-  constexpr std::size_t kRoomBytes = kFrameHeadBytes + kPayloadBytesMax + 64;
   output_ = &output;
-  bool more = false;
-  while (true) {
-    if (!output.has_room(kRoomBytes, kDataPiecesMax + 2)) {
-      more = true;
+  is_full_ = false;
+  while (!is_full_) {
+    if (!has_room(output)) {
+      is_full_ = true;
       break;
     }
     const std::uint8_t* frame = nullptr;
@@ -317,7 +326,7 @@ bool Engine::take_output(FrameOutput& output) {
     output.add_copy(text(frame, static_cast<std::size_t>(size)));
   }
   output_ = nullptr;
-  return more;
+  return is_full_;
 }
 
 bool Engine::wants_output() const {

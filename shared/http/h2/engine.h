@@ -90,7 +90,8 @@ class EngineStream {
     bool trailers = false;  // with end: submit_trailers() was called
   };
   virtual Ready data_ready(std::size_t bytes_max) = 0;
-  // So many bytes of it to `output`, whose frame was begun.
+  // What data_ready() promised, perhaps 0 bytes, to `output`, whose frame was begun. Later than that, when
+  // there was no room; nothing was promised in between.
   virtual void take_data(std::size_t bytes, FrameOutput& output) = 0;
 
  protected:
@@ -186,6 +187,7 @@ class Engine {
  private:
   friend struct EngineCallbacks;
   EngineStream* find(StreamId id) const;
+  static bool has_room(const FrameOutput& output);
   void submit_settings(const Settings& settings);
 
   nghttp2_session* session_ = nullptr;
@@ -195,6 +197,7 @@ class Engine {
   char block_status_ = 0;                 // client: the first digit of the block's status; 0: it has none
   const Role role_;
   bool failed_ = false;
+  bool is_full_ = false;  // more frames wait than output_ had room for
 };
 
 }  // namespace apisix::h2
