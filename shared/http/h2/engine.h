@@ -145,6 +145,9 @@ class Engine {
   // to be called again once `output` was written.
   bool take_output(FrameOutput& output);
   bool wants_output() const;
+  // Nothing more can come of it: the GOAWAY of an error is out, or one of either side and the last stream's
+  // end.
+  bool is_over() const;
 
   // --- streams. All are without effect on a stream that was closed.
   enum class Sending : std::uint8_t { kEnd, kData };  // behind the head: nothing, or what data_ready() has
