@@ -72,13 +72,19 @@ std::size_t H2Session::input_room() const {
 }
 
 void H2Session::on_bytes(std::string_view bytes) {
-  if (!is_live()) return;  // a GOAWAY is on its way: what still comes is dropped
+  if (!is_live()) return drop(bytes.size());
   receiving_ = true;
   const bool is_good = engine_.receive(bytes);
   receiving_ = false;
   if (!is_good) return fail();
   run_events();
   if (state_ != State::kClosed) arm_flush();
+}
+
+// A GOAWAY is on its way.
+void H2Session::drop(std::size_t bytes) {
+  bytes_.lingered += bytes;
+  if (bytes_.lingered > limits::kH2LingerBytesMax) connection_.close();
 }
 
 h2::EngineStream* H2Session::on_stream_opened(h2::StreamId id) {
@@ -207,7 +213,8 @@ void H2Session::note_busy() {
 // --- output
 
 void H2Session::arm_flush() {
-  services().loop.batch().flushes().push(flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
+  services().loop.batch().flushes().push(
+      flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
 }
 
 // Frames are made while the socket takes them: a client that does not read stops its streams, not the worker.
@@ -219,7 +226,7 @@ bool H2Session::pump() {
     if (output_ == nullptr) output_.reset(new h2::FrameOutput);
     const std::size_t before = output_->bytes();
     more = engine_.take_output(*output_);
-    framed_bytes_ += output_->bytes() - before;
+    bytes_.framed += output_->bytes() - before;
     if (more || output_->has_views()) write_output();
   }
   pumping_ = false;
@@ -247,7 +254,7 @@ void H2Session::on_flush() {
   write_output();
   flush_.unlink();
   if (broken_) return on_reset();
-  if (may_close()) return start_closing();
+  if (is_live() && (engine_.is_over() || may_close())) return start_closing();
   note_busy();
   arm_timer();
 }
@@ -318,7 +325,7 @@ void H2Session::shut_down() {
 }
 
 bool H2Session::may_close() const {
-  if (!is_live() || open_.all > 0) return false;
+  if (open_.all > 0) return false;
   return goaway_sent_ || has_goaway_ || now_ms() >= deadlines_.idle_ms;
 }
 
