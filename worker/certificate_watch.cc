@@ -64,6 +64,16 @@ async::Task<Counts> look(event::Loop& loop, config::Registry& registry, bool log
 
 }  // namespace
 
+// What takes longer is left behind: it is not known whether it comes.
+async::Task<void> settle_certificates(event::Loop& loop, config::Registry& registry) {
+  constexpr std::uint64_t kWaitMs = 3'000;
+  constexpr std::uint64_t kStepMs = 10;
+  for (std::uint64_t waited = 0; waited < kWaitMs && registry.certificates().is_settling();
+       waited += kStepMs) {
+    co_await async::Sleep(loop, kStepMs);
+  }
+}
+
 async::Task<void> watch_certificates(event::Loop& loop, config::Registry& registry,
                                      memory::StatusSlot& slot) {
   const bool is_first_worker = slot.index == 0;

@@ -12,6 +12,7 @@
 #include "shared/channel/heartbeat.h"
 #include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/config_path.h"
 #include "shared/settings/load.h"
@@ -75,9 +76,12 @@ std::string folder_of_start(const std::string& prefix) {
   return folder != nullptr && std::string_view(folder) != "/" ? folder : prefix;
 }
 
+// Those of apisix.ssl.listen. The one with the PROXY protocol is for load balancers: no client may be sent to
+// it.
 std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   std::vector<std::uint16_t> ports;
   for (const settings::Listen& listen : settings.apisix.ssl.listen) {
+    if (listen.proxy_protocol) continue;
     if (std::ranges::find(ports, listen.port) == ports.end()) ports.push_back(listen.port);
   }
   return ports;
@@ -141,7 +145,8 @@ class Worker {
     resolver_ = std::move(*resolver);
     // Without a bundle only verified connections fail, and say so.
     redis_ = std::make_unique<client::RedisClients>(
-        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
+        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""),
+        tls_contexts_);
     make_registry();
     make_services();
     context_.slot.source.store(source_of(context_.settings));
@@ -184,7 +189,8 @@ class Worker {
             .hidden_key_prefix = std::string(settings::hidden_key_prefix(context_.settings)),
             .redis = redis_.get(),
             .tls_ports = tls_ports(context_.settings),
-            .secrets = secret_options(context_.settings)});
+            .secrets = secret_options(context_.settings),
+            .upstream_tls = upstream_tls_options()});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
@@ -193,6 +199,16 @@ class Worker {
         note_applied(static_cast<std::uint64_t>(revision));
       }
     });
+  }
+
+  // Private keys are encrypted whatever is done with plugins' fields.
+  config::UpstreamTlsOptions upstream_tls_options() {
+    const settings::Settings& settings = context_.settings;
+    return {.contexts = &tls_contexts_,
+            .ca_file = settings::trusted_certificate_path(settings).value_or(""),
+            .verify = settings.nginx_config.http.proxy_ssl.verify,
+            .sends_name = settings.nginx_config.http.proxy_ssl.server_name,
+            .keyring = base::Keyring(settings.apisix.data_encryption.keyring)};
   }
 
   // What the requests of this worker share, and what looks at it.
@@ -269,6 +285,7 @@ class Worker {
       fail(status.error());
       co_return;
     }
+    co_await settle_certificates(loop_, *registry_);
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
     scope_.spawn(watch_certificates(loop_, *registry_, context_.slot));
     const bool has_history = settings::serves_admin_api(context_.settings) &&
@@ -382,6 +399,7 @@ class Worker {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   resolve::HostSubscription vanished_{resolve::HostSubscription::Callback::of<&Worker::on_vanished>(*this)};
+  net::TlsClientContexts tls_contexts_;
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;

@@ -52,7 +52,7 @@ void OpensslSession::Free::operator()(ssl_st* ssl) const {
 }
 
 bool OpensslSession::has_pending() const {
-  return SSL_has_pending(ssl_.get()) == 1;
+  return !is_drained_ && SSL_has_pending(ssl_.get()) == 1;
 }
 
 IoResult OpensslSession::result_of(int returned) {
@@ -92,6 +92,7 @@ IoResult OpensslSession::read(std::span<char> into) {
   ERR_clear_error();
   std::size_t got = 0;
   const int returned = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
+  is_drained_ = returned != 1;
   return returned == 1 ? IoResult{IoResult::Kind::kDone, got, 0} : result_of(returned);
 }
 
@@ -122,6 +123,7 @@ void OpensslSession::shutdown() {
 const TlsInfo& OpensslSession::info() {
   if (has_info_ || SSL_is_init_finished(ssl_.get()) == 0) return info_;
   has_info_ = true;
+  info_.facts = &facts_;
   const auto text = [](const char* c_string) {
     return std::string_view(c_string == nullptr ? "" : c_string);
   };

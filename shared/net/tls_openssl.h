@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "shared/net/tls_facts.h"
 #include "shared/net/tls_session.h"
 
 struct ssl_st;
@@ -29,6 +30,7 @@ class OpensslSession : public TlsSession {
   IoResult handshake() override;
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> pieces) override;
+  // Half a record is nothing that a read would return: its rest comes with an event.
   bool has_pending() const override;
   bool wants_write() const override { return wants_write_; }
   void shutdown() override;
@@ -43,8 +45,10 @@ class OpensslSession : public TlsSession {
 
   Ssl ssl_;
   bool wants_write_ = false;
-  bool is_broken_ = false;  // after a fatal error nothing may be sent any more
+  bool is_drained_ = false;  // by the last read: it wanted more from the descriptor
+  bool is_broken_ = false;   // after a fatal error nothing may be sent any more
   bool has_info_ = false;
+  OpensslFacts facts_{ssl_.get()};
   TlsInfo info_;
   std::string peer_certificate_;
   std::string verify_failure_;

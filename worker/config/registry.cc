@@ -50,7 +50,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
                    .batches = &batches_,
                    .http = &http_,
                    .tls_ports = options_.tls_ports},
-      upstreams_(loop.clock(), deps),
+      upstreams_(loop.clock(), deps, options_.upstream_tls),
       services_(upstreams_, plugins_, references_, rejections_),
       routes_(options_.prefix + "/routes/", options_.router_kind,
               {services_, upstreams_, plugins_, references_, rejections_}),
@@ -207,6 +207,10 @@ tls::CertificateTable& Registry::certificates() {
 }
 
 // --- for plugins
+
+base::Result<base::Ref<const format::ProtoSchema>> Registry::proto(std::string_view id) {
+  return plugins_.protos().find(id);
+}
 
 base::Ref<const plugin::Metadata> Registry::metadata(std::string_view plugin) {
   return plugins_.metadata(plugin);

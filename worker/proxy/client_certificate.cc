@@ -46,9 +46,9 @@ bool meets_own_policy(plugin::RequestState& request, const net::TlsInfo& info, c
 std::optional<plugin::DirectResponse> refuse_by_connection(const plugin::ClientInfo& client,
                                                            const ClientTls& tls, bool is_local,
                                                            base::Arena& arena) {
-  if (client.tls == nullptr)
+  if (client.tls() == nullptr)
     return make_error_page(400, "The plain HTTP request was sent to HTTPS port", arena);
-  const net::TlsInfo& info = *client.tls;
+  const net::TlsInfo& info = *client.tls();
   const bool needs_certificate = is_local && tls.identities().has_client_policy(tls.name_for(info.sni));
   if (!needs_certificate || info.peer_verified == kVerified) return std::nullopt;
   const bool has_none = info.peer_certificate.empty();
@@ -57,7 +57,7 @@ std::optional<plugin::DirectResponse> refuse_by_connection(const plugin::ClientI
 }
 
 bool may_client_ask(plugin::RequestState& request, const ClientTls& tls) {
-  const net::TlsInfo& info = *request.client.connection->tls;
+  const net::TlsInfo& info = *request.client.connection->tls();
   if (!meets_own_policy(request, info, tls)) return false;
   if (!tls.identities().has_client_policy(request.target.host)) return true;
   // A certificate was judged by the policy of one name: another host may have another one.

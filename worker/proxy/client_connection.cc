@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "worker/proxy/client_tls.h"
+#include "worker/proxy/h2_session.h"
 
 namespace apisix::proxy {
 
@@ -24,10 +25,32 @@ ClientConnection::ClientConnection(const Listener& listener, net::Socket socket,
 
 ClientConnection::~ClientConnection() {
   services().loop.timers().remove(*this);
+  if (session_ != &h1_) delete static_cast<H2Session*>(session_);
+}
+
+void ClientConnection::choose_session(std::string_view alpn) {
+  if (alpn == "h2" && listener_.protocols().http2) start_http2();
+}
+
+bool ClientConnection::takes_http2_preface() const {
+  return listener_.protocols().http2 && info_.requests == 0 && transport_.tls() == nullptr;
+}
+
+void ClientConnection::start_http2() {
+  h1_.on_closed();
+  session_ = new H2Session(*this);
+}
+
+void ClientConnection::become_http2(std::string_view preface, std::string_view rest) {
+  start_http2();
+  session_->on_bytes(preface);
+  if (is_open_ && !rest.empty()) session_->on_bytes(rest);
 }
 
 void ClientConnection::start() {
-  is_beginning_ = listener_.tls() != nullptr;
+  if (listener_.protocols().proxy_protocol) [[unlikely]]
+    expect_proxy_header();
+  is_beginning_ |= listener_.tls() != nullptr;
   is_beginning_ ? transport_.start_alone(/*read=*/true) : transport_.start(/*read=*/true, /*write=*/false);
   set_timeout_ms(services().draining ? limits::kDrainIdleMs : services().options.client_header_timeout_ms);
   // Not with the turn's batch: until it is read, a connection counts as one without a request, which the next
@@ -36,6 +59,8 @@ void ClientConnection::start() {
 }
 
 void ClientConnection::begin() {
+  if (awaits_proxy_header() && !read_proxy_header()) return;
+  if (listener_.tls() == nullptr) return begin_plain();
   if (transport_.is_plain() && !begin_tls()) return;
   const net::IoResult result = transport_.handshake();
   switch (result.kind) {
@@ -73,14 +98,17 @@ bool ClientConnection::begin_tls() {
 void ClientConnection::end_handshake() {
   is_beginning_ = false;
   transport_.want_write(false);
-  info_.tls = transport_.tls();
-  listener_.tls()->note_success(*info_.tls);
+  info_.set_tls(*transport_.tls());
+  listener_.tls()->note_success(*transport_.tls());
+  choose_session(transport_.tls()->alpn);
   set_timeout_ms(services().draining ? limits::kDrainIdleMs : services().options.client_header_timeout_ms);
-  on_readable();
+  if (is_open_) on_readable();
 }
 
 void ClientConnection::on_timeout(event::TimerLink& timer) {
-  static_cast<ClientConnection&>(timer).session_->on_timeout();
+  auto& connection = static_cast<ClientConnection&>(timer);
+  if (connection.awaits_proxy_header()) return connection.refuse_proxy_header("it did not come in time");
+  connection.session_->on_timeout();
 }
 
 void ClientConnection::on_event(void* self, bool readable, bool writable) {

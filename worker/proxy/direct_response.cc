@@ -48,4 +48,19 @@ plugin::DirectResponse make_error_page(std::uint16_t status, std::string_view wh
           "text/html"};
 }
 
+plugin::DirectResponse make_grpc_error(std::uint16_t status, http::GrpcCode code) {
+  return {.status = status,
+          .body = {},
+          .content_type = "application/grpc",
+          .grpc_code = static_cast<std::uint8_t>(code)};
+}
+
+void add_grpc_status(const plugin::DirectResponse& direct, http::HeaderMap& headers, base::Arena& arena) {
+  char digits[8];
+  const char* const end = http::append_decimal(digits, *direct.grpc_code);
+  headers.set(arena, "grpc-status", arena.copy({digits, static_cast<std::size_t>(end - digits)}));
+  const bool is_late = *direct.grpc_code == static_cast<std::uint8_t>(http::GrpcCode::kDeadlineExceeded);
+  headers.set(arena, "grpc-message", is_late ? "deadline exceeded"sv : http::reason_phrase(direct.status));
+}
+
 }  // namespace apisix::proxy

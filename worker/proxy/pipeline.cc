@@ -48,7 +48,7 @@ Next refuse(Stream& stream, const char* what) {
 }
 
 Next check_client(Stream& stream) {
-  if (stream.request().client.connection->tls == nullptr) return Next::kGoOn;
+  if (!stream.request().client.connection->is_tls) return Next::kGoOn;
   if (may_client_ask(stream.request(), *stream.services().tls_of(ClientKind::kProxy))) return Next::kGoOn;
   return respond_error_page(stream, 400);
 }

@@ -74,6 +74,8 @@ Stream::~Stream() = default;
 void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
   request_.received.bytes = head_bytes;
   request_.head = &head;
+  if (head.protocol >= http::Protocol::k2) [[unlikely]]  // gRPC needs it
+    request_.client.is_grpc = http::is_grpc_type(head.headers.value(http::KnownHeader::kContentType));
   if (head.ignored_lines != nullptr) [[unlikely]]
     log_ignored_lines(request_, head.ignored_lines, "client");
   if (listener_.tls() != nullptr && is_refused_by_connection()) return;
@@ -242,8 +244,10 @@ void Stream::on_streamed_failed(ClientExchange::Ending ending) {
   if (state_ != State::kDone) exchange_.resume_request();
 }
 
-void Stream::respond_error_page(std::uint16_t status) {
-  request_.direct_response = make_error_page(status, arena_);
+void Stream::respond_error_page(std::uint16_t status, std::optional<http::GrpcCode> code) {
+  request_.direct_response = request_.client.is_grpc
+                                 ? make_grpc_error(status, code.value_or(http::grpc_code_of(status)))
+                                 : make_error_page(status, arena_);
   request_.response.headers.remove(http::KnownHeader::kContentType);  // a plugin's, for another body
   respond(request_.direct_response);
 }

@@ -31,6 +31,7 @@ base::Status CertificateTable::put(std::string_view id, std::string_view text, s
   Object& kept = *(objects_[std::string(id)] = std::move(object));
   for (const std::string& name : kept.outline.names) names_.insert(name, kept);
   client_policies_ += kept.outline.has_client_policy ? 1 : 0;
+  if (kept.outline.has_references) with_secrets_.insert(&kept);
   if (*built) keep(kept, std::move(*built));
   return {};
 }
@@ -45,6 +46,7 @@ void CertificateTable::erase(std::string_view id) {
 void CertificateTable::forget(Object& object) {
   for (const std::string& name : object.outline.names) names_.erase(name, object);
   client_policies_ -= object.outline.has_client_policy ? 1 : 0;
+  with_secrets_.erase(&object);
   unlink(object);
 }
 
@@ -170,6 +172,13 @@ bool CertificateTable::has_client_policy(std::string_view server_name) const {
   if (client_policies_ == 0) return false;
   const NameIndex::Match match = names_.find(normal_server_name(server_name));
   return match.owner != nullptr && static_cast<const Object*>(match.owner)->outline.has_client_policy;
+}
+
+bool CertificateTable::is_settling() const {
+  const auto is_pending = [](const Object* object) {
+    return object->built && object->built->uses.is_pending();
+  };
+  return deps_.stapler.is_asking() || std::ranges::any_of(with_secrets_, is_pending);
 }
 
 std::optional<std::int64_t> CertificateTable::find_end(std::string_view id) {

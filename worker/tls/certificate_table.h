@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "shared/base/keyring.h"
 #include "shared/base/result.h"
@@ -57,6 +58,9 @@ class CertificateTable final : public IdentitySource {
   // When the first of the object's certificates ends, Unix time in seconds. Parsed once. Nothing: the object
   // is off, or its certificates cannot be read, or are secrets.
   std::optional<std::int64_t> find_end(std::string_view id);
+
+  // Secrets or OCSP responses are being read without which a client would be refused now.
+  bool is_settling() const;
 
   std::size_t size() const { return objects_.size(); }
   // Objects that are built now, those that refer to secrets apart.
@@ -99,6 +103,7 @@ class CertificateTable final : public IdentitySource {
   NameIndex names_;
   std::size_t client_policies_ = 0;  // objects that have one
   Recent recent_;
+  std::unordered_set<const Object*> with_secrets_;
 };
 
 }  // namespace apisix::tls

@@ -1,6 +1,7 @@
 #include "worker/tls/stapler.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "shared/base/log.h"
@@ -20,6 +21,18 @@ constexpr std::int64_t kEarlyS = 600;
 constexpr std::int64_t kLeastTtlS = 60;
 constexpr std::int64_t kDayS = 86'400;
 
+// Counts what is under way for as long as it lives: also when it is cancelled.
+class Counted {
+ public:
+  explicit Counted(unsigned& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  unsigned& count_;
+};
+
 std::unexpected<base::Error> no_response(std::string what, bool retryable = true) {
   return base::fail(base::ErrorCode::kUnavailable, base::ErrorSource::kUpstream, std::move(what), retryable);
 }
@@ -34,12 +47,14 @@ void Stapler::follow(const Identity& identity, const StaplingConf& conf) {
 
 async::Task<void> Stapler::keep_current(const Identity& identity, StaplingConf conf) {
   async::Signal never(loop_);
+  std::optional<Counted> first_round(std::in_place, first_rounds_);
   for (;;) {
     std::int64_t next_s = kDayS;
     for (const ShownCertificate& shown : identity.certificates()) {
       const std::int64_t shown_next_s = co_await refresh(identity, shown, conf);
       next_s = std::min(next_s, shown_next_s);
     }
+    first_round.reset();
     co_await never.wait(static_cast<std::uint64_t>(next_s) * 1000);
   }
 }
@@ -55,6 +70,7 @@ async::Task<std::int64_t> Stapler::refresh(const Identity& identity, const Shown
   }
   while (calls_ >= kCallsMax) co_await call_ended_.wait(kCallTimeoutMs);
   auto response = co_await fetch(shown.certificate, conf);
+  call_ended_.notify();
   if (response) {
     shown.ocsp_response = response->der;
     const std::int64_t next_s = response->due_s - now_s();
@@ -66,23 +82,6 @@ async::Task<std::int64_t> Stapler::refresh(const Identity& identity, const Shown
   if (last == responses_.end() || last->second.end_s <= now_s()) shown.ocsp_response.clear();
   co_return response.error().retryable ? kRetryS : kDayS;
 }
-
-namespace {
-
-// Counts a call for as long as it lives: also one that is cancelled.
-struct CountedCall {
-  explicit CountedCall(unsigned& calls, async::Signal& ended) : calls(calls), ended(ended) { ++calls; }
-  ~CountedCall() {
-    --calls;
-    ended.notify();
-  }
-  CountedCall(const CountedCall&) = delete;
-  CountedCall& operator=(const CountedCall&) = delete;
-  unsigned& calls;
-  async::Signal& ended;
-};
-
-}  // namespace
 
 async::Task<base::Result<Stapler::Response>> Stapler::fetch(const net::TlsCertificate& certificate,
                                                             StaplingConf conf) {
@@ -96,7 +95,7 @@ async::Task<base::Result<Stapler::Response>> Stapler::fetch(const net::TlsCertif
   request.body = std::move(question->request);
   request.timeout_ms = kCallTimeoutMs;
   request.response_bytes_max = kResponseBytesMax;
-  const CountedCall call(calls_, call_ended_);
+  const Counted call(calls_);
   auto reply = co_await http_.send(std::move(request));
   if (!reply) co_return no_response("ocsp responder query failed: " + reply.error().what);
   if (reply->status != 200) {

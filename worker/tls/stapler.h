@@ -40,6 +40,8 @@ class Stapler {
   void stop(const Identity& identity) { jobs_.erase(&identity); }
 
   std::size_t followed() const { return jobs_.size(); }
+  // Some of them are asked about for the first time.
+  bool is_asking() const { return first_rounds_ > 0; }
 
  private:
   struct Response {
@@ -60,6 +62,7 @@ class Stapler {
   client::HttpClient& http_;
   async::Signal call_ended_;
   unsigned calls_ = 0;
+  unsigned first_rounds_ = 0;  // of those that are followed
   // By the fingerprint of the certificate: an object that is replaced, or was not used for long, need not ask
   // again for what is still current.
   std::unordered_map<std::string, Response> responses_;

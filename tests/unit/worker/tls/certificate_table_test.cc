@@ -255,8 +255,63 @@ TEST_F(CertificateTableTest, ASecretThatIsBeingReadIsAMissThatMayBeRetried) {
   ASSERT_FALSE(pending);
   EXPECT_EQ(pending.error().code, base::ErrorCode::kUnavailable);
   EXPECT_TRUE(pending.error().retryable);
+  EXPECT_TRUE(table_.is_settling());
   for (int turn = 0; turn < 10; ++turn) loop_.run_once(0);
   EXPECT_EQ(id_of("a.com"), "failed to fetch ssl config: its secret cannot be resolved");
+  EXPECT_FALSE(table_.is_settling());
+}
+
+TEST_F(CertificateTableTest, TheEndIsThatOfTheFirstCertificateToEnd) {
+  const MadeCertificate soon({.ends_in_s = 60});
+  Json several = object("a.com");
+  ASSERT_TRUE(put("1", several));
+  const std::int64_t later_s = table_.find_end("1").value();
+  several["certs"].append(soon.certificate_pem());
+  several["keys"].append(soon.key_pem());
+  ASSERT_TRUE(put("1", several));
+  EXPECT_LT(table_.find_end("1").value(), later_s);
+  EXPECT_NEAR(static_cast<double>(table_.find_end("1").value()), static_cast<double>(::time(nullptr) + 60),
+              30);
+  EXPECT_EQ(table_.find("a.com").value()->ends_at_s(), table_.find_end("1").value());
+  several["status"] = 0;
+  ASSERT_TRUE(put("1", several));
+  EXPECT_FALSE(table_.find_end("1"));
+  Json bad = object("b.com");
+  bad["cert"] = "not PEM";
+  ASSERT_TRUE(put("2", bad));
+  EXPECT_FALSE(table_.find_end("2"));
+  ::setenv("TABLE_TEST_CERT", soon.certificate_pem().c_str(), 1);
+  Json secret = object("c.com", soon);
+  secret["cert"] = "$env://TABLE_TEST_CERT";
+  ASSERT_TRUE(put("3", secret));
+  EXPECT_FALSE(table_.find_end("3")) << "before its first use";
+  ASSERT_TRUE(table_.find("c.com"));
+  EXPECT_TRUE(table_.find_end("3"));
+  EXPECT_FALSE(table_.find_end("4"));
+}
+
+TEST_F(CertificateTableTest, AnObjectWithStaplingIsBuiltAndFollowedAtOnce) {
+  Json stapled = object("a.com");
+  stapled["ocsp_stapling"]["enabled"] = true;
+  ASSERT_TRUE(put("1", stapled));
+  EXPECT_EQ(table_.built(), 1u);
+  EXPECT_EQ(stapler_.followed(), 1u);
+  stapled["ocsp_stapling"]["enabled"] = false;
+  ASSERT_TRUE(put("1", stapled));
+  EXPECT_EQ(stapler_.followed(), 0u);
+  stapled["ocsp_stapling"]["enabled"] = true;
+  ASSERT_TRUE(put("1", stapled));
+  EXPECT_EQ(stapler_.followed(), 1u);
+  staples_ = false;
+  ASSERT_TRUE(put("1", stapled));
+  EXPECT_EQ(stapler_.followed(), 0u) << "the plugin is not enabled any more";
+  const MadeCertificate strict({.must_staple = true});
+  ASSERT_TRUE(put("2", object("b.com", strict)));
+  EXPECT_EQ(stapler_.followed(), 0u);
+  ASSERT_TRUE(table_.find("b.com"));
+  EXPECT_EQ(stapler_.followed(), 1u);
+  erase("2");
+  EXPECT_EQ(stapler_.followed(), 0u);
 }
 
 TEST_F(CertificateTableTest, OnlySoManyObjectsAreBuiltAtOnce) {

@@ -121,7 +121,9 @@ TEST_F(StaplerTest, AGoodResponseIsStapled) {
   const auto own = identity();
   EXPECT_EQ(stapled(own), "");
   stapler_.follow(*own, {.is_enabled = true});
+  EXPECT_TRUE(stapler_.is_asking());
   turn_until_requests(1);
+  EXPECT_FALSE(stapler_.is_asking());
   EXPECT_EQ(stapled(own), good);
   EXPECT_EQ(own->ocsp_response(nullptr), "");
   stapler_.stop(*own);
@@ -181,6 +183,7 @@ TEST_F(StaplerTest, AnIdentityThatIsStoppedWhileItsCallIsUnderWayIsLeftAlone) {
   own = nullptr;
   for (int turn = 0; turn < 20; ++turn) loop_.run_once(5);
   EXPECT_EQ(stapler_.followed(), 0u);
+  EXPECT_FALSE(stapler_.is_asking());
 }
 
 }  // namespace
