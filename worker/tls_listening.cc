@@ -149,7 +149,7 @@ base::Status TlsListening::open(const Deps& deps) {
     ticket_keys_ = std::make_unique<SharedTicketKeys>(deps.zones.tls_ticket_keys, deps.clock);
   auto context = net::TlsServerContext::make({.versions = versions_of(ssl.ssl_protocols),
                                               .ciphers = ssl.ssl_ciphers,
-                                              .http2 = false,
+                                              .http2 = deps.settings.apisix.enable_http2,
                                               .session_timeout_s = limits::kTlsSessionS,
                                               .sessions = sessions_.get(),
                                               .ticket_keys = ticket_keys_.get()});

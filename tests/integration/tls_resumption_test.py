@@ -1,5 +1,6 @@
 """TLS sessions are resumed by whichever worker a client meets, over reloads and upgrades, with and without tickets."""
 
+import json
 import ssl
 
 import pytest
@@ -62,3 +63,15 @@ def test_session_is_not_resumed_under_another_certificate(serving, authority):
     session = fetch(serving.tls_port, context=context)[1].session
     serving.put_everywhere("/ssls/1", authority.ssl_object("test.com"))
     assert not fetch(serving.tls_port, context=context, session=session)[1].is_resumed
+
+
+def test_handshakes_are_counted(serving):
+    context = context_for()
+    session = fetch(serving.tls_port, context=context)[1].session
+    resume(serving, context, session)
+    with pytest.raises(ssl.SSLError):
+        fetch(serving.tls_port, name="unknown.com")
+    workers = [process for process in json.loads(serving.run("status", "--json").stdout)["processes"]
+               if process["role"] == "worker"]
+    counts = {name: sum(worker["tls_handshakes"][name] for worker in workers) for name in ("completed", "resumed", "failed")}
+    assert counts == {"completed": 2, "resumed": 1, "failed": 1}

@@ -1,10 +1,7 @@
 #include "worker/proxy/client_connection.h"
 
 #include <array>
-#include <cerrno>
 #include <utility>
-
-#include <sys/socket.h>
 
 #include "worker/proxy/client_tls.h"
 #include "worker/proxy/h2_session.h"
@@ -79,9 +76,9 @@ void ClientConnection::begin() {
 // handshake is taken for HTTP, which gets a response that says so.
 bool ClientConnection::begin_tls() {
   char first = 0;
-  const ssize_t got = ::recv(transport_.fd(), &first, 1, MSG_PEEK);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  if (got <= 0) {
+  const net::IoResult seen = transport_.peek({&first, 1});
+  if (seen.kind == net::IoResult::Kind::kAgain) return false;
+  if (!seen.done()) {
     close();
     return false;
   }
@@ -100,14 +97,18 @@ void ClientConnection::end_handshake() {
   transport_.want_write(false);
   info_.set_tls(*transport_.tls());
   listener_.tls()->note_success(*transport_.tls());
-  choose_session(transport_.tls()->alpn);
   set_timeout_ms(services().draining ? limits::kDrainIdleMs : services().options.client_header_timeout_ms);
+  choose_session(transport_.tls()->alpn);  // which may have another timeout
   if (is_open_) on_readable();
 }
 
 void ClientConnection::on_timeout(event::TimerLink& timer) {
   auto& connection = static_cast<ClientConnection&>(timer);
   if (connection.awaits_proxy_header()) return connection.refuse_proxy_header("it did not come in time");
+  if (connection.is_beginning_ && !connection.transport_.is_plain()) {
+    connection.listener_.tls()->note_failure(connection.info_, connection.listener_, "it took too long");
+    return connection.close();
+  }
   connection.session_->on_timeout();
 }
 
