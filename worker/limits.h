@@ -54,6 +54,14 @@ inline constexpr std::size_t kUiSliceBytes = std::size_t{512} << 10;
 // the socket. The largest file of APISIX's dashboard has 3.3 MiB, a first visit takes 7.4.
 inline constexpr std::size_t kUiBytesInFlightMax = std::size_t{64} << 20;
 
+// --- certificates
+// Objects of `ssls` that are parsed at once in a worker: what was not used for longest is parsed again at its
+// next use (0.3 ms). One with a chain of three takes 25 KiB: 50 MiB. APISIX keeps 1,024.
+inline constexpr std::size_t kIdentitiesMax = 2048;
+// With more objects than these, what others wrote into the store is parsed at its first use, and not to
+// refuse it when it is read: 0.3 ms each.
+inline constexpr std::size_t kParsedWhenReadMax = 1000;
+
 // --- memory that is free again (worker/heap_trim.h)
 // How often a worker checks whether much was freed since the last time.
 inline constexpr std::uint64_t kTrimCheckMs = 5'000;

@@ -21,6 +21,7 @@
 #include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
+#include "worker/certificate_watch.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
 #include "worker/debug_file.h"
@@ -165,6 +166,7 @@ class Worker {
             .router_kind = route::router_kind_of(context_.settings.apisix.router_http).value(),
             .plugins = context_.settings.plugins,
             .keyring = plugin_keyring(context_.settings),
+            .key_keyring = base::Keyring(context_.settings.apisix.data_encryption.keyring),
             .plugin_attr = context_.settings.plugin_attr,
             .runtime_prefix = folder_of_start(context_.prefix),
             .zones = &context_.zones,
@@ -269,7 +271,9 @@ class Worker {
       fail(status.error());
       co_return;
     }
+    co_await settle_certificates(loop_, *registry_);
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
+    scope_.spawn(watch_certificates(loop_, *registry_, context_.slot));
     const bool has_history = settings::serves_admin_api(context_.settings) &&
                              !settings::reads_configuration_file(context_.settings);
     if (context_.slot.index != 0 || !has_history) co_return;

@@ -33,6 +33,8 @@ void clear(StatusSlot& slot) {
     tally->set(0);
   }
   slot.held_body_bytes.set(0);
+  slot.certificates_ended.set(0);
+  slot.certificates_ending.set(0);
   slot.io_uring.store(IoUring::kUnknown);
   slot.io_uring_errno.store(0);
   slot.state.store(ChildState::kFree);

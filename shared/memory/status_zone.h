@@ -73,7 +73,9 @@ struct alignas(128) StatusSlot {
   std::atomic<ConfigSource> source;
   ConnectionTallies connections;
   Tally beats;  // once a second from a timer of its loop: the master replaces a child whose loop stands still
-  Tally held_body_bytes;  // bodies that a worker holds now, of at most nginx_config.http.held_bodies_size
+  Tally held_body_bytes;      // bodies that a worker holds now, of at most nginx_config.http.held_bodies_size
+  Tally certificates_ended;   // of `ssls`, as of the last look (once an hour)
+  Tally certificates_ending;  // within 30 days
   std::atomic<IoUring> io_uring;
   std::atomic<std::int32_t> io_uring_errno;  // of kNotToBeHad
 };

@@ -46,15 +46,6 @@ std::unexpected<base::Error> unreadable(const char* what) {
   return base::invalid(what);
 }
 
-std::string der_of(X509* certificate) {
-  unsigned char* der = nullptr;
-  const int bytes = i2d_X509(certificate, &der);
-  if (bytes <= 0) return {};
-  std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
-  OPENSSL_free(der);
-  return out;
-}
-
 }  // namespace
 
 void TlsCertificate::FreeCertificate::operator()(x509_st* certificate) const {
@@ -131,13 +122,11 @@ x509_st* TlsCertificate::issuer() const {
   return nullptr;
 }
 
-std::string TlsCertificate::leaf_der() const {
-  return der_of(leaf_.get());
-}
-
-std::string TlsCertificate::issuer_der() const {
-  X509* found = issuer();
-  return found != nullptr ? der_of(found) : std::string();
+std::string TlsCertificate::fingerprint() const {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned bytes = 0;
+  if (X509_digest(leaf_.get(), EVP_sha256(), digest, &bytes) != 1) return {};
+  return {reinterpret_cast<const char*>(digest), bytes};
 }
 
 // --- TlsTrust

@@ -44,9 +44,10 @@ class TlsCertificate {
   // RFC 7633: clients refuse it without a stapled response.
   bool must_staple() const;
 
-  // The leaf in DER, and the one that issued it out of the chain; "" when the chain has none.
-  std::string leaf_der() const;
-  std::string issuer_der() const;
+  // The one of the chain that issued the leaf; null: the chain has none.
+  x509_st* issuer() const;
+  // Of the leaf in DER: SHA-256, 32 bytes.
+  std::string fingerprint() const;
 
  private:
   struct FreeCertificate {
@@ -59,8 +60,6 @@ class TlsCertificate {
     void operator()(evp_pkey_st* key) const;
   };
   TlsCertificate() = default;
-
-  x509_st* issuer() const;
 
   std::unique_ptr<x509_st, FreeCertificate> leaf_;
   std::unique_ptr<stack_st_X509, FreeChain> chain_;  // behind the leaf; may be empty

@@ -9,6 +9,7 @@
 #include "shared/format/built.h"
 #include "shared/resource/document.h"
 #include "shared/resource/kind.h"
+#include "worker/config/ssl_table.h"
 #include "worker/config/stored.h"
 
 namespace apisix::config {
@@ -53,6 +54,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
       services_(upstreams_, plugins_, references_, rejections_),
       routes_(options_.prefix + "/routes/", options_.router_kind,
               {services_, upstreams_, plugins_, references_, rejections_}),
+      ssls_(std::make_unique<SslTable>(loop, http_, secrets_, options_.key_keyring, plugins_)),
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
@@ -198,6 +200,10 @@ void Registry::on_build(const plugin::PluginConf& conf) {
   }
   rejections_.add({key, static_cast<store::Revision>(conf.version()),
                    fmt::format("plugin {}: {}", conf.kind().info().name, conf.failure()->what)});
+}
+
+tls::CertificateTable& Registry::certificates() {
+  return ssls_->certificates();
 }
 
 // --- for plugins

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,13 +37,20 @@
 #include "worker/route/router.h"
 #include "worker/secret/secret_cache.h"
 
+namespace apisix::tls {
+class CertificateTable;
+}
+
 namespace apisix::config {
+
+class SslTable;
 
 struct RegistryOptions {
   std::string prefix = "/apisix";  // of the store's keys
   route::RouterKind router_kind = route::RouterKind::kHostUri;
   std::vector<std::string> plugins;  // enabled in config.yaml
   base::Keyring keyring;             // of plugins' fields that are encrypted in the store; empty: none are
+  base::Keyring key_keyring = {};    // of private keys
   format::Json plugin_attr = format::Json(::Json::objectValue);
   std::string runtime_prefix;  // for plugins that open files
   memory::Zones* zones = nullptr;
@@ -106,6 +114,8 @@ class Registry final : private plugin::Directory {
 
   const RouteTable& routes() const { return routes_; }
   const ServiceTable& services() const { return services_; }
+  // The certificates of `ssls`.
+  tls::CertificateTable& certificates();
   const References& references() const { return references_; }
   const Rejections& rejections() const { return rejections_; }
 
@@ -168,6 +178,7 @@ class Registry final : private plugin::Directory {
   ServiceTable services_;
   RouteTable routes_;
   TextTable stream_routes_;
+  std::unique_ptr<SslTable> ssls_;
   KnownItems known_;
   store::Revision applied_revision_ = 0;
   std::uint64_t lists_applied_ = 0;

@@ -55,6 +55,7 @@ struct IdentityParts {
   std::string id = {};
   std::uint64_t serial = 0;
   std::vector<ShownCertificate> certificates = {};  // one at least
+  bool is_client = false;                           // of type client: shown to nodes
   Protocols protocols = 0;
   std::unique_ptr<const ClientPolicy> client_policy = nullptr;
 };
@@ -70,9 +71,12 @@ class Identity : public base::Counted<Identity> {
   // serial that it was made under.
   std::uint64_t serial() const { return parts_.serial; }
   const std::vector<ShownCertificate>& certificates() const { return parts_.certificates; }
+  bool is_client() const { return parts_.is_client; }
   Protocols protocols() const { return parts_.protocols; }
   // Null: no certificate is asked for.
   const ClientPolicy* client_policy() const { return parts_.client_policy.get(); }
+  // When the first of the certificates ends, Unix time in seconds.
+  std::int64_t ends_at_s() const;
   // DER, for the certificate that the session shows (SSL_get_certificate()); "": none is stapled.
   std::string_view ocsp_response(const x509_st* shown) const;
 
