@@ -44,6 +44,8 @@ TlsClientContext::TlsClientContext(Options options)
                                 SSL_MODE_RELEASE_BUFFERS);
   // One system call for a record's head and content, instead of one for each.
   SSL_CTX_set_read_ahead(context, 1);
+  // Of TLS 1.2, which would make a read wait for a write.
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
   if (options_.takes_bare_end) SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_verify(context, options_.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   // Sessions are kept by who connects: OpenSSL's own cache knows no server.

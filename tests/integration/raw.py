@@ -50,6 +50,7 @@ class Peer:
         self._buffer = bytearray()
         self.end = None  # "closed" or "reset" once it was seen
         self.sni = None  # of TLS: the name that was asked for
+        self.is_resumed = False
         self.handshake_error = None
 
     def send(self, data):
@@ -63,6 +64,7 @@ class Peer:
             self.handshake_error = error
             return False
         self.sni = getattr(self.socket, "sni", None)
+        self.is_resumed = self.socket.session_reused
         return True
 
     def close_notify(self):

@@ -23,6 +23,12 @@ def active(**more):
                        "unhealthy": {"interval": 1, "http_failures": 1, "tcp_failures": 1}} | more}
 
 
+def speaks_plain(peer):
+    peer.read_exactly(5)
+    peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    peer.read_to_end()
+
+
 def probed(node):
     return [peer for peer in node.peers if b"GET /health " in peer.received]
 
@@ -65,7 +71,7 @@ def test_probe_shows_a_certificate_to_nodes_that_speak_tls_only(proxy, authority
 
 def test_failed_handshakes_count_as_failures_to_connect(proxy, pair):
     """Passive checks: as many as `tcp_failures` keep requests away from the node."""
-    plain, good = proxy.upstream(), proxy.upstream(tls=server_context(pair))
+    plain, good = proxy.upstream(speaks_plain), proxy.upstream(tls=server_context(pair))
     # Probes count nothing: it is what requests meet that turns the node.
     checks = active(healthy={"interval": 3600, "successes": 1}, unhealthy={"interval": 3600, "tcp_failures": 0})
     checks["passive"] = {"unhealthy": {"tcp_failures": 2}}

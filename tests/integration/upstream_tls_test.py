@@ -106,7 +106,7 @@ def test_sessions_are_resumed_for_the_same_server_name(proxy, pair, version):
     client = proxy.client()
     for host in ("one.test",) * 4 + ("two.test",) * 2:
         assert client.ask(REQUEST.format(path, host)).status == 200
-    assert [peer.socket.session_reused for peer in node.peers] == [False, True, True, True, False, True]
+    assert [peer.is_resumed for peer in node.peers] == [False, True, True, True, False, True]
 
 
 def test_a_change_that_says_nothing_of_tls_keeps_the_connections(proxy, tls):
@@ -236,8 +236,15 @@ def test_websocket_over_tls(proxy, tls):
 # --- nodes that fail
 
 
+def speaks_plain(peer):
+    """As servers do with what is no request."""
+    peer.read_exactly(5)
+    peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    peer.read_to_end()
+
+
 def test_node_that_speaks_plain_is_a_failed_handshake(proxy):
-    path = proxy.route(proxy.upstream(), upstream=https())
+    path = proxy.route(proxy.upstream(speaks_plain), upstream=https())
     assert proxy.get(path).status == 502
     line = logged(proxy, path, "while SSL handshaking to upstream")
     assert re.search(r'SSL_do_handshake\(\) failed \(SSL: .+\) while SSL handshaking to upstream.*, upstream: '
@@ -262,7 +269,7 @@ def test_refused_connection_says_so(proxy):
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_failed_handshake_goes_to_the_next_node(proxy, tls, method):
-    plain, good = proxy.upstream(), proxy.upstream(tls=tls)
+    plain, good = proxy.upstream(speaks_plain), proxy.upstream(tls=tls)
     path = proxy.route(plain, good, upstream=https())
     client = proxy.client()
     for _ in range(6):  # nothing was sent to the first: any method

@@ -59,6 +59,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
+  upstreams_.use_certificates(ssls_->certificates());
 }
 
 Registry::~Registry() = default;

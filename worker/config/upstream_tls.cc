@@ -71,8 +71,10 @@ base::Result<UpstreamTls::Context> UpstreamTls::show_stored() {
   if (!identity) {
     if (identity.error().code == base::ErrorCode::kNotFound)
       return fail(fmt::format("ssl id [{}] not exits", id));
+    if (identity.error().code == base::ErrorCode::kUnavailable) return std::unexpected(identity.error());
     return unusable(identity.error().what);
   }
+  if (!(*identity)->is_client()) return fail("ssl type should be 'client'");
   if (context_ && serial_ == (*identity)->serial()) return context_;
   std::vector<const net::TlsCertificate*> shown;
   for (const tls::ShownCertificate& one : (*identity)->certificates()) shown.push_back(&one.certificate);

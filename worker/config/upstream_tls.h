@@ -46,7 +46,7 @@ class UpstreamTls : public base::Counted<UpstreamTls> {
 
   // Made at the first request that needs it, and again when the certificate of client_cert_id is another one.
   // The error has the whole line for error.log; kNotFound: there is no such certificate, which APISIX gives
-  // 502 for. Others get 503.
+  // 502 for; kUnavailable: its secrets are being read. Others get 503.
   base::Result<Context> context();
 
  private:

@@ -178,6 +178,8 @@ void Forward::log_failure(const Failure& failure) const {
   plugin::RequestState& request = stream_.request();
   if (failure.kind == FailureKind::kBadResponse) {
     plugin::log_error(request, "upstream {} sent an invalid response: {}", node_.text(), failure.what);
+  } else if (failure.kind == FailureKind::kReceive && failure.what.starts_with("SSL_")) {
+    plugin::log_error(request, "{} while reading response header from upstream", failure.what);
   } else if (failure.error_number != 0) {
     const std::string doing = "connect() to " + node_.text() + " failed";
     plugin::log_error(request, "{}", base::system_error(doing, failure.error_number).error().what);

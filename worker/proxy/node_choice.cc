@@ -34,7 +34,6 @@ NodeChoice::Pick NodeChoice::pick_first(const config::CompiledRoute& route, std:
       return Pick::kFailed;
     }
     upstream_ = std::move(chosen.upstream);
-    if (!choose_tls(failure)) return Pick::kFailed;
     timeouts_ = route.timeouts ? *route.timeouts : upstream_->timeouts.value_or(config::Timeouts{});
     const std::size_t nodes = upstream_->cluster->node_count();
     const std::size_t retries = upstream_->retries.value_or(nodes > 0 ? nodes - 1 : 0);
@@ -44,6 +43,7 @@ NodeChoice::Pick NodeChoice::pick_first(const config::CompiledRoute& route, std:
     }
     picks_.hash_key = hash_key_of(*upstream_->cluster, stream_.request());
   }
+  if (const Pick chosen = choose_tls(failure); chosen != Pick::kPicked) return chosen;
   const Pick result = pick(failure);
   if (result == Pick::kWait) upstream_->cluster->wait_resolved(resolved_);
   return result;
@@ -72,19 +72,20 @@ NodeChoice::Pick NodeChoice::pick(std::uint16_t& failure) {
   return Pick::kPicked;
 }
 
-bool NodeChoice::choose_tls(std::uint16_t& failure) {
+NodeChoice::Pick NodeChoice::choose_tls(std::uint16_t& failure) {
   const std::string_view wanted = stream_.request().upstream.wanted_scheme;
   if (!upstream::speaks_tls(wanted.empty() ? std::string_view(upstream_->scheme) : wanted)) [[likely]]
-    return true;
+    return Pick::kPicked;
   CHECK(upstream_->tls);
   auto context = upstream_->tls->context();
   if (!context) {
+    if (context.error().code == base::ErrorCode::kUnavailable) return Pick::kWaitForSecrets;
     plugin::log_error(stream_.request(), "{}", context.error().what);
     failure = context.error().code == base::ErrorCode::kNotFound ? kMissingCertificate : kBadCertificate;
-    return false;
+    return Pick::kFailed;
   }
   tls_.context = std::move(*context);
-  return true;
+  return Pick::kPicked;
 }
 
 const upstream::TlsTarget& NodeChoice::name_server() {

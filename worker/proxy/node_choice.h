@@ -21,9 +21,9 @@ class NodeChoice {
   NodeChoice(const NodeChoice&) = delete;
   NodeChoice& operator=(const NodeChoice&) = delete;
 
-  enum class Pick : std::uint8_t { kPicked, kWait, kFailed };
-  // kWait: names are being looked up, then Stream::resume_pipeline() is called. kFailed: `failure` is the
-  // status of the response.
+  enum class Pick : std::uint8_t { kPicked, kWait, kWaitForSecrets, kFailed };
+  // kWait: names are being looked up, then Stream::resume_pipeline() is called. kWaitForSecrets: those of the
+  // certificate that is shown; again when one was read. kFailed: `failure` is the status of the response.
   Pick pick_first(const config::CompiledRoute& route, std::uint16_t& failure);
   // Another node for a retry; counts. What depends on the node is set for it. False: none.
   bool pick_next();
@@ -62,7 +62,7 @@ class NodeChoice {
 
  private:
   Pick pick(std::uint16_t& failure);
-  bool choose_tls(std::uint16_t& failure);
+  Pick choose_tls(std::uint16_t& failure);
   const upstream::TlsTarget& name_server();
   void report_to_balancer(bool failed);
   // A client that disconnected before the response says nothing about the node.

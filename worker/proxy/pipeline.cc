@@ -84,13 +84,13 @@ async::Step read_secrets(secret::SecretCache& secrets, std::uint64_t wait_ms_max
   co_return async::pass();
 }
 
-// The route's plugins need secrets that are being read.
+// The route's plugins, or the certificate for its nodes, need secrets that are being read.
 Next wait_for_secrets(Stream& stream) {
   if (const std::uint64_t wait_ms_max = stream.pipeline().secret_wait_ms_left()) {
     stream.pipeline().wait_for(read_secrets(stream.services().registry.secrets(), wait_ms_max));
     return Next::kWait;
   }
-  plugin::log_error(stream.request(), "the secrets that the plugins need could not be read in time");
+  plugin::log_error(stream.request(), "the secrets that the route needs could not be read in time");
   return respond_error_page(stream, 503);
 }
 
@@ -192,6 +192,8 @@ Next pick_node(Stream& stream) {
       return Next::kGoOn;
     case Forward::Pick::kWait:
       return Next::kWait;
+    case Forward::Pick::kWaitForSecrets:
+      return wait_for_secrets(stream);
     case Forward::Pick::kFailed:
       break;
   }

@@ -99,6 +99,12 @@ void Connection::fail_handshake(const net::IoResult& result) {
   user_->on_upstream_connected(EPROTO);
 }
 
+std::string_view Connection::tls_error() {
+  if (home_.tls() == nullptr) return {};
+  failure_text_ = "SSL_read() failed (SSL: " + std::string(transport_.error_text(0)) + ")";
+  return failure_text_;
+}
+
 // The node closed it, or sends bytes without a request. TLS may have taken them for itself.
 void Connection::on_idle_event() {
   std::array<char, 1> byte;

@@ -77,6 +77,8 @@ class Connection : private base::Link {
   State state() const { return state_.state(); }
   // Why the handshake failed, as one reads it in error.log; "": it did not.
   std::string_view failure_text() const { return failure_text_; }
+  // Behind a read that failed: what TLS says of it; "": it is plain, or says nothing.
+  std::string_view tls_error();
   const Endpoint& endpoint() const;
   // Times it was leased; 1 = not reused yet.
   std::uint32_t leases() const { return leases_; }

@@ -199,7 +199,7 @@ void H1Exchange::on_upstream_readable() {
     case net::IoResult::Kind::kClosed:
       return on_node_closed();
     case net::IoResult::Kind::kError:
-      return fail(FailureKind::kReceive, "connection to upstream broke");
+      return on_receive_failed();
     case net::IoResult::Kind::kDone:
       break;
   }
@@ -276,6 +276,11 @@ void H1Exchange::read_content(std::string_view bytes) {
                               more_at_hand);
     if (is_last || state_ == State::kEnded) return;
   }
+}
+
+void H1Exchange::on_receive_failed() {
+  const std::string_view why = connection_->tls_error();
+  fail(FailureKind::kReceive, why.empty() ? "connection to upstream broke" : why);
 }
 
 void H1Exchange::on_node_closed() {

@@ -88,6 +88,7 @@ class H1Exchange final : public Exchange,
   void keep_partial_head(std::string_view bytes);
   void begin_response(http::ResponseHead& head, std::string_view body);
   void read_content(std::string_view bytes);
+  void on_receive_failed();
   void on_node_closed();
 
   // --- the end
