@@ -139,6 +139,7 @@ class Agent {
     options.agent = std::uint64_t{context_.generation} << 32 | static_cast<std::uint32_t>(::getpid());
     options.kept_max = open_files_max() / 2;
     if (auto trusted = settings::trusted_certificate_path(context_.settings)) options.trusted_file = *trusted;
+    options.keyring = base::Keyring(context_.settings.apisix.data_encryption.keyring);
     health_ = std::make_unique<HealthProber>(loop_, *store_, context_.zones.health, *resolver_, random_,
                                              std::move(options));
   }

@@ -12,6 +12,7 @@
 #include "shared/channel/heartbeat.h"
 #include "shared/client/redis_clients.h"
 #include "shared/event/loop.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/config_path.h"
 #include "shared/settings/load.h"
@@ -20,6 +21,7 @@
 #include "shared/store/open_store.h"
 #include "worker/admin/admin_service.h"
 #include "worker/admin/item_check.h"
+#include "worker/certificate_watch.h"
 #include "worker/config/registry.h"
 #include "worker/control/control_service.h"
 #include "worker/debug_file.h"
@@ -34,6 +36,8 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/route/router.h"
+#include "worker/tls/certificate_table.h"
+#include "worker/tls_listening.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
@@ -72,9 +76,12 @@ std::string folder_of_start(const std::string& prefix) {
   return folder != nullptr && std::string_view(folder) != "/" ? folder : prefix;
 }
 
+// Those of apisix.ssl.listen. The one with the PROXY protocol is for load balancers: no client may be sent to
+// it.
 std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   std::vector<std::uint16_t> ports;
   for (const settings::Listen& listen : settings.apisix.ssl.listen) {
+    if (listen.proxy_protocol) continue;
     if (std::ranges::find(ports, listen.port) == ports.end()) ports.push_back(listen.port);
   }
   return ports;
@@ -138,7 +145,8 @@ class Worker {
     resolver_ = std::move(*resolver);
     // Without a bundle only verified connections fail, and say so.
     redis_ = std::make_unique<client::RedisClients>(
-        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""));
+        loop_, resolver_.get(), settings::trusted_certificate_path(context_.settings).value_or(""),
+        tls_contexts_);
     make_registry();
     make_services();
     context_.slot.source.store(source_of(context_.settings));
@@ -151,6 +159,15 @@ class Worker {
     control_ = std::make_unique<control::ControlService>(
         control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
                       [this] { return status_of(reload_plugins_everywhere()); }});
+    auto tls = TlsListening::make({.settings = context_.settings,
+                                   .admin_certificate = context_.admin_certificate,
+                                   .zones = context_.zones,
+                                   .tallies = context_.slot.handshakes,
+                                   .clock = loop_.clock(),
+                                   .identities = registry_->certificates()});
+    if (!tls) return std::unexpected(tls.error());
+    tls_ = std::move(*tls);
+    services_->tls = {&tls_->clients(), tls_->admin(), nullptr};
     return open_listeners();
   }
 
@@ -163,6 +180,7 @@ class Worker {
             .router_kind = route::router_kind_of(context_.settings.apisix.router_http).value(),
             .plugins = context_.settings.plugins,
             .keyring = plugin_keyring(context_.settings),
+            .key_keyring = base::Keyring(context_.settings.apisix.data_encryption.keyring),
             .plugin_attr = context_.settings.plugin_attr,
             .runtime_prefix = folder_of_start(context_.prefix),
             .zones = &context_.zones,
@@ -171,7 +189,8 @@ class Worker {
             .hidden_key_prefix = std::string(settings::hidden_key_prefix(context_.settings)),
             .redis = redis_.get(),
             .tls_ports = tls_ports(context_.settings),
-            .secrets = secret_options(context_.settings)});
+            .secrets = secret_options(context_.settings),
+            .upstream_tls = upstream_tls_options()});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
@@ -180,6 +199,16 @@ class Worker {
         note_applied(static_cast<std::uint64_t>(revision));
       }
     });
+  }
+
+  // Private keys are encrypted whatever is done with plugins' fields.
+  config::UpstreamTlsOptions upstream_tls_options() {
+    const settings::Settings& settings = context_.settings;
+    return {.contexts = &tls_contexts_,
+            .ca_file = settings::trusted_certificate_path(settings).value_or(""),
+            .verify = settings.nginx_config.http.proxy_ssl.verify,
+            .sends_name = settings.nginx_config.http.proxy_ssl.server_name,
+            .keyring = base::Keyring(settings.apisix.data_encryption.keyring)};
   }
 
   // What the requests of this worker share, and what looks at it.
@@ -256,7 +285,9 @@ class Worker {
       fail(status.error());
       co_return;
     }
+    co_await settle_certificates(loop_, *registry_);
     if (auto sent = context_.channel.send(channel::MessageKind::kReady); !sent) loop_.stop();
+    scope_.spawn(watch_certificates(loop_, *registry_, context_.slot));
     const bool has_history = settings::serves_admin_api(context_.settings) &&
                              !settings::reads_configuration_file(context_.settings);
     if (context_.slot.index != 0 || !has_history) co_return;
@@ -368,10 +399,12 @@ class Worker {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<resolve::Resolver> resolver_;
   resolve::HostSubscription vanished_{resolve::HostSubscription::Callback::of<&Worker::on_vanished>(*this)};
+  net::TlsClientContexts tls_contexts_;
   std::unique_ptr<client::RedisClients> redis_;
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   std::unique_ptr<control::ControlService> control_;
+  std::unique_ptr<TlsListening> tls_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   std::unique_ptr<Drain> drain_;

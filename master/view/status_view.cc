@@ -90,6 +90,16 @@ std::string file_text(const InstanceStatus& now) {
   return change.why.empty() ? out : out + ", " + change.why;
 }
 
+// "": none is about to end.
+std::string certificates_text(const InstanceStatus& now) {
+  std::string out;
+  if (now.certificates_ended() > 0) out = count_text(now.certificates_ended()) + " have ended";
+  if (now.certificates_ending() > 0) {
+    out += (out.empty() ? "" : ", ") + count_text(now.certificates_ending()) + " end within 30 days";
+  }
+  return out.empty() ? out : out + ", see apisix lint";
+}
+
 void add_status(Summary& summary, const InstanceStatus& now) {
   const Tone tone = tone_of(now.verdict());
   const std::vector<std::string> reasons = now.reasons();
@@ -153,6 +163,9 @@ std::vector<std::string> status_lines(const TwoSamples& samples, const TextStyle
   if (samples.seconds() > 0) requests = rate_text(samples.request_rate()) + " per second, " + requests;
   summary.add("Requests", requests);
   if (const std::string io_uring = now.io_uring_text(); !io_uring.empty()) summary.add("io_uring", io_uring);
+  if (const std::string certificates = certificates_text(now); !certificates.empty()) {
+    summary.add("Certificates", certificates, now.certificates_ended() > 0 ? Tone::kBad : Tone::kWarning);
+  }
   if (now.deaths > 0) {
     summary.add("Crashes", count_text(now.deaths) + " since the start, see error.log", Tone::kWarning);
   }

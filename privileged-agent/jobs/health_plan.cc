@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "shared/base/host_name.h"
 #include "shared/base/text.h"
 #include "shared/format/json.h"
 #include "shared/resource/upstream.h"
@@ -15,6 +16,7 @@ using resource::CheckType;
 
 // A longer interval outlives what most servers keep an idle connection for.
 constexpr std::uint64_t kKeepIntervalMsMax = 5000;
+constexpr std::uint16_t kHttpsPort = 443;
 
 bool is_one_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
@@ -84,7 +86,8 @@ ProbePlan HealthPlan::probe_of(const Node& node, const base::IpAddress& ip) cons
   if (host.empty()) host = check.host;
   if (host.empty()) host = node.host;
   if (!is_one_line(host)) host.clear();
-  out.server_name = host;
+  out.server_name = base::server_name_of(host);
+  out.shown = shown;
   out.keep = keeps_connections(check);
   out.is_head = check.http_method == "HEAD";
   out.request = request_of(check, host, /*keep=*/true);
@@ -107,6 +110,7 @@ std::optional<HealthPlan> health_plan_of(std::string_view kind, const store::Ite
   if (plan.checks.active.http_method.empty() || !is_one_line(plan.checks.active.http_method))
     return std::nullopt;
   if (upstream->pass_host == resource::PassHost::kRewrite) plan.upstream_host = upstream->upstream_host;
+  if (resource::default_port(upstream->scheme) == kHttpsPort) plan.shown.tls = upstream->tls;
   plan.is_udp = upstream->scheme == resource::Scheme::kUdp;
   for (const resource::UpstreamNode& node : upstream->nodes) {
     std::uint16_t port = plan.checks.active.port != 0 ? plan.checks.active.port : node.port;

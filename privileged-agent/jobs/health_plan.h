@@ -24,6 +24,7 @@ struct HealthPlan {
   resource::HealthChecks checks;
   std::string upstream_host;  // of pass_host "rewrite", else ""
   bool is_udp = false;        // the upstream's scheme
+  ShownCertificate shown;     // to its nodes
   std::vector<Node> nodes;
 
   // How to ask one address of a node.

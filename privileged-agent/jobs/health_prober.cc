@@ -16,7 +16,8 @@ HealthProber::HealthProber(event::Loop& loop, store::Store& store, memory::Healt
                            resolve::Resolver& resolver, base::Random& random, Options options)
     : table_(table),
       options_(std::move(options)),
-      probes_{.loop = loop, .trusted_file = options_.trusted_file, .kept_max = options_.kept_max},
+      tls_(options_.trusted_file, options_.keyring),
+      probes_{.loop = loop, .tls = tls_, .kept_max = options_.kept_max},
       deps_{probes_, table, resolver, random},
       tick_(loop.timers(), [](void* self) { static_cast<HealthProber*>(self)->on_tick(); }, this) {
   table_.claim_probing(options_.agent);
@@ -31,6 +32,7 @@ HealthProber::HealthProber(event::Loop& loop, store::Store& store, memory::Healt
 HealthProber::~HealthProber() = default;
 
 bool HealthProber::on_put(std::string_view kind, const store::Item& item) {
+  if (kind == "ssls") return tls_.put(item);
   auto plan = health_plan_of(kind, item);
   if (!plan) return false;
   Planned& planned = plans_[item.key];
@@ -45,7 +47,7 @@ bool HealthProber::on_put(std::string_view kind, const store::Item& item) {
 
 void HealthProber::on_erased(const std::string& key) {
   const auto found = plans_.find(key);
-  if (found == plans_.end()) return;
+  if (found == plans_.end()) return tls_.erase(key);
   plans_.erase(found);
   table_.remove_checker(table_.find_checker(key));
 }

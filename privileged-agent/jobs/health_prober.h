@@ -25,6 +25,7 @@ class HealthProber {
   struct Options {
     std::string store_prefix = "/apisix";
     std::string trusted_file;       // of HTTPS probes
+    base::Keyring keyring;          // of private keys
     std::uint64_t agent = 0;        // identifies an agent; the newer has the larger
     std::size_t kept_max = 10'000;  // connections kept between probes
   };
@@ -51,6 +52,7 @@ class HealthProber {
 
   memory::HealthTable& table_;
   const Options options_;
+  ProbeTls tls_;
   ProbeDeps probes_;
   HealthChecker::Deps deps_;
   std::unordered_map<std::string, Planned> plans_;

@@ -49,15 +49,10 @@ std::uint16_t status_of_line(std::string_view line) {
   return base::parse_integer<std::uint16_t>(line.substr(0, digits)).value_or(0);
 }
 
-base::Result<std::unique_ptr<net::TlsSession>> ProbeDeps::start_tls(int fd, const std::string& server_name,
-                                                                    bool verify) {
-  auto& context = tls[verify ? 1 : 0];
-  if (!context) {
-    auto made = net::TlsClientContext::make({.verify = verify, .ca_file = trusted_file});
-    if (!made) return std::unexpected(made.error());
-    context = std::move(*made);
-  }
-  return context->start_session(fd, server_name);
+bool ShownCertificate::operator==(const ShownCertificate& other) const {
+  if (tls == other.tls) return true;
+  return tls != nullptr && other.tls != nullptr && tls->client_cert_pem == other.tls->client_cert_pem &&
+         tls->client_key_pem == other.tls->client_key_pem && tls->client_cert_id == other.tls->client_cert_id;
 }
 
 Probe::Probe(ProbeDeps& deps, ProbePlan plan, Done done, void* context)
@@ -172,7 +167,7 @@ void Probe::on_connected() {
   watch_.want_read(true);
   watch_.want_write(false);
   if (plan_.kind == ProbePlan::Kind::kHttp) return begin_exchange();
-  auto tls = deps_.start_tls(transport_.fd(), plan_.server_name, plan_.verify);
+  auto tls = start_tls();
   if (!tls) {
     base::log_error("[healthcheck] TLS with {}:{}: {}", plan_.ip.to_string(), plan_.port, tls.error().what);
     return on_broken("TLS");
@@ -180,6 +175,12 @@ void Probe::on_connected() {
   transport_.start_tls(std::move(*tls));
   state_.move_to(State::kHandshaking);
   continue_handshake();
+}
+
+base::Result<std::unique_ptr<net::TlsSession>> Probe::start_tls() {
+  const auto context = deps_.tls.context(plan_.verify, plan_.shown.tls.get());
+  if (!context) return std::unexpected(context.error());
+  return (*context)->start_session(transport_.fd(), {.server_name = plan_.server_name});
 }
 
 void Probe::continue_handshake() {
@@ -325,6 +326,7 @@ void Probe::report(const Outcome& outcome) {
 void Probe::close() {
   watch_.stop();
   transport_.close();
+  transport_ = {};  // the TLS session, of which there may be thousands
   failed_at_once_.unlink();
   if (std::exchange(is_kept_, false)) --deps_.kept;
   state_.move_to(State::kIdle);

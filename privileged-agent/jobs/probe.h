@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "privileged-agent/jobs/probe_tls.h"
 #include "shared/base/arena.h"
 #include "shared/base/ip.h"
 #include "shared/base/state_machine.h"
@@ -28,7 +29,6 @@
 #include "shared/http/h1/chunked_decoder.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/response_parser.h"
-#include "shared/net/tls_client.h"
 #include "shared/net/transport.h"
 
 namespace apisix::agent {
@@ -36,7 +36,7 @@ namespace apisix::agent {
 // What all probes of the process have in common.
 struct ProbeDeps {
   event::Loop& loop;
-  std::string trusted_file;  // of HTTPS; "" = what the system trusts
+  ProbeTls& tls;             // of HTTPS
   std::size_t kept_max = 0;  // connections kept between probes
   std::size_t kept = 0;
   // Of all probes if each connected: connections per second, a TLS handshake counts as ten.
@@ -44,10 +44,14 @@ struct ProbeDeps {
   static constexpr double kLoadMax = 500;
   bool saves_connections() const { return load > kLoadMax && kept < kept_max; }
   std::array<char, 16 * 1024> scratch{};
-  std::array<std::optional<net::TlsClientContext>, 2> tls{};  // made when needed, by whether they verify
+};
 
-  base::Result<std::unique_ptr<net::TlsSession>> start_tls(int fd, const std::string& server_name,
-                                                           bool verify);
+// The certificate that a node gets to see, compared by what it says: another version of the upstream that
+// says the same changes no probe.
+struct ShownCertificate {
+  std::shared_ptr<const resource::UpstreamTls> tls{};  // null: none
+
+  bool operator==(const ShownCertificate& other) const;
 };
 
 struct ProbePlan {
@@ -58,6 +62,7 @@ struct ProbePlan {
   bool is_head = false;       // the response has no body
   std::string server_name{};  // of TLS
   bool verify = true;
+  ShownCertificate shown{};
   std::uint64_t timeout_ms = 1000;
   bool keep = false;              // the connection may be kept, when the node does too
   std::string closing_request{};  // as `request`, and that it is the last one of its connection
@@ -111,6 +116,7 @@ class Probe {
   void on_event(bool readable, bool writable);
   void on_timeout();
   void on_connected();
+  base::Result<std::unique_ptr<net::TlsSession>> start_tls();
   void continue_handshake();
   void begin_exchange();
   void send();

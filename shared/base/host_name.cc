@@ -19,4 +19,16 @@ std::string comparable_host(std::string_view host) {
   return out;
 }
 
+std::string_view server_name_of(std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const std::size_t end = authority.find(']');
+    return end == std::string_view::npos ? authority.substr(1) : authority.substr(1, end - 1);
+  }
+  // More than one colon: an address without brackets.
+  const std::size_t colon = authority.rfind(':');
+  if (colon != std::string_view::npos && authority.find(':') == colon) authority = authority.substr(0, colon);
+  if (authority.ends_with('.')) authority.remove_suffix(1);  // RFC 6066 3
+  return authority;
+}
+
 }  // namespace apisix::base

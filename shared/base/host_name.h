@@ -18,4 +18,9 @@ std::optional<std::size_t> find_end_dot(std::string_view authority);
 // dot it would match every host, and with it, it matches none.
 std::string comparable_host(std::string_view host);
 
+// What of a Host, or of a configured host, TLS asks for by: "example.com:8443" -> "example.com", "[::1]:443"
+// ->
+// "::1". Without the dot at the end (RFC 6066 3).
+std::string_view server_name_of(std::string_view authority);
+
 }  // namespace apisix::base

@@ -8,8 +8,9 @@
 
 namespace apisix::client {
 
-RedisClients::RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::string ca_file)
-    : deps_{loop, resolver, std::move(ca_file)},
+RedisClients::RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::string ca_file,
+                           net::TlsClientContexts& tls)
+    : deps_{loop, resolver, std::move(ca_file), tls},
       sweep_timer_(
           loop.timers(), [](void* self) { static_cast<RedisClients*>(self)->sweep(); }, this),
       scope_(loop) {}

@@ -20,8 +20,9 @@ class RedisClients {
   static constexpr std::uint64_t kUnusedMs = 60'000;
 
   // `resolver` may be null: then only literal addresses work. `ca_file`: the certificates that
-  // redis_ssl_verify trusts.
-  RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::string ca_file);
+  // redis_ssl_verify trusts. `tls` outlives it.
+  RedisClients(event::Loop& loop, resolve::Resolver* resolver, std::string ca_file,
+               net::TlsClientContexts& tls);
 
   base::Ref<RedisService> single(const RedisTarget& target);
   base::Ref<RedisService> cluster(const RedisClusterTarget& target);

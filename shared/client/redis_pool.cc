@@ -66,12 +66,9 @@ void RedisPool::on_closed(RedisConnection& connection) {
 }
 
 base::Result<std::unique_ptr<net::TlsSession>> RedisPool::start_tls(int fd) {
-  if (!tls_context_) {
-    auto made = net::TlsClientContext::make({.verify = target_.tls_verify, .ca_file = deps_.ca_file});
-    if (!made) return std::unexpected(made.error());
-    tls_context_ = std::move(*made);
-  }
-  return tls_context_->start_session(fd, target_.host);
+  const auto context = deps_.tls.get({.verify = target_.tls_verify, .ca_file = deps_.ca_file});
+  if (!context) return std::unexpected(context.error());
+  return (*context)->start_session(fd, {.server_name = target_.host});
 }
 
 }  // namespace apisix::client

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "shared/async/task.h"
@@ -13,7 +12,7 @@
 #include "shared/client/redis_connection.h"
 #include "shared/client/redis_target.h"
 #include "shared/event/loop.h"
-#include "shared/net/tls_client.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/resolver.h"
 
 namespace apisix::client {
@@ -23,6 +22,7 @@ struct RedisDeps {
   event::Loop& loop;
   resolve::Resolver* resolver = nullptr;  // null: literal addresses only
   std::string ca_file;                    // trusted certificates; empty: the system's
+  net::TlsClientContexts& tls;
 };
 
 class RedisPool : public base::Counted<RedisPool> {
@@ -55,7 +55,6 @@ class RedisPool : public base::Counted<RedisPool> {
 
   RedisDeps& deps_;
   const RedisTarget target_;
-  std::optional<net::TlsClientContext> tls_context_;
   std::list<std::unique_ptr<RedisConnection>> connections_;
   std::list<std::unique_ptr<RedisConnection>> closed_;
   event::ReadyNode deferred_delete_;

@@ -36,6 +36,8 @@ ProcessStatus read_process(const memory::StatusSlot& slot) {
           .applied_at_ms = slot.applied_at_ms.get(),
           .store_away_since_ms = slot.store_away_since_ms.get(),
           .source = slot.source.load(),
+          .certificates_ended = slot.certificates_ended.get(),
+          .certificates_ending = slot.certificates_ending.get(),
           .traffic = memory::totals_of(slot.connections),
           .io_uring = slot.io_uring.load(),
           .io_uring_errno = slot.io_uring_errno.load()};
@@ -98,6 +100,13 @@ Json config_json(const InstanceStatus& instance) {
   return out;
 }
 
+Json certificates_json(const InstanceStatus& instance) {
+  Json out(::Json::objectValue);
+  out["ended"] = number(instance.certificates_ended());
+  out["ending_within_30_days"] = number(instance.certificates_ending());
+  return out;
+}
+
 Json change_json(const memory::Change& change) {
   if (change.serial == 0) return {};
   Json out(::Json::objectValue);
@@ -126,6 +135,14 @@ std::string ProcessStatus::io_uring_text() const {
       return "given up";
   }
   return {};
+}
+
+std::uint64_t InstanceStatus::most_of(std::uint64_t ProcessStatus::* figure) const {
+  std::uint64_t most = 0;
+  for (const ProcessStatus& process : processes) {
+    if (serves(process)) most = std::max(most, process.*figure);
+  }
+  return most;
 }
 
 std::string InstanceStatus::io_uring_text() const {
@@ -257,6 +274,7 @@ Json to_json(const InstanceStatus& instance) {
   out["uptime_s"] = number(age_s(instance.at_ms, instance.started_at_ms));
   out["deaths"] = number(instance.deaths);
   out["config"] = config_json(instance);
+  out["certificates"] = certificates_json(instance);
   out["last_change"] = change_json(instance.change);
   out["connections"] = to_json(instance.traffic);
   out["requests"] = number(instance.traffic.requests);

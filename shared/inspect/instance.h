@@ -25,6 +25,8 @@ struct ProcessStatus {
   std::uint64_t applied_at_ms = 0;
   std::uint64_t store_away_since_ms = 0;  // 0: the store is reachable
   memory::ConfigSource source = memory::ConfigSource::kUnknown;
+  std::uint64_t certificates_ended = 0;
+  std::uint64_t certificates_ending = 0;  // within 30 days
   memory::Totals traffic = {};
   memory::IoUring io_uring = memory::IoUring::kUnknown;
   int io_uring_errno = 0;  // of kNotToBeHad
@@ -55,6 +57,9 @@ struct InstanceStatus {
   // When the last of them applied it; 0: never.
   std::uint64_t applied_at_ms() const;
   memory::ConfigSource source() const;
+  // Of the worker that knows most.
+  std::uint64_t certificates_ended() const { return most_of(&ProcessStatus::certificates_ended); }
+  std::uint64_t certificates_ending() const { return most_of(&ProcessStatus::certificates_ending); }
   // ProcessStatus::io_uring_text() of the workers that serve; more than one when they differ.
   std::string io_uring_text() const;
   // Since when the store is away from one of them; 0: it is reachable for all.
@@ -64,6 +69,9 @@ struct InstanceStatus {
   bool serves(const ProcessStatus& process) const;
   // "worker 3", "agent"
   static std::string name_of(const ProcessStatus& process);
+
+ private:
+  std::uint64_t most_of(std::uint64_t ProcessStatus::* figure) const;
 };
 
 InstanceStatus read_instance(const memory::StatusZone& zone, std::uint64_t now_ms);

@@ -13,7 +13,6 @@ void Transport::shutdown_write() {
 
 void Transport::close(bool by_reset) {
   if (!is_plain() && !by_reset) session_->shutdown();
-  session_.reset();
   if (by_reset) {
     socket_.reset();
   } else {

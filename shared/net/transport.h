@@ -26,12 +26,16 @@ class Transport {
   int fd() const { return socket_.fd(); }
   bool is_open() const { return socket_.is_open(); }
 
+  // No session was started.
+  bool is_plain() const { return session_ == nullptr; }
   // From here on all bytes go through `session`, which was made for fd().
   void start_tls(std::unique_ptr<TlsSession> session) { session_ = std::move(session); }
   // kDone: bytes may flow, for plain ones at once. kAgain: again when the descriptor is readable, or writable
   // if wants_write().
   IoResult handshake() { return is_plain() ? IoResult{IoResult::Kind::kDone} : session_->handshake(); }
 
+  // In front of TLS: what the next read returns.
+  IoResult peek(std::span<char> into) const { return peek_some(socket_.fd(), into); }
   IoResult read(std::span<char> into) {
     return is_plain() ? read_some(socket_.fd(), into) : session_->read(into);
   }
@@ -46,7 +50,8 @@ class Transport {
 
   // Our side ends, the peer's may go on: a close_notify, then a FIN.
   void shutdown_write();
-  // Ends both sides. `by_reset`: the peer sees an error at once (for exchanges that are broken off).
+  // Ends both sides. `by_reset`: the peer sees an error at once (for exchanges that are broken off). What
+  // tls() says stays valid: it is logged behind the end.
   void close(bool by_reset = false);
 
   // Null: plain. After the handshake.
@@ -55,8 +60,6 @@ class Transport {
   std::string_view error_text(int error_number) const;
 
  private:
-  bool is_plain() const { return session_ == nullptr; }
-
   Socket socket_;
   std::unique_ptr<TlsSession> session_;  // null: plain
 };

@@ -8,8 +8,12 @@ using event::TurnBatch;
 
 // TLS reads and writes the descriptor itself.
 void WatchedTransport::start(bool read, bool write) {
-  if (transport_.tls() == nullptr) watch_.join_batches();
+  if (transport_.is_plain()) watch_.join_batches();
   watch_.start(transport_.fd(), read, write);
+}
+
+void WatchedTransport::start_alone(bool read) {
+  watch_.start(transport_.fd(), read, /*write=*/false);
 }
 
 // What was received together with others is at most a slot. One that is full says nothing about the rest,

@@ -4,10 +4,13 @@
 // what the socket did not take of such a write comes back by a callback, as the front of what waits.
 //
 //   stopped --start()--> watched --close()--> stopped
+//      `--start_alone()--> watched --start_tls(), handshake()--> watched, through TLS
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <sys/uio.h>
 
@@ -24,6 +27,19 @@ class WatchedTransport {
 
   int fd() const { return transport_.fd(); }
   void start(bool read, bool write);
+  // Takes no part in turn batches: a header in front of the connection's bytes, or TLS, which reads and
+  // writes the descriptor itself, begins.
+  void start_alone(bool read);
+  // Behind such a header, of a connection that stays plain: from here on as with start().
+  void join_batches() { watch_.join_batches(); }
+  IoResult peek(std::span<char> into) const { return transport_.peek(into); }
+  // As those of Transport.
+  void start_tls(std::unique_ptr<TlsSession> session) { transport_.start_tls(std::move(session)); }
+  bool is_plain() const { return transport_.is_plain(); }
+  IoResult handshake() { return transport_.handshake(); }
+  // TLS cannot go on, whatever it was asked to do, before the descriptor is writable.
+  bool tls_wants_write() const { return transport_.wants_write(); }
+  std::string_view error_text(int error_number) const { return transport_.error_text(error_number); }
 
   IoResult read(std::span<char> into) {
     return watch_.is_batched() ? read_batched(into) : transport_.read(into);

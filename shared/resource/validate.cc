@@ -44,6 +44,7 @@ class Validator {
   void check_vars();
   void check_lua(const char* member, const std::function<base::Status(std::string_view)>& hook);
   void check_readable(const CertificatePair& pair);
+  void check_stapling();
   void check_address(const char* member);
 
   const ValidateHooks& hooks() const { return context_.hooks; }
@@ -160,6 +161,7 @@ void Validator::run_proto() {
 
 void Validator::run_ssl() {
   if (!matches("ssl")) return;
+  check_stapling();
   check_readable(first_pair(value_));
   if (text_field(value_, "type") == "client") return;
   if (format::find_member(value_, "certs").size() != format::find_member(value_, "keys").size()) {
@@ -169,6 +171,15 @@ void Validator::run_ssl() {
   for (const CertificatePair& pair : further_pairs(value_)) check_readable(pair);
   const std::string ca = text_field(format::find_member(value_, "client"), "ca");
   check_readable({ca, "", "/client/ca", "", "failed to validate client_cert: "});
+}
+
+// The member is the plugin's; without it the schema has none of that name.
+void Validator::check_stapling() {
+  if (!has(value_, "ocsp_stapling") || !hooks().is_enabled || hooks().is_enabled("ocsp-stapling")) return;
+  const std::string text = "additional properties forbidden, found ocsp_stapling";
+  out_.add(
+      kInvalid + text,
+      {"/ocsp_stapling", "additionalProperties", text, {}, "enable the plugin ocsp-stapling in config.yaml"});
 }
 
 void Validator::run_stream_route() {

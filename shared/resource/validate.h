@@ -37,6 +37,8 @@ struct ValidateHooks {
   // Of what check_certificate accepted: do they belong together? APISIX does not ask; such a pair fails at
   // its first handshake.
   std::function<bool(std::string_view key_pem, std::string_view cert_pem)> is_key_of_certificate;
+  // For members that a plugin adds to an object.
+  std::function<bool(std::string_view plugin)> is_enabled;
   // "invalid content: <what>".
   std::function<base::Status(std::string_view content)> check_proto;
   // <what>: "invalid plugin name", "invalid configuration: ...".

@@ -14,6 +14,12 @@ LogEscape log_escape(const Json& name) {
   return LogEscape::kDefault;
 }
 
+VerifyUpstreams verify_upstreams(const Json& name) {
+  if (name == "by_upstream") return VerifyUpstreams::kByUpstream;
+  if (name == "always") return VerifyUpstreams::kAlways;
+  return VerifyUpstreams::kNever;
+}
+
 PeerSet read_peers(const Json& list) {
   PeerSet peers;
   if (!list.isArray()) return peers;
@@ -48,7 +54,8 @@ void build_http(const Section& section, NginxConfig::Http& http) {
   section.read_text("real_ip_header", http.real_ip_header);
   section.read_flag("real_ip_recursive", http.real_ip_recursive);
   http.real_ip_from = read_peers(section.at("real_ip_from"));
-  section.read_flag("proxy_ssl_server_name", http.proxy_ssl_server_name);
+  section.read_flag("proxy_ssl_server_name", http.proxy_ssl.server_name);
+  http.proxy_ssl.verify = verify_upstreams(section.at("proxy_ssl_verify"));
   const Section upstream = section.section("upstream");
   upstream.read_integer("keepalive", http.upstream.keepalive);
   upstream.read_integer("keepalive_requests", http.upstream.keepalive_requests);

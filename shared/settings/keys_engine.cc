@@ -182,6 +182,8 @@ constexpr Key kEngineKeys[] = {
     {"nginx_config.http.real_ip_from", kList},
     {"nginx_config.http.real_ip_from[]", kPeer},
     {"nginx_config.http.proxy_ssl_server_name", kOnOff},
+    {"nginx_config.http.proxy_ssl_verify", kChoice, "never|by_upstream|always", kNoMin, kNoMax,
+     Effect::kExtension},
     {"nginx_config.http.upstream", kMap},
     count("nginx_config.http.upstream.keepalive"),
     count("nginx_config.http.upstream.keepalive_requests", 1),

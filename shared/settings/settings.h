@@ -46,6 +46,8 @@ enum class Role : unsigned char { kTraditional, kControlPlane, kDataPlane };
 // kLocal is an extension: the embedded store under <prefix>/data.
 enum class Provider : unsigned char { kLocal, kEtcd, kYaml, kJson };
 enum class AdminRole : unsigned char { kAdmin, kViewer };
+// Of whose nodes the certificate is verified: of none, of those of upstreams with tls.verify, of all.
+enum class VerifyUpstreams : unsigned char { kNever, kByUpstream, kAlways };
 enum class LogEscape : unsigned char { kDefault, kJson, kNone };
 
 struct ProxyCacheZone {
@@ -169,6 +171,13 @@ struct NginxConfig {
 
     bool operator==(const Upstream&) const = default;
   };
+  // Of connections to upstreams: `proxy_ssl_server_name` and so on.
+  struct ProxySsl {
+    bool server_name = true;
+    VerifyUpstreams verify = VerifyUpstreams::kNever;  // extension: APISIX verifies none
+
+    bool operator==(const ProxySsl&) const = default;
+  };
   struct Http {
     bool enable_access_log = true;
     std::string access_log = "logs/access.log";  // relative to the prefix; "off" sets enable_access_log false
@@ -192,7 +201,7 @@ struct NginxConfig {
     std::string real_ip_header = "X-Real-IP";
     bool real_ip_recursive = false;
     PeerSet real_ip_from = default_real_ip_from();
-    bool proxy_ssl_server_name = true;
+    ProxySsl proxy_ssl;
     Upstream upstream;
     std::string charset = "utf-8";
     // Sizes of the zones, those of custom_lua_shared_dict included.

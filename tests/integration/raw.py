@@ -49,9 +49,29 @@ class Peer:
         self.received = b""  # from the beginning on, up to RECEIVED_BYTES_MAX
         self._buffer = bytearray()
         self.end = None  # "closed" or "reset" once it was seen
+        self.sni = None  # of TLS: the name that was asked for
+        self.handshake_error = None
 
     def send(self, data):
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
+
+    def start_tls(self, context):
+        """As the server. False: the handshake failed."""
+        try:
+            self.socket = context.wrap_socket(self.socket, server_side=True, suppress_ragged_eofs=False)
+        except OSError as error:  # ssl.SSLError is one
+            self.handshake_error = error
+            return False
+        self.sni = getattr(self.socket, "sni", None)
+        return True
+
+    def close_notify(self):
+        """The end of TLS, behind which the connection ends."""
+        self.socket.setblocking(False)
+        try:
+            self.socket.unwrap()
+        except OSError:
+            pass  # the other side has not said it yet
 
     def close(self):
         self.socket.close()
@@ -163,10 +183,12 @@ def respond_ok(peer):
 
 class RawUpstream:
     """`serve(peer)` runs in a thread for each connection, which is closed when it returns. With a list, the first
-    function serves the first connection and so on, the last one all that follow."""
+    function serves the first connection and so on, the last one all that follow. `tls`: an ssl.SSLContext; then it
+    is called behind a handshake that succeeded."""
 
-    def __init__(self, serve=respond_ok, receive_buffer=None):
+    def __init__(self, serve=respond_ok, receive_buffer=None, tls=None):
         self.serve = serve
+        self.tls = tls
         self.peers = []
         self.failures = []
         self._listening = socket.socket()
@@ -215,7 +237,8 @@ class RawUpstream:
 
     def _run(self, serve, peer):
         try:
-            serve(peer)
+            if self.tls is None or peer.start_tls(self.tls):
+                serve(peer)
         except (EOFError, OSError):
             pass
         except Exception as failure:  # noqa: BLE001 - shown by the fixture

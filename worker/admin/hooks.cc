@@ -93,6 +93,7 @@ resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings&
     const auto plain = keyring.decrypt_pem(key_pem);
     return plain && base::is_key_of_certificate(*plain, cert_pem);
   };
+  hooks.is_enabled = [enabled](std::string_view name) { return enabled().find(name) != nullptr; };
   hooks.check_vars = check_vars;
   hooks.check_plugins = [enabled](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return check_stream_plugins(plugins);

@@ -4,7 +4,9 @@
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
 #include "worker/config/registry.h"
+#include "worker/limits.h"
 #include "worker/plugin/plugin_set.h"
+#include "worker/tls/certificate_table.h"
 
 namespace apisix::admin {
 namespace {
@@ -19,6 +21,11 @@ bool may_be_many(resource::Kind kind) {
          kind == resource::Kind::kCredential;
 }
 
+// Parsing what many certificates are in would take longer than a start may.
+bool are_many(resource::Kind kind, config::Registry& registry) {
+  return kind == resource::Kind::kSsl && registry.certificates().size() >= limits::kParsedWhenReadMax;
+}
+
 resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry,
                                   const settings::Settings& settings) {
   resource::ValidateHooks hooks =
@@ -26,6 +33,8 @@ resource::ValidateHooks hooks_for(ItemSource source, config::Registry& registry,
   if (source == ItemSource::kFile) return hooks;
   // An APISIX writes pairs that do not belong together, and the rest of the object is good.
   hooks.is_key_of_certificate = nullptr;
+  // So is a certificate with a member of a plugin that is not enabled: it is not stapled.
+  hooks.is_enabled = nullptr;
   // Fields may be encrypted, and plugins that are not enabled are left alone.
   hooks.check_plugins = [&registry](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return resource::Validation();
@@ -58,18 +67,23 @@ std::optional<resource::ItemKey> misplaced(std::string_view place) {
 
 std::function<base::Status(const store::Item&)> make_item_check(ItemSource source, config::Registry& registry,
                                                                 const settings::Settings& settings) {
-  return [source, prefix = settings.deployment.etcd.prefix,
-          hooks = hooks_for(source, registry, settings)](const store::Item& item) -> base::Status {
+  auto hooks = hooks_for(source, registry, settings);
+  auto unparsed = hooks;
+  unparsed.check_certificate = nullptr;
+  return [source, prefix = settings.deployment.etcd.prefix, &registry, hooks = std::move(hooks),
+          unparsed = std::move(unparsed)](const store::Item& item) -> base::Status {
     const std::string_view place =
         std::string_view(item.key).substr(std::min(item.key.size(), prefix.size()));
     auto key = resource::parse_store_key(place);
     if (source == ItemSource::kStore && (!key || may_be_many(key->kind))) return {};
+    const bool is_many = key && are_many(key->kind, registry);
+    if (source == ItemSource::kStore && is_many) return {};
     if (!key) key = misplaced(place);
     if (!key && place != kPluginsKey) return {};
     auto value = format::parse_json(item.value);
     if (!value) return std::unexpected(value.error());
     if (!key) return resource::get_schema("plugins").validate(*value);
-    return check_object(*key, *value, hooks);
+    return check_object(*key, *value, is_many ? unparsed : hooks);
   };
 }
 

@@ -1,5 +1,7 @@
 #include "worker/config/compile.h"
 
+#include <utility>
+
 namespace apisix::config {
 namespace {
 
@@ -17,20 +19,34 @@ upstream::ClusterConfig cluster_config(const std::string& id, const resource::Up
   return config;
 }
 
+bool speaks_http(resource::Scheme scheme) {
+  switch (scheme) {
+    case resource::Scheme::kHttp:
+    case resource::Scheme::kHttps:
+    case resource::Scheme::kGrpc:
+    case resource::Scheme::kGrpcs:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::string& id,
                                                                  const resource::Upstream& upstream,
                                                                  const upstream::ClusterDeps& deps,
-                                                                 std::uint64_t now_us, UpstreamOwner owner) {
-  if (upstream.scheme != resource::Scheme::kHttp) {
+                                                                 std::uint64_t now_us, UpstreamOwner owner,
+                                                                 base::Ref<UpstreamTls> tls) {
+  if (!speaks_http(upstream.scheme)) {
     return base::invalid("scheme \"" + std::string(resource::name_of(upstream.scheme)) +
-                         "\" is not supported yet, only http");
+                         "\" is not supported yet, only http, https, grpc and grpcs");
   }
   if (upstream.is_discovered()) return base::invalid("service discovery is not supported yet");
   auto compiled = base::make_counted<CompiledUpstream>();
   compiled->scheme = resource::name_of(upstream.scheme);
   compiled->is_of_plugin = owner == UpstreamOwner::kPlugin;
+  compiled->tls = std::move(tls);
   compiled->pass_host = upstream.pass_host;
   compiled->upstream_host = upstream.upstream_host;
   compiled->timeouts = upstream.timeouts;

@@ -16,6 +16,6 @@ enum class UpstreamOwner : std::uint8_t { kObject, kPlugin };
 // gateway cannot do with it.
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(
     const std::string& id, const resource::Upstream& upstream, const upstream::ClusterDeps& deps,
-    std::uint64_t now_us, UpstreamOwner owner = UpstreamOwner::kObject);
+    std::uint64_t now_us, UpstreamOwner owner = UpstreamOwner::kObject, base::Ref<UpstreamTls> tls = nullptr);
 
 }  // namespace apisix::config

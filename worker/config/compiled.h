@@ -13,6 +13,7 @@
 #include "shared/base/counted.h"
 #include "shared/memory/traffic.h"
 #include "shared/resource/upstream.h"
+#include "worker/config/upstream_tls.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/deps.h"
 #include "worker/upstream/cluster.h"
@@ -38,7 +39,8 @@ struct CompiledUpstream : base::Counted<CompiledUpstream> {
   base::Ref<upstream::Cluster> cluster;
   std::unique_ptr<upstream::NodeHealth> health;  // null: no health checks
   std::string scheme = "http";
-  bool is_of_plugin = false;  // made by a plugin, of its own configuration
+  base::Ref<UpstreamTls> tls;  // for when `scheme`, or a plugin, says so; null: never
+  bool is_of_plugin = false;   // made by a plugin, of its own configuration
   PassHost pass_host = PassHost::kPass;
   std::string upstream_host;
   std::optional<Timeouts> timeouts;

@@ -9,6 +9,7 @@
 #include "shared/format/built.h"
 #include "shared/resource/document.h"
 #include "shared/resource/kind.h"
+#include "worker/config/ssl_table.h"
 #include "worker/config/stored.h"
 
 namespace apisix::config {
@@ -49,10 +50,11 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
                    .batches = &batches_,
                    .http = &http_,
                    .tls_ports = options_.tls_ports},
-      upstreams_(loop.clock(), deps),
+      upstreams_(loop.clock(), deps, options_.upstream_tls),
       services_(upstreams_, plugins_, references_, rejections_),
       routes_(options_.prefix + "/routes/", options_.router_kind,
               {services_, upstreams_, plugins_, references_, rejections_}),
+      ssls_(std::make_unique<SslTable>(loop, http_, secrets_, options_.key_keyring, plugins_)),
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
@@ -200,7 +202,15 @@ void Registry::on_build(const plugin::PluginConf& conf) {
                    fmt::format("plugin {}: {}", conf.kind().info().name, conf.failure()->what)});
 }
 
+tls::CertificateTable& Registry::certificates() {
+  return ssls_->certificates();
+}
+
 // --- for plugins
+
+base::Result<base::Ref<const format::ProtoSchema>> Registry::proto(std::string_view id) {
+  return plugins_.protos().find(id);
+}
 
 base::Ref<const plugin::Metadata> Registry::metadata(std::string_view plugin) {
   return plugins_.metadata(plugin);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,13 +37,20 @@
 #include "worker/route/router.h"
 #include "worker/secret/secret_cache.h"
 
+namespace apisix::tls {
+class CertificateTable;
+}
+
 namespace apisix::config {
+
+class SslTable;
 
 struct RegistryOptions {
   std::string prefix = "/apisix";  // of the store's keys
   route::RouterKind router_kind = route::RouterKind::kHostUri;
   std::vector<std::string> plugins;  // enabled in config.yaml
   base::Keyring keyring;             // of plugins' fields that are encrypted in the store; empty: none are
+  base::Keyring key_keyring = {};    // of private keys
   format::Json plugin_attr = format::Json(::Json::objectValue);
   std::string runtime_prefix;  // for plugins that open files
   memory::Zones* zones = nullptr;
@@ -52,6 +60,7 @@ struct RegistryOptions {
   client::RedisClients* redis = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
   secret::SecretCacheOptions secrets = {};
+  UpstreamTlsOptions upstream_tls = {};
 };
 
 class Registry final : private plugin::Directory {
@@ -105,6 +114,8 @@ class Registry final : private plugin::Directory {
 
   const RouteTable& routes() const { return routes_; }
   const ServiceTable& services() const { return services_; }
+  // The certificates of `ssls`.
+  tls::CertificateTable& certificates();
   const References& references() const { return references_; }
   const Rejections& rejections() const { return rejections_; }
 
@@ -151,6 +162,7 @@ class Registry final : private plugin::Directory {
 
   // plugin::Directory
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;
+  base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) override;
   base::Ref<plugin::UpstreamHandle> upstream_by_id(std::string_view id) override;
   base::Result<base::Ref<plugin::UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) override;
@@ -167,6 +179,7 @@ class Registry final : private plugin::Directory {
   ServiceTable services_;
   RouteTable routes_;
   TextTable stream_routes_;
+  std::unique_ptr<SslTable> ssls_;
   KnownItems known_;
   store::Revision applied_revision_ = 0;
   std::uint64_t lists_applied_ = 0;

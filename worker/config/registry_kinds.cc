@@ -3,6 +3,7 @@
 
 #include "shared/resource/document.h"
 #include "worker/config/registry.h"
+#include "worker/config/ssl_table.h"
 
 namespace apisix::config {
 
@@ -35,6 +36,12 @@ struct Registry::KindHandler {
       if (own.services_.erase(id)) own.routes_.on_service_changed(id);
     };
     return out;
+  }
+  static constexpr KindHandler of_ssls() {
+    return {
+        [](Registry& own, std::string_view id, const store::Item& item) { return own.ssls_->put(id, item); },
+        [](Registry& own, std::string_view id) { own.ssls_->erase(id); },
+        [](const Registry& own) -> const ObjectTable* { return own.ssls_.get(); }};
   }
   // Credentials are kept below consumers.
   static constexpr KindHandler of_consumers() {
@@ -71,12 +78,14 @@ const Registry::KindHandler& Registry::handler_of(Kind kind) {
     row(Kind::kService) = KindHandler::of_services();
     row(Kind::kUpstream) = KindHandler::of_table<&Registry::upstreams_>();
     row(Kind::kStreamRoute) = KindHandler::of_table<&Registry::stream_routes_>();
+    row(Kind::kSsl) = KindHandler::of_ssls();
     row(Kind::kConsumer) = KindHandler::of_consumers();
     row(Kind::kSecret) = KindHandler::of_secrets();
     row(Kind::kConsumerGroup) = KindHandler::of_plugins<Kind::kConsumerGroup>();
     row(Kind::kGlobalRule) = KindHandler::of_plugins<Kind::kGlobalRule>();
     row(Kind::kPluginMetadata) = KindHandler::of_plugins<Kind::kPluginMetadata>();
     row(Kind::kPluginConfig) = KindHandler::of_plugins<Kind::kPluginConfig>();
+    row(Kind::kProto) = KindHandler::of_plugins<Kind::kProto>();
     return out;
   }();
   return kHandlers[static_cast<std::size_t>(kind)];

@@ -44,7 +44,7 @@ base::Result<base::Ref<const CompiledUpstream>> UpstreamTable::compile(const std
   if (!parsed) return std::unexpected(parsed.error());
   upstream::ClusterDeps deps = deps_;
   if (owner == UpstreamOwner::kPlugin) deps.health = nullptr;
-  return compile_upstream(key, *parsed, deps, clock_.monotonic_us(), owner);
+  return compile_upstream(key, *parsed, deps, clock_.monotonic_us(), owner, tls_.of(*parsed));
 }
 
 }  // namespace apisix::config

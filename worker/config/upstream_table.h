@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "shared/base/clock.h"
 #include "shared/base/result.h"
@@ -12,16 +13,21 @@
 #include "worker/config/compile.h"
 #include "worker/config/compiled.h"
 #include "worker/config/object_table.h"
+#include "worker/config/upstream_tls.h"
 
 namespace apisix::config {
 
 class UpstreamTable final : public TextTable {
  public:
-  UpstreamTable(const base::Clock& clock, const upstream::ClusterDeps& deps) : clock_(clock), deps_(deps) {}
+  UpstreamTable(const base::Clock& clock, const upstream::ClusterDeps& deps, UpstreamTlsOptions tls)
+      : clock_(clock), deps_(deps), tls_(std::move(tls)) {}
 
   base::Status put(std::string_view id, const store::Item& item);
   // The slot stays as long as it is used, and is empty.
   void erase(std::string_view id);
+
+  // Where `tls.client_cert_id` leads.
+  void use_certificates(tls::IdentitySource& certificates) { tls_.use_certificates(certificates); }
 
   // Never null: an id that is not there (yet) gives an empty slot.
   base::Ref<UpstreamSlot> slot_of(std::string_view id);
@@ -37,6 +43,7 @@ class UpstreamTable final : public TextTable {
 
   const base::Clock& clock_;
   const upstream::ClusterDeps deps_;
+  UpstreamTlsMaker tls_;
   std::unordered_map<std::string, base::Ref<UpstreamSlot>, base::StringHash, std::equal_to<>>
       slots_;  // by id
 };

@@ -1,5 +1,6 @@
 #include "worker/diagnose/lint.h"
 
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -9,9 +10,12 @@
 
 #include "shared/async/time_slice.h"
 #include "shared/base/clock.h"
+#include "shared/base/file.h"
 #include "shared/resource/fields.h"
+#include "shared/settings/load.h"
 #include "worker/config/registry.h"
 #include "worker/diagnose/object_checks.h"
+#include "worker/diagnose/server_names.h"
 #include "worker/diagnose/shadows.h"
 #include "worker/diagnose/usage_table.h"
 
@@ -30,19 +34,31 @@ struct Source {
   Kind kind;
   bool is_in_force;  // the registry has it
 };
-constexpr Source kSources[] = {{Kind::kProto, false},        {Kind::kSsl, false},
+constexpr Source kSources[] = {{Kind::kProto, false},        {Kind::kSsl, true},
                                {Kind::kUpstream, true},      {Kind::kService, true},
                                {Kind::kPluginConfig, false}, {Kind::kConsumerGroup, false},
                                {Kind::kGlobalRule, false},   {Kind::kPluginMetadata, false},
                                {Kind::kStreamRoute, true}};
 
+// What clients trust: as far as this machine knows. A file of 200 KiB.
+std::optional<net::TlsTrust> read_roots(const settings::Settings& settings) {
+  const auto path = settings::trusted_certificate_path(settings);
+  if (!path) return std::nullopt;
+  const auto text = base::read_file(*path);
+  if (!text) return std::nullopt;
+  auto roots = net::TlsTrust::from_pem(*text);
+  if (!roots) return std::nullopt;
+  return std::move(*roots);
+}
+
 // One run, held by the coroutine that makes it.
 class Run {
  public:
-  Run(event::Loop& loop, store::Store& store, config::Registry& registry, base::Keyring keyring)
+  Run(event::Loop& loop, store::Store& store, config::Registry& registry, const settings::Settings& settings)
       : store_(store),
         registry_(registry),
-        keyring_(std::move(keyring)),
+        keyring_(settings.apisix.data_encryption.keyring),
+        roots_(read_roots(settings)),
         shadows_(registry.options().router_kind),
         slice_(loop),
         now_s_(loop.clock().wall_seconds()) {}
@@ -56,6 +72,7 @@ class Run {
     co_await check_consumers();
     co_await find_shadows();
     report_nameless();
+    server_names_.report(findings_);
     report_rejections();
     usage_.report_unused(findings_);
     co_return report(base::monotonic_now_us() - began_us);
@@ -68,7 +85,9 @@ class Run {
     Json value;
   };
 
-  ObjectChecks checks() { return {registry_.plugins(), keyring_, now_s_, findings_}; }
+  ObjectChecks checks() {
+    return {registry_.plugins(), keyring_, now_s_, findings_, roots_ ? &*roots_ : nullptr};
+  }
 
   async::Task<base::Status> read_objects() {
     for (const Source& source : kSources) {
@@ -132,6 +151,7 @@ class Run {
     for (const Object& object : objects_) {
       if (slice_.is_over()) co_await slice_.pause();
       checks().check(object.kind, object.id, object.value);
+      if (object.kind == Kind::kSsl) server_names_.add(object.id, object.value);
       usage_.use_all(object.kind, object.value);
       usage_.report_missing(object.kind, object.id, object.value, findings_);
       if (object.kind == Kind::kService && has_responder(object.value))
@@ -179,6 +199,7 @@ class Run {
     const route::RouteEntry* entry = registry_.routes().find_entry(id);
     if (entry != nullptr) {
       shadows_.add(*entry, conditions_of(route));
+      server_names_.add_hosts(*entry);
       check_uris(registry_.options().router_kind, *entry, findings_);
     }
     if (!can_respond(route)) findings_.add(route_without_upstream(id));
@@ -280,9 +301,11 @@ class Run {
   store::Store& store_;
   config::Registry& registry_;
   const base::Keyring keyring_;
+  const std::optional<net::TlsTrust> roots_;
   Findings findings_;
   UsageTable usage_;
   Shadows shadows_;
+  ServerNames server_names_;
   async::TimeSlice slice_;
   const std::int64_t now_s_;
   std::vector<Object> objects_;
@@ -324,7 +347,7 @@ async::Task<base::Result<Json>> lint(event::Loop& loop, store::Store& store, con
     co_return base::fail(base::ErrorCode::kConflict, base::ErrorSource::kClient,
                          "a lint is under way already");
   }
-  Run run(loop, store, registry, base::Keyring(settings.apisix.data_encryption.keyring));
+  Run run(loop, store, registry, settings);
   auto report = co_await run.make();
   co_return report;
 }

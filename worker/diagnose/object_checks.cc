@@ -7,6 +7,7 @@
 #include "shared/base/crypto.h"
 #include "shared/format/read.h"
 #include "shared/format/variables.h"
+#include "shared/net/tls_chain.h"
 #include "shared/resource/fields.h"
 #include "worker/route/match_rule.h"
 #include "worker/route/path_pattern.h"
@@ -119,6 +120,7 @@ void ObjectChecks::check_pair(Kind kind, const std::string& id, const resource::
         {Severity::kError, "certificate-unreadable", kind, id, end_s.error().what, "store it again, in PEM"});
   }
   check_end(kind, id, *end_s);
+  check_chain(kind, id, pair);
   if (!pair.key.empty()) check_key(kind, id, pair);
 }
 
@@ -131,6 +133,17 @@ void ObjectChecks::check_end(Kind kind, const std::string& id, std::int64_t end_
              fmt::format("its certificate expires on {}, in {} days", day_of(end_s), (end_s - now_s) / 86400),
              "replace it before that day"});
   }
+}
+
+void ObjectChecks::check_chain(Kind kind, const std::string& id,
+                               const resource::CertificatePair& pair) const {
+  if (roots == nullptr) return;
+  const auto missing = net::missing_issuer(pair.cert, *roots);
+  if (!missing || missing->empty()) return;
+  out.add({Severity::kWarning, "certificate-chain-incomplete", kind, id,
+           fmt::format("the chain at {} ends below \"{}\": clients that do not know that authority refuse it",
+                       pair.cert_at, *missing),
+           "put the certificates of the authorities behind the certificate"});
 }
 
 void ObjectChecks::check_key(Kind kind, const std::string& id, const resource::CertificatePair& pair) const {

@@ -9,6 +9,7 @@
 
 #include "shared/base/keyring.h"
 #include "shared/format/json.h"
+#include "shared/net/tls_certificate.h"
 #include "shared/resource/certificate_pair.h"
 #include "shared/resource/kind.h"
 #include "worker/diagnose/findings.h"
@@ -25,6 +26,7 @@ struct ObjectChecks {
   const base::Keyring& keyring;  // of private keys
   std::int64_t now_s = 0;        // Unix time
   Findings& out;
+  const net::TlsTrust* roots = nullptr;  // that clients know; null: chains are not looked at
 
   // All of the checks below that are about this kind.
   void check(resource::Kind kind, const std::string& id, const format::Json& object) const;
@@ -42,6 +44,7 @@ struct ObjectChecks {
   void check_expression(resource::Kind kind, const std::string& id, const std::string& where,
                         const format::Json& expression) const;
   void check_end(resource::Kind kind, const std::string& id, std::int64_t end_s) const;
+  void check_chain(resource::Kind kind, const std::string& id, const resource::CertificatePair& pair) const;
   void check_key(resource::Kind kind, const std::string& id, const resource::CertificatePair& pair) const;
 };
 

@@ -1,13 +1,23 @@
 #include "worker/proxy/node_choice.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "shared/base/check.h"
+#include "shared/base/host_name.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/chosen_upstream.h"
 #include "worker/proxy/stream.h"
 #include "worker/proxy/upstream_head.h"
 
 namespace apisix::proxy {
+
+namespace {
+
+constexpr std::uint16_t kMissingCertificate = 502;
+constexpr std::uint16_t kBadCertificate = 503;
+
+}  // namespace
 
 NodeChoice::NodeChoice(Stream& stream)
     : stream_(stream),
@@ -24,6 +34,7 @@ NodeChoice::Pick NodeChoice::pick_first(const config::CompiledRoute& route, std:
       return Pick::kFailed;
     }
     upstream_ = std::move(chosen.upstream);
+    if (!choose_tls(failure)) return Pick::kFailed;
     timeouts_ = route.timeouts ? *route.timeouts : upstream_->timeouts.value_or(config::Timeouts{});
     const std::size_t nodes = upstream_->cluster->node_count();
     const std::size_t retries = upstream_->retries.value_or(nodes > 0 ? nodes - 1 : 0);
@@ -57,7 +68,30 @@ NodeChoice::Pick NodeChoice::pick(std::uint16_t& failure) {
   node_ = pick.node;
   endpoint_ = {pick.address, pick.port, 0};
   set_upstream_target(stream_.request(), *upstream_, node_->host, node_->port);
+  is_grpc_ = stream_.request().upstream.scheme.starts_with("grpc");
   return Pick::kPicked;
+}
+
+bool NodeChoice::choose_tls(std::uint16_t& failure) {
+  const std::string_view wanted = stream_.request().upstream.wanted_scheme;
+  if (!upstream::speaks_tls(wanted.empty() ? std::string_view(upstream_->scheme) : wanted)) [[likely]]
+    return true;
+  CHECK(upstream_->tls);
+  auto context = upstream_->tls->context();
+  if (!context) {
+    plugin::log_error(stream_.request(), "{}", context.error().what);
+    failure = context.error().code == base::ErrorCode::kNotFound ? kMissingCertificate : kBadCertificate;
+    return false;
+  }
+  tls_.context = std::move(*context);
+  return true;
+}
+
+const upstream::TlsTarget& NodeChoice::name_server() {
+  tls_.server_name = base::server_name_of(stream_.request().upstream.host);
+  tls_.alpn = is_grpc_ ? "\x02h2" : std::string_view{};
+  endpoint_.tls_identity = tls_.identity();
+  return tls_;
 }
 
 std::string NodeChoice::text() const {

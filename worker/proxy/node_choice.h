@@ -9,6 +9,7 @@
 #include "worker/config/compiled.h"
 #include "worker/plugin/request_state.h"
 #include "worker/proxy/services.h"
+#include "worker/upstream/tls_target.h"
 
 namespace apisix::proxy {
 
@@ -29,11 +30,15 @@ class NodeChoice {
 
   // --- of the node that was picked
   const upstream::Endpoint& endpoint() const { return endpoint_; }
+  // Null: plain. Asked before each attempt: the Host that goes out is the server's name, too (SNI).
+  const upstream::TlsTarget* tls() { return tls_.context ? &name_server() : nullptr; }
   // "192.0.2.1:80"
   std::string text() const;
   const config::CompiledRoute& route() const { return *route_; }
   const config::Timeouts& timeouts() const { return timeouts_; }
   const upstream::KeepaliveLimits& keepalive() const;
+  // Of the schemes grpc and grpcs.
+  bool is_grpc() const { return is_grpc_; }
 
   // --- attempts
   plugin::Attempt& begin_attempt();
@@ -57,6 +62,8 @@ class NodeChoice {
 
  private:
   Pick pick(std::uint16_t& failure);
+  bool choose_tls(std::uint16_t& failure);
+  const upstream::TlsTarget& name_server();
   void report_to_balancer(bool failed);
   // A client that disconnected before the response says nothing about the node.
   bool has_health() const { return upstream_->health && node_ != nullptr && attempt_->status != 0; }
@@ -70,9 +77,11 @@ class NodeChoice {
   const upstream::Node* node_ = nullptr;  // picked, without its callback after() yet
   config::Timeouts timeouts_;
   upstream::Endpoint endpoint_;
+  upstream::TlsTarget tls_;  // without a context: plain
   plugin::Attempt* attempt_ = nullptr;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
   std::uint32_t retries_left_ = 0;
+  bool is_grpc_ = false;
 };
 
 }  // namespace apisix::proxy

@@ -31,6 +31,7 @@ struct TlsInfo;
 namespace apisix::upstream {
 
 struct KeepaliveLimits;
+struct TlsTarget;
 
 class Exchange {
  public:
@@ -53,7 +54,7 @@ class Exchange {
     Processed processed = Processed::kMaybe;
     // The node had closed a connection that was used before: another one to the same node may serve.
     bool is_stale = false;
-    int error_number = 0;        // of kConnect; 0: see `what`
+    int error_number = 0;        // of connect(); 0: see `what`
     std::string_view what = {};  // for the log; valid during the callback
   };
 
@@ -68,8 +69,7 @@ class Exchange {
     virtual void on_informational(http::ResponseHead& head) = 0;
     // Its content follows at once, in a call of its own, also when there is none yet.
     virtual void on_response(http::ResponseHead& head) = 0;
-    // `more_at_hand`: another piece follows without waiting for the node, or may, when a read was filled to
-    // the last byte.
+    // `more_at_hand`: another call of this follows without waiting for the node, perhaps without content.
     virtual void on_response_content(const http::Content& content, bool more_at_hand) = 0;
     // 101, and `bytes` behind it: start_tunnel() or abort().
     virtual void on_upgrade(http::ResponseHead& head, std::string_view bytes) = 0;
@@ -94,6 +94,8 @@ class Exchange {
   virtual bool is_connected() const = 0;
   // It waits for a connection that others use: the node was not asked yet.
   virtual bool is_in_line() const = 0;
+  // The node has accepted the connection, and TLS is being agreed on.
+  virtual bool is_handshaking() const { return false; }
 
   // --- the request; false: it has ended by failure(), and on_failed() is not called
   // Head and first content leave in one write; in the head's framing, `first` has the end if it is all.
@@ -144,8 +146,12 @@ struct Opening {
   const Endpoint& endpoint;
   base::Arena& arena;                          // of the request: heads are kept here
   const KeepaliveLimits& keepalive;            // outlive the exchange
+  const TlsTarget* tls = nullptr;              // null: plain; else `endpoint` has its identity
   http::Method method = http::Method::kOther;  // HEAD and CONNECT change how a response ends (RFC 9112 6.3)
+  // k2: a stream on a connection that others share. What the node speaks is known before (h2c).
   http::Protocol protocol = http::Protocol::k11;
+  // As APISIX's location for gRPC: the head has "te: trailers" and a content type of gRPC.
+  bool is_grpc = false;
 };
 
 // Where exchanges come from: the Pool, and in tests what takes its place.

@@ -53,12 +53,12 @@ H1Exchange::~H1Exchange() {
 
 // --- the connection
 
-base::Result<void> H1Exchange::start(const Endpoint& endpoint) {
-  if (Connection* const idle = pool_.take_idle(endpoint, *this)) [[likely]] {
+base::Result<void> H1Exchange::start(const Opening& opening) {
+  if (Connection* const idle = pool_.take_idle(opening.endpoint, *this, opening.tls)) [[likely]] {
     take_connection(*idle);
     return {};
   }
-  const auto leased = pool_.lease(endpoint, *this, *this);
+  const auto leased = pool_.lease(opening.endpoint, *this, *this, opening.tls);
   if (!leased) return std::unexpected(leased.error());
   if (*leased != nullptr) take_connection(**leased);
   return {};
@@ -81,9 +81,16 @@ void H1Exchange::on_turn(HostPool& home) {
 }
 
 void H1Exchange::on_upstream_connected(int error_number) {
-  if (error_number != 0) return fail(FailureKind::kConnect, {}, error_number);
+  if (error_number != 0) {
+    const std::string_view why = connection_->failure_text();
+    return fail(FailureKind::kConnect, why, why.empty() ? error_number : 0);
+  }
   state_.move_to(State::kReady);
   user_.on_connected();
+}
+
+bool H1Exchange::is_handshaking() const {
+  return connection_ != nullptr && connection_->state() == Connection::State::kHandshaking;
 }
 
 const net::TlsInfo* H1Exchange::tls() const {
@@ -197,7 +204,6 @@ void H1Exchange::on_upstream_readable() {
       break;
   }
   bytes_received_ += got.bytes;
-  filled_scratch_ = got.bytes == scratch.size();
   const std::string_view bytes(scratch.data(), got.bytes);
   if (state_ == State::kBody) return read_content(bytes);
   if (state_ == State::kTunnel) return user_.on_tunnel_bytes(bytes);
@@ -258,7 +264,9 @@ void H1Exchange::read_content(std::string_view bytes) {
       return fail(FailureKind::kBadResponse, "malformed chunked body");
     const bool done = step.result == http::H1BodyDecoder::Result::kDone;
     const bool is_last = done || bytes.empty() || step.consumed == 0;
-    const bool more_at_hand = !done && (!is_last || filled_scratch_ || connection_->has_pending());
+    // Whether the next read will bring content is not known: a full scratch, or what TLS still holds, may be
+    // all that there is of an event.
+    const bool more_at_hand = !is_last;
     // First: the client's next request, which the end of this one may allow, finds the connection pooled.
     if (done) finish(!bytes.empty());
     user_.on_response_content({.pieces = content.span(),

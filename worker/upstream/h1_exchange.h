@@ -50,12 +50,13 @@ class H1Exchange final : public Exchange,
   ~H1Exchange() override;
 
   // Leases a connection, or waits for one.
-  base::Result<void> start(const Endpoint& endpoint);
+  base::Result<void> start(const Opening& opening);
   State state() const { return state_.state(); }
 
   // --- Exchange
   bool is_connected() const override { return state_ == State::kReady; }
   bool is_in_line() const override { return state_ == State::kWaiting; }
+  bool is_handshaking() const override;
   bool write_head(const http::RequestWrite& head, const http::Content& first) override;
   bool write_body(const http::Content& content) override;
   std::size_t unsent_bytes() const override { return unsent_.bytes(); }
@@ -110,10 +111,9 @@ class H1Exchange final : public Exchange,
   const http::Method method_;
   http::Framing request_framing_ = http::Framing::kNone;
   base::StateMachine<State, kMoves> state_{State::kWaiting};
-  bool request_ended_ = false;  // the owner gave all of it
-  bool send_failed_ = false;    // the node stopped reading; its response may still come
-  bool keep_alive_ = false;     // says the response
-  bool filled_scratch_ = false;
+  bool request_ended_ = false;         // the owner gave all of it
+  bool send_failed_ = false;           // the node stopped reading; its response may still come
+  bool keep_alive_ = false;            // says the response
   bool shuts_down_when_sent_ = false;  // a tunnel
 };
 

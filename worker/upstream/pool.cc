@@ -8,6 +8,7 @@
 #include "shared/base/check.h"
 #include "worker/limits.h"
 #include "worker/upstream/h1_exchange.h"
+#include "worker/upstream/h2_pool.h"
 
 namespace apisix::upstream {
 namespace {
@@ -38,7 +39,7 @@ void HostPool::serve_line() {
   is_serving_ = false;
 }
 
-std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
+std::size_t EndpointHash::operator()(const Endpoint& endpoint) const {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   std::memcpy(&high, endpoint.ip.bytes().data(), 8);
@@ -48,9 +49,12 @@ std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
 }
 
 Pool::Pool(event::Loop& loop)
-    : loop_(loop), scratch_(std::make_unique_for_overwrite<char[]>(limits::kScratchBytes)) {}
+    : loop_(loop),
+      scratch_(std::make_unique_for_overwrite<char[]>(limits::kScratchBytes)),
+      h2_(std::make_unique<H2Pool>(loop, *this)) {}
 
 Pool::~Pool() {
+  h2_.reset();
   for (auto& [endpoint, host] : hosts_) {
     while (host.newest() != nullptr) drop(*host.newest());
   }
@@ -66,24 +70,33 @@ HostPool& Pool::find_home(const Endpoint& endpoint) {
   return *last_used_;
 }
 
+// Where another server name has the same identity, the next number is this one's.
+HostPool& Pool::find_tls_home(Endpoint endpoint, const TlsTarget& tls) {
+  for (;; ++endpoint.tls_identity) {
+    if (endpoint.tls_identity == 0) continue;
+    const bool is_last_used = last_used_ != nullptr && last_used_->endpoint() == endpoint;
+    HostPool& home = is_last_used ? *last_used_ : find_home(endpoint);
+    if (home.tls_ == nullptr) home.tls_ = std::make_unique<TlsHost>(tls);
+    if (home.tls_->is_of(tls)) return home;
+  }
+}
+
 void Pool::forget_empty_hosts() {
   std::erase_if(hosts_, [](const auto& entry) { return entry.second.is_unused(); });
   last_used_ = nullptr;
 }
 
 base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Exchange::User& user) {
-  if (opening.protocol != http::Protocol::k11) {
-    return base::fail(base::ErrorCode::kInternal, base::ErrorSource::kGateway,
-                      "no exchange in " + std::string(http::protocol_text(opening.protocol)));
-  }
+  if (opening.protocol == http::Protocol::k2) [[unlikely]]
+    return h2_->open(opening, user);
   auto exchange = std::make_unique<H1Exchange>(*this, opening, user);
-  if (const auto started = exchange->start(opening.endpoint); !started)
-    return std::unexpected(started.error());
+  if (const auto started = exchange->start(opening); !started) return std::unexpected(started.error());
   return exchange;
 }
 
-base::Result<Connection*> Pool::lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter) {
-  HostPool& home = home_of(endpoint);
+base::Result<Connection*> Pool::lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter,
+                                      const TlsTarget* tls) {
+  HostPool& home = home_of(endpoint, tls);
   if (!home.waiting_.empty() || !home.has_room_for(waiter)) [[unlikely]] {
     waiter.home_ = &home;
     home.waiting_.push_back(waiter);
@@ -112,13 +125,14 @@ void Pool::leave_line(Waiter& waiter) {
   serve_waiting(*home);
 }
 
-Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user) {
-  HostPool& home = home_of(endpoint);
+Connection* Pool::take_idle(const Endpoint& endpoint, Connection::User& user, const TlsTarget* tls) {
+  HostPool& home = home_of(endpoint, tls);
   return home.waiting_.empty() ? take_idle(home, user) : nullptr;
 }
 
-base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user) {
-  return connect(home_of(endpoint), user);
+base::Result<Connection*> Pool::connect(const Endpoint& endpoint, Connection::User& user,
+                                        const TlsTarget* tls) {
+  return connect(home_of(endpoint, tls), user);
 }
 
 Connection* Pool::take_idle(HostPool& home, Connection::User& user) {
@@ -144,12 +158,16 @@ base::Result<Connection*> Pool::connect(HostPool& home, Connection::User& user) 
   const socklen_t length = endpoint.ip.to_sockaddr(endpoint.port, address);
   auto socket = net::start_connect(address, length);
   if (!socket) return std::unexpected(socket.error());
-  auto* connection = new Connection(loop_, *this, home, std::move(*socket));
+  auto connection = std::make_unique<Connection>(loop_, *this, home, std::move(*socket));
+  if (home.tls_ != nullptr) {
+    if (const auto status = connection->prepare_tls(*home.tls_); !status)
+      return std::unexpected(status.error());
+  }
   ++home.connections_;
   ++open_;
   connection->user_ = &user;
   connection->start_watch();
-  return connection;
+  return connection.release();
 }
 
 void Pool::put(Connection& connection, const KeepaliveLimits& limits) {
@@ -196,16 +214,18 @@ void Pool::drop_idle(const base::IpAddress& ip) {
     if (!(endpoint.ip == ip)) continue;
     while (host.newest() != nullptr) drop(*host.newest());
   }
+  h2_->drop_idle(ip);
 }
 
 void Pool::drop_all_idle() {
   for (auto& [endpoint, host] : hosts_) {
     while (host.newest() != nullptr) drop(*host.newest());
   }
+  h2_->drop_all_idle();
 }
 
 bool Pool::drop_one_idle() {
-  if (idle_ == 0) return false;
+  if (idle_ == 0) return h2_->drop_one_idle();
   for (auto& [endpoint, host] : hosts_) {
     if (host.oldest() == nullptr) continue;
     drop(*host.oldest());

@@ -12,9 +12,11 @@
 #include "worker/upstream/connection.h"
 #include "worker/upstream/exchange.h"
 #include "worker/upstream/keepalive_limits.h"
+#include "worker/upstream/tls_target.h"
 
 namespace apisix::upstream {
 
+class H2Pool;
 class HostPool;
 
 // What waits until its endpoint may have another connection. It leaves the line before it is destroyed.
@@ -43,6 +45,8 @@ class HostPool {
   explicit HostPool(const Endpoint& endpoint) : endpoint_(endpoint) {}
 
   const Endpoint& endpoint() const { return endpoint_; }
+  // Null: plain.
+  TlsHost* tls() const { return tls_.get(); }
   std::uint32_t idle() const { return idle_; }
 
  private:
@@ -58,6 +62,7 @@ class HostPool {
   bool is_unused() const { return connections_ == 0 && waiting_.empty() && !is_serving_; }
 
   Endpoint endpoint_;
+  std::unique_ptr<TlsHost> tls_;
   base::List<Connection> by_age_;  // idle ones
   base::List<Waiter> waiting_;     // the first one is served first
   event::ReadyNode serves_;
@@ -73,20 +78,22 @@ class Pool final : public ExchangeOpener {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Only HTTP/1.1 is spoken to nodes so far.
   base::Result<std::unique_ptr<Exchange>> open(const Opening& opening, Exchange::User& user) override;
 
   // An idle connection, or one that starts to connect. Null: `waiter` is in line for one.
-  base::Result<Connection*> lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter);
+  // `tls`: as in Opening.
+  base::Result<Connection*> lease(const Endpoint& endpoint, Connection::User& user, Waiter& waiter,
+                                  const TlsTarget* tls = nullptr);
   // The same for a waiter whose turn it is.
   base::Result<Connection*> lease_from(HostPool& home, Connection::User& user);
   // Without effect when it is in none. The one behind it may have room where it had none.
   void leave_line(Waiter& waiter);
   // The newest idle connection to `endpoint`, leased to `user`. Null: there is none, or others wait for it.
-  Connection* take_idle(const Endpoint& endpoint, Connection::User& user);
+  Connection* take_idle(const Endpoint& endpoint, Connection::User& user, const TlsTarget* tls = nullptr);
   // Starts to connect; `user` gets the callback on_upstream_connected(). An error that is known at once is
   // returned.
-  base::Result<Connection*> connect(const Endpoint& endpoint, Connection::User& user);
+  base::Result<Connection*> connect(const Endpoint& endpoint, Connection::User& user,
+                                    const TlsTarget* tls = nullptr);
 
   // Back into the pool after a complete exchange; closed instead when `limits` say so.
   void put(Connection& connection, const KeepaliveLimits& limits);
@@ -109,14 +116,13 @@ class Pool final : public ExchangeOpener {
 
  private:
   friend class HostPool;
-  struct EndpointHash {
-    std::size_t operator()(const Endpoint& endpoint) const;
-  };
-  HostPool& home_of(const Endpoint& endpoint) {
+  HostPool& home_of(const Endpoint& endpoint, const TlsTarget* tls) {
+    if (tls != nullptr) return find_tls_home(endpoint, *tls);
     const bool is_last_used = last_used_ != nullptr && last_used_->endpoint() == endpoint;
     return is_last_used ? *last_used_ : find_home(endpoint);
   }
   HostPool& find_home(const Endpoint& endpoint);
+  HostPool& find_tls_home(Endpoint endpoint, const TlsTarget& tls);
   Connection* take_idle(HostPool& home, Connection::User& user);
   base::Result<Connection*> connect(HostPool& home, Connection::User& user);
   // A connection was given back, or has ended.
@@ -130,6 +136,7 @@ class Pool final : public ExchangeOpener {
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
   event::ReadyNode deletion_;                           // of those, at the turn's end
   const std::unique_ptr<char[]> scratch_;
+  std::unique_ptr<H2Pool> h2_;  // which leases connections as exchanges do
   std::uint64_t open_ = 0;
   std::uint64_t idle_ = 0;
 };

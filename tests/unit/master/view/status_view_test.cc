@@ -64,6 +64,16 @@ TEST(StatusView, SaysAllOnOneScreen) {
   EXPECT_THAT(lines, Each(ResultOf(width_of, ::testing::Le(80u))));
 }
 
+TEST(StatusView, CountsCertificatesThatEnd) {
+  InstanceStatus now = instance();
+  EXPECT_THAT(status_lines({now, now}, {}), ::testing::Not(Contains(HasSubstr("Certificates"))));
+  now.processes[2].certificates_ending = 3;
+  EXPECT_THAT(status_lines({now, now}, {}), Contains("Certificates 3 end within 30 days, see apisix lint"));
+  now.processes[2].certificates_ended = 1;
+  EXPECT_THAT(status_lines({now, now}, {}),
+              Contains("Certificates 1 have ended, 3 end within 30 days, see apisix lint"));
+}
+
 TEST(StatusView, TellsWhatIsWrong) {
   InstanceStatus now = instance();
   now.processes[2].state = ChildState::kGone;

@@ -42,7 +42,8 @@ class ProbeTest : public testing::Test {
 
   event::Loop loop_;
   FakeNode node_{loop_};
-  ProbeDeps deps_{.loop = loop_, .trusted_file = {}, .kept_max = 10, .load = 1e6};
+  ProbeTls tls_;
+  ProbeDeps deps_{.loop = loop_, .tls = tls_, .kept_max = 10, .load = 1e6};
   std::optional<ProbeOutcome> outcome_;
 };
 

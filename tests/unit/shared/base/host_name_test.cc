@@ -26,5 +26,17 @@ TEST(HostName, WhatIsNoNameDoesNotBecomeOne) {
   }
 }
 
+TEST(HostName, ServerNameIsTheHostWithoutItsPort) {
+  EXPECT_EQ(server_name_of("example.com"), "example.com");
+  EXPECT_EQ(server_name_of("example.com:8443"), "example.com");
+  EXPECT_EQ(server_name_of("example.com.:8443"), "example.com");
+  EXPECT_EQ(server_name_of("192.0.2.1:443"), "192.0.2.1");
+  EXPECT_EQ(server_name_of("[2001:db8::1]:443"), "2001:db8::1");
+  EXPECT_EQ(server_name_of("[2001:db8::1]"), "2001:db8::1");
+  EXPECT_EQ(server_name_of("2001:db8::1"), "2001:db8::1");
+  EXPECT_EQ(server_name_of(""), "");
+  EXPECT_EQ(server_name_of("["), "");
+}
+
 }  // namespace
 }  // namespace apisix::base

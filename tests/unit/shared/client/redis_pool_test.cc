@@ -47,7 +47,8 @@ class RedisPoolTest : public testing::Test {
   }
 
   event::Loop loop_;
-  RedisDeps deps_{loop_, nullptr, ""};
+  net::TlsClientContexts tls_;
+  RedisDeps deps_{loop_, nullptr, "", tls_};
   async::Scope scope_{loop_};
 };
 
@@ -194,7 +195,7 @@ TEST_F(RedisPoolTest, Tls) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().what.find("self-signed certificate"), std::string::npos) << refused.error().what;
 
-  RedisDeps knowing{loop_, nullptr, folder + "/cert.pem"};
+  RedisDeps knowing{loop_, nullptr, folder + "/cert.pem", tls_};
   const base::Ref<RedisPool> verified(new RedisPool(knowing, target));
   EXPECT_EQ(wait(verified->call(RedisCommand("PING"), 3000))->text, "PONG");
   target.host = "127.0.0.2";  // reachable only by name of another: the certificate is not its
@@ -205,7 +206,7 @@ TEST_F(RedisPoolTest, Tls) {
 
 TEST_F(RedisPoolTest, ScriptsAreSentWholeOnlyOnce) {
   fakes::RedisProcess redis;
-  RedisClients clients(loop_, nullptr, "");
+  RedisClients clients(loop_, nullptr, "", tls_);
   const auto service = clients.single(target_of(redis.port()));
   const RedisScript script("return {KEYS[1], ARGV[1] + 1}");
   for (int i = 0; i < 2; ++i) {
@@ -221,7 +222,7 @@ TEST_F(RedisPoolTest, ScriptsAreSentWholeOnlyOnce) {
 
 TEST_F(RedisPoolTest, PostedCommandsArrive) {
   fakes::RedisProcess redis;
-  RedisClients clients(loop_, nullptr, "");
+  RedisClients clients(loop_, nullptr, "", tls_);
   const auto service = clients.single(target_of(redis.port()));
   for (int i = 0; i < 10; ++i) clients.post(service, RedisCommand("INCR", "n"));
   EXPECT_FALSE(clients.is_idle());

@@ -122,6 +122,16 @@ TEST(InstanceStatus, JsonHasWhatTheTableHas) {
   EXPECT_TRUE(json["processes"][0]["revision"].isNull()) << "the master has no configuration of its own";
 }
 
+TEST(InstanceStatus, CertificatesAreCountedByTheWorkerThatSawMost) {
+  Instance instance;
+  instance.first->certificates_ended.set(1);
+  instance.second->certificates_ending.set(4);
+  instance.add(ChildRole::kWorker, 0, 2, ChildState::kDraining)->certificates_ended.set(9);
+  const format::Json json = to_json(instance.read());
+  EXPECT_EQ(json["certificates"]["ended"].asUInt(), 1u);
+  EXPECT_EQ(json["certificates"]["ending_within_30_days"].asUInt(), 4u);
+}
+
 TEST(InstanceStatus, WorkersSayWhetherTheyUseIoUring) {
   Instance instance;
   EXPECT_EQ(instance.read().io_uring_text(), "");

@@ -7,63 +7,16 @@
 #include <utility>
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
-#include "shared/net/tls_openssl.h"
+#include "shared/net/tls_client_contexts.h"
 #include "shared/net/transport.h"
 #include "tests/unit/shared/net/socket_pair.h"
+#include "tests/unit/shared/net/tls_node.h"
 
 namespace apisix::net {
 namespace {
 
 using Kind = IoResult::Kind;
-
-// A certificate of its own for `name`, made anew.
-class TestServer {
- public:
-  explicit TestServer(const std::string& name) : key_(EVP_EC_gen("P-256")), certificate_(X509_new()) {
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate_), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate_), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate_), 3600);
-    X509_NAME* subject = X509_get_subject_name(certificate_);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-    X509_set_issuer_name(certificate_, subject);
-    X509_set_pubkey(certificate_, key_);
-    X509_sign(certificate_, key_, EVP_sha256());
-    context_ = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_use_certificate(context_, certificate_);
-    SSL_CTX_use_PrivateKey(context_, key_);
-    SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  }
-  ~TestServer() {
-    SSL_CTX_free(context_);
-    X509_free(certificate_);
-    EVP_PKEY_free(key_);
-  }
-
-  std::unique_ptr<TlsSession> session(int fd) const {
-    OpensslSession::Ssl ssl(SSL_new(context_));
-    SSL_set_fd(ssl.get(), fd);
-    SSL_set_accept_state(ssl.get());
-    return std::make_unique<OpensslSession>(std::move(ssl));
-  }
-
-  std::string certificate_der() const {
-    unsigned char* der = nullptr;
-    const int bytes = i2d_X509(certificate_, &der);
-    std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
-    OPENSSL_free(der);
-    return out;
-  }
-
- private:
-  EVP_PKEY* key_;
-  X509* certificate_;
-  SSL_CTX* context_ = nullptr;
-};
 
 class TlsClientTest : public testing::Test {
  protected:
@@ -78,9 +31,13 @@ class TlsClientTest : public testing::Test {
   // What both sides ended with.
   std::pair<IoResult, IoResult> connect(const std::string& name, bool verify = false) {
     auto context = TlsClientContext::make({.verify = verify});
-    auto session = context->start_session(client_.fd(), name);
+    if (!context) return {};
+    auto session = (*context)->start_session(client_.fd(), {.server_name = name});
     if (!session) return {};
     client_.start_tls(std::move(*session));
+    return shake_hands();
+  }
+  std::pair<IoResult, IoResult> shake_hands() {
     std::pair<IoResult, IoResult> out;
     for (int i = 0; i < 20 && !(out.first.done() && out.second.done()); ++i) {
       if (out.first.kind == Kind::kAgain) out.first = client_.handshake();
@@ -94,7 +51,7 @@ class TlsClientTest : public testing::Test {
     ASSERT_EQ(from.write({&one, 1}).bytes, bytes.size());
   }
 
-  TestServer node_{"node.example"};
+  TlsNode node_{"node.example"};
   Transport client_;
   Transport server_;
   std::array<char, 64 * 1024> buffer_;
@@ -114,9 +71,20 @@ TEST_F(TlsClientTest, HandshakeTellsWhatWasAgreedOn) {
   EXPECT_EQ(server_.tls()->peer_certificate, "");
 }
 
+TEST_F(TlsClientTest, FactsSayHowTheHandshakeWent) {
+  const auto [client, server] = connect("node.example");
+  ASSERT_TRUE(client.done() && server.done());
+  const TlsFacts& facts = *server_.tls()->facts;
+  EXPECT_FALSE(facts.is_early());
+  EXPECT_EQ(facts.curve(), "X25519");
+  EXPECT_TRUE((":" + facts.client_curves() + ":").contains(":prime256v1:")) << facts.client_curves();
+  EXPECT_TRUE(facts.client_ciphers().starts_with("TLS_AES_256_GCM_SHA384:")) << facts.client_ciphers();
+  EXPECT_EQ(client_.tls()->facts->session_id().size() % 2, 0u);
+}
+
 TEST_F(TlsClientTest, BeforeTheHandshakeNothingIsKnown) {
   auto context = TlsClientContext::make({.verify = false});
-  client_.start_tls(*context->start_session(client_.fd(), "node.example"));
+  client_.start_tls(*(*context)->start_session(client_.fd(), {.server_name = "node.example"}));
   EXPECT_EQ(client_.handshake().kind, Kind::kAgain);
   EXPECT_FALSE(client_.wants_write());
   EXPECT_EQ(client_.tls()->version, "");
@@ -138,7 +106,7 @@ TEST_F(TlsClientTest, ServerThatSpeaksNoTlsIsAnError) {
   const iovec plain = piece("HTTP/1.1 400 Bad Request\r\n\r\n");
   ASSERT_TRUE(write_some(server_.fd(), {&plain, 1}).done());
   auto context = TlsClientContext::make({.verify = false});
-  client_.start_tls(*context->start_session(client_.fd(), "node.example"));
+  client_.start_tls(*(*context)->start_session(client_.fd(), {.server_name = "node.example"}));
   const IoResult result = client_.handshake();
   EXPECT_EQ(result.kind, Kind::kError);
   EXPECT_EQ(client_.error_text(result.error_number), "TLS: wrong version number");
@@ -225,6 +193,133 @@ TEST_F(TlsClientTest, AfterAShutdownThePeerMayStillSend) {
   EXPECT_EQ(server_.read(buffer_).kind, Kind::kClosed);
   send(server_, "the rest");
   EXPECT_EQ(client_.read(buffer_).bytes, 8u);
+}
+
+TEST_F(TlsClientTest, HalfARecordIsNothingToRead) {
+  connect("node.example");
+  send(server_, std::string(1000, 'x'));
+  std::array<char, 2000> record;
+  const IoResult all = read_some(client_.fd(), record);
+  ASSERT_GT(all.bytes, 1000u);
+  // What OpenSSL reads next is a record without its end, and then the end.
+  const iovec first = piece({record.data(), all.bytes - 1});
+  ASSERT_TRUE(write_some(server_.fd(), {&first, 1}).done());
+  EXPECT_EQ(client_.read(buffer_).kind, Kind::kAgain);
+  EXPECT_FALSE(client_.has_pending());
+  const iovec last = piece({record.data() + all.bytes - 1, 1});
+  ASSERT_TRUE(write_some(server_.fd(), {&last, 1}).done());
+  EXPECT_EQ(client_.read(buffer_).bytes, 1000u);
+}
+
+TEST_F(TlsClientTest, BareEndIsAnEndWhereThatIsTaken) {
+  auto context = TlsClientContext::make({.verify = false, .takes_bare_end = true});
+  client_.start_tls(*(*context)->start_session(client_.fd(), {.server_name = "node.example"}));
+  ASSERT_TRUE(shake_hands().first.done());
+  server_.close(/*by_reset=*/true);  // of a socket pair: an end, and no close_notify before it
+  EXPECT_EQ(client_.read(buffer_).kind, Kind::kClosed);
+}
+
+TEST_F(TlsClientTest, NameThatCannotBeCheckedIsAnErrorAndNotNoCheck) {
+  const auto verifying = TlsClientContext::make({.verify = true});
+  const auto trusting = TlsClientContext::make({.verify = false});
+  ASSERT_TRUE(verifying && trusting);
+  const std::string with_nul("node.example\0.other", 19);
+  for (const std::string& name : {std::string(), with_nul, std::string(256, 'x')}) {
+    EXPECT_FALSE((*verifying)->start_session(client_.fd(), {.server_name = name})) << name;
+    EXPECT_EQ((*trusting)->start_session(client_.fd(), {.server_name = name}).has_value(), name.empty())
+        << name;
+  }
+}
+
+TEST_F(TlsClientTest, AlpnIsWhatTheServerChose) {
+  node_.choose_alpn("h2");
+  auto context = TlsClientContext::make({.verify = false});
+  client_.start_tls(*(*context)->start_session(
+      client_.fd(), {.server_name = "node.example", .alpn = "\x02h2\x08http/1.1"}));
+  ASSERT_TRUE(shake_hands().first.done());
+  EXPECT_EQ(client_.tls()->alpn, "h2");
+}
+
+TEST_F(TlsClientTest, ServerNameIsNotSentWhereThatIsOff) {
+  auto context = TlsClientContext::make({.verify = false, .sends_name = false});
+  client_.start_tls(*(*context)->start_session(client_.fd(), {.server_name = "node.example"}));
+  ASSERT_TRUE(shake_hands().second.done());
+  EXPECT_EQ(server_.tls()->sni, "");
+}
+
+// One connection after the other, as long as the context and what it gave to resume by are the same.
+class TlsResumptionTest : public TlsClientTest {
+ protected:
+  // Whether the handshake was a short one; reads what the server sends behind it.
+  bool connect_again(TlsResumption& resumption) {
+    SocketPair pair;
+    client_ = Transport(std::move(pair.a));
+    server_ = Transport(std::move(pair.b));
+    server_.start_tls(node_.session(server_.fd()));
+    client_.start_tls(
+        *context_->start_session(client_.fd(), {.server_name = "node.example", .resumption = &resumption}));
+    EXPECT_TRUE(shake_hands().first.done());
+    send(server_, "hello");
+    EXPECT_EQ(client_.read(buffer_).bytes, 5u);
+    return node_.has_resumed();
+  }
+
+  base::Ref<const TlsClientContext> context_ = *TlsClientContext::make({.verify = false});
+};
+
+TEST_F(TlsResumptionTest, SecondHandshakeResumesTheFirst) {
+  TlsResumption resumption;
+  EXPECT_FALSE(connect_again(resumption));
+  ASSERT_TRUE(resumption.is_known());
+  EXPECT_TRUE(connect_again(resumption));
+  EXPECT_TRUE(connect_again(resumption));
+}
+
+TEST_F(TlsResumptionTest, ForgottenSessionIsNotResumed) {
+  TlsResumption resumption;
+  connect_again(resumption);
+  resumption.forget();
+  EXPECT_FALSE(connect_again(resumption));
+}
+
+TEST_F(TlsResumptionTest, AnotherOneHasNoSession) {
+  TlsResumption one;
+  TlsResumption other;
+  connect_again(one);
+  EXPECT_FALSE(connect_again(other));
+}
+
+TEST_F(TlsResumptionTest, WithTls12Too) {
+  node_.allow_only_tls12();
+  TlsResumption resumption;
+  EXPECT_FALSE(connect_again(resumption));
+  EXPECT_TRUE(connect_again(resumption));
+}
+
+TEST(TlsClientContextsTest, EqualOptionsShareAContext) {
+  TlsClientContexts contexts;
+  const auto one = contexts.get({.verify = false});
+  const auto same = contexts.get({.verify = false});
+  const auto other = contexts.get({.verify = false, .sends_name = false});
+  ASSERT_TRUE(one && same && other);
+  EXPECT_EQ(*one, *same);
+  EXPECT_NE((*one)->serial(), (*other)->serial());
+  EXPECT_EQ(contexts.size(), 2u);
+}
+
+TEST(TlsClientContextsTest, TrustedCertificatesAreReadOnce) {
+  TlsClientContexts contexts;
+  const auto one = contexts.get({.verify = true});
+  const auto other = contexts.get({.verify = true, .sends_name = false});
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ((*one)->trusted(), (*other)->trusted());
+  EXPECT_EQ((*contexts.get({.verify = false}))->trusted(), nullptr);
+}
+
+TEST(TlsClientContextsTest, FailureIsNotKept) {
+  TlsClientContexts contexts;
+  EXPECT_FALSE(contexts.get({.ca_file = "/nonexistent.pem"}));
+  EXPECT_EQ(contexts.size(), 0u);
 }
 
 TEST_F(TlsClientTest, CaFileThatIsNotThereIsAnErrorOfTheContext) {

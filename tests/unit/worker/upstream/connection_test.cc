@@ -178,7 +178,8 @@ TEST_F(ConnectionTest, RefusedConnectionSaysWhy) {
 }
 
 TEST(ConnectionStateTest, ClosedIsTheEnd) {
-  constexpr State kAll[] = {State::kConnecting, State::kLeased, State::kIdle, State::kClosed};
+  constexpr State kAll[] = {State::kConnecting, State::kHandshaking, State::kLeased, State::kIdle,
+                            State::kClosed};
   for (const State to : kAll) {
     EXPECT_EQ(Connection::kMoves.allows(State::kClosed, to), to == State::kClosed) << to_string(to);
     EXPECT_TRUE(Connection::kMoves.allows(to, State::kClosed)) << to_string(to);
