@@ -130,7 +130,8 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                              .store = store,
                              .prefix = setup.prefix,
                              .config_path = setup.config_path,
-                             .instance_id = setup.instance_id});
+                             .instance_id = setup.instance_id,
+                             .admin_certificate = setup.admin_certificate});
 }
 
 [[noreturn]] void live(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& slot,

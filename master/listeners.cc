@@ -139,6 +139,10 @@ std::vector<WantedListener> wanted_listeners(const settings::Settings& settings)
     for (const auto& listen : apisix.node_listen)
       out.push_back({listen, Purpose::kProxy, "apisix.node_listen"});
   }
+  if (apisix.http_enabled) {
+    for (const auto& listen : apisix.ssl.listen)
+      out.push_back({listen, Purpose::kProxy, "apisix.ssl.listen"});
+  }
   if (settings::serves_admin_api(settings)) {
     out.push_back({settings.deployment.admin.listen, Purpose::kAdmin, "deployment.admin.admin_listen"});
   }
@@ -151,12 +155,15 @@ std::vector<WantedListener> wanted_listeners(const settings::Settings& settings)
   return out;
 }
 
-std::optional<std::string> unopened_ports(const settings::Settings& settings) {
-  if (!settings.apisix.http_enabled || settings.apisix.ssl.listen.empty()) return std::nullopt;
+std::optional<std::string> unserved_quic(const settings::Settings& settings) {
   std::vector<std::string> addresses;
-  for (const auto& listen : settings.apisix.ssl.listen) addresses.push_back(address_text(listen));
-  return fmt::format("apisix.ssl.listen: TLS is not served by this version, not listening on {}",
-                     fmt::join(addresses, " and "));
+  for (const auto& listen : settings.apisix.ssl.listen) {
+    if (listen.http3) addresses.push_back(address_text(listen));
+  }
+  if (!settings.apisix.http_enabled || addresses.empty()) return std::nullopt;
+  return fmt::format(
+      "apisix.ssl.listen: HTTP/3 (enable_http3) is not served by this version, only HTTPS over TCP on {}",
+      fmt::join(addresses, " and "));
 }
 
 base::Result<Listeners> Listeners::open(const std::vector<WantedListener>& wanted, int per_address,

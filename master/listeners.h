@@ -30,8 +30,8 @@ struct WantedListener {
 
 // Every address that the workers and the agent serve.
 std::vector<WantedListener> wanted_listeners(const settings::Settings& settings);
-// What is said of the ports that are configured and not served: those of TLS. None: there are none.
-std::optional<std::string> unopened_ports(const settings::Settings& settings);
+// What is said of the ports where HTTP/3 is configured, which is not served. None: there are none.
+std::optional<std::string> unserved_quic(const settings::Settings& settings);
 
 // "0.0.0.0:9080", "[::]:9080"
 std::string address_text(const settings::Listen& listen);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/admin_certificate.h"
 #include "master/listeners.h"
 #include "shared/base/clock.h"
 #include "shared/base/open_file.h"
@@ -128,8 +129,11 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
   out.identity = *identity;
   out.notes = std::move(loaded->notes);
   out.warnings = std::move(loaded->warnings);
-  if (auto unopened = unopened_ports(out.settings)) out.log_lines.push_back(std::move(*unopened));
+  if (auto unserved = unserved_quic(out.settings)) out.log_lines.push_back(std::move(*unserved));
   note_open_files(out);
+  auto certificate = read_admin_certificate(out.settings.deployment.admin, config_path);
+  if (!certificate) return std::unexpected(certificate.error());
+  out.admin_certificate = std::move(*certificate);
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "master/privileges.h"
 #include "shared/base/result.h"
 #include "shared/base/unique_fd.h"
+#include "shared/channel/child_context.h"
 #include "shared/memory/zones.h"
 #include "shared/settings/load.h"
 
@@ -30,6 +31,7 @@ struct Setup {
   std::string config_path;
   settings::Settings settings;
   std::string instance_id;
+  channel::AdminCertificate admin_certificate;
   std::uint64_t made_at_ms = 0;  // wall clock: when config.yaml was read
   int workers = 1;
   // How long its processes may take to load the configuration.

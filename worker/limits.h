@@ -33,6 +33,12 @@ inline constexpr std::size_t kBodyValuesOfWorkerMax = 500'000;
 // Fields of a form: lua-nginx-module's default, which APISIX keeps.
 inline constexpr std::size_t kFormFieldsMax = 100;
 
+// Values in the JSON body of a request that becomes a gRPC message: it is parsed, encoded and dropped in one
+// turn, 0.5 us for each, so 25 ms.
+inline constexpr std::size_t kTranscodedValuesMax = 50'000;
+// Of that body, and of the message: twice what gRPC servers take by default. 10 ms for each MiB.
+inline constexpr std::size_t kTranscodedBytesMax = std::size_t{8} << 20;
+
 // --- bodies
 // What one read may bring: 2.8 times cheaper at 64 KiB than 4 KiB. One buffer per direction and worker.
 inline constexpr std::size_t kScratchBytes = 64 * 1024;
@@ -61,12 +67,31 @@ inline constexpr std::size_t kIdentitiesMax = 2048;
 // With more objects than these, what others wrote into the store is parsed at its first use, and not to
 // refuse it when it is read: 0.3 ms each.
 inline constexpr std::size_t kParsedWhenReadMax = 1000;
+// --- HTTP/2 to nodes (worker/upstream/h2_connection.h)
+// Exchanges on one connection when a node says nothing of it, as browsers and gRPC assume until it does; and
+// at most, however many it takes: beyond, more connections share its work better than one.
+inline constexpr std::uint32_t kH2StreamsUnsaidMax = 100;
+inline constexpr std::uint32_t kH2StreamsPerConnectionMax = 256;
+// Connections to one node: 16,384 exchanges at once with a node that takes 64 on each.
+inline constexpr std::uint32_t kH2ConnectionsPerNodeMax = 256;
+// What a node may send of one response before its owner took some: 256 KiB in a round trip of 1 ms are 2
+// Gbit/s. A client that reads nothing costs this beside its kOutputPendingBytesMax.
+inline constexpr std::uint32_t kH2ResponseWindowBytes = 256 * 1024;
+// Of all responses on a connection. What is read is delivered at once, so it only has to be large: a client
+// that reads nothing stops its own response alone.
+inline constexpr std::uint32_t kH2NodeWindowBytes = 16 << 20;
+// A node that does not read gets so long for the end of a connection that nothing uses any more.
+inline constexpr std::uint64_t kH2LastWriteMs = 5'000;
+// Frames that carry nothing (PING, SETTINGS, empty DATA) in a minute. gRPC servers send a PING every few
+// seconds at most.
+inline constexpr std::uint32_t kH2IdleFramesMax = 1'000;
+inline constexpr std::uint64_t kH2IdleFramesWindowMs = 60'000;
 
 // --- memory that is free again (worker/heap_trim.h)
 // How often a worker checks whether much was freed since the last time.
 inline constexpr std::uint64_t kTrimCheckMs = 5'000;
 // Less is used again soon, and giving it back would cost more than keeping it.
-inline constexpr std::size_t kTrimBytesMin = std::size_t{16} << 20;
+inline constexpr std::size_t kTrimBytesMin = std::size_t{8} << 20;
 // Connections hold up to a scratch and some output each when they are not idle: 256 of them 48 MiB.
 inline constexpr std::uint64_t kTrimConnectionsMin = 256;
 
@@ -94,10 +119,48 @@ inline constexpr std::uint64_t kShutDownMs = 1'000;
 // with an immediate response takes about 15 us, so 400 clients hold a turn for 24 ms.
 inline constexpr std::uint32_t kRequestsPerTurn = 4;
 
+// --- HTTP/2 (docs/HTTP2.md). A connection has many requests at once, so it has bounds of its own beside
+// theirs. Open at once on one connection; nginx's http2_max_concurrent_streams. Each may cost an arena and a
+// head.
+inline constexpr std::uint32_t kH2StreamsMax = 128;
+// Requests of one connection that begin in one turn; the rest waits behind the other clients: 0.5 ms.
+inline constexpr std::uint32_t kH2RequestsPerTurn = 32;
+// In flight from a client before its stream's node has taken it: the window of a stream, and of all of a
+// connection, which is the most that it holds for nodes that are slow. Eight stuck uploads stop the uploads
+// of their own connection, and nothing else.
+inline constexpr std::uint32_t kH2StreamWindowBytes = 64 * 1024;
+inline constexpr std::uint32_t kH2ConnectionWindowBytes = 512 * 1024;
+// Response bytes that wait for a client's windows, on all streams of a connection: beyond it each stream that
+// waits stops its node at once. With one more scratch per stream that is 9 MiB for a client that reads
+// nothing, until send_timeout ends them.
+inline constexpr std::size_t kH2PendingBytesMax = 1024 * 1024;
+// Frames are made while less than this waits in the connection's output.
+inline constexpr std::size_t kH2OutputBytesMax = 64 * 1024;
+// Streams that a client resets, or makes us reset by breaking rules (rapid reset, CVE-2023-44487, and
+// MadeYouReset, CVE-2025-8671): a page full of requests may be cancelled twice at once, and 32 a second.
+inline constexpr std::uint32_t kH2ResetsMax = 256;
+inline constexpr std::uint32_t kH2ResetsPerSecond = 32;
+// Frames that carry nothing (SETTINGS, PING, PRIORITY, empty DATA, WINDOW_UPDATE, unknown ones, the second
+// and later ones of a head): a burst of so many, then so many a second, and kH2FramesPerUse more for each
+// request and each frame of content either way, as a client that downloads much sends many WINDOW_UPDATEs. A
+// frame costs 0.2 us.
+inline constexpr std::uint32_t kH2FramesMax = 2048;
+inline constexpr std::uint32_t kH2FramesPerSecond = 128;
+inline constexpr std::uint32_t kH2FramesPerUse = 4;
+// What a client may still send behind the GOAWAY that ends its connection: both windows and some frames.
+inline constexpr std::size_t kH2LingerBytesMax = 1024 * 1024;
+
 // --- retries
 // Retries of one request, whatever `retries` or the number of nodes say: each may cost a
 // connect(), 10 us when it fails at once.
 inline constexpr std::uint32_t kRetriesMax = 64;
+
+// --- TLS
+// How long a session can be resumed: APISIX's ssl_session_timeout.
+inline constexpr std::uint32_t kTlsSessionS = 600;
+// A key of session tickets makes new ones for this long; with the two before it all tickets open that are
+// not too old.
+inline constexpr std::uint64_t kTlsTicketKeyMs = 600'000;
 
 // --- connections
 // Accepted in one turn, so that one listener cannot starve the connections there are.

@@ -36,6 +36,8 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/route/router.h"
+#include "worker/tls/certificate_table.h"
+#include "worker/tls_listening.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
@@ -74,9 +76,12 @@ std::string folder_of_start(const std::string& prefix) {
   return folder != nullptr && std::string_view(folder) != "/" ? folder : prefix;
 }
 
+// Those of apisix.ssl.listen. The one with the PROXY protocol is for load balancers: no client may be sent to
+// it.
 std::vector<std::uint16_t> tls_ports(const settings::Settings& settings) {
   std::vector<std::uint16_t> ports;
   for (const settings::Listen& listen : settings.apisix.ssl.listen) {
+    if (listen.proxy_protocol) continue;
     if (std::ranges::find(ports, listen.port) == ports.end()) ports.push_back(listen.port);
   }
   return ports;
@@ -154,6 +159,15 @@ class Worker {
     control_ = std::make_unique<control::ControlService>(
         control::Deps{loop_, *store_, *registry_, context_.settings, context_.zones, context_.instance_id,
                       [this] { return status_of(reload_plugins_everywhere()); }});
+    auto tls = TlsListening::make({.settings = context_.settings,
+                                   .admin_certificate = context_.admin_certificate,
+                                   .zones = context_.zones,
+                                   .tallies = context_.slot.handshakes,
+                                   .clock = loop_.clock(),
+                                   .identities = registry_->certificates()});
+    if (!tls) return std::unexpected(tls.error());
+    tls_ = std::move(*tls);
+    services_->tls = {&tls_->clients(), tls_->admin(), nullptr};
     return open_listeners();
   }
 
@@ -390,6 +404,7 @@ class Worker {
   std::unique_ptr<config::Registry> registry_;
   std::unique_ptr<admin::AdminService> admin_;
   std::unique_ptr<control::ControlService> control_;
+  std::unique_ptr<TlsListening> tls_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
   std::vector<proxy::Listener*> spares_;  // of listeners_: other workers' sockets
   std::unique_ptr<Drain> drain_;

@@ -140,13 +140,22 @@ http {{
   client_header_timeout 3600s; tcp_nodelay on;
   {temporary}
   upstream upstream {{ server 127.0.0.1:{upstream_port}; keepalive 320; keepalive_requests 1000000000; }}
+  {self.further_upstreams()}
   server {{
     listen 127.0.0.1:{self.port} backlog=4096{" reuseport" if self.reuseport else ""};
+    {self.further_listeners()}
     location / {{ {forward} }}
     {places}
   }}
 }}
 """)
+
+    def further_upstreams(self):
+        return ""
+
+    def further_listeners(self):
+        """In `server`."""
+        return ""
 
     def change_upstream(self, port, routes):
         self.write_config(port, routes)
@@ -181,13 +190,22 @@ frontend f
   bind 127.0.0.1:{self.port} backlog 4096{" shards by-thread" if self.reuseport and workers > 1 else ""}
   http-request set-header X-Real-IP %[src]
   option forwardfor
+  {self.further_listeners()}
   {match}
   default_backend b
 backend b
   server s 127.0.0.1:{upstream.ports[0]} pool-max-conn 1000 pool-purge-delay 1h
+{self.further_backends()}
 """)
         self.launch([shutil.which("haproxy", path="/usr/sbin:" + os.environ["PATH"]), "-db", "-f",
                      self.folder / "haproxy.cfg"], self.port, cpu)
+
+    def further_listeners(self):
+        """In `frontend`."""
+        return ""
+
+    def further_backends(self):
+        return ""
 
 
 class Etcd(Server):
@@ -267,8 +285,7 @@ apisix:
   enable_ipv6: false
   enable_control: false
   enable_reuseport: {str(self.reuseport).lower()}
-  ssl:
-    enable: false
+  ssl: {self.ssl_settings()}
 deployment:
   role: traditional
   role_traditional:
@@ -308,6 +325,10 @@ plugin_attr:
         else:
             self.put("routes/1", {"uri": "/*", "upstream_id": "1"})
         self.wait_until_routed(f"/r/{routes - 1}")
+
+    def ssl_settings(self):
+        """In YAML's short form."""
+        return "{enable: false}"
 
     def launch_with_store(self, cpu):
         self.launch([self.binary, "start", "--foreground", "-p", self.folder, "-c",

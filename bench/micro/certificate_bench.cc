@@ -63,8 +63,9 @@ void load_100k(benchmark::State& state) {
 BENCHMARK(load_100k)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 void add_one(benchmark::State& state) {
+  Many& all = many();  // made before the clock runs
   int next = kObjects;
-  for (auto _ : state) many().add(next++);
+  for (auto _ : state) all.add(next++);
 }
 BENCHMARK(add_one)->Iterations(10'000)->Unit(benchmark::kMicrosecond);
 

@@ -34,6 +34,13 @@ struct StoreFile {
   bool is_checked = false;  // just now, by the master
 };
 
+// admin_api_mtls as PEM, read by the master: the worker's user may have no right to. Empty: no https_admin.
+struct AdminCertificate {
+  std::string certificate;
+  std::string key;
+  std::string client_ca;  // empty: clients need no certificate
+};
+
 // The same address may appear more than once: after a reload with fewer workers a worker also serves the
 // sockets of those that are gone, so that no queued connection is lost.
 struct WorkerContext {
@@ -50,6 +57,7 @@ struct WorkerContext {
   std::string prefix;       // absolute, no slash at the end
   std::string config_path;  // of config.yaml; the worker's user may not be able to read it
   std::string instance_id;  // that of conf/apisix.uid
+  AdminCertificate admin_certificate = {};
 };
 
 struct AgentContext {

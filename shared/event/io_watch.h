@@ -26,7 +26,7 @@ class IoWatch {
   void start(int fd, bool read = true, bool write = false);
   void stop();
   // From now on it takes part in the loop's turn batches, if there are any: a read asks the batch
-  // first. While it is not started.
+  // first. While it is not started, or in its callback.
   void join_batches() { is_batched_ = loop_.batch().is_open(); }
   bool is_batched() const { return is_batched_; }
   // Its callbacks come between those of a batch, in the order of the events: a listener that makes room must

@@ -100,6 +100,7 @@ void Loop::finish_turn() {
   timers_.advance(clock_.monotonic_ms());
   if (!deferred_.empty()) run_deferred();
   ready_.drain();
+  batch_->flushes().drain();
   ReadyQueue last;
   last.append_all(end_of_turn_);
   last.drain();

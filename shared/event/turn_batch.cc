@@ -49,6 +49,7 @@ void TurnBatch::run() {
     const std::size_t end = std::min(reads_.size(), next + Ring::kCallsMax);
     receive({&reads_[next], end - next});
     for (; next < end; ++next) call_back(next);
+    if (next == reads_.size()) flushes_.drain();
     flush_sends();
   }
   reads_.clear();

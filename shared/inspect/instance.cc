@@ -39,6 +39,9 @@ ProcessStatus read_process(const memory::StatusSlot& slot) {
           .certificates_ended = slot.certificates_ended.get(),
           .certificates_ending = slot.certificates_ending.get(),
           .traffic = memory::totals_of(slot.connections),
+          .handshakes = slot.handshakes.completed.get(),
+          .handshakes_resumed = slot.handshakes.resumed.get(),
+          .handshakes_failed = slot.handshakes.failed.get(),
           .io_uring = slot.io_uring.load(),
           .io_uring_errno = slot.io_uring_errno.load()};
 }
@@ -79,6 +82,10 @@ Json to_json(const ProcessStatus& process, std::uint64_t now_ms) {
   out["store_away"] = process.store_away_since_ms != 0;
   out["connections"] = to_json(process.traffic);
   out["requests"] = number(process.traffic.requests);
+  Json& handshakes = out["tls_handshakes"];
+  handshakes["completed"] = number(process.handshakes);
+  handshakes["resumed"] = number(process.handshakes_resumed);
+  handshakes["failed"] = number(process.handshakes_failed);
   out["io_uring"] = process.io_uring_text();
   return out;
 }

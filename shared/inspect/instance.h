@@ -28,6 +28,10 @@ struct ProcessStatus {
   std::uint64_t certificates_ended = 0;
   std::uint64_t certificates_ending = 0;  // within 30 days
   memory::Totals traffic = {};
+  // TLS with clients, since it was started.
+  std::uint64_t handshakes = 0;
+  std::uint64_t handshakes_resumed = 0;  // of these
+  std::uint64_t handshakes_failed = 0;   // beside these
   memory::IoUring io_uring = memory::IoUring::kUnknown;
   int io_uring_errno = 0;  // of kNotToBeHad
 

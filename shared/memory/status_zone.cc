@@ -10,7 +10,7 @@ namespace apisix::memory {
 namespace {
 
 constexpr std::uint32_t kKind = 6;
-constexpr std::uint32_t kLayoutVersion = 6;
+constexpr std::uint32_t kLayoutVersion = 7;
 
 std::uint64_t wall_now_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -29,7 +29,8 @@ void clear(StatusSlot& slot) {
   slot.source.store(ConfigSource::kUnknown);
   slot.beats.set(0);
   for (Tally* tally : {&slot.connections.accepted, &slot.connections.handled, &slot.connections.requests,
-                       &slot.connections.active, &slot.connections.reading, &slot.connections.writing}) {
+                       &slot.connections.active, &slot.connections.reading, &slot.connections.writing,
+                       &slot.handshakes.completed, &slot.handshakes.resumed, &slot.handshakes.failed}) {
     tally->set(0);
   }
   slot.held_body_bytes.set(0);

@@ -57,6 +57,13 @@ struct ConnectionTallies {
   Tally writing;   // a request is being served
 };
 
+// Of TLS with clients.
+struct HandshakeTallies {
+  Tally completed;
+  Tally resumed;  // of these, by a session of before
+  Tally failed;
+};
+
 struct alignas(128) StatusSlot {
   std::atomic<ChildState> state;
   std::atomic<ChildRole> role;
@@ -72,6 +79,7 @@ struct alignas(128) StatusSlot {
   Tally store_away_since_ms;                 // wall clock; 0 = the config store is reachable. Else: degraded
   std::atomic<ConfigSource> source;
   ConnectionTallies connections;
+  HandshakeTallies handshakes;
   Tally beats;  // once a second from a timer of its loop: the master replaces a child whose loop stands still
   Tally held_body_bytes;      // bodies that a worker holds now, of at most nginx_config.http.held_bodies_size
   Tally certificates_ended;   // of `ssls`, as of the last look (once an hour)

@@ -36,6 +36,15 @@ class Maker {
     return has_owners_ ? make<Table>(name, size_of, args...) : Table::create(name, bytes(size_of), args...);
   }
 
+  base::Result<SessionTable> make_sessions() {
+    if (auto kept = keep<SessionTable>(SessionTable::kZone)) return std::move(*kept);
+    return SessionTable::create(SessionTable::kZone, SessionTable::kBytesDefault);
+  }
+  base::Result<TicketKeyTable> make_ticket_keys() {
+    if (auto kept = keep<TicketKeyTable>(TicketKeyTable::kZone)) return std::move(*kept);
+    return TicketKeyTable::create();
+  }
+
   base::Result<MetricZone> make_traffic() {
     if (auto kept = has_owners_ ? keep<MetricZone>(kTrafficZone) : std::nullopt) return std::move(*kept);
     return MetricZone::create(kTrafficZone, kTrafficBytes, writers());
@@ -109,9 +118,11 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
   auto conn_stream = leases("plugin-limit-conn-stream");
   auto metrics = maker.make_owned<MetricZone>("prometheus-metrics", "prometheus-metrics", maker.writers());
   auto health = maker.make<HealthTable>(HealthTable::kZone, HealthTable::kZone);
+  auto sessions = maker.make_sessions();
+  auto ticket_keys = maker.make_ticket_keys();
   auto traffic = maker.make_traffic();
   if (auto all = all_of(status, count, graphql, ai, breaker, internal, count_windows, graphql_windows,
-                        ai_windows, req, conn, conn_stream, metrics, health, traffic);
+                        ai_windows, req, conn, conn_stream, metrics, health, sessions, ticket_keys, traffic);
       !all) {
     return std::unexpected(all.error());
   }
@@ -129,6 +140,8 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
                .limit_conn_stream = std::move(*conn_stream),
                .metrics = std::move(*metrics),
                .health = std::move(*health),
+               .tls_sessions = std::move(*sessions),
+               .tls_ticket_keys = std::move(*ticket_keys),
                .traffic = std::move(*traffic)};
 }
 
@@ -138,7 +151,8 @@ std::vector<ZoneHandle> Zones::handles() const {
        {&status.zone(), &limit_count.zone(), &graphql_limit_count.zone(), &ai_rate_limiting.zone(),
         &api_breaker.zone(), &internal_status.zone(), &limit_count_windows.zone(),
         &graphql_limit_count_windows.zone(), &ai_rate_limiting_windows.zone(), &limit_req.zone(),
-        &limit_conn.zone(), &limit_conn_stream.zone(), &metrics.zone(), &health.zone(), &traffic.zone()}) {
+        &limit_conn.zone(), &limit_conn_stream.zone(), &metrics.zone(), &health.zone(), &tls_sessions.zone(),
+        &tls_ticket_keys.zone(), &traffic.zone()}) {
     out.push_back({zone->name(), zone->fd()});
   }
   return out;

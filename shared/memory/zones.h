@@ -14,7 +14,9 @@
 #include "shared/memory/lease_table.h"
 #include "shared/memory/metric_zone.h"
 #include "shared/memory/rate_table.h"
+#include "shared/memory/session_table.h"
 #include "shared/memory/status_zone.h"
+#include "shared/memory/ticket_key_table.h"
 #include "shared/memory/window_table.h"
 
 namespace apisix::memory {
@@ -51,7 +53,9 @@ struct Zones {
   LeaseTable limit_conn_stream;  // plugin-limit-conn-stream
   MetricZone metrics;            // prometheus-metrics
   HealthTable health;            // upstream-healthcheck
-  MetricZone traffic;            // traffic: of traffic.h, no name in config.yaml
+  SessionTable tls_sessions;     // of clients; its size is APISIX's, which no key changes
+  TicketKeyTable tls_ticket_keys;
+  MetricZone traffic;  // traffic: of traffic.h, no name in config.yaml
 
   static base::Result<Zones> create(const ZonePlan& plan);
   // What cannot be inherited, or has another layout, is made anew; `note` gets a line for each.

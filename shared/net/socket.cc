@@ -51,6 +51,11 @@ IoResult read_some(int fd, std::span<char> into) {
   return read_result(got < 0 ? -errno : got);
 }
 
+IoResult peek_some(int fd, std::span<char> into) {
+  const ssize_t got = ::recv(fd, into.data(), into.size(), MSG_PEEK);
+  return read_result(got < 0 ? -errno : got);
+}
+
 IoResult read_result(std::ptrdiff_t returned) {
   if (returned > 0) return {IoResult::Kind::kDone, static_cast<std::size_t>(returned), 0};
   if (returned == 0) return {IoResult::Kind::kClosed, 0, 0};

@@ -50,6 +50,8 @@ struct IoResult {
 };
 
 IoResult read_some(int fd, std::span<char> into);
+// What it returns stays in the socket: the next read returns it again.
+IoResult peek_some(int fd, std::span<char> into);
 // What recv() returned, or a negative errno.
 IoResult read_result(std::ptrdiff_t returned);
 // One sendmsg() (send() for one piece), never SIGPIPE. Takes at most kPiecesMax pieces.

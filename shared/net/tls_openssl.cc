@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 namespace apisix::net {
@@ -43,6 +44,17 @@ std::string last_tls_error(const std::string& doing) {
   return reason == nullptr ? doing : doing + ": " + reason;
 }
 
+// As if both sides had said their end: a connection that just ends does not make its session unfit for the
+// next one (a fatal alert did, when there was one).
+void OpensslSession::Free::operator()(ssl_st* ssl) const {
+  SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  SSL_free(ssl);
+}
+
+bool OpensslSession::has_pending() const {
+  return !is_drained_ && SSL_has_pending(ssl_.get()) == 1;
+}
+
 IoResult OpensslSession::result_of(int returned) {
   const int error_number = errno;
   const int why = SSL_get_error(ssl_.get(), returned);
@@ -63,7 +75,9 @@ IoResult OpensslSession::result_of(int returned) {
   }
   is_broken_ = true;
   const long verified = SSL_get_verify_result(ssl_.get());
-  error_ = verified == X509_V_OK ? last_tls_error("TLS") : X509_verify_cert_error_string(verified);
+  const bool is_about_certificate = ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+  error_ = is_about_certificate && verified != X509_V_OK ? X509_verify_cert_error_string(verified)
+                                                         : last_tls_error("TLS");
   ERR_clear_error();
   return {IoResult::Kind::kError, 0, EPROTO};
 }
@@ -109,6 +123,7 @@ void OpensslSession::shutdown() {
 const TlsInfo& OpensslSession::info() {
   if (has_info_ || SSL_is_init_finished(ssl_.get()) == 0) return info_;
   has_info_ = true;
+  info_.facts = &facts_;
   const auto text = [](const char* c_string) {
     return std::string_view(c_string == nullptr ? "" : c_string);
   };
@@ -119,6 +134,7 @@ const TlsInfo& OpensslSession::info() {
   unsigned protocol_bytes = 0;
   SSL_get0_alpn_selected(ssl_.get(), &protocol, &protocol_bytes);
   info_.alpn = {reinterpret_cast<const char*>(protocol), protocol_bytes};
+  info_.is_resumed = SSL_session_reused(ssl_.get()) == 1;
   if (X509* certificate = SSL_get0_peer_certificate(ssl_.get()); certificate != nullptr) {
     unsigned char* der = nullptr;
     const int bytes = i2d_X509(certificate, &der);
@@ -126,6 +142,13 @@ const TlsInfo& OpensslSession::info() {
       peer_certificate_.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
     OPENSSL_free(der);
     info_.peer_certificate = peer_certificate_;
+    const long verified = SSL_get_verify_result(ssl_.get());
+    if (verified == X509_V_OK) {
+      info_.peer_verified = "SUCCESS";
+    } else {
+      verify_failure_ = std::string("FAILED:") + X509_verify_cert_error_string(verified);
+      info_.peer_verified = verify_failure_;
+    }
   }
   return info_;
 }

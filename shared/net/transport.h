@@ -34,6 +34,8 @@ class Transport {
   // if wants_write().
   IoResult handshake() { return is_plain() ? IoResult{IoResult::Kind::kDone} : session_->handshake(); }
 
+  // In front of TLS: what the next read returns.
+  IoResult peek(std::span<char> into) const { return peek_some(socket_.fd(), into); }
   IoResult read(std::span<char> into) {
     return is_plain() ? read_some(socket_.fd(), into) : session_->read(into);
   }

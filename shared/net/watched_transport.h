@@ -27,8 +27,12 @@ class WatchedTransport {
 
   int fd() const { return transport_.fd(); }
   void start(bool read, bool write);
-  // Takes no part in turn batches: TLS, which reads and writes the descriptor itself, may begin later.
+  // Takes no part in turn batches: a header in front of the connection's bytes, or TLS, which reads and
+  // writes the descriptor itself, begins.
   void start_alone(bool read);
+  // Behind such a header, of a connection that stays plain: from here on as with start().
+  void join_batches() { watch_.join_batches(); }
+  IoResult peek(std::span<char> into) const { return transport_.peek(into); }
   // As those of Transport.
   void start_tls(std::unique_ptr<TlsSession> session) { transport_.start_tls(std::move(session)); }
   bool is_plain() const { return transport_.is_plain(); }

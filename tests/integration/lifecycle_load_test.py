@@ -9,17 +9,15 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import websockets
 
 from gateway import BINARY, PATIENCE_S, children_of, http_request, is_alive, pause, process_title, wait_until
-from raw import RawUpstream
+from load import FastNode, Load, change, h2load
 from websocket_echo import websocket_echo
 
 # Two load generators beside other tests would leave none of them time.
@@ -29,68 +27,6 @@ FULL = bool(os.environ.get("LIFECYCLE_FULL"))
 RELOADS = 100 if FULL else 12
 UPGRADES = 20 if FULL else 4
 KILLING_S = 60 if FULL else 6
-
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n"
-
-
-class Answering:
-    """Answers requests without a body as fast as Python can, and counts them."""
-
-    def __init__(self):
-        self._counts = []  # one per connection, so that no thread waits for another
-        self._upstream = RawUpstream(self._respond)
-        self.port, self.close = self._upstream.port, self._upstream.close
-
-    def _respond(self, peer):
-        self._counts.append(0)
-        mine = len(self._counts) - 1
-        while got := peer.socket.recv(65536):
-            requests = got.count(b"\r\n\r\n")
-            self._counts[mine] += requests
-            peer.send(ANSWER * requests)
-
-    @property
-    def requests(self):
-        return sum(self._counts)
-
-
-@dataclass
-class Count:
-    """What a load generator says at its end."""
-    requests: int
-    failures: int
-    text: str
-
-
-class Load:
-    """wrk with keepalive connections, until stop()."""
-
-    def __init__(self, port, connections=8):
-        self.process = subprocess.Popen(
-            ["wrk", "-t1", f"-c{connections}", "-d3600s", "--timeout", "30s", f"http://127.0.0.1:{port}/"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)  # it says how it went
-        text = self.process.communicate(timeout=PATIENCE_S)[0]
-        return Count(int(re.search(r"(\d+) requests in", text).group(1)), failures_of_wrk(text), text)
-
-
-def failures_of_wrk(text):
-    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
-    responses = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    return sum(int(n) for n in (errors.groups() if errors else ())) + (int(responses.group(1)) if responses else 0)
-
-
-def h2load(port, requests, connections=8):
-    """A run of so many requests; a Count."""
-    done = subprocess.run(["h2load", "--h1", "-t1", f"-c{connections}", f"-n{requests}", f"http://127.0.0.1:{port}/"],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=True)
-    counts = re.search(r"requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded", done.stdout)
-    statuses = re.search(r"status codes: (\d+) 2xx", done.stdout)
-    total = int(counts.group(1))
-    return Count(total, total - min(int(counts.group(2)), int(statuses.group(1))), done.stdout)
-
 
 class Echo:
     """A WebSocket session that never ends: it sends, and expects what it sent."""
@@ -128,7 +64,7 @@ class Echo:
 
 @pytest.fixture
 def answering():
-    upstream = Answering()
+    upstream = FastNode()
     yield upstream
     upstream.close()
 
@@ -164,11 +100,6 @@ def descriptors(pid):
 def private_kib(pid):
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(n) for n in re.findall(r"Private_\w+:\s+(\d+) kB", text))
-
-
-def change(gateway, what):
-    done = gateway.run(what)
-    assert done.returncode == 0, f"{what}: {done.stderr}\n{gateway.log()[-4000:]}"
 
 
 def test_reloads_and_upgrades_under_load_lose_no_request(loaded):

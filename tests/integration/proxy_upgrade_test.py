@@ -202,3 +202,53 @@ def test_tunnel_in_the_middle_of_a_frame_ends_without_a_goodbye(make_proxy):
     wait_until(lambda: at_the_server, "the end at the server")
     assert at_the_server == [b"\x88\x82\0\0\0\0\x03\xe9"], "the other direction is between frames"
     assert client.end == "closed"
+
+
+def test_frame_that_ends_in_time_gets_its_goodbye_behind_it(make_proxy):
+    """In both directions; a frame that begins after that is not passed on."""
+    proxy = make_proxy(config={"nginx_config": {"worker_shutdown_timeout": "300ms"}})
+    begun, rest, next_one = b"\x82\x7e\x01\x00half", b"x" * 252, b"\x82\x05hello"
+    at_the_server, go = [], threading.Event()
+
+    def serve(connection):
+        connection.read_head()
+        connection.send(SWITCH.encode() + begun)
+        at_the_server.append(connection.read_exactly(3))
+        assert go.wait(PATIENCE_S)
+        connection.send(rest + next_one)
+        at_the_server.append(connection.read_to_end())
+
+    path = proxy.route(proxy.upstream(serve), enable_websocket=True)
+    client = proxy.client()
+    client.send(upgrade(path) + "\x01\x05h")
+    assert client.read_head().status == 101
+    assert client.read_exactly(len(begun)) == begun
+    wait_until(lambda: at_the_server, "the beginning of the client's frame")
+    assert proxy.gateway.run("reload").returncode == 0
+    proxy.gateway.wait_for_log("worker_shutdown_timeout is over")
+    client.send(b"ello" + next_one)
+    go.set()
+    assert client.read_to_end() == rest + b"\x88\x02\x03\xe9"
+    wait_until(lambda: len(at_the_server) == 2, "the end at the server")
+    assert at_the_server == [b"\x01\x05h", b"ello\x88\x82\0\0\0\0\x03\xe9"]
+
+
+def test_side_that_sent_a_close_sends_no_other(make_proxy):
+    proxy = make_proxy(config={"nginx_config": {"worker_shutdown_timeout": "300ms"}})
+    close = b"\x88\x02\x03\xe8"
+    at_the_server = []
+
+    def serve(connection):
+        connection.read_head()
+        connection.send(SWITCH.encode() + close)
+        at_the_server.append(connection.read_to_end())
+
+    path = proxy.route(proxy.upstream(serve), enable_websocket=True)
+    client = proxy.client()
+    client.send(upgrade(path))
+    assert client.read_head().status == 101
+    assert client.read_exactly(len(close)) == close
+    assert proxy.gateway.run("reload").returncode == 0
+    assert client.read_to_end() == b""
+    wait_until(lambda: at_the_server, "the end at the server")
+    assert at_the_server == [b"\x88\x82\0\0\0\0\x03\xe9"]

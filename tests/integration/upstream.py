@@ -28,6 +28,7 @@ def echo(request):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256
 
     def handle_error(self, request, client_address):
         """A gateway that resets its idle connections, or is killed by the test, is no error of ours."""

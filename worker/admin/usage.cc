@@ -1,5 +1,7 @@
 #include "worker/admin/usage.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "shared/resource/fields.h"
@@ -28,6 +30,15 @@ bool splits_to(const Json& object, const std::string& upstream_id) {
 bool transcodes_with(const Json& object, const std::string& proto_id) {
   return id_field(find_member(find_member(object, "plugins"), "grpc-transcode"), "proto_id") == proto_id;
 }
+
+// Where plugins are configured, besides routes, services and consumers.
+struct PluginPlace {
+  Kind kind;
+  std::string_view words;
+};
+constexpr std::array kPluginPlaces = {PluginPlace{Kind::kPluginConfig, "plugin_config"},
+                                      PluginPlace{Kind::kConsumerGroup, "consumer_group"},
+                                      PluginPlace{Kind::kGlobalRule, "global_rules"}};
 
 std::string in_use(std::string_view what, std::string_view user, std::string_view id) {
   return fmt::format("can not delete this {}, {} [{}] is still using it now", what, user, id);
@@ -109,8 +120,20 @@ async::Task<base::Result<std::string>> Usage::users_of_proto(const std::string& 
       !route.empty()) {
     co_return in_use("proto", "route", route);
   }
-  const std::string service = context_.registry.services().find_id(counted(Kind::kService, counts, uses));
-  co_return service.empty() ? "" : in_use("proto", "service", service);
+  if (const auto service = context_.registry.services().find_id(counted(Kind::kService, counts, uses));
+      !service.empty()) {
+    co_return in_use("proto", "service", service);
+  }
+  // APISIX looks no further; a proto that is gone would stop these as well.
+  const auto consumer = context_.registry.plugin_directory().consumers().find_consumer(
+      "grpc-transcode", counted(Kind::kConsumer, counts, uses));
+  if (!consumer.empty()) co_return in_use("proto", "consumer", consumer);
+  for (const PluginPlace& place : kPluginPlaces) {
+    const auto user = co_await find_stored(place.kind, uses, counts);
+    if (!user) co_return user;
+    if (!user->empty()) co_return in_use("proto", place.words, *user);
+  }
+  co_return "";
 }
 
 async::Task<base::Result<std::string>> Usage::users_of_service(const std::string& id,
@@ -144,16 +167,10 @@ async::Task<base::Result<std::string>> Usage::users_of_upstream(const std::strin
   if (const auto service = user_of(Kind::kUpstream, id, Kind::kService, counts); !service.empty()) {
     co_return in_use("upstream", "service", service);
   }
-  struct Place {
-    Kind kind;
-    std::string_view words;
-  };
   const auto consumer = context_.registry.plugin_directory().consumers().find_consumer(
       "traffic-split", counted(Kind::kConsumer, counts, splits));
   if (!consumer.empty()) co_return plugin_in_use("consumer", consumer);
-  for (const Place& place :
-       {Place{Kind::kPluginConfig, "plugin_config"}, Place{Kind::kConsumerGroup, "consumer_group"},
-        Place{Kind::kGlobalRule, "global_rules"}}) {
+  for (const PluginPlace& place : kPluginPlaces) {
     const auto user = co_await find_stored(place.kind, splits, counts);
     if (!user) co_return user;
     if (!user->empty()) co_return plugin_in_use(place.words, *user);

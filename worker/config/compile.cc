@@ -19,6 +19,18 @@ upstream::ClusterConfig cluster_config(const std::string& id, const resource::Up
   return config;
 }
 
+bool speaks_http(resource::Scheme scheme) {
+  switch (scheme) {
+    case resource::Scheme::kHttp:
+    case resource::Scheme::kHttps:
+    case resource::Scheme::kGrpc:
+    case resource::Scheme::kGrpcs:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::string& id,
@@ -26,9 +38,9 @@ base::Result<base::Ref<const CompiledUpstream>> compile_upstream(const std::stri
                                                                  const upstream::ClusterDeps& deps,
                                                                  std::uint64_t now_us, UpstreamOwner owner,
                                                                  base::Ref<UpstreamTls> tls) {
-  if (upstream.scheme != resource::Scheme::kHttp && upstream.scheme != resource::Scheme::kHttps) {
+  if (!speaks_http(upstream.scheme)) {
     return base::invalid("scheme \"" + std::string(resource::name_of(upstream.scheme)) +
-                         "\" is not supported yet, only http and https");
+                         "\" is not supported yet, only http, https, grpc and grpcs");
   }
   if (upstream.is_discovered()) return base::invalid("service discovery is not supported yet");
   auto compiled = base::make_counted<CompiledUpstream>();

@@ -42,6 +42,7 @@ PluginDirectory::Objects& PluginDirectory::objects_of(Kind kind) {
 
 base::Status PluginDirectory::put(Kind kind, std::string_view id, const store::Item& item) {
   if (kind == Kind::kPluginMetadata) return put_metadata(id, item);
+  if (kind == Kind::kProto) return protos_.put(id, item);
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
   auto shared = read_plugins(find_member(*value, "plugins"), resource::store_key(kind, id),
@@ -73,6 +74,7 @@ void PluginDirectory::erase(Kind kind, std::string_view id) {
     global_chain_is_current_ = false;
     return;
   }
+  if (kind == Kind::kProto) return protos_.erase(id);
   Objects& objects = objects_of(kind);
   if (const auto found = objects.find(id); found != objects.end()) objects.erase(found);
 }

@@ -1,7 +1,7 @@
 // PluginDirectory: everything that decides which plugins a request runs, apart from routes and services
-// themselves: the enabled plugins, plugin configs, consumer groups, global rules, plugin metadata, consumers;
-// and the merge of them. Precedence, highest first: consumer, consumer group, route, plugin config, service;
-// what an object turns off (_meta.disable) has the precedence of what it configures.
+// themselves: the enabled plugins, plugin configs, consumer groups, global rules, plugin metadata, consumers,
+// protos; and the merge of them. Precedence, highest first: consumer, consumer group, route, plugin config,
+// service; what an object turns off (_meta.disable) has the precedence of what it configures.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include "worker/config/compiled.h"
 #include "worker/config/consumer_table.h"
 #include "worker/config/global_rules.h"
+#include "worker/config/proto_table.h"
 #include "worker/config/references.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/plugin_set.h"
@@ -38,8 +39,9 @@ class PluginDirectory {
   void on_build(std::function<void(const plugin::PluginConf&)> callback) { on_build_ = std::move(callback); }
   const plugin::PluginSet& plugins() const { return *plugins_; }
   ConsumerTable& consumers() { return consumers_; }
+  ProtoTable& protos() { return protos_; }
 
-  // Of plugin configs, consumer groups, global rules and plugin metadata.
+  // Of plugin configs, consumer groups, global rules, plugin metadata and protos.
   base::Status put(resource::Kind kind, std::string_view id, const store::Item& item);
   void erase(resource::Kind kind, std::string_view id);
   // The stored list of enabled plugins, which replaces that of config.yaml: [{"name": ..., "stream": bool}].
@@ -80,6 +82,7 @@ class PluginDirectory {
   plugin::Deps& deps_;
   secret::SecretCache& secrets_;
   ConsumerTable consumers_;
+  ProtoTable protos_;
   Objects plugin_configs_;
   Objects consumer_groups_;
   GlobalRules global_rules_;

@@ -209,6 +209,10 @@ tls::CertificateTable& Registry::certificates() {
 
 // --- for plugins
 
+base::Result<base::Ref<const format::ProtoSchema>> Registry::proto(std::string_view id) {
+  return plugins_.protos().find(id);
+}
+
 base::Ref<const plugin::Metadata> Registry::metadata(std::string_view plugin) {
   return plugins_.metadata(plugin);
 }

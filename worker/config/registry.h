@@ -162,6 +162,7 @@ class Registry final : private plugin::Directory {
 
   // plugin::Directory
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;
+  base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) override;
   base::Ref<plugin::UpstreamHandle> upstream_by_id(std::string_view id) override;
   base::Result<base::Ref<plugin::UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) override;

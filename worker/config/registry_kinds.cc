@@ -85,6 +85,7 @@ const Registry::KindHandler& Registry::handler_of(Kind kind) {
     row(Kind::kGlobalRule) = KindHandler::of_plugins<Kind::kGlobalRule>();
     row(Kind::kPluginMetadata) = KindHandler::of_plugins<Kind::kPluginMetadata>();
     row(Kind::kPluginConfig) = KindHandler::of_plugins<Kind::kPluginConfig>();
+    row(Kind::kProto) = KindHandler::of_plugins<Kind::kProto>();
     return out;
   }();
   return kHandlers[static_cast<std::size_t>(kind)];

@@ -11,7 +11,7 @@ Probe::Probe(const Question& question, const proxy::Options& options, const base
     : request_(arena_, clock) {
   client_.peer_ip = question.client_ip;
   client_.local_port = question.port != 0 ? question.port : port;
-  if (question.is_tls) client_.tls = &tls_;
+  if (question.is_tls) client_.set_tls(tls_);
   client_.requests = 1;
   request_.client.connection = &client_;
   request_.client.ip = question.client_ip;

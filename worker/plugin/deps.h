@@ -24,6 +24,9 @@ class HttpClient;
 namespace apisix::memory {
 struct Zones;
 }
+namespace apisix::format {
+class ProtoSchema;
+}
 namespace apisix::client {
 class RedisClients;
 }
@@ -62,6 +65,9 @@ class Directory {
   // balancers).
   virtual base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) = 0;
+  // A stored proto, compiled; the error says that there is none, or why it does not compile. Looked up again
+  // for each request: it is replaced when it changes.
+  virtual base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) = 0;
   // For plugins that are configured with other plugins. Replaced when the list of enabled plugins changes:
   // not to be kept.
   virtual const PluginSet& plugins() const = 0;

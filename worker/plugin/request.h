@@ -78,6 +78,8 @@ class Trailers {
 
   // The first field of that name. What the sender sent is known with the last piece of the body.
   std::optional<std::string_view> find(std::string_view name) const;
+  // What is known; null: nothing.
+  const http::HeaderMap* all() const { return fields_; }
   // In the place of the sender's own, in any spelling, also before that is known. An empty value removes.
   void set(std::string_view name, std::string_view value);
   // Of what is known.

@@ -27,23 +27,38 @@
 #include "worker/plugin/deps.h"
 
 namespace apisix::net {
+struct ProxiedAddresses;
 struct TlsInfo;
-}
+}  // namespace apisix::net
 
 namespace apisix::plugin {
 
+struct ClientDetails;
 class Request;
 class ResponseStream;
 
 // The client's connection, as far as a request may know it.
 struct ClientInfo {
+  ClientInfo();
+  ~ClientInfo();
+
   base::IpAddress peer_ip;              // of the socket
   std::uint64_t connection_serial = 0;  // $connection
   std::uint32_t requests = 0;           // $connection_requests
   ClientSocket socket;                  // for what costs a system call: the local address
   std::uint16_t peer_port = 0;
   std::uint16_t local_port = 0;
-  const net::TlsInfo* tls = nullptr;  // what the handshake agreed on; null: plain
+  bool is_tls = false;
+  // What only some connections have (client_details.h): null for a plain one, which stays small.
+  std::unique_ptr<ClientDetails> details;
+
+  // What the handshake agreed on; null: plain.
+  const net::TlsInfo* tls() const;
+  // What the PROXY header said; null: there was none, or it named no addresses.
+  const net::ProxiedAddresses* proxied() const;
+  ClientDetails& edit_details();
+  // Once the handshake is complete. `tls` outlives the requests.
+  void set_tls(const net::TlsInfo& tls);
 };
 
 // Whose request it is: the connection it came over, and the address that is taken for the client's.
@@ -52,6 +67,7 @@ struct ClientState {
   base::IpAddress ip;        // $remote_addr: the peer, or what real_ip says
   std::string_view ip_text;  // made at first use
   std::uint16_t port = 0;
+  bool is_grpc = false;  // the request is a gRPC call, as the client sent it
 };
 
 // What it asks for, as routes are matched on it and plugins see it.
@@ -109,6 +125,7 @@ struct DirectResponse {
   std::string_view body;
   std::string_view content_type = "text/plain";  // unless a Content-Type is set in response.headers
   bool is_error_page = false;                    // the body is nginx's page of the status
+  std::optional<std::uint8_t> grpc_code = {};    // instead of a page, for a gRPC client
 };
 
 // What the URI parameters of a matched route captured.
@@ -281,7 +298,7 @@ class RequestState {
   void set_remote(const base::IpAddress& ip, std::uint16_t port) {
     client = {client.connection, ip, {}, port};
   }
-  std::string_view scheme() const { return client.connection->tls != nullptr ? "https" : "http"; }
+  std::string_view scheme() const { return client.connection->is_tls ? "https" : "http"; }
   // $request_id: 32 hex digits, made at first use.
   std::string_view request_id();
   // $request_uri: path and query; the path is decoded and normalised.

@@ -1,6 +1,6 @@
 #include "worker/plugin/stream_session.h"
 
-#include "shared/net/tls_info.h"
+#include "worker/plugin/tls_variables.h"
 #include "worker/plugin/variable_text.h"
 
 namespace apisix::plugin {
@@ -59,21 +59,15 @@ std::optional<std::string_view> StreamVariables::read(const route::VariableName&
       return unless_empty(session_.service_id);
     case VariableKind::kSslServerName:
       return unless_empty(session_.sni);
-    case VariableKind::kSslProtocol:
-    case VariableKind::kSslCipher:
-    case VariableKind::kSslAlpnProtocol:
-      return read_tls(name.kind);
     default:
-      return read_upstream(name.kind);
+      return route::is_of_tls(name.kind) ? read_tls(name.kind) : read_upstream(name.kind);
   }
 }
 
 std::optional<std::string_view> StreamVariables::read_tls(VariableKind kind) const {
   if (session_.tls == nullptr) return std::nullopt;
-  const net::TlsInfo& tls = *session_.tls;
-  return unless_empty(kind == VariableKind::kSslProtocol ? tls.version
-                      : kind == VariableKind::kSslCipher ? tls.cipher
-                                                         : tls.alpn);
+  return unless_empty(
+      session_.arena.copy(tls_variable_text(*session_.tls, kind, session_.clock.wall_seconds())));
 }
 
 std::optional<std::string_view> StreamVariables::read_upstream(VariableKind kind) const {

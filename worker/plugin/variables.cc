@@ -14,7 +14,8 @@
 #include "shared/http/joined_fields.h"
 #include "shared/http/request_line.h"
 #include "shared/http/uri.h"
-#include "shared/net/tls_info.h"
+#include "worker/plugin/client_details.h"
+#include "worker/plugin/tls_variables.h"
 #include "worker/plugin/variable_text.h"
 
 namespace apisix::plugin {
@@ -68,10 +69,17 @@ Value local_address(const RequestState& request) {
   return ip ? request.arena.copy(ip->to_string()) : Value{};
 }
 
-// Unset without TLS.
-Value tls_text(const RequestState& request, std::string_view net::TlsInfo::* text) {
-  const net::TlsInfo* tls = request.client.connection->tls;
-  return tls != nullptr ? unless_empty(tls->*text) : Value{};
+std::string_view proxied_text(base::Arena& arena, const net::ProxiedAddresses& proxied, VariableKind kind) {
+  switch (kind) {
+    case VariableKind::kProxyProtocolAddr:
+      return arena.copy(proxied.client.to_string());
+    case VariableKind::kProxyProtocolPort:
+      return decimal_text(arena, proxied.client_port);
+    case VariableKind::kProxyProtocolServerAddr:
+      return arena.copy(proxied.server.to_string());
+    default:
+      return decimal_text(arena, proxied.server_port);
+  }
 }
 
 std::string_view host_name() {
@@ -101,6 +109,8 @@ Value Variables::read(const route::VariableName& name) {
   if (name.kind == VariableKind::kUnknown) return read_custom(name.detail);
   if (name.kind <= VariableKind::kTcpinfo) return read_family(name);
   if (Value value = read_request(name.kind)) return value;
+  if (route::is_of_tls(name.kind)) return read_tls(name.kind);
+  if (Value value = read_client(name.kind)) return value;
   if (Value value = read_connection(name.kind)) return value;
   if (Value value = read_response(name.kind)) return value;
   if (Value value = read_upstream(name.kind)) return value;
@@ -191,7 +201,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kScheme:
       return request_.scheme();
     case VariableKind::kHttps:
-      return request_.client.connection->tls != nullptr ? Value{"on"} : Value{""};
+      return request_.client.connection->is_tls ? Value{"on"} : Value{""};
     case VariableKind::kServerProtocol:
       return http::protocol_text(head.protocol);
     case VariableKind::kRequest:
@@ -240,7 +250,8 @@ Value Variables::read_request(VariableKind kind) {
   }
 }
 
-Value Variables::read_connection(VariableKind kind) {
+// Who it is: the peer, the client that real_ip found behind it, the one that a PROXY header names.
+Value Variables::read_client(VariableKind kind) {
   const ClientInfo& client = *request_.client.connection;
   base::Arena& arena = request_.arena;
   switch (kind) {
@@ -257,6 +268,28 @@ Value Variables::read_connection(VariableKind kind) {
       const std::size_t skip = request_.client.ip.is_v4() ? 12 : 0;
       return arena.copy({reinterpret_cast<const char*>(bytes.data()) + skip, bytes.size() - skip});
     }
+    case VariableKind::kProxyProtocolAddr:
+    case VariableKind::kProxyProtocolPort:
+    case VariableKind::kProxyProtocolServerAddr:
+    case VariableKind::kProxyProtocolServerPort:
+      return client.proxied() != nullptr ? Value{proxied_text(arena, *client.proxied(), kind)} : Value{};
+    default:
+      return std::nullopt;
+  }
+}
+
+// Unset without TLS, and where the client has no certificate or no such value.
+Value Variables::read_tls(VariableKind kind) {
+  const net::TlsInfo* tls = request_.client.connection->tls();
+  if (tls == nullptr) return std::nullopt;
+  const std::string text = tls_variable_text(*tls, kind, request_.clock.wall_seconds());
+  return text.empty() ? Value{} : Value{join(request_, text)};
+}
+
+Value Variables::read_connection(VariableKind kind) {
+  const ClientInfo& client = *request_.client.connection;
+  base::Arena& arena = request_.arena;
+  switch (kind) {
     case VariableKind::kServerAddr:
       return local_address(request_);
     case VariableKind::kServerPort:
@@ -269,14 +302,6 @@ Value Variables::read_connection(VariableKind kind) {
       return decimal_text(arena, client.connection_serial);
     case VariableKind::kConnectionRequests:
       return decimal_text(arena, client.requests);
-    case VariableKind::kSslServerName:
-      return tls_text(request_, &net::TlsInfo::sni);
-    case VariableKind::kSslProtocol:
-      return tls_text(request_, &net::TlsInfo::version);
-    case VariableKind::kSslCipher:
-      return tls_text(request_, &net::TlsInfo::cipher);
-    case VariableKind::kSslAlpnProtocol:
-      return tls_text(request_, &net::TlsInfo::alpn);
     case VariableKind::kProtocol:
       return "TCP"sv;
     case VariableKind::kPipe:

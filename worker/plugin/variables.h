@@ -28,6 +28,8 @@ class Variables final : public route::VariableReader {
   std::optional<std::string_view> read_family(const route::VariableName& name);
   std::optional<std::string_view> read_request(route::VariableKind kind);
   std::optional<std::string_view> read_connection(route::VariableKind kind);
+  std::optional<std::string_view> read_client(route::VariableKind kind);
+  std::optional<std::string_view> read_tls(route::VariableKind kind);
   std::optional<std::string_view> read_response(route::VariableKind kind);
   std::optional<std::string_view> read_upstream(route::VariableKind kind);
   std::optional<std::string_view> read_matched(route::VariableKind kind);

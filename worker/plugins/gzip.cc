@@ -50,10 +50,11 @@ class GzipCoder final : public plugin::BodyCoder {
 
   bool encode(std::string_view data, bool flush, bool last, std::string& out) override {
     // Nothing new: a flush would only add an empty block.
-    if (!last && data.empty()) return true;
+    if (!last && data.empty() && !(flush && is_unflushed_)) return true;
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
     stream_.avail_in = static_cast<uInt>(data.size());
     const int mode = last ? Z_FINISH : flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+    is_unflushed_ = mode == Z_NO_FLUSH;
     do {
       const std::size_t before = out.size();
       out.resize(before + kCompressedBytesStep);
@@ -68,6 +69,7 @@ class GzipCoder final : public plugin::BodyCoder {
 
  private:
   z_stream stream_{};
+  bool is_unflushed_ = false;
 };
 
 class Gzip final : public plugin::Plugin {

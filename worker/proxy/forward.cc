@@ -180,9 +180,11 @@ bool Forward::wants_request_content() const {
 void Forward::arm_timer() {
   if (!attempt_open_ || state_ == State::kTunnel) return;
   if (exchange_->unsent_bytes() > 0) {
-    timer_.set_after_ms(node_.timeouts().send_ms);
+    wait_for_node(node_.timeouts().send_ms);
   } else if (!reading_paused_ && is_request_taken()) {
-    timer_.set_after_ms(node_.timeouts().read_ms);
+    wait_for_node(node_.timeouts().read_ms);
+  } else if (deadline_ms_ != 0) {
+    wait_for_node(deadline_ms_);
   } else {
     timer_.cancel();  // now the client's own timeout runs
   }
@@ -282,7 +284,7 @@ void Forward::on_upgrade(http::ResponseHead& head, std::string_view bytes) {
   stream_.response().filter_head();
   stream_.request().response.set_status(101);  // no plugin makes something else of an upgrade
   exchange_->start_tunnel();
-  tunnel_ = std::make_unique<Tunnel>(stream_, *exchange_, node_.attempt(), timer_, node_.timeouts().read_ms);
+  tunnel_ = std::make_unique<Tunnel>(stream_, *exchange_, node_.attempt(), timer_, node_.timeouts());
   tunnel_->start(base::equals_ignore_case(head.headers.value(http::KnownHeader::kUpgrade), "websocket"),
                  bytes);
 }

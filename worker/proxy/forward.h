@@ -82,6 +82,10 @@ class Forward final : private upstream::Exchange::User {
   void set_state(State state) { state_.move_to(state); }
   void on_timeout();
   void arm_timer();
+  // At most until the call's deadline.
+  void wait_for_node(std::uint64_t timeout_ms);
+  void read_deadline();
+  void on_deadline_exceeded();
 
   // --- attempts (forward_attempts.cc)
   void attempt();
@@ -149,6 +153,7 @@ class Forward final : private upstream::Exchange::User {
   std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<Slices> slices_;
   std::unique_ptr<RequestFilter> request_filter_;  // null: the body goes on as it comes
+  std::uint64_t deadline_ms_ = 0;                  // of a gRPC call; 0: none
   std::uint32_t informational_ = 0;
   base::StateMachine<State, kMoves> state_{State::kIdle};
   bool attempting_ = false;

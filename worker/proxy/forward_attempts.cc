@@ -1,5 +1,8 @@
 // Attempts, and what happens when one fails. A retry never repeats what a node may have acted on: only what
 // no node can have processed, or an idempotent method (RFC 9110 9.2.2), as nginx does.
+#include <algorithm>
+
+#include "shared/http/grpc.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
@@ -48,6 +51,8 @@ void Forward::abort() {
 void Forward::start() {
   if (stream_.chains().has(plugin::Phase::kRequestBodyFilter)) [[unlikely]]
     begin_filtering();
+  if (node_.is_grpc()) [[unlikely]]
+    read_deadline();
   attempt();
 }
 
@@ -71,7 +76,9 @@ void Forward::open_exchange() {
                                   .arena = stream_.arena(),
                                   .keepalive = node_.keepalive(),
                                   .tls = node_.tls(),
-                                  .method = stream_.request().upstream_method()};
+                                  .method = stream_.request().upstream_method(),
+                                  .protocol = node_.is_grpc() ? http::Protocol::k2 : http::Protocol::k11,
+                                  .is_grpc = node_.is_grpc()};
   auto opened = services_.opener->open(opening, *this);
   if (!opened && opened.error().retryable && free_descriptor(services_, ClientKind::kProxy)) {
     opened = services_.opener->open(opening, *this);
@@ -93,7 +100,7 @@ void Forward::open_exchange() {
     return begin_exchange();
   }
   set_state(State::kConnecting);
-  timer_.set_after_ms(node_.timeouts().connect_ms);
+  wait_for_node(node_.timeouts().connect_ms);
 }
 
 void Forward::on_connected() {
@@ -102,7 +109,39 @@ void Forward::on_connected() {
   stream_.exchange().resume_request();  // reading may have stopped with a full buffer
 }
 
+// Of the call, by grpc-timeout: the gateway does not work for a client that has given up.
+void Forward::read_deadline() {
+  const http::HeaderField* const field = stream_.request().head->headers.find("grpc-timeout");
+  if (field == nullptr) return;
+  if (const auto timeout_ms = http::parse_grpc_timeout(field->value))
+    deadline_ms_ = services_.loop.clock().monotonic_ms() + *timeout_ms;
+}
+
+void Forward::wait_for_node(std::uint64_t timeout_ms) {
+  if (deadline_ms_ != 0) [[unlikely]] {
+    const std::uint64_t now_ms = services_.loop.clock().monotonic_ms();
+    timeout_ms = std::min(timeout_ms, deadline_ms_ - std::min(deadline_ms_, now_ms));
+  }
+  timer_.set_after_ms(timeout_ms);
+}
+
+// It says nothing about the node: how long the client waits is the client's to say.
+void Forward::on_deadline_exceeded() {
+  plugin::log_error(stream_.request(), "the call's deadline passed while upstream {} had it", node_.text());
+  exchange_->abort(/*reset=*/true);
+  node_.attempt().status = kGatewayTimeout;
+  node_.attempt().response_us = node_.elapsed_us();
+  if (std::exchange(attempt_open_, false)) count_bytes();
+  timer_.cancel();
+  slices_.reset();
+  node_.on_failed(/*is_retried=*/false, NodeChoice::Blame::kGateway);
+  if (stream_.response().is_started()) return stream_.abort_response();
+  stream_.respond_error_page(kGatewayTimeout, http::GrpcCode::kDeadlineExceeded);
+}
+
 void Forward::on_timeout() {
+  if (deadline_ms_ != 0 && services_.loop.clock().monotonic_ms() >= deadline_ms_) [[unlikely]]
+    return on_deadline_exceeded();
   switch (state_.state()) {
     case State::kConnecting:
       if (exchange_->is_in_line()) {

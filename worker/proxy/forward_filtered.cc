@@ -28,6 +28,12 @@ void Forward::filter_content(const Content& content, bool more_at_hand) {
     return go_on_filtering();
   }
   if (content.end) return end_filtered();  // without content behind it
+  // What came before was not flushed, as more was at hand, and that is no content.
+  if (content.pieces.empty() && !more_at_hand && !head_waits_) {
+    const Sent sent = send_filtered({}, false, true);
+    if (sent == Sent::kLast) return stream_.on_response_complete();
+    if (sent == Sent::kEnded) return;
+  }
   // A head whose body has not come yet.
   if (head_waits_ && !stream_.request().response.body_is_held && !send_content({})) return;
   pause_if_client_is_slow();

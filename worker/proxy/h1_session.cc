@@ -10,6 +10,13 @@ namespace apisix::proxy {
 
 using State = H1Session::State;
 
+namespace {
+
+// What an HTTP/2 client sends first, as far as it looks like a head (RFC 9113 3.4).
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\n";
+
+}  // namespace
+
 const char* to_string(State state) {
   switch (state) {
     case State::kIdle:
@@ -138,6 +145,11 @@ bool H1Session::try_head() {
     case http::HeadScanner::Result::kFound: {
       const std::string_view head =
           unread_.substr(scanner.skipped_bytes(), scanner.head_bytes() - scanner.skipped_bytes());
+      if (head.size() == kHttp2Preface.size() && head == kHttp2Preface && connection_.takes_http2_preface())
+          [[unlikely]] {
+        become_http2();
+        return false;
+      }
       consume_unread(scanner.head_bytes());
       scanner.reset();
       begin_request(head, lines);
@@ -161,6 +173,13 @@ bool H1Session::try_head() {
   const std::string_view bytes = std::exchange(unread_, {});
   open_request([bytes](H1Request& request) { request.refuse_bytes(bytes, 400, "malformed request head"); });
   return true;
+}
+
+// Nothing of it is used from here on: the connection has another session.
+void H1Session::become_http2() {
+  const std::unique_ptr<Input> input = std::move(input_);
+  const std::string_view unread = unread_;
+  connection_.become_http2(unread.substr(0, kHttp2Preface.size()), unread.substr(kHttp2Preface.size()));
 }
 
 void H1Session::begin_request(std::string_view head, const http::HeadLines& lines) {

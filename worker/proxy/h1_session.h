@@ -78,6 +78,7 @@ class H1Session final : public ClientSession {
   void enter(State next);
   void advance();
   bool try_head();
+  void become_http2();
   void begin_request(std::string_view head, const http::HeadLines& lines);
   // A request of our own for what `begin` does with it.
   template <typename Begin>

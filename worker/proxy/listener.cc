@@ -42,6 +42,7 @@ Listener::Listener(Services& services, const channel::ListenSocket& socket, Clie
       protocols_{socket.listen.tls, socket.listen.http2, socket.listen.proxy_protocol},
       kind_(kind),
       service_(service),
+      tls_(socket.listen.tls ? services.tls_of(kind) : nullptr),
       port_(bound_port(socket.fd)) {}
 
 void Listener::start() {

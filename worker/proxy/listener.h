@@ -14,6 +14,7 @@ struct ListenSocket;
 
 namespace apisix::proxy {
 
+class ClientTls;
 class LocalService;
 
 class Listener {
@@ -42,6 +43,8 @@ class Listener {
   ClientKind kind() const { return kind_; }
   const Protocols& protocols() const { return protocols_; }
   LocalService* service() const { return service_; }
+  // Null: its clients speak in plain text.
+  ClientTls* tls() const { return tls_; }
   std::uint16_t port() const { return port_; }
 
  private:
@@ -61,6 +64,7 @@ class Listener {
   const Protocols protocols_;
   ClientKind kind_;
   LocalService* service_;
+  ClientTls* const tls_;
   std::uint16_t port_ = 0;
 };
 

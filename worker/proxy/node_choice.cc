@@ -68,6 +68,7 @@ NodeChoice::Pick NodeChoice::pick(std::uint16_t& failure) {
   node_ = pick.node;
   endpoint_ = {pick.address, pick.port, 0};
   set_upstream_target(stream_.request(), *upstream_, node_->host, node_->port);
+  is_grpc_ = stream_.request().upstream.scheme.starts_with("grpc");
   return Pick::kPicked;
 }
 
@@ -89,6 +90,7 @@ NodeChoice::Pick NodeChoice::choose_tls(std::uint16_t& failure) {
 
 const upstream::TlsTarget& NodeChoice::name_server() {
   tls_.server_name = base::server_name_of(stream_.request().upstream.host);
+  tls_.alpn = is_grpc_ ? "\x02h2" : std::string_view{};
   endpoint_.tls_identity = tls_.identity();
   return tls_;
 }

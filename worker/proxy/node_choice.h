@@ -37,6 +37,8 @@ class NodeChoice {
   const config::CompiledRoute& route() const { return *route_; }
   const config::Timeouts& timeouts() const { return timeouts_; }
   const upstream::KeepaliveLimits& keepalive() const;
+  // Of the schemes grpc and grpcs.
+  bool is_grpc() const { return is_grpc_; }
 
   // --- attempts
   plugin::Attempt& begin_attempt();
@@ -79,6 +81,7 @@ class NodeChoice {
   plugin::Attempt* attempt_ = nullptr;
   std::uint64_t retry_deadline_ms_ = 0;  // 0: none
   std::uint32_t retries_left_ = 0;
+  bool is_grpc_ = false;
 };
 
 }  // namespace apisix::proxy

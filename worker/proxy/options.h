@@ -41,7 +41,7 @@ struct Options {
   bool ignore_invalid_headers = false;
 
   std::optional<std::vector<base::Cidr>> trusted_addresses;  // none: not configured
-  std::string real_ip_header;                                // lower case
+  std::string real_ip_header;  // lower case; "proxy_protocol": the PROXY header of the connection
   // The same as a number. Of X-Forwarded-For all fields are one list.
   http::KnownHeader real_ip_header_id = http::KnownHeader::kUnknown;
   bool real_ip_recursive = false;

@@ -7,6 +7,7 @@
 #include "worker/config/registry.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
+#include "worker/proxy/client_certificate.h"
 #include "worker/proxy/direct_response.h"
 #include "worker/proxy/request_target.h"
 #include "worker/proxy/stream.h"
@@ -46,9 +47,15 @@ Next refuse(Stream& stream, const char* what) {
   return Next::kResponded;
 }
 
+Next check_client(Stream& stream) {
+  if (!stream.request().client.connection->is_tls) return Next::kGoOn;
+  if (may_client_ask(stream.request(), *stream.services().tls_of(ClientKind::kProxy))) return Next::kGoOn;
+  return respond_error_page(stream, 400);
+}
+
 Next normalize(Stream& stream) {
   const TargetFault fault = normalize_target(stream.request(), stream.services().options);
-  if (!fault) return Next::kGoOn;
+  if (!fault) return check_client(stream);
   if (fault.ends_connection) return refuse(stream, fault.what);
   plugin::log_info(stream.request(), "client sent a request that is not served ({})", fault.what);
   return respond_error_page(stream, fault.status);

@@ -3,6 +3,7 @@
 #include "shared/base/arena_text.h"
 #include "worker/plugin/debug_mode.h"
 #include "worker/proxy/client_head.h"
+#include "worker/proxy/direct_response.h"
 #include "worker/proxy/trailers.h"
 
 namespace apisix::proxy {
@@ -168,6 +169,8 @@ ResponseWriter::Sent ResponseWriter::send(const plugin::DirectResponse& direct) 
   if (!direct.content_type.empty() && !response.headers.has(http::KnownHeader::kContentType)) {
     response.headers.set(request_.arena, http::KnownHeader::kContentType, direct.content_type);
   }
+  if (direct.grpc_code) [[unlikely]]
+    add_grpc_status(direct, response.headers, request_.arena);
   request_.direct_response = direct;  // for Response::body_bytes()
   filter_head();
   const bool without_body = has_no_body();

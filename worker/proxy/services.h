@@ -29,6 +29,7 @@ namespace apisix::proxy {
 class AccessLog;
 class ClientConnection;
 class ClientExchange;
+class ClientTls;
 
 // Every client connection of the worker, by purpose, for draining and for making room; and the place where
 // closed connections and ended exchanges wait for the end of the turn, because their own callback is still on
@@ -110,6 +111,9 @@ struct Services {
   const memory::StatusZone& status;
   memory::ConnectionTallies& tallies;
   memory::TrafficMeter* const traffic;
+  // For the listeners of a kind that speak TLS; null: none does. Set before they are made.
+  ClientTls* tls_of(ClientKind kind) const { return tls[static_cast<std::size_t>(kind)]; }
+  std::array<ClientTls*, kClientKinds> tls = {};
   bool draining = false;
   std::uint64_t next_connection_serial = 1;
   http::RequestLimits request_limits;

@@ -4,6 +4,7 @@
 #include "worker/plugin/debug_mode.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/access_log.h"
+#include "worker/proxy/client_certificate.h"
 #include "worker/proxy/direct_response.h"
 #include "worker/proxy/ignored_lines.h"
 #include "worker/proxy/local_handler.h"
@@ -73,8 +74,11 @@ Stream::~Stream() = default;
 void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
   request_.received.bytes = head_bytes;
   request_.head = &head;
+  if (head.protocol >= http::Protocol::k2) [[unlikely]]  // gRPC needs it
+    request_.client.is_grpc = http::is_grpc_type(head.headers.value(http::KnownHeader::kContentType));
   if (head.ignored_lines != nullptr) [[unlikely]]
     log_ignored_lines(request_, head.ignored_lines, "client");
+  if (listener_.tls() != nullptr && is_refused_by_connection()) return;
   if (is_local()) {
     hide_query();
     local_ = std::make_unique<LocalHandler>(*this, *listener_.service());
@@ -86,6 +90,16 @@ void Stream::on_request(http::RequestHead& head, std::size_t head_bytes) {
   } else {
     run_pipeline(*this);
   }
+}
+
+// As in nginx the connection ends with it.
+bool Stream::is_refused_by_connection() {
+  const auto page = refuse_by_connection(*request_.client.connection, *listener_.tls(), is_local(), arena_);
+  if (!page) return false;
+  exchange_.discard_request();
+  request_.direct_response = *page;
+  respond(request_.direct_response);
+  return true;
 }
 
 // What was read of the head is for the logs: as in nginx's the request line, and what it asks for.
@@ -230,8 +244,10 @@ void Stream::on_streamed_failed(ClientExchange::Ending ending) {
   if (state_ != State::kDone) exchange_.resume_request();
 }
 
-void Stream::respond_error_page(std::uint16_t status) {
-  request_.direct_response = make_error_page(status, arena_);
+void Stream::respond_error_page(std::uint16_t status, std::optional<http::GrpcCode> code) {
+  request_.direct_response = request_.client.is_grpc
+                                 ? make_grpc_error(status, code.value_or(http::grpc_code_of(status)))
+                                 : make_error_page(status, arena_);
   request_.response.headers.remove(http::KnownHeader::kContentType);  // a plugin's, for another body
   respond(request_.direct_response);
 }

@@ -12,9 +12,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "shared/base/arena.h"
 #include "shared/base/state_machine.h"
+#include "shared/http/grpc.h"
 #include "worker/plugin/chain.h"
 #include "worker/plugin/request_state.h"
 #include "worker/proxy/client_deadlines.h"
@@ -104,8 +106,9 @@ class Stream {
   void respond(const plugin::DirectResponse& direct);
   // A hook has ended. False: it did not write a response piece by piece.
   bool finish_streamed() { return streamed_.has_begun() && end_streamed(); }
-  // An nginx-style error page: failures below the pipeline.
-  void respond_error_page(std::uint16_t status);
+  // An nginx-style error page: failures below the pipeline. A gRPC client gets `code` instead, by default the
+  // one that it would make of the status.
+  void respond_error_page(std::uint16_t status, std::optional<http::GrpcCode> code = {});
   // What the client sends makes no sense: an error page, and the connection ends.
   void refuse(std::uint16_t status, const char* what);
   // Everything of the response is in the exchange's hands.
@@ -123,6 +126,7 @@ class Stream {
   void on_streamed_failed(ClientExchange::Ending ending);
   bool is_local() const { return listener_.service() != nullptr; }
   bool waits_for_body() const;
+  bool is_refused_by_connection();
   void hide_query();
 
   Services& services_;

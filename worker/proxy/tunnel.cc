@@ -1,13 +1,15 @@
 #include "worker/proxy/tunnel.h"
 
+#include <algorithm>
+
 #include "worker/limits.h"
 #include "worker/proxy/stream.h"
 
 namespace apisix::proxy {
 
 Tunnel::Tunnel(Stream& stream, upstream::Exchange& exchange, plugin::Attempt& attempt, event::Timer& deadline,
-               std::uint64_t silence_ms)
-    : stream_(stream), exchange_(exchange), attempt_(attempt), deadline_(deadline), silence_ms_(silence_ms) {}
+               const config::Timeouts& timeouts)
+    : stream_(stream), exchange_(exchange), attempt_(attempt), deadline_(deadline), timeouts_(timeouts) {}
 
 void Tunnel::start(bool is_websocket, std::string_view bytes) {
   if (is_websocket) {
@@ -20,7 +22,8 @@ void Tunnel::start(bool is_websocket, std::string_view bytes) {
 }
 
 void Tunnel::extend_deadline() {
-  deadline_.set_after_ms(silence_ms_);
+  const bool waits_for_node = exchange_.unsent_bytes() > 0;
+  deadline_.set_after_ms(waits_for_node ? std::min(timeouts_.read_ms, timeouts_.send_ms) : timeouts_.read_ms);
 }
 
 // --- client to node
@@ -28,24 +31,31 @@ void Tunnel::extend_deadline() {
 void Tunnel::on_client_bytes() {
   ClientExchange& client = stream_.exchange();
   const std::string_view bytes = client.tunnel_bytes();
-  if (goodbye_sent_) return client.consume_tunnel_bytes(bytes.size());
+  if (closed_to_upstream_) return client.consume_tunnel_bytes(bytes.size());
   if (exchange_.unsent_bytes() > 0 || bytes.empty()) return;
-  stream_.request().received.bytes += bytes.size();
-  if (!exchange_.write_tunnel(bytes)) return stream_.end_tunnel();
-  if (frames_) frames_->to_upstream.feed(bytes);
+  std::string_view passed = bytes;
+  if (is_leaving_) {
+    passed = bytes.substr(0, frames_->to_upstream.feed_rest_of_frame(bytes));
+  } else if (frames_) {
+    frames_->to_upstream.feed(bytes);
+  }
+  stream_.request().received.bytes += passed.size();
+  if (!exchange_.write_tunnel(passed)) return stream_.end_tunnel();
   attempt_.bytes_sent = exchange_.bytes_sent();
   client.consume_tunnel_bytes(bytes.size());
   extend_deadline();
+  if (is_leaving_) close_to_upstream();
 }
 
 void Tunnel::on_upstream_writable() {
+  extend_deadline();
   if (exchange_.unsent_bytes() > 0) return;
   stream_.exchange().resume_request();
   if (stream_.state() == Stream::State::kTunnel) propagate_close();
 }
 
 void Tunnel::on_client_closed() {
-  if (goodbye_sent_) return stream_.end_tunnel();
+  if (is_leaving_) return stream_.end_tunnel();
   client_half_closed_ = true;
   stream_.exchange().stop_reading();
   propagate_close();
@@ -54,12 +64,18 @@ void Tunnel::on_client_closed() {
 // --- node to client
 
 void Tunnel::on_upstream_bytes(std::string_view bytes) {
-  if (goodbye_sent_) return;
-  if (frames_) frames_->to_client.feed(bytes);
+  if (closed_to_client_) return;
+  if (is_leaving_) {
+    bytes = bytes.substr(0, frames_->to_client.feed_rest_of_frame(bytes));
+  } else if (frames_) {
+    frames_->to_client.feed(bytes);
+  }
   stream_.request().response.body_bytes_sent += bytes.size();
   extend_deadline();
   if (!stream_.response().write_tunnel(bytes)) return;
-  if (reading_paused_ || stream_.exchange().unsent_bytes() <= limits::kOutputPendingBytesMax) return;
+  if (is_leaving_) close_to_client();
+  if (closed_to_client_ || reading_paused_) return;
+  if (stream_.exchange().unsent_bytes() <= limits::kOutputPendingBytesMax) return;
   reading_paused_ = true;
   exchange_.pause_response();
 }
@@ -73,6 +89,7 @@ void Tunnel::on_client_drained() {
 
 void Tunnel::on_upstream_closed() {
   upstream_half_closed_ = true;
+  if (is_leaving_) return close_to_client();
   stream_.exchange().shutdown_write();
   propagate_close();
 }
@@ -80,17 +97,33 @@ void Tunnel::on_upstream_closed() {
 // --- the end
 
 void Tunnel::shut_down() {
-  if (goodbye_sent_) return;
-  if (frames_ && frames_->to_upstream.is_between_frames() && !client_half_closed_) {
-    exchange_.write_tunnel(kGoingAwayToServer);  // an error will be noticed by the next read
+  if (is_leaving_) return;
+  is_leaving_ = true;
+  close_to_upstream();
+  close_to_client();
+}
+
+// Where a frame has begun, behind it: the worker has a moment left, and most frames are short.
+void Tunnel::close_to_upstream() {
+  if (closed_to_upstream_) return;
+  if (frames_ && !client_half_closed_) {
+    if (!frames_->to_upstream.is_between_frames()) return;
+    // An error will be noticed by the next read.
+    if (!frames_->to_upstream.is_closed()) exchange_.write_tunnel(kGoingAwayToServer);
   }
-  if (frames_ && frames_->to_client.is_between_frames() && !upstream_half_closed_) {
-    if (!stream_.response().write_tunnel(kGoingAwayToClient)) return;
-  }
-  goodbye_sent_ = true;
+  closed_to_upstream_ = true;
   client_half_closed_ = true;
   stream_.exchange().consume_tunnel_bytes(stream_.exchange().tunnel_bytes().size());
   propagate_close();
+}
+
+void Tunnel::close_to_client() {
+  if (closed_to_client_) return;
+  if (frames_ && !upstream_half_closed_) {
+    if (!frames_->to_client.is_between_frames()) return;
+    if (!frames_->to_client.is_closed() && !stream_.response().write_tunnel(kGoingAwayToClient)) return;
+  }
+  closed_to_client_ = true;
   stream_.exchange().shutdown_write();
 }
 
@@ -101,7 +134,7 @@ void Tunnel::propagate_close() {
     upstream_shut_down_ = true;
     exchange_.shutdown_write();
   }
-  if (goodbye_sent_) return;  // ends when the client has read its goodbye, or with the worker
+  if (is_leaving_) return;  // ends when the client has read its goodbye, or with the worker
   const bool is_flushed = exchange_.unsent_bytes() == 0 && stream_.exchange().unsent_bytes() == 0;
   if (upstream_shut_down_ && upstream_half_closed_ && is_flushed) stream_.end_tunnel();
 }

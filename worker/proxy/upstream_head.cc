@@ -10,6 +10,7 @@
 #include "shared/http/joined_fields.h"
 #include "shared/http/own_lines.h"
 #include "shared/http/uri.h"
+#include "worker/plugin/client_details.h"
 #include "worker/plugin/forwarded_address.h"
 
 namespace apisix::proxy {
@@ -60,6 +61,11 @@ std::string_view join_values(plugin::RequestState& request, KnownHeader id) {
 
 [[gnu::noinline]] void read_real_ip(plugin::RequestState& request, const Options& options) {
   if (!is_in(options.real_ip_from, request.client.connection->peer_ip)) return;
+  if (options.real_ip_header == "proxy_protocol") {
+    const net::ProxiedAddresses* const proxied = request.client.connection->proxied();
+    if (proxied != nullptr) request.set_remote(proxied->client, proxied->client_port);
+    return;
+  }
   const http::HeaderMap& headers = request.head->headers;
   if (options.real_ip_header_id == KnownHeader::kXForwardedFor) {
     const std::string_view value = join_values(request, KnownHeader::kXForwardedFor);

@@ -8,8 +8,8 @@
 
 namespace apisix::proxy {
 
-// $remote_addr from the header that real_ip_header names, when the peer is in real_ip_from (nginx's
-// realip module).
+// $remote_addr from the header that real_ip_header names, or from the PROXY header of the connection, when
+// the peer is in real_ip_from (nginx's realip module).
 void apply_real_ip(plugin::RequestState& request, const Options& options);
 
 // X-Forwarded-Proto/Host/Port and Forwarded say what this gateway observed, unless the peer is one of

@@ -146,15 +146,17 @@ enum class VariableKind : std::uint8_t {
   kServerPort,
   kServerProtocol,
   kSessionTime,
-  kSslAlpnProtocol,
+  kSslAlpnProtocol,  // from here to kSslSessionReused: is_of_tls()
   kSslCipher,
   kSslCiphers,
   kSslClientCert,
   kSslClientEscapedCert,
   kSslClientFingerprint,
   kSslClientIDn,
+  kSslClientIDnLegacy,
   kSslClientRawCert,
   kSslClientSDn,
+  kSslClientSDnLegacy,
   kSslClientSerial,
   kSslClientVEnd,
   kSslClientVRemain,
@@ -181,6 +183,11 @@ enum class VariableKind : std::uint8_t {
   kUpstreamStatus,
   kUri,  // also document_uri
 };
+
+// Set only on connections that speak TLS.
+constexpr bool is_of_tls(VariableKind kind) {
+  return kind >= VariableKind::kSslAlpnProtocol && kind <= VariableKind::kSslSessionReused;
+}
 
 struct VariableName {
   VariableKind kind = VariableKind::kUnknown;

@@ -1,6 +1,7 @@
 // Endpoint: where a connection goes. Equal endpoints share pooled connections.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "shared/base/ip.h"
@@ -13,6 +14,10 @@ struct Endpoint {
   std::uint64_t tls_identity = 0;  // 0 = plain; else TlsTarget::identity()
 
   bool operator==(const Endpoint&) const = default;
+};
+
+struct EndpointHash {
+  std::size_t operator()(const Endpoint& endpoint) const;
 };
 
 }  // namespace apisix::upstream

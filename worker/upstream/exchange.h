@@ -69,8 +69,7 @@ class Exchange {
     virtual void on_informational(http::ResponseHead& head) = 0;
     // Its content follows at once, in a call of its own, also when there is none yet.
     virtual void on_response(http::ResponseHead& head) = 0;
-    // `more_at_hand`: another piece follows without waiting for the node, or may, when a read was filled to
-    // the last byte.
+    // `more_at_hand`: another call of this follows without waiting for the node, perhaps without content.
     virtual void on_response_content(const http::Content& content, bool more_at_hand) = 0;
     // 101, and `bytes` behind it: start_tunnel() or abort().
     virtual void on_upgrade(http::ResponseHead& head, std::string_view bytes) = 0;
@@ -149,7 +148,10 @@ struct Opening {
   const KeepaliveLimits& keepalive;            // outlive the exchange
   const TlsTarget* tls = nullptr;              // null: plain; else `endpoint` has its identity
   http::Method method = http::Method::kOther;  // HEAD and CONNECT change how a response ends (RFC 9112 6.3)
+  // k2: a stream on a connection that others share. What the node speaks is known before (h2c).
   http::Protocol protocol = http::Protocol::k11;
+  // As APISIX's location for gRPC: the head has "te: trailers" and a content type of gRPC.
+  bool is_grpc = false;
 };
 
 // Where exchanges come from: the Pool, and in tests what takes its place.

@@ -204,7 +204,6 @@ void H1Exchange::on_upstream_readable() {
       break;
   }
   bytes_received_ += got.bytes;
-  filled_scratch_ = got.bytes == scratch.size();
   const std::string_view bytes(scratch.data(), got.bytes);
   if (state_ == State::kBody) return read_content(bytes);
   if (state_ == State::kTunnel) return user_.on_tunnel_bytes(bytes);
@@ -265,7 +264,9 @@ void H1Exchange::read_content(std::string_view bytes) {
       return fail(FailureKind::kBadResponse, "malformed chunked body");
     const bool done = step.result == http::H1BodyDecoder::Result::kDone;
     const bool is_last = done || bytes.empty() || step.consumed == 0;
-    const bool more_at_hand = !done && (!is_last || filled_scratch_ || connection_->has_pending());
+    // Whether the next read will bring content is not known: a full scratch, or what TLS still holds, may be
+    // all that there is of an event.
+    const bool more_at_hand = !is_last;
     // First: the client's next request, which the end of this one may allow, finds the connection pooled.
     if (done) finish(!bytes.empty());
     user_.on_response_content({.pieces = content.span(),

@@ -112,10 +112,9 @@ class H1Exchange final : public Exchange,
   const http::Method method_;
   http::Framing request_framing_ = http::Framing::kNone;
   base::StateMachine<State, kMoves> state_{State::kWaiting};
-  bool request_ended_ = false;  // the owner gave all of it
-  bool send_failed_ = false;    // the node stopped reading; its response may still come
-  bool keep_alive_ = false;     // says the response
-  bool filled_scratch_ = false;
+  bool request_ended_ = false;         // the owner gave all of it
+  bool send_failed_ = false;           // the node stopped reading; its response may still come
+  bool keep_alive_ = false;            // says the response
   bool shuts_down_when_sent_ = false;  // a tunnel
 };
 

@@ -8,6 +8,7 @@
 #include "shared/base/check.h"
 #include "worker/limits.h"
 #include "worker/upstream/h1_exchange.h"
+#include "worker/upstream/h2_pool.h"
 
 namespace apisix::upstream {
 namespace {
@@ -38,7 +39,7 @@ void HostPool::serve_line() {
   is_serving_ = false;
 }
 
-std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
+std::size_t EndpointHash::operator()(const Endpoint& endpoint) const {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   std::memcpy(&high, endpoint.ip.bytes().data(), 8);
@@ -48,9 +49,12 @@ std::size_t Pool::EndpointHash::operator()(const Endpoint& endpoint) const {
 }
 
 Pool::Pool(event::Loop& loop)
-    : loop_(loop), scratch_(std::make_unique_for_overwrite<char[]>(limits::kScratchBytes)) {}
+    : loop_(loop),
+      scratch_(std::make_unique_for_overwrite<char[]>(limits::kScratchBytes)),
+      h2_(std::make_unique<H2Pool>(loop, *this)) {}
 
 Pool::~Pool() {
+  h2_.reset();
   for (auto& [endpoint, host] : hosts_) {
     while (host.newest() != nullptr) drop(*host.newest());
   }
@@ -83,10 +87,8 @@ void Pool::forget_empty_hosts() {
 }
 
 base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Exchange::User& user) {
-  if (opening.protocol != http::Protocol::k11) {
-    return base::fail(base::ErrorCode::kInternal, base::ErrorSource::kGateway,
-                      "no exchange in " + std::string(http::protocol_text(opening.protocol)));
-  }
+  if (opening.protocol == http::Protocol::k2) [[unlikely]]
+    return h2_->open(opening, user);
   auto exchange = std::make_unique<H1Exchange>(*this, opening, user);
   if (const auto started = exchange->start(opening); !started) return std::unexpected(started.error());
   return exchange;
@@ -212,16 +214,18 @@ void Pool::drop_idle(const base::IpAddress& ip) {
     if (!(endpoint.ip == ip)) continue;
     while (host.newest() != nullptr) drop(*host.newest());
   }
+  h2_->drop_idle(ip);
 }
 
 void Pool::drop_all_idle() {
   for (auto& [endpoint, host] : hosts_) {
     while (host.newest() != nullptr) drop(*host.newest());
   }
+  h2_->drop_all_idle();
 }
 
 bool Pool::drop_one_idle() {
-  if (idle_ == 0) return false;
+  if (idle_ == 0) return h2_->drop_one_idle();
   for (auto& [endpoint, host] : hosts_) {
     if (host.oldest() == nullptr) continue;
     drop(*host.oldest());

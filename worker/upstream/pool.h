@@ -16,6 +16,7 @@
 
 namespace apisix::upstream {
 
+class H2Pool;
 class HostPool;
 
 // What waits until its endpoint may have another connection. It leaves the line before it is destroyed.
@@ -77,7 +78,6 @@ class Pool final : public ExchangeOpener {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Only HTTP/1.1 is spoken to nodes so far.
   base::Result<std::unique_ptr<Exchange>> open(const Opening& opening, Exchange::User& user) override;
 
   // An idle connection, or one that starts to connect. Null: `waiter` is in line for one.
@@ -116,9 +116,6 @@ class Pool final : public ExchangeOpener {
 
  private:
   friend class HostPool;
-  struct EndpointHash {
-    std::size_t operator()(const Endpoint& endpoint) const;
-  };
   HostPool& home_of(const Endpoint& endpoint, const TlsTarget* tls) {
     if (tls != nullptr) return find_tls_home(endpoint, *tls);
     const bool is_last_used = last_used_ != nullptr && last_used_->endpoint() == endpoint;
@@ -139,6 +136,7 @@ class Pool final : public ExchangeOpener {
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
   event::ReadyNode deletion_;                           // of those, at the turn's end
   const std::unique_ptr<char[]> scratch_;
+  std::unique_ptr<H2Pool> h2_;  // which leases connections as exchanges do
   std::uint64_t open_ = 0;
   std::uint64_t idle_ = 0;
 };

@@ -117,6 +117,11 @@ Line parse_line(const char* begin, const char* at, const char* end, const FieldL
 
 }  // namespace
 
+bool is_left_out(std::string_view name, const FieldLimits& limits) {
+  const std::uint8_t traits = traits_of(name);
+  return traits != 0 && is_left_out(name, traits, limits);
+}
+
 namespace {
 
 // Adds lines to a message's fields, or to those that are left out, within the limits.

@@ -37,6 +37,10 @@ struct FieldLines {
 FieldLines parse_field_lines(const char* begin, const char* at, const char* end, base::Arena& arena,
                              const FieldLimits& limits, HeaderMap& headers, const HeadLines& lines = {});
 
+// By the same rules, for a field that came without a line (HTTP/2), whose name is a token and not known: it
+// is left out.
+bool is_left_out(std::string_view name, const FieldLimits& limits);
+
 // Takes the next non-empty element off a comma-separated list (RFC 9110 5.6.1), without white space
 // around it; "" when there is none left. Quoted strings are not looked at: no such field of ours has them.
 std::string_view next_list_element(std::string_view& list);

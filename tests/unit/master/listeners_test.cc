@@ -219,18 +219,17 @@ TEST(Listeners, InheritedSocketThatAllowsNoOtherIsShared) {
 TEST(WantedListeners, DefaultsAreThoseOfApisix) {
   std::vector<std::string> texts;
   for (const auto& item : wanted_listeners(settings::Settings{})) texts.push_back(address_text(item.listen));
-  EXPECT_EQ(texts, (std::vector<std::string>{"0.0.0.0:9080", "[::]:9080", "0.0.0.0:9180", "127.0.0.1:9090",
-                                             "127.0.0.1:9091"}))
-      << "those of TLS are not served yet";
+  EXPECT_EQ(texts, (std::vector<std::string>{"0.0.0.0:9080", "[::]:9080", "0.0.0.0:9443", "[::]:9443",
+                                             "0.0.0.0:9180", "127.0.0.1:9090", "127.0.0.1:9091"}));
 }
 
-TEST(WantedListeners, PortsOfTlsAreNamedAsNotOpened) {
+TEST(WantedListeners, PortsOfHttp3AreNamedAsServedOverTcpAlone) {
   settings::Settings settings;
-  EXPECT_EQ(
-      unopened_ports(settings),
-      "apisix.ssl.listen: TLS is not served by this version, not listening on 0.0.0.0:9443 and [::]:9443");
-  settings.apisix.ssl.listen.clear();
-  EXPECT_EQ(unopened_ports(settings), std::nullopt);
+  EXPECT_EQ(unserved_quic(settings), std::nullopt);
+  settings.apisix.ssl.listen[1].http3 = true;
+  EXPECT_EQ(unserved_quic(settings),
+            "apisix.ssl.listen: HTTP/3 (enable_http3) is not served by this version, only HTTPS over TCP on "
+            "[::]:9443");
 }
 
 }  // namespace

@@ -71,6 +71,17 @@ TEST_F(TlsClientTest, HandshakeTellsWhatWasAgreedOn) {
   EXPECT_EQ(server_.tls()->peer_certificate, "");
 }
 
+TEST_F(TlsClientTest, FactsSayHowTheHandshakeWent) {
+  const auto [client, server] = connect("node.example");
+  ASSERT_TRUE(client.done() && server.done());
+  const TlsFacts& facts = *server_.tls()->facts;
+  EXPECT_FALSE(facts.is_early());
+  EXPECT_EQ(facts.curve(), "X25519");
+  EXPECT_TRUE((":" + facts.client_curves() + ":").contains(":prime256v1:")) << facts.client_curves();
+  EXPECT_TRUE(facts.client_ciphers().starts_with("TLS_AES_256_GCM_SHA384:")) << facts.client_ciphers();
+  EXPECT_EQ(client_.tls()->facts->session_id().size() % 2, 0u);
+}
+
 TEST_F(TlsClientTest, BeforeTheHandshakeNothingIsKnown) {
   auto context = TlsClientContext::make({.verify = false});
   client_.start_tls(*(*context)->start_session(client_.fd(), {.server_name = "node.example"}));

@@ -3,9 +3,11 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "shared/event/loop.h"
+#include "shared/format/proto_schema.h"
 #include "worker/plugin/consumer.h"
 #include "worker/plugin/deps.h"
 #include "worker/plugin/plugin_set.h"
@@ -28,6 +30,12 @@ class NoDirectory final : public Directory {
   base::Result<base::Ref<UpstreamHandle>> make_upstream(const std::string&, const format::Json&) override {
     return base::invalid("none here");
   }
+  base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) override {
+    if (!schema_) return base::invalid("failed to find proto by id: " + std::string(id));
+    return schema_;
+  }
+  // Of every id.
+  void set_proto(base::Ref<const format::ProtoSchema> schema) { schema_ = std::move(schema); }
   const PluginSet& plugins() const override { return plugins_; }
 
  private:
@@ -38,6 +46,7 @@ class NoDirectory final : public Directory {
   }
 
   PluginSet plugins_;
+  base::Ref<const format::ProtoSchema> schema_;
 };
 
 }  // namespace apisix::plugin

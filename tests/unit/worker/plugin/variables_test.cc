@@ -8,6 +8,8 @@
 #include "shared/event/loop.h"
 #include "shared/http/h1/request_parser.h"
 #include "shared/net/tls_info.h"
+#include "tests/unit/shared/base/test_certificate.h"
+#include "worker/plugin/client_details.h"
 #include "worker/plugin/variable_text.h"
 #include "worker/route/match_rule.h"
 
@@ -61,13 +63,46 @@ TEST_F(VariablesTest, TlsVariablesAreUnsetOnAPlainConnection) {
 
 TEST_F(VariablesTest, TlsVariablesSayWhatTheHandshakeAgreedOn) {
   const net::TlsInfo tls{.sni = "a.example", .version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384"};
-  client_.tls = &tls;
+  client_.set_tls(tls);
   EXPECT_EQ(read("ssl_server_name"), "a.example");
   EXPECT_EQ(read("ssl_protocol"), "TLSv1.3");
   EXPECT_EQ(read("ssl_cipher"), "TLS_AES_256_GCM_SHA384");
   EXPECT_EQ(read("ssl_alpn_protocol"), "(unset)");
   EXPECT_EQ(read("https"), "on");
   EXPECT_EQ(read("scheme"), "https");
+}
+
+TEST_F(VariablesTest, TheClientsCertificateIsComparedByConditions) {
+  const std::string der = base::certificate_der();
+  const net::TlsInfo tls{.peer_certificate = der, .peer_verified = "SUCCESS"};
+  client_.set_tls(tls);
+  EXPECT_TRUE(holds(R"([["ssl_client_fingerprint", "==", "2e6b055ffcbc08b30150b6c870296763a4bec292"]])"));
+  EXPECT_TRUE(
+      holds(R"([["ssl_client_s_dn", "~~", "^CN=client one,"], ["ssl_client_verify", "==", "SUCCESS"]])"));
+  EXPECT_FALSE(holds(R"([["ssl_client_serial", "==", "01"]])"));
+  // Made once, however often it is read.
+  Variables variables(request_);
+  const auto name = route::VariableName::parse("ssl_client_raw_cert");
+  EXPECT_EQ(variables.read(name)->data(), variables.read(name)->data());
+}
+
+TEST_F(VariablesTest, ProxyProtocolVariablesSayWhatTheHeaderSaid) {
+  for (const char* name : {"proxy_protocol_addr", "proxy_protocol_port", "proxy_protocol_server_addr",
+                           "proxy_protocol_server_port"}) {
+    EXPECT_EQ(read(name), "(unset)") << name;
+  }
+  client_.peer_ip = base::IpAddress::parse("10.0.0.1").value();
+  client_.edit_details().proxied =
+      net::ProxiedAddresses{.client = base::IpAddress::parse("192.0.2.1").value(),
+                            .server = base::IpAddress::parse("2001:db8::2").value(),
+                            .client_port = 40000,
+                            .server_port = 443};
+  EXPECT_EQ(read("proxy_protocol_addr"), "192.0.2.1");
+  EXPECT_EQ(read("proxy_protocol_port"), "40000");
+  EXPECT_EQ(read("proxy_protocol_server_addr"), "2001:db8::2");
+  EXPECT_EQ(read("proxy_protocol_server_port"), "443");
+  EXPECT_EQ(read("realip_remote_addr"), "10.0.0.1");
+  EXPECT_EQ(read("scheme"), "http");
 }
 
 TEST_F(VariablesTest, RequestLineOfHttp2IsMadeAsNginxDoes) {

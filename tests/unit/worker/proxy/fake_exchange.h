@@ -28,11 +28,19 @@ class FakeExchange final : public upstream::Exchange {
   };
 
   FakeExchange(const upstream::Opening& opening, User& user, Plan plan)
-      : method(opening.method), endpoint(opening.endpoint), user_(user), arena_(opening.arena), plan_(plan) {}
+      : method(opening.method),
+        endpoint(opening.endpoint),
+        protocol(opening.protocol),
+        is_grpc(opening.is_grpc),
+        user_(user),
+        arena_(opening.arena),
+        plan_(plan) {}
 
   // --- what Forward did
   const http::Method method;
   const upstream::Endpoint endpoint;
+  const http::Protocol protocol;
+  const bool is_grpc;
   std::string target;
   std::string host;
   http::Framing framing = http::Framing::kNone;
@@ -50,6 +58,7 @@ class FakeExchange final : public upstream::Exchange {
 
   // --- what the node does
   std::size_t unsent = 0;
+  std::size_t unsent_after_write = 0;  // of a tunnel
   void connect() {
     plan_.is_connected = true;
     user_.on_connected();
@@ -119,6 +128,7 @@ class FakeExchange final : public upstream::Exchange {
   void start_tunnel() override { is_tunnel = true; }
   bool write_tunnel(std::string_view bytes) override {
     body += bytes;
+    unsent += unsent_after_write;
     return true;
   }
   void shutdown_write() override { is_shut_down = true; }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tests/unit/worker/proxy/forward_exchange_fixture.h"
+#include "worker/proxy/websocket_frames.h"
 
 namespace apisix::proxy {
 namespace {
@@ -412,6 +413,31 @@ TEST_F(ForwardExchangeTest, UpgradeThatWasNotAskedForIs502) {
   EXPECT_EQ(exchange_.status, 502);
 }
 
+// Each direction gets its goodbye behind the frame that is on its way.
+TEST_F(ForwardExchangeTest, WebSocketIsClosedBetweenFrames) {
+  upgrades_ = true;
+  open(1, R"(,"enable_websocket":true)");
+  request();
+  http::ResponseHead& head = node().head(101);
+  head.upgrade = true;
+  head.headers.add(stream_->arena(), "Upgrade", "websocket");
+  node().upgrade(head, "\x81\x02h");
+  more_content("\x81\x01x");
+  stream_->shut_down();
+  EXPECT_EQ(node().body, "\x81\x01x" + std::string(kGoingAwayToServer));
+  EXPECT_TRUE(node().is_shut_down);
+  EXPECT_EQ(exchange_.body, "\x81\x02h");
+  node().tunnel("i\x81\x01y");
+  EXPECT_EQ(exchange_.body, "\x81\x02hi" + std::string(kGoingAwayToClient));
+  node().tunnel("\x81\x01z");
+  more_content("late");
+  EXPECT_EQ(exchange_.body, "\x81\x02hi" + std::string(kGoingAwayToClient));
+  EXPECT_EQ(node().body, "\x81\x01x" + std::string(kGoingAwayToServer));
+  EXPECT_EQ(state(), Forward::State::kTunnel);
+  stream_->on_client_closed();
+  EXPECT_EQ(state(), Forward::State::kDone);
+}
+
 TEST_F(ForwardExchangeTest, SilentTunnelEnds) {
   upgrades_ = true;
   open(1, R"(,"enable_websocket":true,"timeout":{"connect":1,"send":2,"read":3})");
@@ -425,6 +451,30 @@ TEST_F(ForwardExchangeTest, SilentTunnelEnds) {
   pass_ms(2000);
   EXPECT_EQ(state(), Forward::State::kTunnel);
   pass_ms(1200);
+  EXPECT_EQ(state(), Forward::State::kDone);
+}
+
+// As in nginx the send timeout runs while the node does not take what waits for it, and begins anew when it
+// takes some.
+TEST_F(ForwardExchangeTest, TunnelWhoseNodeTakesNothingEnds) {
+  upgrades_ = true;
+  open(1, R"(,"enable_websocket":true,"timeout":{"connect":1,"send":2,"read":30})");
+  request();
+  http::ResponseHead& head = node().head(101);
+  head.upgrade = true;
+  head.headers.add(stream_->arena(), "Upgrade", "websocket");
+  node().upgrade(head, "");
+  pass_ms(5000);
+  node().unsent = 100;
+  more_content("\x81\x01x");  // waits in the client's buffer
+  node().take_everything();
+  pass_ms(5000);
+  EXPECT_EQ(state(), Forward::State::kTunnel);
+  node().unsent_after_write = 100;
+  more_content("\x81\x01y");
+  pass_ms(1500);
+  EXPECT_EQ(state(), Forward::State::kTunnel);
+  pass_ms(1000);
   EXPECT_EQ(state(), Forward::State::kDone);
 }
 

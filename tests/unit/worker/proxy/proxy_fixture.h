@@ -172,7 +172,8 @@ class ProxyTest : public store::StoreTest {
                                                         .registry = *registry_,
                                                         .status = *status_,
                                                         .tallies = tallies_});
-    const channel::ListenSocket none;
+    channel::ListenSocket none;
+    none.listen.http2 = true;
     proxy_listener_ = std::make_unique<Listener>(*services_, none, ClientKind::kProxy, nullptr);
     local_listener_ = std::make_unique<Listener>(*services_, none, ClientKind::kControl, &echo_);
   }

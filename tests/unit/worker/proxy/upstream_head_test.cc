@@ -5,6 +5,7 @@
 
 #include "shared/net/tls_info.h"
 #include "tests/unit/worker/proxy/request_fixture.h"
+#include "worker/plugin/client_details.h"
 #include "worker/proxy/request_target.h"
 
 namespace apisix::proxy {
@@ -97,6 +98,17 @@ TEST_F(RealIpTest, RecursiveEndsInFrontOfWhatIsNoAddress) {
   EXPECT_EQ(remote("X-Forwarded-For: 203.0.113.7, unknown, 192.0.2.9\r\n"), "192.0.2.9");
 }
 
+TEST_F(RealIpTest, ThePeersProxyHeaderSaysWhoTheClientIs) {
+  read_from("proxy_protocol");
+  EXPECT_EQ(remote("Proxy_Protocol: 203.0.113.9\r\n"), "192.0.2.1");  // it is no field
+  client_.edit_details().proxied = net::ProxiedAddresses{
+      .client = base::IpAddress::parse("203.0.113.7").value(), .server = {}, .client_port = 4711};
+  EXPECT_EQ(remote("X-Real-IP: 203.0.113.8\r\n"), "203.0.113.7");
+  EXPECT_EQ(request_.client.port, 4711);
+  comes_from("198.51.100.1", 1234);
+  EXPECT_EQ(remote(""), "198.51.100.1");
+}
+
 // --- X-Forwarded-Proto, -Host, -Port and Forwarded
 
 class ForwardedTest : public UpstreamHeadTest {
@@ -131,7 +143,7 @@ TEST_F(ForwardedTest, WithoutAPortInHostTheListenersCounts) {
 
 TEST_F(ForwardedTest, OverTlsTheSchemeIsHttps) {
   const net::TlsInfo tls;
-  client_.tls = &tls;
+  client_.set_tls(tls);
   apply("Host: a.test\r\n");
   EXPECT_EQ(sent("X-Forwarded-Proto"), "https");
 }

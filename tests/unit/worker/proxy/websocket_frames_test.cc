@@ -112,6 +112,32 @@ TEST(FrameTracker, NoBytesChangeNothing) {
   EXPECT_FALSE(tracker.is_between_frames());
 }
 
+TEST(FrameTracker, TheRestOfAFrameEndsInFrontOfTheNext) {
+  FrameTracker tracker;
+  EXPECT_EQ(tracker.feed_rest_of_frame("\x82\x05hello"), 0u);  // none has begun
+  for (const std::string& bytes : {frame(5, true), frame(300, false), frame(70'000, true)}) {
+    for (const std::size_t begun : {std::size_t{1}, std::size_t{3}, bytes.size() - 1}) {
+      tracker.feed(bytes.substr(0, begun));
+      const std::string rest = bytes.substr(begun);
+      EXPECT_EQ(tracker.feed_rest_of_frame(rest.substr(0, rest.size() - 1)), rest.size() - 1);
+      EXPECT_EQ(tracker.feed_rest_of_frame(rest.substr(rest.size() - 1) + frame(1, true)), 1u);
+      EXPECT_TRUE(tracker.is_between_frames());
+    }
+  }
+}
+
+// RFC 6455 5.5.1
+TEST(FrameTracker, ACloseFrameIsTheLastOne) {
+  FrameTracker tracker;
+  EXPECT_FALSE(tracker.is_closed());
+  tracker.feed("\x89\x01p");
+  EXPECT_FALSE(tracker.is_closed());
+  tracker.feed("\x88\x02\x03");
+  EXPECT_FALSE(tracker.is_closed());
+  tracker.feed("\xe8");
+  EXPECT_TRUE(tracker.is_closed());
+}
+
 // RFC 6455 5.5.1 and 7.4.1: close frames with status 1001; a client's is masked (5.1), the server's is not.
 TEST(CloseFrames, SayThatTheEndpointLeaves) {
   const auto status_at = [](std::string_view frame, std::size_t at) {

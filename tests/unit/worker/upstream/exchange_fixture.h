@@ -27,6 +27,7 @@ struct Owner final : Exchange::User {
   }
   void on_response(http::ResponseHead& head) override {
     status = head.status;
+    fields = head.headers.size();
     events.push_back("response " + std::to_string(head.status));
   }
   void on_response_content(const http::Content& content, bool more_at_hand) override {
@@ -57,6 +58,7 @@ struct Owner final : Exchange::User {
   std::string body;
   std::string what;
   std::uint16_t status = 0;
+  std::size_t fields = 0;
   std::size_t trailers = 0;
   std::uint64_t idle_at_end = 99;
   bool aborts_at_informational = false;

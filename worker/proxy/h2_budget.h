@@ -1,0 +1,49 @@
+// H2Budget: how much of what costs a worker, and carries nothing, one HTTP/2 client may send. Each kind has
+// an allowance that fills again with time. A member of its H2Session, which ends the connection when one is
+// spent (ENHANCE_YOUR_CALM).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "worker/limits.h"
+
+namespace apisix::proxy {
+
+// Fills to `most`, `per_second` at a time.
+class Allowance {
+ public:
+  constexpr Allowance(std::uint32_t most, std::uint32_t per_second)
+      : most_(most), per_second_(per_second), left_(most) {}
+
+  // False: it is spent.
+  bool take(std::uint64_t now_ms) {
+    if (left_ == 0) refill(now_ms);
+    if (left_ == 0) return false;
+    if (left_ == most_) since_ms_ = now_ms;  // it was full until now
+    --left_;
+    return true;
+  }
+  void add(std::uint32_t count) { left_ = std::min(left_ + count, most_); }
+  std::uint32_t left() const { return left_; }
+
+ private:
+  void refill(std::uint64_t now_ms) {
+    const std::uint64_t earned = (now_ms - since_ms_) * per_second_ / 1000;
+    if (earned == 0) return;
+    since_ms_ = now_ms;
+    left_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(earned, most_));
+  }
+
+  std::uint32_t most_;
+  std::uint32_t per_second_;
+  std::uint32_t left_;
+  std::uint64_t since_ms_ = 0;  // when it was last full, or was filled
+};
+
+struct H2Budget {
+  Allowance resets{limits::kH2ResetsMax, limits::kH2ResetsPerSecond};
+  Allowance frames{limits::kH2FramesMax, limits::kH2FramesPerSecond};
+};
+
+}  // namespace apisix::proxy
