@@ -157,8 +157,10 @@ def test_redirect_to_https_ends_at_https(gateway, upstream):
 
 def test_access_log_and_loggers_have_them(gateway, upstream, issued):
     collector = Upstream(lambda request: (200, {}, b"ok"))
-    forward(gateway, upstream, plugins={"http-logger": {"uri": f"http://127.0.0.1:{collector.port}/", "batch_max_size": 1, "log_format": {
-        "path": "$uri", "protocol": "$ssl_protocol", "client": "$ssl_client_s_dn", "verified": "$ssl_client_verify", "of": "$ssl_session_reused"}}})
+    log_format = {"path": "$uri", "protocol": "$ssl_protocol", "client": "$ssl_client_s_dn",
+                  "verified": "$ssl_client_verify", "of": "$ssl_session_reused"}
+    forward(gateway, upstream, plugins={"http-logger": {
+        "uri": f"http://127.0.0.1:{collector.port}/", "batch_max_size": 1, "log_format": log_format}})
     assert fetch(gateway.tls_port, "/known", context=context_for(cert=issued))[0].status == 200
     assert fetch(gateway.tls_port, "/unknown", name="open.com")[0].status == 200
     assert gateway.request("/plain").status == 200
