@@ -134,6 +134,8 @@ inline constexpr std::uint32_t kH2ResetsPerSecond = 32;
 inline constexpr std::uint32_t kH2FramesMax = 2048;
 inline constexpr std::uint32_t kH2FramesPerSecond = 128;
 inline constexpr std::uint32_t kH2FramesPerUse = 4;
+// What a client may still send behind the GOAWAY that ends its connection: both windows and some frames.
+inline constexpr std::size_t kH2LingerBytesMax = 1024 * 1024;
 
 // --- retries
 // Retries of one request, whatever `retries` or the number of nodes say: each may cost a

@@ -72,7 +72,7 @@ void Loop::run_once(std::uint64_t wait_ms) {
   // Before the timers: a timeout does not overtake bytes that came in time.
   if (batch_->has_readable()) {
     note_activity();  // what is held has no event, which would have
-    batch_->run(flushes_);
+    batch_->run();
   }
   finish_turn();
 }
@@ -100,7 +100,7 @@ void Loop::finish_turn() {
   timers_.advance(clock_.monotonic_ms());
   if (!deferred_.empty()) run_deferred();
   ready_.drain();
-  flushes_.drain();
+  batch_->flushes().drain();
   ReadyQueue last;
   last.append_all(end_of_turn_);
   last.drain();

@@ -2,7 +2,7 @@
 //
 // A turn: wait -> refresh the clock -> io callbacks -> the turn's batch of reads and sends -> due timers -> a
 // slice of the deferred queue -> the ready queue (coroutines that became resumable are never resumed inline
-// by an event) -> flushes of what connections collected -> end-of-turn work (freeing connections).
+// by an event) -> end-of-turn work (freeing connections).
 #pragma once
 
 #include <cstdint>
@@ -44,11 +44,6 @@ class Loop {
   // What became readable in this turn; once it is opened, reads and writes go by few system calls.
   TurnBatch& batch() { return *batch_; }
 
-  // Runs when the turn's callbacks have run, twice if need be: before the batch sends, so that what these
-  // write leaves with it, and behind everything else. For connections that make one write of what a turn
-  // gave them to send.
-  ReadyQueue& flushes() { return flushes_; }
-
   // Runs last in this turn (in the next one, when pushed by end-of-turn work), when no callback of the turn
   // can still be on the stack.
   ReadyQueue& end_of_turn() { return end_of_turn_; }
@@ -78,7 +73,6 @@ class Loop {
   TimerWheel timers_;
   ReadyQueue ready_;
   ReadyQueue deferred_;
-  ReadyQueue flushes_;
   ReadyQueue end_of_turn_;
   const std::unique_ptr<TurnBatch> batch_;
   bool clock_is_fresh_ = false;

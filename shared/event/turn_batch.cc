@@ -37,7 +37,7 @@ void TurnBatch::give_up(const base::Error& error) {
   if (on_given_up_) on_given_up_();
 }
 
-void TurnBatch::run(ReadyQueue& flushes) {
+void TurnBatch::run() {
   for (IoWatch* const watch : queue_) {
     if (watch == nullptr) continue;
     watch->queue_entry_ = IoWatch::kNoEntry;
@@ -49,7 +49,7 @@ void TurnBatch::run(ReadyQueue& flushes) {
     const std::size_t end = std::min(reads_.size(), next + Ring::kCallsMax);
     receive({&reads_[next], end - next});
     for (; next < end; ++next) call_back(next);
-    if (next == reads_.size()) flushes.drain();
+    if (next == reads_.size()) flushes_.drain();
     flush_sends();
   }
   reads_.clear();

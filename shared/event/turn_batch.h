@@ -62,8 +62,13 @@ class TurnBatch {
 
   // --- for the Loop
   bool has_readable() const { return !queue_.empty(); }
-  // Calls back all that became readable, runs `flushes`, and sends what both wrote.
-  void run(ReadyQueue& flushes);
+  // Calls back all that became readable, runs flushes(), and sends what both wrote.
+  void run();
+
+  // Runs when the turn's callbacks have run: before the batch sends, so that what these write leaves with it,
+  // and once more behind the timers and the ready queue. For connections that make one write of what a turn
+  // gave them to send. Is there without a ring, too.
+  ReadyQueue& flushes() { return flushes_; }
 
   // --- for IoWatch
   // Its callback comes when the turn's batch runs; from a callback of it, in the next turn.
@@ -140,6 +145,7 @@ class TurnBatch {
   // Received for a watch that stopped reading before its callback, or an error behind a full slot; rare.
   std::unordered_map<const IoWatch*, Held> held_;
   Phase phase_ = Phase::kPlain;
+  ReadyQueue flushes_;
 };
 
 }  // namespace apisix::event

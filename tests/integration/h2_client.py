@@ -55,6 +55,7 @@ class H2Client:
         self.end = None  # "closed" or "reset"
         self.window_updates = []  # (stream, increment)
         self.frames = []
+        self.sent = {}  # content, by stream
         self.give_back = give_back
         self._buffer = b""
         self._block = None
@@ -96,14 +97,27 @@ class H2Client:
         """Sends a request; returns the stream's number."""
         stream = self.new_stream()
         fields = fields if fields is not None else self.fields(path, method, authority, more)
-        head = self.head_frame(stream, fields, *([END_STREAM] if body is None and end else []))
-        frames = [head]
-        for at in range(0, len(body or b""), 16384):
-            frames.append(self.data_frame(stream, body[at:at + 16384]))
-        if body is not None and end:
-            frames.append(self.data_frame(stream, end=True))
-        self.send(*frames)
+        self.send(self.head_frame(stream, fields, *([END_STREAM] if body is None and end else [])))
+        if body is not None:
+            self.send_body(stream, body, end)
         return stream
+
+    def window_left(self, stream):
+        """How much content may go out on it."""
+        grown = [sum(by for number, by in self.window_updates if number == one) for one in (0, stream)]
+        initial = (self.settings or {}).get(SettingsFrame.INITIAL_WINDOW_SIZE, 65535)
+        return min(65535 + grown[0] - sum(self.sent.values()), initial + grown[1] - self.sent.get(stream, 0))
+
+    def send_body(self, stream, body, end=True):
+        """As the gateway's windows let it."""
+        while body and not self.stream(stream).is_done:
+            self.wait_for(lambda: self.window_left(stream) > 0 or self.stream(stream).is_done, "a window")
+            piece = body[:min(16384, max(self.window_left(stream), 0))]
+            self.sent[stream] = self.sent.get(stream, 0) + len(piece)
+            self.send(self.data_frame(stream, piece))
+            body = body[len(piece):]
+        if end:
+            self.send(self.data_frame(stream, end=True))
 
     def reset(self, stream, code=8):
         frame = RstStreamFrame(stream)

@@ -289,9 +289,7 @@ h2::EngineStream::Ready H2Request::data_ready(std::size_t bytes_max) {
   const std::size_t at_hand = output_.at_hand();
   Ready ready{.bytes = std::min(at_hand, bytes_max)};
   if (ready.bytes < at_hand || !output_.ends()) return ready;
-  ready.end = true;
-  output_.set_end_framed();
-  if (!output_.is_writing()) note_drained();
+  ready.end = marks_.promised_end = true;
   if (output_.trailers() == nullptr) return ready;
   ready.trailers = true;
   FieldBlock block;
@@ -303,10 +301,13 @@ h2::EngineStream::Ready H2Request::data_ready(std::size_t bytes_max) {
 void H2Request::take_data(std::size_t bytes, h2::FrameOutput& output) {
   session_.note_content_frame();
   const std::size_t waited = output_.take(bytes, output);
-  if (waited == 0) return;
-  session_.note_pending(-static_cast<std::ptrdiff_t>(waited));
-  stream_.deadlines().extend_send();
-  if (output_.is_direct() && !output_.is_writing()) note_drained();
+  if (waited > 0) {
+    session_.note_pending(-static_cast<std::ptrdiff_t>(waited));
+    stream_.deadlines().extend_send();
+  }
+  if (marks_.promised_end) output_.set_end_framed();
+  const bool has_drained = marks_.promised_end || (waited > 0 && output_.is_direct());
+  if (has_drained && !output_.is_writing()) note_drained();
 }
 
 void H2Request::note_drained() {
@@ -331,6 +332,7 @@ void H2Request::finish(Ending ending) {
   drop_input();
   session_.note_pending(-static_cast<std::ptrdiff_t>(output_.clear()));
   if (!marks_.closed) {
+    if (!marks_.input_ended) session_.note_ended_early(id_);
     if (ending == Ending::kBroken) {
       engine.reset(id_, ErrorCode::kInternalError);
     } else if (!output_.is_end_framed()) {

@@ -106,8 +106,9 @@ class H2Request final : public ClientExchange,
     bool is_tunnel : 1 = false;
     bool tunnel_ended : 1 = false;  // by the client
     bool head_written : 1 = false;
-    bool closed : 1 = false;  // the engine has forgotten it
-    bool done : 1 = false;    // finish() was called
+    bool promised_end : 1 = false;  // data_ready() said so
+    bool closed : 1 = false;        // the engine has forgotten it
+    bool done : 1 = false;          // finish() was called
   };
 
   H2Session& session_;

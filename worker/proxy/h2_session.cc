@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shared/base/log.h"
+#include "shared/event/turn_batch.h"
 #include "worker/proxy/client_connection.h"
 #include "worker/proxy/h2_request.h"
 
@@ -71,13 +72,19 @@ std::size_t H2Session::input_room() const {
 }
 
 void H2Session::on_bytes(std::string_view bytes) {
-  if (!is_live()) return;  // a GOAWAY is on its way: what still comes is dropped
+  if (!is_live()) return drop(bytes.size());
   receiving_ = true;
   const bool is_good = engine_.receive(bytes);
   receiving_ = false;
   if (!is_good) return fail();
   run_events();
   if (state_ != State::kClosed) arm_flush();
+}
+
+// A GOAWAY is on its way.
+void H2Session::drop(std::size_t bytes) {
+  bytes_.lingered += bytes;
+  if (bytes_.lingered > limits::kH2LingerBytesMax) connection_.close();
 }
 
 h2::EngineStream* H2Session::on_stream_opened(h2::StreamId id) {
@@ -88,14 +95,19 @@ h2::EngineStream* H2Session::on_stream_opened(h2::StreamId id) {
 }
 
 // Heads and content bring what they cost; the rest lives on an allowance.
-void H2Session::on_frame(FrameType type, h2::StreamId, std::size_t payload_bytes) {
+void H2Session::on_frame(FrameType type, h2::StreamId id, std::size_t payload_bytes) {
   switch (type) {
     case FrameType::kHeaders:
+      check_stream(type, id);
       return budget_.frames.add(limits::kH2FramesPerUse);
     case FrameType::kRstStream:
       return spend(budget_.resets, "resets too many streams");
     case FrameType::kData:
+      check_stream(type, id);
       if (payload_bytes > 0) return;  // note_content_frame() counts it
+      break;
+    case FrameType::kPriority:
+      if (id == 0) return engine_.fail(ErrorCode::kProtocolError);  // RFC 9113 6.3
       break;
     default:
       break;
@@ -103,8 +115,19 @@ void H2Session::on_frame(FrameType type, h2::StreamId, std::size_t payload_bytes
   spend(budget_.frames, "sends too many frames that carry nothing");
 }
 
+// RFC 9113 5.1: on a stream that the client has ended, or passed over, nothing may come.
+void H2Session::check_stream(FrameType type, h2::StreamId id) {
+  if (id > open_.last) {
+    if (type == FrameType::kHeaders) open_.last = id;
+    return;
+  }
+  if (id % 2 == 0 || engine_.is_open(id) || budget_.ended.has(id)) return;
+  engine_.fail(ErrorCode::kStreamClosed);
+}
+
 // Each makes us reset a stream whose work has begun (CVE-2025-8671).
-void H2Session::on_invalid_frame(FrameType, h2::StreamId) {
+void H2Session::on_invalid_frame(FrameType, h2::StreamId id) {
+  note_ended_early(id);
   spend(budget_.resets, "breaks too many streams");
 }
 
@@ -206,7 +229,8 @@ void H2Session::note_busy() {
 // --- output
 
 void H2Session::arm_flush() {
-  services().loop.flushes().push(flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
+  services().loop.batch().flushes().push(
+      flush_, [](void* self) { static_cast<H2Session*>(self)->on_flush(); }, this);
 }
 
 // Frames are made while the socket takes them: a client that does not read stops its streams, not the worker.
@@ -218,7 +242,7 @@ bool H2Session::pump() {
     if (output_ == nullptr) output_.reset(new h2::FrameOutput);
     const std::size_t before = output_->bytes();
     more = engine_.take_output(*output_);
-    framed_bytes_ += output_->bytes() - before;
+    bytes_.framed += output_->bytes() - before;
     if (more || output_->has_views()) write_output();
   }
   pumping_ = false;
@@ -246,7 +270,7 @@ void H2Session::on_flush() {
   write_output();
   flush_.unlink();
   if (broken_) return on_reset();
-  if (may_close()) return start_closing();
+  if (is_live() && (engine_.is_over() || may_close())) return start_closing();
   note_busy();
   arm_timer();
 }
@@ -317,7 +341,7 @@ void H2Session::shut_down() {
 }
 
 bool H2Session::may_close() const {
-  if (!is_live() || open_.all > 0) return false;
+  if (open_.all > 0) return false;
   return goaway_sent_ || has_goaway_ || now_ms() >= deadlines_.idle_ms;
 }
 

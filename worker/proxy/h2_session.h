@@ -81,15 +81,17 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   bool pump();
   bool is_broken() const { return broken_; }
   // Payload and heads of frames that were made, so far.
-  std::uint64_t framed_bytes() const { return framed_bytes_; }
+  std::uint64_t framed_bytes() const { return bytes_.framed; }
   // A request's response bytes that wait became more, or fewer.
-  void note_pending(std::ptrdiff_t bytes) { pending_bytes_ += static_cast<std::size_t>(bytes); }
-  bool is_over_pending() const { return pending_bytes_ > limits::kH2PendingBytesMax; }
+  void note_pending(std::ptrdiff_t bytes) { bytes_.pending += static_cast<std::size_t>(bytes); }
+  bool is_over_pending() const { return bytes_.pending > limits::kH2PendingBytesMax; }
   void note_content_frame() { budget_.frames.add(limits::kH2FramesPerUse); }
   // At the end of this turn, for windows that were given back, and deadlines.
   void arm_flush();
   // A request begins: it is counted.
   void note_begun();
+  // We end the stream while the client still sends.
+  void note_ended_early(h2::StreamId id) { budget_.ended.add(id); }
   // It has ended; deleted when the turn ends.
   void end_request(H2Request& request);
 
@@ -105,6 +107,7 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   Services& services() const;
   std::uint64_t now_ms() const;
   bool is_live() const { return state_ == State::kOpen || state_ == State::kDraining; }
+  void check_stream(h2::FrameType type, h2::StreamId id);
   void spend(Allowance& allowance, const char* what);
   void run_events();
   void defer_events();
@@ -118,6 +121,7 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   void send_goaway();
   void end_all();
   void start_closing();
+  void drop(std::size_t bytes);
   void fail();
   template <typename Action>
   void for_each(Action action);
@@ -130,8 +134,11 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   event::ReadyNode flush_;
   event::ReadyNode deferred_;  // requests wait for a later turn
   H2Budget budget_;
-  std::uint64_t framed_bytes_ = 0;
-  std::size_t pending_bytes_ = 0;
+  struct {
+    std::uint64_t framed = 0;
+    std::size_t pending = 0;   // of all streams
+    std::size_t lingered = 0;  // dropped, behind the last GOAWAY
+  } bytes_;
   struct {
     std::uint64_t output_ms = 0;  // while output waits for the socket
     std::uint64_t idle_ms = 0;    // without a stream
@@ -140,6 +147,7 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   struct {
     std::uint32_t all = 0;
     std::uint32_t begun = 0;  // of them: their heads are whole
+    h2::StreamId last = 0;    // the highest number there was
   } open_;
   base::StateMachine<State, kMoves> state_{State::kOpen};
   bool receiving_ = false;

@@ -18,6 +18,7 @@ constexpr std::size_t kDataPiecesMax = net::kPiecesMax - 8;
 // ACKs of SETTINGS and PING that wait for a peer that does not read: its user's budgets are lower.
 constexpr std::size_t kAcksMax = 256;
 constexpr std::size_t kContinuationsMax = 8;
+constexpr int kFirstExtensionType = 10;
 constexpr std::uint8_t kPingPayload[8] = {'a', 'p', 'i', 's', 'i', 'x', 0, 0};
 
 // A peer gets a GOAWAY or nothing for what we cannot do; running out of memory ends the process elsewhere,
@@ -38,6 +39,10 @@ OptionsPtr make_options() {
   nghttp2_option_set_no_closed_streams(options, 1);
   nghttp2_option_set_max_outbound_ack(options, kAcksMax);
   nghttp2_option_set_max_continuations(options, kContinuationsMax);
+  // Frames of extensions mean nothing to us, but have to be counted.
+  for (int type = kFirstExtensionType; type <= 0xff; ++type) {
+    nghttp2_option_set_user_recv_extension_type(options, static_cast<std::uint8_t>(type));
+  }
   // The heads of responses are bounded before they come here.
   nghttp2_option_set_max_send_header_block_length(options, std::size_t{256} * 1024);
   return OptionsPtr(options);
@@ -190,6 +195,15 @@ struct EngineCallbacks {
     return result(out);
   }
 
+  static int on_extension_chunk(nghttp2_session*, const nghttp2_frame_hd*, const std::uint8_t*, std::size_t,
+                                void*) {
+    return 0;
+  }
+  static int unpack_extension(nghttp2_session*, void** payload, const nghttp2_frame_hd*, void*) {
+    *payload = nullptr;
+    return 0;
+  }
+
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
     engine(self).user_.on_invalid_frame(type_of(frame->hd.type), frame->hd.stream_id);
     return result(engine(self));
@@ -217,13 +231,19 @@ struct EngineCallbacks {
     return static_cast<ssize_t>(ready.bytes);
   }
 
+  // nghttp2 makes one frame behind the other as long as there is data: full is full.
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t bytes,
                        nghttp2_data_source*, void* self) {
     Engine& out = engine(self);
-    out.output_->add_copy(text(head, kFrameHeadBytes));
+    if (!Engine::has_room(*out.output_)) {
+      out.is_full_ = true;
+      return NGHTTP2_ERR_WOULDBLOCK;
+    }
     EngineStream* const stream = out.find(frame->hd.stream_id);
-    CHECK(stream != nullptr && frame->data.padlen == 0);
-    if (bytes > 0) stream->take_data(bytes, *out.output_);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // forgotten: a reset is under way
+    CHECK(frame->data.padlen == 0);
+    out.output_->add_copy(text(head, kFrameHeadBytes));
+    stream->take_data(bytes, *out.output_);
     return 0;
   }
 };
@@ -247,6 +267,8 @@ CallbacksPtr make_callbacks() {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &On::on_data_chunk);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &On::on_invalid_frame);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &On::on_stream_close);
+  nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(callbacks, &On::on_extension_chunk);
+  nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, &On::unpack_extension);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, &On::send_data);
   return CallbacksPtr(callbacks);
 }
@@ -301,13 +323,16 @@ bool Engine::receive(std::string_view bytes) {
   return false;
 }
 
+bool Engine::has_room(const FrameOutput& output) {
+  return output.has_room(kFrameHeadBytes + kPayloadBytesMax, kDataPiecesMax + 2);
+}
+
 bool Engine::take_output(FrameOutput& output) {
-  constexpr std::size_t kRoomBytes = kFrameHeadBytes + kPayloadBytesMax + 64;
   output_ = &output;
-  bool more = false;
-  while (true) {
-    if (!output.has_room(kRoomBytes, kDataPiecesMax + 2)) {
-      more = true;
+  is_full_ = false;
+  while (!is_full_) {
+    if (!has_room(output)) {
+      is_full_ = true;
       break;
     }
     const std::uint8_t* frame = nullptr;
@@ -317,11 +342,15 @@ bool Engine::take_output(FrameOutput& output) {
     output.add_copy(text(frame, static_cast<std::size_t>(size)));
   }
   output_ = nullptr;
-  return more;
+  return is_full_;
 }
 
 bool Engine::wants_output() const {
   return nghttp2_session_want_write(session_) != 0;
+}
+
+bool Engine::is_over() const {
+  return nghttp2_session_want_read(session_) == 0 && !wants_output();
 }
 
 void Engine::submit_informational(StreamId id, std::span<const Field> fields) {
@@ -395,6 +424,10 @@ void Engine::fail(ErrorCode code) {
 
 void Engine::submit_ping() {
   check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kPingPayload));
+}
+
+bool Engine::is_open(StreamId id) const {
+  return nghttp2_session_find_stream(session_, id) != nullptr;
 }
 
 std::uint32_t Engine::peer_concurrent_streams_max() const {

@@ -90,7 +90,8 @@ class EngineStream {
     bool trailers = false;  // with end: submit_trailers() was called
   };
   virtual Ready data_ready(std::size_t bytes_max) = 0;
-  // So many bytes of it to `output`, whose frame was begun.
+  // What data_ready() promised, perhaps 0 bytes, to `output`, whose frame was begun. Later than that, when
+  // there was no room; nothing was promised in between.
   virtual void take_data(std::size_t bytes, FrameOutput& output) = 0;
 
  protected:
@@ -144,6 +145,9 @@ class Engine {
   // to be called again once `output` was written.
   bool take_output(FrameOutput& output);
   bool wants_output() const;
+  // Nothing more can come of it: the GOAWAY of an error is out, or one of either side and the last stream's
+  // end.
+  bool is_over() const;
 
   // --- streams. All are without effect on a stream that was closed.
   enum class Sending : std::uint8_t { kEnd, kData };  // behind the head: nothing, or what data_ready() has
@@ -175,6 +179,9 @@ class Engine {
   void fail(ErrorCode code);
   void submit_ping();
 
+  // It was opened, and has not ended.
+  bool is_open(StreamId id) const;
+
   // Client: how many streams the peer lets us have at once, and whether another one may be opened.
   std::uint32_t peer_concurrent_streams_max() const;
   bool may_open_stream() const;
@@ -186,6 +193,7 @@ class Engine {
  private:
   friend struct EngineCallbacks;
   EngineStream* find(StreamId id) const;
+  static bool has_room(const FrameOutput& output);
   void submit_settings(const Settings& settings);
 
   nghttp2_session* session_ = nullptr;
@@ -195,6 +203,7 @@ class Engine {
   char block_status_ = 0;                 // client: the first digit of the block's status; 0: it has none
   const Role role_;
   bool failed_ = false;
+  bool is_full_ = false;  // more frames wait than output_ had room for
 };
 
 }  // namespace apisix::h2
