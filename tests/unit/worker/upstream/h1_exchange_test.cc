@@ -185,7 +185,7 @@ TEST_F(H1ExchangeTest, ResponseToHeadIsCheckedBeforeTheConnectionIsUsedAgain) {
 TEST_F(H1ExchangeTest, RefusedConnectionIsNotProcessed) {
   Endpoint gone;
   {
-    const Node other;
+    const SocketNode other;
     gone = other.endpoint();
   }
   auto opened = pool_.open({.endpoint = gone, .arena = arena_, .keepalive = limits_}, *owner_);
