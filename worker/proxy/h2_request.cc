@@ -332,6 +332,7 @@ void H2Request::finish(Ending ending) {
   drop_input();
   session_.note_pending(-static_cast<std::ptrdiff_t>(output_.clear()));
   if (!marks_.closed) {
+    if (!marks_.input_ended) session_.note_ended_early(id_);
     if (ending == Ending::kBroken) {
       engine.reset(id_, ErrorCode::kInternalError);
     } else if (!output_.is_end_framed()) {

@@ -179,6 +179,9 @@ class Engine {
   void fail(ErrorCode code);
   void submit_ping();
 
+  // It was opened, and has not ended.
+  bool is_open(StreamId id) const;
+
   // Client: how many streams the peer lets us have at once, and whether another one may be opened.
   std::uint32_t peer_concurrent_streams_max() const;
   bool may_open_stream() const;

@@ -90,7 +90,7 @@ class ConnectionTlsTest : public testing::Test, protected Connection::User {
 
   event::Loop loop_;
   net::TlsNode server_{"node.test"};
-  Node node_;
+  SocketNode node_;
   std::list<net::Transport> ends_;  // the node's, the newest last
   std::vector<std::string> events_;
   base::Ref<const net::TlsClientContext> context_ =
