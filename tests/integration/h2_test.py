@@ -130,6 +130,18 @@ def test_trailers_without_content_in_front(proxy, client):
     assert got.data == b"" and got.heads[-1] == [("grpc-status", "5")] and got.ended
 
 
+def test_trailers_without_content_end_a_stream_whose_request_goes_on(proxy, client):
+    """As a gRPC server refuses a stream."""
+    def serve(peer):
+        peer.read_head()
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGrpc-Status: 12\r\n\r\n")
+        peer.read_to_end()
+    stream = client.request(proxy.route(proxy.upstream(serve)), method="POST", end=False)
+    client.wait_for(lambda: client.stream(stream).reset is not None)
+    got = client.stream(stream)
+    assert got.ended and got.heads[-1] == [("grpc-status", "12")] and got.reset == 0  # NO_ERROR
+
+
 @pytest.mark.parametrize("line, more", [("204 No Content", []), ("304 Not Modified", ["Content-Length: 9"])])
 def test_responses_without_content_end_with_their_head(proxy, client, line, more):
     got = client.ask(proxy.route(proxy.upstream(serving(line, *more))))
