@@ -251,7 +251,7 @@ void H2Connection::on_frame(h2::FrameType type, h2::StreamId, std::size_t payloa
   if (++idle_frames_.frames > limits::kH2IdleFramesMax) engine_.fail(h2::ErrorCode::kEnhanceYourCalm);
 }
 
-void H2Connection::on_invalid_frame(h2::FrameType) {}
+void H2Connection::on_invalid_frame(h2::FrameType, h2::StreamId) {}
 
 void H2Connection::on_settings() {
   has_settings_ = true;

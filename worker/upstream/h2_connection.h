@@ -78,7 +78,7 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   // h2::Engine::User
   h2::EngineStream* on_stream_opened(h2::StreamId id) override;
   void on_frame(h2::FrameType type, h2::StreamId id, std::size_t payload_bytes) override;
-  void on_invalid_frame(h2::FrameType type) override;
+  void on_invalid_frame(h2::FrameType type, h2::StreamId id) override;
   void on_settings() override;
   void on_goaway(h2::StreamId last, h2::ErrorCode code) override;
   void on_ping_ack() override {}
