@@ -21,6 +21,7 @@ from upstream import Upstream
 
 EXTERNAL = os.environ.get("H2_PEER")
 BODY = b"0123456789"
+NUMBERS = itertools.count(1)
 
 
 class Peer:
@@ -28,14 +29,13 @@ class Peer:
 
     def __init__(self, port, tls, upstream):
         self.port, self.tls, self.upstream = port, tls, upstream
-        self._numbers = itertools.count(1)
 
     def connect(self, mine=()):
         return connect(self.port, self.tls, mine)
 
     def path(self):
         """One that no request had before."""
-        return f"/case-{next(self._numbers)}"
+        return f"/case-{next(NUMBERS)}"
 
     def has_reached(self, path):
         return self.upstream is not None and any(request.path == path for request in self.upstream.requests)
