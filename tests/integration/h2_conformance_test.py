@@ -181,6 +181,7 @@ def test_content_waits_for_the_window_of_its_stream(peer):
     wait_for_head(wire)
     sizes_are(wire, 1)
     wire.send(window_update(1, 3))
+    wire.until(lambda got: got.kind == DATA, "three bytes")
     sizes_are(wire, 1, 3)
     wire.send(window_update(1, 1))
     sizes_are(wire, 1, 3, 1)
