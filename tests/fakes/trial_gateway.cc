@@ -8,6 +8,7 @@
 #include "shared/base/log.h"
 #include "shared/client/redis_clients.h"
 #include "shared/memory/zones.h"
+#include "shared/net/tls_client_contexts.h"
 #include "worker/admin/hooks.h"
 #include "worker/admin/secret_fields.h"
 #include "worker/admin/stamp.h"
@@ -220,7 +221,7 @@ class Trial final : public plugin::RequestIo {
 struct TrialGateway::Parts {
   Parts()
       : zones(make_zones()),
-        redis(loop, nullptr, ""),
+        redis(loop, nullptr, "", tls_contexts),
         registry(loop, store, {random, loads, nullptr, &zones.health}, options()),
         hooks(make_hooks([this]() -> const plugin::PluginSet& { return registry.plugins(); }, settings)),
         secrets(settings, registry),
@@ -246,6 +247,7 @@ struct TrialGateway::Parts {
   base::Random random{1};
   upstream::LoadRegistry loads;
   memory::Zones zones;
+  net::TlsClientContexts tls_contexts;
   client::RedisClients redis;
   settings::Settings settings;
   MemoryStore store;
