@@ -245,6 +245,8 @@ base::Result<TlsServerContext> TlsServerContext::make(const Options& options) {
   // A short write may be retried from another buffer with the same bytes. An idle client holds no buffers.
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
+  // Without the finite fields of OpenSSL's list, whose cost a client can choose (CVE-2002-20001).
+  CHECK(SSL_CTX_set1_groups_list(context, "X25519:P-256:X448:P-384:P-521") == 1);
   SSL_CTX_set_read_ahead(context, 1);  // a record's head and content by one read
   if (needs_lowest_security(options.versions)) SSL_CTX_set_security_level(context, 0);
   if (!options.ciphers.empty() && SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1)

@@ -4,7 +4,7 @@ import socket
 import ssl
 import subprocess
 
-from gateway import is_listening, wait_until
+from gateway import wait_until
 from ports import free_port
 
 
@@ -22,6 +22,7 @@ class OwnAuthority:
         openssl("req", "-x509", *self.new_key("ec"), "-keyout", self.key, "-out", self.cert, "-subj", f"/CN={name}")
         self.index = folder / "index.txt"
         self.index.write_text("")
+        (folder / "index.txt.attr").write_text("unique_subject = no\n")
         self.made = 0
 
     @staticmethod
@@ -54,10 +55,13 @@ class OwnAuthority:
 
     def start_responder(self):
         """A process, to be ended by who started it. Reads the index as it is now."""
-        responder = subprocess.Popen(
-            ["openssl", "ocsp", "-index", self.index, "-port", str(self.ocsp_port), "-rsigner", self.cert, "-rkey",
-             self.key, "-CA", self.cert, "-ndays", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: is_listening(self.ocsp_port), "the OCSP responder")
+        said = self.folder / "responder.log"
+        with open(said, "w") as log:
+            responder = subprocess.Popen(
+                ["openssl", "ocsp", "-index", self.index, "-port", str(self.ocsp_port), "-rsigner", self.cert, "-rkey",
+                 self.key, "-CA", self.cert, "-ndays", "1"], stdout=log, stderr=log)
+        # A connection that is opened and closed to look whether it listens would occupy it.
+        wait_until(lambda: "waiting for OCSP client connections" in said.read_text(), "the OCSP responder")
         return responder
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway import pause, wait_until
 from h2_client import END_STREAM, H2Client
+from raw import RawUpstream
 
 GATEWAY = {"config": {"apisix": {"enable_http2": True}}, "workers": 1}
 
@@ -127,6 +128,18 @@ def test_trailers_without_content_in_front(proxy, client):
                                               body=b"0\r\nGrpc-Status: 5\r\n\r\n")))
     got = client.ask(path)
     assert got.data == b"" and got.heads[-1] == [("grpc-status", "5")] and got.ended
+
+
+def test_trailers_without_content_end_a_stream_whose_request_goes_on(proxy, client):
+    """As a gRPC server refuses a stream."""
+    def serve(peer):
+        peer.read_head()
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGrpc-Status: 12\r\n\r\n")
+        peer.read_to_end()
+    stream = client.request(proxy.route(proxy.upstream(serve)), method="POST", end=False)
+    client.wait_for(lambda: client.stream(stream).reset is not None)
+    got = client.stream(stream)
+    assert got.ended and got.heads[-1] == [("grpc-status", "12")] and got.reset == 0  # NO_ERROR
 
 
 @pytest.mark.parametrize("line, more", [("204 No Content", []), ("304 Not Modified", ["Content-Length: 9"])])
@@ -329,3 +342,38 @@ def test_websocket_over_http_2(proxy, client):
     got = client.response(stream)
     assert got.ended and got.reset is None
     wait_until(lambda: seen.get("ended"), "the client's end at the node")
+
+
+# --- processes that come and go
+
+@pytest.mark.gateway(workers=1)
+def test_reload_serves_what_is_in_flight_and_says_where_to_stop(gateway):
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def serve(peer):
+        while True:
+            request = peer.read_request()
+            if "slow" in request.target:
+                arrived.set()
+                go_on.wait(30)
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    upstream = RawUpstream(serve)
+    gateway.put_everywhere("/routes/1", {"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
+    with H2Client(gateway.port) as client:
+        slow = client.request("/slow")
+        assert arrived.wait(30)
+        reload = threading.Thread(target=gateway.reload)
+        reload.start()
+        client.wait_for(lambda: client.goaways, "the first GOAWAY")
+        assert client.goaways[0] == (2**31 - 1, 0)
+        assert client.ask("/crossing").data == b"ok"  # sent behind the notice
+        client.wait_for(lambda: len(client.goaways) == 2, "the second GOAWAY")
+        assert client.goaways[1] == (3, 0)
+        go_on.set()
+        assert client.response(slow).data == b"ok"
+        client.read_to_end()
+        assert client.end == "closed"
+        reload.join()
+    with H2Client(gateway.port) as client:
+        assert client.ask("/new").data == b"ok"
+    upstream.close()

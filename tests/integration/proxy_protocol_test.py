@@ -184,7 +184,8 @@ def test_connection_without_a_header_does_not_hold_a_worker_that_leaves(make_gat
 def test_redirect_to_https_names_no_port_of_a_balancer(make_gateway):
     tls = free_port()
     gateway = make_gateway(config={"apisix": {
-        "ssl": {"listen": [{"port": tls}]}, "proxy_protocol": {"listen_http_port": free_port(), "listen_https_port": free_port()}}})
+        "ssl": {"listen": [{"port": tls}]},
+        "proxy_protocol": {"listen_http_port": free_port(), "listen_https_port": free_port()}}})
     gateway.put_everywhere("/routes/1", {"uri": "/a", "plugins": {"redirect": {"http_to_https": True}}})
     places = {gateway.request("/a", headers={"Host": "a.test"}).header("Location") for _ in range(30)}
     assert places == {f"https://a.test:{tls}/a"}

@@ -102,7 +102,7 @@ def test_a_replaced_certificate_is_shown_at_once(gateway, authority):
 def test_a_bad_object_in_a_shared_etcd_leaves_the_good_one(make_gateway, authority):
     value = authority.object("kept.test")
     with Etcd() as etcd:
-        gateway = make_gateway(config={"deployment": {"etcd": {"host": [etcd.url]}}})
+        gateway = make_gateway(config=etcd.config())
         etcd.put("/apisix/ssls/1", value | {"id": "1"})
         wait_until(lambda: certificate_of(gateway.tls_port, "kept.test") == leaf(value["cert"]), "the certificate")
         etcd.put("/apisix/ssls/1", value | {"id": "1", "cert": "x" * 200})
@@ -133,7 +133,9 @@ def test_a_certificate_follows_vault_and_stays_when_vault_has_none(gateway, auth
         vault.secrets["/v1/kv/apisix/tls"] = {"cert": second["cert"], "key": second["key"]}
         wait_until(lambda: certificate_of(gateway.tls_port, "vault.test") == leaf(second["cert"]), "the other one")
         vault.secrets.clear()
-        gateway.wait_for_log("its last good certificate stays")
+        gateway.wait_for_log("with status 404")
+        wait_until(lambda: certificate_of(gateway.tls_port, "vault.test") and
+                   "its last good certificate stays" in gateway.log(), "a handshake behind it")
         assert certificate_of(gateway.tls_port, "vault.test") == leaf(second["cert"])
     finally:
         vault.server.close()

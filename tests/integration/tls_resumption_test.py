@@ -40,14 +40,16 @@ def test_every_worker_resumes_every_session(serving, version):
         session = resume(serving, context, session)
 
 
+@pytest.mark.expects_damage
 @pytest.mark.parametrize("version", VERSIONS)
-def test_sessions_outlive_a_reload(serving, version):
+def test_sessions_outlive_reloads_and_workers(serving, version):
     context = context_for(version=version)
     session = fetch(serving.tls_port, context=context)[1].session
     serving.reload()
     session = resume(serving, context, session)
     serving.replace_workers()
     resume(serving, context, session)
+    assert "Sanitizer" not in serving.log()
 
 
 def test_session_of_another_server_name_is_not_resumed(serving, authority):

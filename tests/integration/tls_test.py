@@ -57,21 +57,44 @@ def test_both_versions_and_alpn(gateway, authority, upstream):
         assert (response.status, tls.version, tls.alpn) == (200, text, "http/1.1")
     with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
         fetch(gateway.tls_port, context=context_for(version=ssl.TLSVersion.TLSv1_1))
-    with pytest.raises(ssl.SSLError, match="NO_APPLICATION_PROTOCOL"):
+    with pytest.raises(ssl.SSLError, match="no application protocol"):
         fetch(gateway.tls_port, context=context_for(alpn=["spdy/1"]))
 
 
+def test_http2_is_agreed_on_by_alpn(gateway, authority, upstream):
+    route(gateway, upstream)
+    gateway.put_everywhere("/ssls/1", authority.ssl_object("test.com"))
+    with connect(gateway.tls_port, context=context_for(alpn=["http/1.1", "h2"])) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+    for option, version in (("--http2", "2"), ("--http1.1", "1.1")):
+        done = subprocess.run(["curl", "-s", option, "--cacert", authority.path, "--resolve",
+                               f"test.com:{gateway.tls_port}:127.0.0.1", "-d", "body", "-w", " %{http_code} %{http_version}",
+                               f"https://test.com:{gateway.tls_port}/x"], capture_output=True, text=True, timeout=PATIENCE_S,
+                              check=True)
+        assert done.stdout.endswith(f" 200 {version}") and '"body": "body"' in done.stdout, done.stdout
+
+
+@pytest.mark.gateway(config={"apisix": {"enable_http2": False}})
+def test_http2_is_not_offered_where_it_is_off(gateway, authority):
+    gateway.put_everywhere("/ssls/1", authority.ssl_object("test.com"))
+    with connect(gateway.tls_port, context=context_for(alpn=["h2", "http/1.1"])) as connection:
+        assert connection.selected_alpn_protocol() == "http/1.1"
+
+
+# TLS 1.1 has none of the ciphers of the default list.
+@pytest.mark.gateway(config={"apisix": {"ssl": {"ssl_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-SHA"}}})
 def test_protocols_of_one_object(gateway, authority, upstream):
     route(gateway, upstream)
     gateway.put("/ssls/1", authority.ssl_object("test.com"))
     gateway.put("/ssls/2", authority.ssl_object("old.com", ssl_protocols=["TLSv1.1", "TLSv1.2"]))
     gateway.put_everywhere("/ssls/3", authority.ssl_object("new.com", ssl_protocols=["TLSv1.3"]))
+    old = context_for(version=ssl.TLSVersion.TLSv1_1)
     assert fetch(gateway.tls_port, name="old.com")[1].version == "TLSv1.2"
-    assert fetch(gateway.tls_port, name="old.com",
-                 context=context_for(version=ssl.TLSVersion.TLSv1_1))[1].version == "TLSv1.1"
+    assert fetch(gateway.tls_port, name="old.com", context=old)[1].version == "TLSv1.1"
     assert fetch(gateway.tls_port, name="new.com")[1].version == "TLSv1.3"
-    with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
-        fetch(gateway.tls_port, name="new.com", context=context_for(version=ssl.TLSVersion.TLSv1_2))
+    for name, context in (("test.com", old), ("new.com", context_for(version=ssl.TLSVersion.TLSv1_2))):
+        with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+            fetch(gateway.tls_port, name=name, context=context)
 
 
 def test_bodies_of_a_mebibyte_both_ways(gateway, authority, upstream):

@@ -72,8 +72,9 @@ def test_probe_shows_a_certificate_to_nodes_that_speak_tls_only(proxy, authority
 def test_failed_handshakes_count_as_failures_to_connect(proxy, pair):
     """Passive checks: as many as `tcp_failures` keep requests away from the node."""
     plain, good = proxy.upstream(speaks_plain), proxy.upstream(tls=server_context(pair))
-    # Probes count nothing: it is what requests meet that turns the node.
-    checks = active(healthy={"interval": 3600, "successes": 1}, unhealthy={"interval": 3600, "tcp_failures": 0})
+    # Probes turn nothing: it is what requests meet that does.
+    checks = active(healthy={"interval": 3600, "successes": 254},
+                    unhealthy={"interval": 3600, "tcp_failures": 254, "http_failures": 254, "timeouts": 254})
     checks["passive"] = {"unhealthy": {"tcp_failures": 2}}
     path = proxy.route(plain, good, upstream={"scheme": "https", "checks": checks})
 

@@ -361,3 +361,52 @@ def test_connections_are_shared_by_certificate(proxy, authority, pair):
     for path in paths * 2:
         assert client.ask(REQUEST.format(path, "a.test")).status == 200
     assert subjects == ["one.test", "two.test"]
+
+
+def store_client(proxy, number, authority, name, **more):
+    certificate, key = authority.issue(name, usage="clientAuth")
+    proxy.gateway.put(f"/ssls/{number}", {"type": "client", "cert": certificate.read_text(), "key": key.read_text()} | more)
+
+
+def test_stored_certificate_is_shown_and_followed(proxy, authority, pair):
+    node = proxy.upstream(tls=server_context(pair, client_authority=authority))
+    subjects = []
+
+    def serve(peer):
+        subjects.append(subject_of(peer))
+        respond_ok(peer)
+
+    node.serve = serve
+    store_client(proxy, "shown", authority, "first.test")
+    path = proxy.route(node, upstream=https(tls={"client_cert_id": "shown"}))
+    client = proxy.client()
+    for _ in range(2):
+        assert client.ask(REQUEST.format(path, "a.test")).status == 200
+    store_client(proxy, "shown", authority, "second.test")
+    proxy.apply()
+    for _ in range(2):
+        assert client.ask(REQUEST.format(path, "a.test")).status == 200
+    assert subjects == ["first.test", "second.test"]
+
+
+def test_stored_certificate_that_is_gone_or_a_servers_is_502(proxy, authority, tls):
+    node = proxy.upstream(tls=tls)
+    store_client(proxy, "going", authority, "gateway.test")
+    path = proxy.route(node, upstream=https(tls={"client_cert_id": "going"}))
+    assert proxy.get(path).status == 200
+    store_client(proxy, "going", authority, "server.test", type="server", snis=["server.test"])
+    proxy.apply()
+    assert proxy.get(path).status == 502
+    logged(proxy, path, "failed to get ssl cert: ssl type should be 'client'")
+    assert proxy.gateway.admin("DELETE", "/ssls/going?force=true").status == 200
+    proxy.apply()
+    assert proxy.get(path).status == 502
+    logged(proxy, path, "failed to get ssl cert: ssl id [going] not exits")
+
+
+def test_reason_of_a_node_that_refuses_a_client_is_logged(proxy, authority, pair):
+    """With TLS 1.3 the node says so behind the handshake, perhaps while the request is being sent."""
+    node = proxy.upstream(tls=server_context(pair, client_authority=authority, version=ssl.TLSVersion.TLSv1_2))
+    path = proxy.route(node, upstream=https(retries=0))
+    assert proxy.get(path).status == 502
+    assert "alert" in logged(proxy, path, "SSL_do_handshake() failed (SSL: ")

@@ -1,6 +1,9 @@
 """Upstreams whose certificates are verified: proxy_ssl_verify and tls.verify, by the authorities of
 apisix.ssl.ssl_trusted_certificate."""
 
+import os
+import tempfile
+
 import pytest
 
 from gateway import wait_until
@@ -9,8 +12,10 @@ from tls_nodes import Authority, server_context
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
+def authority():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # workers read the file, as another user
+        yield Authority(folder)
 
 
 @pytest.fixture(scope="module")

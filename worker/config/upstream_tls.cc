@@ -18,6 +18,15 @@ std::unexpected<base::Error> unusable(std::string_view why) {
   return base::invalid(fmt::format("failed to set upstream: {}", why));
 }
 
+// Servers of HTTP often end without close_notify, and nginx takes it; where it matters who the node is, it
+// matters that nothing is cut off (RFC 9112 9.8).
+net::TlsClientContext::Options client_options(const UpstreamTlsOptions& options, bool verifies) {
+  return {.verify = verifies,
+          .ca_file = verifies ? options.ca_file : std::string(),
+          .sends_name = options.sends_name,
+          .takes_bare_end = !verifies};
+}
+
 }  // namespace
 
 UpstreamTls::UpstreamTls(const UpstreamTlsOptions& options, std::shared_ptr<const resource::UpstreamTls> conf)
@@ -29,8 +38,9 @@ base::Result<UpstreamTls::Context> UpstreamTls::context() {
   if (options_.contexts == nullptr) return unusable("TLS is not available");
   if (conf_ != nullptr && !conf_->client_cert_id.empty()) return show_stored();
   if (context_) return context_;
-  auto made =
-      conf_ != nullptr && !conf_->client_cert_pem.empty() ? show_own() : options_.contexts->get(wanted());
+  auto made = conf_ != nullptr && !conf_->client_cert_pem.empty()
+                  ? show_own()
+                  : options_.contexts->get(client_options(options_, verifies()));
   if (!made) return unusable(made.error().what);
   context_ = *made;
   return made;
@@ -41,22 +51,13 @@ bool UpstreamTls::verifies() const {
   return options_.verify == VerifyUpstreams::kAlways;
 }
 
-// Servers of HTTP often end without close_notify, and nginx takes it; where it matters who the node is, it
-// matters that nothing is cut off (RFC 9112 9.8).
-net::TlsClientContext::Options UpstreamTls::wanted() const {
-  return {.verify = verifies(),
-          .ca_file = verifies() ? options_.ca_file : std::string(),
-          .sends_name = options_.sends_name,
-          .takes_bare_end = !verifies()};
-}
-
 base::Result<UpstreamTls::Context> UpstreamTls::show_own() {
   const auto key = options_.keyring.decrypt_pem(conf_->client_key_pem);
   if (!key) {
     const bool is_base64 = !key.error().what.starts_with("base64");
     return base::invalid(is_base64 ? "decrypt ssl key failed" : "base64 decode ssl key failed");
   }
-  return options_.contexts->get_showing(wanted(), conf_->client_cert_pem, *key);
+  return options_.contexts->get_showing(client_options(options_, verifies()), conf_->client_cert_pem, *key);
 }
 
 // O(1) as long as the object is the same: this is asked for each request.
@@ -78,7 +79,7 @@ base::Result<UpstreamTls::Context> UpstreamTls::show_stored() {
   if (context_ && serial_ == (*identity)->serial()) return context_;
   std::vector<const net::TlsCertificate*> shown;
   for (const tls::ShownCertificate& one : (*identity)->certificates()) shown.push_back(&one.certificate);
-  net::TlsClientContext::Options options = wanted();
+  net::TlsClientContext::Options options = client_options(options_, verifies());
   options.shown = fmt::format("ssl {} {}", id, (*identity)->serial());
   auto made = options_.contexts->get(options, shown);
   if (!made) return unusable(made.error().what);

@@ -9,12 +9,12 @@
 #include "shared/base/counted.h"
 #include "shared/base/keyring.h"
 #include "shared/base/result.h"
-#include "shared/net/tls_client.h"
 #include "shared/resource/upstream.h"
 
 namespace apisix::net {
+class TlsClientContext;
 class TlsClientContexts;
-}
+}  // namespace apisix::net
 
 namespace apisix::settings {
 enum class VerifyUpstreams : unsigned char;
@@ -53,7 +53,6 @@ class UpstreamTls : public base::Counted<UpstreamTls> {
   base::Result<Context> show_own();
   base::Result<Context> show_stored();
   bool verifies() const;
-  net::TlsClientContext::Options wanted() const;
 
   const UpstreamTlsOptions& options_;
   const std::shared_ptr<const resource::UpstreamTls> conf_;

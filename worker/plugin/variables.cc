@@ -202,6 +202,9 @@ Value Variables::read_request(VariableKind kind) {
       return request_.scheme();
     case VariableKind::kHttps:
       return request_.client.connection->is_tls ? Value{"on"} : Value{""};
+    case VariableKind::kHttp2:
+      if (head.protocol != http::Protocol::k2) return Value{""};
+      return request_.scheme() == "https" ? Value{"h2"} : Value{"h2c"};
     case VariableKind::kServerProtocol:
       return http::protocol_text(head.protocol);
     case VariableKind::kRequest:

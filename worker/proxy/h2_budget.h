@@ -1,9 +1,10 @@
 // H2Budget: how much of what costs a worker, and carries nothing, one HTTP/2 client may send. Each kind has
 // an allowance that fills again with time. A member of its H2Session, which ends the connection when one is
-// spent (ENHANCE_YOUR_CALM).
+// spent (ENHANCE_YOUR_CALM). And which streams it may not know to have ended.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "worker/limits.h"
@@ -41,9 +42,21 @@ class Allowance {
   std::uint64_t since_ms_ = 0;  // when it was last full, or was filled
 };
 
+// The last streams that we ended before the client had: what it sent meanwhile is no error (RFC 9113 5.1).
+class EndedStreams {
+ public:
+  void add(std::int32_t id) { ids_[next_++ % ids_.size()] = id; }
+  bool has(std::int32_t id) const { return std::ranges::find(ids_, id) != ids_.end(); }
+
+ private:
+  std::array<std::int32_t, limits::kH2StreamsMax> ids_{};
+  std::uint32_t next_ = 0;
+};
+
 struct H2Budget {
   Allowance resets{limits::kH2ResetsMax, limits::kH2ResetsPerSecond};
   Allowance frames{limits::kH2FramesMax, limits::kH2FramesPerSecond};
+  EndedStreams ended;
 };
 
 }  // namespace apisix::proxy

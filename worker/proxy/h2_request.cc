@@ -295,6 +295,7 @@ h2::EngineStream::Ready H2Request::data_ready(std::size_t bytes_max) {
   FieldBlock block;
   block.add(*output_.trailers());
   session_.engine().submit_trailers(id_, block.view());
+  if (ready.bytes == 0) note_end_framed();  // there is no frame in front of them
   return ready;
 }
 
@@ -305,12 +306,18 @@ void H2Request::take_data(std::size_t bytes, h2::FrameOutput& output) {
     session_.note_pending(-static_cast<std::ptrdiff_t>(waited));
     stream_.deadlines().extend_send();
   }
-  if (marks_.promised_end) output_.set_end_framed();
-  const bool has_drained = marks_.promised_end || (waited > 0 && output_.is_direct());
-  if (has_drained && !output_.is_writing()) note_drained();
+  if (marks_.promised_end) return note_end_framed();
+  if (waited > 0 && output_.is_direct()) note_drained();
 }
 
+void H2Request::note_end_framed() {
+  output_.set_end_framed();
+  note_drained();
+}
+
+// A write that is under way sees it itself.
 void H2Request::note_drained() {
+  if (output_.is_writing()) return;
   has_.drained = true;
   session_.queue(*this);
 }
@@ -332,6 +339,7 @@ void H2Request::finish(Ending ending) {
   drop_input();
   session_.note_pending(-static_cast<std::ptrdiff_t>(output_.clear()));
   if (!marks_.closed) {
+    if (!marks_.input_ended) session_.note_ended_early(id_);
     if (ending == Ending::kBroken) {
       engine.reset(id_, ErrorCode::kInternalError);
     } else if (!output_.is_end_framed()) {

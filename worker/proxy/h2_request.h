@@ -92,6 +92,7 @@ class H2Request final : public ClientExchange,
   HeadWritten send_head(const ResponseHeadWrite& head, const Content& content);
   bool send(const Content& content);
   void note_drained();
+  void note_end_framed();
 
   // How far it is; each becomes true once.
   struct Marks {

@@ -95,14 +95,19 @@ h2::EngineStream* H2Session::on_stream_opened(h2::StreamId id) {
 }
 
 // Heads and content bring what they cost; the rest lives on an allowance.
-void H2Session::on_frame(FrameType type, h2::StreamId, std::size_t payload_bytes) {
+void H2Session::on_frame(FrameType type, h2::StreamId id, std::size_t payload_bytes) {
   switch (type) {
     case FrameType::kHeaders:
+      check_stream(type, id);
       return budget_.frames.add(limits::kH2FramesPerUse);
     case FrameType::kRstStream:
       return spend(budget_.resets, "resets too many streams");
     case FrameType::kData:
+      check_stream(type, id);
       if (payload_bytes > 0) return;  // note_content_frame() counts it
+      break;
+    case FrameType::kPriority:
+      if (id == 0) return engine_.fail(ErrorCode::kProtocolError);  // RFC 9113 6.3
       break;
     default:
       break;
@@ -110,8 +115,19 @@ void H2Session::on_frame(FrameType type, h2::StreamId, std::size_t payload_bytes
   spend(budget_.frames, "sends too many frames that carry nothing");
 }
 
+// RFC 9113 5.1: on a stream that the client has ended, or passed over, nothing may come.
+void H2Session::check_stream(FrameType type, h2::StreamId id) {
+  if (id > open_.last) {
+    if (type == FrameType::kHeaders) open_.last = id;
+    return;
+  }
+  if (id % 2 == 0 || engine_.is_open(id) || budget_.ended.has(id)) return;
+  engine_.fail(ErrorCode::kStreamClosed);
+}
+
 // Each makes us reset a stream whose work has begun (CVE-2025-8671).
-void H2Session::on_invalid_frame(FrameType, h2::StreamId) {
+void H2Session::on_invalid_frame(FrameType, h2::StreamId id) {
+  note_ended_early(id);
   spend(budget_.resets, "breaks too many streams");
 }
 

@@ -90,6 +90,8 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   void arm_flush();
   // A request begins: it is counted.
   void note_begun();
+  // We end the stream while the client still sends.
+  void note_ended_early(h2::StreamId id) { budget_.ended.add(id); }
   // It has ended; deleted when the turn ends.
   void end_request(H2Request& request);
 
@@ -105,6 +107,7 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   Services& services() const;
   std::uint64_t now_ms() const;
   bool is_live() const { return state_ == State::kOpen || state_ == State::kDraining; }
+  void check_stream(h2::FrameType type, h2::StreamId id);
   void spend(Allowance& allowance, const char* what);
   void run_events();
   void defer_events();
@@ -144,6 +147,7 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   struct {
     std::uint32_t all = 0;
     std::uint32_t begun = 0;  // of them: their heads are whole
+    h2::StreamId last = 0;    // the highest number there was
   } open_;
   base::StateMachine<State, kMoves> state_{State::kOpen};
   bool receiving_ = false;

@@ -149,6 +149,8 @@ void H2Connection::flush_later() {
 void H2Connection::on_turn() {
   if (state_ == State::kConnecting || state_ == State::kClosed) return;
   if (!flush()) return;
+  if (engine_.is_over() && streams_ > 0)
+    return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");
   report_flushed();
   deliver_all(false);  // streams that closed when their last frame was made
   if (state_ == State::kDraining && streams_ == 0 && unsent_.empty()) close();
@@ -160,9 +162,9 @@ bool H2Connection::flush() {
   bool more = true;
   while (more && unsent_.empty()) {
     h2::FrameOutput output;
-    is_taking_ = true;
+    step_.is_taking = true;
     more = engine_.take_output(output);
-    is_taking_ = false;
+    step_.is_taking = false;
     if (!output.empty() && !write(output)) {
       drop_taken();
       lose(Exchange::FailureKind::kSend, "connection to upstream broke");
@@ -234,6 +236,10 @@ void H2Connection::on_upstream_readable() {
       break;
   }
   const bool is_valid = engine_.receive({scratch.data(), got.bytes});
+  if (std::exchange(step_.checks_first, false) && engine_.wants_output()) {
+    if (!flush()) return;
+    flush_later();
+  }
   deliver_all(got.bytes == scratch.size() || connection_->has_pending());
   if (state_ == State::kClosed) return;
   if (!is_valid) {
@@ -256,7 +262,12 @@ void H2Connection::on_frame(h2::FrameType type, h2::StreamId, std::size_t payloa
   if (++idle_frames_.frames > limits::kH2IdleFramesMax) engine_.fail(h2::ErrorCode::kEnhanceYourCalm);
 }
 
-void H2Connection::on_invalid_frame(h2::FrameType, h2::StreamId) {}
+// The engine resets the stream of a malformed response: its owner gets nothing of what came with it.
+void H2Connection::on_invalid_frame(h2::FrameType, h2::StreamId id) {
+  const auto note = [id](H2Exchange& exchange) { exchange.note_invalid(id); };
+  exchanges_.for_each(note);
+  touched_.for_each(note);
+}
 
 void H2Connection::on_settings() {
   has_settings_ = true;

@@ -61,8 +61,10 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   bool is_handshaking() const {
     return connection_ != nullptr && connection_->state() == Connection::State::kHandshaking;
   }
-  // Frames are being made: a stream that closes now was reset by us.
-  bool is_taking() const { return is_taking_; }
+  // Frames are being made: a stream that closes now was reset by us, for a rule that the node broke.
+  bool is_taking() const { return step_.is_taking; }
+  // Whether its content has the length that its head says is known when the engine made its frames.
+  void check_before_delivery() { step_.checks_first = true; }
   // Writes that took what was submitted before them.
   std::uint64_t writes() const { return writes_; }
   bool has_settings() const { return has_settings_; }
@@ -119,7 +121,10 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
     std::uint32_t frames = 0;
   } idle_frames_;  // that moved nothing
   base::StateMachine<State, kMoves> state_{State::kConnecting};
-  bool is_taking_ = false;
+  struct Step {
+    bool is_taking = false;     // the engine makes frames
+    bool checks_first = false;  // before what was read is delivered
+  } step_;
   bool has_settings_ = false;
   bool has_served_ = false;
 };

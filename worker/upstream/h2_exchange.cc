@@ -187,6 +187,8 @@ void H2Exchange::on_block_end(Block block, bool end) {
       break;
     case Block::kHead:
       in_.head = reader_.end_head(end);
+      if (in_.head != nullptr && (in_.head->has_content_length || in_.head->framing == http::Framing::kNone))
+        connection_->check_before_delivery();
       break;
     case Block::kTrailers:
       in_.trailers = reader_.end_trailers();
@@ -221,6 +223,12 @@ void H2Exchange::on_closed(h2::ErrorCode code) {
   closed_ = code;
   if (connection_->is_taking() && code != h2::ErrorCode::kRefusedStream && !in_.end && malformed_ == nullptr)
     malformed_ = "it breaks the rules of HTTP/2";
+}
+
+void H2Exchange::note_invalid(h2::StreamId id) {
+  if (id_ != id || malformed_ != nullptr) return;
+  malformed_ = reader_.error() != nullptr ? reader_.error() : "it breaks the rules of HTTP/2";
+  connection_->touch(*this);
 }
 
 // --- the response, delivered

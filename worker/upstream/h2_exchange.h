@@ -71,6 +71,8 @@ class H2Exchange final : public Exchange,
   void on_connected();
   // Each once: the owner may then abort it, or others.
   void on_connection_lost(FailureKind kind, std::string_view what, int error_number);
+  // What came for stream `id` breaks a rule.
+  void note_invalid(h2::StreamId id);
   // What a read brought.
   void deliver(bool more_at_hand);
   // What was taken of its content was written, or buffered behind other output.

@@ -89,6 +89,10 @@ void Pool::forget_empty_hosts() {
 base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Exchange::User& user) {
   if (opening.protocol == http::Protocol::k2) [[unlikely]]
     return h2_->open(opening, user);
+  if (opening.protocol != http::Protocol::k11) [[unlikely]] {
+    return base::fail(base::ErrorCode::kInternal, base::ErrorSource::kGateway,
+                      "no exchange in " + std::string(http::protocol_text(opening.protocol)));
+  }
   auto exchange = std::make_unique<H1Exchange>(*this, opening, user);
   if (const auto started = exchange->start(opening); !started) return std::unexpected(started.error());
   return exchange;

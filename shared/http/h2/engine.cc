@@ -426,6 +426,10 @@ void Engine::submit_ping() {
   check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kPingPayload));
 }
 
+bool Engine::is_open(StreamId id) const {
+  return nghttp2_session_find_stream(session_, id) != nullptr;
+}
+
 std::uint32_t Engine::peer_concurrent_streams_max() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }

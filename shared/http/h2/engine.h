@@ -90,8 +90,8 @@ class EngineStream {
     bool trailers = false;  // with end: submit_trailers() was called
   };
   virtual Ready data_ready(std::size_t bytes_max) = 0;
-  // What data_ready() promised, perhaps 0 bytes, to `output`, whose frame was begun. Later than that, when
-  // there was no room; nothing was promised in between.
+  // Not called for 0 bytes in front of trailers. What data_ready() promised, perhaps 0 bytes, to `output`,
+  // whose frame was begun. Later than that, when there was no room; nothing was promised in between.
   virtual void take_data(std::size_t bytes, FrameOutput& output) = 0;
 
  protected:
@@ -178,6 +178,9 @@ class Engine {
   // For callbacks: the connection ends with this; receive() returns false.
   void fail(ErrorCode code);
   void submit_ping();
+
+  // It was opened, and has not ended.
+  bool is_open(StreamId id) const;
 
   // Client: how many streams the peer lets us have at once, and whether another one may be opened.
   std::uint32_t peer_concurrent_streams_max() const;

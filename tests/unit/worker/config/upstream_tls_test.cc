@@ -28,9 +28,9 @@ class StoredCertificate final : public tls::IdentitySource {
     return identity_;
   }
 
-  void store(std::uint64_t serial) {
+  void store(std::uint64_t serial, bool is_client = true) {
     const net::TlsNode node("gateway.test");
-    tls::IdentityParts parts{.id = "1", .serial = serial};
+    tls::IdentityParts parts{.id = "1", .serial = serial, .is_client = is_client};
     parts.certificates.push_back(
         {.certificate = *net::TlsCertificate::from_pem(node.certificate_pem(), node.key_pem())});
     identity_ = base::Ref<const tls::Identity>(new tls::Identity(std::move(parts)));
@@ -152,8 +152,10 @@ TEST_F(UpstreamTlsTest, StoredCertificateIsFollowed) {
   const auto second = made->context();
   ASSERT_TRUE(second);
   EXPECT_NE(*first, *second);
+  stored_.store(3, /*is_client=*/false);
+  EXPECT_EQ(error_of(*made), "failed to get ssl cert: ssl type should be 'client'");
   stored_.take_away();
-  EXPECT_FALSE(made->context());
+  EXPECT_EQ(error_of(*made), "failed to get ssl cert: ssl id [1] not exits");
 }
 
 TEST_F(UpstreamTlsTest, WithoutContextsThereIsNoTls) {

@@ -108,11 +108,13 @@ TEST_F(VariablesTest, ProxyProtocolVariablesSayWhatTheHeaderSaid) {
 TEST_F(VariablesTest, RequestLineOfHttp2IsMadeAsNginxDoes) {
   EXPECT_EQ(read("request"), "GET /a HTTP/1.1");
   EXPECT_EQ(read("server_protocol"), "HTTP/1.1");
+  EXPECT_EQ(read("http2"), "");
   request_.head->request_line = {};
   request_.head->protocol = http::Protocol::k2;
   EXPECT_EQ(read("request"), "GET /a HTTP/2.0");
   EXPECT_EQ(read("request_line"), "GET /a HTTP/2.0");
   EXPECT_EQ(read("server_protocol"), "HTTP/2.0");
+  EXPECT_EQ(read("http2"), "h2c");
 }
 
 TEST_F(VariablesTest, RequestWithoutASocketHasNoLocalAddress) {

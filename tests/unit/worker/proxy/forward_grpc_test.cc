@@ -118,7 +118,7 @@ TEST_F(ForwardGrpcTest, FailureIsAStatusWithoutAPage) {
   node().break_off();
   EXPECT_EQ(exchange_.status, 502);
   EXPECT_EQ(exchange_.body, "");
-  EXPECT_EQ(exchange_.field("content-type"), "application/grpc");
+  EXPECT_EQ(exchange_.field("Content-Type"), "application/grpc");
   EXPECT_EQ(exchange_.field("grpc-status"), "14");
   EXPECT_EQ(exchange_.field("grpc-message"), "Bad Gateway");
 }

@@ -41,5 +41,14 @@ TEST(AllowanceTest, UseAddsToIt) {
   EXPECT_EQ(allowance.left(), 4U);
 }
 
+TEST(EndedStreamsTest, LastOnesAreKnown) {
+  EndedStreams ended;
+  for (std::int32_t id = 1; id < 1000; id += 2) ended.add(id);
+  EXPECT_TRUE(ended.has(999));
+  EXPECT_TRUE(ended.has(999 - 2 * (static_cast<std::int32_t>(limits::kH2StreamsMax) - 1)));
+  EXPECT_FALSE(ended.has(1));
+  EXPECT_FALSE(ended.has(1001));
+}
+
 }  // namespace
 }  // namespace apisix::proxy

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <list>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,15 @@ class ConnectionTlsTest : public testing::Test, protected Connection::User {
     for (int i = 0; i < 200 && !condition(); ++i) loop_.run_once(5);
     ASSERT_TRUE(condition());
   }
+  // Content: what comes first may be TLS's own, with an event and nothing to read.
+  std::size_t read(Connection& connection, std::span<char> into) {
+    net::IoResult got;
+    for (int i = 0; i < 200 && !got.done(); ++i) {
+      loop_.run_once(5);
+      got = connection.read(into);
+    }
+    return got.bytes;
+  }
   void node_says(std::string_view text) {
     const iovec piece = net::piece(text);
     ASSERT_EQ(end().write({&piece, 1}).bytes, text.size());
@@ -80,7 +90,7 @@ class ConnectionTlsTest : public testing::Test, protected Connection::User {
 
   event::Loop loop_;
   net::TlsNode server_{"node.test"};
-  Node node_;
+  SocketNode node_;
   std::list<net::Transport> ends_;  // the node's, the newest last
   std::vector<std::string> events_;
   base::Ref<const net::TlsClientContext> context_ =
@@ -108,17 +118,16 @@ TEST_F(ConnectionTlsTest, BytesGoThroughTls) {
   std::array<char, 16> buffer;
   EXPECT_EQ(end().read(buffer).bytes, 8u);
   node_says("response");
-  turn_until([&] { return events_.back() == "readable"; });
-  EXPECT_EQ(connection.read(buffer).bytes, 8u);
+  EXPECT_EQ(read(connection, buffer), 8u);
+  EXPECT_EQ(events_.back(), "readable");
   pool_.drop(connection);
 }
 
 TEST_F(ConnectionTlsTest, RestOfARecordIsReportedWithoutAnEvent) {
   Connection& connection = connect(target());
   node_says("0123456789");
-  turn_until([&] { return events_.back() == "readable"; });
   std::array<char, 4> small;
-  EXPECT_EQ(connection.read(small).bytes, 4u);
+  EXPECT_EQ(read(connection, small), 4u);
   EXPECT_TRUE(connection.has_pending());
   events_.emplace_back("-");
   connection.want_read(true);
@@ -202,8 +211,7 @@ TEST_F(ConnectionTlsTest, NextConnectionResumesTheSession) {
   EXPECT_FALSE(server_.has_resumed());
   node_says("x");  // behind the tickets
   std::array<char, 4> byte;
-  turn_until([&] { return events_.back() == "readable"; });
-  EXPECT_EQ(first.read(byte).bytes, 1u);
+  EXPECT_EQ(read(first, byte), 1u);
   Connection& second = connect(target());
   EXPECT_TRUE(server_.has_resumed());
   Connection& of_another_name = connect(target("other.test"));

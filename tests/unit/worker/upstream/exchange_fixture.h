@@ -131,7 +131,7 @@ class H1ExchangeTest : public ::testing::Test {
 
   event::Loop loop_;
   base::Arena arena_;
-  Node node_;
+  SocketNode node_;
   KeepaliveLimits limits_;
   std::vector<net::Socket> ends_;
   Pool pool_{loop_};

@@ -185,7 +185,7 @@ TEST_F(H1ExchangeTest, ResponseToHeadIsCheckedBeforeTheConnectionIsUsedAgain) {
 TEST_F(H1ExchangeTest, RefusedConnectionIsNotProcessed) {
   Endpoint gone;
   {
-    const Node other;
+    const SocketNode other;
     gone = other.endpoint();
   }
   auto opened = pool_.open({.endpoint = gone, .arena = arena_, .keepalive = limits_}, *owner_);
@@ -243,10 +243,10 @@ TEST_F(H1ExchangeTest, ContentThatBreaksOffFails) {
   EXPECT_FALSE(owner_->ended);
 }
 
-TEST_F(H1ExchangeTest, OnlyHttp11IsSpoken) {
+TEST_F(H1ExchangeTest, OtherProtocolsAreNotSpoken) {
   const Endpoint endpoint = node_.endpoint();
   const auto opened = pool_.open(
-      {.endpoint = endpoint, .arena = arena_, .keepalive = limits_, .protocol = http::Protocol::k2}, *owner_);
+      {.endpoint = endpoint, .arena = arena_, .keepalive = limits_, .protocol = http::Protocol::k3}, *owner_);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().source, base::ErrorSource::kGateway);
 }

@@ -76,7 +76,7 @@ class H2Test : public ::testing::Test {
   event::Loop loop_;
   base::Arena arena_;
   http::HeaderMap headers_;
-  Node node_;
+  SocketNode node_;
   KeepaliveLimits limits_;
   h2::Engine::Settings settings_;
   bool is_grpc_ = false;

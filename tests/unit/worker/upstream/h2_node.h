@@ -33,8 +33,9 @@ struct NodeStream final : h2::EngineStream {
   void on_end() override { ended = true; }
   void on_closed(h2::ErrorCode code) override { closed = code; }
   Ready data_ready(std::size_t bytes_max) override {
-    Ready ready{.bytes = std::min(bytes_max, response.size())};
-    ready.end = response_ended && ready.bytes == response.size();
+    const std::size_t left = response.size() - sent;
+    Ready ready{.bytes = std::min(bytes_max, left)};
+    ready.end = response_ended && ready.bytes == left;
     if (ready.end && !response_trailers.empty()) {
       engine.submit_trailers(id, response_trailers);
       ready.trailers = true;
@@ -42,9 +43,8 @@ struct NodeStream final : h2::EngineStream {
     return ready;
   }
   void take_data(std::size_t bytes, h2::FrameOutput& output) override {
-    for (std::size_t at = 0; at < bytes; at += 1024)
-      output.add_copy(std::string_view(response).substr(at, std::min<std::size_t>(1024, bytes - at)));
-    response.erase(0, bytes);
+    output.add(std::string_view(response).substr(sent, bytes));
+    sent += bytes;
   }
 
   void respond(std::vector<h2::Field> head_fields, std::string_view content, bool end) {
@@ -66,6 +66,7 @@ struct NodeStream final : h2::EngineStream {
   std::map<std::string, std::string> trailers;
   std::string body;
   std::string response;
+  std::size_t sent = 0;  // of it
   std::vector<h2::Field> response_trailers;
   std::optional<h2::ErrorCode> closed;
   bool ended_head = false;

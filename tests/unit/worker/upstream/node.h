@@ -1,4 +1,4 @@
-// A node whose sockets are the test's.
+// A node (not the configured one, upstream::Node) whose sockets are the test's.
 #pragma once
 
 #include <arpa/inet.h>
@@ -12,9 +12,9 @@
 namespace apisix::upstream {
 
 // A node of the upstream: it accepts, and does what the test says.
-class Node {
+class SocketNode {
  public:
-  Node() {
+  SocketNode() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

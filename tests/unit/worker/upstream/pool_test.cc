@@ -40,7 +40,7 @@ class PoolTest : public ::testing::Test {
   }
 
   // A connection of this user, with the node's end of it kept.
-  Connection& connect(Node& node) {
+  Connection& connect(SocketNode& node) {
     user_.connected = false;
     Connection* const connection = *pool_.connect(node.endpoint(), user_);
     turn_until([this] { return user_.connected; });
@@ -78,7 +78,7 @@ class PoolTest : public ::testing::Test {
   }
 
   event::Loop loop_;
-  Node node_;
+  SocketNode node_;
   Calls user_;
   std::vector<net::Socket> ends_;
   std::set<Connection*> leased_;
@@ -100,7 +100,7 @@ TEST_F(PoolTest, AConnectionIsOpenAndNotIdleOnceItConnected) {
 TEST_F(PoolTest, ARefusedConnectionIsSaidToItsUser) {
   Endpoint endpoint;
   {
-    const Node gone;
+    const SocketNode gone;
     endpoint = gone.endpoint();
   }
   Connection* const connection = *pool_.connect(endpoint, user_);
@@ -131,7 +131,7 @@ TEST_F(PoolTest, WithoutAnIdleConnectionNothingIsTaken) {
 
 TEST_F(PoolTest, AnotherEndpointsConnectionIsNotTaken) {
   put(connect());
-  const Node other;
+  const SocketNode other;
   EXPECT_EQ(pool_.take_idle(other.endpoint(), user_), nullptr);
   Endpoint over_tls = node_.endpoint();
   over_tls.tls_identity = 1;
@@ -281,7 +281,7 @@ TEST_F(PoolTest, RoomIsMadeByTheOldestIdleConnection) {
 }
 
 TEST_F(PoolTest, AllIdleConnectionsOfAllEndpointsAreDropped) {
-  Node other;
+  SocketNode other;
   put(connect());
   put(connect(other));
   connect();
