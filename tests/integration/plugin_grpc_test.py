@@ -166,6 +166,15 @@ def test_query_of_a_get_is_the_message(gateway, server, proto):
     assert server.calls[-1][2].long == -9007199254740993
 
 
+def test_client_of_http_1_gets_no_trailers(gateway, server, proto):
+    Transcoded(gateway, server)
+    client = Client(gateway.port)
+    response = client.ask("GET /x?name=joe HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    client.close()
+    assert json.loads(response.body)["name"] == "joe"
+    assert response.trailers == []
+
+
 def test_call_that_fails_has_an_http_status(gateway, server, proto):
     for method in ("Fail", "FailLate"):
         response = Transcoded(gateway, server, method).post({})

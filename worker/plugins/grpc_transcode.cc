@@ -126,6 +126,7 @@ class GrpcTranscode final : public plugin::Plugin {
     if (call.ending == Call::Ending::kPassed) return;
     if (call.ending == Call::Ending::kMessage) {
       if (!transcode(request, call, body)) body.break_off();
+      if (body.last()) drop_trailers(request);
       if (call.ending == Call::Ending::kMessage) return;
     }
     if (shows_status_) {
@@ -191,6 +192,15 @@ class GrpcTranscode final : public plugin::Plugin {
     }
     if (!transcoded.is_whole() || transcoded.let_out(body)) return true;
     return log_fault(request, transcoded);
+  }
+
+  // A client of HTTP/1 asked for JSON, and may not know of trailers at all (RFC 9110 6.5.1); it gets none
+  // from APISIX.
+  static void drop_trailers(plugin::Request& request) {
+    if (request.client().protocol() >= http::Protocol::k2) return;
+    plugin::Trailers trailers = request.response().trailers();
+    while (trailers.all() != nullptr && !trailers.all()->empty())
+      trailers.remove(trailers.all()->begin()->name);
   }
 
   static bool log_fault(plugin::Request& request, const TranscodedResponse& transcoded) {
