@@ -86,6 +86,7 @@ constexpr char kDefaults[] =
       "underscores_in_headers": "on", "ignore_invalid_headers": "off",
       "real_ip_header": "X-Real-IP", "real_ip_recursive": "off", "real_ip_from": ["127.0.0.1", "unix:"],
       "proxy_ssl_server_name": true,
+      "proxy_ssl_verify": "never",
       "upstream": {"keepalive": 320, "keepalive_requests": 1000, "keepalive_timeout": "60s"},
       "charset": "utf-8",
       "variables_hash_max_size": 2048,

@@ -213,7 +213,7 @@ TEST_F(RegistryTest, AChangedGroupMakesOnlyTheChainsOfItsConsumersAnew) {
 }
 
 TEST_F(RegistryTest, OnlySomeKindsAreShownInForce) {
-  for (const char* key : {"routes/1", "services/1", "upstreams/1", "stream_routes/1", "protos/1", "ssls/1"})
+  for (const char* key : {"routes/1", "services/1", "upstreams/1", "stream_routes/1", "secrets/vault/1"})
     commit(store::put(std::string("/apisix/") + key, R"({"id":"1","nodes":{},"uri":"/"})"));
   const Registry& registry = load();
   for (const char* kind : {"routes", "services", "upstreams", "stream_routes"}) {
@@ -223,7 +223,7 @@ TEST_F(RegistryTest, OnlySomeKindsAreShownInForce) {
     EXPECT_EQ(found->key, std::string("/apisix/") + kind + "/1");
     EXPECT_EQ(registry.known_item(found->key)->mod_revision, found->mod_revision);
   }
-  for (const char* kind : {"protos", "ssls", "consumers", "nothing", ""}) {
+  for (const char* kind : {"consumers", "secrets", "nothing", ""}) {
     EXPECT_TRUE(registry.ids_in_force(kind).empty()) << kind;
     EXPECT_EQ(registry.known_item(std::string("/apisix/") + kind + "/1"), std::nullopt) << kind;
   }
