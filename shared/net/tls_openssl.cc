@@ -142,7 +142,10 @@ const TlsInfo& OpensslSession::info() {
       peer_certificate_.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
     OPENSSL_free(der);
     info_.peer_certificate = peer_certificate_;
-    const long verified = SSL_get_verify_result(ssl_.get());
+    long verified = SSL_get_verify_result(ssl_.get());
+    // A resumed session's certificate was verified when the session was made, which may be long ago.
+    if (verified == X509_V_OK && X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
+      verified = X509_V_ERR_CERT_HAS_EXPIRED;
     if (verified == X509_V_OK) {
       info_.peer_verified = "SUCCESS";
     } else {

@@ -292,8 +292,9 @@ def pass_and_fail(gateway):
 
 
 def test_no_descriptors_left_is_said_and_passes(make_limited, upstream):
-    gateway = make_limited(60)
-    assert "open files are limited to 60 although nginx_config.worker_rlimit_nofile is 20480" in gateway.said
+    # A pair of descriptors for each client and its node: the one that is missing has to be a client's.
+    gateway = make_limited(61)
+    assert "open files are limited to 61 although nginx_config.worker_rlimit_nofile is 20480" in gateway.said
     route_to(gateway, upstream)
     pass_and_fail(gateway)
     (worker,) = gateway.worker_pids()

@@ -30,7 +30,8 @@ bool is_verified(plugin::RequestState& request, const net::TlsInfo& info) {
   return false;
 }
 
-// The policy of today: one that came behind the handshake counts for the requests of open connections too.
+// A policy that came behind the handshake counts for the requests of open connections too. One with another
+// CA does not ask for a new handshake: the certificate keeps its verdict, as in nginx.
 bool meets_own_policy(plugin::RequestState& request, const net::TlsInfo& info, const ClientTls& tls) {
   const std::string_view name = tls.name_for(info.sni);
   if (!tls.identities().has_client_policy(name)) return true;

@@ -170,8 +170,11 @@ base::Result<IdentityRef> CertificateTable::find(std::string_view server_name) {
 
 bool CertificateTable::has_client_policy(std::string_view server_name) const {
   if (client_policies_ == 0) return false;
-  const NameIndex::Match match = names_.find(normal_server_name(server_name));
-  return match.owner != nullptr && static_cast<const Object*>(match.owner)->outline.has_client_policy;
+  const std::string name = normal_server_name(server_name);
+  if (name.size() > NameIndex::kNameBytesMax) return true;
+  const NameIndex::Match match = names_.find(name);
+  const NameOwner* const owner = match.owner != nullptr ? match.owner : match.landed_on;
+  return owner != nullptr && static_cast<const Object*>(owner)->outline.has_client_policy;
 }
 
 bool CertificateTable::is_settling() const {

@@ -21,7 +21,9 @@ class IdentitySource {
   virtual base::Result<base::Ref<const Identity>> find(std::string_view server_name) = 0;
 
   // Does the object that find() would take have a client policy? For requests, whose Host may be another name
-  // than that of the handshake. Parses nothing; false at once where no object has one.
+  // than that of the handshake. True also for names that find() refuses because they are too deep for a
+  // wildcard with a policy, or too long: routes may match them. Parses nothing; false at once where no object
+  // has one.
   virtual bool has_client_policy(std::string_view server_name) const = 0;
 
   // The object with this id, whatever its type and status: for `tls.client_cert_id` of upstreams. Compare its

@@ -55,7 +55,8 @@ NameIndex::Match NameIndex::find(std::string_view name) const {
     const bool is_too_deep = length > 0 && covered.contains('.');
     return {.owner = is_too_deep ? nullptr : found->second.front(),
             .is_too_deep = is_too_deep,
-            .wildcard = "*" + found->first};
+            .wildcard = "*" + found->first,
+            .landed_on = found->second.front()};
   }
   return {};
 }

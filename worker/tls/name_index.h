@@ -28,6 +28,9 @@ struct NameOwner {
 
 class NameIndex {
  public:
+  // OpenSSL takes no longer server name (TLSEXT_MAXLEN_host_name), so a longer one is never looked for.
+  static constexpr std::size_t kNameBytesMax = 255;
+
   // `name`: normal, may start with '*'. `owner` is not at this name yet, and stays where it is in memory.
   void insert(std::string_view name, const NameOwner& owner);
   void erase(std::string_view name, const NameOwner& owner);
@@ -36,7 +39,8 @@ class NameIndex {
     const NameOwner* owner = nullptr;  // null: none
     // It landed on a wildcard that covers one label less: no other is tried.
     bool is_too_deep = false;
-    std::string wildcard = {};  // the one it landed on; "": it was found by its own name
+    std::string wildcard = {};             // the one it landed on; "": it was found by its own name
+    const NameOwner* landed_on = nullptr;  // whose that is, also when the name is too deep for it
   };
   // `name`: normal.
   Match find(std::string_view name) const;
@@ -47,9 +51,6 @@ class NameIndex {
   // Sorted: the first serves.
   using Owners = std::vector<const NameOwner*>;
   using Names = std::unordered_map<std::string, Owners, base::StringHash, std::equal_to<>>;
-
-  // OpenSSL takes no longer server name (TLSEXT_MAXLEN_host_name), so a longer one is never looked for.
-  static constexpr std::size_t kNameBytesMax = 255;
 
   Names exact_;
   Names wildcards_;  // by what follows the '*'

@@ -2,9 +2,11 @@
 #include "shared/net/tls_server.h"
 
 #include <csignal>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -36,12 +38,12 @@ std::string text_of(BIO* bio) {
 }
 
 // A certificate of its own for `name`, which is a CA too.
-Pem self_signed(const std::string& name) {
+Pem self_signed(const std::string& name, long ends_in_s = 3600) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* certificate = X509_new();
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), ends_in_s);
   X509_NAME* subject = X509_get_subject_name(certificate);
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
@@ -316,6 +318,19 @@ TEST_P(TlsResumptionTest, CertificateOfTheClientIsThatOfTheSession) {
   EXPECT_TRUE(resumes("test.com"));
   EXPECT_EQ(server_.tls()->peer_certificate, der);
   EXPECT_EQ(server_.tls()->peer_verified, "SUCCESS");
+}
+
+TEST_P(TlsResumptionTest, ResumedSessionDoesNotOutliveTheCertificateOfTheClient) {
+  const Pem client = self_signed("client", /*ends_in_s=*/1);
+  show_certificate_of_client(client);
+  const TlsTrust trust = *TlsTrust::from_pem(client.certificate);
+  shown_.terms["test.com"].trust = &trust;
+  ASSERT_TRUE(connect("test.com").done());
+  const std::time_t made_at_s = std::time(nullptr);
+  // OpenSSL reads the system's clock, and so do we.
+  while (std::time(nullptr) < made_at_s + 2) std::this_thread::yield();
+  EXPECT_TRUE(resumes("test.com"));
+  EXPECT_EQ(server_.tls()->peer_verified, "FAILED:certificate has expired");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TlsResumptionTest,

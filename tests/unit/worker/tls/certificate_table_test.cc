@@ -212,6 +212,9 @@ TEST_F(CertificateTableTest, AClientPolicyHasItsAuthoritiesAndTheUrisItSkips) {
   ASSERT_TRUE(put("1", one));
   EXPECT_TRUE(table_.has_client_policy("X.a.com"));
   EXPECT_FALSE(table_.has_client_policy("b.com"));
+  // No handshake can be for these, so no client has shown what a route with such a host may want.
+  EXPECT_TRUE(table_.has_client_policy("y.x.a.com"));
+  EXPECT_TRUE(table_.has_client_policy(std::string(256, 'x')));
   const auto found = table_.find("x.a.com");
   ASSERT_TRUE(found);
   ASSERT_NE((*found)->client_policy(), nullptr);
