@@ -82,8 +82,9 @@ inline constexpr std::uint32_t kH2ResponseWindowBytes = 256 * 1024;
 inline constexpr std::uint32_t kH2NodeWindowBytes = 16 << 20;
 // A node that does not read gets so long for the end of a connection that nothing uses any more.
 inline constexpr std::uint64_t kH2LastWriteMs = 5'000;
-// Frames that carry nothing (PING, SETTINGS, empty DATA) in a minute. gRPC servers send a PING every few
-// seconds at most.
+// Frames that carry nothing (PING, SETTINGS, RST_STREAM, empty DATA) in a minute, and kH2FramesPerUse more
+// for each request and each frame of content either way: grpc-go measures its round trip with a PING and a
+// WINDOW_UPDATE for each while it gets content.
 inline constexpr std::uint32_t kH2IdleFramesMax = 1'000;
 inline constexpr std::uint64_t kH2IdleFramesWindowMs = 60'000;
 

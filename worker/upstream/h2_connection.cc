@@ -81,6 +81,7 @@ bool H2Connection::has_room() const {
 
 void H2Connection::add(H2Exchange& exchange) {
   limits_ = exchange.keepalive();
+  note_use();
   idle_timeout_.cancel();
   ++streams_;
   ++opened_;
@@ -253,9 +254,10 @@ h2::EngineStream* H2Connection::on_stream_opened(h2::StreamId) {
   return nullptr;  // nodes push nothing (RFC 9113 8.4)
 }
 
-// Frames that carry nothing cost a node nothing. A busy or a patient one sends few of them.
+// Frames that carry nothing cost a node nothing. A busy one has some beside its content, a patient one few.
 void H2Connection::on_frame(h2::FrameType type, h2::StreamId, std::size_t payload_bytes) {
-  if (type == h2::FrameType::kHeaders || (type == h2::FrameType::kData && payload_bytes > 0)) return;
+  if (type == h2::FrameType::kHeaders || (type == h2::FrameType::kData && payload_bytes > 0))
+    return note_use();
   const std::uint64_t now_ms = loop_.clock().monotonic_ms();
   if (now_ms - idle_frames_.since_ms > limits::kH2IdleFramesWindowMs) idle_frames_ = {now_ms, 0};
   if (type == h2::FrameType::kWindowUpdate && streams_ > 0) return;  // it takes our content

@@ -8,6 +8,7 @@
 // Owned by its H2Host, which deletes it at the end of a turn. Draining: no exchange joins.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "shared/base/state_machine.h"
 #include "shared/http/h2/engine.h"
 #include "shared/net/buffer_chain.h"
+#include "worker/limits.h"
 #include "worker/upstream/h2_exchange.h"
 #include "worker/upstream/keepalive_limits.h"
 #include "worker/upstream/pool.h"
@@ -71,6 +73,8 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   // Some exchange got a response: the node was fine before.
   bool has_served() const { return has_served_; }
   void note_response() { has_served_ = true; }
+  // A request, or content either way: the node may send some frames that carry nothing beside it.
+  void note_use() { idle_frames_.frames -= std::min(idle_frames_.frames, limits::kH2FramesPerUse); }
 
  private:
   friend class base::List<H2Connection>;

@@ -137,6 +137,7 @@ h2::EngineStream::Ready H2Exchange::data_ready(std::size_t bytes_max) {
 
 // Views of what waits: drop_taken() comes when they are written.
 void H2Exchange::take_data(std::size_t bytes, h2::FrameOutput& output) {
+  connection_->note_use();
   std::array<iovec, kUnsentPiecesMax> pieces;
   const std::size_t count = out_.unsent.front(pieces);
   std::size_t skipped = out_.taken;

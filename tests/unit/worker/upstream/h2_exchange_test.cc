@@ -429,6 +429,22 @@ TEST_F(H2Test, FloodOfEmptyFramesEndsTheConnection) {
   EXPECT_EQ(node().goaway, ErrorCode::kEnhanceYourCalm);
 }
 
+TEST_F(H2Test, PingsBesideContentAreNoFlood) {
+  NodeStream& request = begin(*owner_);
+  const std::string ping("\0\0\x08\x06\0\0\0\0\0abcdefgh", 17);
+  request.respond(kOkHead, "", false);
+  for (std::uint32_t i = 0; i < 2 * limits::kH2IdleFramesMax; ++i) {
+    request.send("x", false);
+    node().write();
+    node().say(ping);
+    turn();
+  }
+  request.send("x", true);
+  turn_until([&] { return owner_->ended; });
+  EXPECT_EQ(owner_->body.size(), 2 * limits::kH2IdleFramesMax + 1);
+  EXPECT_FALSE(node().goaway.has_value());
+}
+
 TEST_F(H2Test, TooManyInformationalHeadsAreABadResponse) {
   NodeStream& request = begin(*owner_);
   const std::vector<h2::Field> hints = {{":status", "103"}};
