@@ -82,6 +82,9 @@ inline constexpr std::uint32_t kH2ResponseWindowBytes = 256 * 1024;
 inline constexpr std::uint32_t kH2NodeWindowBytes = 16 << 20;
 // A node that does not read gets so long for the end of a connection that nothing uses any more.
 inline constexpr std::uint64_t kH2LastWriteMs = 5'000;
+// An exchange that is given up when its connection brought nothing for so long drains it: the node may be
+// dead, and TCP says so after 15 minutes only.
+inline constexpr std::uint64_t kH2SilenceMs = 1'000;
 // Frames that carry nothing (PING, SETTINGS, RST_STREAM, empty DATA) in a minute, and kH2FramesPerUse more
 // for each request and each frame of content either way: grpc-go measures its round trip with a PING and a
 // WINDOW_UPDATE for each while it gets content.

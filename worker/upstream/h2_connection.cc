@@ -70,12 +70,12 @@ void H2Connection::on_upstream_connected(int error_number) {
 // --- its exchanges
 
 std::uint32_t H2Connection::streams_max() const {
-  if (!has_settings_) return limits::kH2StreamsUnsaidMax;
+  if (!node_.has_settings) return limits::kH2StreamsUnsaidMax;
   return std::min<std::uint32_t>(engine_.peer_concurrent_streams_max(), limits::kH2StreamsPerConnectionMax);
 }
 
 bool H2Connection::has_room() const {
-  if (state_ != State::kOpen && state_ != State::kConnecting) return false;
+  if (state_ != State::kOpen && (state_ != State::kConnecting || node_.was_left)) return false;
   return streams_ < streams_max() && (opened_ == 0 || opened_ < limits_.requests_max);
 }
 
@@ -94,6 +94,7 @@ void H2Connection::leave(H2Exchange& exchange) {
   base::List<H2Exchange>::remove(exchange);
   std::ranges::replace(listed_, &exchange, nullptr);
   --streams_;
+  if (state_ == State::kConnecting) node_.was_left = true;
   if (state_ == State::kClosed) return;
   host_.serve_later();
   if (streams_ > 0) return;
@@ -116,6 +117,10 @@ void H2Connection::drain() {
   if (state_ != State::kOpen) return;
   state_.move_to(State::kDraining);
   if (streams_ == 0) close_later();
+}
+
+bool H2Connection::is_silent_since(std::uint64_t since_ms) const {
+  return loop_.clock().monotonic_ms() - std::max(since_ms, node_.last_read_ms) >= limits::kH2SilenceMs;
 }
 
 // When what the engine has for the node is written, or soon without.
@@ -236,6 +241,7 @@ void H2Connection::on_upstream_readable() {
     case net::IoResult::Kind::kDone:
       break;
   }
+  node_.last_read_ms = loop_.clock().monotonic_ms();
   const bool is_valid = engine_.receive({scratch.data(), got.bytes});
   if (std::exchange(step_.checks_first, false) && engine_.wants_output()) {
     if (!flush()) return;
@@ -272,7 +278,7 @@ void H2Connection::on_invalid_frame(h2::FrameType, h2::StreamId id) {
 }
 
 void H2Connection::on_settings() {
-  has_settings_ = true;
+  node_.has_settings = true;
   host_.serve_later();
 }
 

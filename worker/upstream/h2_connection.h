@@ -69,10 +69,13 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void check_before_delivery() { step_.checks_first = true; }
   // Writes that took what was submitted before them.
   std::uint64_t writes() const { return writes_; }
-  bool has_settings() const { return has_settings_; }
+  bool has_settings() const { return node_.has_settings; }
   // Some exchange got a response: the node was fine before.
-  bool has_served() const { return has_served_; }
-  void note_response() { has_served_ = true; }
+  bool has_served() const { return node_.has_served; }
+  void note_response() { node_.has_served = true; }
+  // Nothing came since then, for so long that its node, or the way there, may be dead.
+  bool is_silent_since(std::uint64_t since_ms) const;
+  std::uint64_t now_ms() const { return loop_.clock().monotonic_ms(); }
   // A request, or content either way: the node may send some frames that carry nothing beside it.
   void note_use() { idle_frames_.frames -= std::min(idle_frames_.frames, limits::kH2FramesPerUse); }
 
@@ -129,8 +132,12 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
     bool is_taking = false;     // the engine makes frames
     bool checks_first = false;  // before what was read is delivered
   } step_;
-  bool has_settings_ = false;
-  bool has_served_ = false;
+  struct Node {
+    std::uint64_t last_read_ms = 0;
+    bool has_settings = false;
+    bool has_served = false;
+    bool was_left = false;  // some exchange did not wait for the connection
+  } node_;                  // what is known of it
 };
 
 const char* to_string(H2Connection::State state);

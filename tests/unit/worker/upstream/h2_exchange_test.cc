@@ -471,6 +471,27 @@ TEST_F(H2Test, OpeningsWhileItConnectsShareItToo) {
   EXPECT_TRUE(has(*second, "connected"));
 }
 
+TEST_F(H2Test, ConnectionWhoseNodeIsSilentTakesNoMore) {
+  begin(*owner_);
+  loop_.skip_ms(limits::kH2SilenceMs + 100);
+  turns();
+  owner_->exchange->abort(true);
+  const auto second = make_owner();
+  begin(*second);
+  EXPECT_EQ(nodes_.size(), 2u);
+  turn_until([&] { return nodes_.front()->closed; });
+}
+
+TEST_F(H2Test, ConnectThatWasNotWaitedForTakesNoMore) {
+  open(*owner_);
+  const auto second = make_owner();
+  open(*second);
+  owner_->exchange->abort(false);
+  const auto third = make_owner();
+  open(*third);
+  EXPECT_EQ(pool_.open(), 2u);
+}
+
 TEST_F(H2Test, FullConnectionGetsAnotherOneBesideIt) {
   settings_.concurrent_streams_max = 1;
   begin(*owner_);
