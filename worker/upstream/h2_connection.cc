@@ -155,8 +155,13 @@ void H2Connection::flush_later() {
 void H2Connection::on_turn() {
   if (state_ == State::kConnecting || state_ == State::kClosed) return;
   if (!flush()) return;
-  if (engine_.is_over() && streams_ > 0)
-    return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");
+  if (engine_.is_over()) {
+    // The node's GOAWAY refuses the streams whose frames were made behind it (RFC 9113 6.8); ours says that
+    // it broke a rule.
+    if (state_ == State::kDraining) deliver_all(false);
+    if (state_ == State::kClosed) return;
+    if (streams_ > 0) return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");
+  }
   report_flushed();
   deliver_all(false);  // streams that closed when their last frame was made
   if (state_ == State::kDraining && streams_ == 0 && unsent_.empty()) close();

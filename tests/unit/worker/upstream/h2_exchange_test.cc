@@ -346,6 +346,20 @@ TEST_F(H2Test, GoawayTellsWhatWasNotProcessed) {
   turn_until([&] { return node().closed; });  // drained
 }
 
+TEST_F(H2Test, GoawayInTheTurnOfARequestIsARefusal) {
+  begin(*owner_).respond(kOkHead, "ok", true);
+  turn_until([&] { return owner_->ended; });
+  const auto second = make_owner();
+  open(*second);
+  ASSERT_TRUE(send(*second));
+  node().engine.submit_goaway(ErrorCode::kNoError);
+  node().write();  // it is read before the turn's writes
+  turn_until([&] { return second->failed; });
+  EXPECT_EQ(second->failure.kind, Kind::kReceive);
+  EXPECT_EQ(second->failure.processed, Processed::kNo);
+  EXPECT_TRUE(second->failure.is_stale);
+}
+
 TEST_F(H2Test, ExchangesBehindAGoawayGetAnotherConnection) {
   NodeStream& request = begin(*owner_);
   node().engine.submit_goaway(ErrorCode::kNoError);
