@@ -80,6 +80,9 @@ inline constexpr std::uint32_t kH2ResponseWindowBytes = 256 * 1024;
 // Of all responses on a connection. What is read is delivered at once, so it only has to be large: a client
 // that reads nothing stops its own response alone.
 inline constexpr std::uint32_t kH2NodeWindowBytes = 16 << 20;
+// Attempts of one request that do not count as tries, because a connection that was fine before had ended (in
+// HTTP/1, too): a node that refuses each request of each connection would get them without end.
+inline constexpr std::uint8_t kStaleTriesMax = 32;
 // A node that does not read gets so long for the end of a connection that nothing uses any more.
 inline constexpr std::uint64_t kH2LastWriteMs = 5'000;
 // An exchange that is given up when its connection brought nothing for so long drains it: the node may be
