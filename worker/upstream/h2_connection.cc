@@ -169,21 +169,24 @@ void H2Connection::on_turn() {
 
 // While the socket is full nothing is taken from the engine: content stays with its exchange, whose owner
 // reads no more from its client.
-bool H2Connection::flush() {
+bool H2Connection::write_output() {
   bool more = true;
-  while (more && unsent_.empty()) {
+  bool is_written = true;
+  while (more && is_written && unsent_.empty()) {
     h2::FrameOutput output;
     step_.is_taking = true;
     more = engine_.take_output(output);
     step_.is_taking = false;
-    if (!output.empty() && !write(output)) {
-      drop_taken();
-      lose(Exchange::FailureKind::kSend, "connection to upstream broke");
-      return false;
-    }
+    is_written = output.empty() || write(output);
     drop_taken();
   }
-  return true;
+  return is_written;
+}
+
+bool H2Connection::flush() {
+  if (write_output()) return true;
+  lose(Exchange::FailureKind::kSend, "connection to upstream broke");
+  return false;
 }
 
 bool H2Connection::write(const h2::FrameOutput& output) {
@@ -248,12 +251,14 @@ void H2Connection::on_upstream_readable() {
   }
   node_.last_read_ms = loop_.clock().monotonic_ms();
   const bool is_valid = engine_.receive({scratch.data(), got.bytes});
+  bool is_broken = false;
   if (std::exchange(step_.checks_first, false) && engine_.wants_output()) {
-    if (!flush()) return;
-    flush_later();
+    is_broken = !write_output();
+    if (!is_broken) flush_later();
   }
   deliver_all(got.bytes == scratch.size() || connection_->has_pending());
   if (state_ == State::kClosed) return;
+  if (is_broken) return lose(Exchange::FailureKind::kSend, "connection to upstream broke");
   if (!is_valid) {
     if (!flush()) return;  // the GOAWAY
     return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");

@@ -98,7 +98,9 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void on_turn();
   void on_idle_timeout();
   void deliver_all(bool more_at_hand);
-  // Writes what the engine has. False: the connection is lost.
+  // Writes what the engine has. False: the connection broke, and is not lost yet.
+  bool write_output();
+  // The same. False: the connection is lost.
   bool flush();
   bool write(const h2::FrameOutput& output);
   void drop_taken();
