@@ -39,6 +39,10 @@ class Waiter : private base::Link {
   HostPool* home_ = nullptr;  // whose line it is in
 };
 
+// Endpoints remembered without any connection before they are swept. Where so many are in use the next sweep
+// comes when there are twice as many, so that none is paid for by each request.
+inline constexpr std::size_t kEmptyHostsMax = 4096;
+
 // The idle connections to one endpoint, and what waits for one.
 class HostPool {
  public:
@@ -132,6 +136,7 @@ class Pool final : public ExchangeOpener {
 
   event::Loop& loop_;
   std::unordered_map<Endpoint, HostPool, EndpointHash> hosts_;
+  std::size_t sweep_at_ = kEmptyHostsMax;
   HostPool* last_used_ = nullptr;                       // most requests go where the one before went
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
   event::ReadyNode deletion_;                           // of those, at the turn's end
