@@ -223,6 +223,10 @@ void Pool::drop_all_idle() {
   h2_->drop_all_idle();
 }
 
+std::uint64_t Pool::idle() const {
+  return idle_ + h2_->idle();
+}
+
 bool Pool::drop_one_idle() {
   if (idle_ == 0) return h2_->drop_one_idle();
   for (auto& [endpoint, host] : hosts_) {

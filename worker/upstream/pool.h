@@ -111,8 +111,9 @@ class Pool final : public ExchangeOpener {
   // Room is needed: drops the oldest idle one of some endpoint. False: there is none.
   bool drop_one_idle();
 
-  std::uint64_t idle() const { return idle_; }
-  bool has_idle() const { return idle_ > 0; }
+  // Of all protocols. Not for each request: it walks over the endpoints that speak HTTP/2.
+  std::uint64_t idle() const;
+  bool has_idle() const { return idle_ > 0 || idle() > 0; }
   std::uint64_t open() const { return open_; }
 
   // What a read fills: its content is consumed or copied before the callback that read it returns.

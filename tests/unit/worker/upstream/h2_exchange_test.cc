@@ -557,6 +557,7 @@ TEST_F(H2Test, IdleConnectionEndsInTime) {
   turn_until([&] { return owner_->ended; });
   turns();
   EXPECT_EQ(pool_.open(), 1u);
+  EXPECT_EQ(pool_.idle(), 1u);
   loop_.skip_ms(limits_.idle_timeout_ms + 100);
   turn_until([&] { return node().closed; });
   EXPECT_EQ(pool_.open(), 0u);
