@@ -80,10 +80,17 @@ inline constexpr std::uint32_t kH2ResponseWindowBytes = 256 * 1024;
 // Of all responses on a connection. What is read is delivered at once, so it only has to be large: a client
 // that reads nothing stops its own response alone.
 inline constexpr std::uint32_t kH2NodeWindowBytes = 16 << 20;
+// Attempts of one request that do not count as tries, because a connection that was fine before had ended (in
+// HTTP/1, too): a node that refuses each request of each connection would get them without end.
+inline constexpr std::uint8_t kStaleTriesMax = 32;
 // A node that does not read gets so long for the end of a connection that nothing uses any more.
 inline constexpr std::uint64_t kH2LastWriteMs = 5'000;
-// Frames that carry nothing (PING, SETTINGS, empty DATA) in a minute. gRPC servers send a PING every few
-// seconds at most.
+// An exchange that is given up when its connection brought nothing for so long drains it: the node may be
+// dead, and TCP says so after 15 minutes only.
+inline constexpr std::uint64_t kH2SilenceMs = 1'000;
+// Frames that carry nothing (PING, SETTINGS, RST_STREAM, empty DATA) in a minute, and kH2FramesPerUse more
+// for each request and each frame of content either way: grpc-go measures its round trip with a PING and a
+// WINDOW_UPDATE for each while it gets content.
 inline constexpr std::uint32_t kH2IdleFramesMax = 1'000;
 inline constexpr std::uint64_t kH2IdleFramesWindowMs = 60'000;
 

@@ -63,7 +63,7 @@ bool nests_too_deep(std::string_view content) {
   while (tokenizer.Next()) {
     const std::string& token = tokenizer.current().text;
     if (token == "{" && ++depth > kNestingMax) return true;
-    if (token == "}") --depth;
+    if (token == "}" && depth > 0) --depth;  // the parser goes on behind one that closes nothing
   }
   return false;
 }

@@ -6,6 +6,7 @@ import itertools
 import pytest
 from gateway import wait_until
 from grpc_node import SERVICE, GrpcNode, frame, unframe
+from h2_wire import MAX_CONCURRENT_STREAMS, REFUSED_STREAM, reset, settings
 from raw import parse_fields
 
 HOSTS = (f"h{number}.test" for number in itertools.count(1))
@@ -124,6 +125,17 @@ def test_node_that_speaks_http1_is_a_502(proxy, route):
         peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         peer.read_to_end()
     assert call(proxy, route(proxy.upstream(serve)), "Unary").status == 502
+
+
+def test_node_that_refuses_all_calls_is_not_asked_without_end(proxy, route):
+    connections = []
+
+    def serve(peer):
+        connections.append(peer)
+        peer.send(settings((MAX_CONCURRENT_STREAMS, 0)) + reset(1, REFUSED_STREAM))
+        peer.read_to_end()
+    assert call(proxy, route(proxy.upstream(serve)), "Unary").status == 502
+    assert 1 < len(connections) <= 40
 
 
 def test_deadline_of_the_call_ends_it(proxy, route):

@@ -156,8 +156,11 @@ class Forward final : private upstream::Exchange::User {
   std::uint64_t deadline_ms_ = 0;                  // of a gRPC call; 0: none
   std::uint32_t informational_ = 0;
   base::StateMachine<State, kMoves> state_{State::kIdle};
-  bool attempting_ = false;
-  bool again_ = false;             // another attempt is to begin
+  struct Tries {
+    bool is_begun = false;   // attempt() is on the stack
+    bool again = false;      // another attempt is to begin
+    std::uint8_t stale = 0;  // that did not count
+  } tries_;
   bool attempt_open_ = false;      // the exchange has not ended
   bool may_be_processed_ = false;  // by some node
   bool filters_body_ = false;      // through plugins, or away

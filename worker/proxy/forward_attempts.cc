@@ -59,11 +59,10 @@ void Forward::start() {
 // An attempt may fail while it is begun, and ask for a retry: that one begins when the stack is back
 // here, so that any number of retries that fail at once is a loop.
 void Forward::attempt() {
-  again_ = true;
-  if (attempting_) return;
-  attempting_ = true;
-  while (std::exchange(again_, false)) open_exchange();
-  attempting_ = false;
+  tries_.again = true;
+  if (std::exchange(tries_.is_begun, true)) return;
+  while (std::exchange(tries_.again, false)) open_exchange();
+  tries_.is_begun = false;
   stream_.exchange().resume_request();
 }
 
@@ -211,7 +210,11 @@ void Forward::on_attempt_failed(const Failure& failure) {
   timer_.cancel();
   may_be_processed_ |= failure.processed == upstream::Exchange::Processed::kMaybe;
   const bool again = may_retry(failure.kind);
-  if (again && failure.is_stale) return attempt();  // does not count as a try, as in nginx
+  // Does not count as a try, as in nginx. A node that lets each connection go stale has its retries.
+  if (again && failure.is_stale && tries_.stale < limits::kStaleTriesMax) {
+    ++tries_.stale;
+    return attempt();
+  }
   if (failure.kind == FailureKind::kSend || failure.kind == FailureKind::kReceive) {
     plugin::log_error(stream_.request(), "upstream prematurely closed connection while {}",
                       failure.kind == FailureKind::kSend ? "sending request to upstream"

@@ -33,6 +33,10 @@ void Forward::filter_content(const Content& content, bool more_at_hand) {
     const Sent sent = send_filtered({}, false, true);
     if (sent == Sent::kLast) return stream_.on_response_complete();
     if (sent == Sent::kEnded) return;
+    if (stream_.response().is_filter_unfinished()) {
+      keep_for_filter({});
+      return go_on_filtering();
+    }
   }
   // A head whose body has not come yet.
   if (head_waits_ && !stream_.request().response.body_is_held && !send_content({})) return;

@@ -70,17 +70,18 @@ void H2Connection::on_upstream_connected(int error_number) {
 // --- its exchanges
 
 std::uint32_t H2Connection::streams_max() const {
-  if (!has_settings_) return limits::kH2StreamsUnsaidMax;
+  if (!node_.has_settings) return limits::kH2StreamsUnsaidMax;
   return std::min<std::uint32_t>(engine_.peer_concurrent_streams_max(), limits::kH2StreamsPerConnectionMax);
 }
 
 bool H2Connection::has_room() const {
-  if (state_ != State::kOpen && state_ != State::kConnecting) return false;
+  if (state_ != State::kOpen && (state_ != State::kConnecting || node_.was_left)) return false;
   return streams_ < streams_max() && (opened_ == 0 || opened_ < limits_.requests_max);
 }
 
 void H2Connection::add(H2Exchange& exchange) {
   limits_ = exchange.keepalive();
+  note_use();
   idle_timeout_.cancel();
   ++streams_;
   ++opened_;
@@ -93,6 +94,7 @@ void H2Connection::leave(H2Exchange& exchange) {
   base::List<H2Exchange>::remove(exchange);
   std::ranges::replace(listed_, &exchange, nullptr);
   --streams_;
+  if (state_ == State::kConnecting) node_.was_left = true;
   if (state_ == State::kClosed) return;
   host_.serve_later();
   if (streams_ > 0) return;
@@ -115,6 +117,10 @@ void H2Connection::drain() {
   if (state_ != State::kOpen) return;
   state_.move_to(State::kDraining);
   if (streams_ == 0) close_later();
+}
+
+bool H2Connection::is_silent_since(std::uint64_t since_ms) const {
+  return loop_.clock().monotonic_ms() - std::max(since_ms, node_.last_read_ms) >= limits::kH2SilenceMs;
 }
 
 // When what the engine has for the node is written, or soon without.
@@ -149,8 +155,13 @@ void H2Connection::flush_later() {
 void H2Connection::on_turn() {
   if (state_ == State::kConnecting || state_ == State::kClosed) return;
   if (!flush()) return;
-  if (engine_.is_over() && streams_ > 0)
-    return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");
+  if (engine_.is_over()) {
+    // The node's GOAWAY refuses the streams whose frames were made behind it (RFC 9113 6.8); ours says that
+    // it broke a rule.
+    if (state_ == State::kDraining) deliver_all(false);
+    if (state_ == State::kClosed) return;
+    if (streams_ > 0) return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");
+  }
   report_flushed();
   deliver_all(false);  // streams that closed when their last frame was made
   if (state_ == State::kDraining && streams_ == 0 && unsent_.empty()) close();
@@ -158,21 +169,24 @@ void H2Connection::on_turn() {
 
 // While the socket is full nothing is taken from the engine: content stays with its exchange, whose owner
 // reads no more from its client.
-bool H2Connection::flush() {
+bool H2Connection::write_output() {
   bool more = true;
-  while (more && unsent_.empty()) {
+  bool is_written = true;
+  while (more && is_written && unsent_.empty()) {
     h2::FrameOutput output;
     step_.is_taking = true;
     more = engine_.take_output(output);
     step_.is_taking = false;
-    if (!output.empty() && !write(output)) {
-      drop_taken();
-      lose(Exchange::FailureKind::kSend, "connection to upstream broke");
-      return false;
-    }
+    is_written = output.empty() || write(output);
     drop_taken();
   }
-  return true;
+  return is_written;
+}
+
+bool H2Connection::flush() {
+  if (write_output()) return true;
+  lose(Exchange::FailureKind::kSend, "connection to upstream broke");
+  return false;
 }
 
 bool H2Connection::write(const h2::FrameOutput& output) {
@@ -235,13 +249,16 @@ void H2Connection::on_upstream_readable() {
     case net::IoResult::Kind::kDone:
       break;
   }
+  node_.last_read_ms = loop_.clock().monotonic_ms();
   const bool is_valid = engine_.receive({scratch.data(), got.bytes});
+  bool is_broken = false;
   if (std::exchange(step_.checks_first, false) && engine_.wants_output()) {
-    if (!flush()) return;
-    flush_later();
+    is_broken = !write_output();
+    if (!is_broken) flush_later();
   }
   deliver_all(got.bytes == scratch.size() || connection_->has_pending());
   if (state_ == State::kClosed) return;
+  if (is_broken) return lose(Exchange::FailureKind::kSend, "connection to upstream broke");
   if (!is_valid) {
     if (!flush()) return;  // the GOAWAY
     return lose(Exchange::FailureKind::kBadResponse, "upstream broke the rules of HTTP/2");
@@ -253,9 +270,10 @@ h2::EngineStream* H2Connection::on_stream_opened(h2::StreamId) {
   return nullptr;  // nodes push nothing (RFC 9113 8.4)
 }
 
-// Frames that carry nothing cost a node nothing. A busy or a patient one sends few of them.
+// Frames that carry nothing cost a node nothing. A busy one has some beside its content, a patient one few.
 void H2Connection::on_frame(h2::FrameType type, h2::StreamId, std::size_t payload_bytes) {
-  if (type == h2::FrameType::kHeaders || (type == h2::FrameType::kData && payload_bytes > 0)) return;
+  if (type == h2::FrameType::kHeaders || (type == h2::FrameType::kData && payload_bytes > 0))
+    return note_use();
   const std::uint64_t now_ms = loop_.clock().monotonic_ms();
   if (now_ms - idle_frames_.since_ms > limits::kH2IdleFramesWindowMs) idle_frames_ = {now_ms, 0};
   if (type == h2::FrameType::kWindowUpdate && streams_ > 0) return;  // it takes our content
@@ -270,7 +288,7 @@ void H2Connection::on_invalid_frame(h2::FrameType, h2::StreamId id) {
 }
 
 void H2Connection::on_settings() {
-  has_settings_ = true;
+  node_.has_settings = true;
   host_.serve_later();
 }
 

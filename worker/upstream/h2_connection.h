@@ -8,6 +8,7 @@
 // Owned by its H2Host, which deletes it at the end of a turn. Draining: no exchange joins.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "shared/base/state_machine.h"
 #include "shared/http/h2/engine.h"
 #include "shared/net/buffer_chain.h"
+#include "worker/limits.h"
 #include "worker/upstream/h2_exchange.h"
 #include "worker/upstream/keepalive_limits.h"
 #include "worker/upstream/pool.h"
@@ -67,10 +69,15 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void check_before_delivery() { step_.checks_first = true; }
   // Writes that took what was submitted before them.
   std::uint64_t writes() const { return writes_; }
-  bool has_settings() const { return has_settings_; }
+  bool has_settings() const { return node_.has_settings; }
   // Some exchange got a response: the node was fine before.
-  bool has_served() const { return has_served_; }
-  void note_response() { has_served_ = true; }
+  bool has_served() const { return node_.has_served; }
+  void note_response() { node_.has_served = true; }
+  // Nothing came since then, for so long that its node, or the way there, may be dead.
+  bool is_silent_since(std::uint64_t since_ms) const;
+  std::uint64_t now_ms() const { return loop_.clock().monotonic_ms(); }
+  // A request, or content either way: the node may send some frames that carry nothing beside it.
+  void note_use() { idle_frames_.frames -= std::min(idle_frames_.frames, limits::kH2FramesPerUse); }
 
  private:
   friend class base::List<H2Connection>;
@@ -91,7 +98,9 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void on_turn();
   void on_idle_timeout();
   void deliver_all(bool more_at_hand);
-  // Writes what the engine has. False: the connection is lost.
+  // Writes what the engine has. False: the connection broke, and is not lost yet.
+  bool write_output();
+  // The same. False: the connection is lost.
   bool flush();
   bool write(const h2::FrameOutput& output);
   void drop_taken();
@@ -125,8 +134,12 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
     bool is_taking = false;     // the engine makes frames
     bool checks_first = false;  // before what was read is delivered
   } step_;
-  bool has_settings_ = false;
-  bool has_served_ = false;
+  struct Node {
+    std::uint64_t last_read_ms = 0;
+    bool has_settings = false;
+    bool has_served = false;
+    bool was_left = false;  // some exchange did not wait for the connection
+  } node_;                  // what is known of it
 };
 
 const char* to_string(H2Connection::State state);

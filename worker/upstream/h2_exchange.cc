@@ -98,6 +98,7 @@ bool H2Exchange::write_head(const http::RequestWrite& head, const http::Content&
   }
   state_.move_to(State::kAwaitHead);
   sent_at_ = connection_->writes();
+  sent_ms_ = connection_->now_ms();
   has_assumed_room_ = !connection_->has_settings();
   processed_ = Processed::kMaybe;
   bytes_sent_ += h2::bytes_of(fields);
@@ -137,6 +138,7 @@ h2::EngineStream::Ready H2Exchange::data_ready(std::size_t bytes_max) {
 
 // Views of what waits: drop_taken() comes when they are written.
 void H2Exchange::take_data(std::size_t bytes, h2::FrameOutput& output) {
+  connection_->note_use();
   std::array<iovec, kUnsentPiecesMax> pieces;
   const std::size_t count = out_.unsent.front(pieces);
   std::size_t skipped = out_.taken;
@@ -289,8 +291,11 @@ bool H2Exchange::write_tunnel(std::string_view) {
 
 // --- the end
 
+// A timeout resets its stream alone. Where the whole connection is silent, those that come take another one.
 void H2Exchange::abort(bool) {
-  if (state_ != State::kEnded) end(h2::ErrorCode::kCancel);
+  if (state_ == State::kEnded) return;
+  if (connection_ != nullptr && id_ != 0 && connection_->is_silent_since(sent_ms_)) connection_->drain();
+  end(h2::ErrorCode::kCancel);
 }
 
 void H2Exchange::end(h2::ErrorCode code) {

@@ -131,6 +131,7 @@ class H2Exchange final : public Exchange,
   Incoming in_;
   h2::ResponseReader reader_;
   std::size_t held_bytes_ = 0;       // delivered while paused: the node gets no room for them yet
+  std::uint64_t sent_ms_ = 0;        // when its head was submitted
   std::uint64_t sent_at_ = 0;        // the connection's count of writes when its head was submitted
   const char* malformed_ = nullptr;  // what is wrong with the response
   h2::StreamId id_ = 0;              // 0: no head is submitted

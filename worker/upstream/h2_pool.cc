@@ -1,17 +1,11 @@
 #include "worker/upstream/h2_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "worker/limits.h"
 
 namespace apisix::upstream {
-namespace {
-
-// Endpoints remembered without any connection before they are swept.
-constexpr std::size_t kEmptyH2HostsMax = 4096;
-
-}  // namespace
-
 // --- one endpoint
 
 H2Host::H2Host(H2Pool& pool, const Endpoint& endpoint, const TlsTarget* tls)
@@ -132,8 +126,9 @@ base::Result<std::unique_ptr<Exchange>> H2Pool::open(const Opening& opening, Exc
 
 // Where another server name has the same identity, the next number is this one's, as in the Pool.
 H2Host& H2Pool::home_of(Endpoint endpoint, const TlsTarget* tls) {
-  if (hosts_.size() >= kEmptyH2HostsMax) {
+  if (hosts_.size() >= sweep_at_) {
     std::erase_if(hosts_, [](const auto& entry) { return entry.second.is_unused(); });
+    sweep_at_ = std::max(kEmptyHostsMax, 2 * hosts_.size());
   }
   for (;; ++endpoint.tls_identity) {
     if (tls != nullptr && endpoint.tls_identity == 0) continue;

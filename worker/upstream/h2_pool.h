@@ -92,6 +92,7 @@ class H2Pool {
   event::Loop& loop_;
   Pool& pool_;
   std::unordered_map<Endpoint, H2Host, EndpointHash> hosts_;
+  std::size_t sweep_at_ = kEmptyHostsMax;                 // as the Pool
   std::vector<std::unique_ptr<H2Connection>> graveyard_;  // closed in this turn
   event::ReadyNode deletion_;                             // of those, at the turn's end
 };

@@ -1,5 +1,6 @@
 #include "worker/upstream/pool.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -11,13 +12,6 @@
 #include "worker/upstream/h2_pool.h"
 
 namespace apisix::upstream {
-namespace {
-
-// Endpoints remembered without any connection before they are swept.
-constexpr std::size_t kEmptyHostsMax = 4096;
-
-}  // namespace
-
 void HostPool::push_newest(Connection& connection) {
   by_age_.push_back(connection);
   ++idle_;
@@ -65,7 +59,7 @@ std::span<char> Pool::scratch() const {
 }
 
 HostPool& Pool::find_home(const Endpoint& endpoint) {
-  if (hosts_.size() >= kEmptyHostsMax) forget_empty_hosts();
+  if (hosts_.size() >= sweep_at_) forget_empty_hosts();
   last_used_ = &hosts_.try_emplace(endpoint, endpoint).first->second;
   return *last_used_;
 }
@@ -84,6 +78,7 @@ HostPool& Pool::find_tls_home(Endpoint endpoint, const TlsTarget& tls) {
 void Pool::forget_empty_hosts() {
   std::erase_if(hosts_, [](const auto& entry) { return entry.second.is_unused(); });
   last_used_ = nullptr;
+  sweep_at_ = std::max(kEmptyHostsMax, 2 * hosts_.size());
 }
 
 base::Result<std::unique_ptr<Exchange>> Pool::open(const Opening& opening, Exchange::User& user) {
@@ -226,6 +221,10 @@ void Pool::drop_all_idle() {
     while (host.newest() != nullptr) drop(*host.newest());
   }
   h2_->drop_all_idle();
+}
+
+std::uint64_t Pool::idle() const {
+  return idle_ + h2_->idle();
 }
 
 bool Pool::drop_one_idle() {

@@ -39,6 +39,10 @@ class Waiter : private base::Link {
   HostPool* home_ = nullptr;  // whose line it is in
 };
 
+// Endpoints remembered without any connection before they are swept. Where so many are in use the next sweep
+// comes when there are twice as many, so that none is paid for by each request.
+inline constexpr std::size_t kEmptyHostsMax = 4096;
+
 // The idle connections to one endpoint, and what waits for one.
 class HostPool {
  public:
@@ -107,8 +111,9 @@ class Pool final : public ExchangeOpener {
   // Room is needed: drops the oldest idle one of some endpoint. False: there is none.
   bool drop_one_idle();
 
-  std::uint64_t idle() const { return idle_; }
-  bool has_idle() const { return idle_ > 0; }
+  // Of all protocols. Not for each request: it walks over the endpoints that speak HTTP/2.
+  std::uint64_t idle() const;
+  bool has_idle() const { return idle_ > 0 || idle() > 0; }
   std::uint64_t open() const { return open_; }
 
   // What a read fills: its content is consumed or copied before the callback that read it returns.
@@ -132,6 +137,7 @@ class Pool final : public ExchangeOpener {
 
   event::Loop& loop_;
   std::unordered_map<Endpoint, HostPool, EndpointHash> hosts_;
+  std::size_t sweep_at_ = kEmptyHostsMax;
   HostPool* last_used_ = nullptr;                       // most requests go where the one before went
   std::vector<std::unique_ptr<Connection>> graveyard_;  // closed in this turn
   event::ReadyNode deletion_;                           // of those, at the turn's end

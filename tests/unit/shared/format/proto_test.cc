@@ -87,6 +87,10 @@ TEST(Proto, DeepNestingIsRefusedAndNoStackIsLost) {
   std::string deep = "syntax = \"proto3\";";
   for (int i = 0; i < 100000; ++i) deep += "message M {";
   EXPECT_FALSE(check_proto(deep));
+  // Ends of what never began count nothing.
+  std::string behind_ends = "syntax = \"proto3\";" + std::string(40000, '}');
+  for (int i = 0; i < 40000; ++i) behind_ends += "message a{";
+  EXPECT_EQ(check_proto(behind_ends).error().what, check_proto(deep).error().what);
 }
 
 }  // namespace

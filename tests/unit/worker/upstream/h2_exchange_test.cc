@@ -346,6 +346,20 @@ TEST_F(H2Test, GoawayTellsWhatWasNotProcessed) {
   turn_until([&] { return node().closed; });  // drained
 }
 
+TEST_F(H2Test, GoawayInTheTurnOfARequestIsARefusal) {
+  begin(*owner_).respond(kOkHead, "ok", true);
+  turn_until([&] { return owner_->ended; });
+  const auto second = make_owner();
+  open(*second);
+  ASSERT_TRUE(send(*second));
+  node().engine.submit_goaway(ErrorCode::kNoError);
+  node().write();  // it is read before the turn's writes
+  turn_until([&] { return second->failed; });
+  EXPECT_EQ(second->failure.kind, Kind::kReceive);
+  EXPECT_EQ(second->failure.processed, Processed::kNo);
+  EXPECT_TRUE(second->failure.is_stale);
+}
+
 TEST_F(H2Test, ExchangesBehindAGoawayGetAnotherConnection) {
   NodeStream& request = begin(*owner_);
   node().engine.submit_goaway(ErrorCode::kNoError);
@@ -429,6 +443,22 @@ TEST_F(H2Test, FloodOfEmptyFramesEndsTheConnection) {
   EXPECT_EQ(node().goaway, ErrorCode::kEnhanceYourCalm);
 }
 
+TEST_F(H2Test, PingsBesideContentAreNoFlood) {
+  NodeStream& request = begin(*owner_);
+  const std::string ping("\0\0\x08\x06\0\0\0\0\0abcdefgh", 17);
+  request.respond(kOkHead, "", false);
+  for (std::uint32_t i = 0; i < 2 * limits::kH2IdleFramesMax; ++i) {
+    request.send("x", false);
+    node().write();
+    node().say(ping);
+    turn();
+  }
+  request.send("x", true);
+  turn_until([&] { return owner_->ended; });
+  EXPECT_EQ(owner_->body.size(), 2 * limits::kH2IdleFramesMax + 1);
+  EXPECT_FALSE(node().goaway.has_value());
+}
+
 TEST_F(H2Test, TooManyInformationalHeadsAreABadResponse) {
   NodeStream& request = begin(*owner_);
   const std::vector<h2::Field> hints = {{":status", "103"}};
@@ -453,6 +483,27 @@ TEST_F(H2Test, OpeningsWhileItConnectsShareItToo) {
   EXPECT_EQ(pool_.open(), 1u);
   turn_until([&] { return owner_->exchange->is_connected() && second->exchange->is_connected(); });
   EXPECT_TRUE(has(*second, "connected"));
+}
+
+TEST_F(H2Test, ConnectionWhoseNodeIsSilentTakesNoMore) {
+  begin(*owner_);
+  loop_.skip_ms(limits::kH2SilenceMs + 100);
+  turns();
+  owner_->exchange->abort(true);
+  const auto second = make_owner();
+  begin(*second);
+  EXPECT_EQ(nodes_.size(), 2u);
+  turn_until([&] { return nodes_.front()->closed; });
+}
+
+TEST_F(H2Test, ConnectThatWasNotWaitedForTakesNoMore) {
+  open(*owner_);
+  const auto second = make_owner();
+  open(*second);
+  owner_->exchange->abort(false);
+  const auto third = make_owner();
+  open(*third);
+  EXPECT_EQ(pool_.open(), 2u);
 }
 
 TEST_F(H2Test, FullConnectionGetsAnotherOneBesideIt) {
@@ -506,6 +557,7 @@ TEST_F(H2Test, IdleConnectionEndsInTime) {
   turn_until([&] { return owner_->ended; });
   turns();
   EXPECT_EQ(pool_.open(), 1u);
+  EXPECT_EQ(pool_.idle(), 1u);
   loop_.skip_ms(limits_.idle_timeout_ms + 100);
   turn_until([&] { return node().closed; });
   EXPECT_EQ(pool_.open(), 0u);
