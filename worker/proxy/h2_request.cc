@@ -127,7 +127,8 @@ void H2Request::run() {
   if (events.reset) return on_connection_reset();
   if (events.head) begin();
   if (!marks_.done && events.content) hand_over_content();
-  if (!marks_.done && events.drained) stream_.on_writable();
+  // More may have come behind what drained: it drains later.
+  if (!marks_.done && events.drained && unsent_bytes() == 0) stream_.on_writable();
   if (!marks_.done) input_.keep();
 }
 
