@@ -114,6 +114,7 @@ void H2Request::on_end() {
 
 void H2Request::on_closed(ErrorCode code) {
   marks_.closed = true;
+  if (code == ErrorCode::kProtocolError || code == ErrorCode::kFlowControlError) session_.note_broken(id_);
   if (output_.is_end_framed() && code == ErrorCode::kNoError) return;
   has_.reset = true;
   session_.queue(*this);

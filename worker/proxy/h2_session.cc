@@ -131,6 +131,12 @@ void H2Session::on_invalid_frame(FrameType, h2::StreamId id) {
   spend(budget_.resets, "breaks too many streams");
 }
 
+// The engine resets for content beyond its length, or a window, without on_invalid_frame(). While it
+// receives, it was the client's own reset, which is counted.
+void H2Session::note_broken(h2::StreamId id) {
+  if (!receiving_ && !budget_.ended.has(id)) on_invalid_frame(FrameType::kData, id);
+}
+
 void H2Session::spend(Allowance& allowance, const char* what) {
   if (allowance.take(now_ms())) return;
   base::log_info("client {}:{} {}", connection_.info().peer_ip.to_string(), connection_.info().peer_port,

@@ -92,6 +92,8 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   void note_begun();
   // We end the stream while the client still sends.
   void note_ended_early(h2::StreamId id) { budget_.ended.add(id); }
+  // The stream ended because a rule of it was broken.
+  void note_broken(h2::StreamId id);
   // It has ended; deleted when the turn ends.
   void end_request(H2Request& request);
 
