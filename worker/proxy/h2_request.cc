@@ -260,7 +260,8 @@ ClientExchange::HeadWritten H2Request::send_head(const ResponseHeadWrite& head, 
   block.add(*head.headers);
   if (head.has_content_length) block.add_length(head.content_length);
   const std::uint64_t before = session_.framed_bytes();
-  const bool is_all = content.end && content.bytes == 0 && content.trailers == nullptr;
+  // Behind a head that waits for the socket, finish() may reset nothing: the engine would drop the head.
+  const bool is_all = content.end && content.bytes == 0 && content.trailers == nullptr && marks_.input_ended;
   session_.engine().submit_response(id_, block.view(),
                                     is_all ? h2::Engine::Sending::kEnd : h2::Engine::Sending::kData);
   if (is_all) output_.set_end_framed();
