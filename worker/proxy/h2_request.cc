@@ -148,7 +148,8 @@ void H2Request::begin() {
   }
   http::RequestHead& request = **parsed;
   marks_.expects_continue = request.expect_continue;
-  if (request.upgrade) marks_.end_taken = true;  // what comes is no content of the request
+  if (request.upgrade)
+    marks_.is_connect = marks_.end_taken = true;  // what comes is no content of the request
   stream_.on_request(request, head_.list_bytes());
 }
 
@@ -249,7 +250,11 @@ bool H2Request::write_informational(const ResponseHeadWrite& head) {
 }
 
 ClientExchange::HeadWritten H2Request::write_head(const ResponseHeadWrite& head, const Content& content) {
-  return send_head(head, content);
+  if (!marks_.is_connect || head.status / 100 != 2) return send_head(head, content);
+  // To a CONNECT it would say that the tunnel is there (RFC 8441 5).
+  ResponseHeadWrite refused = head;
+  refused.status = 502;
+  return send_head(refused, content);
 }
 
 ClientExchange::HeadWritten H2Request::send_head(const ResponseHeadWrite& head, const Content& content) {
