@@ -117,6 +117,7 @@ void H2Session::on_frame(FrameType type, h2::StreamId id, std::size_t payload_by
 
 // RFC 9113 5.1: on a stream that the client has ended, or passed over, nothing may come.
 void H2Session::check_stream(FrameType type, h2::StreamId id) {
+  if (goaway_sent_) return;  // the engine ignores streams that come behind it, with all of their frames
   if (id > open_.last) {
     if (type == FrameType::kHeaders) open_.last = id;
     return;
