@@ -264,15 +264,14 @@ ClientExchange::HeadWritten H2Request::send_head(const ResponseHeadWrite& head, 
   block.add_status(head.status);
   block.add(*head.headers);
   if (head.has_content_length) block.add_length(head.content_length);
-  const std::uint64_t before = session_.framed_bytes();
+  const std::uint64_t before = session_.framed_head_bytes();
   // Behind a head that waits for the socket, finish() may reset nothing: the engine would drop the head.
   const bool is_all = content.end && content.bytes == 0 && content.trailers == nullptr && marks_.input_ended;
   session_.engine().submit_response(id_, block.view(),
                                     is_all ? h2::Engine::Sending::kEnd : h2::Engine::Sending::kData);
   if (is_all) output_.set_end_framed();
   const bool is_open = is_all ? session_.pump() : send(content);
-  const std::uint64_t head_bytes = session_.framed_bytes() - before - output_.sent_bytes();
-  return {is_open, static_cast<std::size_t>(head_bytes)};
+  return {is_open, static_cast<std::size_t>(session_.framed_head_bytes() - before)};
 }
 
 bool H2Request::write_body(const Content& content) {
@@ -308,7 +307,7 @@ h2::EngineStream::Ready H2Request::data_ready(std::size_t bytes_max) {
 }
 
 void H2Request::take_data(std::size_t bytes, h2::FrameOutput& output) {
-  session_.note_content_frame();
+  session_.note_framed_content(bytes);
   const std::size_t waited = output_.take(bytes, output);
   if (waited > 0) {
     session_.note_pending(-static_cast<std::ptrdiff_t>(waited));
