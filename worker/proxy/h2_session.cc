@@ -266,7 +266,7 @@ bool H2Session::write_output() {
 
 // The end of a turn: what it brought leaves in one write.
 void H2Session::on_flush() {
-  if (state_ == State::kClosed) return;
+  if (!is_live()) return;  // the last bytes are written, by start_closing()
   int rounds = 0;
   do {
     run_events();
