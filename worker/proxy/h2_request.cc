@@ -114,6 +114,7 @@ void H2Request::on_end() {
 
 void H2Request::on_closed(ErrorCode code) {
   marks_.closed = true;
+  if (code == ErrorCode::kProtocolError || code == ErrorCode::kFlowControlError) session_.note_broken(id_);
   if (output_.is_end_framed() && code == ErrorCode::kNoError) return;
   has_.reset = true;
   session_.queue(*this);
@@ -127,7 +128,8 @@ void H2Request::run() {
   if (events.reset) return on_connection_reset();
   if (events.head) begin();
   if (!marks_.done && events.content) hand_over_content();
-  if (!marks_.done && events.drained) stream_.on_writable();
+  // More may have come behind what drained: it drains later.
+  if (!marks_.done && events.drained && unsent_bytes() == 0) stream_.on_writable();
   if (!marks_.done) input_.keep();
 }
 
@@ -146,7 +148,8 @@ void H2Request::begin() {
   }
   http::RequestHead& request = **parsed;
   marks_.expects_continue = request.expect_continue;
-  if (request.upgrade) marks_.end_taken = true;  // what comes is no content of the request
+  if (request.upgrade)
+    marks_.is_connect = marks_.end_taken = true;  // what comes is no content of the request
   stream_.on_request(request, head_.list_bytes());
 }
 
@@ -247,7 +250,11 @@ bool H2Request::write_informational(const ResponseHeadWrite& head) {
 }
 
 ClientExchange::HeadWritten H2Request::write_head(const ResponseHeadWrite& head, const Content& content) {
-  return send_head(head, content);
+  if (!marks_.is_connect || head.status / 100 != 2) return send_head(head, content);
+  // To a CONNECT it would say that the tunnel is there (RFC 8441 5).
+  ResponseHeadWrite refused = head;
+  refused.status = 502;
+  return send_head(refused, content);
 }
 
 ClientExchange::HeadWritten H2Request::send_head(const ResponseHeadWrite& head, const Content& content) {
@@ -257,14 +264,14 @@ ClientExchange::HeadWritten H2Request::send_head(const ResponseHeadWrite& head, 
   block.add_status(head.status);
   block.add(*head.headers);
   if (head.has_content_length) block.add_length(head.content_length);
-  const std::uint64_t before = session_.framed_bytes();
-  const bool is_all = content.end && content.bytes == 0 && content.trailers == nullptr;
+  const std::uint64_t before = session_.framed_head_bytes();
+  // Behind a head that waits for the socket, finish() may reset nothing: the engine would drop the head.
+  const bool is_all = content.end && content.bytes == 0 && content.trailers == nullptr && marks_.input_ended;
   session_.engine().submit_response(id_, block.view(),
                                     is_all ? h2::Engine::Sending::kEnd : h2::Engine::Sending::kData);
   if (is_all) output_.set_end_framed();
   const bool is_open = is_all ? session_.pump() : send(content);
-  const std::uint64_t head_bytes = session_.framed_bytes() - before - output_.sent_bytes();
-  return {is_open, static_cast<std::size_t>(head_bytes)};
+  return {is_open, static_cast<std::size_t>(session_.framed_head_bytes() - before)};
 }
 
 bool H2Request::write_body(const Content& content) {
@@ -300,7 +307,7 @@ h2::EngineStream::Ready H2Request::data_ready(std::size_t bytes_max) {
 }
 
 void H2Request::take_data(std::size_t bytes, h2::FrameOutput& output) {
-  session_.note_content_frame();
+  session_.note_framed_content(bytes);
   const std::size_t waited = output_.take(bytes, output);
   if (waited > 0) {
     session_.note_pending(-static_cast<std::ptrdiff_t>(waited));

@@ -104,6 +104,7 @@ class H2Request final : public ClientExchange,
     bool discards : 1 = false;        // what comes is dropped
     bool trailers_dropped : 1 = false;
     bool expects_continue : 1 = false;
+    bool is_connect : 1 = false;  // an extended one
     bool is_tunnel : 1 = false;
     bool tunnel_ended : 1 = false;  // by the client
     bool head_written : 1 = false;

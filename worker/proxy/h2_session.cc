@@ -117,6 +117,7 @@ void H2Session::on_frame(FrameType type, h2::StreamId id, std::size_t payload_by
 
 // RFC 9113 5.1: on a stream that the client has ended, or passed over, nothing may come.
 void H2Session::check_stream(FrameType type, h2::StreamId id) {
+  if (goaway_sent_) return;  // the engine ignores streams that come behind it, with all of their frames
   if (id > open_.last) {
     if (type == FrameType::kHeaders) open_.last = id;
     return;
@@ -129,6 +130,12 @@ void H2Session::check_stream(FrameType type, h2::StreamId id) {
 void H2Session::on_invalid_frame(FrameType, h2::StreamId id) {
   note_ended_early(id);
   spend(budget_.resets, "breaks too many streams");
+}
+
+// The engine resets for content beyond its length, or a window, without on_invalid_frame(). While it
+// receives, it was the client's own reset, which is counted.
+void H2Session::note_broken(h2::StreamId id) {
+  if (!receiving_ && !budget_.ended.has(id)) on_invalid_frame(FrameType::kData, id);
 }
 
 void H2Session::spend(Allowance& allowance, const char* what) {
@@ -259,7 +266,7 @@ bool H2Session::write_output() {
 
 // The end of a turn: what it brought leaves in one write.
 void H2Session::on_flush() {
-  if (state_ == State::kClosed) return;
+  if (!is_live()) return;  // the last bytes are written, by start_closing()
   int rounds = 0;
   do {
     run_events();

@@ -80,11 +80,15 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   // False: the connection broke, on_reset() follows.
   bool pump();
   bool is_broken() const { return broken_; }
-  // Payload and heads of frames that were made, so far.
-  std::uint64_t framed_bytes() const { return bytes_.framed; }
+  // Of frames that were made, so far: all but content.
+  std::uint64_t framed_head_bytes() const { return bytes_.framed - bytes_.framed_content; }
   // A request's response bytes that wait became more, or fewer.
   void note_pending(std::ptrdiff_t bytes) { bytes_.pending += static_cast<std::size_t>(bytes); }
   bool is_over_pending() const { return bytes_.pending > limits::kH2PendingBytesMax; }
+  void note_framed_content(std::size_t bytes) {
+    bytes_.framed_content += bytes;
+    note_content_frame();
+  }
   void note_content_frame() { budget_.frames.add(limits::kH2FramesPerUse); }
   // At the end of this turn, for windows that were given back, and deadlines.
   void arm_flush();
@@ -92,6 +96,8 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   void note_begun();
   // We end the stream while the client still sends.
   void note_ended_early(h2::StreamId id) { budget_.ended.add(id); }
+  // The stream ended because a rule of it was broken.
+  void note_broken(h2::StreamId id);
   // It has ended; deleted when the turn ends.
   void end_request(H2Request& request);
 
@@ -136,6 +142,7 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   H2Budget budget_;
   struct {
     std::uint64_t framed = 0;
+    std::uint64_t framed_content = 0;
     std::size_t pending = 0;   // of all streams
     std::size_t lingered = 0;  // dropped, behind the last GOAWAY
   } bytes_;

@@ -18,6 +18,10 @@ constexpr std::size_t kDataPiecesMax = net::kPiecesMax - 8;
 // ACKs of SETTINGS and PING that wait for a peer that does not read: its user's budgets are lower.
 constexpr std::size_t kAcksMax = 256;
 constexpr std::size_t kContinuationsMax = 8;
+// The fields of one block, head or trailers, each with its 32 (RFC 9113 6.5.2): a reference of one byte to a
+// large field costs what the field does. More than any head that is taken.
+constexpr std::size_t kBlockBytesMax = std::size_t{256} * 1024;
+constexpr std::size_t kFieldFixedBytes = 32;
 constexpr int kFirstExtensionType = 10;
 constexpr std::uint8_t kPingPayload[8] = {'a', 'p', 'i', 's', 'i', 'x', 0, 0};
 
@@ -103,6 +107,7 @@ struct EngineCallbacks {
   static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* self) {
     Engine& out = engine(self);
     const StreamId id = frame->hd.stream_id;
+    out.block_bytes_ = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
       out.block_stream_ = out.find(id);
       out.block_status_ = 0;
@@ -125,6 +130,11 @@ struct EngineCallbacks {
                        std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,
                        std::uint8_t, void* self) {
     Engine& out = engine(self);
+    out.block_bytes_ += name_bytes + value_bytes + kFieldFixedBytes;
+    if (out.block_bytes_ > kBlockBytesMax) [[unlikely]] {
+      out.fail(ErrorCode::kEnhanceYourCalm);
+      return result(out);
+    }
     if (out.role_ == Engine::Role::kClient && text(name, name_bytes) == ":status") [[unlikely]]
       out.block_status_ = static_cast<char>(*value);
     if (out.block_stream_ != nullptr)

@@ -199,6 +199,7 @@ class Engine {
   nghttp2_session* session_ = nullptr;
   User& user_;
   EngineStream* block_stream_ = nullptr;  // whose fields come
+  std::size_t block_bytes_ = 0;           // of those that came
   FrameOutput* output_ = nullptr;         // while frames are taken
   char block_status_ = 0;                 // client: the first digit of the block's status; 0: it has none
   const Role role_;
