@@ -162,8 +162,9 @@ TEST_F(CertificateTableTest, KeysAreDecryptedWithAnyKeyOfTheKeyring) {
   EXPECT_EQ(id_of("a.com"), "1");
   encrypted["key"] = base::Keyring({"0123456789abcdef"}).encrypt_pem(pair_of(false).key_pem());
   ASSERT_TRUE(put("2", encrypted));
-  EXPECT_EQ(table_.find_by_id("2").error().what,
-            "failed to fetch ssl config: failed to parse PEM priv key: decrypt failed");
+  // "decrypt failed", but for one key in 256, which ends with what looks like padding and is no PEM.
+  EXPECT_TRUE(table_.find_by_id("2").error().what.starts_with(
+      "failed to fetch ssl config: failed to parse PEM priv key: "));
 }
 
 TEST_F(CertificateTableTest, WhatCannotBeParsedIsSaidAtItsFirstUse) {
