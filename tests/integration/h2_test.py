@@ -365,12 +365,16 @@ def test_content_that_comes_while_earlier_content_drains_is_sent(proxy):
         first, other = [client.request(path) for path in paths]
         client.wait_for(lambda: len(client.stream(first).data) == 1000 and client.stream(other).data)
         client.sync()
+        pause(0.3)  # the worker sleeps
         os.kill(proxy.worker, signal.SIGSTOP)
         try:
-            client.window_update(first, 4000)
-            for name in "ba":
+            pause(0.1)  # each arrives on its own, so that the worker finds them in this order
+            for name in "ab":
                 may_end[name].set()
                 assert ended[name].wait(30)
+                pause(0.1)
+            client.window_update(first, 4000)
+            pause(0.1)
         finally:
             os.kill(proxy.worker, signal.SIGCONT)
         client.wait_for(lambda: client.stream(first).reset is not None or len(client.stream(first).data) >= 5000)
