@@ -57,10 +57,11 @@ def test_the_oldest_makes_room(proxy, crowd):
 
 
 def test_requests_in_flight_are_not_closed(proxy, crowd):
-    responses = threading.Event()
+    responses, arrived = threading.Event(), threading.Semaphore(0)
 
     def serve(peer):
         peer.read_request()
+        arrived.release()
         assert responses.wait(30)
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
@@ -68,6 +69,8 @@ def test_requests_in_flight_are_not_closed(proxy, crowd):
     busy = [proxy.client() for _ in range(8)]
     for client in busy:
         client.send(request(path))
+    for _ in busy:  # until it is read, a connection counts as one without a request
+        assert arrived.acquire(timeout=30)
     crowd(2 * CONNECTIONS_MAX, proxy.port)
     responses.set()
     assert [client.read_response().body for client in busy] == [b"ok"] * len(busy)

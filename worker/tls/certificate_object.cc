@@ -42,8 +42,9 @@ bool is_off(const Json& object) {
 }
 
 bool serves_clients(const Json& object) {
-  const std::string type = resource::text_field(object, "type");
-  return !is_off(object) && (type.empty() || type == "server");
+  // One that is there and not known does not serve: too long, it is "" in an outline.
+  const bool has_type = !find_member(object, "type").isNull();
+  return !is_off(object) && (!has_type || resource::text_field(object, "type") == "server");
 }
 
 // `snis` if there are any, else `sni`, as APISIX takes them.
