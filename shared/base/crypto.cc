@@ -1,31 +1,18 @@
 #include "shared/base/crypto.h"
 
-#include <ctime>
 #include <limits>
 #include <memory>
 
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include "shared/base/check.h"
+#include "shared/base/crypto_openssl.h"
 
 namespace apisix::base {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using PrivateKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 
 constexpr std::size_t kIvBytes = 16;
@@ -65,23 +52,12 @@ Result<std::string> run_cipher(std::string_view key, std::string_view iv, std::s
   return out;
 }
 
-Bio read_only(std::string_view text) {
-  Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  CHECK(bio != nullptr);
-  return bio;
-}
-
-// Never asks the terminal for a passphrase.
-int no_passphrase(char*, int, int, void*) {
-  return 0;
-}
-
 Certificate first_certificate(BIO* bio) {
   return Certificate(PEM_read_bio_X509_AUX(bio, nullptr, no_passphrase, nullptr));
 }
 
 PrivateKey private_key(std::string_view pem) {
-  const Bio bio = read_only(pem);
+  const Bio bio = bio_of(pem);
   return PrivateKey(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
 }
 
@@ -100,28 +76,23 @@ Result<std::string> decrypt_aes_cbc(std::string_view key, std::string_view iv, s
 }
 
 Status check_certificate_pem(std::string_view pem) {
-  const Bio bio = read_only(pem);
+  const Bio bio = bio_of(pem);
   const Certificate first = first_certificate(bio.get());
   if (!first) return failed("PEM_read_bio_X509_AUX() failed");
   for (;;) {
     const Certificate next(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
     if (next) continue;
-    const auto error = ERR_peek_last_error();
-    const bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-    if (!is_end) return failed("PEM_read_bio_X509() failed");
-    ERR_clear_error();
+    if (!is_end_of_pem()) return failed("PEM_read_bio_X509() failed");
     return {};
   }
 }
 
 Result<std::int64_t> certificate_end(std::string_view pem) {
-  const Bio bio = read_only(pem);
+  const Bio bio = bio_of(pem);
   const Certificate first = first_certificate(bio.get());
-  std::tm end{};
-  if (!first || ASN1_TIME_to_tm(X509_get0_notAfter(first.get()), &end) != 1) {
-    return failed("not a certificate in PEM");
-  }
-  return static_cast<std::int64_t>(::timegm(&end));
+  const auto end_s = first ? unix_time_of(X509_get0_notAfter(first.get())) : std::nullopt;
+  if (!end_s) return failed("not a certificate in PEM");
+  return *end_s;
 }
 
 Status check_private_key_pem(std::string_view pem) {
@@ -130,7 +101,7 @@ Status check_private_key_pem(std::string_view pem) {
 }
 
 bool is_key_of_certificate(std::string_view key_pem, std::string_view certificate_pem) {
-  const Bio bio = read_only(certificate_pem);
+  const Bio bio = bio_of(certificate_pem);
   const Certificate certificate = first_certificate(bio.get());
   const PrivateKey key = private_key(key_pem);
   const bool is_pair = certificate && key && X509_check_private_key(certificate.get(), key.get()) == 1;

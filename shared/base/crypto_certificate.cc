@@ -1,38 +1,16 @@
 #include "shared/base/crypto_certificate.h"
 
-#include <ctime>
 #include <limits>
 #include <utility>
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "shared/base/crypto_digest.h"
+#include "shared/base/crypto_openssl.h"
 
 namespace apisix::base {
 namespace {
 
-struct FreeMemoryBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-
-// What `write` writes; "" when it fails.
-template <typename Write>
-std::string written(Write write) {
-  const std::unique_ptr<BIO, FreeMemoryBio> bio(BIO_new(BIO_s_mem()));
-  if (bio == nullptr || write(bio.get()) <= 0) {
-    ERR_clear_error();
-    return {};
-  }
-  char* text = nullptr;
-  const long bytes = BIO_get_mem_data(bio.get(), &text);
-  return bytes > 0 ? std::string(text, static_cast<std::size_t>(bytes)) : std::string();
-}
-
 std::string name_text(const X509_NAME* name) {
-  return written([name](BIO* bio) { return X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253); });
+  return written_by([name](BIO* bio) { return X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253); });
 }
 
 std::string legacy_name_text(const X509_NAME* name) {
@@ -43,7 +21,7 @@ std::string legacy_name_text(const X509_NAME* name) {
 }
 
 std::string time_text(const ASN1_TIME* time) {
-  return written([time](BIO* bio) { return ASN1_TIME_print(bio, time); });
+  return written_by([time](BIO* bio) { return ASN1_TIME_print(bio, time); });
 }
 
 }  // namespace
@@ -82,7 +60,7 @@ std::string CertificateFields::issuer_legacy() const {
 
 std::string CertificateFields::serial() const {
   const ASN1_INTEGER* const number = X509_get0_serialNumber(certificate_.get());
-  return written([number](BIO* bio) { return i2a_ASN1_INTEGER(bio, number); });
+  return written_by([number](BIO* bio) { return i2a_ASN1_INTEGER(bio, number); });
 }
 
 std::string CertificateFields::sha1() const {
@@ -105,14 +83,12 @@ std::string CertificateFields::valid_until() const {
 
 std::int64_t CertificateFields::days_left(std::int64_t now_s) const {
   constexpr std::int64_t kDayS = 24 * 60 * 60;
-  std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate_.get()), &end) != 1) return 0;
-  const std::int64_t end_s = ::timegm(&end);
+  const std::int64_t end_s = unix_time_of(X509_get0_notAfter(certificate_.get())).value_or(0);
   return end_s > now_s ? (end_s - now_s) / kDayS : 0;
 }
 
 std::string CertificateFields::pem() const {
-  return written([this](BIO* bio) { return PEM_write_bio_X509(bio, certificate_.get()); });
+  return written_by([this](BIO* bio) { return PEM_write_bio_X509(bio, certificate_.get()); });
 }
 
 }  // namespace apisix::base

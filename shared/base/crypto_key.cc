@@ -12,20 +12,12 @@
 #include <openssl/x509.h>
 
 #include "shared/base/check.h"
+#include "shared/base/crypto_openssl.h"
 
 namespace apisix::base {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Context = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>>;
 using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 
@@ -65,17 +57,9 @@ std::unexpected<Error> failed(const char* what) {
   return invalid(what);
 }
 
-// Never asks the terminal for a passphrase.
-int no_passphrase(char*, int, int, void*) {
-  return 0;
-}
-
 template <typename Read>
 auto read_pem(std::string_view pem, Read read) {
-  const Bio bio(pem.size() <= std::numeric_limits<int>::max()
-                    ? BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))
-                    : BIO_new_mem_buf("", 0));
-  CHECK(bio != nullptr);
+  const Bio bio = bio_of(pem);
   return read(bio.get());
 }
 

@@ -1,45 +1,19 @@
 #include "shared/net/tls_certificate.h"
 
-#include <ctime>
-#include <limits>
-
-#include <openssl/bio.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "shared/base/check.h"
+#include "shared/base/crypto_openssl.h"
 #include "shared/net/tls_openssl.h"
 
 namespace apisix::net {
 namespace {
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using Bio = std::unique_ptr<BIO, FreeBio>;
-
-Bio bio_of(std::string_view text) {
-  CHECK(text.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()));
-  Bio bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  CHECK(bio != nullptr);
-  return bio;
-}
-
-// Never asks the terminal for a passphrase.
-int no_passphrase(char*, int, int, void*) {
-  return 0;
-}
-
-// What stopped the reading of a PEM text is its end, and not something that cannot be read.
-bool is_end_of_pem() {
-  const auto error = ERR_peek_last_error();
-  const bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  return is_end;
-}
+using base::bio_of;
+using base::is_end_of_pem;
+using base::no_passphrase;
 
 std::unexpected<base::Error> unreadable(const char* what) {
   ERR_clear_error();
@@ -63,7 +37,7 @@ TlsCertificate::~TlsCertificate() = default;
 
 base::Result<TlsCertificate> TlsCertificate::from_pem(std::string_view chain_pem, std::string_view key_pem) {
   TlsCertificate out;
-  const Bio chain_bio = bio_of(chain_pem);
+  const base::Bio chain_bio = bio_of(chain_pem);
   out.leaf_.reset(PEM_read_bio_X509_AUX(chain_bio.get(), nullptr, no_passphrase, nullptr));
   if (!out.leaf_) return unreadable("failed to parse PEM cert: PEM_read_bio_X509_AUX() failed");
   out.chain_.reset(sk_X509_new_null());
@@ -72,16 +46,13 @@ base::Result<TlsCertificate> TlsCertificate::from_pem(std::string_view chain_pem
     sk_X509_push(out.chain_.get(), next);
   }
   if (!is_end_of_pem()) return unreadable("failed to parse PEM cert: PEM_read_bio_X509() failed");
-  const Bio key_bio = bio_of(key_pem);
+  const base::Bio key_bio = bio_of(key_pem);
   out.key_.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
   if (!out.key_) return unreadable("failed to parse PEM priv key: PEM_read_bio_PrivateKey() failed");
   if (X509_check_private_key(out.leaf_.get(), out.key_.get()) != 1) {
     return unreadable("the private key does not belong to the certificate");
   }
-  std::tm end{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(out.leaf_.get()), &end) == 1) {
-    out.ends_at_s_ = static_cast<std::int64_t>(::timegm(&end));
-  }
+  if (const auto end_s = base::unix_time_of(X509_get0_notAfter(out.leaf_.get()))) out.ends_at_s_ = *end_s;
   ERR_clear_error();
   return out;
 }
@@ -146,7 +117,7 @@ base::Result<TlsTrust> TlsTrust::from_pem(std::string_view pem) {
   out.store_.reset(X509_STORE_new());
   out.names_.reset(sk_X509_NAME_new_null());
   CHECK(out.store_ != nullptr && out.names_ != nullptr);
-  const Bio bio = bio_of(pem);
+  const base::Bio bio = bio_of(pem);
   while (X509* authority = PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr)) {
     const bool is_added = X509_STORE_add_cert(out.store_.get(), authority) == 1;
     X509_NAME* name = X509_NAME_dup(X509_get_subject_name(authority));

@@ -2,41 +2,32 @@
 
 #include <memory>
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "shared/base/check.h"
+#include "shared/base/crypto_openssl.h"
 
 namespace apisix::net {
 namespace {
 
-struct FreeParts {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-  void operator()(STACK_OF(X509) * chain) const { sk_X509_pop_free(chain, X509_free); }
-  void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-template <typename T>
-using Owned = std::unique_ptr<T, FreeParts>;
+void free_chain(STACK_OF(X509) * chain) {
+  sk_X509_pop_free(chain, X509_free);
+}
+using Chain = std::unique_ptr<STACK_OF(X509), base::Freed<free_chain>>;
+using Verification = std::unique_ptr<X509_STORE_CTX, base::Freed<X509_STORE_CTX_free>>;
 
 std::string name_text(const X509_NAME* name) {
-  const Owned<BIO> out(BIO_new(BIO_s_mem()));
-  CHECK(out != nullptr);
-  X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* text = nullptr;
-  const long bytes = BIO_get_mem_data(out.get(), &text);
-  return {text, static_cast<std::size_t>(bytes)};
+  return base::written_by(
+      [name](BIO* bio) { return X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB); });
 }
 
 }  // namespace
 
 base::Result<std::string> missing_issuer(std::string_view chain_pem, const TlsTrust& roots) {
-  const Owned<BIO> bio(BIO_new_mem_buf(chain_pem.data(), static_cast<int>(chain_pem.size())));
-  const Owned<STACK_OF(X509)> chain(sk_X509_new_null());
-  const Owned<X509_STORE_CTX> context(X509_STORE_CTX_new());
-  CHECK(bio != nullptr && chain != nullptr && context != nullptr);
+  const base::Bio bio = base::bio_of(chain_pem);
+  const Chain chain(sk_X509_new_null());
+  const Verification context(X509_STORE_CTX_new());
+  CHECK(chain != nullptr && context != nullptr);
   while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     sk_X509_push(chain.get(), next);
   }

@@ -1,24 +1,18 @@
 #include "shared/net/tls_ocsp.h"
 
-#include <ctime>
 #include <memory>
 
-#include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
 
 #include "shared/base/check.h"
+#include "shared/base/crypto_openssl.h"
 
 namespace apisix::net {
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
+using base::Freed;
+
 void free_texts(STACK_OF(OPENSSL_STRING) * texts) {
   X509_email_free(texts);
 }
@@ -113,10 +107,8 @@ base::Result<OcspResponse> check_ocsp_response(std::string_view der, const TlsCe
     return refused("OCSP_check_validity() failed");
   }
   OcspResponse out;
-  std::tm next{};
-  if (next_update != nullptr && ASN1_TIME_to_tm(next_update, &next) == 1) {
-    out.next_update_s = static_cast<std::int64_t>(::timegm(&next));
-  }
+  const auto next_update_s = next_update != nullptr ? base::unix_time_of(next_update) : std::nullopt;
+  if (next_update_s) out.next_update_s = *next_update_s;
   ERR_clear_error();
   return out;
 }
