@@ -15,15 +15,10 @@
 namespace apisix::worker {
 namespace {
 
-// "TLSv1.2 TLSv1.3"; the names were checked with config.yaml. SSLv3 is none that OpenSSL has.
+// "TLSv1.2 TLSv1.3"; the names were checked with config.yaml.
 net::TlsVersions versions_of(std::string_view protocols) {
   net::TlsVersions versions = 0;
-  for (const std::string_view name : base::split(protocols, ' ')) {
-    if (name == "TLSv1") versions |= net::kTls10;
-    if (name == "TLSv1.1") versions |= net::kTls11;
-    if (name == "TLSv1.2") versions |= net::kTls12;
-    if (name == "TLSv1.3") versions |= net::kTls13;
-  }
+  for (const std::string_view name : base::split(protocols, ' ')) versions |= net::tls_version_named(name);
   return versions;
 }
 
@@ -142,18 +137,25 @@ base::Result<std::unique_ptr<TlsListening>> TlsListening::make(const Deps& deps)
   return out;
 }
 
+base::Result<net::TlsServerContext> TlsListening::make_context(const Deps& deps, bool http2) const {
+  const auto& ssl = deps.settings.apisix.ssl;
+  auto context = net::TlsServerContext::make({.versions = versions_of(ssl.ssl_protocols),
+                                              .ciphers = ssl.ssl_ciphers,
+                                              .http2 = http2,
+                                              .session_timeout_s = limits::kTlsSessionS,
+                                              .sessions = sessions_.get(),
+                                              .ticket_keys = ticket_keys_.get()});
+  if (!context) return base::invalid("apisix.ssl: " + context.error().what);
+  return context;
+}
+
 base::Status TlsListening::open(const Deps& deps) {
   const auto& ssl = deps.settings.apisix.ssl;
   sessions_ = std::make_unique<SharedSessions>(deps.zones.tls_sessions, deps.clock);
   if (ssl.ssl_session_tickets)
     ticket_keys_ = std::make_unique<SharedTicketKeys>(deps.zones.tls_ticket_keys, deps.clock);
-  auto context = net::TlsServerContext::make({.versions = versions_of(ssl.ssl_protocols),
-                                              .ciphers = ssl.ssl_ciphers,
-                                              .http2 = deps.settings.apisix.enable_http2,
-                                              .session_timeout_s = limits::kTlsSessionS,
-                                              .sessions = sessions_.get(),
-                                              .ticket_keys = ticket_keys_.get()});
-  if (!context) return base::invalid("apisix.ssl: " + context.error().what);
+  auto context = make_context(deps, /*http2=*/deps.settings.apisix.enable_http2);
+  if (!context) return std::unexpected(context.error());
   clients_ = std::make_unique<proxy::ClientTls>(proxy::ClientTls::Deps{.identities = deps.identities,
                                                                        .context = std::move(*context),
                                                                        .fallback_sni = ssl.fallback_sni,
@@ -165,16 +167,11 @@ base::Status TlsListening::open(const Deps& deps) {
 // served all the same.
 base::Status TlsListening::open_admin(const Deps& deps) {
   if (!deps.settings.deployment.admin.listen.tls) return {};
-  const auto& ssl = deps.settings.apisix.ssl;
   auto identity = admin_identity(deps.admin_certificate);
   if (!identity) return base::invalid("deployment.admin.admin_api_mtls: " + identity.error().what);
   admin_identity_ = std::make_unique<SingleIdentity>(std::move(*identity));
-  auto context = net::TlsServerContext::make({.versions = versions_of(ssl.ssl_protocols),
-                                              .ciphers = ssl.ssl_ciphers,
-                                              .session_timeout_s = limits::kTlsSessionS,
-                                              .sessions = sessions_.get(),
-                                              .ticket_keys = ticket_keys_.get()});
-  if (!context) return base::invalid("apisix.ssl: " + context.error().what);
+  auto context = make_context(deps, /*http2=*/false);
+  if (!context) return std::unexpected(context.error());
   admin_ = std::make_unique<proxy::ClientTls>(proxy::ClientTls::Deps{.identities = *admin_identity_,
                                                                      .context = std::move(*context),
                                                                      .fallback_sni = "admin",

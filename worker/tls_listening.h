@@ -40,6 +40,8 @@ class TlsListening {
 
  private:
   TlsListening();
+  // With the versions, ciphers and sessions of apisix.ssl.
+  base::Result<net::TlsServerContext> make_context(const Deps& deps, bool http2) const;
   base::Status open(const Deps& deps);
   base::Status open_admin(const Deps& deps);
 

@@ -1,7 +1,6 @@
 #include "shared/net/tls_server.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 
 #include <openssl/core_names.h>
@@ -12,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "shared/base/check.h"
+#include "shared/base/text.h"
 #include "shared/net/tls_certificate.h"
 #include "shared/net/tls_client_hello.h"
 
@@ -108,8 +108,7 @@ struct TlsServerCallbacks {
     if (name.ends_with('.')) name.remove_suffix(1);
     std::string bound(sizeof serial, '\0');
     std::memcpy(bound.data(), &serial, sizeof serial);
-    std::ranges::transform(name, std::back_inserter(bound),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    bound += base::to_lower(name);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
     unsigned digest_bytes = 0;
     CHECK(EVP_Digest(bound.data(), bound.size(), digest.data(), &digest_bytes, EVP_sha256(), nullptr) == 1);

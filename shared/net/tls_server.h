@@ -19,6 +19,7 @@
 
 #include "shared/base/result.h"
 #include "shared/net/tls_openssl.h"
+#include "shared/net/tls_version.h"
 
 struct ssl_ctx_st;
 struct x509_st;
@@ -26,13 +27,6 @@ struct x509_st;
 namespace apisix::net {
 
 class TlsTrust;
-
-// Protocol versions, as bits. 0 where they are optional: those of the context.
-using TlsVersions = std::uint8_t;
-inline constexpr TlsVersions kTls10 = 8;
-inline constexpr TlsVersions kTls11 = 1;
-inline constexpr TlsVersions kTls12 = 2;
-inline constexpr TlsVersions kTls13 = 4;
 
 // Sessions by their ids, in DER, for all processes. Never waits.
 class TlsSessionStore {

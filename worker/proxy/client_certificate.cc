@@ -2,23 +2,17 @@
 
 #include <string>
 
-#include "shared/base/text.h"
 #include "shared/net/tls_info.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_tls.h"
 #include "worker/proxy/direct_response.h"
 #include "worker/tls/identity_source.h"
+#include "worker/tls/name_index.h"
 
 namespace apisix::proxy {
 namespace {
 
 constexpr std::string_view kVerified = "SUCCESS";
-
-// As $host: in lower case, without a dot at the end.
-std::string canonical(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return base::to_lower(name);
-}
 
 bool is_verified(plugin::RequestState& request, const net::TlsInfo& info) {
   if (info.peer_verified == kVerified) return true;
@@ -62,7 +56,7 @@ bool may_client_ask(plugin::RequestState& request, const ClientTls& tls) {
   if (!meets_own_policy(request, info, tls)) return false;
   if (!tls.identities().has_client_policy(request.target.host)) return true;
   // A certificate was judged by the policy of one name: another host may have another one.
-  const std::string sni = canonical(tls.name_for(info.sni));
+  const std::string sni = tls::normal_server_name(tls.name_for(info.sni));
   if (sni == request.target.host) return true;
   plugin::log_error(request, "client certificate verified with SNI {}, but the host is {}", sni,
                     request.target.host);

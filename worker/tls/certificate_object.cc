@@ -1,7 +1,6 @@
 #include "worker/tls/certificate_object.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -65,15 +64,20 @@ StaplingConf stapling_of(const Json& object) {
           .ttl_s = resource::count_field(conf, "cache_ttl").value_or(kStaplingTtlS)};
 }
 
-Protocols protocols_of(const Json& object) {
-  static constexpr std::array<std::pair<std::string_view, Protocols>, 3> kNames = {
-      {{"TLSv1.1", kTls11}, {"TLSv1.2", kTls12}, {"TLSv1.3", kTls13}}};
-  Protocols out = 0;
+// TLS 1.0 is none of an object's.
+net::TlsVersions protocols_of(const Json& object) {
+  net::TlsVersions out = 0;
   for (const std::string& name : resource::texts_field(object, "ssl_protocols")) {
-    const auto known = std::ranges::find(kNames, name, &std::pair<std::string_view, Protocols>::first);
-    if (known != kNames.end()) out |= known->second;
+    out |= net::tls_version_named(name);
   }
-  return out;
+  return out & ~net::kTls10;
+}
+
+// In APISIX's order: `cert`, then `certs`.
+std::vector<resource::CertificatePair> pairs_of(const Json& object) {
+  std::vector<resource::CertificatePair> pairs = resource::further_pairs(object);
+  pairs.insert(pairs.begin(), resource::first_pair(object));
+  return pairs;
 }
 
 // Whatever changes one of these makes sessions of before unusable.
@@ -144,10 +148,8 @@ std::vector<std::string> names_for_clients(const Json& object) {
 std::int64_t first_end(std::string_view text) {
   const auto value = format::parse_json(text);
   if (!value) return 0;
-  std::vector<resource::CertificatePair> pairs = resource::further_pairs(*value);
-  pairs.push_back(resource::first_pair(*value));
   std::int64_t first = std::numeric_limits<std::int64_t>::max();
-  for (const resource::CertificatePair& pair : pairs) {
+  for (const resource::CertificatePair& pair : pairs_of(*value)) {
     const auto end_s = base::certificate_end(pair.cert);
     if (!end_s) return 0;
     first = std::min(first, *end_s);

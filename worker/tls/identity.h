@@ -13,14 +13,9 @@
 #include "shared/base/counted.h"
 #include "shared/format/regex.h"
 #include "shared/net/tls_certificate.h"
+#include "shared/net/tls_version.h"
 
 namespace apisix::tls {
-
-// Which versions a session may have: bits of kTls11 to kTls13. 0: those of apisix.ssl.ssl_protocols.
-using Protocols = std::uint8_t;
-inline constexpr Protocols kTls11 = 1;
-inline constexpr Protocols kTls12 = 2;
-inline constexpr Protocols kTls13 = 4;
 
 // `client` of the object: which certificate a client must show.
 class ClientPolicy {
@@ -56,7 +51,7 @@ struct IdentityParts {
   std::uint64_t serial = 0;
   std::vector<ShownCertificate> certificates = {};  // one at least
   bool is_client = false;                           // of type client: shown to nodes
-  Protocols protocols = 0;
+  net::TlsVersions protocols = 0;                   // 0: those of apisix.ssl.ssl_protocols
   std::unique_ptr<const ClientPolicy> client_policy = nullptr;
 };
 
@@ -72,7 +67,7 @@ class Identity : public base::Counted<Identity> {
   std::uint64_t serial() const { return parts_.serial; }
   const std::vector<ShownCertificate>& certificates() const { return parts_.certificates; }
   bool is_client() const { return parts_.is_client; }
-  Protocols protocols() const { return parts_.protocols; }
+  net::TlsVersions protocols() const { return parts_.protocols; }
   // Null: no certificate is asked for.
   const ClientPolicy* client_policy() const { return parts_.client_policy.get(); }
   // When the first of the certificates ends, Unix time in seconds.

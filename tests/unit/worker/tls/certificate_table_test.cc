@@ -148,7 +148,7 @@ TEST_F(CertificateTableTest, SeveralPairsAndProtocolsAreShown) {
   const auto found = table_.find("a.com");
   ASSERT_TRUE(found) << found.error().what;
   EXPECT_EQ((*found)->certificates().size(), 2u);
-  EXPECT_EQ((*found)->protocols(), kTls11 | kTls13);
+  EXPECT_EQ((*found)->protocols(), net::kTls11 | net::kTls13);
   several["keys"].resize(0);
   ASSERT_TRUE(put("2", several));
   EXPECT_EQ(table_.find_by_id("2").error().what,
