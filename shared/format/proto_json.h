@@ -71,7 +71,6 @@ class ProtoJson {
   bool index(Frame& frame, std::string_view bytes);
   bool step(std::string& out);
   bool begin_field(Frame& frame, std::string& out);
-  bool write_absent(Frame& frame, const ProtoField& field, std::string& out);
   bool write_last(Frame& frame, const ProtoField& field, std::string& out);
   bool next_element(Frame& frame, const ProtoField& field, std::string& out);
   bool next_entry(Frame& frame, const ProtoField& field, std::string& out);

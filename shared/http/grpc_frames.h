@@ -14,7 +14,6 @@
 namespace apisix::http {
 
 inline constexpr std::size_t kGrpcHeadBytes = 5;
-inline constexpr std::uint8_t kGrpcCompressed = 0x01;
 // Of gRPC-Web: the frame holds the trailers, as text.
 inline constexpr std::uint8_t kGrpcTrailers = 0x80;
 

@@ -3,17 +3,11 @@
 #include <array>
 #include <utility>
 
-#include "shared/http/h1/response_parser.h"
 #include "worker/limits.h"
+#include "worker/upstream/response_limits.h"
 #include "worker/upstream/reuse_rules.h"
 
 namespace apisix::upstream {
-namespace {
-
-constexpr http::ResponseLimits kResponseLimits{.header_count_max = limits::kResponseHeadersMax,
-                                               .head_bytes_max = limits::kResponseHeadBytesMax};
-
-}  // namespace
 
 const char* to_string(H1Exchange::State state) {
   using State = H1Exchange::State;

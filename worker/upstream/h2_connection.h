@@ -59,7 +59,6 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void list(H2Exchange& exchange);
   void flush_later();
   const net::TlsInfo* tls() const { return connection_ != nullptr ? connection_->tls() : nullptr; }
-  bool has_pending() const { return connection_ != nullptr && connection_->has_pending(); }
   bool is_handshaking() const {
     return connection_ != nullptr && connection_->state() == Connection::State::kHandshaking;
   }

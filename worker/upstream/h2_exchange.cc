@@ -8,12 +8,10 @@
 #include "worker/limits.h"
 #include "worker/upstream/h2_connection.h"
 #include "worker/upstream/h2_pool.h"
+#include "worker/upstream/response_limits.h"
 
 namespace apisix::upstream {
 namespace {
-
-constexpr http::ResponseLimits kH2ResponseLimits{.header_count_max = limits::kResponseHeadersMax,
-                                                 .head_bytes_max = limits::kResponseHeadBytesMax};
 
 // Pieces of unsent content that one write can have: as many chunks as its frames can be views of.
 constexpr std::size_t kUnsentPiecesMax = 32;
@@ -49,7 +47,7 @@ H2Exchange::H2Exchange(const Opening& opening, Exchange::User& user)
     : user_(user),
       arena_(opening.arena),
       keepalive_(opening.keepalive),
-      reader_(opening.arena, opening.method, kH2ResponseLimits),
+      reader_(opening.arena, opening.method, kResponseLimits),
       is_grpc_(opening.is_grpc) {}
 
 H2Exchange::~H2Exchange() {

@@ -18,10 +18,9 @@ constexpr std::size_t kDataPiecesMax = net::kPiecesMax - 8;
 // ACKs of SETTINGS and PING that wait for a peer that does not read: its user's budgets are lower.
 constexpr std::size_t kAcksMax = 256;
 constexpr std::size_t kContinuationsMax = 8;
-// The fields of one block, head or trailers, each with its 32 (RFC 9113 6.5.2): a reference of one byte to a
-// large field costs what the field does. More than any head that is taken.
+// The fields of one block, head or trailers: a reference of one byte to a large field costs what the field
+// does. More than any head that is taken.
 constexpr std::size_t kBlockBytesMax = std::size_t{256} * 1024;
-constexpr std::size_t kFieldFixedBytes = 32;
 constexpr int kFirstExtensionType = 10;
 constexpr std::uint8_t kPingPayload[8] = {'a', 'p', 'i', 's', 'i', 'x', 0, 0};
 
@@ -130,7 +129,7 @@ struct EngineCallbacks {
                        std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,
                        std::uint8_t, void* self) {
     Engine& out = engine(self);
-    out.block_bytes_ += name_bytes + value_bytes + kFieldFixedBytes;
+    out.block_bytes_ += name_bytes + value_bytes + kFieldOverheadBytes;
     if (out.block_bytes_ > kBlockBytesMax) [[unlikely]] {
       out.fail(ErrorCode::kEnhanceYourCalm);
       return result(out);

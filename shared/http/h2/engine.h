@@ -56,6 +56,9 @@ enum class FrameType : std::uint8_t {
   kOther,
 };
 
+// What a field counts for in the size of a list, beside its name and value (RFC 9113 6.5.2).
+inline constexpr std::size_t kFieldOverheadBytes = 32;
+
 // One field, or pseudo header (":status"), to be sent. A name is sent in lower case however it is written.
 struct Field {
   std::string_view name;

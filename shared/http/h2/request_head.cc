@@ -9,14 +9,13 @@
 #include "shared/http/h1/head_lines.h"
 #include "shared/http/h1/head_scanner.h"
 #include "shared/http/h1/head_writer.h"
+#include "shared/http/h2/engine.h"
 
 namespace apisix::h2 {
 namespace {
 
 using http::KnownHeader;
 
-// RFC 9113 6.5.2.
-constexpr std::size_t kFieldOverheadBytes = 32;
 // Of the request line and Host, without their values: "GET  HTTP/1.1", "host: " and line ends.
 constexpr std::size_t kStartBytes = 64;
 // Most heads fit, so that the text grows once at most.

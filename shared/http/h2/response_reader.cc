@@ -43,27 +43,21 @@ void ResponseReader::on_field(std::string_view name, std::string_view value) {
 }
 
 // The only pseudo header of a response. Three digits from 100 to 999, once.
-bool ResponseReader::read_status(std::string_view value) {
+void ResponseReader::read_status(std::string_view value) {
   const auto digit = [&](std::size_t i) { return static_cast<unsigned>(value[i]) - '0'; };
   if (value.size() != 3 || digit(0) - 1 > 8 || digit(1) > 9 || digit(2) > 9 || block_->status != 0) {
-    fail("the status code is not three digits from 100 to 999");
-    return false;
+    return fail("the status code is not three digits from 100 to 999");
   }
   block_->status = static_cast<std::uint16_t>(digit(0) * 100 + digit(1) * 10 + digit(2));
-  return true;
 }
 
-bool ResponseReader::keep(std::string_view name, std::string_view value) {
+void ResponseReader::keep(std::string_view name, std::string_view value) {
   constexpr http::FieldLimits kNames{.count_max = 0, .line_bytes_max = 0};
   const http::KnownHeader id = http::identify_header(name);
-  if (kOfConnection.has(id)) {
-    fail("a field of the connection (RFC 9113 8.2.2)");
-    return false;
-  }
+  if (kOfConnection.has(id)) return fail("a field of the connection (RFC 9113 8.2.2)");
   const bool is_known = id != http::KnownHeader::kUnknown;
   if (!http::is_valid_header_value(value) || !(is_known || http::is_token(name))) {
-    fail("a header field has a character that is not allowed");
-    return false;
+    return fail("a header field has a character that is not allowed");
   }
   value = base::trim(value);
   char* at = arena_.text(name.size() + value.size() + http::kFieldFixedBytes);
@@ -71,22 +65,18 @@ bool ResponseReader::keep(std::string_view name, std::string_view value) {
   if (!is_known && http::is_left_out(name, kNames)) [[unlikely]] {
     const std::string_view line(field.name.data(), name.size() + value.size() + 2);
     block_->ignored_lines = arena_.make<http::IgnoredLine>(line, block_->ignored_lines);
-    return true;
+    return;
   }
-  if (id == http::KnownHeader::kContentLength && block_->headers.has(id)) {
-    fail("more than one Content-Length");
-    return false;
-  }
+  if (id == http::KnownHeader::kContentLength && block_->headers.has(id))
+    return fail("more than one Content-Length");
   block_->headers.push(arena_, field);
-  return true;
 }
 
-bool ResponseReader::read_length(http::ResponseHead& head) {
+void ResponseReader::read_length(http::ResponseHead& head) {
   const http::HeaderField* const length = head.headers.find(http::KnownHeader::kContentLength);
-  if (length == nullptr) return true;
+  if (length == nullptr) return;
   head.has_content_length = http::parse_content_length(length->value, head.content_length);
   if (!head.has_content_length) fail("the value of Content-Length is not one decimal number");
-  return head.has_content_length;
 }
 
 // Without a length the end of the stream is the end of the body, as the end of a connection is in HTTP/1.
@@ -96,7 +86,8 @@ http::ResponseHead* ResponseReader::end_head(bool end) {
   if (error_ != nullptr) return nullptr;
   if (head.status == 0) fail("there is no status code");
   if (head.status == 101) fail("101, which HTTP/2 does not have (RFC 9113 8.6)");
-  if (error_ != nullptr || !read_length(head)) return nullptr;
+  read_length(head);
+  if (error_ != nullptr) return nullptr;
   const bool is_empty = has_no_content(method_, head.status) || head.status < 200;
   if (head.status < 200 || head.status == 204) head.has_content_length = false;
   if (end && !is_empty && head.content_length > 0) fail("the body is shorter than its Content-Length");

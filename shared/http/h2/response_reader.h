@@ -31,9 +31,9 @@ class ResponseReader {
   const char* error() const { return error_; }
 
  private:
-  bool read_status(std::string_view value);
-  bool keep(std::string_view name, std::string_view value);
-  bool read_length(http::ResponseHead& head);
+  void read_status(std::string_view value);
+  void keep(std::string_view name, std::string_view value);
+  void read_length(http::ResponseHead& head);
   void fail(const char* what);
   http::ResponseHead& block();
 
