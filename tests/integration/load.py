@@ -73,35 +73,46 @@ def h2load(port, requests, connections=8):
     return Count(total, total - min(int(counts.group(2)), int(statuses.group(1))), done.stdout)
 
 
-class H2Load:
+class Rounds:
+    """Threads that each call round() until stop(); what fails in one is kept."""
+
+    def __init__(self, threads):
+        self.failures = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def _join(self):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(2 * PATIENCE_S)
+
+    def _run(self):
+        while not self._stop.is_set():
+            try:
+                self.round()
+            except Exception as failure:  # noqa: BLE001 - told by stop()
+                self.failures.append(repr(failure))
+
+
+class H2Load(Rounds):
     """Connections of HTTP/2, each with `streams` requests under way, until stop(). A connection that is given up by GOAWAY
     is replaced, and what it did not process is asked again: that is no failure. Anything else is."""
 
     def __init__(self, port, tls=False, connections=4, streams=10, server_name="test.com"):
         self.port, self.tls, self.streams, self.server_name = port, tls, streams, server_name
         self.requests, self.retries, self.connections = 0, 0, 0
-        self.failures = []
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(connections)]
-        for thread in self._threads:
-            thread.start()
+        super().__init__(connections)
 
     def stop(self):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(2 * PATIENCE_S)
+        self._join()
         return Count(self.requests, len(self.failures), f"{self.requests} requests, {self.connections} connections, {self.retries} retries; "
                      f"failures: {self.failures[:10]}")
 
-    def _run(self):
-        while not self._stop.is_set():
-            try:
-                self._connection()
-            except Exception as failure:  # noqa: BLE001 - told by stop()
-                self.failures.append(repr(failure))
-
-    def _connection(self):
+    def round(self):
+        """A connection."""
         wire = connect(self.port, self.tls, mine=((INITIAL_WINDOW_SIZE, 1 << 20),), server_name=self.server_name)
         wire.send(window_update(0, 1 << 30))
         under_way, next_stream, done = set(), 1, 0
@@ -148,23 +159,17 @@ class H2Load:
             self.retries += len(streams)
 
 
-class Handshakes:
+class Handshakes(Rounds):
     """New TLS connections, one after another in each thread, with a request on each, until stop(). `seen`: the certificates
     that came, as DER."""
 
     def __init__(self, port, threads=4, server_name="test.com"):
         self.port, self.server_name = port, server_name
-        self.count, self.failures, self.seen = 0, [], set()
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
-        for thread in self._threads:
-            thread.start()
+        self.count, self.seen = 0, set()
+        super().__init__(threads)
 
     def stop(self):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(2 * PATIENCE_S)
+        self._join()
         return Count(self.count, len(self.failures), f"{self.count} handshakes; failures: {self.failures[:10]}")
 
     def once(self):
@@ -179,16 +184,11 @@ class Handshakes:
                 assert got.startswith(b"HTTP/1.1 200 "), got
                 return client.getpeercert(binary_form=True)
 
-    def _run(self):
-        while not self._stop.is_set():
-            try:
-                certificate = self.once()
-            except Exception as failure:  # noqa: BLE001 - told by stop()
-                self.failures.append(repr(failure))
-                continue
-            with self._lock:
-                self.count += 1
-                self.seen.add(certificate)
+    def round(self):
+        certificate = self.once()
+        with self._lock:
+            self.count += 1
+            self.seen.add(certificate)
 
 
 def change(gateway, what):

@@ -10,13 +10,11 @@
 #include <utility>
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "shared/net/tls_certificate.h"
 #include "shared/net/transport.h"
+#include "tests/fakes/made_certificate.h"
 #include "tests/unit/shared/net/socket_pair.h"
 
 namespace apisix::net {
@@ -24,40 +22,7 @@ namespace {
 
 using Kind = IoResult::Kind;
 
-struct Pem {
-  std::string certificate;
-  std::string key;
-};
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long bytes = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<std::size_t>(bytes));
-  BIO_free(bio);
-  return text;
-}
-
-// A certificate of its own for `name`, which is a CA too.
-Pem self_signed(const std::string& name, long ends_in_s = 3600) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), ends_in_s);
-  X509_NAME* subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-  X509_set_issuer_name(certificate, subject);
-  X509_set_pubkey(certificate, key);
-  X509_sign(certificate, key, EVP_sha256());
-  BIO* certificate_pem = BIO_new(BIO_s_mem());
-  BIO* key_pem = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(certificate_pem, certificate);
-  PEM_write_bio_PrivateKey(key_pem, key, nullptr, nullptr, 0, nullptr, nullptr);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return {text_of(certificate_pem), text_of(key_pem)};
-}
+using fakes::MadeCertificate;
 
 class MemoryStore final : public TlsSessionStore {
  public:
@@ -181,21 +146,13 @@ class TlsServerTest : public testing::Test {
     return SSL_session_reused(client_.get()) == 1;
   }
 
-  void show_certificate_of_client(const Pem& pem) {
-    BIO* bio = BIO_new_mem_buf(pem.certificate.data(), static_cast<int>(pem.certificate.size()));
-    X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
-    BIO_free(bio);
-    bio = BIO_new_mem_buf(pem.key.data(), static_cast<int>(pem.key.size()));
-    EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
-    BIO_free(bio);
-    SSL_CTX_use_certificate(client_context_, certificate);
-    SSL_CTX_use_PrivateKey(client_context_, key);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
+  void show_certificate_of_client(const MadeCertificate& made) {
+    SSL_CTX_use_certificate(client_context_, made.certificate());
+    SSL_CTX_use_PrivateKey(client_context_, made.key());
   }
 
-  Pem server_pem_ = self_signed("test.com");
-  TlsCertificate certificate_ = *TlsCertificate::from_pem(server_pem_.certificate, server_pem_.key);
+  const MadeCertificate made_{{}};
+  TlsCertificate certificate_ = *TlsCertificate::from_pem(made_.certificate_pem(), made_.key_pem());
   Shown shown_;
   MemoryStore store_;
   Keys keys_;
@@ -308,9 +265,9 @@ TEST_P(TlsResumptionTest, StoreIsUsedOnlyWithoutTickets) {
 }
 
 TEST_P(TlsResumptionTest, CertificateOfTheClientIsThatOfTheSession) {
-  const Pem client = self_signed("client");
+  const MadeCertificate client({.name = "client"});
   show_certificate_of_client(client);
-  const TlsTrust trust = *TlsTrust::from_pem(client.certificate);
+  const TlsTrust trust = *TlsTrust::from_pem(client.certificate_pem());
   shown_.terms["test.com"].trust = &trust;
   ASSERT_TRUE(connect("test.com").done());
   const std::string der(server_.tls()->peer_certificate);
@@ -321,9 +278,9 @@ TEST_P(TlsResumptionTest, CertificateOfTheClientIsThatOfTheSession) {
 }
 
 TEST_P(TlsResumptionTest, ResumedSessionDoesNotOutliveTheCertificateOfTheClient) {
-  const Pem client = self_signed("client", /*ends_in_s=*/1);
+  const MadeCertificate client({.name = "client", .ends_in_s = 1});
   show_certificate_of_client(client);
-  const TlsTrust trust = *TlsTrust::from_pem(client.certificate);
+  const TlsTrust trust = *TlsTrust::from_pem(client.certificate_pem());
   shown_.terms["test.com"].trust = &trust;
   ASSERT_TRUE(connect("test.com").done());
   const std::time_t made_at_s = std::time(nullptr);
@@ -356,13 +313,13 @@ TEST_F(TlsServerTest, TicketOfAnOlderKeyIsTakenAndRenewed) {
 }
 
 TEST_F(TlsServerTest, CertificateThatIsRequiredDecidesTheHandshake) {
-  const Pem client = self_signed("client");
-  const TlsTrust trust = *TlsTrust::from_pem(client.certificate);
+  const MadeCertificate client({.name = "client"});
+  const TlsTrust trust = *TlsTrust::from_pem(client.certificate_pem());
   shown_.terms["test.com"].trust = &trust;
   open({});
   EXPECT_EQ(connect("test.com").kind, Kind::kError);
   EXPECT_EQ(server_.error_text(0), "TLS: peer did not return a certificate");
-  show_certificate_of_client(self_signed("stranger"));
+  show_certificate_of_client(MadeCertificate({.name = "stranger"}));
   EXPECT_EQ(connect("test.com").kind, Kind::kError);
   EXPECT_EQ(server_.error_text(0), "self-signed certificate");
   show_certificate_of_client(client);
@@ -371,13 +328,13 @@ TEST_F(TlsServerTest, CertificateThatIsRequiredDecidesTheHandshake) {
 }
 
 TEST_F(TlsServerTest, CertificateThatIsNotRequiredIsJudgedAndToldOf) {
-  const Pem client = self_signed("client");
-  const TlsTrust trust = *TlsTrust::from_pem(client.certificate);
+  const MadeCertificate client({.name = "client"});
+  const TlsTrust trust = *TlsTrust::from_pem(client.certificate_pem());
   shown_.terms["test.com"] = {.serial = 1, .trust = &trust, .requires_certificate = false};
   open({});
   ASSERT_TRUE(connect("test.com").done());
   EXPECT_EQ(server_.tls()->peer_verified, "NONE");
-  show_certificate_of_client(self_signed("stranger"));
+  show_certificate_of_client(MadeCertificate({.name = "stranger"}));
   ASSERT_TRUE(connect("test.com").done());
   EXPECT_EQ(server_.tls()->peer_verified, "FAILED:self-signed certificate");
   show_certificate_of_client(client);
