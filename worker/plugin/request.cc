@@ -200,6 +200,10 @@ void Trailers::remove(std::string_view name) {
   if (fields_ != nullptr) fields_->remove(name);
 }
 
+void Trailers::clear() {
+  if (fields_ != nullptr) fields_->remove_if([](const http::HeaderField&) { return true; });
+}
+
 // --- the response
 
 FieldName::FieldName(std::string_view name)

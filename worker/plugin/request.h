@@ -84,6 +84,7 @@ class Trailers {
   void set(std::string_view name, std::string_view value);
   // Of what is known.
   void remove(std::string_view name);
+  void clear();
 
  private:
   base::Arena& arena_;

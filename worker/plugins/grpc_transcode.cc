@@ -197,10 +197,7 @@ class GrpcTranscode final : public plugin::Plugin {
   // A client of HTTP/1 asked for JSON, and may not know of trailers at all (RFC 9110 6.5.1); it gets none
   // from APISIX.
   static void drop_trailers(plugin::Request& request) {
-    if (request.client().protocol() >= http::Protocol::k2) return;
-    plugin::Trailers trailers = request.response().trailers();
-    while (trailers.all() != nullptr && !trailers.all()->empty())
-      trailers.remove(trailers.all()->begin()->name);
+    if (request.client().protocol() < http::Protocol::k2) request.response().trailers().clear();
   }
 
   static bool log_fault(plugin::Request& request, const TranscodedResponse& transcoded) {

@@ -150,7 +150,7 @@ class GrpcWeb final : public plugin::Plugin {
         return body.break_off();
       }
       trailers = trailers_frame(request.response().trailers());
-      drop_trailers(request);
+      request.response().trailers().clear();  // they are in the body
     }
     if (call.kind == WebKind::kText) {
       std::string& out = body.output();
@@ -187,13 +187,6 @@ class GrpcWeb final : public plugin::Plugin {
     while (frames.next(data, piece) != http::GrpcFrameReader::Event::kMore) {
     }
     return frames.is_between();
-  }
-
-  // They are in the body.
-  static void drop_trailers(plugin::Request& request) {
-    plugin::Trailers trailers = request.response().trailers();
-    while (trailers.all() != nullptr && !trailers.all()->empty())
-      trailers.remove(trailers.all()->begin()->name);
   }
 
   const std::string allowed_headers_;
