@@ -30,6 +30,7 @@
 #include "worker/heap_trim.h"
 #include "worker/io_uring.h"
 #include "worker/plugin/compiled_schemas.h"
+#include "worker/plugin/lua_settings.h"
 #include "worker/plugins/catalog.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
@@ -96,6 +97,13 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
           .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
+plugin::LuaSettings lua_settings(const settings::Settings& settings) {
+  return {.path = settings.apisix.extra_lua_path,
+          .cpath = settings.apisix.extra_lua_cpath,
+          .module_hook = settings.apisix.lua_module_hook,
+          .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes};
+}
+
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
 // open() makes those that are pointers, all before the loop turns. Services are made of the registry and
 // destroyed behind it: what its loggers hold is charged to them.
@@ -104,6 +112,7 @@ class Worker {
   explicit Worker(channel::WorkerContext&& context)
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
+        lua_settings_(lua_settings(context_.settings)),
         traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
         scope_(loop_) {}
 
@@ -190,7 +199,8 @@ class Worker {
             .redis = redis_.get(),
             .tls_ports = tls_ports(context_.settings),
             .secrets = secret_options(context_.settings),
-            .upstream_tls = upstream_tls_options()});
+            .upstream_tls = upstream_tls_options(),
+            .lua = &lua_settings_});
     const auto source = settings::reads_configuration_file(context_.settings) ? admin::ItemSource::kFile
                                                                               : admin::ItemSource::kStore;
     registry_->set_check(admin::make_item_check(source, *registry_, context_.settings));
@@ -390,6 +400,7 @@ class Worker {
   channel::WorkerContext context_;
   channel::Heartbeat heartbeat_{loop_, context_.slot};
   const proxy::Options options_;
+  const plugin::LuaSettings lua_settings_;
   base::Random random_{std::random_device{}()};
   upstream::LoadRegistry loads_;
   std::unique_ptr<proxy::Services> services_;

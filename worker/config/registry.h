@@ -61,6 +61,7 @@ struct RegistryOptions {
   std::vector<std::uint16_t> tls_ports = {};  // for plugins that send clients there
   secret::SecretCacheOptions secrets = {};
   UpstreamTlsOptions upstream_tls = {};
+  const plugin::LuaSettings* lua = nullptr;  // see plugin::Deps
 };
 
 class Registry final : private plugin::Directory {

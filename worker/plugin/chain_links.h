@@ -99,7 +99,8 @@ class ChainLinks {
       Link& link = links_[i];
       link.index = static_cast<std::uint16_t>(i);
       for (std::size_t phase = 0; phase < kPhases; ++phase) {
-        if (link.conf->kind().has(static_cast<PhaseType>(phase))) phases_[phase].push_back(&link);
+        const auto asked = static_cast<PhaseType>(phase);
+        if (link.conf->kind().has(asked) && link.plugin->has(asked)) phases_[phase].push_back(&link);
       }
     }
   }

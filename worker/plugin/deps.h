@@ -37,6 +37,7 @@ class ConsumerDirectory;
 class PluginSet;
 class BatchRegistry;
 struct PluginInfo;
+struct LuaSettings;
 
 // An upstream as plugins know it: something that RequestUpstream::choose() takes. Kept current by the
 // configuration: a stored upstream that changes changes behind the handle.
@@ -89,6 +90,7 @@ struct Deps {
   BatchRegistry* batches = nullptr;
   client::HttpClient* http = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
+  const LuaSettings* lua = nullptr;           // null only in tests that need none
   // What the plugins of one kind share in this worker: made at its first use, from the Deps alone.
   template <typename T>
   T& shared() {

@@ -39,6 +39,8 @@ class Plugin : public base::Counted<Plugin> {
   Plugin() = default;
   virtual ~Plugin() = default;
 
+  // Does this one take part in the phase? Asked when a chain is made, for phases that its kind has.
+  virtual bool has(Phase phase) const { return true; }
   // As PluginInfo::upstream_headers, for names that the configuration says. The names belong to the plugin.
   virtual std::span<const std::string> upstream_headers() const { return {}; }
 

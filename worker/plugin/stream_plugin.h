@@ -23,6 +23,8 @@ class StreamPlugin : public base::Counted<StreamPlugin> {
 
   virtual Step preread(StreamSession& session) { return pass(); }
   virtual void log(StreamSession& session) {}
+  // As Plugin::has().
+  virtual bool has(StreamPhase phase) const { return true; }
 };
 
 namespace detail {

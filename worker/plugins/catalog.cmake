@@ -1,5 +1,5 @@
 # cmake -DFOLDER=<worker/plugins> -DOUT=<catalog.cc> -P catalog.cmake: the catalog of plugins, made of the schemas: a plugin is there when
-# schemas/NAME.json is, and its kind is the variable that NAME.cc defines. In the order in which they run; order.txt says which
+# schemas/NAME.json is, and its kind is the variable that NAME.cc (here, or in worker/lua/plugins) defines. In the order in which they run; order.txt says which
 # plugin has to stand before which one, and the priorities must agree.
 file(GLOB files ${FOLDER}/schemas/*.json)
 set(rows "")
@@ -14,7 +14,8 @@ foreach(file ${files})
     message(FATAL_ERROR "plugin ${name}: its priority ${priority} is no number from -99999 to 99999")
   endif()
   string(REPLACE "-" "_" variable ${name})
-  if(NOT EXISTS ${FOLDER}/${variable}.cc)
+  # Plugins that run users' Lua are of the room worker/lua.
+  if(NOT EXISTS ${FOLDER}/${variable}.cc AND NOT EXISTS ${FOLDER}/../lua/plugins/${variable}.cc)
     message(FATAL_ERROR "plugin ${name}: there is a schema, but no ${FOLDER}/${variable}.cc")
   endif()
   # Sorted as text: of one length, and ascending where priorities fall below zero. Of equal ones by name.

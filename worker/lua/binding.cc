@@ -1,0 +1,59 @@
+#include "worker/lua/binding.h"
+
+#include "worker/lua/run.h"
+
+namespace apisix::lua {
+
+Binding& Binding::of(State& state, plugin::RequestState& request) {
+  auto& binding = request.kept<Binding>(&state);
+  if (!binding.request_) {
+    binding.request_.emplace(request);
+    binding.lua_ = &state;
+  }
+  return binding;
+}
+
+Binding::~Binding() {
+  if (handle_ != nullptr) handle_->binding = nullptr;
+}
+
+void Binding::push_handle(lua_State* lua) {
+  if (handle_ == nullptr) {
+    handle_ = static_cast<Handle*>(lua_newuserdata(lua, sizeof(Handle)));
+    handle_->binding = this;
+    lua_pushvalue(lua, -1);
+    handle_ref_ = lua_->take(lua);
+    return;
+  }
+  handle_ref_.push(lua);
+}
+
+void Binding::push_ctx(lua_State* lua) {
+  if (!ctx_) {
+    lua_createtable(lua, 0, 8);
+    lua_pushvalue(lua, -1);
+    ctx_ = lua_->take(lua);
+    return;
+  }
+  ctx_.push(lua);
+}
+
+void Binding::push_ngx_ctx(lua_State* lua) {
+  if (!ngx_ctx_) {
+    lua_createtable(lua, 0, 2);
+    push_ctx(lua);
+    lua_setfield(lua, -2, "api_ctx");
+    lua_pushvalue(lua, -1);
+    ngx_ctx_ = lua_->take(lua);
+    return;
+  }
+  ngx_ctx_.push(lua);
+}
+
+Binding& binding_of(lua_State* lua) {
+  Run& run = Run::of(lua);
+  if (run.binding() == nullptr) luaL_error(lua, "no request found");
+  return *run.binding();
+}
+
+}  // namespace apisix::lua

@@ -1,0 +1,58 @@
+// Binding: what Lua knows of one request: the tables that are its own (api_ctx, ngx.ctx) and the way to its
+// state. Kept in the request, one for each State that it meets, and destroyed with it; Lua values that refer
+// to it (ctx.var, a timer's copy of ctx) look it up through a handle that is empty then: "no request found",
+// never a crash.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "worker/lua/lua.h"
+#include "worker/lua/ref.h"
+#include "worker/lua/state.h"
+#include "worker/plugin/request.h"
+
+namespace apisix::lua {
+
+class Binding {
+ public:
+  // Of the request, made at first use.
+  static Binding& of(State& state, plugin::RequestState& request);
+  static Binding& of(State& state, plugin::Request& request) {
+    return of(state, plugin::RequestState::of(request));
+  }
+  Binding() = default;
+  ~Binding();
+  Binding(const Binding&) = delete;
+  Binding& operator=(const Binding&) = delete;
+
+  plugin::Request& request() { return *request_; }
+  plugin::RequestState& state() { return plugin::RequestState::of(*request_); }
+  // Of Lua values that may outlive the request: points to the Binding, and is null behind its end.
+  struct Handle {
+    Binding* binding;
+  };
+  // Pushes the userdata, one for the request.
+  void push_handle(lua_State* lua);
+  // api_ctx: what hooks get as `ctx`. Pushes it; made at first use.
+  void push_ctx(lua_State* lua);
+  // ngx.ctx, which has it as `api_ctx`.
+  void push_ngx_ctx(lua_State* lua);
+
+  // What ngx.say and ngx.print have written and no response has yet.
+  std::string& output() { return output_; }
+
+ private:
+  std::optional<plugin::Request> request_;
+  State* lua_ = nullptr;
+  Handle* handle_ = nullptr;
+  Ref handle_ref_;
+  Ref ctx_;
+  Ref ngx_ctx_;
+  std::string output_;
+};
+
+// Of the request that this coroutine runs for. Raises "no request found" when there is none.
+Binding& binding_of(lua_State* lua);
+
+}  // namespace apisix::lua

@@ -1,0 +1,23 @@
+// Hooks: Lua functions as hooks of plugins, in the words of the plugin contract: what a run's end means for
+// the request.
+#pragma once
+
+#include <string_view>
+
+#include "shared/async/step.h"
+#include "worker/lua/phase.h"
+#include "worker/lua/ref.h"
+#include "worker/plugin/body.h"
+#include "worker/plugin/request.h"
+
+namespace apisix::lua {
+
+// A hook of a phase that may wait and respond: function(conf, ctx). What it returns is a status and a body,
+// as APISIX's plugins return them; an error is logged with its traceback and gives 500. `function` and `conf`
+// outlive the Step.
+async::Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request);
+// One of a phase that may do neither. `body`: the piece that body_filter runs on.
+void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::Request& request,
+                    plugin::Body* body = nullptr);
+
+}  // namespace apisix::lua

@@ -1,0 +1,13 @@
+// JSON and Lua values. An array of JSON is a table with the metatable of cjson.array_mt, so that an empty one
+// stays an array; null is cjson.null, a null light userdata; whole numbers stay exact to 2^53.
+#pragma once
+
+#include "shared/format/json.h"
+#include "worker/lua/lua.h"
+
+namespace apisix::lua {
+
+// Onto the stack. May raise "not enough memory": called below lua_pcall, or outside of Lua.
+void push_json(lua_State* lua, const format::Json& value);
+
+}  // namespace apisix::lua

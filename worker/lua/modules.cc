@@ -1,0 +1,35 @@
+#include "worker/lua/modules.h"
+
+#include <array>
+
+namespace apisix::lua {
+namespace {
+
+using Open = void (*)(lua_State*);
+
+// Each puts what it has into `ngx`.
+constexpr auto kNamespaces = std::to_array<Open>({
+    open_log,
+    open_coroutine,
+});
+
+}  // namespace
+
+void open_all(lua_State* lua) {
+  lua_newtable(lua);
+  lua_pushvalue(lua, -1);
+  lua_setglobal(lua, "ngx");
+  for (const Open open : kNamespaces) open(lua);
+  open_embedded(lua);
+  lua_pop(lua, 1);
+}
+
+void preload(lua_State* lua, const char* name, lua_CFunction loader) {
+  lua_getglobal(lua, "package");
+  lua_getfield(lua, -1, "preload");
+  lua_pushcfunction(lua, loader);
+  lua_setfield(lua, -2, name);
+  lua_pop(lua, 2);
+}
+
+}  // namespace apisix::lua

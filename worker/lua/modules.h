@@ -1,0 +1,24 @@
+// What a State opens, in order. One file for each namespace of the API: it has a function open_NAME that puts
+// its functions into the `ngx` table, which is on top of the stack (and stays there), or into
+// package.preload. modules.cc is the list.
+#pragma once
+
+#include "worker/lua/lua.h"
+
+namespace apisix::lua {
+
+void open_all(lua_State* lua);
+
+// package.preload[name] = loader: a module of ours, found before any path.
+void preload(lua_State* lua, const char* name, lua_CFunction loader);
+
+// The Lua files of prelude/ and standins/, embedded: "apisix.core.table" is prelude/apisix/core/table.lua.
+// Those of the prelude are found before any path; stand-ins for libraries only where the user's paths have
+// none.
+void open_embedded(lua_State* lua);
+
+// --- one for each file
+void open_log(lua_State* ngx);
+void open_coroutine(lua_State* ngx);
+
+}  // namespace apisix::lua

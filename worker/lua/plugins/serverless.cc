@@ -1,0 +1,93 @@
+#include "worker/lua/plugins/serverless.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "worker/lua/json_value.h"
+#include "worker/lua/runtime.h"
+
+namespace apisix::lua {
+namespace {
+
+using plugin::Outcome;
+using plugin::Step;
+
+plugin::Phase phase_of(std::string_view name) {
+  for (std::size_t i = 0; i < plugin::kPhaseCount; ++i) {
+    if (plugin::name_of(static_cast<plugin::Phase>(i)) == name) return static_cast<plugin::Phase>(i);
+  }
+  return plugin::Phase::kAccess;
+}
+
+// For the syntax of texts that are not run: it has no libraries.
+lua_State* compiler() {
+  static const std::unique_ptr<lua_State, decltype(&lua_close)> lua(luaL_newstate(), &lua_close);
+  return lua.get();
+}
+
+base::Status check_syntax(const std::string& text) {
+  lua_State* const lua = compiler();
+  const int fault = luaL_loadbuffer(lua, text.data(), text.size(), text.c_str());
+  base::Status status;
+  if (fault != 0) status = base::invalid("failed to loadstring: " + std::string(text_at(lua, -1)));
+  lua_settop(lua, 0);
+  return status;
+}
+
+}  // namespace
+
+base::Status Serverless::check(const plugin::Conf& conf) {
+  for (const std::string& function : conf.list("functions")) {
+    if (auto status = check_syntax(function); !status) return status;
+  }
+  return {};
+}
+
+Serverless::Serverless(plugin::Phase phase, Ref conf, std::vector<Ref> functions)
+    : phase_(phase), conf_(std::move(conf)), functions_(std::move(functions)) {}
+
+base::Result<Serverless::Parts> Serverless::read(const plugin::Conf& conf,
+                                                 const plugin::BuildContext& context) {
+  auto state = context.deps.shared<Runtime>().state();
+  if (!state) return std::unexpected(state.error());
+  Parts parts{phase_of(conf.text("phase")), {}, {}};
+  for (const std::string& text : conf.list("functions")) {
+    auto function = (*state)->compile(text, text, Origin::kConfiguration);
+    if (!function) return std::unexpected(function.error());
+    function->push((*state)->main());
+    const bool is_function = lua_isfunction((*state)->main(), -1);
+    lua_pop((*state)->main(), 1);
+    if (!is_function) return base::invalid("only accept Lua function, the input code does not return one");
+    parts.functions.push_back(std::move(*function));
+  }
+  push_json((*state)->main(), conf.json());
+  parts.conf = (*state)->take((*state)->main());
+  return parts;
+}
+
+Step Serverless::run(plugin::Request& request) {
+  if (functions_.size() == 1) return run_hook(functions_.front(), conf_, request);
+  return run_from(request, 0);
+}
+
+Step Serverless::run_from(plugin::Request& request, std::size_t first) {
+  for (std::size_t i = first; i < functions_.size(); ++i) {
+    if (co_await run_hook(functions_[i], conf_, request) == Outcome::kRespond) co_return Outcome::kRespond;
+  }
+  co_return Outcome::kPass;
+}
+
+void Serverless::header_filter(plugin::Request& request) {
+  for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kHeaderFilter, request);
+}
+
+void Serverless::body_filter(plugin::Request& request, plugin::Body& body) {
+  for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kBodyFilter, request, &body);
+}
+
+void Serverless::log(plugin::Request& request) {
+  for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kLog, request);
+}
+
+}  // namespace apisix::lua

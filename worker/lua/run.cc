@@ -1,0 +1,158 @@
+#include "worker/lua/run.h"
+
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "shared/base/check.h"
+
+namespace apisix::lua {
+namespace {
+
+// What an error object says: its text, or its type.
+std::string error_text(lua_State* lua) {
+  std::size_t bytes = 0;
+  const char* text = lua_tolstring(lua, -1, &bytes);
+  if (text != nullptr) return {text, bytes};
+  return fmt::format("(error object is a {} value)", luaL_typename(lua, -1));
+}
+
+}  // namespace
+
+Run::Run(State& state, Phase phase, Binding* binding)
+    : state_(&state), thread_(state.take_thread()), binding_(binding), phase_(phase) {}
+
+Run::~Run() {
+  operation_.reset();
+  // A coroutine that waits, or was ended by an error, cannot run anything else.
+  if (lua_status(thread_.lua) == 0) {
+    state_->give(thread_);
+  } else {
+    state_->drop(thread_);
+  }
+}
+
+Run& Run::of(lua_State* lua) {
+  Run* run = State::of(lua).current();
+  if (run == nullptr) luaL_error(lua, "no request found");
+  return *run;
+}
+
+Run::End Run::start(int arguments) {
+  return advance(arguments);
+}
+
+async::Task<Run::End> Run::finish() {
+  for (;;) {
+    const int values = co_await std::exchange(operation_, {});
+    const End end = advance(values);
+    if (end != End::kWaiting) co_return end;
+  }
+}
+
+Run::End Run::advance(int arguments) {
+  const State::Entered entered(*state_, this);
+  for (;;) {
+    lua_State* const lua = active();
+    request_ = Request::kNone;
+    const int status = lua_resume(lua, arguments);
+    if (status == 0) {
+      if (coroutines_.empty()) return End::kReturned;
+      arguments = leave_coroutine(true, lua_gettop(lua));
+    } else if (status != LUA_YIELD) {
+      if (coroutines_.empty()) return fail(lua, error_text(lua));
+      // coroutine.resume gives false and the error.
+      arguments = leave_coroutine(false, 1);
+    } else {
+      switch (request_) {
+        case Request::kWait:
+          return End::kWaiting;
+        case Request::kExit:
+          return End::kExit;
+        case Request::kResume:
+          arguments = enter_coroutine();
+          break;
+        case Request::kYield:
+          arguments = leave_coroutine(true, lua_gettop(lua));
+          break;
+        case Request::kNone:
+          return fail(lua, "stopped");
+      }
+    }
+  }
+}
+
+// The caller's stack has the coroutine and its arguments. The coroutine stays there, which keeps it alive.
+int Run::enter_coroutine() {
+  lua_State* const caller = active();
+  lua_State* const callee = lua_tothread(caller, 1);
+  const int arguments = lua_gettop(caller) - 1;
+  lua_xmove(caller, callee, arguments);
+  coroutines_.push_back(callee);
+  return arguments;
+}
+
+// The innermost coroutine has ended or yielded, with `values` on top of its stack: they become the results of
+// its caller's coroutine.resume.
+int Run::leave_coroutine(bool with_true, int values) {
+  lua_State* const callee = coroutines_.back();
+  coroutines_.pop_back();
+  lua_State* const caller = active();
+  lua_pushboolean(caller, with_true ? 1 : 0);
+  lua_xmove(callee, caller, values);
+  return values + 1;
+}
+
+Run::End Run::fail(lua_State* lua, std::string what) {
+  error_ = std::move(what);
+  traceback_ = "stack traceback:";
+  int number = 0;
+  const auto add = [&](lua_State* coroutine) {
+    luaL_traceback(coroutine, coroutine, nullptr, 0);
+    std::string_view trace = text_at(coroutine, -1);
+    if (const auto line = trace.find('\n'); line != std::string_view::npos) trace.remove_prefix(line);
+    traceback_ += fmt::format("\ncoroutine {}:{}", number++, trace);
+    lua_pop(coroutine, 1);
+  };
+  for (auto at = coroutines_.rbegin(); at != coroutines_.rend(); ++at) add(*at);
+  add(thread_.lua);
+  return End::kError;
+}
+
+int Run::wait(lua_State* lua, async::Task<int> operation) {
+  operation_ = std::move(operation);
+  request_ = Request::kWait;
+  return lua_yield(lua, lua_gettop(lua));
+}
+
+int Run::exit(lua_State* lua, int code) {
+  exit_code_ = code;
+  request_ = Request::kExit;
+  return lua_yield(lua, lua_gettop(lua));
+}
+
+int Run::resume(lua_State* lua) {
+  request_ = Request::kResume;
+  return lua_yield(lua, lua_gettop(lua));
+}
+
+int Run::yield(lua_State* lua) {
+  request_ = Request::kYield;
+  return lua_yield(lua, lua_gettop(lua));
+}
+
+int wait(lua_State* lua, async::Task<int> operation) {
+  Run& run = check_phase(lua, kWaitingPhases);
+  return run.wait(lua, std::move(operation));
+}
+
+Run& check_phase(lua_State* lua, std::uint32_t phases) {
+  Run& run = Run::of(lua);
+  if ((phases & bit(run.phase())) == 0) {
+    luaL_error(lua, "API disabled in the context of %s", context_of(run.phase()).data());
+  }
+  return run;
+}
+
+}  // namespace apisix::lua
