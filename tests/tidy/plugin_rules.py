@@ -13,9 +13,10 @@ def _stem(name):
 
 
 def _sources(tree):
-    """{stem: file} of the plugins' files; what several plugins share has a header and no kInfo."""
+    """{stem: file} of the plugins' files; what several plugins share has a header and no kInfo. Those that run Lua are of
+    the room worker/lua."""
     return {file.name[:-3]: file for file in tree.product()
-            if file.folder == "worker/plugins" and file.path.endswith(".cc")
+            if file.folder in ("worker/plugins", "worker/lua/plugins") and file.path.endswith(".cc")
             and (_INFO.search(file.text) or f"{file.path[:-3]}.h" not in tree.paths)}
 
 

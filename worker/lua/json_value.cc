@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "shared/format/read.h"
+
 namespace apisix::lua {
 namespace {
 
@@ -37,13 +39,13 @@ void push_json(lua_State* lua, const Json& value) {
     case ::Json::nullValue:
       return lua_pushlightuserdata(lua, nullptr);
     case ::Json::booleanValue:
-      return lua_pushboolean(lua, value.asBool() ? 1 : 0);
+      return lua_pushboolean(lua, format::is_true(value) ? 1 : 0);
     case ::Json::intValue:
     case ::Json::uintValue:
     case ::Json::realValue:
-      return lua_pushnumber(lua, value.asDouble());
+      return lua_pushnumber(lua, format::number_of(value));
     case ::Json::stringValue:
-      return push(lua, value.asString());
+      return push(lua, format::string_of(value));
     case ::Json::arrayValue:
       return push_array(lua, value);
     case ::Json::objectValue:
