@@ -59,6 +59,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
+  plugins_.load_plugin_files();
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
   upstreams_.use_certificates(ssls_->certificates());
 }
