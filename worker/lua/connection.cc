@@ -77,10 +77,12 @@ async::Task<std::string> Connection::connect_unix(const std::string& path, std::
   co_return co_await finish_connect(net::start_connect(address, length), timeout_ms);
 }
 
-async::Task<std::string> Connection::finish_connect(base::Result<net::Socket> socket, std::uint64_t timeout_ms) {
+async::Task<std::string> Connection::finish_connect(base::Result<net::Socket> socket,
+                                                    std::uint64_t timeout_ms) {
   if (!socket) {
     const auto colon = socket.error().what.rfind(": ");
-    co_return base::to_lower(colon != std::string::npos ? socket.error().what.substr(colon + 2) : socket.error().what);
+    co_return base::to_lower(colon != std::string::npos ? socket.error().what.substr(colon + 2)
+                                                        : socket.error().what);
   }
   transport_ = net::Transport(std::move(*socket));
   watch_.start(transport_.fd(), false, true);
@@ -96,7 +98,8 @@ async::Task<std::string> Connection::finish_connect(base::Result<net::Socket> so
 }
 
 async::Task<std::string> Connection::handshake(const net::TlsClientContext& context,
-                                               const net::TlsClientContext::Start& start, std::uint64_t timeout_ms) {
+                                               const net::TlsClientContext::Start& start,
+                                               std::uint64_t timeout_ms) {
   auto session = context.start_session(transport_.fd(), start);
   if (!session) co_return session.error().what;
   transport_.start_tls(std::move(*session));
@@ -105,7 +108,9 @@ async::Task<std::string> Connection::handshake(const net::TlsClientContext& cont
     const net::IoResult result = transport_.handshake();
     if (result.done()) co_return "";
     if (result.kind != net::IoResult::Kind::kAgain) {
-      std::string fault(result.kind == net::IoResult::Kind::kClosed ? "closed" : transport_.error_text(result.error_number));
+      std::string fault(result.kind == net::IoResult::Kind::kClosed
+                            ? "closed"
+                            : transport_.error_text(result.error_number));
       close();
       co_return fault;
     }
@@ -139,8 +144,9 @@ async::Task<std::string> Connection::fill(std::uint64_t timeout_ms) {
       case net::IoResult::Kind::kClosed:
         co_return "closed";
       case net::IoResult::Kind::kError:
-        co_return std::string(transport_.is_plain() ? text_of_errno(result.error_number)
-                                                    : std::string(transport_.error_text(result.error_number)));
+        co_return std::string(transport_.is_plain()
+                                  ? text_of_errno(result.error_number)
+                                  : std::string(transport_.error_text(result.error_number)));
       case net::IoResult::Kind::kAgain:
         break;
     }

@@ -1,10 +1,10 @@
-// Connection: one TCP, TLS or unix connection of Lua's (a cosocket), awaited by coroutines: one may read while
-// another one writes. Owned by the Lua socket or, between two uses, by the pool.
+// Connection: one TCP, TLS or unix connection of Lua's (a cosocket), awaited by coroutines: one may read
+// while another one writes. Owned by the Lua socket or, between two uses, by the pool.
 //
 //   made -> connect() -> open -> [handshake()] -> read()/write() ... -> close()
 //
-// Every wait has a deadline of its own. Destroying a Task that waits leaves the connection usable by nothing but
-// close().
+// Every wait has a deadline of its own. Destroying a Task that waits leaves the connection usable by nothing
+// but close().
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class Connection {
   // Errors are OpenResty's texts: "connection refused", "timeout".
   async::Task<std::string> connect(const base::IpAddress& ip, std::uint16_t port, std::uint64_t timeout_ms);
   async::Task<std::string> connect_unix(const std::string& path, std::uint64_t timeout_ms);
-  async::Task<std::string> handshake(const net::TlsClientContext& context, const net::TlsClientContext::Start& start,
-                                     std::uint64_t timeout_ms);
+  async::Task<std::string> handshake(const net::TlsClientContext& context,
+                                     const net::TlsClientContext::Start& start, std::uint64_t timeout_ms);
   // Reads once, behind what is buffered: "" (something came), "closed", "timeout" or an error's text.
   async::Task<std::string> fill(std::uint64_t timeout_ms);
   // All of it. `data` lives until then.

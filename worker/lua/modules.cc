@@ -14,6 +14,7 @@ constexpr auto kNamespaces = std::to_array<Open>({
     open_request,
     open_response,
     open_cjson,
+    open_socket_tcp,
     open_consumers,
     open_address,
     open_registered,

@@ -4,12 +4,12 @@
 
 namespace apisix::lua {
 
-SocketPools::Idle::Idle(event::Loop& loop, SocketPools& pools, std::string name, std::unique_ptr<Connection> connection)
+SocketPools::Idle::Idle(event::Loop& loop, SocketPools& pools, std::string name,
+                        std::unique_ptr<Connection> connection)
     : pools(pools),
       name(std::move(name)),
       connection(std::move(connection)),
-      timer(
-          loop.timers(), [](void* self) { static_cast<Idle*>(self)->end(); }, this) {}
+      timer(loop.timers(), [](void* self) { static_cast<Idle*>(self)->end(); }, this) {}
 
 // Not inside the connection's own callback.
 void SocketPools::Idle::end() {

@@ -1,6 +1,6 @@
-// SocketPools: connections of Lua that wait for their next use, by the name of their pool ("host:port", or what
-// connect() was told). One for a State. A connection leaves when it is taken, when its peer closes or says
-// something, when it has been idle for too long, and when its pool is full (the oldest).
+// SocketPools: connections of Lua that wait for their next use, by the name of their pool ("host:port", or
+// what connect() was told). One for a State. A connection leaves when it is taken, when its peer closes or
+// says something, when it has been idle for too long, and when its pool is full (the oldest).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ class SocketPools {
   // Null: there is none.
   std::unique_ptr<Connection> take(const std::string& name);
   // `idle_ms` 0: no limit. The first give() of a pool says how many it holds.
-  void give(const std::string& name, std::unique_ptr<Connection> connection, std::uint64_t idle_ms, std::size_t size);
+  void give(const std::string& name, std::unique_ptr<Connection> connection, std::uint64_t idle_ms,
+            std::size_t size);
   std::size_t idle() const;
 
  private:
