@@ -40,6 +40,16 @@ class Maker {
     if (auto kept = keep<SessionTable>(SessionTable::kZone)) return std::move(*kept);
     return SessionTable::create(SessionTable::kZone, SessionTable::kBytesDefault);
   }
+  // One for each name of the configuration.
+  base::Result<std::map<std::string, ScriptDict>> make_scripts() {
+    std::map<std::string, ScriptDict> out;
+    for (const auto& [name, size] : plan_.bytes) {
+      auto dict = make<ScriptDict>("lua-" + name, name);
+      if (!dict) return std::unexpected(dict.error());
+      out.emplace(name, std::move(*dict));
+    }
+    return out;
+  }
   base::Result<TicketKeyTable> make_ticket_keys() {
     if (auto kept = keep<TicketKeyTable>(TicketKeyTable::kZone)) return std::move(*kept);
     return TicketKeyTable::create();
@@ -121,8 +131,10 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
   auto sessions = maker.make_sessions();
   auto ticket_keys = maker.make_ticket_keys();
   auto traffic = maker.make_traffic();
-  if (auto all = all_of(status, count, graphql, ai, breaker, internal, count_windows, graphql_windows,
-                        ai_windows, req, conn, conn_stream, metrics, health, sessions, ticket_keys, traffic);
+  auto scripts = maker.make_scripts();
+  if (auto all =
+          all_of(status, count, graphql, ai, breaker, internal, count_windows, graphql_windows, ai_windows,
+                 req, conn, conn_stream, metrics, health, sessions, ticket_keys, traffic, scripts);
       !all) {
     return std::unexpected(all.error());
   }
@@ -142,6 +154,7 @@ base::Result<Zones> Zones::open(const ZonePlan& plan, const InheritedZones& inhe
                .health = std::move(*health),
                .tls_sessions = std::move(*sessions),
                .tls_ticket_keys = std::move(*ticket_keys),
+               .scripts = std::move(*scripts),
                .traffic = std::move(*traffic)};
 }
 
@@ -155,6 +168,7 @@ std::vector<ZoneHandle> Zones::handles() const {
         &tls_ticket_keys.zone(), &traffic.zone()}) {
     out.push_back({zone->name(), zone->fd()});
   }
+  for (const auto& [name, dict] : scripts) out.push_back({dict.zone().name(), dict.zone().fd()});
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "shared/memory/lease_table.h"
 #include "shared/memory/metric_zone.h"
 #include "shared/memory/rate_table.h"
+#include "shared/memory/script_dict.h"
 #include "shared/memory/session_table.h"
 #include "shared/memory/status_zone.h"
 #include "shared/memory/ticket_key_table.h"
@@ -55,6 +56,8 @@ struct Zones {
   HealthTable health;            // upstream-healthcheck
   SessionTable tls_sessions;     // of clients; its size is APISIX's, which no key changes
   TicketKeyTable tls_ticket_keys;
+  // Dictionaries of scripts, by name: ngx.shared.NAME.
+  std::map<std::string, ScriptDict> scripts;
   MetricZone traffic;  // traffic: of traffic.h, no name in config.yaml
 
   static base::Result<Zones> create(const ZonePlan& plan);

@@ -23,6 +23,7 @@ void open_coroutine(lua_State* ngx);
 void open_request(lua_State* ngx);
 void open_response(lua_State* ngx);
 void open_cjson(lua_State* ngx);
+void open_shared_dict(lua_State* ngx);
 void open_socket_tcp(lua_State* ngx);
 void open_consumers(lua_State* ngx);
 void open_address(lua_State* ngx);
