@@ -12,7 +12,7 @@ TEST(Run, GivesResultsOrTheError) {
   EXPECT_EQ(lua.eval("error('x', 0)"), "error: x");
   EXPECT_EQ(lua.eval("error({})"), "error: (error object is a table value)");
   EXPECT_EQ(lua.eval("local x = nil; return x.y"), "error: test:1: attempt to index local 'x' (a nil value)");
-  EXPECT_EQ(lua.eval("return +"), "error: test:1: unexpected symbol near '<eof>'");
+  EXPECT_EQ(lua.eval("return +"), "error: test:1: unexpected symbol near '+'");
 }
 
 TEST(Run, RunsUserCoroutinesInEveryPhase) {
