@@ -15,6 +15,7 @@
 #include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/config_path.h"
+#include "shared/settings/cores.h"
 #include "shared/settings/load.h"
 #include "shared/settings/settings.h"
 #include "shared/settings/shown_key.h"
@@ -97,11 +98,19 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
           .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
-plugin::LuaSettings lua_settings(const settings::Settings& settings) {
+plugin::LuaSettings lua_settings(const channel::WorkerContext& context) {
+  const settings::Settings& settings = context.settings;
+  const settings::LoadOptions file{.config_path = context.config_path, .prefix = context.prefix};
   return {.path = settings.apisix.extra_lua_path,
           .cpath = settings.apisix.extra_lua_cpath,
           .module_hook = settings.apisix.lua_module_hook,
-          .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes};
+          .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes,
+          .instance_id = context.instance_id,
+          .worker_count = static_cast<unsigned>(settings::worker_count(settings)),
+          .load_config = [file] {
+            auto loaded = settings::load_settings(file);
+            return loaded ? std::move(loaded->merged) : format::Json(::Json::objectValue);
+          }};
 }
 
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
@@ -112,7 +121,7 @@ class Worker {
   explicit Worker(channel::WorkerContext&& context)
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
-        lua_settings_(lua_settings(context_.settings)),
+        lua_settings_(lua_settings(context_)),
         traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
         scope_(loop_) {}
 

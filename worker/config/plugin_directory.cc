@@ -9,6 +9,7 @@
 #include "worker/config/plugin_merge.h"
 #include "worker/config/refusal.h"
 #include "worker/config/stored.h"
+#include "worker/lua/plugin_files.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::config {
@@ -35,6 +36,8 @@ PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins
       consumers_(*plugins_, secrets, references) {
   plugins_->set_metadata(metadata_);
 }
+
+PluginDirectory::~PluginDirectory() = default;
 
 PluginDirectory::Objects& PluginDirectory::objects_of(Kind kind) {
   return kind == Kind::kPluginConfig ? plugin_configs_ : consumer_groups_;
@@ -112,11 +115,23 @@ base::Result<bool> PluginDirectory::put_plugin_list(const store::Item& item) {
 bool PluginDirectory::enable(const std::vector<std::string>& names) {
   if (names == enabled_) return false;
   enabled_ = names;
-  plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_);
+  make_set();
+  return true;
+}
+
+void PluginDirectory::load_plugin_files() {
+  plugin_files_ = std::make_unique<lua::PluginFiles>(deps_);
+  make_set();
+}
+
+void PluginDirectory::make_set() {
+  auto catalog = plugin_files_->catalog(plugins::catalog(), enabled_);
+  plugins_ = nullptr;  // it refers to the one before
+  catalog_ = std::move(catalog);
+  plugins_ = std::make_unique<plugin::PluginSet>(catalog_, enabled_, keyring_);
   plugins_->set_metadata(metadata_);
   consumers_.set_plugins(*plugins_);
   global_chain_is_current_ = false;
-  return true;
 }
 
 base::Result<base::Ref<const SharedPlugins>> PluginDirectory::read_plugins(Json plugins,

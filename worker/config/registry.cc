@@ -50,6 +50,9 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
                    .batches = &batches_,
                    .http = &http_,
                    .tls_ports = options_.tls_ports,
+                   .resolver = deps.resolver,
+                   .tls_contexts = options_.upstream_tls.contexts,
+                   .trusted_certificate = options_.upstream_tls.ca_file,
                    .lua = options_.lua},
       upstreams_(loop.clock(), deps, options_.upstream_tls),
       services_(upstreams_, plugins_, references_, rejections_),
@@ -59,6 +62,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
+  plugins_.load_plugin_files();
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
   upstreams_.use_certificates(ssls_->certificates());
 }

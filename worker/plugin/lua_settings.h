@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -17,8 +18,10 @@ struct LuaSettings {
   std::uint64_t cpu_limit_ms = 1'000;                     // of one run without a wait; 0: no limit
   // nginx_config.http.lua_shared_dict and custom_lua_shared_dict: name, bytes.
   std::map<std::string, std::int64_t> shared_dict_bytes = {};
-  // config.yaml with its defaults, for core.config.local_conf(); null: unknown.
-  format::Json config = {};
+  std::string instance_id = {};
+  unsigned worker_count = 1;
+  // config.yaml with its defaults, for core.config.local_conf(): read when it is first asked for.
+  std::function<format::Json()> load_config = {};
 };
 
 }  // namespace apisix::plugin
