@@ -34,6 +34,7 @@ class Run {
  public:
   enum class End : std::uint8_t { kReturned, kExit, kError, kWaiting };
 
+  // `state` outlives it: what is outside of the State has a reference to it, what is inside ends with it.
   // `binding`: of the request; null: there is none (timers, loading).
   Run(State& state, Phase phase, Binding* binding);
   ~Run();
@@ -92,7 +93,7 @@ class Run {
   int leave_coroutine(bool with_true, int values);
   End fail(lua_State* lua, std::string what);
 
-  base::Ref<State> state_;
+  State* const state_;
   State::Thread thread_;
   std::vector<lua_State*> coroutines_;
   async::Task<int> operation_;

@@ -31,8 +31,21 @@ int sleep(lua_State* lua) {
   return lua::wait(lua, wait_for(State::of(lua).loop(), to_ms(seconds)));
 }
 
-async::Task<void> run_once(base::Ref<State> state, std::unique_ptr<Run> run, int arguments) {
-  Timers& timers = state->timers();
+// A place in the registry. The State owns its timers: a Ref here would keep it alive for ever.
+class Kept {
+ public:
+  explicit Kept(lua_State* lua) : lua_(State::of(lua).main()), place_(luaL_ref(lua, LUA_REGISTRYINDEX)) {}
+  Kept(Kept&& other) noexcept : lua_(other.lua_), place_(std::exchange(other.place_, LUA_NOREF)) {}
+  ~Kept() { luaL_unref(lua_, LUA_REGISTRYINDEX, place_); }
+  void push(lua_State* lua) const { lua_rawgeti(lua, LUA_REGISTRYINDEX, place_); }
+
+ private:
+  lua_State* const lua_;
+  int place_;
+};
+
+async::Task<void> run_once(State& state, std::unique_ptr<Run> run, int arguments) {
+  Timers& timers = state.timers();
   ++timers.running;
   Run::End end = run->start(arguments);
   if (end == Run::End::kWaiting) end = co_await run->finish();
@@ -44,12 +57,12 @@ async::Task<void> run_once(base::Ref<State> state, std::unique_ptr<Run> run, int
 }
 
 // What the timer calls: {function, arguments ...}, called with `premature` in front of the arguments.
-async::Task<void> call(base::Ref<State> state, const Ref& function, bool is_premature) {
-  if (state->timers().running >= Timers::kRunningMax) {
+async::Task<void> call(State& state, const Kept& function, bool is_premature) {
+  if (state.timers().running >= Timers::kRunningMax) {
     base::log_error("{} lua_max_running_timers are not enough", Timers::kRunningMax);
     co_return;
   }
-  auto run = std::make_unique<Run>(*state, Phase::kTimer, nullptr);
+  auto run = std::make_unique<Run>(state, Phase::kTimer, nullptr);
   lua_State* const lua = run->thread();
   function.push(lua);
   const int count = static_cast<int>(lua_objlen(lua, 1));
@@ -61,11 +74,11 @@ async::Task<void> call(base::Ref<State> state, const Ref& function, bool is_prem
   lua_pushboolean(lua, is_premature ? 1 : 0);
   for (int i = 2; i <= values; ++i) lua_rawgeti(lua, 1, i);
   lua_remove(lua, 1);
-  co_await run_once(std::move(state), std::move(run), values);
+  co_await run_once(state, std::move(run), values);
 }
 
-async::Task<void> serve(base::Ref<State> state, Ref function, std::uint64_t delay_ms, bool repeats) {
-  Timers& timers = state->timers();
+async::Task<void> serve(State& state, Kept function, std::uint64_t delay_ms, bool repeats) {
+  Timers& timers = state.timers();
   bool is_premature = false;
   do {
     ++timers.pending;
@@ -91,7 +104,7 @@ int start(lua_State* lua, bool repeats) {
     lua_rawseti(lua, -2, i);
   }
   set_number(lua, "n", values);
-  state.tasks().spawn(serve(base::Ref<State>(&state), state.take(lua), to_ms(delay), repeats));
+  state.tasks().spawn(serve(state, Kept(lua), to_ms(delay), repeats));
   lua_pushboolean(lua, 1);
   return 1;
 }
