@@ -22,4 +22,6 @@ def test_plugin_loads(shared_gateway, unit, name):
 
 @pytest.mark.parametrize("unit, case", CASES, ids=[f"{unit}-{case['name']}" for unit, case in CASES])
 def test_scenario(bench, upstream, collector, folder, unit, case):  # noqa: F811
-    run_case(bench, Places(upstream, collector, folder), SCENARIOS[unit], case)
+    places = Places(upstream, collector, folder)
+    run_case(bench, places, SCENARIOS[unit], case)  # asserts by itself
+    assert bench.gateway.request("/", headers={"Host": "applied.test"}).status, "the worker lives"

@@ -107,7 +107,7 @@ std::string member_text(lua_State* lua, int module, const char* name) {
   return text;
 }
 
-// What consumers of an auth plugin are told apart by: the first member that their schema requires, else its
+// By what consumers of an auth plugin differ: the first member that their schema requires, else its
 // first.
 std::string read_consumer_key(const std::string& schemas) {
   const auto all = format::parse_json(schemas);
