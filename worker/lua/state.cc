@@ -4,7 +4,6 @@
 
 #include "shared/base/check.h"
 #include "worker/lua/modules.h"
-#include "worker/lua/socket_pools.h"
 #include "worker/lua/timers.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugin/variables.h"
@@ -41,7 +40,6 @@ State::State(plugin::Deps& deps)
       loop_(deps.loop),
       memory_(*this, deps.lua != nullptr ? deps.lua->memory_bytes_max : 0),
       timers_(std::make_unique<Timers>(deps.loop)),
-      sockets_(std::make_unique<SocketPools>(deps.loop)),
       tasks_(std::make_unique<async::Scope>(deps.loop)) {}
 
 State::~State() {
