@@ -9,6 +9,7 @@
 #include "worker/config/plugin_merge.h"
 #include "worker/config/refusal.h"
 #include "worker/config/stored.h"
+#include "worker/lua/kinds.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::config {
@@ -29,7 +30,8 @@ PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins
                                  secret::SecretCache& secrets, References& references, plugin::Deps& deps)
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
-      plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
+      catalog_(plugins::catalog().begin(), plugins::catalog().end()),
+      plugins_(std::make_unique<plugin::PluginSet>(catalog_, enabled_, keyring_)),
       deps_(deps),
       secrets_(secrets),
       consumers_(*plugins_, secrets, references) {
@@ -112,10 +114,25 @@ base::Result<bool> PluginDirectory::put_plugin_list(const store::Item& item) {
 bool PluginDirectory::enable(const std::vector<std::string>& names) {
   if (names == enabled_) return false;
   enabled_ = names;
-  plugins_ = std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_);
-  plugins_->set_metadata(metadata_);
-  consumers_.set_plugins(*plugins_);
+  load_lua();
+  return true;
+}
+
+void PluginDirectory::load_lua() {
+  auto catalog = deps_.shared<lua::LuaKinds>().catalog(plugins::catalog(), enabled_);
+  auto plugins = std::make_unique<plugin::PluginSet>(catalog, enabled_, keyring_);
+  plugins->set_metadata(metadata_);
+  consumers_.set_plugins(*plugins);
+  plugins_ = std::move(plugins);
+  catalog_ = std::move(catalog);
   global_chain_is_current_ = false;
+}
+
+base::Result<bool> PluginDirectory::reload_lua(const std::vector<std::string>& names) {
+  auto reloaded = deps_.shared<lua::LuaKinds>().reload(plugins::catalog(), names);
+  if (!reloaded || !*reloaded) return reloaded;
+  enabled_ = names;
+  load_lua();
   return true;
 }
 

@@ -49,6 +49,12 @@ class PluginDirectory {
   base::Result<bool> put_plugin_list(const store::Item& item);
   // The same by names.
   bool enable(const std::vector<std::string>& names);
+  // The enabled plugins that are files of Lua. Once, when the Deps are complete.
+  void load_lua();
+  // The files among these read anew; a failure leaves everything as it is. True: every object must be put
+  // again.
+  base::Result<bool> reload_lua(const std::vector<std::string>& names);
+  plugin::Deps& deps() const { return deps_; }
 
   // Of an object's `plugins` as stored: checked, defaults filled. An error names the first fault.
   base::Result<base::Ref<const SharedPlugins>> read_plugins(format::Json plugins, const std::string& resource,
@@ -78,6 +84,7 @@ class PluginDirectory {
 
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
+  std::vector<const plugin::PluginKind*> catalog_;  // native ones, and those of Lua that are enabled
   std::unique_ptr<plugin::PluginSet> plugins_;
   plugin::Deps& deps_;
   secret::SecretCache& secrets_;

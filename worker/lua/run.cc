@@ -77,7 +77,7 @@ Run::End Run::advance(int arguments) {
           arguments = leave_coroutine(true, lua_gettop(lua));
           break;
         case Request::kNone:
-          return fail(lua, "stopped");
+          return fail(lua, "stopped: it ran longer than lua.cpu_limit without a wait");
       }
     }
   }

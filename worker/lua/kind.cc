@@ -1,0 +1,248 @@
+#include "worker/lua/kind.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "shared/base/log.h"
+#include "worker/lua/json_value.h"
+#include "worker/lua/run.h"
+#include "worker/lua/table_json.h"
+#include "worker/plugin/compiled_schemas.h"
+
+namespace apisix::lua {
+namespace {
+
+using format::Json;
+using plugin::ConfScope;
+
+std::string text_member(lua_State* lua, const char* name) {
+  lua_getfield(lua, -1, name);
+  std::string text(text_at(lua, -1));
+  lua_pop(lua, 1);
+  return text;
+}
+
+// request_body_filter is the gateway's own, for plugins in C++.
+std::uint32_t hooks_of(lua_State* lua) {
+  std::uint32_t hooks = 0;
+  for (std::size_t i = 0; i < plugin::kPhaseCount; ++i) {
+    const auto phase = static_cast<plugin::Phase>(i);
+    if (phase == plugin::Phase::kRequestBodyFilter) continue;
+    lua_getfield(lua, -1, plugin::name_of(phase).data());
+    if (lua_isfunction(lua, -1)) hooks |= 1u << i;
+    lua_pop(lua, 1);
+  }
+  return hooks;
+}
+
+// The table is on top.
+base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
+  Json out(::Json::objectValue);
+  for (const char* member : {"schema", "consumer_schema", "metadata_schema"}) {
+    lua_getfield(lua, -1, member);
+    const bool is_table = lua_istable(lua, -1);
+    auto schema = is_table ? json_of(lua, -1) : Json();
+    lua_pop(lua, 1);
+    if (!schema)
+      return base::invalid(fmt::format("invalid plugin [{}]: {}: {}", name, member, schema.error().what));
+    if (is_table) out[member] = std::move(*schema);
+  }
+  if (!out.isMember("schema")) {
+    return base::invalid(fmt::format("invalid plugin [{}] schema field is not a table", name));
+  }
+  Json& schema = out["schema"];
+  if (!format::find_member(schema, "properties").isObject()) schema["properties"] = Json(::Json::objectValue);
+  out[plugin::kChecksItself] = true;
+  std::string text = format::to_json(out);
+  if (auto compiled = plugin::CompiledSchemas::compile(text); !compiled) {
+    return base::invalid(fmt::format("invalid plugin [{}] schema: {}", name, compiled.error().what));
+  }
+  return text;
+}
+
+base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
+  LuaModule out;
+  out.name = name;
+  if (!lua_istable(lua, -1)) {
+    return base::invalid(
+        fmt::format("failed to load plugin [{}] err: the module returns a {}", name, luaL_typename(lua, -1)));
+  }
+  lua_getfield(lua, -1, "priority");
+  lua_getfield(lua, -2, "version");
+  const bool has_priority = lua_isnumber(lua, -2) != 0;
+  const bool has_version = !lua_isnil(lua, -1);
+  out.priority = static_cast<int>(lua_tointeger(lua, -2));
+  out.version = lua_tonumber(lua, -1);
+  lua_pop(lua, 2);
+  if (!has_priority) return base::invalid(fmt::format("invalid plugin [{}], missing field: priority", name));
+  if (!has_version) return base::invalid(fmt::format("invalid plugin [{}] missing field: version", name));
+  auto schemas = schemas_of(lua, name);
+  if (!schemas) return std::unexpected(schemas.error());
+  out.schemas = std::move(*schemas);
+  out.hooks = hooks_of(lua);
+  out.is_auth = text_member(lua, "type") == "auth";
+  out.prefers_route = text_member(lua, "run_policy") == "prefer_route";
+  out.is_global = text_member(lua, "scope") == "global";
+  return out;
+}
+
+plugin::PluginInfo info_of(const LuaModule& module) {
+  return {.name = module.name,
+          .priority = module.priority,
+          .version = module.version,
+          .is_auth = module.is_auth,
+          .prefers_route = module.prefers_route,
+          .is_global = module.is_global};
+}
+
+// core.schema.TYPE_CONSUMER and TYPE_METADATA.
+int schema_type_of(ConfScope scope) {
+  return scope == ConfScope::kConsumer ? 1 : scope == ConfScope::kMetadata ? 2 : 0;
+}
+
+// What check_schema() said: nothing against it, or why not.
+base::Status verdict_of(Run& run) {
+  lua_State* const lua = run.thread();
+  if (lua_gettop(lua) > 0 && lua_toboolean(lua, 1) != 0) return {};
+  std::string why(text_at(lua, 2));
+  if (why.empty()) why = lua_isnoneornil(lua, 2) ? "check_schema returned false" : luaL_typename(lua, 2);
+  return base::invalid(std::move(why));
+}
+
+base::Status status_of(Run& run, Run::End end) {
+  if (end == Run::End::kReturned || end == Run::End::kExit) return {};
+  if (end == Run::End::kError) return base::invalid(run.error() + "\n" + run.traceback());
+  return base::invalid("it may not wait here");
+}
+
+}  // namespace
+
+base::Result<LuaModule> LuaModule::load(State& state, const std::string& name) {
+  auto table = state.require("apisix.plugins." + name);
+  if (!table) {
+    return base::invalid(fmt::format("failed to load plugin [{}] err: {}", name, table.error().what));
+  }
+  lua_State* const lua = state.main();
+  table->push(lua);
+  auto module = read_module(lua, name);
+  if (module) {
+    push(lua, name);
+    lua_setfield(lua, -2, "name");
+    push_json(lua, format::find_member(state.deps().plugin_attr, name));
+    if (lua_touserdata(lua, -1) == nullptr && lua_islightuserdata(lua, -1)) {
+      lua_pop(lua, 1);
+    } else {
+      lua_setfield(lua, -2, "attr");
+    }
+    module->table = std::move(*table);
+  }
+  lua_pop(lua, 1);
+  return module;
+}
+
+LuaKind::LuaKind(std::unique_ptr<LuaModule> module)
+    : PluginKind(info_of(*module), module->hooks), module_(std::move(module)) {}
+
+bool LuaKind::adopt(LuaKind& other) {
+  LuaModule& fresh = *other.module_;
+  const LuaModule& own = *module_;
+  const bool is_alike = own.schemas == fresh.schemas && own.version == fresh.version &&
+                        own.priority == fresh.priority && own.hooks == fresh.hooks &&
+                        own.is_auth == fresh.is_auth && own.prefers_route == fresh.prefers_route &&
+                        own.is_global == fresh.is_global;
+  if (is_alike) module_->table = std::move(fresh.table);
+  return is_alike;
+}
+
+base::Status LuaKind::call(const char* function) const {
+  if (!module_->table) return {};
+  State& state = *module_->table.state();
+  Run run(state, Phase::kInitWorker, nullptr);
+  module_->table.push(run.thread());
+  lua_getfield(run.thread(), -1, function);
+  lua_remove(run.thread(), 1);
+  if (!lua_isfunction(run.thread(), 1)) return {};
+  auto status = status_of(run, run.start(0));
+  if (status) return {};
+  return base::invalid(
+      fmt::format("failed to load plugin [{}] err: {}(): {}", module_->name, function, status.error().what));
+}
+
+base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet&) const {
+  if (!module_->table) return {};
+  State& state = *module_->table.state();
+  push_json(state.main(), conf);
+  const Ref table = state.take(state.main());
+  Run run(state, Phase::kInit, nullptr);
+  lua_State* const lua = run.thread();
+  module_->table.push(lua);
+  lua_getfield(lua, -1, "check_schema");
+  lua_remove(lua, 1);
+  if (!lua_isfunction(lua, 1)) return {};
+  table.push(lua);
+  if (const int type = schema_type_of(scope); type != 0) {
+    lua_pushinteger(lua, type);
+  } else {
+    lua_pushnil(lua);
+  }
+  const Run::End end = run.start(2);
+  if (auto ended = status_of(run, end); !ended) {
+    base::log_error("plugin {} check_schema: {}", module_->name, ended.error().what);
+    return base::invalid(run.error().empty() ? ended.error().what : run.error());
+  }
+  if (auto verdict = verdict_of(run); !verdict) return verdict;
+  lua_settop(lua, 0);
+  table.push(lua);
+  auto filled = json_of(lua, 1);
+  lua_settop(lua, 0);
+  // A plugin may put into it what is no JSON; it does so again when it is built.
+  if (filled && filled->isObject()) conf = std::move(*filled);
+  return {};
+}
+
+base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const plugin::BuildContext&) const {
+  if (!module_->table) return base::invalid("its Lua module is not loaded any more");
+  State& state = *module_->table.state();
+  lua_State* const lua = state.main();
+  LuaPlugin::Functions functions;
+  module_->table.push(lua);
+  for (std::size_t i = 0; i < plugin::kPhaseCount; ++i) {
+    if ((module_->hooks >> i & 1) == 0) continue;
+    lua_getfield(lua, -1, plugin::name_of(static_cast<plugin::Phase>(i)).data());
+    functions[i] = state.take(lua);
+  }
+  lua_pop(lua, 1);
+  push_json(lua, conf);
+  return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), state.take(lua)));
+}
+
+plugin::Step LuaPlugin::rewrite(plugin::Request& request) {
+  return run_hook(function(plugin::Phase::kRewrite), conf_, request);
+}
+
+plugin::Step LuaPlugin::access(plugin::Request& request) {
+  return run_hook(function(plugin::Phase::kAccess), conf_, request);
+}
+
+plugin::Step LuaPlugin::before_proxy(plugin::Request& request) {
+  return run_hook(function(plugin::Phase::kBeforeProxy), conf_, request);
+}
+
+void LuaPlugin::header_filter(plugin::Request& request) {
+  run_plain_hook(function(plugin::Phase::kHeaderFilter), conf_, Phase::kHeaderFilter, request);
+}
+
+void LuaPlugin::body_filter(plugin::Request& request, plugin::Body& body) {
+  run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+}
+
+void LuaPlugin::delayed_body_filter(plugin::Request& request, plugin::Body& body) {
+  run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+}
+
+void LuaPlugin::log(plugin::Request& request) {
+  run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request);
+}
+
+}  // namespace apisix::lua
