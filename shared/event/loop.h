@@ -48,6 +48,9 @@ class Loop {
   // can still be on the stack.
   ReadyQueue& end_of_turn() { return end_of_turn_; }
 
+  // Reads the time now, for what has run for long within a turn.
+  void refresh_clock();
+
   event_base* handle() { return base_; }
   // Called by IoWatch before each callback: reads the time once per turn.
   void note_activity() {
@@ -61,7 +64,6 @@ class Loop {
   static constexpr std::uint64_t kDeferredUsPerTurn = 2'000;
   static void on_wake(int, short, void* self);
   void arm_wake(std::uint64_t at_ms, std::uint64_t now_ms);
-  void refresh_clock();
   void finish_turn();
   void run_deferred();
   bool has_work() const;

@@ -350,6 +350,21 @@ std::optional<unsigned> Regex::group_number(std::string_view name) const {
   return lowest;
 }
 
+std::vector<Regex::Name> Regex::names() const {
+  std::uint32_t count = 0;
+  std::uint32_t size = 0;
+  PCRE2_SPTR entry = nullptr;
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_NAMECOUNT, &count);
+  if (count == 0) return {};
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_NAMEENTRYSIZE, &size);
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_NAMETABLE, &entry);
+  std::vector<Name> out;
+  for (std::uint32_t i = 0; i < count; ++i, entry += size) {
+    out.push_back({reinterpret_cast<const char*>(entry) + 2, unsigned{entry[0]} << 8 | entry[1]});
+  }
+  return out;
+}
+
 base::Result<Regex::Replaced> Regex::replace_first(std::string_view subject, std::string_view replacement,
                                                    RegexBudget* budget) const {
   RegexBudget own = budget_for(subject);

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/base/result.h"
 #include "shared/format/regex_budget.h"
@@ -61,6 +62,12 @@ class Regex {
   unsigned group_count() const { return group_count_; }  // without the whole match
   // Of duplicate names the first.
   std::optional<unsigned> group_number(std::string_view name) const;
+  struct Name {
+    std::string_view name;  // the pattern's own memory
+    unsigned number;
+  };
+  // All named groups; duplicates are listed each.
+  std::vector<Name> names() const;
 
   struct Replaced {
     std::string text;

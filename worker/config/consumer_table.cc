@@ -1,6 +1,7 @@
 #include "worker/config/consumer_table.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "shared/base/log.h"
@@ -80,6 +81,7 @@ ConsumerTable::Owner& ConsumerTable::owner_of(std::string_view username) {
 }
 
 base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
+  ++version_;
   auto value = format::parse_json(item.value);
   if (!value) return std::unexpected(value.error());
   if (!value->isObject()) return base::invalid("not a JSON object");
@@ -113,6 +115,7 @@ base::Status ConsumerTable::put(std::string_view id, const store::Item& item) {
 }
 
 void ConsumerTable::erase(std::string_view id) {
+  ++version_;
   const auto found = objects_.find(id);
   if (found == objects_.end()) return;
   Object& object = *found->second;
@@ -282,6 +285,17 @@ base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugi
   if (!object->secrets.empty()) secret::Uses::resolve(auth->conf, secrets_);
   object->compiled.emplace_back(plugin, base::Ref<const plugin::ConsumerAuth>(auth.get()));
   return object->compiled.back().second;
+}
+
+void ConsumerTable::each(std::string_view plugin,
+                         const std::function<void(const base::Ref<const plugin::ConsumerAuth>& auth)>& callback) {
+  const Keys* keys = find_keys(plugin);
+  if (keys == nullptr) return;
+  std::set<std::string> names;
+  for (const auto& [key, object] : *keys) names.insert(key);
+  for (const std::string& key : names) {
+    if (const auto auth = find(plugin, key)) callback(auth);
+  }
 }
 
 bool ConsumerTable::has_any(std::string_view plugin) const {

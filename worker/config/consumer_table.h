@@ -38,6 +38,9 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   bool has_pending();
 
   base::Ref<const plugin::ConsumerAuth> find(std::string_view plugin, std::string_view key) override;
+  void each(std::string_view plugin,
+            const std::function<void(const base::Ref<const plugin::ConsumerAuth>& auth)>& callback) override;
+  std::uint64_t version() const override { return version_; }
   bool has_any(std::string_view plugin) const override;
   base::Ref<const plugin::Consumer> find_by_name(std::string_view username) override;
 
@@ -83,6 +86,7 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   std::unordered_set<Object*> with_secrets_;
   std::uint64_t secrets_version_ = 0;  // that the index is made of
   bool has_pending_ = false;
+  std::uint64_t version_ = 1;
   std::unordered_map<std::string, std::unique_ptr<Object>, base::StringHash, std::equal_to<>> objects_;
   std::unordered_map<std::string, std::unique_ptr<Owner>, base::StringHash, std::equal_to<>> owners_;
   std::vector<PluginKeys> by_plugin_;  // of the auth plugins, of which there are few

@@ -1,6 +1,8 @@
 #include "worker/lua/binding.h"
 
+#include "worker/lua/ctx.h"
 #include "worker/lua/run.h"
+#include "worker/lua/var.h"
 
 namespace apisix::lua {
 
@@ -31,6 +33,9 @@ void Binding::push_handle(lua_State* lua) {
 void Binding::push_ctx(lua_State* lua) {
   if (!ctx_) {
     lua_createtable(lua, 0, 8);
+    push_ctx_var(lua, *this);
+    lua_setfield(lua, -2, "var");
+    fill_ctx(lua, *this);
     lua_pushvalue(lua, -1);
     ctx_ = lua_->take(lua);
     return;
@@ -48,6 +53,18 @@ void Binding::push_ngx_ctx(lua_State* lua) {
     return;
   }
   ngx_ctx_.push(lua);
+}
+
+void Binding::replace_ngx_ctx(lua_State* lua) {
+  ngx_ctx_ = lua_->take(lua);
+}
+
+void Binding::push_written(lua_State* lua) {
+  if (!written_) {
+    lua_newtable(lua);
+    written_ = lua_->take(lua);
+  }
+  written_.push(lua);
 }
 
 Binding& binding_of(lua_State* lua) {

@@ -34,13 +34,28 @@ class Binding {
   };
   // Pushes the userdata, one for the request.
   void push_handle(lua_State* lua);
+
   // api_ctx: what hooks get as `ctx`. Pushes it; made at first use.
   void push_ctx(lua_State* lua);
-  // ngx.ctx, which has it as `api_ctx`.
+  // ngx.ctx, which has it as `api_ctx`; the table on top takes its place.
   void push_ngx_ctx(lua_State* lua);
+  void replace_ngx_ctx(lua_State* lua);
+
+  // What Lua wrote to ctx.var: any value under any name. Pushes the table; made at first use.
+  void push_written(lua_State* lua);
+  bool has_written() const { return static_cast<bool>(written_); }
 
   // What ngx.say and ngx.print have written and no response has yet.
   std::string& output() { return output_; }
+  // ngx.status as Lua set it before there is a response; 0: it did not.
+  int status() const { return status_; }
+  void set_status(int status) { status_ = status; }
+  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's.
+  bool has_responded() const { return has_responded_; }
+  void set_responded() { has_responded_ = true; }
+  // The request's body once ngx.req.read_body() has read it; null before.
+  const std::optional<std::string_view>& body() const { return body_; }
+  void set_body(std::string_view body) { body_ = body; }
 
  private:
   std::optional<plugin::Request> request_;
@@ -49,7 +64,11 @@ class Binding {
   Ref handle_ref_;
   Ref ctx_;
   Ref ngx_ctx_;
+  Ref written_;
   std::string output_;
+  std::optional<std::string_view> body_;
+  int status_ = 0;
+  bool has_responded_ = false;
 };
 
 // Of the request that this coroutine runs for. Raises "no request found" when there is none.

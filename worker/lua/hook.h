@@ -20,4 +20,8 @@ async::Step run_hook(const Ref& function, const Ref& conf, plugin::Request& requ
 void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::Request& request,
                     plugin::Body* body = nullptr);
 
+// Said in header_filter for a plugin with a body_filter: a body without an announced length may be changed
+// piece by piece. One with a length stays as it is, unless Lua clears Content-Length, as in nginx.
+void announce_changes(plugin::Request& request);
+
 }  // namespace apisix::lua

@@ -3,13 +3,12 @@
 #include <string>
 
 #include "shared/format/read.h"
+#include "worker/lua/json_text.h"
 
 namespace apisix::lua {
 namespace {
 
 using format::Json;
-
-constexpr const char* kArrayMetatable = "cjson.array_mt";
 
 void push_array(lua_State* lua, const Json& value) {
   lua_createtable(lua, static_cast<int>(value.size()), 0);
@@ -18,7 +17,7 @@ void push_array(lua_State* lua, const Json& value) {
     push_json(lua, item);
     lua_rawseti(lua, -2, ++index);
   }
-  luaL_newmetatable(lua, kArrayMetatable);
+  push_array_metatable(lua);
   lua_setmetatable(lua, -2);
 }
 
@@ -51,6 +50,12 @@ void push_json(lua_State* lua, const Json& value) {
     case ::Json::objectValue:
       return push_object(lua, value);
   }
+}
+
+base::Result<Json> to_json(lua_State* lua, int index) {
+  const auto text = encode_json(lua, index);
+  if (!text) return std::unexpected(text.error());
+  return format::parse_json(*text);
 }
 
 }  // namespace apisix::lua

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "shared/base/log.h"
+#include "shared/format/read.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/run.h"
-#include "worker/lua/table_json.h"
 #include "worker/plugin/compiled_schemas.h"
 
 namespace apisix::lua {
@@ -23,6 +23,40 @@ std::string text_member(lua_State* lua, const char* name) {
   return text;
 }
 
+constexpr std::uint32_t bit_of(plugin::Phase phase) {
+  return 1u << static_cast<unsigned>(phase);
+}
+
+// An empty table is an empty object, but not where a schema has a list.
+void mend_lists(Json& schema) {
+  if (schema.isArray()) {
+    for (Json& item : schema) mend_lists(item);
+  }
+  if (!schema.isObject()) return;
+  for (const std::string& name : schema.getMemberNames()) {
+    Json& member = schema[name];
+    const bool is_list = name == "required" || name == "enum" || name == "encrypt_fields" ||
+                         name == "anyOf" || name == "oneOf" || name == "allOf";
+    if (is_list && member.isObject() && member.empty()) {
+      schema.removeMember(name);
+    } else {
+      mend_lists(member);
+    }
+  }
+}
+
+// What consumers of an auth plugin are told apart by: the first member that their schema requires, else its
+// first.
+std::string consumer_key_of(const std::string& schemas) {
+  const auto all = format::parse_json(schemas);
+  if (!all) return {};
+  const Json& schema = format::find_member(*all, "consumer_schema");
+  const Json& required = format::find_member(schema, "required");
+  if (required.isArray() && !required.empty()) return format::string_of(required[0]);
+  const Json& properties = format::find_member(schema, "properties");
+  return properties.isObject() && !properties.empty() ? properties.begin().name() : std::string{};
+}
+
 // request_body_filter is the gateway's own, for plugins in C++.
 std::uint32_t hooks_of(lua_State* lua) {
   std::uint32_t hooks = 0;
@@ -30,9 +64,11 @@ std::uint32_t hooks_of(lua_State* lua) {
     const auto phase = static_cast<plugin::Phase>(i);
     if (phase == plugin::Phase::kRequestBodyFilter) continue;
     lua_getfield(lua, -1, plugin::name_of(phase).data());
-    if (lua_isfunction(lua, -1)) hooks |= 1u << i;
+    if (lua_isfunction(lua, -1)) hooks |= bit_of(phase);
     lua_pop(lua, 1);
   }
+  // See LuaPlugin::has().
+  if ((hooks & bit_of(plugin::Phase::kBodyFilter)) != 0) hooks |= bit_of(plugin::Phase::kHeaderFilter);
   return hooks;
 }
 
@@ -42,10 +78,11 @@ base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
   for (const char* member : {"schema", "consumer_schema", "metadata_schema"}) {
     lua_getfield(lua, -1, member);
     const bool is_table = lua_istable(lua, -1);
-    auto schema = is_table ? json_of(lua, -1) : Json();
+    auto schema = is_table ? to_json(lua, lua_gettop(lua)) : Json();
     lua_pop(lua, 1);
     if (!schema)
       return base::invalid(fmt::format("invalid plugin [{}]: {}: {}", name, member, schema.error().what));
+    mend_lists(*schema);
     if (is_table) out[member] = std::move(*schema);
   }
   if (!out.isMember("schema")) {
@@ -82,6 +119,7 @@ base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
   out.schemas = std::move(*schemas);
   out.hooks = hooks_of(lua);
   out.is_auth = text_member(lua, "type") == "auth";
+  if (out.is_auth) out.consumer_key = consumer_key_of(out.schemas);
   out.prefers_route = text_member(lua, "run_policy") == "prefer_route";
   out.is_global = text_member(lua, "scope") == "global";
   return out;
@@ -92,6 +130,7 @@ plugin::PluginInfo info_of(const LuaModule& module) {
           .priority = module.priority,
           .version = module.version,
           .is_auth = module.is_auth,
+          .consumer_key = module.consumer_key,
           .prefers_route = module.prefers_route,
           .is_global = module.is_global};
 }
@@ -194,7 +233,7 @@ base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet
   if (auto verdict = verdict_of(run); !verdict) return verdict;
   lua_settop(lua, 0);
   table.push(lua);
-  auto filled = json_of(lua, 1);
+  auto filled = to_json(lua, 1);
   lua_settop(lua, 0);
   // A plugin may put into it what is no JSON; it does so again when it is built.
   if (filled && filled->isObject()) conf = std::move(*filled);
@@ -210,7 +249,11 @@ base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const p
   for (std::size_t i = 0; i < plugin::kPhaseCount; ++i) {
     if ((module_->hooks >> i & 1) == 0) continue;
     lua_getfield(lua, -1, plugin::name_of(static_cast<plugin::Phase>(i)).data());
-    functions[i] = state.take(lua);
+    if (!lua_isfunction(lua, -1)) {
+      lua_pop(lua, 1);
+    } else {
+      functions[i] = state.take(lua);
+    }
   }
   lua_pop(lua, 1);
   push_json(lua, conf);
@@ -230,7 +273,10 @@ plugin::Step LuaPlugin::before_proxy(plugin::Request& request) {
 }
 
 void LuaPlugin::header_filter(plugin::Request& request) {
-  run_plain_hook(function(plugin::Phase::kHeaderFilter), conf_, Phase::kHeaderFilter, request);
+  if (function(plugin::Phase::kBodyFilter)) announce_changes(request);
+  if (const Ref& hook = function(plugin::Phase::kHeaderFilter)) {
+    run_plain_hook(hook, conf_, Phase::kHeaderFilter, request);
+  }
 }
 
 void LuaPlugin::body_filter(plugin::Request& request, plugin::Body& body) {

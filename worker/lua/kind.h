@@ -21,8 +21,9 @@ namespace apisix::lua {
 // What a plugin's module says.
 struct LuaModule {
   std::string name;
-  std::string schemas;  // see PluginKind::schemas()
-  Ref table;            // what the module returned
+  std::string schemas;       // see PluginKind::schemas()
+  std::string consumer_key;  // see PluginInfo
+  Ref table;                 // what the module returned
   double version = 0;
   int priority = 0;
   std::uint32_t hooks = 0;  // bit (1 << plugin::Phase)
@@ -64,6 +65,11 @@ class LuaPlugin final : public plugin::Plugin {
   // The table that its hooks get.
   const Ref& conf() const { return conf_; }
 
+  // A filter of bodies has to announce itself with the head.
+  bool has(plugin::Phase phase) const override {
+    return static_cast<bool>(function(phase)) ||
+           (phase == plugin::Phase::kHeaderFilter && function(plugin::Phase::kBodyFilter));
+  }
   plugin::Step rewrite(plugin::Request& request) override;
   plugin::Step access(plugin::Request& request) override;
   plugin::Step before_proxy(plugin::Request& request) override;

@@ -134,7 +134,9 @@ base::Result<bool> LuaKinds::reload(std::span<const plugin::PluginKind* const> n
     }
   }
   for (const auto& [name, kind] : before) kind->retire();
+  auto old = runtime.state();
   runtime.adopt(*next);
+  if (old) (*old)->close();
   return true;
 }
 

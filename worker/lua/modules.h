@@ -20,5 +20,21 @@ void open_embedded(lua_State* lua);
 // --- one for each file
 void open_log(lua_State* ngx);
 void open_coroutine(lua_State* ngx);
+void open_request(lua_State* ngx);
+void open_response(lua_State* ngx);
+void open_cjson(lua_State* ngx);
+void open_socket_tcp(lua_State* ngx);
+void open_consumers(lua_State* ngx);
+void open_address(lua_State* ngx);
+void open_registered(lua_State* ngx);
+void open_timer(lua_State* ngx);
+void open_threads(lua_State* ngx);
+void open_process(lua_State* ngx);
+void open_gateway(lua_State* ngx);
+void open_encode(lua_State* ngx);
+void open_time(lua_State* ngx);
+void open_constants(lua_State* ngx);
+void open_regex(lua_State* ngx);
+void open_var(lua_State* ngx);
 
 }  // namespace apisix::lua

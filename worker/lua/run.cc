@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "shared/base/check.h"
+#include "worker/lua/threads.h"
 
 namespace apisix::lua {
 namespace {
@@ -25,12 +26,18 @@ Run::Run(State& state, Phase phase, Binding* binding)
 
 Run::~Run() {
   operation_.reset();
+  threads_.reset();
   // A coroutine that waits, or was ended by an error, cannot run anything else.
   if (lua_status(thread_.lua) == 0) {
     state_->give(thread_);
   } else {
     state_->drop(thread_);
   }
+}
+
+Threads& Run::threads() {
+  if (!threads_) threads_ = std::make_unique<Threads>(state_->loop());
+  return *threads_;
 }
 
 Run& Run::of(lua_State* lua) {
@@ -46,6 +53,12 @@ Run::End Run::start(int arguments) {
 async::Task<Run::End> Run::finish() {
   for (;;) {
     const int values = co_await std::exchange(operation_, {});
+    if (is_cancelled_) co_return End::kExit;
+    // A light thread has called ngx.exit(): that ends the whole request.
+    if (threads_ && threads_->exit_code()) {
+      exit_code_ = *threads_->exit_code();
+      co_return End::kExit;
+    }
     const End end = advance(values);
     if (end != End::kWaiting) co_return end;
   }

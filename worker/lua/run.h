@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class Body;
 namespace apisix::lua {
 
 class Binding;
+class Threads;
 
 class Run {
  public:
@@ -46,6 +48,8 @@ class Run {
   End start(int arguments);
   // After kWaiting, once.
   async::Task<End> finish();
+  // Once what it waits for has come, finish() ends with kExit and Lua does not go on.
+  void cancel() { is_cancelled_ = true; }
 
   int results() const { return lua_gettop(thread_.lua); }
   // After kExit: what ngx.exit() was called with.
@@ -60,6 +64,9 @@ class Run {
   // The piece of a body that body_filter runs on; null elsewhere.
   plugin::Body* body() const { return body_; }
   void set_body(plugin::Body* body) { body_ = body; }
+
+  // The light threads that it has spawned, which end with it; made at first use.
+  Threads& threads();
 
   // --- what C functions return to Lua's caller: `return lua::wait(lua, read(...));`
   int wait(lua_State* lua, async::Task<int> operation);
@@ -89,6 +96,7 @@ class Run {
   State::Thread thread_;
   std::vector<lua_State*> coroutines_;
   async::Task<int> operation_;
+  std::unique_ptr<Threads> threads_;
   std::string error_;
   std::string traceback_;
   Binding* const binding_;
@@ -96,6 +104,7 @@ class Run {
   int exit_code_ = 0;
   const Phase phase_;
   Request request_ = Request::kNone;
+  bool is_cancelled_ = false;
 };
 
 // For C functions that wait. `operation` runs outside Lua and must not raise; it pushes its results onto

@@ -5,7 +5,10 @@
 #include "shared/base/check.h"
 #include "worker/lua/cpu_watch.h"
 #include "worker/lua/modules.h"
+#include "worker/lua/socket_pools.h"
+#include "worker/lua/timers.h"
 #include "worker/plugin/lua_settings.h"
+#include "worker/plugin/variables.h"
 
 namespace apisix::lua {
 namespace {
@@ -36,12 +39,16 @@ int open_in_protection(lua_State* lua) {
 
 State::State(plugin::Deps& deps)
     : deps_(deps),
+      loop_(deps.loop),
       memory_(*this, deps.lua != nullptr ? deps.lua->memory_bytes_max : 0),
+      timers_(std::make_unique<Timers>(deps.loop)),
+      sockets_(std::make_unique<SocketPools>(deps.loop)),
       tasks_(std::make_unique<async::Scope>(deps.loop)) {}
 
 State::~State() {
   // Tasks first: they hold Runs, whose coroutines belong to the state.
   tasks_.reset();
+  plugin::Variables::drop_registered(this);
   if (main_ != nullptr) lua_close(main_);
 }
 
@@ -71,6 +78,10 @@ base::Status State::open() {
     return status;
   }
   return {};
+}
+
+void State::close() {
+  timers_->close();
 }
 
 State& State::of(lua_State* lua) {

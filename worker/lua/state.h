@@ -21,6 +21,8 @@
 namespace apisix::lua {
 
 class Run;
+class SocketPools;
+class Timers;
 
 // Where a text of Lua comes from. Texts of the configuration (serverless functions, filter_func, scripts) are
 // never compiled to machine code, so that they can always be stopped.
@@ -37,10 +39,14 @@ class State : public base::Counted<State> {
 
   lua_State* main() const { return main_; }
   plugin::Deps& deps() const { return deps_; }
-  event::Loop& loop() const { return deps_.loop; }
+  event::Loop& loop() const { return loop_; }
   Memory& memory() { return memory_; }
   // Timers and whatever else belongs to no request. Ended with close().
   async::Scope& tasks() { return *tasks_; }
+  Timers& timers() { return *timers_; }
+  SocketPools& sockets() { return *sockets_; }
+  // Timers that wait run at once, as premature; no new ones start. For a state that gives way to another.
+  void close();
   // What runs now; null: modules are being loaded.
   Run* current() const { return current_; }
 
@@ -81,8 +87,11 @@ class State : public base::Counted<State> {
   base::Status open();
 
   plugin::Deps& deps_;
+  event::Loop& loop_;  // outlives the Deps
   Memory memory_;
   lua_State* main_ = nullptr;
+  std::unique_ptr<Timers> timers_;
+  std::unique_ptr<SocketPools> sockets_;
   std::unique_ptr<async::Scope> tasks_;
   std::vector<Thread> idle_threads_;
   Run* current_ = nullptr;

@@ -25,6 +25,8 @@ class Body {
   BodyBudget* budget() const { return budget_; }
   // What the sender, or the filter before, sent. Valid until replace() or output() is called.
   std::string_view data() const { return data_; }
+  // The same, or what this filter has put in its place.
+  std::string_view outgoing() const { return replaced_ ? std::string_view(buffers_[1 - in_]) : data_; }
   // Nothing follows.
   bool last() const { return last_; }
   // Nothing more is at hand: a filter that buffers bytes only to gather more flushes them.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,11 @@ class ConsumerDirectory {
   virtual ~ConsumerDirectory() = default;
   // Null when no consumer has that key. O(1).
   virtual base::Ref<const ConsumerAuth> find(std::string_view plugin, std::string_view key) = 0;
+  // All that configure the plugin; for scripts, which look through them themselves.
+  virtual void each(std::string_view plugin,
+                    const std::function<void(const base::Ref<const ConsumerAuth>& auth)>& callback) {}
+  // Grows with every change.
+  virtual std::uint64_t version() const { return 0; }
   // Whether any consumer configures the plugin: APISIX reports "Missing related consumer" otherwise.
   virtual bool has_any(std::string_view plugin) const = 0;
   // By username, for anonymous_consumer; null when there is none.

@@ -21,6 +21,12 @@ class Loop;
 namespace apisix::client {
 class HttpClient;
 }
+namespace apisix::net {
+class TlsClientContexts;
+}
+namespace apisix::resolve {
+class Resolver;
+}
 namespace apisix::memory {
 struct Zones;
 }
@@ -90,6 +96,10 @@ struct Deps {
   BatchRegistry* batches = nullptr;
   client::HttpClient* http = nullptr;
   std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
+  // For sockets of scripts; null only in tests that need none.
+  resolve::Resolver* resolver = nullptr;
+  net::TlsClientContexts* tls_contexts = nullptr;
+  std::string trusted_certificate = {};  // the path of the CA bundle; empty: the system's
   const LuaSettings* lua = nullptr;           // null only in tests that need none
   // What the plugins of one kind share in this worker: made at its first use, from the Deps alone.
   template <typename T>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,8 +29,10 @@ struct LuaSettings {
   // Puts the text of a _meta.pre_function before the hooks of a plugin. Null: there is no Lua (in tests).
   base::Ref<Plugin> (*with_pre_function)(base::Ref<Plugin> plugin, const std::string& text,
                                          const format::Json& conf, const BuildContext& context) = nullptr;
-  // config.yaml with its defaults, for core.config.local_conf(); null: unknown.
-  format::Json config = {};
+  std::string instance_id = {};
+  unsigned worker_count = 1;
+  // config.yaml with its defaults, for core.config.local_conf(): read when it is first asked for.
+  std::function<format::Json()> load_config = {};
 };
 
 }  // namespace apisix::plugin

@@ -119,7 +119,8 @@ Value Variables::read(const route::VariableName& name) {
 
 Value Variables::read_custom(std::string_view name) {
   const CustomVariable* variable = request_.find_variable(name);
-  return variable != nullptr ? Value{variable->value} : Value{};
+  if (variable != nullptr) return variable->value;
+  return registered_.read != nullptr ? registered_.read(registered_.context, request_, name) : Value{};
 }
 
 Value Variables::read_family(const route::VariableName& name) {

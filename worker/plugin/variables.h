@@ -11,6 +11,14 @@
 
 namespace apisix::plugin {
 
+// Reads names that are found nowhere else: variables that scripts have registered. The text lives as long as
+// the request.
+struct RegisteredVariables {
+  std::optional<std::string_view> (*read)(void* context, RequestState& request,
+                                          std::string_view name) = nullptr;
+  void* context = nullptr;
+};
+
 class Variables final : public route::VariableReader {
  public:
   explicit Variables(RequestState& request) : request_(request) {}
@@ -19,6 +27,12 @@ class Variables final : public route::VariableReader {
   // nullopt: unset. Cheap to make: it holds a reference only.
   std::optional<std::string_view> read(const route::VariableName& name) override;
   const format::Json* read_value(const route::VariableName& name) override;
+  // One for the process.
+  static void set_registered(const RegisteredVariables& registered) { registered_ = registered; }
+  static void drop_registered(const void* context) {
+    if (registered_.context == context) registered_ = {};
+  }
+
   format::RegexBudget* regex_budget() override { return &request_.regex_budget; }
 
  private:
@@ -33,6 +47,8 @@ class Variables final : public route::VariableReader {
   std::optional<std::string_view> read_response(route::VariableKind kind);
   std::optional<std::string_view> read_upstream(route::VariableKind kind);
   std::optional<std::string_view> read_matched(route::VariableKind kind);
+
+  static inline RegisteredVariables registered_;
 
   RequestState& request_;
 };

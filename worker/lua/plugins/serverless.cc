@@ -79,6 +79,7 @@ Step Serverless::run_from(plugin::Request& request, std::size_t first) {
 }
 
 void Serverless::header_filter(plugin::Request& request) {
+  if (phase_ == plugin::Phase::kBodyFilter) return announce_changes(request);
   for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kHeaderFilter, request);
 }
 

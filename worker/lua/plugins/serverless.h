@@ -14,7 +14,9 @@ class Serverless : public plugin::Plugin {
  public:
   static base::Status check(const plugin::Conf& conf);
 
-  bool has(plugin::Phase phase) const override { return phase == phase_; }
+  bool has(plugin::Phase phase) const override {
+    return phase == phase_ || (phase == plugin::Phase::kHeaderFilter && phase_ == plugin::Phase::kBodyFilter);
+  }
   plugin::Step rewrite(plugin::Request& request) override { return run(request); }
   plugin::Step access(plugin::Request& request) override { return run(request); }
   plugin::Step before_proxy(plugin::Request& request) override { return run(request); }

@@ -1,0 +1,224 @@
+// What the gateway's own Lua (prelude/) asks of it: the modules gateway.info, gateway.schema and
+// gateway.data.
+#include <cstdlib>
+#include <string>
+
+#include "shared/format/read.h"
+#include "shared/format/schema.h"
+#include "shared/resource/validate.h"
+#include "worker/lua/binding.h"
+#include "worker/lua/json_value.h"
+#include "worker/lua/modules.h"
+#include "worker/lua/run.h"
+#include "worker/plugin/lua_settings.h"
+#include "worker/plugin/plugin_set.h"
+
+namespace apisix::lua {
+namespace {
+
+// --- gateway.info
+
+int config(lua_State* lua) {
+  const plugin::Deps& deps = State::of(lua).deps();
+  if (deps.lua != nullptr && deps.lua->load_config) {
+    push_json(lua, deps.lua->load_config());
+  } else {
+    lua_newtable(lua);
+  }
+  return 1;
+}
+
+int set_environment(lua_State* lua) {
+  const std::string name(check_text(lua, 1));
+  const std::string value(check_text(lua, 2));
+  lua_pushboolean(lua, ::setenv(name.c_str(), value.c_str(), 1) == 0 ? 1 : 0);
+  return 1;
+}
+
+int load_info(lua_State* lua) {
+  const plugin::Deps& deps = State::of(lua).deps();
+  lua_newtable(lua);
+  set_function(lua, "config", config);
+  set_function(lua, "setenv", set_environment);
+  push(lua, deps.prefix);
+  lua_setfield(lua, -2, "prefix");
+  if (deps.lua != nullptr) {
+    push(lua, deps.lua->instance_id);
+    lua_setfield(lua, -2, "instance_id");
+  }
+  return 1;
+}
+
+// --- gateway.schema
+
+constexpr const char* kSchemaName = "gateway.schema";
+
+int collect_schema(lua_State* lua) {
+  static_cast<format::Schema*>(lua_touserdata(lua, 1))->~Schema();
+  return 0;
+}
+
+// The compiled form of the schema table at 1, kept as long as the table (upvalue: a weak table).
+format::Schema* compiled(lua_State* lua) {
+  lua_pushvalue(lua, 1);
+  lua_rawget(lua, lua_upvalueindex(1));
+  if (!lua_isnil(lua, -1)) return static_cast<format::Schema*>(lua_touserdata(lua, -1));
+  lua_pop(lua, 1);
+  auto json = to_json(lua, 1);
+  if (!json) luaL_error(lua, "invalid schema: %s", json.error().what.c_str());
+  auto schema = format::Schema::compile(*json);
+  if (!schema) luaL_error(lua, "invalid schema: %s", schema.error().what.c_str());
+  auto* kept = new (lua_newuserdata(lua, sizeof(format::Schema))) format::Schema(std::move(*schema));
+  if (luaL_newmetatable(lua, kSchemaName) != 0) set_function(lua, "__gc", collect_schema);
+  lua_setmetatable(lua, -2);
+  lua_pushvalue(lua, 1);
+  lua_pushvalue(lua, -2);
+  lua_rawset(lua, lua_upvalueindex(1));
+  return kept;
+}
+
+// Members that the check has filled in go into the Lua table, which keeps its own tables and what JSON does
+// not know.
+void add_defaults(lua_State* lua, int table, const format::Json& checked) {
+  luaL_checkstack(lua, 8, "JSON is nested too deeply");
+  const bool is_list = checked.isArray();
+  int index = 0;
+  for (auto member = checked.begin(); member != checked.end(); ++member) {
+    if (is_list) {
+      lua_rawgeti(lua, table, ++index);
+    } else {
+      push(lua, member.name());
+      lua_rawget(lua, table);
+    }
+    if (lua_isnil(lua, -1) && !is_list) {
+      push(lua, member.name());
+      push_json(lua, *member);
+      lua_rawset(lua, table);
+    } else if (lua_istable(lua, -1) && (member->isObject() || member->isArray())) {
+      add_defaults(lua, lua_gettop(lua), *member);
+    }
+    lua_pop(lua, 1);
+  }
+}
+
+// check(schema, value) -> true | false, "why"
+int check(lua_State* lua) {
+  if (!lua_istable(lua, 1))
+    return luaL_error(lua, "invalid schema: a table is expected, got %s", luaL_typename(lua, 1));
+  const format::Schema* schema = compiled(lua);
+  const auto fail = [lua](const std::string& why) {
+    lua_pushboolean(lua, 0);
+    push(lua, why);
+    return 2;
+  };
+  auto value = to_json(lua, 2);
+  if (!value) return fail(value.error().what);
+  if (auto status = schema->check(*value); !status) return fail(status.error().what);
+  if (lua_istable(lua, 2)) add_defaults(lua, 2, *value);
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
+int load_schema(lua_State* lua) {
+  lua_newtable(lua);
+  lua_newtable(lua);  // schema table -> compiled
+  lua_newtable(lua);
+  push(lua, "k");
+  lua_setfield(lua, -2, "__mode");
+  lua_setmetatable(lua, -2);
+  lua_pushcclosure(lua, check, 1);
+  lua_setfield(lua, -2, "check");
+  return 1;
+}
+
+// --- gateway.data
+
+int plugin_attr(lua_State* lua) {
+  const std::string name(check_text(lua, 1));
+  const format::Json& attr = format::find_member(State::of(lua).deps().plugin_attr, name.c_str());
+  attr.isNull() ? lua_pushnil(lua) : push_json(lua, attr);
+  return 1;
+}
+
+// The value, and its version.
+int plugin_metadata(lua_State* lua) {
+  const auto metadata = State::of(lua).deps().directory.metadata(check_text(lua, 1));
+  if (!metadata) return 0;
+  push_json(lua, metadata->value);
+  lua_pushnumber(lua, static_cast<double>(metadata->version));
+  return 2;
+}
+
+// choose_upstream(id) or choose_upstream(key, conf): where the request goes.
+int choose_upstream(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  Binding& binding = binding_of(lua);
+  plugin::Directory& directory = State::of(lua).deps().directory;
+  const std::string key(check_text(lua, 1));
+  if (lua_isnoneornil(lua, 2)) {
+    binding.request().upstream().choose(directory.upstream_by_id(key));
+    lua_pushboolean(lua, 1);
+    return 1;
+  }
+  auto conf = to_json(lua, 2);
+  if (!conf) return push_error(lua, conf.error().what);
+  auto upstream = directory.make_upstream(key, *conf);
+  if (!upstream) return push_error(lua, upstream.error().what);
+  binding.request().upstream().choose(*upstream);
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
+int load_data(lua_State* lua) {
+  lua_newtable(lua);
+  set_function(lua, "plugin_attr", plugin_attr);
+  set_function(lua, "plugin_metadata", plugin_metadata);
+  set_function(lua, "choose_upstream", choose_upstream);
+  return 1;
+}
+
+// check_upstream(conf): as the Admin API checks one.
+int check_upstream(lua_State* lua) {
+  auto conf = to_json(lua, 1);
+  base::Status status;
+  if (!conf) {
+    status = std::unexpected(conf.error());
+  } else {
+    const auto checked = resource::validate(resource::Kind::kUpstream, *conf, {.hooks = {}});
+    if (!checked.ok()) status = base::invalid(checked.error_msg);
+  }
+  lua_pushboolean(lua, status ? 1 : 0);
+  if (status) return 1;
+  push(lua, status.error().what);
+  return 2;
+}
+
+int load_upstream_schema(lua_State* lua) {
+  lua_newtable(lua);
+  set_function(lua, "check", check_upstream);
+  return 1;
+}
+
+// Said by core.response.clear_header_as_body_modified().
+int will_change_body(lua_State* lua) {
+  binding_of(lua).request().response().will_change_body();
+  return 0;
+}
+
+int load_response(lua_State* lua) {
+  lua_newtable(lua);
+  set_function(lua, "will_change_body", will_change_body);
+  return 1;
+}
+
+}  // namespace
+
+void open_gateway(lua_State* ngx) {
+  preload(ngx, "gateway.info", load_info);
+  preload(ngx, "gateway.schema", load_schema);
+  preload(ngx, "gateway.data", load_data);
+  preload(ngx, "gateway.response", load_response);
+  preload(ngx, "gateway.upstream_schema", load_upstream_schema);
+}
+
+}  // namespace apisix::lua

@@ -1,0 +1,4 @@
+return {
+    HTTP_ETCD_DIRECTORY = {}, STREAM_ETCD_DIRECTORY = {}, CHECK_PLUGIN_SECRET_TTL = 60, STATIC_NODE_WEIGHT = 1,
+    CONSUMER = { username = "" },
+}

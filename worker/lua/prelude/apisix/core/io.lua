@@ -1,0 +1,13 @@
+local open = io.open
+
+return {
+    get_file = function(name)
+        local file, err = open(name, "r")
+        if not file then
+            return nil, "failed to open file: " .. name .. ", error info:" .. err
+        end
+        local content, fault = file:read("*all")
+        file:close()
+        return content, fault
+    end,
+}

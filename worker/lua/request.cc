@@ -1,0 +1,270 @@
+// ngx.req.*: the client's request, as the node will get it.
+#include "worker/plugin/request.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "worker/lua/binding.h"
+#include "worker/lua/fields.h"
+#include "worker/lua/modules.h"
+#include "worker/lua/run.h"
+
+namespace apisix::lua {
+namespace {
+
+struct Method {
+  std::string_view name;
+  int number;  // nginx's
+};
+constexpr std::array<Method, 15> kMethods{{{"GET", 0x2},
+                                           {"HEAD", 0x4},
+                                           {"POST", 0x8},
+                                           {"PUT", 0x10},
+                                           {"DELETE", 0x20},
+                                           {"MKCOL", 0x40},
+                                           {"COPY", 0x80},
+                                           {"MOVE", 0x100},
+                                           {"OPTIONS", 0x200},
+                                           {"PROPFIND", 0x400},
+                                           {"PROPPATCH", 0x800},
+                                           {"LOCK", 0x1000},
+                                           {"UNLOCK", 0x2000},
+                                           {"PATCH", 0x4000},
+                                           {"TRACE", 0x8000}}};
+
+// The phases in which the request may still be changed.
+constexpr std::uint32_t kChangingPhases = bit(Phase::kRewrite) | bit(Phase::kAccess) | bit(Phase::kContent) |
+                                          bit(Phase::kHeaderFilter) | bit(Phase::kBalancer);
+
+// "How many at most": the argument at `index`; kListedMax without one.
+std::size_t listed_max(lua_State* lua, int index) {
+  const auto asked = luaL_optinteger(lua, index, static_cast<lua_Integer>(kListedMax));
+  return asked < 0 ? 0 : static_cast<std::size_t>(asked);
+}
+
+int get_headers(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  Binding& binding = binding_of(lua);
+  const std::size_t count = listed_max(lua, 1);
+  return push_headers(lua, binding.request().headers().all(), count, lua_toboolean(lua, 2) != 0);
+}
+
+int set_header(lua_State* lua) {
+  check_phase(lua, kChangingPhases);
+  const std::string_view name = check_text(lua, 1);
+  auto headers = binding_of(lua).request().headers();
+  bool is_first = true;
+  const bool has_any = each_value(lua, 2, [&](std::string_view value) {
+    is_first ? headers.set(name, value) : headers.add(name, value);
+    is_first = false;
+  });
+  if (!has_any) headers.remove(name);
+  return 0;
+}
+
+int add_header(lua_State* lua) {
+  check_phase(lua, kChangingPhases);
+  const std::string_view name = check_text(lua, 1);
+  auto headers = binding_of(lua).request().headers();
+  each_value(lua, 2, [&](std::string_view value) { headers.add(name, value); });
+  return 0;
+}
+
+int clear_header(lua_State* lua) {
+  check_phase(lua, kChangingPhases);
+  binding_of(lua).request().headers().remove(check_text(lua, 1));
+  return 0;
+}
+
+std::string_view method_of(Binding& binding) {
+  const std::string_view changed = binding.state().upstream.method;
+  return changed.empty() ? binding.request().method() : changed;
+}
+
+int get_method(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  push(lua, method_of(binding_of(lua)));
+  return 1;
+}
+
+int set_method(lua_State* lua) {
+  check_phase(lua, kChangingPhases);
+  const auto number = luaL_checkinteger(lua, 1);
+  for (const Method& method : kMethods) {
+    if (method.number != number) continue;
+    binding_of(lua).request().upstream().set_method(method.name);
+    return 0;
+  }
+  return luaL_error(lua, "unsupported HTTP method: %d", static_cast<int>(number));
+}
+
+int get_uri_args(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  const std::size_t count = listed_max(lua, 1);
+  return push_args(lua, binding_of(lua).request().query().text(), count);
+}
+
+int set_uri_args(lua_State* lua) {
+  check_phase(lua, kChangingPhases);
+  std::string args;
+  append_args(lua, 1, args);
+  binding_of(lua).request().query().set_text(args);
+  return 0;
+}
+
+int set_uri(lua_State* lua) {
+  check_phase(lua, kChangingPhases);
+  const std::string_view uri = check_text(lua, 1);
+  if (uri.empty()) return luaL_error(lua, "attempt to use zero-length uri");
+  if (lua_toboolean(lua, 2) != 0) {
+    return luaL_error(lua, "API disabled in the context of %s", context_of(Run::of(lua).phase()).data());
+  }
+  for (const char c : uri) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return luaL_error(lua,
+                        "unsafe byte \"0x%02x\" in uri \"%s\" (maybe you want to set the 'binary' argument?)",
+                        static_cast<unsigned char>(c), lua_tostring(lua, 1));
+    }
+  }
+  plugin::RequestState& state = binding_of(lua).state();
+  state.target.path = state.arena.copy(uri);
+  state.target.match_path = state.target.path;
+  state.target.path_changed = true;
+  return 0;
+}
+
+// Of a body nothing is read before it is asked for; the bound is client_max_body_size.
+constexpr std::size_t kBodyBytesMax = SIZE_MAX;
+
+async::Task<int> read(Binding& binding) {
+  const auto body = co_await binding.request().body().read(kBodyBytesMax);
+  binding.set_body(body.data);
+  co_return 0;
+}
+
+int read_body(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  Binding& binding = binding_of(lua);
+  if (binding.body()) return 0;
+  return wait(lua, read(binding));
+}
+
+int discard_body(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  return 0;  // the session drains what nothing reads
+}
+
+int get_body_data(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  const auto& body = binding_of(lua).body();
+  if (!body || body->empty()) {
+    lua_pushnil(lua);
+  } else {
+    const auto bytes = static_cast<std::size_t>(luaL_optinteger(lua, 1, 0));
+    push(lua, bytes != 0 ? body->substr(0, bytes) : *body);
+  }
+  return 1;
+}
+
+// Bodies are held in memory: there is never a file.
+int get_body_file(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  lua_pushnil(lua);
+  return 1;
+}
+
+async::Task<int> replace(Binding& binding, std::string_view body) {
+  if (co_await binding.request().body().replace(std::string(body))) {
+    binding.set_body(binding.state().arena.copy(body));
+  }
+  co_return 0;
+}
+
+int set_body_data(lua_State* lua) {
+  Run& run = check_phase(lua, kWaitingPhases | bit(Phase::kBalancer));
+  const std::string_view body = check_text(lua, 1);
+  Binding& binding = binding_of(lua);
+  if (!run.may_wait()) return luaL_error(lua, "request body not read yet");
+  return wait(lua, replace(binding, body));
+}
+
+int get_post_args(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  const std::size_t count = listed_max(lua, 1);
+  const auto& body = binding_of(lua).body();
+  if (!body) return luaL_error(lua, "no request body found; maybe you should turn on lua_need_request_body?");
+  return push_args(lua, *body, count);
+}
+
+int http_version(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  switch (binding_of(lua).request().client().protocol()) {
+    case http::Protocol::k2:
+      lua_pushnumber(lua, 2.0);
+      break;
+    case http::Protocol::k10:
+      lua_pushnumber(lua, 1.0);
+      break;
+    default:
+      lua_pushnumber(lua, 1.1);
+  }
+  return 1;
+}
+
+int raw_header(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  plugin::Request& request = binding_of(lua).request();
+  std::string out;
+  if (lua_toboolean(lua, 1) == 0) {
+    out = fmt::format("{} {} HTTP/{}\r\n", request.method(), request.raw_target(),
+                      request.client().protocol() == http::Protocol::k10 ? "1.0" : "1.1");
+  }
+  for (const http::HeaderField& field : request.headers().all()) {
+    out += fmt::format("{}: {}\r\n", field.name, field.value);
+  }
+  if (lua_toboolean(lua, 1) == 0) out += "\r\n";
+  push(lua, out);
+  return 1;
+}
+
+int start_time(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  constexpr double kMicroseconds = 1e6;
+  lua_pushnumber(lua,
+                 static_cast<double>(binding_of(lua).state().received.wall_us / 1000) * 1000 / kMicroseconds);
+  return 1;
+}
+
+int is_internal(lua_State* lua) {
+  check_phase(lua, kRequestPhases);
+  lua_pushboolean(lua, 0);
+  return 1;
+}
+
+constexpr std::pair<const char*, lua_CFunction> kFunctions[] = {
+    {"get_headers", get_headers},     {"set_header", set_header},
+    {"add_header", add_header},       {"clear_header", clear_header},
+    {"get_method", get_method},       {"set_method", set_method},
+    {"get_uri_args", get_uri_args},   {"get_query_args", get_uri_args},
+    {"set_uri_args", set_uri_args},   {"set_uri", set_uri},
+    {"read_body", read_body},         {"discard_body", discard_body},
+    {"get_body_data", get_body_data}, {"get_body_file", get_body_file},
+    {"set_body_data", set_body_data}, {"get_post_args", get_post_args},
+    {"http_version", http_version},   {"raw_header", raw_header},
+    {"start_time", start_time},       {"is_internal", is_internal}};
+
+}  // namespace
+
+void open_request(lua_State* ngx) {
+  lua_newtable(ngx);
+  for (const auto& [name, function] : kFunctions) set_function(ngx, name, function);
+  lua_setfield(ngx, -2, "req");
+  for (const Method& method : kMethods) {
+    set_number(ngx, ("HTTP_" + std::string(method.name)).c_str(), method.number);
+  }
+}
+
+}  // namespace apisix::lua
