@@ -19,6 +19,11 @@ constexpr int kInstructionsMax = 1'000'000;
 constexpr std::string_view kCall =
     "return function(filter) return function(ctx) return filter(ctx.var) end end";
 
+// The text is a function, not a chunk that returns one.
+std::string chunk_of(std::string_view text) {
+  return "return " + std::string(text);
+}
+
 void stop(lua_State* lua, lua_Debug*) {
   luaL_error(lua, "it runs too long");
 }
@@ -28,9 +33,10 @@ void stop(lua_State* lua, lua_Debug*) {
 // In a state of its own, which lives for this check: nothing of the text stays, and it has no libraries to do
 // anything with. A text that needs some before it returns its function is compiled by the workers alone.
 base::Status check_filter_text(std::string_view text) {
+  const std::string chunk = chunk_of(text);
   const std::unique_ptr<lua_State, decltype(&lua_close)> state(luaL_newstate(), &lua_close);
   lua_State* const lua = state.get();
-  if (luaL_loadbuffer(lua, text.data(), text.size(), std::string(text).c_str()) != 0) {
+  if (luaL_loadbuffer(lua, chunk.data(), chunk.size(), chunk.c_str()) != 0) {
     return base::invalid("failed to load 'filter_func' string: " + std::string(text_at(lua, -1)));
   }
   luaJIT_setmode(lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
@@ -44,7 +50,7 @@ base::Status check_filter_text(std::string_view text) {
 base::Result<Ref> compile_filter(plugin::Deps& deps, std::string_view text) {
   auto state = deps.shared<Runtime>().state();
   if (!state) return std::unexpected(state.error());
-  auto function = (*state)->compile(text, std::string(text), Origin::kConfiguration);
+  auto function = (*state)->compile(chunk_of(text), "=filter_func", Origin::kConfiguration);
   if (!function) return function;
   auto call = (*state)->compile(kCall, "=filter_func", Origin::kConfiguration);
   if (!call) return call;

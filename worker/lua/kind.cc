@@ -175,6 +175,12 @@ base::Result<LuaModule> LuaModule::load(State& state, const std::string& name) {
       lua_setfield(lua, -2, "attr");
     }
     module->table = std::move(*table);
+    auto apis = read_apis(state);
+    if (!apis) {
+      lua_pop(lua, 1);
+      return base::invalid(fmt::format("failed to load plugin [{}] err: {}", name, apis.error().what));
+    }
+    module->apis = std::move(*apis);
   }
   lua_pop(lua, 1);
   return module;
@@ -190,8 +196,30 @@ bool LuaKind::adopt(LuaKind& other) {
                         own.priority == fresh.priority && own.hooks == fresh.hooks &&
                         own.is_auth == fresh.is_auth && own.prefers_route == fresh.prefers_route &&
                         own.is_global == fresh.is_global;
-  if (is_alike) module_->table = std::move(fresh.table);
-  return is_alike;
+  if (!is_alike) return false;
+  retire();
+  module_->table = std::move(fresh.table);
+  module_->apis = std::move(fresh.apis);
+  return true;
+}
+
+void LuaKind::retire() {
+  if (!module_->table) return;
+  module_->table.state()->deps().shared<Apis>().release(module_->apis);
+  forget();
+}
+
+void LuaKind::forget() {
+  public_apis_.clear();
+  module_->apis.clear();
+  module_->table.reset();
+}
+
+void LuaKind::open_apis() {
+  if (!module_->table) return;
+  auto taken = module_->table.state()->deps().shared<Apis>().take(module_->apis);
+  if (!taken) return base::log_error("plugin {}: {}", module_->name, taken.error().what);
+  public_apis_ = std::move(*taken);
 }
 
 base::Status LuaKind::call(const char* function) const {

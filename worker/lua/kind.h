@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "worker/lua/apis.h"
 #include "worker/lua/hook.h"
 #include "worker/lua/ref.h"
 #include "worker/lua/state.h"
@@ -31,6 +32,8 @@ struct LuaModule {
   bool prefers_route = false;  // run_policy = "prefer_route"
   bool is_global = false;      // scope = "global"
 
+  std::vector<LuaApi> apis;
+
   // require("apisix.plugins.NAME"), checked as APISIX checks it. The error is the line for error.log.
   static base::Result<LuaModule> load(State& state, const std::string& name);
 };
@@ -47,14 +50,21 @@ class LuaKind final : public plugin::PluginKind {
                      const plugin::PluginSet& plugins) const override;
 
   const LuaModule& module() const { return *module_; }
+  std::span<const plugin::PublicApi> public_apis() const override { return public_apis_; }
+
   // False: it says something else of itself, which takes a kind of its own.
   bool adopt(LuaKind& fresh);
-  void retire() { module_->table.reset(); }
+  void retire();
+  // The same when the whole worker ends, with what its APIs are kept in.
+  void forget();
+  // Makes its APIs reachable.
+  void open_apis();
   // init() or destroy() of the module, where it has such.
   base::Status call(const char* function) const;
 
  private:
   const std::unique_ptr<LuaModule> module_;
+  std::vector<plugin::PublicApi> public_apis_;
 };
 
 class LuaPlugin final : public plugin::Plugin {

@@ -35,10 +35,25 @@ void log_no_file(const plugin::Deps& deps, const std::string& name) {
                   module_of(name), fmt::join(candidate_files(path_of(deps), module_of(name)), ", "));
 }
 
+// Ready to be used: its init() has run.
+base::Result<std::unique_ptr<LuaKind>> load_in(State& state, const std::string& name) {
+  auto module = LuaModule::load(state, name);
+  if (!module) return std::unexpected(module.error());
+  auto kind = std::make_unique<LuaKind>(std::make_unique<LuaModule>(std::move(*module)));
+  if (auto ready = kind->call("init"); !ready) return std::unexpected(ready.error());
+  return kind;
+}
+
 }  // namespace
 
 LuaKinds::~LuaKinds() {
-  for (const auto& [name, kind] : in_force_) kind->retire();
+  for (const auto& [name, kind] : in_force_) kind->forget();
+}
+
+std::vector<std::string> LuaKinds::names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, kind] : in_force_) out.push_back(name);
+  return out;
 }
 
 bool LuaKinds::is_lua(std::span<const plugin::PluginKind* const> native, const std::string& name) const {
@@ -49,30 +64,19 @@ bool LuaKinds::is_lua(std::span<const plugin::PluginKind* const> native, const s
          std::ranges::find(deps_.lua->override_native, name) != deps_.lua->override_native.end();
 }
 
-LuaKind* LuaKinds::keep(LuaModule module) {
-  auto kind = std::make_unique<LuaKind>(std::make_unique<LuaModule>(std::move(module)));
-  all_kinds().push_back(std::move(kind));
-  return all_kinds().back().get();
-}
-
 LuaKind* LuaKinds::load(const std::string& name) {
   auto state = deps_.shared<Runtime>().state();
   if (!state) {
     base::log_error("failed to load plugin [{}] err: {}", name, state.error().what);
     return nullptr;
   }
-  auto module = LuaModule::load(**state, name);
-  if (!module) {
-    base::log_error("{}", module.error().what);
+  auto kind = load_in(**state, name);
+  if (!kind) {
+    base::log_error("{}", kind.error().what);
     return nullptr;
   }
-  LuaKind* kind = keep(std::move(*module));
-  if (auto ready = kind->call("init"); !ready) {
-    base::log_error("{}", ready.error().what);
-    kind->retire();
-    return nullptr;
-  }
-  return kind;
+  all_kinds().push_back(std::move(*kind));
+  return all_kinds().back().get();
 }
 
 void LuaKinds::drop(const std::string& name) {
@@ -94,6 +98,7 @@ std::vector<const plugin::PluginKind*> LuaKinds::catalog(std::span<const plugin:
       log_no_file(deps_, name);
     } else if (LuaKind* kind = load(name); kind != nullptr) {
       in_force_.emplace(name, kind);
+      kind->open_apis();
     }
   }
   std::vector<const plugin::PluginKind*> out;
@@ -113,10 +118,14 @@ base::Result<bool> LuaKinds::reload(std::span<const plugin::PluginKind* const> n
   std::vector<std::unique_ptr<LuaKind>> fresh;
   for (const std::string& name : enabled) {
     if (!is_lua(native, name) || find_plugin_file(path_of(deps_), name).empty()) continue;
-    auto module = LuaModule::load(**next, name);
-    if (!module) return std::unexpected(module.error());
-    fresh.push_back(std::make_unique<LuaKind>(std::make_unique<LuaModule>(std::move(*module))));
-    if (auto ready = fresh.back()->call("init"); !ready) return std::unexpected(ready.error());
+    auto kind = load_in(**next, name);
+    if (kind) {
+      fresh.push_back(std::move(*kind));
+    } else if (in_force_.contains(name)) {
+      return std::unexpected(kind.error());
+    } else {
+      base::log_error("{}", kind.error().what);  // it did not load before
+    }
   }
   for (const auto& [name, kind] : in_force_) {
     if (auto ended = kind->call("destroy"); !ended) base::log_error("{}", ended.error().what);
@@ -134,6 +143,7 @@ base::Result<bool> LuaKinds::reload(std::span<const plugin::PluginKind* const> n
     }
   }
   for (const auto& [name, kind] : before) kind->retire();
+  for (const auto& [name, kind] : in_force_) kind->open_apis();
   auto old = runtime.state();
   runtime.adopt(*next);
   if (old) (*old)->close();

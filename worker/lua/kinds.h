@@ -28,20 +28,21 @@ class LuaKinds {
   std::vector<const plugin::PluginKind*> catalog(std::span<const plugin::PluginKind* const> native,
                                                  const std::vector<std::string>& enabled);
   // A new State with every module loaded anew takes the place of the old one, in which running requests end.
-  // Fails at the first file that does not load: then everything stays as it is. False: no Lua is in use.
+  // Fails where one of them does not load now: then everything stays as it is. False: no Lua is in use.
   // True: every configuration must be built again.
   base::Result<bool> reload(std::span<const plugin::PluginKind* const> native,
                             const std::vector<std::string>& enabled);
 
+  // Of the plugins that are loaded.
+  std::vector<std::string> names() const;
+
  private:
   bool is_lua(std::span<const plugin::PluginKind* const> native, const std::string& name) const;
   LuaKind* load(const std::string& name);
-  LuaKind* keep(LuaModule module);
   void drop(const std::string& name);
 
   plugin::Deps& deps_;
   std::map<std::string, LuaKind*, std::less<>> in_force_;
-  // Of plugins without a file, or whose file does not load: said once for each list.
   std::vector<std::string> enabled_;
 };
 
