@@ -74,7 +74,11 @@ Run::End Run::advance(int arguments) {
       if (coroutines_.empty()) return End::kReturned;
       arguments = leave_coroutine(true, lua_gettop(lua));
     } else if (status != LUA_YIELD) {
-      if (coroutines_.empty()) return fail(lua, error_text(lua));
+      if (coroutines_.empty()) {
+        std::string what = error_text(lua);
+        lua_pop(lua, 1);  // makes room for what looks at the stack
+        return fail(lua, std::move(what));
+      }
       // coroutine.resume gives false and the error.
       arguments = leave_coroutine(false, 1);
     } else {
@@ -90,7 +94,7 @@ Run::End Run::advance(int arguments) {
           arguments = leave_coroutine(true, lua_gettop(lua));
           break;
         case Request::kNone:
-          return fail(lua, "stopped");
+          return fail(lua, "stopped: it ran longer than lua.cpu_limit without a wait");
       }
     }
   }
@@ -122,11 +126,13 @@ Run::End Run::fail(lua_State* lua, std::string what) {
   traceback_ = "stack traceback:";
   int number = 0;
   const auto add = [&](lua_State* coroutine) {
-    luaL_traceback(coroutine, coroutine, nullptr, 0);
-    std::string_view trace = text_at(coroutine, -1);
+    // Onto another stack: this one may have overflowed.
+    lua_State* const to = state_->main();
+    luaL_traceback(to, coroutine, nullptr, 0);
+    std::string_view trace = text_at(to, -1);
     if (const auto line = trace.find('\n'); line != std::string_view::npos) trace.remove_prefix(line);
     traceback_ += fmt::format("\ncoroutine {}:{}", number++, trace);
-    lua_pop(coroutine, 1);
+    lua_pop(to, 1);
   };
   for (auto at = coroutines_.rbegin(); at != coroutines_.rend(); ++at) add(*at);
   add(thread_.lua);
