@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace apisix::upstream {
+namespace apisix::base {
 
 inline constexpr auto kCrc32Table = [] {
   std::array<std::uint32_t, 256> table{};
@@ -25,4 +25,4 @@ constexpr std::uint32_t crc32(std::string_view bytes, std::uint32_t crc = 0) {
   return ~crc;
 }
 
-}  // namespace apisix::upstream
+}  // namespace apisix::base
