@@ -130,7 +130,8 @@ TEST(CoreLruCache, LetsOthersWaitForTheOneThatMakesIt) {
   EXPECT_EQ(run_core(R"(
     local made = 0
     local cache = core.lrucache.new({ttl = 10, count = 4, serial_creating = true})
-    local function make() ngx.sleep(0.01) made = made + 1 return made end
+    local pause = require('ngx.semaphore').new(0)
+    local function make() pause:wait(0.01) made = made + 1 return made end
     local one = ngx.thread.spawn(cache, 'k', 1, make)
     local two = ngx.thread.spawn(cache, 'k', 1, make)
     local _, a = ngx.thread.wait(one)

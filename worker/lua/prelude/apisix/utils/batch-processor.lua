@@ -111,10 +111,12 @@ function M.new(self, func, config)
         retry_delay = config.retry_delay, buffer_duration = config.buffer_duration, inactive_timeout = config.inactive_timeout,
         route_id = config.route_id, server_addr = config.server_addr, is_timer_running = false,
         entry_buffer = { entries = {}, retry_count = 0 }, first_entry_t = 0, last_entry_t = 0, processed_entries = 0,
+        pushed_entries = 0,
     }, mt)
 end
 
 function M.push(self, entry)
+    self.pushed_entries = self.pushed_entries + 1
     if self.batch_max_size == 1 then
         return send_later(self, 0, { entries = { entry }, retry_count = 0 })
     end
