@@ -5,7 +5,7 @@ local processor = require("apisix.utils.batch-processor")
 local M = {}
 local mt = { __index = M }
 
-local MAX_PENDING_ENTRIES = 100000
+local MAX_PENDING_ENTRIES = 8192
 
 function M.new(name, plugin_name)
     return setmetatable({ name = name, plugin_name = plugin_name or name, buffers = setmetatable({}, { __mode = "k" }) }, mt)
