@@ -27,6 +27,7 @@ void open_shared_dict(lua_State* ngx);
 void open_socket_tcp(lua_State* ngx);
 void open_consumers(lua_State* ngx);
 void open_address(lua_State* ngx);
+void open_resolver(lua_State* ngx);
 void open_registered(lua_State* ngx);
 void open_timer(lua_State* ngx);
 void open_threads(lua_State* ngx);

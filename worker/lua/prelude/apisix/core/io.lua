@@ -4,7 +4,7 @@ return {
     get_file = function(name)
         local file, err = open(name, "r")
         if not file then
-            return nil, "failed to open file: " .. name .. ", error info:" .. err
+            return nil, err
         end
         local content, fault = file:read("*all")
         file:close()

@@ -13,19 +13,20 @@ function M.create_ip_matcher(ips)
     return matcher
 end
 
+-- "10.0.0.0/8", "::1"; anything else is false.
 function M.validate_cidr_or_ip(ip)
-    if type(ip) ~= "string" or ip == "" then
-        return false
-    end
-    local address, bits = ip:match("^([^/]*)/(%d+)$")
+    local address, bits = ip:match("^([^/]*)/(.*)$")
     address = address or ip
+    if bits then
+        bits = tonumber(bits)
+        if not bits or bits < 0 or bits > 128 then
+            return false
+        end
+    end
     if ipmatcher.parse_ipv4(address) then
-        return not bits or tonumber(bits) <= 32
+        return not bits or bits <= 32
     end
-    if ipmatcher.parse_ipv6(address) then
-        return not bits or tonumber(bits) <= 128
-    end
-    return false
+    return ipmatcher.parse_ipv6(address)
 end
 
 return M

@@ -1,34 +1,68 @@
 -- core.json: cjson's safe instance with APISIX's settings.
 local cjson = require("cjson.safe").new()
-local dkeys = require("table.isarray")
+local isarray = require("table.isarray")
 local type, pairs, tostring, setmetatable, sort, concat = type, pairs, tostring, setmetatable, table.sort, table.concat
 
 cjson.decode_array_with_array_mt(true)
 cjson.encode_escape_forward_slash(false)
 
 local M = {
-    version = 0.1, array_mt = cjson.array_mt, null = cjson.null, empty_array = cjson.empty_array, decode = cjson.decode,
+    version = 0.1, array_mt = cjson.array_mt, null = cjson.null, empty_array = cjson.empty_array,
 }
 
--- A copy without what JSON cannot hold: functions and userdata as text, a table inside itself as "{...}".
-local function plain(value, seen)
-    local kind = type(value)
-    if kind == "cdata" or kind == "userdata" and value ~= cjson.null and value ~= cjson.empty_array or kind == "function"
-            or kind == "thread" then
-        return tostring(value)
-    end
-    if kind ~= "table" then
-        return value
-    end
-    if seen[value] then
-        return tostring(value)
-    end
-    seen[value] = true
-    local out = setmetatable({}, getmetatable(value) == cjson.array_mt and cjson.array_mt or nil)
+-- Nulls are left out.
+function M.strip_nulls(value)
     for key, member in pairs(value) do
-        out[type(key) == "string" and key or type(key) == "number" and key or tostring(key)] = plain(member, seen)
+        if member == cjson.null then
+            value[key] = nil
+        elseif type(member) == "table" then
+            M.strip_nulls(member)
+        end
     end
-    seen[value] = nil
+    return value
+end
+
+-- opts.null_as_nil: members that are null are left out, and null itself is nil.
+function M.decode(text, opts)
+    local value, err = cjson.decode(text)
+    if value and opts and opts.null_as_nil then
+        if value == cjson.null then
+            return nil, err
+        end
+        if type(value) == "table" then
+            M.strip_nulls(value)
+        end
+    end
+    return value, err
+end
+
+local function as_text(value)
+    local kind = type(value)
+    if kind == "function" or kind == "userdata" or kind == "cdata" or kind == "table" or kind == "thread" then
+        return tostring(value)
+    end
+    return value
+end
+
+-- A copy of what JSON can hold: anything else as text, also a table that has been met before.
+local function plain(value, met)
+    if type(value) ~= "table" then
+        return as_text(value)
+    end
+    local out = {}
+    for key, member in pairs(value) do
+        if type(member) == "table" then
+            if met[member] then
+                member = tostring(member)
+            else
+                met[member] = true
+                member = plain(member, met)
+            end
+        else
+            member = as_text(member)
+        end
+        out[as_text(key)] = member
+    end
     return out
 end
 
@@ -45,7 +79,7 @@ local function stable(value)
         return (cjson.encode(value))
     end
     local parts = {}
-    if getmetatable(value) == cjson.array_mt or (#value > 0 and dkeys(value)) then
+    if getmetatable(value) == cjson.array_mt or (#value > 0 and isarray(value)) then
         for i = 1, #value do
             parts[i] = stable(value[i])
         end
@@ -65,22 +99,29 @@ end
 function M.stably_encode(data)
     return stable(data)
 end
+M.canonical_encode = M.stably_encode
 
--- Encoded only when it is written: core.log.info(core.json.delay_encode(conf)).
-local delayed = setmetatable({}, {
-    __tostring = function(self)
-        local text, err = M.encode(self.data, self.force)
-        if not text then
-            return "failed to encode: " .. tostring(err)
-        end
-        return text
-    end,
-})
+-- Encoded only when it is written: core.log.info(core.json.delay_encode(conf)). So many may stand in one line.
+local DELAYED_MAX = 16
+local delayed, next_delayed = {}, 0
+for i = 1, DELAYED_MAX do
+    delayed[i] = setmetatable({}, {
+        __tostring = function(self)
+            local text, err = M.encode(self.data, self.force)
+            if not text then
+                ngx.log(ngx.WARN, "failed to encode: ", err, " force: ", self.force)
+            end
+            return text or "nil"
+        end,
+    })
+end
 
 function M.delay_encode(data, force)
-    delayed.data = data
-    delayed.force = force
-    return delayed
+    next_delayed = next_delayed % DELAYED_MAX + 1
+    local one = delayed[next_delayed]
+    one.data = data
+    one.force = force
+    return one
 end
 
 return M

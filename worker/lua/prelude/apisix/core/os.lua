@@ -3,13 +3,16 @@ local info = require("gateway.info")
 
 return {
     setenv = function(name, value)
-        if type(value) == "boolean" or type(value) == "number" then
-            value = tostring(value)
-        end
-        if type(name) ~= "string" or type(value) ~= "string" then
+        if type(name) ~= "string" or (type(value) ~= "string" and type(value) ~= "number") then
             return false, "invalid argument"
         end
-        return info.setenv(name, value)
+        return info.setenv(name, tostring(value))
     end,
-    usleep = function(us) ngx.sleep(us / 1000000) end,
+    -- The worker serves others meanwhile.
+    usleep = function(us)
+        if math.ceil(us) ~= math.floor(us) then
+            error("bad microseconds: " .. us)
+        end
+        ngx.sleep(us / 1000000)
+    end,
 }

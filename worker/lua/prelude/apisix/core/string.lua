@@ -5,12 +5,9 @@ local find, sub, byte = string.find, string.sub, string.byte
 
 local M = { version = 0.1 }
 
-local function check(haystack, needle)
-    if type(haystack) ~= "string" then
-        error("invalid input string: " .. tostring(haystack), 3)
-    end
-    if type(needle) ~= "string" then
-        error("invalid needle string: " .. tostring(needle), 3)
+local function check(s, part, what)
+    if type(s) ~= "string" or type(part) ~= "string" then
+        error("unexpected type: s:" .. type(s) .. ", " .. what .. ":" .. type(part), 3)
     end
 end
 
@@ -20,12 +17,12 @@ function M.find(haystack, needle, from)
 end
 
 function M.has_prefix(s, prefix)
-    check(s, prefix)
+    check(s, prefix, "prefix")
     return #s >= #prefix and sub(s, 1, #prefix) == prefix
 end
 
 function M.has_suffix(s, suffix)
-    check(s, suffix)
+    check(s, suffix, "suffix")
     return #s >= #suffix and (suffix == "" or sub(s, -#suffix) == suffix)
 end
 
@@ -33,16 +30,16 @@ function M.rfind_char(s, ch, idx)
     local wanted = byte(ch)
     for i = idx or #s, 1, -1 do
         if byte(s, i) == wanted then
-            return i, i
+            return i
         end
     end
     return nil
 end
 
--- Comments and white space that Lua does not need.
+-- Without indentation, and without white space behind commas.
 function M.compress_script(s)
-    s = s:gsub("%-%-%[%[.-%]%]", ""):gsub("%-%-[^\n]*", "")
-    return (s:gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s+", " "))
+    s = ngx.re.gsub(s, [[^\s+]], "", "mjo")
+    return (ngx.re.gsub(s, [[,\s+]], ",", "mjo"))
 end
 
 function M.encode_args(args)
@@ -50,7 +47,7 @@ function M.encode_args(args)
 end
 
 function M.decode_args(args)
-    return ngx.decode_args(args)
+    return ngx.decode_args(args, 0)
 end
 
 function M.format(fmt, ...)

@@ -2,8 +2,8 @@
 local table = table
 local new_tab, nkeys, clear, clone, isarray, isempty = require("table.new"), require("table.nkeys"), require("table.clear"),
     require("table.clone"), require("table.isarray"), require("table.isempty")
-local pairs, ipairs, type, select, setmetatable, getmetatable, error, tostring, next = pairs, ipairs, type, select, setmetatable,
-    getmetatable, error, tostring, next
+local pairs, ipairs, type, select, tostring = pairs, ipairs, type, select, tostring
+local newproxy, setmetatable, getmetatable = newproxy, setmetatable, getmetatable
 local ngx_re_split
 
 local M = {
@@ -62,39 +62,54 @@ function M.to_array(tab)
     return out
 end
 
--- opts.shallows: paths ("self.upstream.parent") of which only the reference is copied.
-local function copy(value, seen, shallows, path)
-    if type(value) ~= "table" then
-        return value
-    end
+-- Frees `mt.__gc` from Lua 5.1's rule that only userdata have one.
+function M.setmt__gc(tab, mt)
+    local proxy = newproxy(true)
+    getmetatable(proxy).__gc = function() mt.__gc(tab) end
+    tab[proxy] = true
+    return setmetatable(tab, mt)
+end
+
+local function is_below(path, prefix)
+    return path:sub(1, #prefix) == prefix and (#path == #prefix or path:byte(#prefix + 1) == 46)
+end
+
+-- opts.shallows: paths ("self.upstream.parent") of which only the reference is copied; opts.shallow_prefix: the same
+-- for all that is below it.
+local function copy(value, seen, opts, path)
     if seen[value] then
         return seen[value]
     end
     local out = {}
     seen[value] = out
+    local is_shallow = opts and opts.shallow_prefix and is_below(path, opts.shallow_prefix)
     for key, member in pairs(value) do
-        local at = shallows and (path .. "." .. tostring(key))
-        if shallows and M.array_find(shallows, at) then
-            out[key] = member
-        else
-            out[copy(key, seen)] = copy(member, seen, shallows, at)
+        if type(member) == "table" and not is_shallow then
+            local at = opts and path .. "." .. tostring(key)
+            if not (opts and M.array_find(opts.shallows, at)) then
+                member = copy(member, seen, opts, at)
+            end
         end
+        out[key] = member
     end
     return setmetatable(out, getmetatable(value))
 end
 
 function M.deepcopy(value, opts)
-    return copy(value, {}, opts and opts.shallows, "self")
+    if type(value) ~= "table" then
+        return value
+    end
+    return copy(value, {}, opts, "self")
 end
 
--- Tables of `origin` take in those of `extend`, key by key; anything else is replaced.
+-- Tables of `origin` take in those of `extend`, key by key; lists and all else are replaced, null erases.
 function M.merge(origin, extend)
     for key, value in pairs(extend) do
-        if type(value) == "table" and type(origin[key]) == "table" and not (isarray(value) and isarray(origin[key])
-                and next(value) ~= nil) then
-            M.merge(origin[key], value)
-        elseif value == ngx.null then
+        local held = origin[key]
+        if value == ngx.null then
             origin[key] = nil
+        elseif type(value) == "table" and type(held) == "table" and not isarray(value) and not isarray(held) then
+            M.merge(held, value)
         else
             origin[key] = value
         end
@@ -102,72 +117,37 @@ function M.merge(origin, extend)
     return origin
 end
 
--- A JSON merge patch (RFC 7396).
-local function merge_patch(tab, patch)
-    for key, value in pairs(patch) do
-        if value == ngx.null then
-            tab[key] = nil
-        elseif type(value) == "table" and not (isarray(value) and next(value) ~= nil) and type(tab[key]) == "table" then
-            merge_patch(tab[key], value)
-        else
-            tab[key] = value
-        end
-    end
-end
-
--- `path` is a list of keys as texts, or "a/b/c"; what it leads to is replaced by `conf`.
+-- patch(node, "a/b", conf) -> status, fault, node: what the path leads to is replaced; an empty path means all of it.
 function M.patch(node, path, conf)
-    if type(path) == "string" then
-        ngx_re_split = ngx_re_split or require("ngx.re").split
-        local keys = {}
-        for _, key in ipairs(ngx_re_split(path, "/")) do
-            if key ~= "" then
-                keys[#keys + 1] = key
-            end
-        end
-        path = keys
-    end
-    if #path == 0 then
-        merge_patch(node, conf)
-        return true
-    end
+    ngx_re_split = ngx_re_split or require("ngx.re").split
+    local keys = ngx_re_split(path, "/")
     local at = node
-    for i = 1, #path - 1 do
-        local key = path[i]
-        if isarray(at) and next(at) ~= nil then
-            key = tonumber(key) and tonumber(key) + 1
-            if not key then
-                return nil, 400, "invalid sub-path"
-            end
+    for i = 1, #keys - 1 do
+        local key = keys[i]
+        if at[key] == nil then
+            at[key] = {}
         end
-        local below = at[key]
-        if below == nil then
-            below = {}
-            at[key] = below
-        elseif type(below) ~= "table" then
-            return nil, 400, "invalid sub-path"
+        at = at[key]
+        if type(at) ~= "table" then
+            return 400, "invalid sub-path: /" .. table.concat(keys, "/", 1, i)
         end
-        at = below
     end
-    local last = path[#path]
-    if isarray(at) and next(at) ~= nil and tonumber(last) then
-        last = tonumber(last) + 1
+    if type(at) ~= "table" then
+        return 400, "invalid sub-path: /" .. path
     end
-    if conf == ngx.null then
-        at[last] = nil
-    elseif type(conf) == "table" and type(at[last]) == "table" then
-        at[last] = conf
-    else
-        at[last] = conf
+    local last = keys[#keys]
+    if not last or last == "" then
+        return nil, nil, conf
     end
-    return true
+    at[last] = conf
+    return nil, nil, node
 end
 
 -- The members that are named, of a table, into a new one.
 function M.pick(tab, keys)
     local out = {}
     for key, value in pairs(tab) do
-        if keys[key] then
+        if keys[key] ~= nil then
             out[key] = value
         end
     end

@@ -5,21 +5,34 @@ local processor = require("apisix.utils.batch-processor")
 local M = {}
 local mt = { __index = M }
 
-local MAX_PENDING_ENTRIES = 100000
+local MAX_PENDING_ENTRIES = 8192
 
-function M.new(name)
-    return setmetatable({ name = name, buffers = setmetatable({}, { __mode = "k" }), total_pushed_entries = 0 }, mt)
+function M.new(name, plugin_name)
+    return setmetatable({ name = name, plugin_name = plugin_name or name, buffers = setmetatable({}, { __mode = "k" }) }, mt)
 end
 
 local batch_fields = { "name", "max_retry_count", "retry_delay", "buffer_duration", "inactive_timeout", "batch_max_size" }
 
-function M.wrap_schema(_, schema)
-    local out = core.table.deepcopy(schema)
-    out.properties = out.properties or {}
-    for name, field in pairs(processor.schema.properties) do
-        out.properties[name] = core.table.deepcopy(field)
+-- The fields of batches, unless the plugin has its own of that name. Changes `schema` and gives it.
+function M.wrap_schema(self, schema)
+    local properties = schema.properties
+    for name, field in pairs(core.table.deepcopy(processor.schema.properties)) do
+        properties[name] = properties[name] or field
     end
-    return out
+    properties.name.default = self.name
+    return schema
+end
+
+function M.wrap_metadata_schema(_, schema)
+    schema.properties.max_pending_entries = {
+        type = "integer", minimum = 1, default = MAX_PENDING_ENTRIES, description = "how many entries may wait to be sent",
+    }
+    return schema
+end
+
+local function limit_of(self, given)
+    local metadata = require("apisix.plugin").plugin_metadata(self.plugin_name)
+    return given or (metadata and metadata.value.max_pending_entries) or MAX_PENDING_ENTRIES
 end
 
 function M.add_entry(self, conf, entry, max_pending_entries)
@@ -27,7 +40,8 @@ function M.add_entry(self, conf, entry, max_pending_entries)
     if not buffer then
         return false
     end
-    if #buffer.entries > (max_pending_entries or MAX_PENDING_ENTRIES) then
+    -- what is pushed and neither sent nor given up
+    if buffer.pushed_entries - buffer.processed_entries >= limit_of(self, max_pending_entries) then
         core.log.error("max pending entries limit exceeded. discarding entry")
         return true
     end

@@ -1,6 +1,6 @@
 -- apisix.utils.batch-processor: entries are gathered and handed to a function in batches, again when that fails.
 local core = require("apisix.core")
-local setmetatable, type, ipairs, tostring, pcall = setmetatable, type, ipairs, tostring, pcall
+local setmetatable, type, pcall = setmetatable, type, pcall
 
 local M = {}
 local mt = { __index = M }
@@ -17,69 +17,85 @@ M.schema = {
     },
 }
 
-local start_flush
+local start_timer, send
 
-local function send(premature, self, batch)
-    if premature and batch.tries > 0 then
+-- When the worker stops there are no timers any more: what is left is handed over at once.
+local function send_later(self, delay, batch)
+    local ok, err = ngx.timer.at(delay, send, self, batch)
+    if ok then
         return
     end
+    if err == "process exiting" then
+        return send(true, self, batch)
+    end
+    core.log.error("failed to create process timer: ", err)
+end
+
+-- func(entries, batch_max_size) -> done, why not, the first entry that failed (those before it are done).
+function send(premature, self, batch)
     local called, ok, err, first_fail = pcall(self.func, batch.entries, self.batch_max_size)
     if not called then
-        ok, err = false, ok
+        ok, err, first_fail = false, ok, nil
     end
+    local count = #batch.entries
     if ok then
+        self.processed_entries = self.processed_entries + count
         core.log.debug("Batch Processor[", self.name, "] successfully processed the entries")
         return
     end
-    if first_fail and first_fail > 1 then
+    if first_fail then
+        core.log.error("Batch Processor[", self.name, "] failed to process entries [", count + 1 - first_fail, "/", count,
+            "]: ", err)
         local left = {}
-        for i = first_fail, #batch.entries do
+        for i = first_fail, count do
             left[#left + 1] = batch.entries[i]
         end
         batch.entries = left
-    end
-    core.log.error("Batch Processor[", self.name, "] failed to process entries: ", err)
-    batch.tries = batch.tries + 1
-    if batch.tries <= self.max_retry_count then
-        ngx.timer.at(self.retry_delay, send, self, batch)
+        self.processed_entries = self.processed_entries + first_fail - 1
     else
-        core.log.error("Batch Processor[", self.name, "] exceeded ", "the max_retry_count[", batch.tries,
-            "] dropping the entries")
+        core.log.error("Batch Processor[", self.name, "] failed to process entries: ", err)
     end
+    batch.retry_count = batch.retry_count + 1
+    if batch.retry_count <= self.max_retry_count and #batch.entries > 0 then
+        return send_later(self, self.retry_delay, batch)
+    end
+    self.processed_entries = self.processed_entries + #batch.entries
+    core.log.error("Batch Processor[", self.name, "] exceeded ", "the max_retry_count[", batch.retry_count,
+        "] dropping the entries")
 end
 
-local function flush(self)
-    if #self.entries == 0 then
+-- What is in the buffer is handed over.
+function M.process_buffer(self)
+    local batch = self.entry_buffer
+    if #batch.entries == 0 then
         return
     end
-    local batch = { entries = self.entries, tries = 0 }
-    self.entries = {}
-    local ok, err = ngx.timer.at(0, send, self, batch)
-    if not ok then
-        core.log.error("failed to create timer to send entries: ", err)
-    end
+    core.log.debug("transferring buffer entries to processing pipe line, ", "buffercount[", #batch.entries, "]")
+    self.entry_buffer = { entries = {}, retry_count = 0 }
+    send_later(self, 0, batch)
 end
 
 local function on_timer(premature, self)
-    self.has_timer = false
+    self.is_timer_running = false
     local now = ngx.now()
-    if premature or now - self.last_entry_t >= self.inactive_timeout or now - self.first_entry_t >= self.buffer_duration then
-        flush(self)
-        return
+    if premature or ngx.worker.exiting() or now - self.last_entry_t >= self.inactive_timeout
+            or now - self.first_entry_t >= self.buffer_duration then
+        core.log.debug("Batch Processor[", self.name, "] buffer ", "duration exceeded, activating buffer flush")
+        return self:process_buffer()
     end
-    start_flush(self)
+    core.log.debug("Batch Processor[", self.name, "] extending buffer timer")
+    start_timer(self)
 end
 
-function start_flush(self)
-    if self.has_timer or #self.entries == 0 then
-        return
-    end
+function start_timer(self)
     local ok, err = ngx.timer.at(self.inactive_timeout, on_timer, self)
-    if not ok then
+    if ok then
+        self.is_timer_running = true
+    elseif err == "process exiting" then
+        self:process_buffer()
+    else
         core.log.error("failed to create buffer timer: ", err)
-        return
     end
-    self.has_timer = true
 end
 
 function M.new(self, func, config)
@@ -93,22 +109,30 @@ function M.new(self, func, config)
     return setmetatable({
         func = func, name = config.name, max_retry_count = config.max_retry_count, batch_max_size = config.batch_max_size,
         retry_delay = config.retry_delay, buffer_duration = config.buffer_duration, inactive_timeout = config.inactive_timeout,
-        route_id = config.route_id, server_addr = config.server_addr, entries = {}, first_entry_t = 0, last_entry_t = 0,
+        route_id = config.route_id, server_addr = config.server_addr, is_timer_running = false,
+        entry_buffer = { entries = {}, retry_count = 0 }, first_entry_t = 0, last_entry_t = 0, processed_entries = 0,
+        pushed_entries = 0,
     }, mt)
 end
 
 function M.push(self, entry)
-    local now = ngx.now()
-    if #self.entries == 0 then
-        self.first_entry_t = now
+    self.pushed_entries = self.pushed_entries + 1
+    if self.batch_max_size == 1 then
+        return send_later(self, 0, { entries = { entry }, retry_count = 0 })
     end
-    self.entries[#self.entries + 1] = entry
-    self.last_entry_t = now
-    if #self.entries >= self.batch_max_size then
-        flush(self)
-        return
+    local entries = self.entry_buffer.entries
+    entries[#entries + 1] = entry
+    self.last_entry_t = ngx.now()
+    if #entries == 1 then
+        self.first_entry_t = self.last_entry_t
     end
-    start_flush(self)
+    if #entries >= self.batch_max_size then
+        core.log.debug("Batch Processor[", self.name, "] batch max size has exceeded")
+        self:process_buffer()
+    end
+    if not self.is_timer_running then
+        start_timer(self)
+    end
 end
 
 return M
