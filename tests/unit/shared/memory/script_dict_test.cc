@@ -115,6 +115,25 @@ TEST(ScriptDict, ListsAreTakenFromBothEnds) {
   EXPECT_FALSE(dict.get("l", kNow));
 }
 
+TEST(ScriptDict, AListThatCannotGrowStaysAsItIs) {
+  ScriptDict dict = make(ScriptDict::kBytesMin);
+  std::size_t count = 0;
+  std::size_t kept = 0;
+  while (dict.push("l", text(std::string(100, 'e')), false, kNow, count).fault == Fault::kNone) kept = count;
+  ASSERT_GT(kept, 4u);
+  EXPECT_EQ(dict.length("l", kNow, count).fault, Fault::kNone);
+  EXPECT_EQ(count, kept);
+}
+
+TEST(ScriptDict, AListThatHasEndedStartsAnew) {
+  ScriptDict dict = make(ScriptDict::kBytesMin);
+  std::size_t count = 0;
+  while (dict.push("l", text(std::string(100, 'e')), false, kNow, count).fault == Fault::kNone) continue;
+  ASSERT_TRUE(dict.expire("l", kNow + 1, kNow));
+  EXPECT_EQ(dict.push("l", text("a"), false, kNow + 1, count).fault, Fault::kNone);
+  EXPECT_EQ(count, 1u);
+}
+
 TEST(ScriptDict, TheOldestMakeRoomUnlessTheWriteIsSafe) {
   ScriptDict dict = make(ScriptDict::kBytesMin);
   const std::string value(400, 'v');
