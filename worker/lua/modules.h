@@ -33,6 +33,7 @@ void open_timer(lua_State* ngx);
 void open_threads(lua_State* ngx);
 void open_process(lua_State* ngx);
 void open_gateway(lua_State* ngx);
+void open_table(lua_State* ngx);
 void open_escape(lua_State* ngx);
 void open_ffi_symbols(lua_State* ngx);
 void open_crypto(lua_State* ngx);

@@ -57,16 +57,31 @@ format::Match search(lua_State* lua, const Regex& regex, std::string_view subjec
                      std::size_t from) {
   groups.assign(regex.group_count() + 1, {});
   const Run* run = State::of(lua).current();
-  if (run != nullptr && run->binding() != nullptr) {
-    return regex.search(subject, groups, run->binding()->request().regex_budget(), from);
-  }
-  return regex.search(subject, groups, from) ? format::Match::kYes : format::Match::kNo;
+  format::RegexBudget own(format::RegexBudget::kRequestSteps + 2 * Regex::kStepsPerByte * subject.size());
+  const bool is_in_request = run != nullptr && run->binding() != nullptr;
+  format::RegexBudget& budget = is_in_request ? run->binding()->request().regex_budget() : own;
+  const format::Match found = regex.search(subject, groups, budget, from);
+  // \K can put the end of a match before its start: there is no sane text for that.
+  return found == format::Match::kYes && groups[0].data() == nullptr ? format::Match::kNo : found;
+}
+
+bool is_utf(std::string_view letters) {
+  return letters.find_first_of("uU") != letters.npos;
+}
+
+// Where to look for the match behind this one: behind an empty one by a character.
+std::size_t start_behind(std::string_view subject, std::size_t end, bool is_empty, bool utf) {
+  if (!is_empty) return end;
+  ++end;
+  while (utf && end < subject.size() && (subject[end] & 0xc0) == 0x80) ++end;
+  return end;
 }
 
 struct Call {
   std::string_view subject;
   std::shared_ptr<const Regex> regex;
   bool has_lists = false;  // option "D": a name stands for a list of groups
+  bool is_utf = false;
   std::string fault;
 };
 
@@ -85,6 +100,7 @@ Call read_call(lua_State* lua, int options) {
   const auto letters = lua_isnoneornil(lua, options) ? std::string_view{} : check_text(lua, options);
   if (!format::RegexOptions::parse(letters)) raise_bad_flag(lua, letters);
   call.has_lists = letters.contains('D');
+  call.is_utf = is_utf(letters);
   call.regex = compiled(pattern, letters, call.fault);
   return call;
 }
@@ -208,7 +224,8 @@ int next_match(lua_State* lua) {
   if (found == format::Match::kGaveUp) return push_error(lua, kGaveUp);
   if (found == format::Match::kNo) return lua_pushnil(lua), 1;
   const std::size_t end = end_of(subject, groups[0]);
-  lua_pushinteger(lua, static_cast<lua_Integer>(groups[0].empty() ? end + 1 : end));
+  const bool utf = is_utf(text_at(lua, lua_upvalueindex(3)));
+  lua_pushinteger(lua, static_cast<lua_Integer>(start_behind(subject, end, groups[0].empty(), utf)));
   lua_replace(lua, lua_upvalueindex(4));
   push_match(lua, *regex, groups, 0, text_at(lua, lua_upvalueindex(3)).contains('D'));
   return 1;
@@ -315,7 +332,7 @@ int replace(lua_State* lua, bool all) {
     if (!replacement.append(*call.regex, groups, out, fault))
       return lua_pushnil(lua), push_error(lua, fault) + 1;
     copied = end;
-    from = groups[0].empty() ? end + 1 : end;
+    from = start_behind(call.subject, end, groups[0].empty(), call.is_utf);
     ++count;
     if (!all) break;
   }
@@ -346,7 +363,7 @@ class Splitter {
       if (found == format::Match::kGaveUp) return false;
       if (found == format::Match::kNo) break;
       const std::size_t end = end_of(call_.subject, groups[0]);
-      from = groups[0].empty() ? end + 1 : end;
+      from = start_behind(call_.subject, end, groups[0].empty(), call_.is_utf);
       if (add_before(groups, end)) ++pieces;
       if (begin_ >= call_.subject.size() && pieces > 1) break;
     }

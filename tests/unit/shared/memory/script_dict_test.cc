@@ -204,7 +204,8 @@ TEST(ScriptDict, SurvivesProcessesThatAreKilled) {
         if (i % 5 == 0) dict.remove(key);
       }
     }
-    while (progress.done.load() < static_cast<unsigned>(20 + round * 13)) ::usleep(50);
+    const auto target = static_cast<unsigned>(20 + round * 13);
+    while (progress.done.load() < target) ::usleep(50);
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
