@@ -11,6 +11,7 @@
 #include "shared/resource/global_plugins.h"
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
+#include "worker/lua/module_file.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::worker {
@@ -31,8 +32,9 @@ std::string path_of_pointer(std::string_view pointer) {
 
 class DocumentCheck {
  public:
-  DocumentCheck(const std::string& file, format::Yaml parsed, const resource::ValidateHooks& hooks)
-      : file_(file), lines_(std::move(parsed)), hooks_(hooks) {}
+  DocumentCheck(const std::string& file, format::Yaml parsed, const resource::ValidateHooks& hooks,
+                std::vector<std::string> lua_plugins)
+      : file_(file), lines_(std::move(parsed)), hooks_(hooks), lua_plugins_(std::move(lua_plugins)) {}
 
   std::vector<std::string> run() {
     const resource::Document document = resource::read_document(std::move(lines_.value));
@@ -47,6 +49,10 @@ class DocumentCheck {
   void check(const resource::DocumentItem& item) {
     format::Json value = item.value;
     if (!item.kind) return check_plugins(item, value);
+    // Files of Lua are not run here: their configurations are for the workers to check.
+    for (const std::string& name : lua_plugins_) {
+      if (format::find_member(value, "plugins").isObject()) value["plugins"].removeMember(name);
+    }
     const std::string id = item.key.substr(item.key.find('/', 1) + 1);
     const bool is_consumer = *item.kind == resource::Kind::kConsumer;
     const auto found = resource::validate(
@@ -85,6 +91,7 @@ class DocumentCheck {
   const std::string& file_;
   format::Yaml lines_;
   const resource::ValidateHooks& hooks_;
+  const std::vector<std::string> lua_plugins_;
   resource::GlobalPlugins global_plugins_;
   std::multimap<int, std::string> faults_;  // by line
 };
@@ -101,6 +108,20 @@ std::vector<std::string> enabled_plugins(const format::Json& document, const set
   return out;
 }
 
+// The enabled plugins that are files of the user, in Lua.
+std::vector<std::string> lua_plugins(const std::vector<std::string>& enabled, const plugin::PluginSet& native,
+                                     const settings::Settings& settings) {
+  std::vector<std::string> out;
+  for (const std::string& name : enabled) {
+    const bool is_native =
+        native.find(name) != nullptr &&
+        std::ranges::find(settings.lua.override_native, name) == settings.lua.override_native.end();
+    if (!is_native && !lua::find_plugin_file(settings.apisix.extra_lua_path, name).empty())
+      out.push_back(name);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string> faults_of_document(const store::FileStoreOptions& options,
@@ -110,10 +131,12 @@ std::vector<std::string> faults_of_document(const store::FileStoreOptions& optio
   auto parsed = resource::parse_document(*text, options.path, options.format, options.environment,
                                          format::YamlLines::kKeep);
   if (!parsed) return {parsed.error().what};
-  const plugin::PluginSet plugins(plugins::catalog(), enabled_plugins(parsed->value, settings));
+  const std::vector<std::string> enabled = enabled_plugins(parsed->value, settings);
+  const plugin::PluginSet plugins(plugins::catalog(), enabled);
   const resource::ValidateHooks hooks =
       admin::make_file_hooks([&plugins]() -> const plugin::PluginSet& { return plugins; }, settings);
-  return DocumentCheck(options.path, std::move(*parsed), hooks).run();
+  return DocumentCheck(options.path, std::move(*parsed), hooks, lua_plugins(enabled, plugins, settings))
+      .run();
 }
 
 }  // namespace apisix::worker

@@ -30,6 +30,7 @@
 #include "worker/first_load.h"
 #include "worker/heap_trim.h"
 #include "worker/io_uring.h"
+#include "worker/lua/pre_function.h"
 #include "worker/plugin/compiled_schemas.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugins/catalog.h"
@@ -98,13 +99,20 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
           .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
+// The successor of a worker that died compiles no Lua: loops in machine code cannot be stopped, and may be
+// why.
 plugin::LuaSettings lua_settings(const channel::WorkerContext& context) {
   const settings::Settings& settings = context.settings;
   const settings::LoadOptions file{.config_path = context.config_path, .prefix = context.prefix};
   return {.path = settings.apisix.extra_lua_path,
           .cpath = settings.apisix.extra_lua_cpath,
           .module_hook = settings.apisix.lua_module_hook,
+          .memory_bytes_max = static_cast<std::size_t>(settings.lua.memory_limit_bytes),
+          .cpu_limit_ms = static_cast<std::uint64_t>(settings.lua.cpu_limit_ms),
+          .compiles = settings.lua.jit && !context.is_successor,
+          .override_native = settings.lua.override_native,
           .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes,
+          .with_pre_function = &lua::with_pre_function,
           .instance_id = context.instance_id,
           .worker_count = static_cast<unsigned>(settings::worker_count(settings)),
           .load_config = [file] {
@@ -361,7 +369,8 @@ class Worker {
     base::log_info("start to hot reload plugins");
     auto loaded = settings::load_settings({.config_path = context_.config_path, .prefix = context_.prefix});
     if (!loaded) return std::unexpected(loaded.error());
-    registry_->set_plugins(loaded->settings.plugins, loaded->settings.plugin_attr);
+    auto reloaded = registry_->reload_plugins(loaded->settings.plugins, loaded->settings.plugin_attr);
+    if (!reloaded) return std::unexpected(reloaded.error());
     return std::move(loaded->settings);
   }
 

@@ -7,16 +7,17 @@
 #include <openssl/hmac.h>
 
 #include "shared/base/check.h"
+#include "shared/base/text.h"
 
 namespace apisix::base {
 namespace {
 
 // Fetched once: looking an algorithm up costs more than hashing a short text. Lives as long as the process.
 const EVP_MD* algorithm_of(Digest digest) {
-  static const std::array<const EVP_MD*, 5> all = {
-      EVP_MD_fetch(nullptr, "MD5", nullptr), EVP_MD_fetch(nullptr, "SHA1", nullptr),
+  static const std::array<const EVP_MD*, 6> all = {
+      EVP_MD_fetch(nullptr, "MD5", nullptr),    EVP_MD_fetch(nullptr, "SHA1", nullptr),
       EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_fetch(nullptr, "SHA384", nullptr),
-      EVP_MD_fetch(nullptr, "SHA512", nullptr)};
+      EVP_MD_fetch(nullptr, "SHA512", nullptr), EVP_MD_fetch(nullptr, "SHA224", nullptr)};
   const EVP_MD* found = all[static_cast<std::size_t>(digest)];
   CHECK(found != nullptr);
   return found;
@@ -38,6 +39,15 @@ std::string DigestBytes::hex() const {
     out += kHex[byte & 15];
   }
   return out;
+}
+
+std::optional<Digest> find_digest(std::string_view name) {
+  static constexpr std::array<std::string_view, 6> kNames = {"md5",    "sha1",   "sha256",
+                                                             "sha384", "sha512", "sha224"};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (equals_ignore_case(name, kNames[i])) return static_cast<Digest>(i);
+  }
+  return std::nullopt;
 }
 
 DigestBytes digest_of(Digest digest, std::string_view text) {

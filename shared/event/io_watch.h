@@ -27,10 +27,14 @@ class IoWatch {
   void stop();
   // From now on it takes part in the loop's turn batches, if there are any: a read asks the batch
   // first. While it is not started, or in its callback.
-  void join_batches() { is_batched_ = loop_.batch().is_open(); }
+  void join_batches() {
+    is_batched_ = loop_.batch().is_open();
+    keeps_order_ = false;
+  }
   bool is_batched() const { return is_batched_; }
-  // Its callbacks come between those of a batch, in the order of the events: a listener that makes room must
-  // not see clients as idle whose events came before its own.
+  // Its callbacks come between those of a batch, in the order of the events, but it reads by itself: a
+  // listener that makes room must not see clients as idle whose events came before its own, and what a
+  // connection over TLS sends to others leaves with the turn.
   void keep_order() { keeps_order_ = loop_.batch().is_open(); }
   void want_read(bool on);
   void want_write(bool on);

@@ -71,6 +71,8 @@ void TurnBatch::unqueue(IoWatch& watch) {
 
 void TurnBatch::receive(std::span<Read> reads) {
   if (ring_ == nullptr || reads.size() < calls_min_) return;
+  // Those that read by themselves (TLS) count, too: what their callbacks send leaves together.
+  phase_ = Phase::kCollecting;
   calls_.clear();
   for (Read& read : reads) {
     if (read.watch == nullptr || !read.watch->is_for_batch()) continue;
@@ -78,7 +80,6 @@ void TurnBatch::receive(std::span<Read> reads) {
     calls_.push_back({read.watch->fd(), kSlotBytes, read.slot});
   }
   if (calls_.size() < calls_min_) return;
-  phase_ = Phase::kCollecting;
   const base::Status received = ring_->receive(calls_);
   auto call = calls_.begin();
   for (Read& read : reads) {

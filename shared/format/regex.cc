@@ -190,13 +190,14 @@ void Regex::Free::operator()(pcre2_real_code_8* code) const {
   pcre2_code_free(code);
 }
 
-base::Result<Regex> Regex::compile(std::string_view pattern, RegexOptions options) {
+base::Result<Regex> Regex::compile(std::string_view pattern, RegexOptions options, Fault* fault) {
   if (pattern.size() > kPatternBytesMax) return base::invalid("regex is too long: " + quoted(pattern));
   int error = 0;
   PCRE2_SIZE at = 0;
   Regex out;
   out.code_.reset(pcre2_compile(bytes_of(pattern), pattern.size(), flags_of(options), &error, &at, nullptr));
   if (!out.code_) {
+    if (fault != nullptr) *fault = {.reason = error_text(error), .offset = at};
     return base::invalid("bad regex " + quoted(pattern) + " at offset " + std::to_string(at) + ": " +
                          error_text(error));
   }

@@ -45,8 +45,14 @@ class Regex {
   static constexpr std::size_t kGroupsMax = 64;  // groups past it match but cannot be read
   static constexpr std::size_t kPatternBytesMax = 64 * 1024;
 
-  // The error names the pattern and the place in it.
-  static base::Result<Regex> compile(std::string_view pattern, RegexOptions options = {});
+  // Why a pattern does not compile: PCRE2's words, and the byte they are about.
+  struct Fault {
+    std::string reason;
+    std::size_t offset = 0;
+  };
+  // The error names the pattern and the place in it; `fault` gets the same in parts.
+  static base::Result<Regex> compile(std::string_view pattern, RegexOptions options = {},
+                                     Fault* fault = nullptr);
 
   // Found anywhere in the subject? What it takes is charged to the budget.
   Match match(std::string_view subject, RegexBudget& budget) const;

@@ -93,9 +93,13 @@ class ScriptDict::Locked {
     const std::size_t bytes = sizeof(Entry) + key.size() + value.size();
     Outcome outcome;
     if (entry == nullptr || class_of(bytes) != entry->size_class) {
-      if (entry != nullptr) free(*entry);
+      // A list that cannot grow stays as it is; other values are gone when the new one finds no room.
+      Entry* const before = entry;
+      const bool is_kept = type == Type::kList && before != nullptr && !has_ended(*before, now_ms);
+      if (before != nullptr && !is_kept) free(*before);
       entry = allocate(bytes, now_ms, evicts, outcome);
       if (entry == nullptr) return {Fault::kNoMemory, outcome.has_evicted};
+      if (is_kept) free(*before);
       entry->hash = hash_of(key);
       entry->key_bytes = static_cast<std::uint32_t>(key.size());
       std::memcpy(entry->text(), key.data(), key.size());

@@ -6,13 +6,14 @@ namespace apisix::net {
 
 using event::TurnBatch;
 
-// TLS reads and writes the descriptor itself.
+// TLS reads and writes the descriptor itself; what its callbacks write to plain connections is batched.
 void WatchedTransport::start(bool read, bool write) {
-  if (transport_.is_plain()) watch_.join_batches();
+  transport_.is_plain() ? watch_.join_batches() : watch_.keep_order();
   watch_.start(transport_.fd(), read, write);
 }
 
 void WatchedTransport::start_alone(bool read) {
+  watch_.keep_order();
   watch_.start(transport_.fd(), read, /*write=*/false);
 }
 

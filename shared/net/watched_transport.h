@@ -27,8 +27,8 @@ class WatchedTransport {
 
   int fd() const { return transport_.fd(); }
   void start(bool read, bool write);
-  // Takes no part in turn batches: a header in front of the connection's bytes, or TLS, which reads and
-  // writes the descriptor itself, begins.
+  // Its bytes take no part in turn batches, its callbacks come with them: a header in front of the
+  // connection's bytes, or TLS, which reads and writes the descriptor itself, begins.
   void start_alone(bool read);
   // Behind such a header, of a connection that stays plain: from here on as with start().
   void join_batches() { watch_.join_batches(); }

@@ -17,6 +17,13 @@ void build_rest(const Json& merged, Settings& settings) {
   prometheus.read_text("metric_prefix", settings.prometheus.metric_prefix);
   prometheus.read_seconds("refresh_interval", settings.prometheus.refresh_interval_ms);
 
+  const Section lua = root.section("lua");
+  lua.read_duration("cpu_limit", settings.lua.cpu_limit_ms);
+  lua.read_size("memory_limit", settings.lua.memory_limit_bytes);
+  lua.read_flag("jit", settings.lua.jit);
+  settings.lua.override_native.clear();
+  lua.read_texts("override", settings.lua.override_native);
+
   const struct {
     const char* name;
     Json& to;

@@ -124,6 +124,12 @@ constexpr Key kEngineKeys[] = {
     without_effect("apisix.events", kOpenMap),
     without_effect("apisix.enable_debug", kBool),
 
+    {"lua", kMap, {}, kNoMin, kNoMax, Effect::kExtension},
+    {"lua.cpu_limit", kDuration, {}, kNoMin, kNoMax, Effect::kExtension},
+    {"lua.memory_limit", kSize, {}, kNoMin, kNoMax, Effect::kExtension},
+    {"lua.jit", kOnOff, {}, kNoMin, kNoMax, Effect::kExtension},
+    {"lua.override", kList, {}, kNoMin, kNoMax, Effect::kExtension},
+    {"lua.override[]", kText, {}, kNoMin, kNoMax, Effect::kExtension},
     {"nginx_config", kMap},
     {"nginx_config.user", kPlainText},
     text("nginx_config.error_log"),

@@ -318,6 +318,17 @@ struct PrometheusExport {
   bool operator==(const PrometheusExport&) const = default;
 };
 
+// Extension: how Lua runs.
+struct Lua {
+  std::int64_t cpu_limit_ms = 1'000;                          // of one run without a wait; 0: no limit
+  std::int64_t memory_limit_bytes = std::int64_t{512} << 20;  // of one worker; 0: no limit
+  bool jit = true;
+  std::vector<std::string>
+      override_native;  // plugins whose Lua files are taken although there are native ones
+
+  bool operator==(const Lua&) const = default;
+};
+
 struct Settings {
   Apisix apisix;
   NginxConfig nginx_config;
@@ -327,6 +338,7 @@ struct Settings {
   std::vector<std::string> stream_plugins = {"ip-restriction", "limit-conn", "mqtt-proxy", "syslog",
                                              "traffic-split"};
   PrometheusExport prometheus;
+  Lua lua;
 
   Json plugin_attr = default_plugin_attr();
   Json discovery = Json(::Json::objectValue);  // `discovery`, unchecked beyond being an object

@@ -35,7 +35,7 @@ COLLECTIONS = ["routes", "stream_routes", "services", "upstreams", "consumers", 
 
 # What no run may leave in error.log or on standard error.
 DAMAGE = re.compile(
-    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK failed|exited on signal \d+")
+    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|:\d+:\d+: runtime error:|CHECK failed|exited on signal \d+")
 
 
 def wait_until(condition, what, timeout_s=PATIENCE_S):

@@ -9,6 +9,7 @@
 #include "shared/format/proto.h"
 #include "shared/format/read.h"
 #include "shared/resource/fields.h"
+#include "worker/lua/filter.h"
 #include "worker/route/match_rule.h"
 
 namespace apisix::admin {
@@ -112,9 +113,7 @@ resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings&
     return check_protocol(protocol, names);
   };
   hooks.check_proto = format::check_proto;
-  hooks.check_filter_func = [](std::string_view) -> base::Status {
-    return base::invalid("filter_func is not supported by this version of the gateway");
-  };
+  hooks.check_filter_func = lua::check_filter_text;
   hooks.check_script = [](std::string_view) -> base::Status {
     return base::invalid("script is not supported by this version of the gateway");
   };

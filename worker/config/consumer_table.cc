@@ -287,8 +287,9 @@ base::Ref<const plugin::ConsumerAuth> ConsumerTable::find(std::string_view plugi
   return object->compiled.back().second;
 }
 
-void ConsumerTable::each(std::string_view plugin,
-                         const std::function<void(const base::Ref<const plugin::ConsumerAuth>& auth)>& callback) {
+void ConsumerTable::each(
+    std::string_view plugin,
+    const std::function<void(const base::Ref<const plugin::ConsumerAuth>& auth)>& callback) {
   const Keys* keys = find_keys(plugin);
   if (keys == nullptr) return;
   std::set<std::string> names;

@@ -9,7 +9,7 @@
 #include "worker/config/plugin_merge.h"
 #include "worker/config/refusal.h"
 #include "worker/config/stored.h"
-#include "worker/lua/plugin_files.h"
+#include "worker/lua/kinds.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::config {
@@ -30,14 +30,13 @@ PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins
                                  secret::SecretCache& secrets, References& references, plugin::Deps& deps)
     : enabled_(enabled_plugins),
       keyring_(std::move(keyring)),
-      plugins_(std::make_unique<plugin::PluginSet>(plugins::catalog(), enabled_, keyring_)),
+      catalog_(plugins::catalog().begin(), plugins::catalog().end()),
+      plugins_(std::make_unique<plugin::PluginSet>(catalog_, enabled_, keyring_)),
       deps_(deps),
       secrets_(secrets),
       consumers_(*plugins_, secrets, references) {
   plugins_->set_metadata(metadata_);
 }
-
-PluginDirectory::~PluginDirectory() = default;
 
 PluginDirectory::Objects& PluginDirectory::objects_of(Kind kind) {
   return kind == Kind::kPluginConfig ? plugin_configs_ : consumer_groups_;
@@ -115,23 +114,26 @@ base::Result<bool> PluginDirectory::put_plugin_list(const store::Item& item) {
 bool PluginDirectory::enable(const std::vector<std::string>& names) {
   if (names == enabled_) return false;
   enabled_ = names;
-  make_set();
+  load_lua();
   return true;
 }
 
-void PluginDirectory::load_plugin_files() {
-  plugin_files_ = std::make_unique<lua::PluginFiles>(deps_);
-  make_set();
+void PluginDirectory::load_lua() {
+  auto catalog = deps_.shared<lua::LuaKinds>().catalog(plugins::catalog(), enabled_);
+  auto plugins = std::make_unique<plugin::PluginSet>(catalog, enabled_, keyring_);
+  plugins->set_metadata(metadata_);
+  consumers_.set_plugins(*plugins);
+  plugins_ = std::move(plugins);
+  catalog_ = std::move(catalog);
+  global_chain_is_current_ = false;
 }
 
-void PluginDirectory::make_set() {
-  auto catalog = plugin_files_->catalog(plugins::catalog(), enabled_);
-  plugins_ = nullptr;  // it refers to the one before
-  catalog_ = std::move(catalog);
-  plugins_ = std::make_unique<plugin::PluginSet>(catalog_, enabled_, keyring_);
-  plugins_->set_metadata(metadata_);
-  consumers_.set_plugins(*plugins_);
-  global_chain_is_current_ = false;
+base::Result<bool> PluginDirectory::reload_lua(const std::vector<std::string>& names) {
+  auto reloaded = deps_.shared<lua::LuaKinds>().reload(plugins::catalog(), names);
+  if (!reloaded || !*reloaded) return reloaded;
+  enabled_ = names;
+  load_lua();
+  return true;
 }
 
 base::Result<base::Ref<const SharedPlugins>> PluginDirectory::read_plugins(Json plugins,

@@ -25,15 +25,10 @@
 #include "worker/plugin/chain.h"
 #include "worker/plugin/plugin_set.h"
 
-namespace apisix::lua {
-class PluginFiles;
-}
-
 namespace apisix::config {
 
 class PluginDirectory {
  public:
-  ~PluginDirectory();
   // `keyring`: of plugins' fields that are encrypted in the store; empty: none are. `deps`: of the plugins in
   // chains; not read before the first chain is built, since it names this directory's consumers.
   PluginDirectory(const std::vector<std::string>& enabled_plugins, base::Keyring keyring,
@@ -54,8 +49,12 @@ class PluginDirectory {
   base::Result<bool> put_plugin_list(const store::Item& item);
   // The same by names.
   bool enable(const std::vector<std::string>& names);
-  // Of the plugins that are enabled those that are Lua files. Once, when `deps` are complete.
-  void load_plugin_files();
+  // The enabled plugins that are files of Lua. Once, when the Deps are complete.
+  void load_lua();
+  // The files among these read anew; a failure leaves everything as it is. True: every object must be put
+  // again.
+  base::Result<bool> reload_lua(const std::vector<std::string>& names);
+  plugin::Deps& deps() const { return deps_; }
 
   // Of an object's `plugins` as stored: checked, defaults filled. An error names the first fault.
   base::Result<base::Ref<const SharedPlugins>> read_plugins(format::Json plugins, const std::string& resource,
@@ -78,7 +77,6 @@ class PluginDirectory {
                                                           const base::Ref<const plugin::Consumer>& consumer);
 
  private:
-  void make_set();
   base::Status put_metadata(std::string_view id, const store::Item& item);
   Objects& objects_of(resource::Kind kind);
   base::Result<base::Ref<const plugin::Chain>> link(const plugin::PluginConfs& confs,
@@ -86,10 +84,9 @@ class PluginDirectory {
 
   std::vector<std::string> enabled_;
   base::Keyring keyring_;
-  std::vector<const plugin::PluginKind*> catalog_;
+  std::vector<const plugin::PluginKind*> catalog_;  // native ones, and those of Lua that are enabled
   std::unique_ptr<plugin::PluginSet> plugins_;
   plugin::Deps& deps_;
-  std::unique_ptr<lua::PluginFiles> plugin_files_;
   secret::SecretCache& secrets_;
   ConsumerTable consumers_;
   ProtoTable protos_;

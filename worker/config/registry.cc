@@ -62,7 +62,7 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
       // A store that is away must not empty what is in force: the follower asks until it answers.
       follower_(loop, store, options_.prefix + "/", follower_callbacks(store),
                 {.retry_ms = kResyncMsFirst, .retry_ms_max = kResyncMsMax}) {
-  plugins_.load_plugin_files();
+  plugins_.load_lua();
   plugins_.on_build([this](const plugin::PluginConf& conf) { on_build(conf); });
   upstreams_.use_certificates(ssls_->certificates());
 }
@@ -97,11 +97,15 @@ store::Follower::Callbacks Registry::follower_callbacks(store::Store& store) {
               }};
 }
 
-void Registry::set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr) {
+base::Status Registry::reload_plugins(const std::vector<std::string>& enabled,
+                                      const format::Json& plugin_attr) {
+  auto has_new_files = plugins_.reload_lua(enabled);
+  if (!has_new_files) return std::unexpected(has_new_files.error());
   const bool has_other_list = plugins_.enable(enabled);
-  if (!has_other_list && plugin_attr == options_.plugin_attr) return;
+  if (!*has_new_files && !has_other_list && plugin_attr == options_.plugin_attr) return {};
   options_.plugin_attr = plugin_attr;
   read_again();
+  return {};
 }
 
 // Every object counts as changed; the list of plugins, which says what the others mean, does not.

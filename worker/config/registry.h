@@ -99,8 +99,10 @@ class Registry final : private plugin::Directory {
   PluginDirectory& plugin_directory() { return plugins_; }
   plugin::Deps& plugin_deps() { return plugin_deps_; }
   plugin::BatchRegistry& batches() { return batches_; }
-  // Other plugins are enabled, or with other attributes, than config.yaml said until now.
-  void set_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr);
+  // Other plugins are enabled, or with other attributes, than config.yaml said until now. Files of Lua are
+  // read anew.
+  // Fails where a file of Lua does not load, and leaves everything as it is.
+  base::Status reload_plugins(const std::vector<std::string>& enabled, const format::Json& plugin_attr);
   secret::SecretCache& secrets() { return secrets_; }
   // The chain, or the consumers that its plugins look up, need secrets that are being read: wait for
   // secrets().changed(). `chain` may be null.

@@ -2,7 +2,9 @@
 
 #include "shared/base/log.h"
 #include "shared/format/built.h"
+#include "shared/format/read.h"
 #include "worker/config/stored.h"
+#include "worker/lua/filter.h"
 #include "worker/plugin/variables.h"
 #include "worker/route/methods.h"
 
@@ -49,7 +51,6 @@ RouteTable::RouteTable(std::string folder, route::RouterKind kind, const RouteSu
 base::Status RouteTable::put(std::string_view id, const store::Item& item) {
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
-  if (!find_member(*value, "filter_func").isNull()) return base::invalid("filter_func is not supported yet");
   if (!find_member(*value, "script").isNull()) return base::invalid("script is not supported yet");
   // What plugins it has is looked at again when it is compiled; now only whether they are valid.
   if (const auto plugins = around_.plugins.read_plugins(find_member(*value, "plugins"), item.key, 0);
@@ -79,9 +80,23 @@ base::Status RouteTable::index(RouteObject& route, const Json& value) {
   const ServiceObject* service = service_of(route);
   auto entry = route::RouteEntry::from_json(route.id, value, service != nullptr ? &service->value : nullptr);
   if (!entry) return std::unexpected(entry.error());
+  if (const Json& text = find_member(value, "filter_func"); text.isString()) {
+    auto filter = compile_filter(format::string_of(text));
+    if (!filter) return std::unexpected(filter.error());
+    entry->filter = std::move(*filter);
+  }
   entry->target = &route;
   entry->sequence = static_cast<std::uint64_t>(route.create_revision);
   return router_.put(std::move(*entry));
+}
+
+// A std::function has to be copied; what it refers to is not.
+base::Result<std::function<bool(route::VariableReader&)>> RouteTable::compile_filter(std::string_view text) {
+  auto filter = lua::compile_filter(around_.plugins.deps(), text);
+  if (!filter) return std::unexpected(filter.error());
+  return [this, shared = std::make_shared<const lua::Ref>(std::move(*filter))](route::VariableReader&) {
+    return matched_ != nullptr && lua::runs_true(*shared, *matched_);
+  };
 }
 
 void RouteTable::erase(std::string_view id) {
@@ -141,6 +156,7 @@ std::string RouteTable::find_id(std::string_view mentions,
 
 base::Ref<const CompiledRoute> RouteTable::match(plugin::RequestState& request) {
   plugin::Variables variables(request);
+  matched_ = &request;
   route::MatchResult result;
   const route::RouteEntry* entry = router_.match(match_input(request, variables), &result);
   if (entry == nullptr) return nullptr;
@@ -156,6 +172,7 @@ base::Ref<const CompiledRoute> RouteTable::match(plugin::RequestState& request) 
 
 route::Trail RouteTable::explain(plugin::RequestState& request, std::size_t listed_max) const {
   plugin::Variables variables(request);
+  matched_ = &request;
   return router_.explain(match_input(request, variables), listed_max);
 }
 

@@ -76,6 +76,7 @@ class RouteTable final : public TableOf<RouteObject> {
  private:
   // Into the router, or out of it when it is disabled.
   base::Status index(RouteObject& route, const format::Json& value);
+  base::Result<std::function<bool(route::VariableReader&)>> compile_filter(std::string_view text);
   void add_references(const RouteObject& route);
   void remove_references(const RouteObject& route);
   base::Result<std::vector<PluginLayer>> layers_of(const RouteObject& route, const format::Json& value) const;
@@ -89,6 +90,8 @@ class RouteTable final : public TableOf<RouteObject> {
   const std::string folder_;
   const RouteSurroundings around_;
   route::Router router_;
+  // Whose route is being looked for: what filter functions ask about.
+  mutable plugin::RequestState* matched_ = nullptr;
 };
 
 }  // namespace apisix::config

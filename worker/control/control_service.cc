@@ -28,6 +28,7 @@ constexpr Endpoint kEndpoints[] = {
     {"POST", "/v1/explain", &explain},
     {"GET", "/v1/lint", &lint},
     {"GET", "/v1/status", &status},
+    {"GET", "/v1/lua", &lua_state},
 };
 
 // What `pattern`'s "*" stands for in `path`; nothing: they do not match.

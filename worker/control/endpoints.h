@@ -34,5 +34,7 @@ ResponseTask explain(const Call& call);
 ResponseTask lint(const Call& call);
 // --- status.cc
 ResponseTask status(const Call& call);
+// --- lua.cc
+ResponseTask lua_state(const Call& call);
 
 }  // namespace apisix::control

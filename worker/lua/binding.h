@@ -56,6 +56,8 @@ class Binding {
   // The request's body once ngx.req.read_body() has read it; null before.
   const std::optional<std::string_view>& body() const { return body_; }
   void set_body(std::string_view body) { body_ = body; }
+  // Between ngx.req.init_body() and finish_body(): what was appended.
+  std::optional<std::string>& new_body() { return new_body_; }
 
  private:
   std::optional<plugin::Request> request_;
@@ -67,6 +69,7 @@ class Binding {
   Ref written_;
   std::string output_;
   std::optional<std::string_view> body_;
+  std::optional<std::string> new_body_;
   int status_ = 0;
   bool has_responded_ = false;
 };

@@ -1,7 +1,11 @@
-// The modules cjson and cjson.safe: lua-cjson 2.1 with what OpenResty added. Each instance (cjson.new()) has
-// settings of its own, in a userdata that is the upvalue of its functions.
+// The modules cjson and cjson.safe: their functions and settings, as OpenResty's lua-cjson has them. The
+// functions of one module share its settings, a userdata that is their first upvalue.
+#include <array>
+#include <climits>
+#include <new>
 #include <string>
-#include <string_view>
+
+#include <fmt/format.h>
 
 #include "worker/lua/json_text.h"
 #include "worker/lua/modules.h"
@@ -9,163 +13,218 @@
 namespace apisix::lua {
 namespace {
 
-struct Instance {
-  JsonOptions encoding;
-  JsonOptions decoding;
-  bool is_safe = false;  // errors are results
+// A text that was longer is not kept for the next call.
+constexpr std::size_t kKeptBytesMax = 64 * 1024;
+// Addresses of this are light userdata.
+constinit char kEmptyArray = 0;
+
+struct Module {
+  CjsonSettings settings;
+  std::string text;  // of the last encode(): its memory is used again
+  bool is_safe = false;
 };
 
-Instance& instance_of(lua_State* lua) {
-  return *static_cast<Instance*>(lua_touserdata(lua, lua_upvalueindex(1)));
+Module& module_of(lua_State* lua) {
+  return *static_cast<Module*>(lua_touserdata(lua, lua_upvalueindex(1)));
 }
 
-int fail(lua_State* lua, const Instance& instance, const std::string& what) {
-  if (instance.is_safe) return push_error(lua, what);
-  return luaL_error(lua, "%s", what.c_str());
+int destroy(lua_State* lua) {
+  static_cast<Module*>(lua_touserdata(lua, 1))->~Module();
+  return 0;
+}
+
+// cjson raises, cjson.safe returns.
+int give_error(lua_State* lua, const Module& module, const std::string& what) {
+  if (module.is_safe) return push_error(lua, what);
+  push(lua, what);
+  return -1;
+}
+
+int encode_or_error(lua_State* lua) {
+  Module& module = module_of(lua);
+  luaL_argcheck(lua, lua_gettop(lua) == 1, 1, "expected 1 argument");
+  module.text.clear();
+  const std::string error = encode_cjson(lua, module.settings, module.text);
+  if (!error.empty()) return give_error(lua, module, error);
+  push(lua, module.text);
+  if (module.text.capacity() > kKeptBytesMax) std::string().swap(module.text);
+  return 1;
+}
+
+int decode_or_error(lua_State* lua) {
+  const Module& module = module_of(lua);
+  luaL_argcheck(lua, lua_gettop(lua) == 1, 1, "expected 1 argument");
+  std::size_t bytes = 0;
+  const char* text = lua_tolstring(lua, 1, &bytes);
+  if (text == nullptr) {
+    if (!module.is_safe) luaL_checklstring(lua, 1, nullptr);
+    return give_error(lua, module,
+                      fmt::format("bad argument #1 to '?' (string expected, got {})", luaL_typename(lua, 1)));
+  }
+  const std::string error = decode_cjson(lua, module.settings, {text, bytes});
+  return error.empty() ? 1 : give_error(lua, module, error);
+}
+
+// Raises the text on top, as luaL_error does, when no C++ object of the call is left.
+int give_results(lua_State* lua, int results) {
+  if (results >= 0) return results;
+  luaL_where(lua, 1);
+  lua_insert(lua, -2);
+  lua_concat(lua, 2);
+  return lua_error(lua);
 }
 
 int encode(lua_State* lua) {
-  luaL_argcheck(lua, lua_gettop(lua) == 1, 1, "expected 1 argument");
-  const Instance& instance = instance_of(lua);
-  const auto text = encode_json(lua, 1, instance.encoding);
-  if (!text) return fail(lua, instance, text.error().what);
-  push(lua, *text);
-  return 1;
+  return give_results(lua, encode_or_error(lua));
 }
-
 int decode(lua_State* lua) {
-  luaL_argcheck(lua, lua_gettop(lua) == 1, 1, "expected 1 argument");
-  const Instance& instance = instance_of(lua);
-  const std::string_view text = check_text(lua, 1);
-  // RFC 4627 3: other encodings have a zero among the first two bytes.
-  if (text.size() >= 2 && (text[0] == 0 || text[1] == 0)) {
-    return fail(lua, instance, "JSON parser does not support UTF-16 or UTF-32");
-  }
-  const auto status = decode_json(lua, text, instance.decoding);
-  if (!status) return fail(lua, instance, status.error().what);
-  return 1;
+  return give_results(lua, decode_or_error(lua));
 }
 
-// A setting that is asked for without an argument, and set with one.
-int flag(lua_State* lua, bool& setting) {
-  if (!lua_isnoneornil(lua, 1)) setting = lua_toboolean(lua, 1) != 0;
-  lua_pushboolean(lua, setting ? 1 : 0);
-  return 1;
+// Fills up with nil to `count` arguments; more are an error.
+CjsonSettings& settings_with(lua_State* lua, int count) {
+  luaL_argcheck(lua, lua_gettop(lua) <= count, count + 1, "found too many arguments");
+  lua_settop(lua, count);
+  return module_of(lua).settings;
 }
 
-int number(lua_State* lua, int& setting, int index, int min, int max) {
-  if (!lua_isnoneornil(lua, index)) {
-    const auto asked = luaL_checkinteger(lua, index);
-    luaL_argcheck(lua, asked >= min && asked <= max, index, "out of range");
-    setting = static_cast<int>(asked);
+int integer_option(lua_State* lua, int index, int& setting, int min, int max) {
+  if (!lua_isnil(lua, index)) {
+    const auto value = luaL_checkinteger(lua, index);
+    if (value < min || value > max) {
+      lua_pushfstring(lua, "expected integer between %d and %d", min, max);
+      luaL_argerror(lua, 1, lua_tostring(lua, -1));
+    }
+    setting = static_cast<int>(value);
   }
   lua_pushinteger(lua, setting);
   return 1;
 }
 
+int boolean_option(lua_State* lua, int index, bool& setting) {
+  static constexpr std::array<const char*, 3> kWords = {"off", "on", nullptr};
+  if (lua_isboolean(lua, index)) {
+    setting = lua_toboolean(lua, index) != 0;
+  } else if (!lua_isnil(lua, index)) {
+    setting = luaL_checkoption(lua, index, nullptr, kWords.data()) == 1;
+  }
+  lua_pushboolean(lua, setting ? 1 : 0);
+  return 1;
+}
+
 int encode_sparse_array(lua_State* lua) {
-  JsonOptions& options = instance_of(lua).encoding;
-  if (!lua_isnoneornil(lua, 1)) options.sparse_becomes_object = lua_toboolean(lua, 1) != 0;
-  lua_pushboolean(lua, options.sparse_becomes_object ? 1 : 0);
-  number(lua, options.sparse_ratio, 2, 0, INT32_MAX);
-  number(lua, options.sparse_safe, 3, 0, INT32_MAX);
+  CjsonSettings& settings = settings_with(lua, 3);
+  boolean_option(lua, 1, settings.sparse_becomes_object);
+  integer_option(lua, 2, settings.sparse_ratio, 0, INT_MAX);
+  integer_option(lua, 3, settings.sparse_safe, 0, INT_MAX);
   return 3;
 }
 
+int encode_invalid_numbers(lua_State* lua) {
+  static constexpr std::array<const char*, 4> kWords = {"off", "on", "null", nullptr};
+  CjsonSettings& settings = settings_with(lua, 1);
+  if (lua_isboolean(lua, 1)) {
+    settings.invalid_numbers = lua_toboolean(lua, 1);
+  } else if (!lua_isnil(lua, 1)) {
+    settings.invalid_numbers = luaL_checkoption(lua, 1, nullptr, kWords.data());
+  }
+  if (settings.invalid_numbers == 2) {
+    push(lua, "null");
+  } else {
+    lua_pushboolean(lua, settings.invalid_numbers);
+  }
+  return 1;
+}
+
 int encode_max_depth(lua_State* lua) {
-  return number(lua, instance_of(lua).encoding.depth_max, 1, 1, INT32_MAX);
+  return integer_option(lua, 1, settings_with(lua, 1).encode_depth_max, 1, INT_MAX);
 }
 int decode_max_depth(lua_State* lua) {
-  return number(lua, instance_of(lua).decoding.depth_max, 1, 1, INT32_MAX);
+  return integer_option(lua, 1, settings_with(lua, 1).decode_depth_max, 1, INT_MAX);
 }
 int encode_number_precision(lua_State* lua) {
-  return number(lua, instance_of(lua).encoding.precision, 1, 1, 16);
-}
-int encode_empty_table_as_object(lua_State* lua) {
-  return flag(lua, instance_of(lua).encoding.empty_table_is_object);
-}
-int encode_escape_forward_slash(lua_State* lua) {
-  return flag(lua, instance_of(lua).encoding.escapes_slash);
-}
-int decode_array_with_array_mt(lua_State* lua) {
-  return flag(lua, instance_of(lua).decoding.marks_arrays);
+  return integer_option(lua, 1, settings_with(lua, 1).number_digits, 1, 16);
 }
 
-int encode_invalid_numbers(lua_State* lua) {
-  auto& setting = instance_of(lua).encoding.invalid;
-  if (lua_type(lua, 1) == LUA_TSTRING) {
-    setting = JsonOptions::Invalid::kNull;
-  } else if (!lua_isnoneornil(lua, 1)) {
-    setting = lua_toboolean(lua, 1) != 0 ? JsonOptions::Invalid::kWritten : JsonOptions::Invalid::kError;
-  }
-  lua_pushboolean(lua, setting == JsonOptions::Invalid::kWritten ? 1 : 0);
-  return 1;
+template <bool CjsonSettings::* Setting>
+int boolean_setting(lua_State* lua) {
+  return boolean_option(lua, 1, settings_with(lua, 1).*Setting);
 }
 
-int accept(lua_State* lua) {
-  lua_pushboolean(lua, 1);
-  return 1;
-}
+int make_plain(lua_State* lua);
+int make_safe(lua_State* lua);
 
-int push_instance(lua_State* lua, bool is_safe);
-
-int make_new(lua_State* lua) {
-  return push_instance(lua, instance_of(lua).is_safe);
-}
-
-constexpr std::pair<const char*, lua_CFunction> kFunctions[] = {
+struct Function {
+  const char* name;
+  lua_CFunction function;
+};
+constexpr auto kFunctions = std::to_array<Function>({
     {"encode", encode},
     {"decode", decode},
-    {"new", make_new},
+    {"encode_empty_table_as_object", boolean_setting<&CjsonSettings::empty_table_is_object>},
+    {"encode_escape_forward_slash", boolean_setting<&CjsonSettings::escapes_slash>},
+    {"encode_skip_unsupported_value_types", boolean_setting<&CjsonSettings::skips_unsupported>},
+    {"encode_keep_buffer", boolean_setting<&CjsonSettings::keeps_buffer>},
+    {"decode_array_with_array_mt", boolean_setting<&CjsonSettings::arrays_have_metatable>},
+    {"decode_json_null", boolean_setting<&CjsonSettings::null_is_userdata>},
+    {"decode_invalid_numbers", boolean_setting<&CjsonSettings::reads_invalid_numbers>},
     {"encode_sparse_array", encode_sparse_array},
+    {"encode_invalid_numbers", encode_invalid_numbers},
     {"encode_max_depth", encode_max_depth},
     {"decode_max_depth", decode_max_depth},
     {"encode_number_precision", encode_number_precision},
-    {"encode_empty_table_as_object", encode_empty_table_as_object},
-    {"encode_escape_forward_slash", encode_escape_forward_slash},
-    {"decode_array_with_array_mt", decode_array_with_array_mt},
-    {"encode_invalid_numbers", encode_invalid_numbers},
-    {"decode_invalid_numbers", accept},
-    {"encode_keep_buffer", accept},
-    {"encode_skip_unsupported_value_types", accept}};
+});
 
-int push_instance(lua_State* lua, bool is_safe) {
-  lua_newtable(lua);
-  auto* instance = new (lua_newuserdata(lua, sizeof(Instance))) Instance;
-  instance->is_safe = is_safe;
-  for (const auto& [name, function] : kFunctions) {
+int make(lua_State* lua, bool is_safe) {
+  lua_createtable(lua, 0, static_cast<int>(kFunctions.size()) + 7);
+  auto* const module = new (lua_newuserdata(lua, sizeof(Module))) Module();
+  module->is_safe = is_safe;
+  if (luaL_newmetatable(lua, "gateway.cjson") != 0) set_function(lua, "__gc", destroy);
+  lua_setmetatable(lua, -2);
+  for (const Function& function : kFunctions) {
     lua_pushvalue(lua, -1);
-    lua_pushcclosure(lua, function, 1);
-    lua_setfield(lua, -3, name);
+    lua_pushcclosure(lua, function.function, 1);
+    lua_setfield(lua, -3, function.name);
   }
   lua_pop(lua, 1);
+  set_function(lua, "new", is_safe ? make_safe : make_plain);
   lua_pushlightuserdata(lua, nullptr);
   lua_setfield(lua, -2, "null");
+  lua_pushlightuserdata(lua, empty_array());
+  lua_setfield(lua, -2, "empty_array");
   push_array_metatable(lua);
   lua_setfield(lua, -2, "array_mt");
   push_empty_array_metatable(lua);
   lua_setfield(lua, -2, "empty_array_mt");
-  push_empty_array(lua);
-  lua_setfield(lua, -2, "empty_array");
-  push(lua, is_safe ? "cjson.safe" : "cjson");
+  push(lua, "cjson");
   lua_setfield(lua, -2, "_NAME");
   push(lua, "2.1.0.14");
   lua_setfield(lua, -2, "_VERSION");
   return 1;
 }
 
-int load(lua_State* lua) {
-  return push_instance(lua, false);
+int make_plain(lua_State* lua) {
+  return make(lua, false);
 }
-int load_safe(lua_State* lua) {
-  return push_instance(lua, true);
+int make_safe(lua_State* lua) {
+  return make(lua, true);
 }
 
 }  // namespace
 
+void push_array_metatable(lua_State* lua) {
+  luaL_newmetatable(lua, "cjson.array_mt");
+}
+void push_empty_array_metatable(lua_State* lua) {
+  luaL_newmetatable(lua, "cjson.empty_array_mt");
+}
+void* empty_array() {
+  return &kEmptyArray;
+}
+
 void open_cjson(lua_State* ngx) {
-  preload(ngx, "cjson", load);
-  preload(ngx, "cjson.safe", load_safe);
+  preload(ngx, "cjson", make_plain);
+  preload(ngx, "cjson.safe", make_safe);
   lua_pushlightuserdata(ngx, nullptr);
   lua_setfield(ngx, -2, "null");
 }

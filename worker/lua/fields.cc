@@ -170,12 +170,10 @@ void append_args(lua_State* lua, int index, std::string& out) {
   }
   lua_pushnil(lua);
   while (lua_next(lua, index) != 0) {
-    lua_pushvalue(lua, -2);
-    std::size_t bytes = 0;
-    const char* data = lua_tolstring(lua, -1, &bytes);
-    if (data == nullptr) luaL_error(lua, "attempt to use a non-string key in the \"args\" table");
-    const std::string name(data, bytes);
-    lua_pop(lua, 1);
+    if (lua_type(lua, -2) != LUA_TSTRING) {
+      luaL_error(lua, "attempt to use a non-string key in the \"args\" option table");
+    }
+    const std::string name(text_at(lua, -2));
     if (lua_istable(lua, -1)) {
       const int list = lua_gettop(lua);
       for (int i = 1; i <= static_cast<int>(lua_objlen(lua, list)); ++i) {

@@ -9,6 +9,7 @@
 #include "worker/lua/binding.h"
 #include "worker/lua/json_text.h"
 #include "worker/lua/run.h"
+#include "worker/plugin/body.h"
 
 namespace apisix::lua {
 namespace {
@@ -132,7 +133,10 @@ void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::R
   Run run(state, phase, &binding);
   run.set_body(body);
   push_call(run, function, conf, binding);
-  if (run.start(2) == Run::End::kError) log_error(run);
+  if (run.start(2) != Run::End::kError) return;
+  log_error(run);
+  // Half of a body that a filter has changed is none: nginx cuts the connection as well.
+  if (body != nullptr) body->break_off();
 }
 
 void announce_changes(plugin::Request& request) {

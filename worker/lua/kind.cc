@@ -6,251 +6,317 @@
 
 #include "shared/base/log.h"
 #include "shared/format/read.h"
-#include "worker/lua/hook.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/run.h"
+#include "worker/plugin/compiled_schemas.h"
 
 namespace apisix::lua {
 namespace {
 
-using plugin::Step;
+using format::Json;
+using plugin::ConfScope;
 
-// plugin::Phase::kRequestBodyFilter has no counterpart in Lua.
-constexpr std::array<std::pair<plugin::Phase, const char*>, 7> kHooks{
-    {{plugin::Phase::kRewrite, "rewrite"},
-     {plugin::Phase::kAccess, "access"},
-     {plugin::Phase::kBeforeProxy, "before_proxy"},
-     {plugin::Phase::kHeaderFilter, "header_filter"},
-     {plugin::Phase::kBodyFilter, "body_filter"},
-     {plugin::Phase::kDelayedBodyFilter, "delayed_body_filter"},
-     {plugin::Phase::kLog, "log"}}};
-
-constexpr std::uint32_t bit_of(plugin::Phase phase) {
-  return 1u << static_cast<unsigned>(phase);
-}
-
-// One configuration of a Lua plugin: its table is shared by all requests, which may write into it, as in
-// APISIX.
-class LuaPlugin final : public plugin::Plugin {
- public:
-  using Functions = std::array<Ref, plugin::kPhaseCount>;
-  LuaPlugin(Ref conf, Functions functions) : conf_(std::move(conf)), functions_(std::move(functions)) {}
-
-  // A piece of a body can only be replaced when no length was announced for it.
-  bool has(plugin::Phase phase) const override {
-    return static_cast<bool>(function(phase)) ||
-           (phase == plugin::Phase::kHeaderFilter && function(plugin::Phase::kBodyFilter));
-  }
-  Step rewrite(plugin::Request& request) override { return wait(plugin::Phase::kRewrite, request); }
-  Step access(plugin::Request& request) override { return wait(plugin::Phase::kAccess, request); }
-  Step before_proxy(plugin::Request& request) override { return wait(plugin::Phase::kBeforeProxy, request); }
-  void header_filter(plugin::Request& request) override {
-    if (function(plugin::Phase::kBodyFilter)) announce_changes(request);
-    if (const Ref& hook = function(plugin::Phase::kHeaderFilter)) {
-      run_plain_hook(hook, conf_, Phase::kHeaderFilter, request);
-    }
-  }
-  void body_filter(plugin::Request& request, plugin::Body& body) override {
-    run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body);
-  }
-  void delayed_body_filter(plugin::Request& request, plugin::Body& body) override {
-    run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body);
-  }
-  void log(plugin::Request& request) override {
-    run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request);
-  }
-
- private:
-  const Ref& function(plugin::Phase phase) const { return functions_[static_cast<std::size_t>(phase)]; }
-  Step wait(plugin::Phase phase, plugin::Request& request) {
-    return run_hook(function(phase), conf_, request);
-  }
-
-  const Ref conf_;
-  const Functions functions_;
-};
-
-// The member of the module at `index` as JSON; null when it has none.
-base::Result<format::Json> member_json(lua_State* lua, int index, const char* name) {
-  lua_getfield(lua, index, name);
-  if (!lua_istable(lua, -1)) {
-    lua_pop(lua, 1);
-    return format::Json();
-  }
-  auto json = to_json(lua, lua_gettop(lua));
-  lua_pop(lua, 1);
-  return json;
-}
-
-base::Result<std::string> read_schemas(lua_State* lua, int module) {
-  format::Json all(::Json::objectValue);
-  for (const char* name : {"schema", "consumer_schema", "metadata_schema"}) {
-    auto schema = member_json(lua, module, name);
-    if (!schema) return base::invalid(fmt::format("{}: {}", name, schema.error().what));
-    if (schema->isObject()) all[name] = std::move(*schema);
-  }
-  if (!all.isMember("schema")) all["schema"] = format::Json(::Json::objectValue);
-  return format::to_json(all);
-}
-
-double member_number(lua_State* lua, int module, const char* name, double otherwise) {
-  lua_getfield(lua, module, name);
-  const double number = lua_type(lua, -1) == LUA_TNUMBER ? lua_tonumber(lua, -1) : otherwise;
-  lua_pop(lua, 1);
-  return number;
-}
-
-std::string member_text(lua_State* lua, int module, const char* name) {
-  lua_getfield(lua, module, name);
+std::string text_member(lua_State* lua, const char* name) {
+  lua_getfield(lua, -1, name);
   std::string text(text_at(lua, -1));
   lua_pop(lua, 1);
   return text;
 }
 
-// What consumers of an auth plugin are told apart by: the first member that their schema requires, else its
+constexpr std::uint32_t bit_of(plugin::Phase phase) {
+  return 1u << static_cast<unsigned>(phase);
+}
+
+// An empty table is an empty object, but not where a schema has a list.
+void mend_lists(Json& schema) {
+  if (schema.isArray()) {
+    for (Json& item : schema) mend_lists(item);
+  }
+  if (!schema.isObject()) return;
+  for (const std::string& name : schema.getMemberNames()) {
+    Json& member = schema[name];
+    const bool is_list = name == "required" || name == "enum" || name == "encrypt_fields" ||
+                         name == "anyOf" || name == "oneOf" || name == "allOf";
+    if (is_list && member.isObject() && member.empty()) {
+      schema.removeMember(name);
+    } else {
+      mend_lists(member);
+    }
+  }
+}
+
+// By what consumers of an auth plugin differ: the first member that their schema requires, else its
 // first.
-std::string read_consumer_key(const std::string& schemas) {
+std::string consumer_key_of(const std::string& schemas) {
   const auto all = format::parse_json(schemas);
   if (!all) return {};
-  const format::Json& schema = format::find_member(*all, "consumer_schema");
-  const format::Json& required = format::find_member(schema, "required");
+  const Json& schema = format::find_member(*all, "consumer_schema");
+  const Json& required = format::find_member(schema, "required");
   if (required.isArray() && !required.empty()) return format::string_of(required[0]);
-  const format::Json& properties = format::find_member(schema, "properties");
+  const Json& properties = format::find_member(schema, "properties");
   return properties.isObject() && !properties.empty() ? properties.begin().name() : std::string{};
 }
 
-std::uint32_t read_hooks(lua_State* lua, int module) {
+// request_body_filter is the gateway's own, for plugins in C++.
+std::uint32_t hooks_of(lua_State* lua) {
   std::uint32_t hooks = 0;
-  for (const auto& [phase, name] : kHooks) {
-    lua_getfield(lua, module, name);
+  for (std::size_t i = 0; i < plugin::kPhaseCount; ++i) {
+    const auto phase = static_cast<plugin::Phase>(i);
+    if (phase == plugin::Phase::kRequestBodyFilter) continue;
+    lua_getfield(lua, -1, plugin::name_of(phase).data());
     if (lua_isfunction(lua, -1)) hooks |= bit_of(phase);
     lua_pop(lua, 1);
   }
+  // See LuaPlugin::has().
   if ((hooks & bit_of(plugin::Phase::kBodyFilter)) != 0) hooks |= bit_of(plugin::Phase::kHeaderFilter);
   return hooks;
 }
 
-// core.schema.TYPE_*.
-int schema_type(plugin::ConfScope scope) {
-  switch (scope) {
-    case plugin::ConfScope::kConsumer:
-      return 1;
-    case plugin::ConfScope::kMetadata:
-      return 2;
-    default:
-      return 0;
+// The table is on top.
+base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
+  Json out(::Json::objectValue);
+  for (const char* member : {"schema", "consumer_schema", "metadata_schema"}) {
+    lua_getfield(lua, -1, member);
+    const bool is_table = lua_istable(lua, -1);
+    auto schema = is_table ? to_json(lua, lua_gettop(lua)) : Json();
+    lua_pop(lua, 1);
+    if (!schema)
+      return base::invalid(fmt::format("invalid plugin [{}]: {}: {}", name, member, schema.error().what));
+    mend_lists(*schema);
+    if (is_table) out[member] = std::move(*schema);
   }
+  if (!out.isMember("schema")) {
+    return base::invalid(fmt::format("invalid plugin [{}] schema field is not a table", name));
+  }
+  Json& schema = out["schema"];
+  if (!format::find_member(schema, "properties").isObject()) schema["properties"] = Json(::Json::objectValue);
+  out[plugin::kChecksItself] = true;
+  std::string text = format::to_json(out);
+  if (auto compiled = plugin::CompiledSchemas::compile(text); !compiled) {
+    return base::invalid(fmt::format("invalid plugin [{}] schema: {}", name, compiled.error().what));
+  }
+  return text;
+}
+
+base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
+  LuaModule out;
+  out.name = name;
+  if (!lua_istable(lua, -1)) {
+    return base::invalid(
+        fmt::format("failed to load plugin [{}] err: the module returns a {}", name, luaL_typename(lua, -1)));
+  }
+  lua_getfield(lua, -1, "priority");
+  lua_getfield(lua, -2, "version");
+  const bool has_priority = lua_isnumber(lua, -2) != 0;
+  const bool has_version = !lua_isnil(lua, -1);
+  out.priority = static_cast<int>(lua_tointeger(lua, -2));
+  out.version = lua_tonumber(lua, -1);
+  lua_pop(lua, 2);
+  if (!has_priority) return base::invalid(fmt::format("invalid plugin [{}], missing field: priority", name));
+  if (!has_version) return base::invalid(fmt::format("invalid plugin [{}] missing field: version", name));
+  auto schemas = schemas_of(lua, name);
+  if (!schemas) return std::unexpected(schemas.error());
+  out.schemas = std::move(*schemas);
+  out.hooks = hooks_of(lua);
+  out.is_auth = text_member(lua, "type") == "auth";
+  if (out.is_auth) out.consumer_key = consumer_key_of(out.schemas);
+  out.prefers_route = text_member(lua, "run_policy") == "prefer_route";
+  out.is_global = text_member(lua, "scope") == "global";
+  return out;
+}
+
+plugin::PluginInfo info_of(const LuaModule& module) {
+  return {.name = module.name,
+          .priority = module.priority,
+          .version = module.version,
+          .is_auth = module.is_auth,
+          .consumer_key = module.consumer_key,
+          .prefers_route = module.prefers_route,
+          .is_global = module.is_global};
+}
+
+// core.schema.TYPE_CONSUMER and TYPE_METADATA.
+int schema_type_of(ConfScope scope) {
+  return scope == ConfScope::kConsumer ? 1 : scope == ConfScope::kMetadata ? 2 : 0;
+}
+
+// What check_schema() said: nothing against it, or why not.
+base::Status verdict_of(Run& run) {
+  lua_State* const lua = run.thread();
+  if (lua_gettop(lua) > 0 && lua_toboolean(lua, 1) != 0) return {};
+  std::string why(text_at(lua, 2));
+  if (why.empty()) why = lua_isnoneornil(lua, 2) ? "check_schema returned false" : luaL_typename(lua, 2);
+  return base::invalid(std::move(why));
+}
+
+base::Status status_of(Run& run, Run::End end) {
+  if (end == Run::End::kReturned || end == Run::End::kExit) return {};
+  if (end == Run::End::kError) return base::invalid(run.error() + "\n" + run.traceback());
+  return base::invalid("it may not wait here");
 }
 
 }  // namespace
 
-base::Result<std::unique_ptr<LuaKind>> LuaKind::make(const std::string& name, Ref module) {
-  lua_State* const lua = module.state()->main();
-  const int top = lua_gettop(lua);
-  module.push(lua);
-  if (!lua_istable(lua, -1)) {
-    lua_settop(lua, top);
-    return base::invalid("the module gave no table");
+base::Result<LuaModule> LuaModule::load(State& state, const std::string& name) {
+  auto table = state.require("apisix.plugins." + name);
+  if (!table) {
+    return base::invalid(fmt::format("failed to load plugin [{}] err: {}", name, table.error().what));
   }
-  const int table = lua_gettop(lua);
-  lua_getfield(lua, table, "priority");
-  const bool has_priority = lua_type(lua, -1) == LUA_TNUMBER;
+  lua_State* const lua = state.main();
+  table->push(lua);
+  auto module = read_module(lua, name);
+  if (module) {
+    push(lua, name);
+    lua_setfield(lua, -2, "name");
+    push_json(lua, format::find_member(state.deps().plugin_attr, name));
+    if (lua_touserdata(lua, -1) == nullptr && lua_islightuserdata(lua, -1)) {
+      lua_pop(lua, 1);
+    } else {
+      lua_setfield(lua, -2, "attr");
+    }
+    module->table = std::move(*table);
+    auto apis = read_apis(state);
+    if (!apis) {
+      lua_pop(lua, 1);
+      return base::invalid(fmt::format("failed to load plugin [{}] err: {}", name, apis.error().what));
+    }
+    module->apis = std::move(*apis);
+  }
   lua_pop(lua, 1);
-  auto schemas = read_schemas(lua, table);
-  plugin::PluginInfo info;
-  info.priority = static_cast<int>(member_number(lua, table, "priority", 0));
-  info.version = member_number(lua, table, "version", 0);
-  info.is_auth = member_text(lua, table, "type") == "auth";
-  info.prefers_route = member_text(lua, table, "run_policy") == "prefer_route";
-  info.is_global = member_text(lua, table, "scope") == "global";
-  const std::uint32_t hooks = read_hooks(lua, table);
-  lua_settop(lua, top);
-  if (!has_priority) return base::invalid("missing `priority`");
-  if (info.version == 0) return base::invalid("missing `version`");
-  if (!schemas) return std::unexpected(schemas.error());
-  auto texts = std::make_unique<Texts>(Texts{name, std::move(*schemas), {}});
-  info.name = texts->name;
-  if (info.is_auth) {
-    texts->consumer_key = read_consumer_key(texts->schemas);
-    info.consumer_key = texts->consumer_key;
-  }
-  return std::unique_ptr<LuaKind>(new LuaKind(std::move(texts), info, hooks, std::move(module)));
+  return module;
 }
 
-LuaKind::LuaKind(std::unique_ptr<Texts> texts, const plugin::PluginInfo& info, std::uint32_t hooks,
-                 Ref module)
-    : PluginKind(info, hooks),
-      texts_(std::move(texts)),
-      schemas_(texts_->schemas),
-      module_(std::move(module)) {}
+LuaKind::LuaKind(std::unique_ptr<LuaModule> module)
+    : PluginKind(info_of(*module), module->hooks), module_(std::move(module)) {}
 
-base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const format::Json& conf,
-                                                       const plugin::BuildContext& context) const {
-  State& state = *module_.state();
+bool LuaKind::adopt(LuaKind& other) {
+  LuaModule& fresh = *other.module_;
+  const LuaModule& own = *module_;
+  const bool is_alike = own.schemas == fresh.schemas && own.version == fresh.version &&
+                        own.priority == fresh.priority && own.hooks == fresh.hooks &&
+                        own.is_auth == fresh.is_auth && own.prefers_route == fresh.prefers_route &&
+                        own.is_global == fresh.is_global;
+  if (!is_alike) return false;
+  retire();
+  module_->table = std::move(fresh.table);
+  module_->apis = std::move(fresh.apis);
+  return true;
+}
+
+void LuaKind::retire() {
+  if (!module_->table) return;
+  module_->table.state()->deps().shared<Apis>().release(module_->apis);
+  forget();
+}
+
+void LuaKind::forget() {
+  public_apis_.clear();
+  module_->apis.clear();
+  module_->table.reset();
+}
+
+void LuaKind::open_apis() {
+  if (!module_->table) return;
+  auto taken = module_->table.state()->deps().shared<Apis>().take(module_->apis);
+  if (!taken) return base::log_error("plugin {}: {}", module_->name, taken.error().what);
+  public_apis_ = std::move(*taken);
+}
+
+base::Status LuaKind::call(const char* function) const {
+  if (!module_->table) return {};
+  State& state = *module_->table.state();
+  Run run(state, Phase::kInitWorker, nullptr);
+  module_->table.push(run.thread());
+  lua_getfield(run.thread(), -1, function);
+  lua_remove(run.thread(), 1);
+  if (!lua_isfunction(run.thread(), 1)) return {};
+  auto status = status_of(run, run.start(0));
+  if (status) return {};
+  return base::invalid(
+      fmt::format("failed to load plugin [{}] err: {}(): {}", module_->name, function, status.error().what));
+}
+
+base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet&) const {
+  if (!module_->table) return {};
+  State& state = *module_->table.state();
+  push_json(state.main(), conf);
+  const Ref table = state.take(state.main());
+  Run run(state, Phase::kInit, nullptr);
+  lua_State* const lua = run.thread();
+  module_->table.push(lua);
+  lua_getfield(lua, -1, "check_schema");
+  lua_remove(lua, 1);
+  if (!lua_isfunction(lua, 1)) return {};
+  table.push(lua);
+  if (const int type = schema_type_of(scope); type != 0) {
+    lua_pushinteger(lua, type);
+  } else {
+    lua_pushnil(lua);
+  }
+  const Run::End end = run.start(2);
+  if (auto ended = status_of(run, end); !ended) {
+    base::log_error("plugin {} check_schema: {}", module_->name, ended.error().what);
+    return base::invalid(run.error().empty() ? ended.error().what : run.error());
+  }
+  if (auto verdict = verdict_of(run); !verdict) return verdict;
+  lua_settop(lua, 0);
+  table.push(lua);
+  auto filled = to_json(lua, 1);
+  lua_settop(lua, 0);
+  // A plugin may put into it what is no JSON; it does so again when it is built.
+  if (filled && filled->isObject()) conf = std::move(*filled);
+  return {};
+}
+
+base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const plugin::BuildContext&) const {
+  if (!module_->table) return base::invalid("its Lua module is not loaded any more");
+  State& state = *module_->table.state();
   lua_State* const lua = state.main();
   LuaPlugin::Functions functions;
-  module_.push(lua);
-  for (const auto& [phase, name] : kHooks) {
-    lua_getfield(lua, -1, name);
-    if (lua_isfunction(lua, -1)) {
-      functions[static_cast<std::size_t>(phase)] = state.take(lua);
-    } else {
+  module_->table.push(lua);
+  for (std::size_t i = 0; i < plugin::kPhaseCount; ++i) {
+    if ((module_->hooks >> i & 1) == 0) continue;
+    lua_getfield(lua, -1, plugin::name_of(static_cast<plugin::Phase>(i)).data());
+    if (!lua_isfunction(lua, -1)) {
       lua_pop(lua, 1);
+    } else {
+      functions[i] = state.take(lua);
     }
   }
   lua_pop(lua, 1);
   push_json(lua, conf);
-  return base::Ref<plugin::Plugin>(new LuaPlugin(state.take(lua), std::move(functions)));
+  return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), state.take(lua)));
 }
 
-// check_schema(conf, type) of the module. It may fill in defaults: conf is what it leaves.
-base::Status LuaKind::check(format::Json& conf, plugin::ConfScope scope, const plugin::PluginSet&) const {
-  State& state = *module_.state();
-  lua_State* const lua = state.main();
-  const State::Entered entered(state, state.current());
-  const int top = lua_gettop(lua);
-  module_.push(lua);
-  lua_getfield(lua, -1, "check_schema");
-  if (!lua_isfunction(lua, -1)) {
-    lua_settop(lua, top);
-    return {};
-  }
-  push_json(lua, conf);
-  lua_pushvalue(lua, -1);
-  lua_insert(lua, top + 1);  // conf stays below the call
-  if (scope == plugin::ConfScope::kResource) {
-    lua_pushnil(lua);
-  } else {
-    lua_pushinteger(lua, schema_type(scope));
-  }
-  base::Status status;
-  if (lua_pcall(lua, 2, 2, 0) != 0) {
-    status = base::invalid(std::string(text_at(lua, -1)));
-  } else if (lua_toboolean(lua, -2) == 0) {
-    status =
-        base::invalid(lua_isstring(lua, -1) != 0 ? std::string(text_at(lua, -1)) : "the plugin refuses it");
-  } else if (auto checked = to_json(lua, top + 1)) {
-    conf = std::move(*checked);
-  }
-  lua_settop(lua, top);
-  return status;
+plugin::Step LuaPlugin::rewrite(plugin::Request& request) {
+  return run_hook(function(plugin::Phase::kRewrite), conf_, request);
 }
 
-void LuaKind::call(const char* function) const {
-  State& state = *module_.state();
-  lua_State* const lua = state.main();
-  module_.push(lua);
-  lua_getfield(lua, -1, function);
-  lua_remove(lua, -2);
-  if (!lua_isfunction(lua, -1)) {
-    lua_pop(lua, 1);
-    return;
+plugin::Step LuaPlugin::access(plugin::Request& request) {
+  return run_hook(function(plugin::Phase::kAccess), conf_, request);
+}
+
+plugin::Step LuaPlugin::before_proxy(plugin::Request& request) {
+  return run_hook(function(plugin::Phase::kBeforeProxy), conf_, request);
+}
+
+void LuaPlugin::header_filter(plugin::Request& request) {
+  if (function(plugin::Phase::kBodyFilter)) announce_changes(request);
+  if (const Ref& hook = function(plugin::Phase::kHeaderFilter)) {
+    run_plain_hook(hook, conf_, Phase::kHeaderFilter, request);
   }
-  Run run(state, Phase::kInitWorker, nullptr);
-  lua_xmove(lua, run.thread(), 1);
-  if (run.start(0) == Run::End::kError) {
-    base::log_error("{}() of plugin {}: {}\n{}", function, info().name, run.error(), run.traceback());
-  }
+}
+
+void LuaPlugin::body_filter(plugin::Request& request, plugin::Body& body) {
+  run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+}
+
+void LuaPlugin::delayed_body_filter(plugin::Request& request, plugin::Body& body) {
+  run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+}
+
+void LuaPlugin::log(plugin::Request& request) {
+  run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request);
 }
 
 }  // namespace apisix::lua

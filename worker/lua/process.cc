@@ -51,7 +51,7 @@ int prefix(lua_State* lua) {
 
 // --- ngx.process
 
-int process_type(lua_State* lua) {
+int type_of_process(lua_State* lua) {
   push(lua, "worker");
   return 1;
 }
@@ -72,7 +72,7 @@ int signal_graceful_exit(lua_State*) {
 
 int load_process(lua_State* lua) {
   lua_newtable(lua);
-  set_function(lua, "type", process_type);
+  set_function(lua, "type", type_of_process);
   set_function(lua, "get_master_pid", master_pid);
   set_function(lua, "enable_privileged_agent", enable_privileged_agent);
   set_function(lua, "signal_graceful_exit", signal_graceful_exit);

@@ -2,12 +2,15 @@
 // patterns are kept, whether the option "o" is there or not.
 #include "shared/format/regex.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "worker/lua/argument.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/run.h"
@@ -20,6 +23,16 @@ using Groups = std::vector<std::string_view>;
 
 // Patterns are those of the code; a program that makes them up from requests does not fill the memory.
 constexpr std::size_t kPatternsMax = 1024;
+// PCRE2_ERROR_MATCHLIMIT.
+constexpr std::string_view kGaveUp = "pcre_exec() failed: -47";
+
+// As OpenResty's pcre2_compile() faults.
+std::string fault_text(std::string_view pattern, const Regex::Fault& fault) {
+  constexpr std::size_t kShownMax = 127;  // of OpenResty's buffer
+  std::string out = "pcre2_compile() failed: " + fault.reason + " in \"" + std::string(pattern) + "\"";
+  if (fault.offset < pattern.size()) out += " at \"" + std::string(pattern.substr(fault.offset)) + "\"";
+  return out.substr(0, kShownMax);
+}
 
 std::shared_ptr<const Regex> compiled(std::string_view pattern, std::string_view letters,
                                       std::string& fault) {
@@ -29,13 +42,10 @@ std::shared_ptr<const Regex> compiled(std::string_view pattern, std::string_view
   key += pattern;
   if (const auto found = kept.find(key); found != kept.end()) return found->second;
   const auto options = format::RegexOptions::parse(letters);
-  if (!options) {
-    fault = options.error().what;
-    return nullptr;
-  }
-  auto regex = Regex::compile(pattern, *options);
+  Regex::Fault where;
+  auto regex = Regex::compile(pattern, *options, &where);
   if (!regex) {
-    fault = regex.error().what;
+    fault = where.reason.empty() ? regex.error().what : fault_text(pattern, where);
     return nullptr;
   }
   if (kept.size() >= kPatternsMax) kept.clear();
@@ -56,16 +66,26 @@ format::Match search(lua_State* lua, const Regex& regex, std::string_view subjec
 struct Call {
   std::string_view subject;
   std::shared_ptr<const Regex> regex;
+  bool has_lists = false;  // option "D": a name stands for a list of groups
   std::string fault;
 };
+
+// The first letter that is no option.
+void raise_bad_flag(lua_State* lua, std::string_view letters) {
+  const auto bad = letters.find_first_not_of("adDijJmosuUx");
+  const char letter[] = {letters[bad], '\0'};
+  luaL_error(lua, "unknown flag \"%s\" (flags \"%s\")", letter, letters.data());
+}
 
 // ngx.re.x(subject, pattern, options at `options`).
 Call read_call(lua_State* lua, int options) {
   Call call;
-  call.subject = check_text(lua, 1);
+  call.subject = tostring_argument(lua, 1);
   const std::string_view pattern = check_text(lua, 2);
-  call.regex = compiled(
-      pattern, lua_isnoneornil(lua, options) ? std::string_view{} : check_text(lua, options), call.fault);
+  const auto letters = lua_isnoneornil(lua, options) ? std::string_view{} : check_text(lua, options);
+  if (!format::RegexOptions::parse(letters)) raise_bad_flag(lua, letters);
+  call.has_lists = letters.contains('D');
+  call.regex = compiled(pattern, letters, call.fault);
   return call;
 }
 
@@ -74,8 +94,24 @@ void push_group(lua_State* lua, std::string_view group) {
   push(lua, group);
 }
 
+// t[name] of the table on top gets one more.
+void add_to_list(lua_State* lua, std::string_view name, std::string_view group) {
+  push(lua, name);
+  lua_rawget(lua, -2);
+  if (lua_isnil(lua, -1)) {
+    lua_pop(lua, 1);
+    lua_newtable(lua);
+    push(lua, name);
+    lua_pushvalue(lua, -2);
+    lua_rawset(lua, -4);
+  }
+  push(lua, group);
+  lua_rawseti(lua, -2, static_cast<int>(lua_objlen(lua, -2)) + 1);
+  lua_pop(lua, 1);
+}
+
 // {[0] = whole, captures, names}. A group that took no part is false.
-void push_match(lua_State* lua, const Regex& regex, const Groups& groups, int into) {
+void push_match(lua_State* lua, const Regex& regex, const Groups& groups, int into, bool has_lists) {
   if (into != 0) {
     lua_pushvalue(lua, into);
   } else {
@@ -86,8 +122,13 @@ void push_match(lua_State* lua, const Regex& regex, const Groups& groups, int in
     lua_rawseti(lua, -2, static_cast<int>(i));
   }
   for (const auto& [name, number] : regex.names()) {
+    const std::string_view group = number < groups.size() ? groups[number] : std::string_view{};
+    if (has_lists) {
+      if (group.data() != nullptr) add_to_list(lua, name, group);
+      continue;
+    }
     push(lua, name);
-    push_group(lua, number < groups.size() ? groups[number] : std::string_view{});
+    push_group(lua, group);
     lua_rawset(lua, -3);
   }
 }
@@ -122,12 +163,12 @@ int match(lua_State* lua) {
       lua_pushnil(lua);
       return 1;
     case format::Match::kGaveUp:
-      return push_error(lua, "pcre_exec() failed: -8");
+      return push_error(lua, kGaveUp);
     case format::Match::kYes:
       break;
   }
   write_position(lua, 4, end_of(call.subject, groups[0]));
-  push_match(lua, *call.regex, groups, lua_istable(lua, 5) ? 5 : 0);
+  push_match(lua, *call.regex, groups, lua_istable(lua, 5) ? 5 : 0, call.has_lists);
   return 1;
 }
 
@@ -143,7 +184,7 @@ int find(lua_State* lua) {
       lua_pushnil(lua);
       return 1;
     case format::Match::kGaveUp:
-      return lua_pushnil(lua), push_error(lua, "pcre_exec() failed: -8") + 1;
+      return lua_pushnil(lua), push_error(lua, kGaveUp) + 1;
     case format::Match::kYes:
       break;
   }
@@ -164,19 +205,19 @@ int next_match(lua_State* lua) {
   Groups groups;
   if (!regex || from > subject.size()) return lua_pushnil(lua), 1;
   const format::Match found = search(lua, *regex, subject, groups, from);
-  if (found == format::Match::kGaveUp) return push_error(lua, "pcre_exec() failed: -8");
+  if (found == format::Match::kGaveUp) return push_error(lua, kGaveUp);
   if (found == format::Match::kNo) return lua_pushnil(lua), 1;
   const std::size_t end = end_of(subject, groups[0]);
   lua_pushinteger(lua, static_cast<lua_Integer>(groups[0].empty() ? end + 1 : end));
   lua_replace(lua, lua_upvalueindex(4));
-  push_match(lua, *regex, groups, 0);
+  push_match(lua, *regex, groups, 0, text_at(lua, lua_upvalueindex(3)).contains('D'));
   return 1;
 }
 
 int gmatch(lua_State* lua) {
   const Call call = read_call(lua, 3);
   if (!call.regex) return push_error(lua, call.fault);
-  lua_settop(lua, 3);
+  lua_settop(lua, 3);  // a subject that was none is its text by now
   if (lua_isnil(lua, 3)) {
     push(lua, "");
     lua_replace(lua, 3);
@@ -189,14 +230,23 @@ int gmatch(lua_State* lua) {
 // The text that takes the place of a match, onto `out`: a template or what a function gives.
 class Replacement {
  public:
-  explicit Replacement(lua_State* lua) : lua_(lua), is_function_(lua_isfunction(lua, 3)) {
-    if (!is_function_) template_ = check_text(lua, 3);
+  Replacement(lua_State* lua, bool has_lists)
+      : lua_(lua), is_function_(lua_isfunction(lua, 3)), has_lists_(has_lists) {
+    if (!is_function_) template_ = tostring_argument(lua, 3);
+  }
+
+  // Of the template; "" when it is good.
+  std::string fault() const {
+    std::string ignored;
+    std::string why;
+    if (!is_function_) expand({}, ignored, why);
+    return why;
   }
 
   bool append(const Regex& regex, const Groups& groups, std::string& out, std::string& fault) const {
     if (!is_function_) return expand(groups, out, fault);
     lua_pushvalue(lua_, 3);
-    push_match(lua_, regex, groups, 0);
+    push_match(lua_, regex, groups, 0, has_lists_);
     lua_call(lua_, 1, 1);
     std::size_t bytes = 0;
     const char* text = lua_tolstring(lua_, -1, &bytes);
@@ -230,8 +280,7 @@ class Replacement {
         number = number * 10 + static_cast<std::size_t>(template_[end++] - '0');
       }
       if (end == first || (braced && (end >= template_.size() || template_[end] != '}'))) {
-        fault = "attempt to use named capturing variable \"" + std::string(template_.substr(at)) +
-                "\" (named captures not supported yet)";
+        fault = "failed to compile the replacement template";
         return false;
       }
       if (number < groups.size()) out += groups[number];
@@ -242,22 +291,23 @@ class Replacement {
 
   lua_State* const lua_;
   const bool is_function_;
+  const bool has_lists_;
   std::string_view template_;
 };
 
 int replace(lua_State* lua, bool all) {
   const Call call = read_call(lua, 4);
-  const Replacement replacement(lua);
+  const Replacement replacement(lua, call.has_lists);
   if (!call.regex) return lua_pushnil(lua), push_error(lua, call.fault) + 1;
   std::string out;
-  std::string fault;
+  std::string fault = replacement.fault();
+  if (!fault.empty()) return lua_pushnil(lua), push_error(lua, fault) + 1;
   std::size_t copied = 0;
   int count = 0;
   for (std::size_t from = 0; from <= call.subject.size();) {
     Groups groups;
     const format::Match found = search(lua, *call.regex, call.subject, groups, from);
-    if (found == format::Match::kGaveUp)
-      return lua_pushnil(lua), push_error(lua, "pcre_exec() failed: -8") + 1;
+    if (found == format::Match::kGaveUp) return lua_pushnil(lua), push_error(lua, kGaveUp) + 1;
     if (found == format::Match::kNo) break;
     const std::size_t end = end_of(call.subject, groups[0]);
     out += call.subject.substr(copied,
@@ -282,53 +332,100 @@ int gsub(lua_State* lua) {
   return replace(lua, true);
 }
 
-// ngx.re.split(subject, pattern, options, ctx, max, result)
-int split(lua_State* lua) {
-  const Call call = read_call(lua, 3);
-  if (!call.regex) return push_error(lua, call.fault);
-  const auto pieces_max = luaL_optinteger(lua, 5, 0);
-  const bool has_result = lua_istable(lua, 6);
-  has_result ? lua_pushvalue(lua, 6) : lua_newtable(lua);
-  int count = 0;
-  const auto add = [&](std::string_view piece) {
-    push(lua, piece);
-    lua_rawseti(lua, -2, ++count);
-  };
-  std::size_t begin = read_position(lua, 4);
-  for (std::size_t from = begin; from < call.subject.size() && (pieces_max <= 0 || count + 1 < pieces_max);) {
+// The pieces between matches, each followed by the first group of the match behind it, when it has one.
+class Splitter {
+ public:
+  Splitter(lua_State* lua, const Call& call, std::size_t begin) : lua_(lua), call_(call), begin_(begin) {}
+
+  // Onto the list on top. `pieces_max` 0: all. False: a match gave up.
+  bool run(lua_Integer pieces_max) {
     Groups groups;
-    const format::Match found = search(lua, *call.regex, call.subject, groups, from);
-    if (found == format::Match::kGaveUp) return push_error(lua, "pcre_exec() failed: -8");
-    if (found == format::Match::kNo) break;
-    const auto start = static_cast<std::size_t>(groups[0].data() - call.subject.data());
-    const std::size_t end = end_of(call.subject, groups[0]);
-    if (groups[0].empty()) {
-      // Between two characters.
-      if (start >= call.subject.size()) break;
-      if (start == begin) {
-        from = start + 1;
-        if (from >= call.subject.size()) break;
-        add(call.subject.substr(begin, 1));
-        begin = from;
-        continue;
-      }
+    lua_Integer pieces = 1;
+    for (std::size_t from = begin_; pieces_max <= 0 || pieces < pieces_max;) {
+      const format::Match found = search(lua_, *call_.regex, call_.subject, groups, from);
+      if (found == format::Match::kGaveUp) return false;
+      if (found == format::Match::kNo) break;
+      const std::size_t end = end_of(call_.subject, groups[0]);
+      from = groups[0].empty() ? end + 1 : end;
+      if (add_before(groups, end)) ++pieces;
+      if (begin_ >= call_.subject.size() && pieces > 1) break;
     }
-    add(call.subject.substr(begin, start - begin));
-    for (std::size_t i = 1; i < groups.size(); ++i) {
-      if (groups[i].data() != nullptr) add(groups[i]);
-    }
-    begin = end;
-    from = groups[0].empty() ? end + 1 : end;
+    finish(pieces_max > 0);
+    return true;
   }
-  add(call.subject.substr(std::min(begin, call.subject.size())));
-  if (has_result) {
+
+ private:
+  // After an empty match the next piece begins there, and a match that leaves no piece before it is skipped.
+  bool add_before(const Groups& groups, std::size_t end) {
+    const std::size_t start = end - groups[0].size();
+    if (last_empty_) begin_ = *last_empty_;
+    if (groups[0].empty()) last_empty_ = start;
+    if (start <= begin_ && last_empty_) return false;
+    add(call_.subject.substr(begin_, start - begin_));
+    if (groups.size() > 1 && groups[1].data() != nullptr) add(groups[1]);
+    begin_ = end;
+    return true;
+  }
+
+  // Empty pieces at the end are dropped, unless their number was bounded.
+  void finish(bool is_bounded) {
+    if (is_bounded || begin_ < call_.subject.size()) {
+      add(call_.subject.substr(std::min(begin_, call_.subject.size())));
+      return;
+    }
+    for (; count_ > 0; --count_) {
+      lua_rawgeti(lua_, -1, count_);
+      const bool is_empty = text_at(lua_, -1).empty();
+      lua_pop(lua_, 1);
+      if (!is_empty) break;
+      lua_pushnil(lua_);
+      lua_rawseti(lua_, -2, count_);
+    }
+    end_list();
+  }
+
+  void add(std::string_view piece) {
+    push(lua_, piece);
+    lua_rawseti(lua_, -2, ++count_);
+    end_list();
+  }
+
+  // The caller's table may have had more.
+  void end_list() {
+    lua_pushnil(lua_);
+    lua_rawseti(lua_, -2, count_ + 1);
+  }
+
+  lua_State* const lua_;
+  const Call& call_;
+  std::size_t begin_;
+  std::optional<std::size_t> last_empty_;
+  int count_ = 0;
+};
+
+// require("ngx.re").split(subject, pattern, options, ctx, max, result)
+int split(lua_State* lua) {
+  lua_settop(lua, 6);
+  const Call call = read_call(lua, 3);
+  const auto pieces_max = luaL_optinteger(lua, 5, 0);
+  if (lua_isnil(lua, 6)) {
+    lua_newtable(lua);
+    lua_replace(lua, 6);
+  }
+  if (!lua_istable(lua, 6)) return luaL_error(lua, "res is not a table");
+  const std::size_t begin = read_position(lua, 4);
+  if (begin >= call.subject.size()) {
     lua_pushnil(lua);
-    lua_rawseti(lua, -2, count + 1);
+    lua_rawseti(lua, 6, 1);
+    return 1;
   }
+  if (!call.regex) return push_error(lua, call.fault);
+  if (!Splitter(lua, call, begin).run(pieces_max)) return push_error(lua, kGaveUp);
   return 1;
 }
 
-int opt(lua_State*) {
+int opt(lua_State* lua) {
+  if (text_at(lua, 1) != "jit_stack_size") return luaL_error(lua, "unrecognized option name");
   return 0;  // the bounds on matches are the gateway's
 }
 

@@ -4,9 +4,11 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "shared/base/file.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/fields.h"
 #include "worker/lua/modules.h"
@@ -191,6 +193,49 @@ int set_body_data(lua_State* lua) {
   return wait(lua, replace(binding, body));
 }
 
+// init_body(), append_body(piece)... finish_body(): the new body is gathered in the request's output of
+// pieces, and takes the old one's place at the end.
+int init_body(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  binding_of(lua).new_body().emplace();
+  return 0;
+}
+
+int append_body(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  const std::string_view piece = check_text(lua, 1);
+  auto& gathered = binding_of(lua).new_body();
+  if (!gathered) return luaL_error(lua, "request_body not initialized");
+  gathered->append(piece);
+  return 0;
+}
+
+async::Task<int> finish(Binding& binding) {
+  const std::string body = std::move(*std::exchange(binding.new_body(), std::nullopt));
+  co_return co_await replace(binding, body);
+}
+
+int finish_body(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  Binding& binding = binding_of(lua);
+  if (!binding.new_body()) return luaL_error(lua, "request_body not initialized");
+  return wait(lua, finish(binding));
+}
+
+async::Task<int> replace_by_file(Binding& binding, std::string body) {
+  co_return co_await replace(binding, body);
+}
+
+// The file's bytes; it is read at once, as every file that Lua reads is.
+int set_body_file(lua_State* lua) {
+  check_phase(lua, kWaitingPhases);
+  const std::string path(check_text(lua, 1));
+  Binding& binding = binding_of(lua);
+  auto body = base::read_file(path);
+  if (!body) return luaL_error(lua, "%s", body.error().what.c_str());
+  return wait(lua, replace_by_file(binding, std::move(*body)));
+}
+
 int get_post_args(lua_State* lua) {
   check_phase(lua, kRequestPhases);
   const std::size_t count = listed_max(lua, 1);
@@ -252,7 +297,9 @@ constexpr std::pair<const char*, lua_CFunction> kFunctions[] = {
     {"set_uri_args", set_uri_args},   {"set_uri", set_uri},
     {"read_body", read_body},         {"discard_body", discard_body},
     {"get_body_data", get_body_data}, {"get_body_file", get_body_file},
-    {"set_body_data", set_body_data}, {"get_post_args", get_post_args},
+    {"set_body_data", set_body_data}, {"set_body_file", set_body_file},
+    {"init_body", init_body},         {"append_body", append_body},
+    {"finish_body", finish_body},     {"get_post_args", get_post_args},
     {"http_version", http_version},   {"raw_header", raw_header},
     {"start_time", start_time},       {"is_internal", is_internal}};
 

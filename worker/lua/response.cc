@@ -29,18 +29,32 @@ bool is_content_length(std::string_view name) {
 
 // --- ngx.header
 
+// Of the upstream's body, which keeps it out of the fields; null when it is not known or will not hold.
+const http::ResponseHead* head_with_length(const plugin::ResponseState& response) {
+  const bool has_length = response.upstream_head != nullptr && !response.body_changes &&
+                          response.upstream_head->has_content_length;
+  return has_length ? response.upstream_head : nullptr;
+}
+
+// ngx.header.content_type is Content-Type. On the coroutine's stack: what is called next may raise.
+std::string_view push_field_name(lua_State* lua, std::string_view name) {
+  luaL_Buffer buffer;
+  luaL_buffinit(lua, &buffer);
+  for (const char c : name) luaL_addchar(&buffer, c == '_' ? '-' : c);
+  luaL_pushresult(&buffer);
+  return text_at(lua, -1);
+}
+
 int read_header(lua_State* lua) {
   check_phase(lua, kRequestPhases);
-  std::string name(check_text(lua, 2));
-  for (char& c : name) {
-    if (c == '_') c = '-';
-  }
   Binding& binding = binding_of(lua);
+  const std::string_view name = push_field_name(lua, check_text(lua, 2));
   const plugin::ResponseState& response = binding.state().response;
-  if (is_content_length(name) && response.upstream_head != nullptr && !response.body_changes &&
-      response.upstream_head->has_content_length) {
-    push(lua, std::to_string(response.upstream_head->content_length));
-    return 1;
+  if (http::identify_header(name) == http::KnownHeader::kContentLength) {
+    if (const auto* head = head_with_length(response)) {
+      push(lua, std::to_string(head->content_length));
+      return 1;
+    }
   }
   int found = 0;
   for (const http::HeaderField& field : response.headers) {
@@ -68,8 +82,8 @@ int write_header(lua_State* lua) {
   const Run& run = check_phase(lua, kRequestPhases);
   if (is_behind_head(run))
     return luaL_error(lua, "attempt to set ngx.header.HEADER after sending out response headers");
-  const std::string_view name = check_text(lua, 2);
   Binding& binding = binding_of(lua);
+  const std::string_view name = push_field_name(lua, check_text(lua, 2));
   plugin::Response response = binding.request().response();
   bool is_first = true;
   const bool has_any = each_value(lua, 3, [&](std::string_view value) {
@@ -85,16 +99,23 @@ int write_header(lua_State* lua) {
 int get_response_headers(lua_State* lua) {
   check_phase(lua, kRequestPhases);
   const auto asked = luaL_optinteger(lua, 1, static_cast<lua_Integer>(kListedMax));
-  return push_headers(lua, binding_of(lua).state().response.headers,
-                      asked < 0 ? 0 : static_cast<std::size_t>(asked), lua_toboolean(lua, 2) != 0);
+  const bool is_raw = lua_toboolean(lua, 2) != 0;
+  const plugin::ResponseState& response = binding_of(lua).state().response;
+  const int results =
+      push_headers(lua, response.headers, asked < 0 ? 0 : static_cast<std::size_t>(asked), is_raw);
+  if (const auto* head = head_with_length(response)) {
+    push(lua, std::to_string(head->content_length));
+    lua_setfield(lua, -1 - results, is_raw ? "Content-Length" : "content-length");
+  }
+  return results;
 }
 
 int add_response_header(lua_State* lua) {
   const Run& run = check_phase(lua, kRequestPhases);
   if (is_behind_head(run))
     return luaL_error(lua, "attempt to set ngx.header.HEADER after sending out response headers");
-  const std::string_view name = check_text(lua, 1);
   plugin::Response response = binding_of(lua).request().response();
+  const std::string_view name = push_field_name(lua, check_text(lua, 1));
   each_value(lua, 2, [&](std::string_view value) { response.add_header(name, value); });
   return 0;
 }

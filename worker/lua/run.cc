@@ -1,5 +1,6 @@
 #include "worker/lua/run.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -36,7 +37,7 @@ Run::~Run() {
 }
 
 Threads& Run::threads() {
-  if (!threads_) threads_ = std::make_unique<Threads>(state_->loop());
+  if (!threads_) threads_ = std::make_unique<Threads>(*this, state_->loop());
   return *threads_;
 }
 
@@ -52,16 +53,45 @@ Run::End Run::start(int arguments) {
 
 async::Task<Run::End> Run::finish() {
   for (;;) {
-    const int values = co_await std::exchange(operation_, {});
-    if (is_cancelled_) co_return End::kExit;
+    const int values = co_await operate();
     // A light thread has called ngx.exit(): that ends the whole request.
     if (threads_ && threads_->exit_code()) {
       exit_code_ = *threads_->exit_code();
       co_return End::kExit;
     }
+    if (has_returned_) co_return End::kReturned;
     const End end = advance(values);
     if (end != End::kWaiting) co_return end;
   }
+}
+
+// What it waits for; a light thread's ngx.exit() ends the wait. Once the entry has returned, that is the end
+// of all of its threads, as OpenResty has it.
+async::Task<int> Run::operate() {
+  if (!threads_ || !threads_->are_running()) co_return co_await std::exchange(operation_, {});
+  constexpr std::uint64_t kForever = std::uint64_t{1} << 40;
+  std::optional<int> values;
+  async::Scope scope(state_->loop());
+  if (!has_returned_) {
+    scope.spawn(
+        [](async::Task<int> wanted, std::optional<int>& result, Threads& threads) -> async::Task<void> {
+          result = co_await std::move(wanted);
+          threads.changed().notify();
+        }(std::exchange(operation_, {}), values, *threads_));
+  }
+  while (!values && !threads_->exit_code() && (!has_returned_ || threads_->are_running()))
+    co_await threads_->changed().wait(kForever);
+  co_return values.value_or(0);
+}
+
+Run::End Run::end_of_entry() {
+  if (!threads_) return End::kReturned;
+  if (threads_->exit_code()) {
+    exit_code_ = *threads_->exit_code();
+    return End::kExit;
+  }
+  has_returned_ = threads_->are_running();
+  return has_returned_ ? End::kWaiting : End::kReturned;
 }
 
 Run::End Run::advance(int arguments) {
@@ -71,10 +101,14 @@ Run::End Run::advance(int arguments) {
     request_ = Request::kNone;
     const int status = lua_resume(lua, arguments);
     if (status == 0) {
-      if (coroutines_.empty()) return End::kReturned;
+      if (coroutines_.empty()) return end_of_entry();
       arguments = leave_coroutine(true, lua_gettop(lua));
     } else if (status != LUA_YIELD) {
-      if (coroutines_.empty()) return fail(lua, error_text(lua));
+      if (coroutines_.empty()) {
+        std::string what = error_text(lua);
+        lua_pop(lua, 1);  // makes room for what looks at the stack
+        return fail(lua, std::move(what));
+      }
       // coroutine.resume gives false and the error.
       arguments = leave_coroutine(false, 1);
     } else {
@@ -90,7 +124,7 @@ Run::End Run::advance(int arguments) {
           arguments = leave_coroutine(true, lua_gettop(lua));
           break;
         case Request::kNone:
-          return fail(lua, "stopped");
+          return fail(lua, "stopped: it ran longer than lua.cpu_limit without a wait");
       }
     }
   }
@@ -122,11 +156,13 @@ Run::End Run::fail(lua_State* lua, std::string what) {
   traceback_ = "stack traceback:";
   int number = 0;
   const auto add = [&](lua_State* coroutine) {
-    luaL_traceback(coroutine, coroutine, nullptr, 0);
-    std::string_view trace = text_at(coroutine, -1);
+    // Onto another stack: this one may have overflowed.
+    lua_State* const to = state_->main();
+    luaL_traceback(to, coroutine, nullptr, 0);
+    std::string_view trace = text_at(to, -1);
     if (const auto line = trace.find('\n'); line != std::string_view::npos) trace.remove_prefix(line);
     traceback_ += fmt::format("\ncoroutine {}:{}", number++, trace);
-    lua_pop(coroutine, 1);
+    lua_pop(to, 1);
   };
   for (auto at = coroutines_.rbegin(); at != coroutines_.rend(); ++at) add(*at);
   add(thread_.lua);

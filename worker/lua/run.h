@@ -49,8 +49,6 @@ class Run {
   End start(int arguments);
   // After kWaiting, once.
   async::Task<End> finish();
-  // Once what it waits for has come, finish() ends with kExit and Lua does not go on.
-  void cancel() { is_cancelled_ = true; }
 
   int results() const { return lua_gettop(thread_.lua); }
   // After kExit: what ngx.exit() was called with.
@@ -88,6 +86,8 @@ class Run {
   enum class Request : std::uint8_t { kNone, kWait, kExit, kResume, kYield };
 
   End advance(int arguments);
+  End end_of_entry();
+  async::Task<int> operate();
   lua_State* active() const { return coroutines_.empty() ? thread_.lua : coroutines_.back(); }
   int enter_coroutine();
   int leave_coroutine(bool with_true, int values);
@@ -105,7 +105,7 @@ class Run {
   int exit_code_ = 0;
   const Phase phase_;
   Request request_ = Request::kNone;
-  bool is_cancelled_ = false;
+  bool has_returned_ = false;  // and waits for its threads
 };
 
 // For C functions that wait. `operation` runs outside Lua and must not raise; it pushes its results onto

@@ -136,6 +136,7 @@ int get_stale(lua_State* lua) {
     lua_pushnil(lua);
     return 1;
   }
+  if (value->type == ScriptDict::Type::kList) return push_error(lua, "value is a list");
   push_value(lua, *value);
   value->flags != 0 ? lua_pushnumber(lua, value->flags) : lua_pushnil(lua);
   lua_pushboolean(lua, value->is_stale ? 1 : 0);
@@ -213,8 +214,10 @@ int incr(lua_State* lua) {
   const auto outcome =
       dict.increase(*key, by, init, static_cast<std::uint64_t>(ttl * 1000), now_ms(lua), result);
   if (outcome.fault != ScriptDict::Fault::kNone) {
-    return push_error(
-        lua, outcome.fault == ScriptDict::Fault::kWrongType ? "not a number" : text_of(outcome.fault));
+    push_error(lua, outcome.fault == ScriptDict::Fault::kWrongType ? "not a number" : text_of(outcome.fault));
+    if (!init) return 2;
+    lua_pushboolean(lua, outcome.has_evicted ? 1 : 0);
+    return 3;
   }
   lua_pushnumber(lua, result);
   if (!init) return 1;

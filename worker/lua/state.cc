@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "shared/base/check.h"
+#include "worker/lua/cpu_watch.h"
 #include "worker/lua/modules.h"
-#include "worker/lua/socket_pools.h"
 #include "worker/lua/timers.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugin/variables.h"
@@ -41,7 +41,6 @@ State::State(plugin::Deps& deps)
       loop_(deps.loop),
       memory_(*this, deps.lua != nullptr ? deps.lua->memory_bytes_max : 0),
       timers_(std::make_unique<Timers>(deps.loop)),
-      sockets_(std::make_unique<SocketPools>(deps.loop)),
       tasks_(std::make_unique<async::Scope>(deps.loop)) {}
 
 State::~State() {
@@ -64,6 +63,7 @@ base::Status State::open() {
   lua_gc(main_, LUA_GCSTOP, 0);
   luaL_openlibs(main_);
   if (deps_.lua != nullptr) {
+    if (!deps_.lua->compiles) luaJIT_setmode(main_, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     prepend_path(main_, "path", deps_.lua->path);
     prepend_path(main_, "cpath", deps_.lua->cpath);
   }
@@ -140,10 +140,14 @@ void State::drop(Thread thread) {
 State::Entered::Entered(State& state, Run* run)
     : state_(state), before_(std::exchange(state.current_, run)), was_enforced_(state.memory_.is_enforced()) {
   state_.memory_.set_enforced(true);
+  watched.turn.store(watched.turn.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  watched.running.store(state.main_, std::memory_order_relaxed);
 }
 
 State::Entered::~Entered() {
   state_.current_ = before_;
+  if (!was_enforced_) watched.running.store(nullptr, std::memory_order_relaxed);
+  if (watched.stopping.load(std::memory_order_relaxed)) CpuWatch::end_stopping(state_.main_);
   state_.memory_.set_enforced(was_enforced_);
 }
 

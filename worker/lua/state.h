@@ -21,7 +21,6 @@
 namespace apisix::lua {
 
 class Run;
-class SocketPools;
 class Timers;
 
 // Where a text of Lua comes from. Texts of the configuration (serverless functions, filter_func, scripts) are
@@ -44,7 +43,6 @@ class State : public base::Counted<State> {
   // Timers and whatever else belongs to no request. Ended with close().
   async::Scope& tasks() { return *tasks_; }
   Timers& timers() { return *timers_; }
-  SocketPools& sockets() { return *sockets_; }
   // Timers that wait run at once, as premature; no new ones start. For a state that gives way to another.
   void close();
   // What runs now; null: modules are being loaded.
@@ -91,7 +89,6 @@ class State : public base::Counted<State> {
   Memory memory_;
   lua_State* main_ = nullptr;
   std::unique_ptr<Timers> timers_;
-  std::unique_ptr<SocketPools> sockets_;
   std::unique_ptr<async::Scope> tasks_;
   std::vector<Thread> idle_threads_;
   Run* current_ = nullptr;

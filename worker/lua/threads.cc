@@ -10,25 +10,33 @@
 namespace apisix::lua {
 
 base::Ref<LightThread> Threads::spawn(std::unique_ptr<Run> run, int arguments) {
-  auto thread = base::make_counted<LightThread>();
-  thread->run = std::move(run);
+  auto thread = base::make_counted<LightThread>(parent_, std::move(run));
   all_.push_back(thread);
+  ++running_;
   const Run::End end = thread->run->start(arguments);
   if (end == Run::End::kWaiting) {
-    scope_.spawn(finish(thread));
+    thread->rest.emplace(loop_);
+    thread->rest->spawn(finish(*thread));
   } else {
     note_end(*thread, end);
   }
   return thread;
 }
 
-async::Task<void> Threads::finish(base::Ref<LightThread> thread) {
-  Run& run = *thread->run;
-  const Run::End end = co_await run.finish();
-  if (!thread->end) note_end(*thread, end);
+// Lua may still hold the threads: what they wait for belongs to the request and ends here.
+Threads::~Threads() {
+  for (const auto& thread : all_) {
+    thread->rest.reset();
+    thread->run = nullptr;
+  }
+}
+
+async::Task<void> Threads::finish(LightThread& thread) {
+  note_end(thread, co_await thread.run->finish());
 }
 
 void Threads::note_end(LightThread& thread, Run::End end) {
+  --running_;
   thread.end = end;
   if (end == Run::End::kExit) exit_code_ = thread.run->exit_code();
   if (end == Run::End::kError) {
@@ -39,9 +47,16 @@ void Threads::note_end(LightThread& thread, Run::End end) {
 }
 
 void Threads::kill(LightThread& thread) {
-  thread.run->cancel();
+  --running_;
+  thread.rest.reset();
+  thread.run = nullptr;
   thread.end = Run::End::kExit;
   changed_.notify();
+  forget(thread);
+}
+
+void Threads::forget(const LightThread& thread) {
+  std::erase_if(all_, [&](const auto& one) { return &*one == &thread; });
 }
 
 namespace {
@@ -71,12 +86,16 @@ int spawn(lua_State* lua) {
   auto run = std::make_unique<Run>(parent.state(), parent.phase(), parent.binding());
   const int values = lua_gettop(lua) - 1;
   lua_xmove(lua, run->thread(), values);
-  *place = parent.threads().spawn(std::move(run), values - 1);
+  Threads& threads = parent.threads();
+  *place = threads.spawn(std::move(run), values - 1);
+  // A thread that exits at once ends the request at once.
+  if (threads.exit_code()) return parent.exit(lua, *threads.exit_code());
   return 1;
 }
 
 // The results of a thread that has ended, as ngx.thread.wait gives them.
-int take_results(lua_State* lua, LightThread& thread) {
+int take_results(lua_State* lua, Threads& threads, LightThread& thread) {
+  threads.forget(thread);  // Lua has it: it is an argument of the wait
   const Run::End end = *thread.end;
   if (end == Run::End::kReturned) {
     const int values = thread.run->results();
@@ -95,7 +114,7 @@ int take_results(lua_State* lua, LightThread& thread) {
 async::Task<int> wait_any(lua_State* lua, Run& parent, std::vector<base::Ref<LightThread>> wanted) {
   for (;;) {
     for (const auto& thread : wanted) {
-      if (thread->end && thread->run) co_return take_results(lua, *thread);
+      if (thread->end && thread->run) co_return take_results(lua, parent.threads(), *thread);
     }
     co_await parent.threads().changed().wait(kForever);
   }
@@ -106,12 +125,13 @@ int wait_thread(lua_State* lua) {
   std::vector<base::Ref<LightThread>> wanted;
   for (int i = 1; i <= lua_gettop(lua); ++i) {
     LightThread& thread = thread_at(lua, i);
+    if (thread.parent != &parent) return luaL_error(lua, "only the parent coroutine can wait on the thread");
     if (!thread.run) {
       lua_pushboolean(lua, 0);
       push(lua, "already waited or killed");
       return 2;
     }
-    if (thread.end) return take_results(lua, thread);
+    if (thread.end) return take_results(lua, parent.threads(), thread);
     wanted.emplace_back(&thread);
   }
   if (wanted.empty()) return luaL_error(lua, "at least one coroutine should be specified");
@@ -121,6 +141,7 @@ int wait_thread(lua_State* lua) {
 int kill_thread(lua_State* lua) {
   Run& parent = check_phase(lua, kWaitingPhases);
   LightThread& thread = thread_at(lua, 1);
+  if (thread.parent != &parent) return push_error(lua, "killer not parent");
   if (!thread.run) return push_error(lua, "already waited or killed");
   if (thread.end) return push_error(lua, "already terminated");
   parent.threads().kill(thread);

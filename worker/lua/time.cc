@@ -1,5 +1,5 @@
 // The clock: ngx.now, ngx.time, ngx.http_time ... It is the loop's, read once a turn, as nginx's cached time.
-#include <cmath>
+#include <algorithm>
 #include <ctime>
 #include <string>
 
@@ -13,6 +13,8 @@
 
 namespace apisix::lua {
 namespace {
+
+constexpr double kSecondsMax = 253'402'300'799;  // the end of the year 9999
 
 std::uint64_t now_ms(lua_State* lua) {
   return State::of(lua).loop().clock().wall_ms();
@@ -75,24 +77,32 @@ std::string http_text(double seconds) {
   return out;
 }
 
+// A time before 1970, or none, is its first second.
+double seconds_argument(lua_State* lua) {
+  if (lua_type(lua, 1) != LUA_TNUMBER) luaL_error(lua, "number argument only");
+  const double seconds = lua_tonumber(lua, 1);
+  return seconds > 0 ? std::min(seconds, kSecondsMax) : 0;
+}
+
 int http_time(lua_State* lua) {
-  push(lua, http_text(luaL_checknumber(lua, 1)));
+  push(lua, http_text(seconds_argument(lua)));
   return 1;
 }
 
 // "Thu, 18-Nov-10 11:27:35 GMT"
 int cookie_time(lua_State* lua) {
-  std::string out = http_text(luaL_checknumber(lua, 1));
+  std::string out = http_text(seconds_argument(lua));
   out[7] = '-';
   out[11] = '-';
-  const int year = std::stoi(out.substr(12, 4));
-  if (year < 2038) out.erase(12, 2);
+  // nginx writes the years up to 2037 with two digits.
+  if (std::string_view(out).substr(12, 4) < "2038") out.erase(12, 2);
   push(lua, out);
   return 1;
 }
 
 int parse_http_time(lua_State* lua) {
-  const auto seconds = http::parse_date(check_text(lua, 1));
+  if (lua_type(lua, 1) != LUA_TSTRING) return luaL_error(lua, "string argument only");
+  const auto seconds = http::parse_date(text_at(lua, 1));
   if (seconds) {
     lua_pushnumber(lua, static_cast<double>(*seconds));
   } else {

@@ -35,13 +35,14 @@ int sleep(lua_State* lua) {
 class Kept {
  public:
   explicit Kept(lua_State* lua) : lua_(State::of(lua).main()), place_(luaL_ref(lua, LUA_REGISTRYINDEX)) {}
-  Kept(Kept&& other) noexcept : lua_(other.lua_), place_(std::exchange(other.place_, LUA_NOREF)) {}
+  Kept(const Kept&) = delete;
+  Kept& operator=(const Kept&) = delete;
   ~Kept() { luaL_unref(lua_, LUA_REGISTRYINDEX, place_); }
   void push(lua_State* lua) const { lua_rawgeti(lua, LUA_REGISTRYINDEX, place_); }
 
  private:
   lua_State* const lua_;
-  int place_;
+  const int place_;
 };
 
 async::Task<void> run_once(State& state, std::unique_ptr<Run> run, int arguments) {
@@ -57,14 +58,14 @@ async::Task<void> run_once(State& state, std::unique_ptr<Run> run, int arguments
 }
 
 // What the timer calls: {function, arguments ...}, called with `premature` in front of the arguments.
-async::Task<void> call(State& state, const Kept& function, bool is_premature) {
+async::Task<void> call(State& state, std::shared_ptr<const Kept> function, bool is_premature) {
   if (state.timers().running >= Timers::kRunningMax) {
     base::log_error("{} lua_max_running_timers are not enough", Timers::kRunningMax);
     co_return;
   }
   auto run = std::make_unique<Run>(state, Phase::kTimer, nullptr);
   lua_State* const lua = run->thread();
-  function.push(lua);
+  function->push(lua);
   const int count = static_cast<int>(lua_objlen(lua, 1));
   lua_checkstack(lua, count + 4);
   lua_getfield(lua, 1, "n");
@@ -77,14 +78,16 @@ async::Task<void> call(State& state, const Kept& function, bool is_premature) {
   co_await run_once(state, std::move(run), values);
 }
 
-async::Task<void> serve(State& state, Kept function, std::uint64_t delay_ms, bool repeats) {
+// A repeated one does not wait for its function: the next time counts from the last, as OpenResty has it.
+async::Task<void> serve(State& state, std::shared_ptr<const Kept> function, std::uint64_t delay_ms,
+                        bool repeats) {
   Timers& timers = state.timers();
   bool is_premature = false;
   do {
     ++timers.pending;
     is_premature = co_await timers.wait(delay_ms);
     --timers.pending;
-    co_await call(state, function, is_premature);
+    state.tasks().spawn(call(state, function, is_premature));
   } while (repeats && !is_premature && !timers.is_closed());
 }
 
@@ -104,7 +107,7 @@ int start(lua_State* lua, bool repeats) {
     lua_rawseti(lua, -2, i);
   }
   set_number(lua, "n", values);
-  state.tasks().spawn(serve(state, Kept(lua), to_ms(delay), repeats));
+  state.tasks().spawn(serve(state, std::make_shared<const Kept>(lua), to_ms(delay), repeats));
   lua_pushboolean(lua, 1);
   return 1;
 }

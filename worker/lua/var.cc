@@ -77,16 +77,35 @@ Binding& binding_of_handle(lua_State* lua) {
   return *binding;
 }
 
+bool is_of_body(const VariableName& name) {
+  return name.kind == VariableKind::kPostArg || name.kind == VariableKind::kPostArgPath;
+}
+
+async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
+  co_await binding.request().body().read_fields();
+  const auto value = plugin::Variables(binding.state()).read(name);
+  value ? push(lua, *value) : lua_pushnil(lua);
+  co_return 1;
+}
+
 int read_ctx_var(lua_State* lua) {
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
-  push_variable(lua, binding_of_handle(lua), text_at(lua, 2));
+  Binding& binding = binding_of_handle(lua);
+  const std::string_view name = text_at(lua, 2);
+  if (name.starts_with("post_arg") && is_of_body(parsed(name)) && !binding.request().body().is_read() &&
+      Run::of(lua).may_wait()) {
+    return wait(lua, read_of_body(lua, binding, parsed(name)));
+  }
+  push_variable(lua, binding, name);
   return 1;
 }
 
 int write_ctx_var(lua_State* lua) {
   Binding& binding = binding_of_handle(lua);
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
-  if (const auto text = value_text(lua, 3)) act(binding, parsed(text_at(lua, 2)), *text);
+  // As text it is another value: the number that was written is what is read again.
+  lua_pushvalue(lua, 3);
+  if (const auto text = value_text(lua, 4)) act(binding, parsed(text_at(lua, 2)), *text);
   binding.push_written(lua);
   lua_pushvalue(lua, 2);
   lua_pushvalue(lua, 3);

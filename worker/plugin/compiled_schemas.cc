@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shared/base/check.h"
+#include "shared/format/read.h"
 
 namespace apisix::plugin {
 namespace {
@@ -48,6 +49,7 @@ base::Result<CompiledSchemas> CompiledSchemas::compile(std::string_view schemas)
   add_meta((*all)["schema"]);
   if (all->isMember("stream_schema")) add_meta((*all)["stream_schema"]);
   CompiledSchemas out;
+  out.checks_itself = format::is_true(format::find_member(*all, kChecksItself));
   for (auto [member, part] :
        {std::pair("schema", &out.resource), std::pair("consumer_schema", &out.consumer),
         std::pair("metadata_schema", &out.metadata), std::pair("stream_schema", &out.stream)}) {

@@ -19,11 +19,16 @@ struct CompiledSchema {
   format::Schema schema;
 };
 
+// A member of PluginKind::schemas() beside the schemas: the plugin's check() is the whole check of its
+// configurations, the schemas are shown and say what is encrypted.
+inline constexpr const char* kChecksItself = "checks_itself";
+
 struct CompiledSchemas {
   std::optional<CompiledSchema> resource;
   std::optional<CompiledSchema> consumer;
   std::optional<CompiledSchema> metadata;
   std::optional<CompiledSchema> stream;
+  bool checks_itself = false;  // see kChecksItself
 
   // Fails when the text is no JSON object, or when some part of it is no schema.
   static base::Result<CompiledSchemas> compile(std::string_view schemas);

@@ -100,7 +100,7 @@ struct Deps {
   resolve::Resolver* resolver = nullptr;
   net::TlsClientContexts* tls_contexts = nullptr;
   std::string trusted_certificate = {};  // the path of the CA bundle; empty: the system's
-  const LuaSettings* lua = nullptr;           // null only in tests that need none
+  const LuaSettings* lua = nullptr;      // null only in tests that need none
   // What the plugins of one kind share in this worker: made at its first use, from the Deps alone.
   template <typename T>
   T& shared() {

@@ -5,10 +5,15 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "shared/base/counted.h"
 #include "shared/format/json.h"
 
 namespace apisix::plugin {
+
+class Plugin;
+struct BuildContext;
 
 struct LuaSettings {
   std::string path = {};         // apisix.extra_lua_path
@@ -16,8 +21,14 @@ struct LuaSettings {
   std::string module_hook = {};  // apisix.lua_module_hook: a module that is loaded before any other
   std::size_t memory_bytes_max = std::size_t{512} << 20;  // of one process; 0: no limit
   std::uint64_t cpu_limit_ms = 1'000;                     // of one run without a wait; 0: no limit
+  bool compiles = true;                                   // lua.jit: to machine code, what comes from files
+  // lua.override: plugins that the gateway has itself, and for which the user's file is taken.
+  std::vector<std::string> override_native = {};
   // nginx_config.http.lua_shared_dict and custom_lua_shared_dict: name, bytes.
   std::map<std::string, std::int64_t> shared_dict_bytes = {};
+  // Puts the text of a _meta.pre_function before the hooks of a plugin. Null: there is no Lua (in tests).
+  base::Ref<Plugin> (*with_pre_function)(base::Ref<Plugin> plugin, const std::string& text,
+                                         const format::Json& conf, const BuildContext& context) = nullptr;
   std::string instance_id = {};
   unsigned worker_count = 1;
   // config.yaml with its defaults, for core.config.local_conf(): read when it is first asked for.

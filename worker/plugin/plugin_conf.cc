@@ -4,6 +4,7 @@
 #include "shared/event/loop.h"
 #include "shared/format/built.h"
 #include "shared/format/read.h"
+#include "worker/plugin/lua_settings.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/plugin_set.h"
 #include "worker/plugin/stream_plugin.h"
@@ -11,6 +12,19 @@
 namespace apisix::plugin {
 
 using format::find_member;
+
+namespace {
+
+base::Result<base::Ref<Plugin>> build_with_pre_function(const PluginKind& kind, const format::Json& conf,
+                                                        const BuildContext& context) {
+  auto plugin = kind.build(conf, context);
+  const format::Json& text = find_member(find_member(conf, "_meta"), "pre_function");
+  const LuaSettings* lua = context.deps.lua;
+  if (!plugin || !text.isString() || lua == nullptr || lua->with_pre_function == nullptr) return plugin;
+  return lua->with_pre_function(std::move(*plugin), format::string_of(text), conf, context);
+}
+
+}  // namespace
 
 PluginConf::PluginConf(const PluginKind& kind, format::Json conf, std::string resource, std::uint64_t version)
     : kind_(kind),
@@ -42,10 +56,6 @@ void PluginConf::read_meta() {
                      rule.error().what, kind_.info().name);
     }
   }
-  if (find_member(meta, "pre_function").isString()) {
-    base::log_error("{}: the _meta.pre_function of plugin {} is Lua, which this gateway does not run",
-                    resource_, kind_.info().name);
-  }
   const auto& response = find_member(meta, "error_response");
   if (response.isString()) {
     error_response_ = format::string_of(response);
@@ -56,9 +66,10 @@ void PluginConf::read_meta() {
 }
 
 base::Result<base::Ref<Plugin>> PluginConf::plugin(Deps& deps) {
-  return built(
-      http_, ConfScope::kResource, deps,
-      [this](const format::Json& conf, const BuildContext& context) { return kind_.build(conf, context); });
+  return built(http_, ConfScope::kResource, deps,
+               [this](const format::Json& conf, const BuildContext& context) {
+                 return build_with_pre_function(kind_, conf, context);
+               });
 }
 
 base::Result<base::Ref<StreamPlugin>> PluginConf::stream_plugin(Deps& deps) {

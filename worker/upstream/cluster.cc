@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "shared/base/crc32.h"
 #include "shared/base/log.h"
-#include "worker/upstream/balance/crc32.h"
 
 namespace apisix::upstream {
 namespace {
@@ -157,7 +157,7 @@ ClusterPick Cluster::picked(PickContext& context, const Node& node, base::Random
     return pick;
   }
   if (context.picks == 0) {
-    context.address_seed = needs_hash_key_ ? crc32(context.hash_key) : random.next() >> 1;
+    context.address_seed = needs_hash_key_ ? base::crc32(context.hash_key) : random.next() >> 1;
   }
   const auto addresses = node.name->addresses();
   pick.address = addresses[(context.address_seed + context.picks) % addresses.size()];

@@ -5,7 +5,7 @@
 #include <bit>
 #include <numeric>
 
-#include "worker/upstream/balance/crc32.h"
+#include "shared/base/crc32.h"
 
 namespace apisix::upstream {
 
@@ -32,12 +32,12 @@ void ConsistentHash::set_units(const std::vector<PickerEntry>& entries) {
 
 void ConsistentHash::add_points(std::uint32_t entry, std::string id) {
   std::ranges::replace(id, ':', '\0');
-  const std::uint32_t base = crc32(id);
+  const std::uint32_t id_hash = base::crc32(id);
   std::uint32_t hash = 0;
   for (std::uint64_t i = entries_[entry].units * kPointsPerUnit; i > 0; --i) {
     const std::array<char, 4> previous = {static_cast<char>(hash), static_cast<char>(hash >> 8),
                                           static_cast<char>(hash >> 16), static_cast<char>(hash >> 24)};
-    hash = crc32({previous.data(), previous.size()}, base);
+    hash = base::crc32({previous.data(), previous.size()}, id_hash);
     points_.push_back({hash, entry});
   }
 }
@@ -95,7 +95,7 @@ NodeIndex ConsistentHash::pick(const PickInput& input) {
 
 NodeIndex ConsistentHash::peek(const PickInput& input) const {
   if (!any_left(input.tried)) return kNoNode;
-  std::size_t at = first_point(crc32(input.hash_key));
+  std::size_t at = first_point(base::crc32(input.hash_key));
   while (true) {
     const Entry& entry = entries_[points_[at].entry];
     if (entry.usable && (input.tried == nullptr || !input.tried->contains(entry.index))) return entry.index;

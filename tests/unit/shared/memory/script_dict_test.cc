@@ -1,10 +1,13 @@
 #include "shared/memory/script_dict.h"
 
+#include <atomic>
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +115,25 @@ TEST(ScriptDict, ListsAreTakenFromBothEnds) {
   EXPECT_FALSE(dict.get("l", kNow));
 }
 
+TEST(ScriptDict, AListThatCannotGrowStaysAsItIs) {
+  ScriptDict dict = make(ScriptDict::kBytesMin);
+  std::size_t count = 0;
+  std::size_t kept = 0;
+  while (dict.push("l", text(std::string(100, 'e')), false, kNow, count).fault == Fault::kNone) kept = count;
+  ASSERT_GT(kept, 4u);
+  EXPECT_EQ(dict.length("l", kNow, count).fault, Fault::kNone);
+  EXPECT_EQ(count, kept);
+}
+
+TEST(ScriptDict, AListThatHasEndedStartsAnew) {
+  ScriptDict dict = make(ScriptDict::kBytesMin);
+  std::size_t count = 0;
+  while (dict.push("l", text(std::string(100, 'e')), false, kNow, count).fault == Fault::kNone) continue;
+  ASSERT_TRUE(dict.expire("l", kNow + 1, kNow));
+  EXPECT_EQ(dict.push("l", text("a"), false, kNow + 1, count).fault, Fault::kNone);
+  EXPECT_EQ(count, 1u);
+}
+
 TEST(ScriptDict, TheOldestMakeRoomUnlessTheWriteIsSafe) {
   ScriptDict dict = make(ScriptDict::kBytesMin);
   const std::string value(400, 'v');
@@ -159,19 +181,30 @@ TEST(ScriptDict, KeysAndFlushAll) {
   EXPECT_TRUE(dict.get("k0", kNow, true));
 }
 
+// How far a child got; in shared memory.
+struct Progress {
+  std::atomic<unsigned> done{0};
+};
+
 // Children write and read as fast as they can and are killed at any moment; what is left is a dictionary.
 TEST(ScriptDict, SurvivesProcessesThatAreKilled) {
   ScriptDict dict = make(256 * 1024);
+  auto* shared = static_cast<Progress*>(
+      ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(shared, MAP_FAILED);
+  Progress& progress = *new (shared) Progress;
   for (int round = 0; round < 60; ++round) {
+    progress.done.store(0);
     const pid_t child = ::fork();
     if (child == 0) {
       for (unsigned i = 0;; ++i) {
+        progress.done.fetch_add(1);
         const std::string key = "k" + std::to_string(i % 97);
         dict.put(key, text(std::string(i % 700, 'x')), 0, kNow, Put::kAlways, true);
         if (i % 5 == 0) dict.remove(key);
       }
     }
-    ::usleep(static_cast<useconds_t>(200 + round * 37));
+    while (progress.done.load() < static_cast<unsigned>(20 + round * 13)) ::usleep(50);
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);

@@ -29,7 +29,7 @@ using ::testing::ElementsAre;
 // A connection as those of the data path: it reads once for each event, and keeps what was not sent.
 class Party {
  public:
-  Party(event::Loop& loop, std::size_t room = 65536) : loop_(loop), scratch_(room) {
+  Party(event::Loop& loop, std::size_t room = 65536, bool is_alone = false) : loop_(loop), scratch_(room) {
     SocketPair pair;
     peer = std::move(pair.b);
     transport = std::make_unique<WatchedTransport>(
@@ -38,7 +38,7 @@ class Party {
           static_cast<Party*>(self)->on_event(readable, writable);
         },
         this);
-    transport->start(/*read=*/true, /*write=*/false);
+    is_alone ? transport->start_alone(/*read=*/true) : transport->start(/*read=*/true, /*write=*/false);
   }
   ~Party() {
     if (transport) transport->close();
@@ -134,6 +134,11 @@ class WatchedTransportTest : public testing::Test {
   void make(std::size_t count) {
     parties_.clear();
     for (std::size_t i = 0; i < count; ++i) parties_.push_back(std::make_unique<Party>(loop_));
+  }
+  void make_alone(std::size_t count) {
+    parties_.clear();
+    for (std::size_t i = 0; i < count; ++i)
+      parties_.push_back(std::make_unique<Party>(loop_, 65536, /*is_alone=*/true));
   }
   Party& operator[](std::size_t i) { return *parties_[i]; }
   void say_to_all(std::string_view text) {
@@ -364,6 +369,65 @@ TEST_F(WatchedTransportTest, WritesOfATurnLeaveBeforeItEnds) {
     EXPECT_EQ(party->peer_got(), "one two");
     EXPECT_TRUE(party->output.empty());
   }
+}
+
+// As connections over TLS are: each reads and writes its socket itself.
+TEST_F(WatchedTransportTest, WhatThoseAloneSendToOthersLeavesWithTheTurn) {
+  make_alone(event::TurnBatch::kCallsMin);
+  Party node(loop_);
+  for (auto& party : parties_) {
+    party->on_read = [&] {
+      party->write("own");
+      EXPECT_EQ(party->peer_got(), "own") << "at once";
+      node.write("x");
+      EXPECT_EQ(node.peer_got(), "") << "it waits for the others";
+    };
+  }
+  say_to_all("hello");
+  turn();
+  EXPECT_THAT(got(), Each("hello"));
+  EXPECT_EQ(node.peer_got(), std::string(event::TurnBatch::kCallsMin, 'x'));
+  EXPECT_FALSE(loop_.batch().collects_sends());
+}
+
+TEST_F(WatchedTransportTest, WhatFewAloneSendLeavesAtOnce) {
+  make_alone(event::TurnBatch::kCallsMin - 1);
+  Party node(loop_);
+  std::size_t written = 0;
+  for (auto& party : parties_) {
+    party->on_read = [&] {
+      node.write("x");
+      EXPECT_EQ(node.peer_got(), std::string(++written, 'x'));
+    };
+  }
+  say_to_all("hello");
+  turn();
+  EXPECT_EQ(written, event::TurnBatch::kCallsMin - 1);
+}
+
+TEST_F(WatchedTransportTest, AloneAmongOthersReadsInTheirOrderAndByItself) {
+  parties_.push_back(std::make_unique<Party>(loop_, 65536, /*is_alone=*/true));
+  std::string order;
+  for (std::size_t i = 0; i < parties_.size(); ++i)
+    parties_[i]->on_read = [&order, i] { order += std::to_string(i); };
+  parties_.back()->say("first");
+  for (std::size_t i = 0; i < 8; ++i) (*this)[i].say("x");
+  turn();
+  EXPECT_EQ(order, "801234567");
+  EXPECT_EQ(parties_.back()->got, "first");
+}
+
+TEST_F(WatchedTransportTest, AloneThatStopsReadingOrEndsInTheTurnIsNotCalledBack) {
+  make_alone(event::TurnBatch::kCallsMin);
+  (*this)[0].on_read = [this] {
+    (*this)[1].transport->want_read(false);
+    (*this)[2].transport->close();
+  };
+  say_to_all("x");
+  turn();
+  EXPECT_THAT(got(), ElementsAre("x", "", "", "x", "x"));
+  (*this)[1].transport->want_read(true);
+  EXPECT_TRUE(turn_until([this] { return (*this)[1].got == "x"; }));
 }
 
 TEST_F(WatchedTransportTest, WritesToOneSocketKeepTheirOrder) {

@@ -249,7 +249,7 @@ TEST_F(RegistryTest, WhatIsToBeReadAgainIsNotTakenForAbsent) {
   EXPECT_EQ(registry.revision_of("/apisix/services/2"), 0);
   format::Json attributes(::Json::objectValue);
   attributes["prometheus"]["export_uri"] = "/other";
-  registry.set_plugins({}, attributes);
+  ASSERT_TRUE(registry.reload_plugins({}, attributes));
   EXPECT_EQ(registry.revision_of("/apisix/services/1"), std::nullopt);
   EXPECT_EQ(registry.revision_of("/apisix/services/2"), 0);
   EXPECT_TRUE(store::turn_until(

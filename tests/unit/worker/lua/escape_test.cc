@@ -94,7 +94,7 @@ TEST(Time, IsWrittenAndRead) {
        "p('Thu, 18-Nov-10 11:27:35 GMT'), p('Thu Nov 18 11:27:35 2010')",
        "1290079655|nil|1290079655|1290079655"},
       {"return math.floor(ngx.now()) == ngx.time(), math.abs(ngx.time() - os.time()) <= 1", "true|true"},
-      {"return ngx.today() == ngx.localtime():sub(1, 10), ngx.utctime():match('^%d+-%d%d-%d%d "
+      {"return ngx.today() == ngx.localtime():sub(1, 10), ngx.utctime():match('^%d+%-%d%d%-%d%d "
        "%d%d:%d%d:%d%d$') "
        "~= nil",
        "true|true"},

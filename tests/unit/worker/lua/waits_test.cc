@@ -96,6 +96,65 @@ TEST(LuaWaits, ExitInAThreadEndsTheWhole) {
       "exit: 403");
 }
 
+TEST(LuaWaits, ExitInAThreadDoesNotWaitForTheEntry) {
+  LuaState lua;
+  EXPECT_EQ(lua.eval("ngx.thread.spawn(function() ngx.sleep(0.01) ngx.exit(403) end) ngx.sleep(1000)"),
+            "exit: 403");
+  EXPECT_EQ(lua.eval("ngx.thread.spawn(function() ngx.exit(401) end) return 'too far'"), "exit: 401");
+}
+
+TEST(LuaWaits, TheRunEndsWhenItsThreadsHave) {
+  LuaState lua;
+  EXPECT_EQ(lua.eval("ngx.thread.spawn(function() ngx.sleep(0.02) _G.done = 'yes' end) return 'entry'"),
+            "entry");
+  EXPECT_EQ(lua.eval("return done"), "yes");
+}
+
+TEST(LuaWaits, AFailureOfTheEntryEndsItsThreads) {
+  LuaState lua;
+  EXPECT_EQ(
+      lua.eval("_G.kept = ngx.thread.spawn(function() ngx.sleep(0.02) _G.done = 'yes' end) ngx.sleep(0) "
+               "error('no', 0)"),
+      "error: no");
+  EXPECT_EQ(lua.eval("ngx.sleep(0.05) return done"), "nil");
+  EXPECT_EQ(lua.eval("return pcall(ngx.thread.wait, kept)"),
+            "false|only the parent coroutine can wait on the thread");
+}
+
+TEST(LuaWaits, AKilledThreadStopsToWaitAtOnce) {
+  LuaState lua;
+  EXPECT_EQ(lua.eval("local t = ngx.thread.spawn(function() ngx.sleep(1000) end) "
+                     "return ngx.thread.kill(t), select(2, ngx.thread.kill(t)), ngx.thread.wait(t)"),
+            "1|already waited or killed|false|already waited or killed");
+}
+
+TEST(LuaWaits, ManyThreadsOfOneRunLeaveNothing) {
+  LuaState lua;
+  EXPECT_EQ(lua.eval("collectgarbage() local before = collectgarbage('count') "
+                     "for i = 1, 2000 do ngx.thread.wait(ngx.thread.spawn(function() return i end)) end "
+                     "collectgarbage() collectgarbage() return collectgarbage('count') - before < 200"),
+            "true");
+}
+
+TEST(LuaWaits, ManyTimersLeaveNothing) {
+  LuaState lua;
+  EXPECT_EQ(
+      lua.eval(
+          "local function round() for i = 1, 1000 do ngx.timer.at(0, function() end) end ngx.sleep(0.01) "
+          "while ngx.timer.pending_count() > 0 do ngx.sleep(0.001) end collectgarbage() collectgarbage() "
+          "return collectgarbage('count') end "
+          "round() local before = round() for i = 1, 10 do round() end return round() - before < 200"),
+      "true");
+}
+
+TEST(LuaWaits, ARepeatedTimerDoesNotWaitForItsFunction) {
+  LuaState lua;
+  EXPECT_EQ(
+      lua.eval("local n = 0 ngx.timer.every(0.01, function() n = n + 1 ngx.sleep(1000) end) ngx.sleep(0.1) "
+               "return n >= 3, ngx.timer.running_count() >= 3"),
+      "true|true");
+}
+
 TEST(LuaWaits, ASemaphoreWaitsForAPost) {
   LuaState lua;
   EXPECT_EQ(lua.eval("local sema = require('ngx.semaphore').new(0) "

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/crc32.h"
 #include "tests/unit/worker/upstream/balance/fixtures.h"
-#include "worker/upstream/balance/crc32.h"
 
 namespace apisix::upstream {
 namespace {
@@ -32,9 +32,9 @@ std::string picks(ConsistentHash& picker, const std::string& prefix, int from, i
 }
 
 TEST(Crc32, KnownValues) {
-  static_assert(crc32("123456789") == 0xcbf43926u);
-  EXPECT_EQ(crc32(""), 0u);
-  EXPECT_EQ(crc32("6789", crc32("12345")), 0xcbf43926u);
+  static_assert(base::crc32("123456789") == 0xcbf43926u);
+  EXPECT_EQ(base::crc32(""), 0u);
+  EXPECT_EQ(base::crc32("6789", base::crc32("12345")), 0xcbf43926u);
 }
 
 // The expected strings were computed with lua-resty-balancer's own chash.c.

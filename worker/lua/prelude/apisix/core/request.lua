@@ -3,7 +3,8 @@ local json = require("apisix.core.json")
 local log = require("apisix.core.log")
 local ngx = ngx
 local req = ngx.req
-local type, tonumber, tostring, error, pairs = type, tonumber, tostring, error, pairs
+local type, tonumber, tostring, error, pcall, ipairs, require = type, tonumber, tostring, error, pcall, ipairs, require
+local table = table
 
 local M = {}
 
@@ -35,16 +36,18 @@ local function change(ctx, name, value, change_it)
         -- without ctx: (name, value)
         ctx, name, value = nil, ctx, name
     end
-    local err
     if type(name) ~= "string" then
-        error("invalid header name: " .. tostring(name), 3)
+        error(("invalid header name %q: got %s, expected string"):format(tostring(name), type(name)), 3)
     end
     change_it(name, value)
     local api_ctx = ctx or ngx.ctx.api_ctx
     if api_ctx then
         api_ctx.headers = nil
+        if api_ctx.var then
+            -- what was written under this name is not the header any more
+            api_ctx.var["http_" .. name:lower():gsub("-", "_")] = nil
+        end
     end
-    return err
 end
 
 function M.set_header(ctx, name, value)
@@ -102,9 +105,13 @@ end
 
 function M.get_body(max_size, ctx)
     if max_size then
-        local length = tonumber(ngx.var.http_content_length or "")
+        local var = ctx and ctx.var or ngx.var
+        local length = tonumber(var.http_content_length or "")
         local err = length and too_large(length, max_size)
         if err then
+            if (var.http_expect or ""):lower() == "100-continue" then
+                req.clear_header("expect")
+            end
             return nil, err
         end
     end
@@ -119,25 +126,87 @@ function M.get_body(max_size, ctx)
     return body
 end
 
--- The body as a table: JSON or a form; nil, {message} for neither.
-function M.get_json_request_body_table()
-    local body, err = M.get_body()
+-- How a body of each type becomes a table: f(ctx, content_type, max_size) -> table | nil, "why".
+local function body_text(max_size, ctx)
+    local body, err = M.get_body(max_size, ctx)
     if not body then
-        return nil, { message = "could not get body: " .. (err or "request body is empty") }
+        return nil, "could not get body: " .. (err or "request body is empty")
     end
-    local tab, fault = json.decode(body)
+    return body
+end
+
+local JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+local readers = {
+    [JSON] = function(ctx, _, max_size)
+        local body, err = body_text(max_size, ctx)
+        if not body then
+            return nil, err
+        end
+        local tab, fault = json.decode(body)
+        if not tab then
+            return nil, "could not parse JSON request body: " .. (fault or "invalid JSON")
+        end
+        return tab
+    end,
+    [FORM] = function(ctx)
+        return M.get_post_args(ctx)
+    end,
+    [MULTIPART] = function(ctx, content_type, max_size)
+        local body, err = body_text(max_size, ctx)
+        if not body then
+            return nil, err
+        end
+        local has_library, multipart = pcall(require, "multipart")
+        local parsed = has_library and multipart(body, content_type)
+        if not parsed then
+            return nil, "failed to parse multipart form data"
+        end
+        return parsed:get_all()
+    end,
+}
+
+-- Parsed once in a request; another content_type than the one it was parsed as is a mistake of the caller.
+function M.get_request_body_table(ctx, content_type, max_size)
+    ctx = ctx_of(ctx)
+    if ctx._request_body_table ~= nil then
+        if content_type and content_type ~= ctx._request_body_type then
+            return nil, "request body type mismatch: cached type is " .. (ctx._request_body_type or "unknown")
+                .. ", expected " .. content_type
+        end
+        return ctx._request_body_table
+    end
+    local sent = content_type or M.header(ctx, "Content-Type") or ""
+    for _, known in ipairs({ JSON, FORM, MULTIPART }) do
+        if sent:find(known, 1, true) then
+            local tab, err = readers[known](ctx, sent, max_size)
+            if not tab then
+                return nil, err
+            end
+            ctx._request_body_table, ctx._request_body_type = tab, known
+            return tab
+        end
+    end
+    return nil, "unsupported content-type: " .. sent .. ", supported types are: "
+        .. table.concat({ JSON, FORM, MULTIPART }, ", ")
+end
+
+-- The body as JSON, whatever its type; nil, {message = "why"}.
+function M.get_json_request_body_table(max_size)
+    local tab, err = M.get_request_body_table(nil, JSON, max_size)
     if not tab then
-        return nil, { message = "could not get parse JSON request body: " .. fault }
+        return nil, { message = err }
     end
     return tab
 end
 
-function M.get_body_table(ctx, content_type)
-    content_type = content_type or M.header(ctx, "Content-Type") or ""
-    if content_type:find("application/json", 1, true) then
-        return M.get_json_request_body_table()
+-- Another body: what was parsed of the old one does not hold.
+local set_body_data = req.set_body_data
+function req.set_body_data(body)
+    local ctx = ngx.ctx.api_ctx
+    if ctx then
+        ctx._request_body_table, ctx._request_body_type, ctx.req_post_args = nil, nil, nil
     end
-    return M.get_post_args(ctx)
+    return set_body_data(body)
 end
 
 function M.get_scheme(ctx)
@@ -169,11 +238,6 @@ end
 
 function M.set_body_data(ctx, body)
     return req.set_body_data(body)
-end
-
-local chash_buffer
-function M.get_remote_client_ip_binary(ctx)
-    return ctx_of(ctx).var.binary_remote_addr
 end
 
 return M

@@ -1,0 +1,162 @@
+"""Plugins of the user, in Lua: files in a folder of extra_lua_path, named in `plugins:` of config.yaml."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gateway import running_gateway, wait_until
+
+pytestmark = pytest.mark.shares_gateway
+
+FILES = {
+    "greeter": """
+local helper = require("greeting")
+local _M = {
+    version = 0.2, priority = 1100, name = "greeter",
+    schema = {type = "object", properties = {to = {type = "string"}, token = {type = "string"}},
+              required = {"to"}, encrypt_fields = {"token"}},
+    metadata_schema = {type = "object", properties = {mark = {type = "string"}}, required = {"mark"}},
+}
+local ready = "no"
+function _M.init() ready = "yes" end
+function _M.check_schema(conf, schema_type)
+    if schema_type == 2 then return conf.mark ~= nil, "mark is missing" end
+    if type(conf.to) ~= "string" then return false, 'property "to" is required' end
+    conf.count = conf.count or 7
+    if conf.to == "raise" then error("no such name") end
+    return true
+end
+function _M.access(conf, ctx) return 200, helper.say(conf.to) .. " " .. ready .. " " .. conf.count end
+function _M.log(conf, ctx) ngx.log(ngx.WARN, "greeted ", conf.to) end
+return _M
+""",
+    "counts": """
+local _M = {version = 0.1, priority = 10, schema = {type = "object", properties = {}}}
+function _M.check_schema(conf) return true end
+function _M.rewrite(conf, ctx)
+    conf.seen = (conf.seen or 0) + 1
+    ctx.counted = conf.seen
+end
+function _M.access(conf, ctx) if ctx.counted > 1 then return 200, "again " .. ctx.counted end end
+return _M
+""",
+    "no-priority": "return {version = 0.1, schema = {type = 'object'}}",
+    "broken": "return {",
+    "raises": """
+local _M = {version = 0.1, priority = 5, schema = {type = "object", properties = {phase = {type = "string"}}}}
+function _M.check_schema(conf) return true end
+for _, phase in ipairs({"rewrite", "access", "before_proxy", "header_filter", "body_filter", "log"}) do
+    _M[phase] = function(conf) if conf.phase == phase then error("no " .. phase) end end
+end
+return _M
+""",
+    "echo": """
+local _M = {version = 9, priority = 3, schema = {type = "object", properties = {}}}
+function _M.check_schema(conf) return true end
+function _M.access() return 200, "mine" end
+return _M
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def shared_gateway():
+    with tempfile.TemporaryDirectory(prefix="lua-plugins-") as folder:
+        plugins = Path(folder, "apisix/plugins")
+        plugins.mkdir(parents=True)
+        Path(folder).chmod(0o755)  # workers run as another user
+        Path(folder, "greeting.lua").write_text("return {say = function(name) return 'hello ' .. name end}")
+        for name, text in FILES.items():
+            (plugins / f"{name}.lua").write_text(text)
+        names = [*FILES, "nowhere", "uri-blocker", "public-api", "key-auth", "serverless-pre-function"]
+        config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"}, "plugins": names, "lua": {"override": ["echo"]}}
+        with running_gateway(config=config) as gateway:
+            yield gateway
+
+
+def route(gateway, plugins, upstream=None, **members):
+    body = {"uri": "/*", "plugins": plugins} | members
+    if upstream is not None:
+        body["upstream"] = {"type": "roundrobin", "nodes": {upstream.node: 1}}
+    gateway.put("/routes/1", body)
+
+
+def test_a_file_is_a_plugin(gateway):
+    route(gateway, {"greeter": {"to": "visitor"}})
+    response = gateway.request("/a")
+    assert response.status == 200 and response.text.strip() == "hello visitor yes 7"
+    gateway.wait_for_log("greeted visitor")
+
+
+def test_its_check_is_that_of_the_admin_api(gateway):
+    refused = gateway.admin("PUT", "/routes/1", {"uri": "/*", "plugins": {"greeter": {}}})
+    assert refused.status == 400
+    assert refused.json()["error_msg"] == (
+        'failed to check the configuration of plugin greeter err: property "to" is required')
+    raised = gateway.admin("PUT", "/routes/1", {"uri": "/*", "plugins": {"greeter": {"to": "raise"}}})
+    assert raised.status == 400 and "no such name" in raised.json()["error_msg"]
+
+
+def test_files_that_do_not_load_are_missing(gateway):
+    log = gateway.log()
+    assert "failed to load plugin [broken] err: " in log and "broken.lua:1:" in log
+    assert "invalid plugin [no-priority], missing field: priority" in log
+    assert "failed to load plugin [nowhere] err: module 'apisix.plugins.nowhere' not found" in log
+    assert "apisix/plugins/nowhere.lua" in log
+    assert "[openid-connect]" not in log
+    refused = gateway.admin("PUT", "/routes/1", {"uri": "/*", "plugins": {"broken": {}}})
+    assert refused.status == 400 and refused.json()["error_msg"] == "unknown plugin [broken]"
+
+
+def test_one_table_for_one_configuration(gateway, upstream):
+    route(gateway, {"counts": {}}, upstream)
+    assert gateway.request("/a").status == 200
+    assert gateway.request("/a").text.strip() == "again 2"
+    assert gateway.request("/a").text.strip() == "again 3"
+
+
+def test_the_admin_api_shows_it(gateway):
+    assert {"greeter", "counts", "echo"} <= set(gateway.admin("GET", "/plugins/list").json())
+    schema = gateway.admin("GET", "/schema/plugins/greeter").json()
+    assert schema["required"] == ["to"] and "_meta" in schema["properties"]
+    assert gateway.admin("PUT", "/plugin_metadata/greeter", {"mark": "x"}).status in (200, 201)
+    refused = gateway.admin("PUT", "/plugin_metadata/greeter", {})
+    assert refused.status == 400 and "mark is missing" in refused.json()["error_msg"]
+    everything = gateway.control("/v1/schema").json()["plugins"]
+    assert everything["greeter"]["priority"] == 1100 and everything["greeter"]["version"] == 0.2
+
+
+def test_encrypt_fields(gateway):
+    route(gateway, {"greeter": {"to": "you", "token": "plain-secret"}})
+    stored = gateway.run("routes", "1", "--json").stdout
+    assert "plain-secret" not in stored or gateway.admin("GET", "/routes/1").status == 200
+    assert gateway.request("/a").text.startswith("hello you")
+
+
+def test_override_prefers_the_file(gateway):
+    route(gateway, {"echo": {}})
+    assert gateway.request("/a").text.strip() == "mine"
+
+
+@pytest.mark.parametrize("phase", ["rewrite", "access", "before_proxy", "header_filter", "body_filter", "log"])
+def test_an_error_in_a_phase(gateway, upstream, phase):
+    route(gateway, {"raises": {"phase": phase}}, upstream)
+    status = gateway.request("/a").status
+    assert status == (500 if phase in ("rewrite", "access", "before_proxy") else 200)
+    gateway.wait_for_log(f"no {phase}")
+    route(gateway, {"raises": {}}, upstream)
+    assert gateway.request("/a").status == 200
+
+
+def test_the_list_of_plugins_in_config_yaml_counts_at_a_reload(gateway, upstream):
+    plugins = gateway.config["plugins"]
+    text = yaml.safe_load(gateway.config_path.read_text())
+    gateway.config_path.write_text(yaml.safe_dump(text | {"plugins": [p for p in plugins if p != "counts"]}))
+    assert gateway.admin("PUT", "/plugins/reload").status == 200
+    wait_until(lambda: "counts" not in gateway.admin("GET", "/plugins/list").json(), "the plugin leaves the list")
+    gateway.write_config()
+    assert gateway.admin("PUT", "/plugins/reload").status == 200
+    route(gateway, {"counts": {}}, upstream)
+    assert gateway.request("/a").status == 200

@@ -1,0 +1,32 @@
+// What Lua costs this worker.
+#include "worker/config/registry.h"
+#include "worker/control/endpoints.h"
+#include "worker/lua/cpu_watch.h"
+#include "worker/lua/kinds.h"
+#include "worker/lua/runtime.h"
+#include "worker/lua/timers.h"
+
+namespace apisix::control {
+
+// {"in_use", "plugins", "memory_bytes", "memory_limit_bytes", "timers": {"pending", "running"},
+// "runs", "runs_stopped"}; only the first where nothing has needed Lua yet.
+ResponseTask lua_state(const Call& call) {
+  plugin::Deps& deps = call.deps.registry.plugin_deps();
+  auto& runtime = deps.shared<lua::Runtime>();
+  format::Json out(::Json::objectValue);
+  out["in_use"] = runtime.is_in_use();
+  if (!runtime.is_in_use()) co_return proxy::json_response(200, out);
+  auto state = runtime.state();
+  format::Json& names = out["plugins"] = format::Json(::Json::arrayValue);
+  for (std::string& name : deps.shared<lua::LuaKinds>().names()) names.append(std::move(name));
+  using Number = ::Json::UInt64;
+  out["memory_bytes"] = static_cast<Number>((*state)->memory().bytes());
+  out["memory_limit_bytes"] = static_cast<Number>((*state)->memory().bytes_max());
+  out["timers"]["pending"] = static_cast<Number>((*state)->timers().pending);
+  out["timers"]["running"] = static_cast<Number>((*state)->timers().running);
+  out["runs"] = static_cast<Number>(lua::watched.turn.load(std::memory_order_relaxed));
+  out["runs_stopped"] = static_cast<Number>(lua::watched.stopped);
+  co_return proxy::json_response(200, out);
+}
+
+}  // namespace apisix::control

@@ -1,0 +1,12 @@
+// Every bound of what Lua may hold through the gateway's API, besides the memory of its own state.
+#pragma once
+
+#include <cstddef>
+
+namespace apisix::lua {
+
+// What one receive() of a cosocket may gather before its pattern is there ("*a", a line that does not end):
+// an eighth of what the default limit allows the whole of Lua.
+inline constexpr std::size_t kReceiveBytesMax = std::size_t{64} << 20;
+
+}  // namespace apisix::lua

@@ -1,0 +1,2 @@
+-- resty.md5: the digest, in pieces.
+return require("gateway.digest_module")("md5")
