@@ -106,7 +106,7 @@ Run::End Run::advance(int arguments) {
     } else if (status != LUA_YIELD) {
       if (coroutines_.empty()) {
         std::string what = error_text(lua);
-        lua_pop(lua, 1);  // makes room for what looks at the stack
+        lua_settop(lua, 0);  // makes room for what looks at the stack
         return fail(lua, std::move(what));
       }
       // coroutine.resume gives false and the error.
