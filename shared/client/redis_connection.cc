@@ -89,11 +89,7 @@ RedisConnection::RedisConnection(RedisPool& pool)
           },
           this),
       stall_(
-          loop_.timers(),
-          [](void* self) {
-            static_cast<RedisConnection*>(self)->close_because(base::ErrorCode::kTimeout, "timeout");
-          },
-          this),
+          loop_.timers(), [](void* self) { static_cast<RedisConnection*>(self)->on_silence(); }, this),
       used_ms_(loop_.clock().monotonic_ms()),
       host_waiter_(resolve::HostWaiter::Callback::of<&RedisConnection::on_found>(*this)) {}
 
@@ -266,6 +262,15 @@ void RedisConnection::retire() {
 void RedisConnection::watch_for_silence() {
   if (waiting_.empty()) return stall_.cancel();
   stall_.set_after_ms(pool_.target().reply_timeout_ms);
+}
+
+void RedisConnection::on_silence() {
+  const std::uint64_t now_ms = loop_.clock().monotonic_ms();
+  const std::uint64_t end_ms = used_ms_ + pool_.target().reply_timeout_ms;
+  if (state_ != State::kReady || end_ms <= now_ms) return close_because(base::ErrorCode::kTimeout, "timeout");
+  // The timer runs since the first of these calls: the last one has its time, too.
+  retire();
+  stall_.set_after_ms(end_ms - now_ms);
 }
 
 // ---- bytes

@@ -4,8 +4,8 @@
 //   kResolving -> kConnecting -> [kHandshaking] -> [kGreeting] -> kReady -> kClosed
 //
 // Commands before kReady are buffered and not written if its caller is cancelled meanwhile. A
-// connection with a call that had its timeout takes no more calls (retired) and is closed when the others are
-// done; when nothing at all comes within the reply timeout, it is closed.
+// connection with a call that had its timeout, or that was silent for the reply timeout, takes no more calls
+// (retired); it is closed when the others are done, or the last of them has waited that long, too.
 #pragma once
 
 #include <coroutine>
@@ -126,6 +126,7 @@ class RedisConnection {
   // The caller of that command was cancelled: its reply is discarded.
   void on_abandoned(RedisCall& call);
   void watch_for_silence();
+  void on_silence();
 
   RedisPool& pool_;
   event::Loop& loop_;
@@ -142,7 +143,7 @@ class RedisConnection {
   unsigned greetings_due_ = 0;  // replies to AUTH and SELECT
   base::Error failure_;         // why it is closed
   std::deque<Place> waiting_;   // in the order of the replies
-  std::uint64_t used_ms_ = 0;
+  std::uint64_t used_ms_ = 0;   // when the last command or reply came
   resolve::HostWaiter host_waiter_;
 };
 

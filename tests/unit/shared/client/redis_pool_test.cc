@@ -8,6 +8,7 @@
 
 #include "shared/async/scope.h"
 #include "shared/client/redis_clients.h"
+#include "tests/fakes/moved_clock.h"
 #include "tests/fakes/redis_process.h"
 
 namespace apisix::client {
@@ -124,6 +125,37 @@ TEST_F(RedisPoolTest, AStoppedServerCostsTheTimeoutAndNoMore) {
   EXPECT_GE(took_ms, 199u);
   EXPECT_LE(took_ms, 1000u);
   // Another connection serves at once what comes now: no late reply is taken for another call's.
+  EXPECT_EQ(wait(pool->call(RedisCommand("ECHO", "new"), 3000))->text, "new");
+}
+
+// One behind the other on one connection, whose server stands still; the time is moved by hand.
+TEST_F(RedisPoolTest, ACallBehindASilentOneHasItsWholeTimeout) {
+  fakes::RedisProcess redis;
+  RedisTarget target = target_of(redis.port());
+  target.reply_timeout_ms = 300;
+  const base::Ref<RedisPool> pool(new RedisPool(deps_, target));
+  ASSERT_TRUE(wait(pool->call(RedisCommand("PING"), 3000)));
+  redis.signal(SIGSTOP);
+  MovedClock clock(loop_);
+  std::optional<Reply> first;
+  std::optional<Reply> patient;
+  std::optional<Reply> second;
+  scope_.spawn(store(pool->call(RedisCommand("PING"), 300), first));
+  scope_.spawn(store(pool->call(RedisCommand("PING"), 5000), patient));
+  clock.pass_ms(250);
+  scope_.spawn(store(pool->call(RedisCommand("PING"), 300), second));
+  clock.pass_ms(60);
+  EXPECT_TRUE(first);
+  clock.pass_ms(230);
+  EXPECT_FALSE(second) << second->error().what;
+  EXPECT_FALSE(patient);
+  clock.pass_ms(30);
+  redis.signal(SIGCONT);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->error().code, base::ErrorCode::kTimeout);
+  EXPECT_FALSE(second->error().retryable);
+  // Nothing came for as long as a reply may take since the last command: the connection is closed.
+  EXPECT_TRUE(patient);
   EXPECT_EQ(wait(pool->call(RedisCommand("ECHO", "new"), 3000))->text, "new");
 }
 
