@@ -7,6 +7,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,7 +206,7 @@ TEST(ScriptDict, SurvivesProcessesThatAreKilled) {
       }
     }
     const auto target = static_cast<unsigned>(20 + round * 13);
-    while (progress.done.load() < target) ::usleep(50);
+    while (progress.done.load() < target) ::sched_yield();
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
