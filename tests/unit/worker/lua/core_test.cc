@@ -115,7 +115,7 @@ TEST(CoreLruCache, MakesOneObjectForEachVersion) {
   expect_all({
       {"local made = 0 local cache = core.lrucache.new({ttl = 10, count = 4}) "
        "local function make() made = made + 1 return made end "
-       "return cache('k', 1, make), cache('k', 1, make), cache('k', 2, make), cache('x', 2, make)",
+       "return cache('k', 1, make), cache('k', 1, make), cache('k', 2, make), (cache('x', 2, make))",
        "1|1|2|3"},
       {"local made = 0 local cache = core.lrucache.new({neg_ttl = 10, neg_count = 4}) "
        "local function make() made = made + 1 return nil, 'no' .. made end "
