@@ -18,23 +18,19 @@ def shared_gateway():
         yield gateway
 
 
-@pytest.fixture
-def put(gateway):
-    def put(text, uri="/a"):
-        text = f"return function(conf, ctx) local cjson = require('cjson'); local dict = ngx.shared['test-dict']; {text} end"
-        gateway.put_everywhere("/routes/" + uri.strip("/"), {
-            "uri": uri, "plugins": {"serverless-pre-function": {"phase": "access", "functions": [text]}},
-            "upstream": {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
-
-    return put
+def put_function(gateway, text, uri="/a"):
+    text = f"return function(conf, ctx) local cjson = require('cjson'); local dict = ngx.shared['test-dict']; {text} end"
+    gateway.put_everywhere("/routes/" + uri.strip("/"), {
+        "uri": uri, "plugins": {"serverless-pre-function": {"phase": "access", "functions": [text]}},
+        "upstream": {"type": "roundrobin", "nodes": {"127.0.0.1:1": 1}}})
 
 
 @pytest.fixture
-def say(gateway, put):
+def say(gateway):
     """What the expressions are, as a list."""
 
     def say(expressions, before="dict:flush_all(); dict:flush_expired()"):
-        put(f"{before}; local t = {{n = select('#', {expressions}), {expressions}}}; "
+        put_function(gateway, f"{before} local t = (function(...) return {{n = select('#', ...), ...}} end)({expressions}); "
             "for i = 1, t.n do local v = t[i]; if v == nil then v = cjson.null end; "
             "ngx.print(i > 1 and ',' or '[', cjson.encode(v)) end; ngx.say(']'); ngx.exit(200)")
         response = gateway.request("/a")
@@ -87,9 +83,11 @@ def test_no_memory_and_eviction(say):
     assert say("dict:set('more', ('v'):rep(500))", small) == [True, None, True]
 
 
-def test_all_workers_share_one_dictionary_and_a_reload_keeps_it(gateway, put):
-    put("dict:incr('hits', 1, 0); dict:incr('of' .. ngx.worker.id(), 1, 0); ngx.say(ngx.worker.id()); ngx.exit(200)", "/hit")
-    put("local t = {}; for _, k in ipairs{'hits', 'of0', 'of1'} do t[k] = dict:get(k) or 0 end; "
+@pytest.mark.expects_damage  # it kills workers
+def test_all_workers_share_one_dictionary_and_a_reload_keeps_it(make_gateway):
+    gateway = make_gateway(workers=2, config=CONFIG)
+    put_function(gateway, "dict:incr('hits', 1, 0); dict:incr('of' .. ngx.worker.id(), 1, 0); ngx.say(ngx.worker.id()); ngx.exit(200)", "/hit")
+    put_function(gateway, "local t = {}; for _, k in ipairs{'hits', 'of0', 'of1'} do t[k] = dict:get(k) or 0 end; "
         "ngx.say(cjson.encode(t)); ngx.exit(200)", "/read")
     seen, sent = set(), 0
     while len(seen) < 2 and sent < 500:

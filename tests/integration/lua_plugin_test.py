@@ -1,5 +1,6 @@
 """Plugins of the user, in Lua: files in a folder of extra_lua_path, named in `plugins:` of config.yaml."""
 
+import http.client
 import tempfile
 from pathlib import Path
 
@@ -143,8 +144,11 @@ def test_override_prefers_the_file(gateway):
 @pytest.mark.parametrize("phase", ["rewrite", "access", "before_proxy", "header_filter", "body_filter", "log"])
 def test_an_error_in_a_phase(gateway, upstream, phase):
     route(gateway, {"raises": {"phase": phase}}, upstream)
-    status = gateway.request("/a").status
-    assert status == (500 if phase in ("rewrite", "access", "before_proxy") else 200)
+    try:
+        status = gateway.request("/a").status
+    except http.client.IncompleteRead:  # the head was sent before the body could not be made whole
+        status = "cut"
+    assert status == {"header_filter": 200, "log": 200, "body_filter": "cut"}.get(phase, 500)
     gateway.wait_for_log(f"no {phase}")
     route(gateway, {"raises": {}}, upstream)
     assert gateway.request("/a").status == 200

@@ -99,7 +99,10 @@ Run::End Run::advance(int arguments) {
   for (;;) {
     lua_State* const lua = active();
     request_ = Request::kNone;
+    state_->memory().set_enforced(true);
     const int status = lua_resume(lua, arguments);
+    // What follows runs outside of every protected call: memory that is refused here would end the process.
+    state_->memory().set_enforced(false);
     if (status == 0) {
       if (coroutines_.empty()) return end_of_entry();
       arguments = leave_coroutine(true, lua_gettop(lua));

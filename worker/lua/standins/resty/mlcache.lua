@@ -186,8 +186,9 @@ function M.get(self, key, opts, callback, ...)
     elseif value ~= nil then
         return value, nil, 1
     end
+    local given = opts
     opts = setmetatable({}, { __index = function(_, name)
-        local own = opts and opts[name]
+        local own = given and given[name]
         return own ~= nil and own or self[name]
     end })
     if callback == nil then
