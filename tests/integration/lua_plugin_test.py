@@ -147,8 +147,8 @@ def test_an_error_in_a_phase(gateway, upstream, phase):
     try:
         status = gateway.request("/a").status
     except http.client.IncompleteRead:  # the head was sent before the body could not be made whole
-        status = "cut"
-    assert status == {"header_filter": 200, "log": 200, "body_filter": "cut"}.get(phase, 500)
+        status = 502
+    assert status == {"header_filter": 200, "log": 200, "body_filter": 502}.get(phase, 500)
     gateway.wait_for_log(f"no {phase}")
     route(gateway, {"raises": {}}, upstream)
     assert gateway.request("/a").status == 200

@@ -32,7 +32,10 @@ Run::~Run() {
   if (lua_status(thread_.lua) == 0) {
     state_->give(thread_);
   } else {
+    // What it held is garbage, which nothing collects before the next allocation is refused, too.
+    const bool had_no_memory = lua_status(thread_.lua) == LUA_ERRMEM;
     state_->drop(thread_);
+    if (had_no_memory) lua_gc(state_->main(), LUA_GCCOLLECT, 0);
   }
 }
 
