@@ -20,17 +20,33 @@ plugin::Phase phase_of(std::string_view name) {
   return plugin::Phase::kAccess;
 }
 
-// For the syntax of texts that are not run: it has no libraries.
+// For texts that are looked at and not used: it has no libraries, and nothing to call.
 lua_State* compiler() {
   static const std::unique_ptr<lua_State, decltype(&lua_close)> lua(luaL_newstate(), &lua_close);
   return lua.get();
 }
 
-base::Status check_syntax(const std::string& text) {
+void stop_counting(lua_State* lua, lua_Debug*) {
+  luaL_error(lua, "it takes too long to return a function");
+}
+
+// The text must compile, and return a function. One that needs more than the language itself for that is
+// taken at its word: it runs when the plugin is built.
+base::Status check_function(const std::string& text) {
+  constexpr int kStepsMax = 100'000;
   lua_State* const lua = compiler();
-  const int fault = luaL_loadbuffer(lua, text.data(), text.size(), text.c_str());
   base::Status status;
-  if (fault != 0) status = base::invalid("failed to loadstring: " + std::string(text_at(lua, -1)));
+  if (luaL_loadbuffer(lua, text.data(), text.size(), text.c_str()) != 0) {
+    status = base::invalid("failed to loadstring: " + std::string(text_at(lua, -1)));
+  } else {
+    lua_sethook(lua, stop_counting, LUA_MASKCOUNT, kStepsMax);
+    const bool has_run = lua_pcall(lua, 0, 1, 0) == 0;
+    lua_sethook(lua, nullptr, 0, 0);
+    if (has_run && !lua_isfunction(lua, -1)) {
+      status = base::invalid(std::string("only accept Lua function, the input code type is ") +
+                             luaL_typename(lua, -1));
+    }
+  }
   lua_settop(lua, 0);
   return status;
 }
@@ -39,7 +55,7 @@ base::Status check_syntax(const std::string& text) {
 
 base::Status Serverless::check(const plugin::Conf& conf) {
   for (const std::string& function : conf.list("functions")) {
-    if (auto status = check_syntax(function); !status) return status;
+    if (auto status = check_function(function); !status) return status;
   }
   return {};
 }

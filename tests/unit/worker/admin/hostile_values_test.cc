@@ -35,6 +35,8 @@ const std::map<std::string_view, const char*>& plugin_bases() {
       {"multi-auth", R"({"auth_plugins": [{"key-auth": {}}, {"basic-auth": {}}]})"},
       {"redirect", R"({"uri": "/a"})"},
       {"referer-restriction", R"({"whitelist": ["a.example"]})"},
+      {"serverless-post-function", R"({"functions": ["return function() end"]})"},
+      {"serverless-pre-function", R"({"functions": ["return function() end"]})"},
       {"ua-restriction", R"({"allowlist": ["a"]})"},
       {"uri-blocker", R"({"block_rules": ["a"]})"},
   };

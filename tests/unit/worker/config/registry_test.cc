@@ -138,7 +138,8 @@ TEST_F(RegistryTest, ABadItemIsRejectedAloneAndItsLastGoodValueStays) {
   EXPECT_EQ(match("/new"), "");
   EXPECT_EQ(match("/two"), "2");
   ASSERT_EQ(registry.rejections().listed().size(), 1U);
-  EXPECT_EQ(registry.rejections().listed().at("/apisix/routes/1").reason, "filter_func is not supported yet");
+  EXPECT_EQ(registry.rejections().listed().at("/apisix/routes/1").reason,
+            "'filter_func' should be a function");
   commit_and_apply(store::put("/apisix/routes/1", R"({"id":"1","uri":"/new"})"));
   EXPECT_TRUE(registry.rejections().listed().empty());
   EXPECT_EQ(registry.rejections().total(), 1U);
