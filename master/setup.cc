@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -100,6 +101,17 @@ void note_open_files(Setup& setup) {
       limit.rlim_max, kFewOpenFiles));
 }
 
+// Of custom_lua_shared_dict all; APISIX's own, which its plugins use, where the user has Lua files that may.
+std::set<std::string> script_dicts(const settings::Settings& settings) {
+  const bool has_files = !settings.apisix.extra_lua_path.empty() || !settings.apisix.lua_module_hook.empty();
+  const auto own = settings::NginxConfig::Http::default_zones();
+  std::set<std::string> names;
+  for (const auto& [name, bytes] : settings.nginx_config.http.lua_shared_dict_bytes) {
+    if (has_files || !own.contains(name)) names.insert(name);
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string below_prefix(const std::string& prefix, const std::string& path) {
@@ -146,6 +158,7 @@ memory::ZonePlan zone_plan(const Setup& setup) {
                               &nginx.stream.lua_shared_dict_bytes}) {
     plan.bytes.insert(section->begin(), section->end());
   }
+  plan.scripts = script_dicts(setup.settings);
   return plan;
 }
 

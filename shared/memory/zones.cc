@@ -40,10 +40,9 @@ class Maker {
     if (auto kept = keep<SessionTable>(SessionTable::kZone)) return std::move(*kept);
     return SessionTable::create(SessionTable::kZone, SessionTable::kBytesDefault);
   }
-  // One for each name of the configuration.
   base::Result<std::map<std::string, ScriptDict>> make_scripts() {
     std::map<std::string, ScriptDict> out;
-    for (const auto& [name, size] : plan_.bytes) {
+    for (const std::string& name : plan_.scripts) {
       auto dict = make<ScriptDict>("lua-" + name, name);
       if (!dict) return std::unexpected(dict.error());
       out.emplace(name, std::move(*dict));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct ZonePlan {
   // Sizes in bytes by the names of nginx_config.*.lua_shared_dict.
   std::map<std::string, std::int64_t> bytes;
   std::size_t workers = 1;
+  // Names of `bytes` that scripts get a dictionary of: each costs a descriptor.
+  std::set<std::string> scripts = {};
 };
 
 // A zone as it is handed to a new binary: the descriptor is the zone's own.

@@ -135,8 +135,11 @@ def test_a_body_of_an_announced_length_stays_as_it_is(run):
 
 
 def test_body_filter_fails(run):
-    with pytest.raises(http.client.HTTPException):
-        run(header_filter="ngx.header.content_length = nil", body_filter="error('broken')")
+    try:
+        status = run(header_filter="ngx.header.content_length = nil", body_filter="error('broken')").status
+    except http.client.HTTPException:  # the head was sent before
+        status = 502
+    assert status == 502
 
 
 def test_body_filter_with_the_length_taken_away(run):
