@@ -29,10 +29,12 @@ class HostWait {
   }
   static HostAddresses outcome_of(const resolve::ResolvedHost& host) {
     if (host.is_usable()) return {{host.addresses().begin(), host.addresses().end()}};
-    const std::string_view error = host.error();
-    if (error.starts_with("no such name") || error == "not a host name") return {{}, std::string(kNotFound)};
-    if (error.find("imeout") != std::string_view::npos) return {{}, std::string(kTimedOut)};
-    return {{}, std::string(kServerFailure)};
+    return {{}, std::string(text_of(host.error())), host.error()};
+  }
+  static std::string_view text_of(std::string_view error) {
+    if (error.starts_with("no such name") || error == "not a host name") return kNotFound;
+    if (error.find("imeout") != std::string_view::npos) return kTimedOut;
+    return kServerFailure;
   }
 
   async::Signal decided_;
@@ -50,10 +52,14 @@ std::optional<base::IpAddress> literal_address(std::string_view host) {
 
 async::Task<HostAddresses> resolve_host(State& state, std::string host, std::uint64_t timeout_ms) {
   resolve::Resolver* const resolver = state.deps().resolver;
-  if (resolver == nullptr) co_return HostAddresses{{}, std::string(kServerFailure)};
+  if (resolver == nullptr) {
+    co_return HostAddresses{{}, std::string(kServerFailure), "there is no resolver"};
+  }
   HostWait wait(state.loop());
-  if (!resolver->resolve(host, wait.waiter())) co_return HostAddresses{{}, std::string(kServerFailure)};
-  if (!co_await wait.decided(timeout_ms)) co_return HostAddresses{{}, std::string(kTimedOut)};
+  if (!resolver->resolve(host, wait.waiter())) {
+    co_return HostAddresses{{}, std::string(kServerFailure), "too many names are in use"};
+  }
+  if (!co_await wait.decided(timeout_ms)) co_return HostAddresses{{}, std::string(kTimedOut), "timeout"};
   co_return wait.take();
 }
 

@@ -16,6 +16,7 @@ namespace apisix::lua {
 struct HostAddresses {
   std::vector<base::IpAddress> addresses;  // not empty unless there is an error
   std::string error = {};                  // "(3: Host not found)": nginx's number and text
+  std::string reason = {};                 // the same in the resolver's words
 };
 
 // A literal address needs no wait.
