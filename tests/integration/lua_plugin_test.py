@@ -59,6 +59,24 @@ function _M.check_schema(conf) return true end
 function _M.access() return 200, "mine" end
 return _M
 """,
+    "token-auth": """
+local core, consumers = require("apisix.core"), require("apisix.consumer")
+local schema = {type = "object", properties = {}}
+local consumer_schema = {type = "object", properties = {token = {type = "string"}}, required = {"token"}}
+local _M = {version = 0.1, priority = 2000, type = "auth", schema = schema, consumer_schema = consumer_schema}
+function _M.check_schema(conf, schema_type)
+    return core.schema.check(schema_type == core.schema.TYPE_CONSUMER and consumer_schema or schema, conf)
+end
+function _M.rewrite(conf, ctx)
+    local all = consumers.plugin("token-auth")
+    if not all then return 401, {message = "no consumers"} end
+    local found = consumers.consumers_kv("token-auth", all, "token")[core.request.header(ctx, "X-Token") or ""]
+    if not found then return 401, {message = "unknown of " .. all.len} end
+    consumers.attach_consumer(ctx, found, all)
+end
+function _M.access(conf, ctx) return 200, ctx.consumer_name .. " of " .. consumers.plugin("token-auth").len end
+return _M
+""",
 }
 
 
@@ -134,6 +152,27 @@ def test_encrypt_fields(gateway):
     stored = gateway.run("routes", "1", "--json").stdout
     assert "plain-secret" not in stored or gateway.admin("GET", "/routes/1").status == 200
     assert gateway.request("/a").text.startswith("hello you")
+
+
+def test_consumers_of_an_auth_plugin_are_seen_with_their_changes(gateway):
+    def ask(token):
+        return gateway.request("/a", headers={"X-Token": token}).text.strip()
+
+    def consumer(name, token):
+        gateway.put(f"/consumers/{name}", {"username": name, "plugins": {"token-auth": {"token": token}}})
+
+    route(gateway, {"token-auth": {}})
+    assert ask("t1") == '{"message":"no consumers"}'
+    consumer("jack", "t1")
+    wait_until(lambda: ask("t1") == "jack of 1", "the first consumer")
+    assert ask("t2") == '{"message":"unknown of 1"}'
+    consumer("rose", "t2")
+    wait_until(lambda: ask("t2") == "rose of 2", "another one")
+    consumer("jack", "t3")
+    wait_until(lambda: ask("t3") == "jack of 2", "its new token")
+    assert ask("t1") == '{"message":"unknown of 2"}'
+    assert gateway.admin("DELETE", "/consumers/jack").status == 200
+    wait_until(lambda: ask("t3") == '{"message":"unknown of 1"}', "its end")
 
 
 def test_override_prefers_the_file(gateway):

@@ -213,6 +213,7 @@ void ConsumerTable::unindex(Object& object) {
 }
 
 void ConsumerTable::set_plugins(const plugin::PluginSet& plugins) {
+  ++version_;
   plugins_ = &plugins;
   by_plugin_.clear();
   with_secrets_.clear();

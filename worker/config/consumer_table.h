@@ -40,7 +40,7 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   base::Ref<const plugin::ConsumerAuth> find(std::string_view plugin, std::string_view key) override;
   void each(std::string_view plugin,
             const std::function<void(const base::Ref<const plugin::ConsumerAuth>& auth)>& callback) override;
-  std::uint64_t version() const override { return version_; }
+  std::uint64_t version() const override { return version_ + secrets_.version(); }
   bool has_any(std::string_view plugin) const override;
   base::Ref<const plugin::Consumer> find_by_name(std::string_view username) override;
 

@@ -33,7 +33,13 @@ void push_consumer(lua_State* lua, const plugin::Consumer& consumer) {
   }
 }
 
-// of_plugin(name) -> nodes, version
+// Grows with every change of the consumers.
+int version(lua_State* lua) {
+  lua_pushnumber(lua, static_cast<double>(directory_of(lua).version()));
+  return 1;
+}
+
+// of_plugin(name) -> nodes: a table of every consumer, made anew
 int of_plugin(lua_State* lua) {
   const std::string_view name = check_text(lua, 1);
   lua_newtable(lua);
@@ -45,8 +51,7 @@ int of_plugin(lua_State* lua) {
     lua_setfield(lua, -2, "auth_conf");
     lua_rawseti(lua, -2, ++count);
   });
-  lua_pushnumber(lua, static_cast<double>(directory_of(lua).version()));
-  return 2;
+  return 1;
 }
 
 int by_name(lua_State* lua) {
@@ -68,6 +73,7 @@ int attach(lua_State* lua) {
 
 int load(lua_State* lua) {
   lua_newtable(lua);
+  set_function(lua, "version", version);
   set_function(lua, "of_plugin", of_plugin);
   set_function(lua, "by_name", by_name);
   set_function(lua, "attach", attach);

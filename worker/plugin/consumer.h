@@ -59,7 +59,7 @@ class ConsumerDirectory {
   // All that configure the plugin; for scripts, which look through them themselves.
   virtual void each(std::string_view plugin,
                     const std::function<void(const base::Ref<const ConsumerAuth>& auth)>& callback) {}
-  // Grows with every change.
+  // Grows with every change of what each() gives, a secret that a consumer refers to included.
   virtual std::uint64_t version() const { return 0; }
   // Whether any consumer configures the plugin: APISIX reports "Missing related consumer" otherwise.
   virtual bool has_any(std::string_view plugin) const = 0;
