@@ -167,6 +167,9 @@ class Registry final : private plugin::Directory {
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;
   base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) override;
   base::Ref<plugin::UpstreamHandle> upstream_by_id(std::string_view id) override;
+  std::optional<plugin::StoredObject> find_object(std::string_view kind, std::string_view id) override;
+  std::vector<std::string> object_ids(std::string_view kind) override { return ids_in_force(kind); }
+  std::uint64_t objects_revision() override { return static_cast<std::uint64_t>(changed_revision_); }
   base::Result<base::Ref<plugin::UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) override;
 
