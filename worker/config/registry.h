@@ -83,6 +83,9 @@ class Registry final : private plugin::Directory {
 
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
   base::Ref<const CompiledRoute> match(plugin::RequestState& request) { return routes_.match(request); }
+  // When none does: what the request has to wait for before it is matched again, because a filter_func waits.
+  // To be taken at once; done: nothing.
+  async::Step take_waiting_filter() { return routes_.take_waiting_filter(); }
   // What match() looks at for the request, in order (see route::Router::explain()).
   route::Trail explain(plugin::RequestState& request, std::size_t listed_max) const {
     return routes_.explain(request, listed_max);
