@@ -99,8 +99,6 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
           .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
-// The successor of a worker that died compiles no Lua: loops in machine code cannot be stopped, and may be
-// why.
 plugin::LuaSettings lua_settings(const channel::WorkerContext& context) {
   const settings::Settings& settings = context.settings;
   const settings::LoadOptions file{.config_path = context.config_path, .prefix = context.prefix};
@@ -109,7 +107,8 @@ plugin::LuaSettings lua_settings(const channel::WorkerContext& context) {
           .module_hook = settings.apisix.lua_module_hook,
           .memory_bytes_max = static_cast<std::size_t>(settings.lua.memory_limit_bytes),
           .cpu_limit_ms = static_cast<std::uint64_t>(settings.lua.cpu_limit_ms),
-          .compiles = settings.lua.jit && !context.is_successor,
+          .stuck_code = channel::kExitLuaStuck,
+          .compiles = settings.lua.jit && !context.interprets_lua,
           .override_native = settings.lua.override_native,
           .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes,
           .with_pre_function = &lua::with_pre_function,

@@ -8,10 +8,11 @@
 #include "worker/lua/kinds.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/timers.h"
+#include "worker/plugin/lua_settings.h"
 
 namespace apisix::control {
 
-// {"in_use", "plugins", "memory_bytes", "memory_limit_bytes", "timers": {"pending", "running"},
+// {"in_use", "plugins", "compiles", "memory_bytes", "memory_limit_bytes", "timers": {"pending", "running"},
 // "runs", "runs_stopped"}; only the first where nothing has needed Lua yet.
 ResponseTask lua_state(const Call& call) {
   plugin::Deps& deps = call.deps.registry.plugin_deps();
@@ -22,6 +23,7 @@ ResponseTask lua_state(const Call& call) {
   auto state = runtime.state();
   format::Json& names = out["plugins"] = format::Json(::Json::arrayValue);
   for (std::string& name : deps.shared<lua::LuaKinds>().names()) names.append(std::move(name));
+  out["compiles"] = deps.lua != nullptr && deps.lua->compiles;
   using Number = ::Json::UInt64;
   out["memory_bytes"] = static_cast<Number>((*state)->memory().bytes());
   out["memory_limit_bytes"] = static_cast<Number>((*state)->memory().bytes_max());

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "shared/async/task.h"
+#include "shared/base/recycled.h"
 #include "worker/lua/lua.h"
 #include "worker/lua/ref.h"
 #include "worker/lua/state.h"
@@ -15,7 +16,7 @@
 
 namespace apisix::lua {
 
-class Binding {
+class Binding final : public base::Recycled<Binding> {
  public:
   // Of the request, made at first use.
   static Binding& of(State& state, plugin::RequestState& request);
@@ -33,11 +34,15 @@ class Binding {
   struct Handle {
     Binding* binding;
   };
-  // Pushes the userdata, one for the request.
-  void push_handle(lua_State* lua);
+  // ctx.var, a userdata with a Handle: pushes it; made at first use.
+  void push_var(lua_State* lua);
+  // That of a request that has ended.
+  static void push_ended_var(lua_State* lua);
 
-  // api_ctx: what hooks get as `ctx`. Pushes it; made at first use.
+  // api_ctx: what hooks get as `ctx`. Pushes it; made at first use, and empty: see ctx.h.
   void push_ctx(lua_State* lua);
+  // Of the request that the table at `index` is the ctx of; null: it has ended, or the table is none.
+  static Binding* of_ctx(lua_State* lua, int index);
   // ngx.ctx, which has it as `api_ctx`; the table on top takes its place.
   void push_ngx_ctx(lua_State* lua);
   void replace_ngx_ctx(lua_State* lua);
@@ -70,6 +75,9 @@ class Binding {
   std::optional<std::string>& new_body() { return new_body_; }
 
  private:
+  void join_those_with_ctx();
+  void leave_those_with_ctx();
+
   std::optional<plugin::Request> request_;
   State* lua_ = nullptr;
   Handle* handle_ = nullptr;
@@ -77,6 +85,10 @@ class Binding {
   std::uint64_t global_rule_ = 0;
   Ref handle_ref_;
   Ref ctx_;
+  const void* ctx_table_ = nullptr;
+  // Among those of the State that have a ctx.
+  Binding* next_ = nullptr;
+  Binding* previous_ = nullptr;
   Ref ngx_ctx_;
   Ref written_;
   std::string output_;

@@ -41,6 +41,8 @@ void open_digest(lua_State* ngx);
 void open_time(lua_State* ngx);
 void open_constants(lua_State* ngx);
 void open_regex(lua_State* ngx);
+void open_string(lua_State* ngx);
 void open_var(lua_State* ngx);
+void open_ctx(lua_State* ngx);
 
 }  // namespace apisix::lua

@@ -157,9 +157,13 @@ int Run::leave_coroutine(bool with_true, int values) {
   return values + 1;
 }
 
+const Run::Failure& Run::failure() const {
+  static const Failure kNone;
+  return failure_ ? *failure_ : kNone;
+}
+
 Run::End Run::fail(lua_State* lua, std::string what) {
-  error_ = std::move(what);
-  traceback_ = "stack traceback:";
+  std::string traceback = "stack traceback:";
   int number = 0;
   const auto add = [&](lua_State* coroutine) {
     // Onto another stack: this one may have overflowed.
@@ -167,11 +171,12 @@ Run::End Run::fail(lua_State* lua, std::string what) {
     luaL_traceback(to, coroutine, nullptr, 0);
     std::string_view trace = text_at(to, -1);
     if (const auto line = trace.find('\n'); line != std::string_view::npos) trace.remove_prefix(line);
-    traceback_ += fmt::format("\ncoroutine {}:{}", number++, trace);
+    traceback += fmt::format("\ncoroutine {}:{}", number++, trace);
     lua_pop(to, 1);
   };
   for (auto at = coroutines_.rbegin(); at != coroutines_.rend(); ++at) add(*at);
   add(thread_.lua);
+  failure_ = std::make_unique<Failure>(std::move(what), std::move(traceback));
   return End::kError;
 }
 

@@ -178,20 +178,11 @@ void push_variable(lua_State* lua, Binding& binding, std::string_view name) {
   lua_pushnil(lua);
 }
 
-void push_ctx_var(lua_State* lua, Binding& binding) {
-  binding.push_handle(lua);
-  if (lua_getmetatable(lua, -1) != 0) {
-    lua_pop(lua, 1);
-    return;
-  }
-  if (luaL_newmetatable(lua, "apisix.ctx.var") != 0) {
-    set_function(lua, "__index", read_ctx_var);
-    set_function(lua, "__newindex", write_ctx_var);
-  }
-  lua_setmetatable(lua, -2);
-}
-
 void open_var(lua_State* ngx) {
+  lua_newtable(ngx);
+  set_function(ngx, "__index", read_ctx_var);
+  set_function(ngx, "__newindex", write_ctx_var);
+  State::of(ngx).know(State::Known::kVarMetatable, ngx);
   lua_newtable(ngx);
   lua_newtable(ngx);
   set_function(ngx, "__index", read_ngx_var);
