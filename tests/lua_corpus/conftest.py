@@ -37,7 +37,8 @@ def shared_gateway(request, services):
     own = corpus.settings(repository)
     with tempfile.TemporaryDirectory(prefix="apisix-lua-corpus-") as links:
         Path(links).chmod(0o755)
-        names = [unit.name for unit in corpus.units() if unit.repository == repository] + NATIVE
+        names = [unit.name for unit in corpus.units() if unit.repository == repository]
+        names += own.get("plugins", []) + NATIVE
         config = {"apisix": {"extra_lua_path": corpus.lua_path(repository, Path(links) / "run"),
                              "dns_resolver": [f"127.0.0.1:{services.names.port}"]},
                   "plugins": names}

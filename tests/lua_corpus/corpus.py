@@ -36,7 +36,7 @@ def units():
 
 
 def settings(repository):
-    """What gateways.yaml says about it: {config, env, roots}."""
+    """What gateways.yaml says about it: {config, env, roots, overlays, plugins}."""
     return yaml.safe_load((HERE / "gateways.yaml").read_text()).get(repository, {})
 
 
@@ -45,7 +45,13 @@ def lua_path(repository, links):
     plugins = links / "apisix" / "plugins"
     plugins.mkdir(parents=True)
     checkout = folder() / repository.replace("/", "+")
-    roots = [links, folder() / "lib"] + [checkout / root for root in settings(repository).get("roots", [])]
+    roots = [links, folder() / "lib"]
+    for number, overlay in enumerate(settings(repository).get("overlays", [])):
+        root = links.with_name(f"overlay-{number}")
+        (root / "apisix").mkdir(parents=True)
+        (root / "apisix" / "plugins").symlink_to(checkout / overlay)
+        roots.append(root)
+    roots += [checkout / root for root in settings(repository).get("roots", [])]
     for unit in units():
         if unit.repository != repository:
             continue

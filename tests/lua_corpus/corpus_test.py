@@ -41,20 +41,28 @@ class CorpusPlaces(Places):
 def test_scenario(bench, upstream, collector, folder, services, unit, number, case):  # noqa: F811
     table = SCENARIOS[unit]
     places = CorpusPlaces(upstream, collector, folder, services)
-    collector.respond = lambda request: respond(places.fill(case.get("service", {})))
+    service = places.fill(case.get("service", {}))
+    collector.respond = services.http.respond = lambda request: respond(service, request)
+    services.http.requests.clear()
     if "redis" in case:
         services.redis.client.flushall()
         for key, value in case["redis"].items():
             services.redis.client.set(key, value)
-    run_case(bench, places, table, case)  # asserts by itself
+    logged = len(bench.gateway.log())
+    try:
+        run_case(bench, places, table, case)  # asserts by itself
+    finally:
+        print(bench.gateway.log()[logged:])  # shown with a failure
     if "called" in case:
-        tables.check_upstream(places.fill(case["called"]), collector.requests)
+        tables.check_upstream(places.fill(case["called"]), collector.requests + services.http.requests)
     if "redis_after" in case:
         wait_for(lambda: redis_values(services, case["redis_after"]), lambda found: check_equal(found, case["redis_after"]))
     assert bench.gateway.request("/", headers={"Host": "applied.test"}).status, "the worker lives"
 
 
-def respond(service):
+def respond(service, request):
+    if isinstance(service, list):
+        service = next((row for row in service if re.fullmatch(row["path"], request.path)), {"status": 404})
     body = service.get("body", "")
     return service.get("status", 200), service.get("headers", {}), (json.dumps(body) if isinstance(body, dict) else body).encode()
 

@@ -10,6 +10,7 @@ import struct
 import threading
 
 from redis_server import RedisServer
+from upstream import Upstream
 
 
 class NameServer:
@@ -64,11 +65,13 @@ def address_with_free(port):
 
 
 class Services:
-    """`redis` is started by the first scenario that wants it."""
+    """`redis` is started by the first scenario that wants it; `http` is what responds at service:8080."""
 
     def __init__(self):
         self.redis_address = address_with_free(6379)
-        self.names = NameServer({"redis": self.redis_address})
+        http_address = address_with_free(8080)
+        self.names = NameServer({"redis": self.redis_address, "service": http_address})
+        self.http = Upstream(lambda request: (200, {}, b""), http_address, 8080)
         self._redis = None
 
     @property
@@ -79,5 +82,6 @@ class Services:
 
     def close(self):
         self.names.close()
+        self.http.close()
         if self._redis:
             self._redis.close()

@@ -42,5 +42,7 @@ void open_time(lua_State* ngx);
 void open_constants(lua_State* ngx);
 void open_regex(lua_State* ngx);
 void open_var(lua_State* ngx);
+void open_yaml(lua_State* ngx);
+void open_files(lua_State* ngx);
 
 }  // namespace apisix::lua
