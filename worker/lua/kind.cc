@@ -8,6 +8,7 @@
 #include "shared/format/read.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/run.h"
+#include "worker/lua/schema_json.h"
 #include "worker/plugin/compiled_schemas.h"
 
 namespace apisix::lua {
@@ -27,24 +28,6 @@ constexpr std::uint32_t bit_of(plugin::Phase phase) {
   return 1u << static_cast<unsigned>(phase);
 }
 
-// An empty table is an empty object, but not where a schema has a list.
-void mend_lists(Json& schema) {
-  if (schema.isArray()) {
-    for (Json& item : schema) mend_lists(item);
-  }
-  if (!schema.isObject()) return;
-  for (const std::string& name : schema.getMemberNames()) {
-    Json& member = schema[name];
-    const bool is_list = name == "required" || name == "enum" || name == "encrypt_fields" ||
-                         name == "anyOf" || name == "oneOf" || name == "allOf";
-    if (is_list && member.isObject() && member.empty()) {
-      schema.removeMember(name);
-    } else {
-      mend_lists(member);
-    }
-  }
-}
-
 // request_body_filter is the gateway's own, for plugins in C++.
 std::uint32_t hooks_of(lua_State* lua) {
   std::uint32_t hooks = 0;
@@ -60,18 +43,19 @@ std::uint32_t hooks_of(lua_State* lua) {
   return hooks;
 }
 
-// The table is on top.
+// The table is on top. APISIX looks into the schemas only when check_schema() does: one that is none does not
+// keep the plugin from loading, and then nothing is shown of any.
 base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
   Json out(::Json::objectValue);
+  base::Status status;
   for (const char* member : {"schema", "consumer_schema", "metadata_schema"}) {
     lua_getfield(lua, -1, member);
-    const bool is_table = lua_istable(lua, -1);
-    auto schema = is_table ? to_json(lua, lua_gettop(lua)) : Json();
+    if (lua_istable(lua, -1)) {
+      auto schema = schema_json(lua, lua_gettop(lua));
+      out[member] = schema ? std::move(*schema) : Json(::Json::objectValue);
+      if (!schema) status = std::unexpected(schema.error());
+    }
     lua_pop(lua, 1);
-    if (!schema)
-      return base::invalid(fmt::format("invalid plugin [{}]: {}: {}", name, member, schema.error().what));
-    mend_lists(*schema);
-    if (is_table) out[member] = std::move(*schema);
   }
   if (!out.isMember("schema")) {
     return base::invalid(fmt::format("invalid plugin [{}] schema field is not a table", name));
@@ -80,10 +64,12 @@ base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
   if (!format::find_member(schema, "properties").isObject()) schema["properties"] = Json(::Json::objectValue);
   out[plugin::kChecksItself] = true;
   std::string text = format::to_json(out);
-  if (auto compiled = plugin::CompiledSchemas::compile(text); !compiled) {
-    return base::invalid(fmt::format("invalid plugin [{}] schema: {}", name, compiled.error().what));
-  }
-  return text;
+  if (auto compiled = plugin::CompiledSchemas::compile(text); !compiled)
+    status = std::unexpected(compiled.error());
+  if (status) return text;
+  base::log_warn("plugin [{}] has a schema that is none: {}", name, status.error().what);
+  return fmt::format(R"({{"schema":{{"type":"object","properties":{{}}}},"{}":true}})",
+                     plugin::kChecksItself);
 }
 
 base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
