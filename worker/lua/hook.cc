@@ -19,6 +19,7 @@ using async::Outcome;
 using async::Step;
 
 constexpr std::uint16_t kInternalError = 500;
+constexpr std::uint16_t kBadGateway = 502;
 constexpr int kOk = 200;
 constexpr int kExitError = -1;  // ngx.ERROR
 // Of a final response.
@@ -100,11 +101,31 @@ Outcome exited(Run& run, Binding& binding) {
   return binding.has_responded() ? respond(binding, 0) : Outcome::kPass;
 }
 
+// ctx.upstream_id: APISIX looks there when it chooses the upstream, before the route's own.
+bool follow_upstream_id(Run& run, Binding& binding) {
+  lua_State* const lua = run.thread();
+  binding.push_ctx(lua);
+  lua_pushliteral(lua, "upstream_id");
+  lua_rawget(lua, -2);
+  bool exists = true;
+  if (std::size_t bytes = 0; lua_isstring(lua, -1) != 0) {
+    const char* id = lua_tolstring(lua, -1, &bytes);
+    const auto upstream = State::of(lua).deps().directory.upstream_by_id({id, bytes});
+    exists = upstream->exists();
+    binding.request().upstream().choose(upstream);
+  }
+  lua_pop(lua, 2);
+  return exists;
+}
+
 Outcome conclude(Run& run, Run::End end, Binding& binding) {
   switch (end) {
-    case Run::End::kReturned:
-      if (run.results() == 0 && !binding.has_responded()) return Outcome::kPass;
-      return outcome_of(run, binding);
+    case Run::End::kReturned: {
+      const bool is_plain = run.results() == 0 && !binding.has_responded();
+      const Outcome outcome = is_plain ? Outcome::kPass : outcome_of(run, binding);
+      if (outcome != Outcome::kPass || follow_upstream_id(run, binding)) return outcome;
+      return binding.request().reject_page(kBadGateway);
+    }
     case Run::End::kExit:
       return exited(run, binding);
     case Run::End::kError:
