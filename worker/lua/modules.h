@@ -46,5 +46,6 @@ void open_var(lua_State* ngx);
 void open_ctx(lua_State* ngx);
 void open_yaml(lua_State* ngx);
 void open_files(lua_State* ngx);
+void open_tool_host(lua_State* ngx);
 
 }  // namespace apisix::lua

@@ -30,6 +30,9 @@ struct LuaSettings {
   // Puts the text of a _meta.pre_function before the hooks of a plugin. Null: there is no Lua (in tests).
   base::Ref<Plugin> (*with_pre_function)(base::Ref<Plugin> plugin, const std::string& text,
                                          const format::Json& conf, const BuildContext& context) = nullptr;
+  // nginx_config.max_pending_timers and max_running_timers, of one worker.
+  std::size_t pending_timers_max = 16384;
+  std::size_t running_timers_max = 4096;
   std::string instance_id = {};
   unsigned worker_count = 1;
   // config.yaml with its defaults, for core.config.local_conf(): read when it is first asked for.
