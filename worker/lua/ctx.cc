@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "worker/lua/binding.h"
+#include "worker/lua/fields.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
 #include "worker/plugin/consumer.h"
@@ -113,6 +114,15 @@ void push_matched_upstream(lua_State* lua, Binding& binding) {
   push_object(lua, "matched_upstream");
 }
 
+// A form that was read because a condition of the route asked for a field of it.
+void push_post_args(lua_State* lua, Binding& binding) {
+  const plugin::RequestState& state = binding.state();
+  const std::string_view type = state.head->headers.value(http::KnownHeader::kContentType);
+  if (!state.body.is_read() || !type.starts_with("application/x-www-form-urlencoded"))
+    return lua_pushnil(lua);
+  push_args(lua, state.body.bytes(), 0);
+}
+
 void push_upstream_scheme(lua_State* lua, Binding& binding) {
   has_node(binding) ? push(lua, binding.state().upstream.scheme) : lua_pushnil(lua);
 }
@@ -186,7 +196,7 @@ struct Member {
   bool is_fixed;
 };
 
-constexpr std::array<Member, 18> kMembers{{{"var", push_var, true},
+constexpr std::array<Member, 19> kMembers{{{"var", push_var, true},
                                            {"route_id", push_route_id, false},
                                            {"route_name", push_route_name, false},
                                            {"service_id", push_service_id, false},
@@ -199,6 +209,7 @@ constexpr std::array<Member, 18> kMembers{{{"var", push_var, true},
                                            {"matched_service", push_matched_service, true},
                                            {"matched_upstream", push_matched_upstream, true},
                                            {"upstream_scheme", push_upstream_scheme, false},
+                                           {"req_post_args", push_post_args, true},
                                            {"balancer_ip", push_balancer_ip, false},
                                            {"balancer_port", push_balancer_port, false},
                                            {"conf_type", push_conf_type, false},

@@ -92,11 +92,13 @@ bool runs_true(const std::shared_ptr<const Ref>& filter, plugin::RequestState& r
   binding.push_ctx(run->thread());
   const Run::End end = run->start(1);
   if (end != Run::End::kWaiting) return has_returned_true(*run, end);
+  async::Step step = decide(std::move(run), filter, decisions);
+  if (step.done()) return decisions.made.back().is_true;  // what it waited for was at hand
   if (waiting == nullptr) {
     base::log_error("filter_func: it waits, which it may not where nothing is sent: the route is not taken");
     return false;
   }
-  *waiting = decide(std::move(run), filter, decisions);
+  *waiting = std::move(step);
   return true;
 }
 

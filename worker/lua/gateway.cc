@@ -183,6 +183,12 @@ int choose_upstream(lua_State* lua) {
   return 1;
 }
 
+// Of the kinds that Directory::find_object() knows.
+resource::Kind kind_of(std::string_view plural) {
+  if (plural == "routes") return resource::Kind::kRoute;
+  return plural == "services" ? resource::Kind::kService : resource::Kind::kUpstream;
+}
+
 // object(kind, id, known) -> value, modified, created; true: it is still that of the revision `known`; nil:
 // there is none.
 int object(lua_State* lua) {
@@ -192,8 +198,10 @@ int object(lua_State* lua) {
     lua_pushboolean(lua, 1);
     return 1;
   }
-  const auto value = format::parse_json(found->value);
+  auto value = format::parse_json(found->value);
   if (!value) return 0;
+  // It was accepted before; now its defaults are filled in, as APISIX does when it loads an object.
+  resource::validate(kind_of(check_text(lua, 1)), *value, {.hooks = {}, .is_stored = true});
   push_json(lua, *value);
   lua_pushnumber(lua, static_cast<double>(found->modified));
   lua_pushnumber(lua, static_cast<double>(found->created));
