@@ -8,6 +8,7 @@
 #include "worker/lua/binding.h"
 #include "worker/lua/run.h"
 #include "worker/lua/runtime.h"
+#include "worker/lua/syntax.h"
 
 namespace apisix::lua {
 namespace {
@@ -36,7 +37,7 @@ base::Status check_filter_text(std::string_view text) {
   const std::string chunk = chunk_of(text);
   const std::unique_ptr<lua_State, decltype(&lua_close)> state(luaL_newstate(), &lua_close);
   lua_State* const lua = state.get();
-  if (luaL_loadbuffer(lua, chunk.data(), chunk.size(), chunk.c_str()) != 0) {
+  if (load_text(lua, chunk, chunk.c_str()) != 0) {
     return base::invalid("failed to load 'filter_func' string: " + std::string(text_at(lua, -1)));
   }
   luaJIT_setmode(lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
