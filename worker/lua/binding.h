@@ -50,16 +50,21 @@ class Binding {
   // ngx.status as Lua set it before there is a response; 0: it did not.
   int status() const { return status_; }
   void set_status(int status) { status_ = status; }
-  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's.
+  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's, and its status is decided.
   bool has_responded() const { return has_responded_; }
-  void set_responded() { has_responded_ = true; }
-  // The request's body once ngx.req.read_body() has read it; null before.
-  const std::optional<std::string_view>& body() const { return body_; }
+  void set_responded() {
+    has_responded_ = true;
+    if (status_ == 0) status_ = kDefaultStatus;
+  }
+  // The request's body once ngx.req.read_body(), or the gateway for its own needs, has read it; null before.
+  const std::optional<std::string_view>& body();
   void set_body(std::string_view body) { body_ = body; }
   // Between ngx.req.init_body() and finish_body(): what was appended.
   std::optional<std::string>& new_body() { return new_body_; }
 
  private:
+  static constexpr int kDefaultStatus = 200;
+
   std::optional<plugin::Request> request_;
   State* lua_ = nullptr;
   Handle* handle_ = nullptr;
