@@ -3,7 +3,9 @@
 #include <array>
 #include <string_view>
 
+#include "shared/format/json.h"
 #include "worker/lua/binding.h"
+#include "worker/lua/fields.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/var.h"
 #include "worker/plugin/consumer.h"
@@ -110,6 +112,21 @@ void push_conf_version(lua_State* lua, Binding&) {
   lua_pushinteger(lua, 1);
 }
 
+// Once the body was read: by a condition on post_arg_, or by a script.
+void push_post_args(lua_State* lua, Binding& binding) {
+  constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+  const auto type = binding.request().headers().value(http::KnownHeader::kContentType);
+  if (!binding.body() || !type.starts_with(kForm)) return lua_pushnil(lua);
+  if (push_args(lua, *binding.body(), kListedMax) > 1) lua_pop(lua, 1);
+}
+
+// Left by jwt-auth with store_in_ctx.
+void push_jwt_payload(lua_State* lua, Binding& binding) {
+  const plugin::CustomVariable* found = binding.state().find_variable("jwt_auth_payload");
+  const auto payload = format::parse_json(found != nullptr ? found->value : std::string_view("null"));
+  payload && payload->isObject() ? push_json(lua, *payload) : lua_pushnil(lua);
+}
+
 struct Member {
   std::string_view name;
   void (*push)(lua_State* lua, Binding& binding);
@@ -117,7 +134,7 @@ struct Member {
   bool is_fixed;
 };
 
-constexpr std::array<Member, 12> kMembers{{{"route_id", push_route_id, false},
+constexpr std::array<Member, 14> kMembers{{{"route_id", push_route_id, false},
                                            {"route_name", push_route_name, false},
                                            {"service_id", push_service_id, false},
                                            {"service_name", push_service_name, false},
@@ -128,7 +145,9 @@ constexpr std::array<Member, 12> kMembers{{{"route_id", push_route_id, false},
                                            {"matched_route", push_matched_route, true},
                                            {"conf_type", push_conf_type, false},
                                            {"conf_id", push_conf_id, false},
-                                           {"conf_version", push_conf_version, false}}};
+                                           {"conf_version", push_conf_version, false},
+                                           {"req_post_args", push_post_args, true},
+                                           {"jwt_auth_payload", push_jwt_payload, true}}};
 
 // __index of ctx: its `var` leads to the request, and to nothing once that has ended.
 int read_member(lua_State* lua) {
