@@ -126,6 +126,12 @@ async::Task<bool> Binding::flush() {
   co_return is_wanted;
 }
 
+const std::optional<std::string_view>& Binding::body() {
+  const plugin::BodyFields& read = state().body;
+  if (!body_ && !read.bytes().empty()) body_ = read.bytes();
+  return body_;
+}
+
 Binding& binding_of(lua_State* lua) {
   Run& run = Run::of(lua);
   if (run.binding() == nullptr) luaL_error(lua, "no request found");

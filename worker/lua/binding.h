@@ -56,9 +56,12 @@ class Binding final : public base::Recycled<Binding> {
   // ngx.status as Lua set it before there is a response; 0: it did not.
   int status() const { return status_; }
   void set_status(int status) { status_ = status; }
-  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's.
+  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's, and its status is decided.
   bool has_responded() const { return has_responded_; }
-  void set_responded() { has_responded_ = true; }
+  void set_responded() {
+    has_responded_ = true;
+    if (status_ == 0) status_ = kDefaultStatus;
+  }
   // Sends output(), and with the first of it the head: what is said goes out as it is said from then on.
   // Waits while the client is slow; what other light threads say meanwhile goes out with it. False: a filter
   // wants no more of the body.
@@ -68,13 +71,15 @@ class Binding final : public base::Recycled<Binding> {
   // Of the global rule whose plugin runs, the modification revision; 0: the plugin is the route's.
   std::uint64_t global_rule() const { return global_rule_; }
   void set_global_rule(std::uint64_t revision) { global_rule_ = revision; }
-  // The request's body once ngx.req.read_body() has read it; null before.
-  const std::optional<std::string_view>& body() const { return body_; }
+  // The request's body once ngx.req.read_body(), or the gateway for its own needs, has read it; null before.
+  const std::optional<std::string_view>& body();
   void set_body(std::string_view body) { body_ = body; }
   // Between ngx.req.init_body() and finish_body(): what was appended.
   std::optional<std::string>& new_body() { return new_body_; }
 
  private:
+  static constexpr int kDefaultStatus = 200;
+
   void join_those_with_ctx();
   void leave_those_with_ctx();
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/format/json.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/fields.h"
 #include "worker/lua/json_value.h"
@@ -114,15 +115,6 @@ void push_matched_upstream(lua_State* lua, Binding& binding) {
   push_object(lua, "matched_upstream");
 }
 
-// A form that was read because a condition of the route asked for a field of it.
-void push_post_args(lua_State* lua, Binding& binding) {
-  const plugin::RequestState& state = binding.state();
-  const std::string_view type = state.head->headers.value(http::KnownHeader::kContentType);
-  if (!state.body.is_read() || !type.starts_with("application/x-www-form-urlencoded"))
-    return lua_pushnil(lua);
-  push_args(lua, state.body.bytes(), 0);
-}
-
 void push_upstream_scheme(lua_State* lua, Binding& binding) {
   has_node(binding) ? push(lua, binding.state().upstream.scheme) : lua_pushnil(lua);
 }
@@ -189,6 +181,21 @@ void push_var(lua_State* lua, Binding& binding) {
   binding.push_var(lua);
 }
 
+// Once the body was read: by a condition on post_arg_, or by a script.
+void push_post_args(lua_State* lua, Binding& binding) {
+  constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+  const auto type = binding.request().headers().value(http::KnownHeader::kContentType);
+  if (!binding.body() || !type.starts_with(kForm)) return lua_pushnil(lua);
+  if (push_args(lua, *binding.body(), kListedMax) > 1) lua_pop(lua, 1);
+}
+
+// Left by jwt-auth with store_in_ctx.
+void push_jwt_payload(lua_State* lua, Binding& binding) {
+  const plugin::CustomVariable* found = binding.state().find_variable("jwt_auth_payload");
+  const auto payload = format::parse_json(found != nullptr ? found->value : std::string_view("null"));
+  payload && payload->isObject() ? push_json(lua, *payload) : lua_pushnil(lua);
+}
+
 struct Member {
   std::string_view name;
   void (*push)(lua_State* lua, Binding& binding);
@@ -196,7 +203,7 @@ struct Member {
   bool is_fixed;
 };
 
-constexpr std::array<Member, 19> kMembers{{{"var", push_var, true},
+constexpr std::array<Member, 20> kMembers{{{"var", push_var, true},
                                            {"route_id", push_route_id, false},
                                            {"route_name", push_route_name, false},
                                            {"service_id", push_service_id, false},
@@ -214,7 +221,8 @@ constexpr std::array<Member, 19> kMembers{{{"var", push_var, true},
                                            {"balancer_port", push_balancer_port, false},
                                            {"conf_type", push_conf_type, false},
                                            {"conf_id", push_conf_id, false},
-                                           {"conf_version", push_conf_version, false}}};
+                                           {"conf_version", push_conf_version, false},
+                                           {"jwt_auth_payload", push_jwt_payload, true}}};
 
 // __index of ctx. Upvalue: name -> place in kMembers, from 1.
 int read_member(lua_State* lua) {

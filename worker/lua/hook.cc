@@ -38,9 +38,17 @@ Outcome respond(Binding& binding, int code) {
   if (status < kStatusMin || status > kStatusMax) return request.reject_page(kInternalError);
   if (status >= kFirstPage && !binding.has_responded())
     return request.reject_page(static_cast<std::uint16_t>(status));
-  // What ngx.status was set to before the first byte is what the client gets, whatever ngx.exit() says.
-  const int shown = binding.has_responded() && binding.status() != 0 ? binding.status() : status;
+  // As it was at the first byte, whatever ngx.exit() says.
+  const int shown = binding.has_responded() ? binding.status() : status;
   return request.reject(static_cast<std::uint16_t>(shown), binding.output());
+}
+
+// The hook has written and returned nothing: the hooks of other plugins run as well.
+Outcome hold(Binding& binding) {
+  const int status = binding.status();
+  if (status < kStatusMin || status > kStatusMax) return binding.request().reject_page(kInternalError);
+  binding.request().response().hold(static_cast<std::uint16_t>(status), binding.output());
+  return Outcome::kPass;
 }
 
 // As APISIX's core.response.exit(code, body): a table becomes JSON with a line feed.
@@ -79,7 +87,7 @@ Outcome outcome_of(Run& run, Binding& binding) {
   const bool has_status = lua_isnumber(lua, 1) != 0;
   const bool has_body = returned_body(lua);
   if (!has_status && !has_body) {
-    return binding.has_responded() ? respond(binding, 0) : Outcome::kPass;
+    return binding.has_responded() ? hold(binding) : Outcome::kPass;
   }
   const int status = has_status ? static_cast<int>(lua_tointeger(lua, 1)) : 0;
   std::string fault;
@@ -88,8 +96,8 @@ Outcome outcome_of(Run& run, Binding& binding) {
       base::log_error("lua entry thread aborted: runtime error: cannot encode the body: {}", fault);
       return binding.request().reject_page(kInternalError);
     }
+    if (status != 0 && !binding.has_responded()) binding.set_status(status);
     binding.set_responded();
-    if (status != 0) binding.set_status(status);
   }
   return respond(binding, status);
 }

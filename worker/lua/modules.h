@@ -29,6 +29,7 @@ void open_consumers(lua_State* ngx);
 void open_address(lua_State* ngx);
 void open_resolver(lua_State* ngx);
 void open_registered(lua_State* ngx);
+void open_syntax(lua_State* ngx);
 void open_timer(lua_State* ngx);
 void open_threads(lua_State* ngx);
 void open_process(lua_State* ngx);

@@ -5,6 +5,7 @@
 #include "shared/base/check.h"
 #include "worker/lua/cpu_watch.h"
 #include "worker/lua/modules.h"
+#include "worker/lua/syntax.h"
 #include "worker/lua/timers.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugin/variables.h"
@@ -90,7 +91,7 @@ State& State::of(lua_State* lua) {
 
 base::Result<Ref> State::load(std::string_view text, const std::string& name, Origin origin) {
   const Entered entered(*this, current_);
-  if (luaL_loadbuffer(main_, text.data(), text.size(), name.c_str()) != 0) {
+  if (load_text(main_, text, name.c_str()) != 0) {
     std::string what(text_at(main_, -1));
     lua_settop(main_, 0);
     return base::invalid(std::move(what));

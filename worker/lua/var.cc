@@ -119,7 +119,14 @@ int read_ngx_var(lua_State* lua) {
     lua_pushnil(lua);  // a capture of a location's expression; there is none
     return 1;
   }
-  push_variable(lua, binding_of(lua), check_text(lua, 2));
+  const std::string_view name = check_text(lua, 2);
+  Binding& binding = binding_of(lua);
+  const std::string_view rewritten = binding.state().target.rewritten;
+  if (!rewritten.empty() && parsed(name).kind == VariableKind::kUri) {
+    push(lua, rewritten);
+  } else {
+    push_variable(lua, binding, name);
+  }
   return 1;
 }
 

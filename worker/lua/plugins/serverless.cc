@@ -6,6 +6,7 @@
 
 #include "worker/lua/json_value.h"
 #include "worker/lua/runtime.h"
+#include "worker/lua/syntax.h"
 
 namespace apisix::lua {
 namespace {
@@ -36,7 +37,7 @@ base::Status check_function(const std::string& text) {
   constexpr int kStepsMax = 100'000;
   lua_State* const lua = compiler();
   base::Status status;
-  if (luaL_loadbuffer(lua, text.data(), text.size(), text.c_str()) != 0) {
+  if (load_text(lua, text, text.c_str()) != 0) {
     status = base::invalid("failed to loadstring: " + std::string(text_at(lua, -1)));
   } else {
     lua_sethook(lua, stop_counting, LUA_MASKCOUNT, kStepsMax);
