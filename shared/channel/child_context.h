@@ -41,11 +41,11 @@ struct AdminCertificate {
   std::string client_ca;  // empty: clients need no certificate
 };
 
-// The same address may appear more than once: after a reload with fewer workers a worker also serves the
-// sockets of those that are gone, so that no queued connection is lost.
 // What a worker exits with whose Lua goes on and on.
 inline constexpr int kExitLuaStuck = 3;
 
+// The same address may appear more than once: after a reload with fewer workers a worker also serves the
+// sockets of those that are gone, so that no queued connection is lost.
 struct WorkerContext {
   const settings::Settings& settings;
   std::vector<ListenSocket> sockets;

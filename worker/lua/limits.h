@@ -9,4 +9,7 @@ namespace apisix::lua {
 // an eighth of what the default limit allows the whole of Lua.
 inline constexpr std::size_t kReceiveBytesMax = std::size_t{64} << 20;
 
+// How deep a plugin's schema may be: its reader calls itself, and a table may hold itself.
+inline constexpr int kSchemaDepthMax = 100;
+
 }  // namespace apisix::lua

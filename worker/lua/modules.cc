@@ -13,7 +13,7 @@ constexpr auto kNamespaces = std::to_array<Open>({
     open_socket_tcp,  open_consumers, open_address, open_registered, open_timer,    open_threads,
     open_process,     open_gateway,   open_escape,  open_crypto,     open_digest,   open_time,
     open_constants,   open_regex,     open_var,     open_ctx,        open_resolver, open_table,
-    open_ffi_symbols, open_string,
+    open_ffi_symbols, open_string,    open_yaml,    open_files,
 });
 
 }  // namespace

@@ -44,5 +44,7 @@ void open_regex(lua_State* ngx);
 void open_string(lua_State* ngx);
 void open_var(lua_State* ngx);
 void open_ctx(lua_State* ngx);
+void open_yaml(lua_State* ngx);
+void open_files(lua_State* ngx);
 
 }  // namespace apisix::lua

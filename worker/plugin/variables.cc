@@ -192,7 +192,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kUri:
       return request_.target.path;
     case VariableKind::kArgs:
-      return request_.target.args;
+      return unless_empty(request_.target.args);
     case VariableKind::kIsArgs:
       return request_.target.args.empty() ? ""sv : "?"sv;
     case VariableKind::kHost:
