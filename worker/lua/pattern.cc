@@ -283,19 +283,19 @@ PatternMatch::Step PatternMatch::take(const Item& item) {
       return Step::kOn;
     case Kind::kMaybe:
       if (!has(item, position_)) return Step::kOn;
-      choose({.kind = Choice::Kind::kSkip, .item = item_, .position = position_});
+      choose(Choice::Kind::kSkip, position_);
       ++position_;
       return Step::kOn;
     case Kind::kMany:
       return take_many(item);
     case Kind::kFew:
-      choose({.kind = Choice::Kind::kMore, .item = item_, .position = position_});
+      choose(Choice::Kind::kMore, position_);
       return Step::kOn;
     case Kind::kOpen:
     case Kind::kPosition:
       if (capture_count_ == Pattern::kCapturesMax) return fail(kTooManyCaptures);
       captures_[capture_count_++] = {position_, item.kind == Kind::kOpen ? kOpenLength : kPositionLength};
-      choose({.kind = Choice::Kind::kUnopen});
+      choose(Choice::Kind::kUnopen);
       return Step::kOn;
     case Kind::kClose:
       return close();
@@ -321,7 +321,7 @@ PatternMatch::Step PatternMatch::take_many(const Item& item) {
   const std::size_t least = item.needs_one ? 1 : 0;
   if (count < least) return Step::kBack;
   if (count > least) {
-    choose({.kind = Choice::Kind::kFewer, .item = item_, .position = first, .count = count});
+    choose(Choice::Kind::kFewer, first, count);
   }
   return Step::kOn;
 }
@@ -330,7 +330,7 @@ PatternMatch::Step PatternMatch::close() {
   for (std::size_t i = capture_count_; i-- > 0;) {
     if (captures_[i].length != kOpenLength) continue;
     captures_[i].length = position_ - captures_[i].start;
-    choose({.kind = Choice::Kind::kReopen, .number = static_cast<std::uint8_t>(i)});
+    choose(Choice::Kind::kReopen, i);
     return Step::kOn;
   }
   return fail(kBadClose);
@@ -381,7 +381,7 @@ bool PatternMatch::go_back() {
         --capture_count_;
         break;
       case Choice::Kind::kReopen:
-        captures_[choice.number].length = kOpenLength;
+        captures_[choice.position].length = kOpenLength;
         break;
       case Choice::Kind::kSkip:
         item_ = choice.item + 1;

@@ -104,9 +104,8 @@ class PatternMatch {
   struct Choice {
     enum class Kind : std::uint8_t { kSkip, kFewer, kMore, kUnopen, kReopen };
     Kind kind;
-    std::uint8_t number;  // kReopen: of the capture
     std::uint32_t item;
-    std::size_t position;  // kFewer: the first of those that repeat
+    std::size_t position;  // kFewer: the first of those that repeat; kReopen: number of the capture
     std::size_t count;     // kFewer: how many of them
   };
   // An item is left to go on once at most, so that there are no more choices than items.
@@ -120,7 +119,9 @@ class PatternMatch {
   Step take_same(const Item& item);
   Step take_balanced(const Item& item);
   bool is_frontier(const Item& item) const;
-  void choose(Choice choice) { choices_[choice_count_++] = choice; }
+  void choose(Choice::Kind kind, std::size_t position = 0, std::size_t count = 0) {
+    choices_[choice_count_++] = {kind, item_, position, count};
+  }
   bool go_back();
   Step fail(const char* fault);
   bool is_to_stop(std::size_t characters) {

@@ -56,7 +56,8 @@ Run::End Run::start(int arguments) {
 
 async::Task<Run::End> Run::finish() {
   for (;;) {
-    const int values = co_await operate();
+    const bool has_threads = threads_ && threads_->are_running();
+    const int values = has_threads ? co_await operate() : co_await std::exchange(operation_, {});
     // A light thread has called ngx.exit(): that ends the whole request.
     if (threads_ && threads_->exit_code()) {
       exit_code_ = *threads_->exit_code();
@@ -68,10 +69,9 @@ async::Task<Run::End> Run::finish() {
   }
 }
 
-// What it waits for; a light thread's ngx.exit() ends the wait. Once the entry has returned, that is the end
-// of all of its threads, as OpenResty has it.
+// What it waits for beside its light threads: ngx.exit() of one ends the wait. Once the entry has returned,
+// that is the end of all of them, as OpenResty has it.
 async::Task<int> Run::operate() {
-  if (!threads_ || !threads_->are_running()) co_return co_await std::exchange(operation_, {});
   constexpr std::uint64_t kForever = std::uint64_t{1} << 40;
   std::optional<int> values;
   async::Scope scope(state_->loop());
