@@ -14,7 +14,7 @@ from services import Services
 
 SCENARIOS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((corpus.HERE / "scenarios").glob("*.yaml"))}
 REPOSITORIES = {unit.unit: unit.repository for unit in corpus.units()}
-CASES = [(REPOSITORIES[unit], unit, number, case) for unit, table in SCENARIOS.items()
+CASES = [(REPOSITORIES.get(unit, "snippets"), unit, number, case) for unit, table in SCENARIOS.items()
          for number, case in enumerate(table["cases"])]
 
 
@@ -29,18 +29,21 @@ def test_plugin_loads(shared_gateway, unit):
 
 @dataclass
 class CorpusPlaces(Places):
-    """{{redis_host}} and {{redis_port}} too."""
+    """{{redis_host}}, {{redis_port}} and {{snippet}} too."""
     services: Services
+    snippet: str  # the text of the function
 
     def fill(self, value):
-        return tables.fill(super().fill(value), self.upstream, redis_host=self.services.redis_address, redis_port=6379)
+        return tables.fill(super().fill(value), self.upstream, redis_host=self.services.redis_address, redis_port=6379,
+                           snippet=json.dumps(self.snippet)[1:-1])
 
 
 @pytest.mark.parametrize("shared_gateway, unit, number, case", CASES, indirect=["shared_gateway"], scope="module",
                          ids=[f"{unit}-{number}-{case['name']}" for _, unit, number, case in CASES])
 def test_scenario(bench, upstream, collector, folder, services, unit, number, case):  # noqa: F811
     table = SCENARIOS[unit]
-    places = CorpusPlaces(upstream, collector, folder, services)
+    snippet = (corpus.folder() / "snippets" / table["snippet"]).read_text() if "snippet" in table else ""
+    places = CorpusPlaces(upstream, collector, folder, services, snippet)
     service = places.fill(case.get("service", {}))
     collector.respond = services.http.respond = lambda request: respond(service, request)
     services.http.requests.clear()

@@ -70,7 +70,7 @@ class Services:
     def __init__(self):
         self.redis_address = address_with_free(6379)
         http_address = address_with_free(8080)
-        self.names = NameServer({"redis": self.redis_address, "service": http_address})
+        self.names = NameServer({"redis": self.redis_address, "service": http_address, "code-tom": http_address})
         self.http = Upstream(lambda request: (200, {}, b""), http_address, 8080)
         self._redis = None
 

@@ -152,11 +152,13 @@ int plugin_attr(lua_State* lua) {
   return 1;
 }
 
-// The value, and its version.
+// plugin_metadata(name, known) -> value, version; nil for a value of the version `known`.
 int plugin_metadata(lua_State* lua) {
   const auto metadata = State::of(lua).deps().directory.metadata(check_text(lua, 1));
   if (!metadata) return 0;
-  push_json(lua, metadata->value);
+  const bool is_known =
+      !lua_isnoneornil(lua, 2) && lua_tonumber(lua, 2) == static_cast<double>(metadata->version);
+  is_known ? lua_pushnil(lua) : push_json(lua, metadata->value);
   lua_pushnumber(lua, static_cast<double>(metadata->version));
   return 2;
 }

@@ -28,18 +28,6 @@ constexpr std::uint32_t bit_of(plugin::Phase phase) {
   return 1u << static_cast<unsigned>(phase);
 }
 
-// By what consumers of an auth plugin differ: the first member that their schema requires, else its
-// first.
-std::string consumer_key_of(const std::string& schemas) {
-  const auto all = format::parse_json(schemas);
-  if (!all) return {};
-  const Json& schema = format::find_member(*all, "consumer_schema");
-  const Json& required = format::find_member(schema, "required");
-  if (required.isArray() && !required.empty()) return format::string_of(required[0]);
-  const Json& properties = format::find_member(schema, "properties");
-  return properties.isObject() && !properties.empty() ? properties.begin().name() : std::string{};
-}
-
 // request_body_filter is the gateway's own, for plugins in C++.
 std::uint32_t hooks_of(lua_State* lua) {
   std::uint32_t hooks = 0;
@@ -105,7 +93,6 @@ base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
   out.schemas = std::move(*schemas);
   out.hooks = hooks_of(lua);
   out.is_auth = text_member(lua, "type") == "auth";
-  if (out.is_auth) out.consumer_key = consumer_key_of(out.schemas);
   out.prefers_route = text_member(lua, "run_policy") == "prefer_route";
   out.is_global = text_member(lua, "scope") == "global";
   return out;
@@ -129,7 +116,6 @@ plugin::PluginInfo info_of(const LuaModule& module) {
           .priority = module.priority,
           .version = module.version,
           .is_auth = module.is_auth,
-          .consumer_key = module.consumer_key,
           .prefers_route = module.prefers_route,
           .is_global = module.is_global};
 }
@@ -235,18 +221,14 @@ base::Status LuaKind::call(const char* function) const {
       fmt::format("failed to load plugin [{}] err: {}(): {}", module_->name, function, status.error().what));
 }
 
-base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet&) const {
-  if (!module_->table) return {};
-  State& state = *module_->table.state();
-  push_json(state.main(), conf);
-  const Ref table = state.take(state.main());
-  Run run(state, Phase::kInit, nullptr);
+base::Status LuaKind::check_table(const Ref& conf, ConfScope scope) const {
+  Run run(*conf.state(), Phase::kInit, nullptr);
   lua_State* const lua = run.thread();
   module_->table.push(lua);
   lua_getfield(lua, -1, "check_schema");
   lua_remove(lua, 1);
   if (!lua_isfunction(lua, 1)) return {};
-  table.push(lua);
+  conf.push(lua);
   if (const int type = schema_type_of(scope); type != 0) {
     lua_pushinteger(lua, type);
   } else {
@@ -257,12 +239,20 @@ base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet
     base::log_error("plugin {} check_schema: {}", module_->name, ended.error().what);
     return base::invalid(run.error().empty() ? ended.error().what : run.error());
   }
-  if (auto verdict = verdict_of(run); !verdict) return verdict;
-  lua_settop(lua, 0);
+  return verdict_of(run);
+}
+
+base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet&) const {
+  if (!module_->table) return {};
+  State& state = *module_->table.state();
+  lua_State* const lua = state.main();
+  push_json(lua, conf);
+  const Ref table = state.take(lua);
+  if (auto verdict = check_table(table, scope); !verdict) return verdict;
   table.push(lua);
-  auto filled = to_json(lua, 1);
-  lua_settop(lua, 0);
-  // A plugin may put into it what is no JSON; it does so again when it is built.
+  auto filled = to_json(lua, lua_gettop(lua));
+  lua_pop(lua, 1);
+  // A plugin may put into it what is no JSON; it does so again in build().
   if (filled && filled->isObject()) conf = std::move(*filled);
   return {};
 }
@@ -285,8 +275,13 @@ base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf,
   }
   lua_pop(lua, 1);
   push_json(lua, conf);
+  Ref table = state.take(lua);
+  // APISIX's workers check what they read of the store, and their hooks get what check_schema() made of
+  // it: objects with metatables, functions, compiled rules.
+  if (auto verdict = check_table(table, ConfScope::kResource); !verdict)
+    return std::unexpected(verdict.error());
   return base::Ref<plugin::Plugin>(
-      new LuaPlugin(std::move(functions), state.take(lua), global_rule_of(context)));
+      new LuaPlugin(std::move(functions), std::move(table), global_rule_of(context)));
 }
 
 plugin::Step LuaPlugin::rewrite(plugin::Request& request) {

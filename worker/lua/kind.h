@@ -23,7 +23,6 @@ namespace apisix::lua {
 struct LuaModule {
   std::string name;
   std::string schemas;       // see PluginKind::schemas()
-  std::string consumer_key;  // see PluginInfo
   Ref table;                 // what the module returned
   double version = 0;
   int priority = 0;
@@ -64,6 +63,8 @@ class LuaKind final : public plugin::PluginKind {
   base::Status call(const char* function) const;
 
  private:
+  base::Status check_table(const Ref& conf, plugin::ConfScope scope) const;
+
   const std::unique_ptr<LuaModule> module_;
   std::vector<plugin::PublicApi> public_apis_;
 };
