@@ -207,7 +207,7 @@ void announce_changes(plugin::Request& request) {
   plugin::ResponseState& response = plugin::RequestState::of(request).response;
   const bool has_length = response.from_upstream && response.upstream_head != nullptr &&
                           response.upstream_head->has_content_length;
-  if (!has_length) response.body_changes = true;
+  (has_length ? response.body_may_change : response.body_changes) = true;
 }
 
 }  // namespace apisix::lua

@@ -258,6 +258,9 @@ struct ResponseState {
   http::HeaderMap* trailers = nullptr;
   // A body filter will replace pieces: no length is announced. See Response::will_change_body().
   bool body_changes = false;
+  // A script sees the body and has not said whether it changes it: the head waits for the first piece, which
+  // tells.
+  bool body_may_change = false;
   bool is_streamed = false;  // a hook writes it piece by piece: its length is not known
   // A body filter holds the body until it is whole: the head waits for it, so that a failure can still get
   // its response.

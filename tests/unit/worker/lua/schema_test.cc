@@ -51,7 +51,7 @@ TEST(Schema, TakesWhatPluginsWrite) {
 
 TEST(Schema, RefusesEverythingWithOneThatIsNone) {
   expect_chunks({
-      {"local ok, err = check({type = 1}, {}) return ok, err:find('^invalid schema: ')", "false|1"},
+      {"local ok, err = check({type = 1}, {}) return ok, (err:find('^invalid schema: '))", "false|1"},
       {"local s = {type = 'object'} s.properties = {a = s} local ok, err = check(s, {}) return ok, err",
        "false|invalid schema: nested too deeply"},
   });
@@ -71,11 +71,7 @@ TEST(Schema, HasThePartsOfTheGatewaysOwn) {
       {"return #core.schema.ip_def, core.schema.nothing", "4|nil"},
       {"return core.schema.check(core.schema.upstream, {nodes = {['a:80'] = 1}})", "true"},
       {"return core.schema.check(require('apisix.schema_def').upstream, {})",
-       "false|object matches none of "
-       "the required: "
-       "[\"nodes\"] or "
-       "[\"service_name\","
-       "\"discovery_type\"]"},
+       "false|value should match only one schema, but matches none"},
       {"local valid = core.schema.valid({type = 'number'}) return valid('a')",
        "false|wrong type: expected number, got string"},
   });
