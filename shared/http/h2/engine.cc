@@ -22,7 +22,6 @@ constexpr std::size_t kContinuationsMax = 8;
 // does. More than any head that is taken.
 constexpr std::size_t kBlockBytesMax = std::size_t{256} * 1024;
 constexpr int kFirstExtensionType = 10;
-constexpr std::uint8_t kPingPayload[8] = {'a', 'p', 'i', 's', 'i', 'x', 0, 0};
 
 // A peer gets a GOAWAY or nothing for what we cannot do; running out of memory ends the process elsewhere,
 // too.
@@ -167,9 +166,6 @@ struct EngineCallbacks {
         break;
       case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) out.user_.on_settings();
-        break;
-      case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) out.user_.on_ping_ack();
         break;
       case NGHTTP2_GOAWAY:
         out.user_.on_goaway(frame->goaway.last_stream_id, static_cast<ErrorCode>(frame->goaway.error_code));
@@ -431,24 +427,12 @@ void Engine::fail(ErrorCode code) {
   check(nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code)));
 }
 
-void Engine::submit_ping() {
-  check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kPingPayload));
-}
-
 bool Engine::is_open(StreamId id) const {
   return nghttp2_session_find_stream(session_, id) != nullptr;
 }
 
 std::uint32_t Engine::peer_concurrent_streams_max() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-}
-
-bool Engine::may_open_stream() const {
-  return !failed_ && nghttp2_session_check_request_allowed(session_) != 0;
-}
-
-bool Engine::peer_has_connect_protocol() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 StreamId Engine::last_stream() const {

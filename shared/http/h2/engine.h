@@ -129,7 +129,6 @@ class Engine {
     // The peer opens no more streams, or takes none of ours above `last`, whose users got on_closed() with
     // kRefusedStream.
     virtual void on_goaway(StreamId last, ErrorCode code) = 0;
-    virtual void on_ping_ack() = 0;
 
    protected:
     ~User() = default;
@@ -180,16 +179,12 @@ class Engine {
   void submit_goaway(ErrorCode code);
   // For callbacks: the connection ends with this; receive() returns false.
   void fail(ErrorCode code);
-  void submit_ping();
 
   // It was opened, and has not ended.
   bool is_open(StreamId id) const;
 
-  // Client: how many streams the peer lets us have at once, and whether another one may be opened.
+  // Client: how many streams the peer lets us have at once.
   std::uint32_t peer_concurrent_streams_max() const;
-  bool may_open_stream() const;
-  // RFC 8441: the peer takes extended CONNECT.
-  bool peer_has_connect_protocol() const;
   // The last of the peer's streams that was taken.
   StreamId last_stream() const;
 
