@@ -22,7 +22,6 @@ constexpr std::size_t kContinuationsMax = 8;
 // does. More than any head that is taken.
 constexpr std::size_t kBlockBytesMax = std::size_t{256} * 1024;
 constexpr int kFirstExtensionType = 10;
-constexpr std::uint8_t kPingPayload[8] = {'a', 'p', 'i', 's', 'i', 'x', 0, 0};
 
 // A peer gets a GOAWAY or nothing for what we cannot do; running out of memory ends the process elsewhere,
 // too.
@@ -53,11 +52,6 @@ OptionsPtr make_options() {
 
 std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
-}
-
-FrameType type_of(std::uint8_t type) {
-  return type < static_cast<std::uint8_t>(FrameType::kOther) ? static_cast<FrameType>(type)
-                                                             : FrameType::kOther;
 }
 
 // nghttp2's form of fields: on the stack, unless they are many.
@@ -99,7 +93,7 @@ struct EngineCallbacks {
   static int result(const Engine& engine) { return engine.failed_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0; }
 
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
-    engine(self).user_.on_frame(type_of(head->type), head->stream_id, head->length);
+    engine(self).user_.on_frame(frame_type_of(head->type), head->stream_id, head->length);
     return result(engine(self));
   }
 
@@ -168,9 +162,6 @@ struct EngineCallbacks {
       case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) out.user_.on_settings();
         break;
-      case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) out.user_.on_ping_ack();
-        break;
       case NGHTTP2_GOAWAY:
         out.user_.on_goaway(frame->goaway.last_stream_id, static_cast<ErrorCode>(frame->goaway.error_code));
         break;
@@ -214,7 +205,7 @@ struct EngineCallbacks {
   }
 
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
-    engine(self).user_.on_invalid_frame(type_of(frame->hd.type), frame->hd.stream_id);
+    engine(self).user_.on_invalid_frame(frame_type_of(frame->hd.type), frame->hd.stream_id);
     return result(engine(self));
   }
 
@@ -324,12 +315,38 @@ EngineStream* Engine::find(StreamId id) const {
 
 bool Engine::receive(std::string_view bytes) {
   if (failed_) return false;
+  if (role_ == Role::kClient) return feed(bytes);
+  std::size_t fed = 0;
+  for (std::size_t walked = 0; walked < bytes.size();) {
+    const FrameHeads::Step step = heads_.next(bytes.substr(walked));
+    walked += step.bytes;
+    if (!step.is_stop) continue;
+    // What came before may open the stream or end it; with its last byte the head itself may.
+    if (!feed(bytes.substr(fed, walked - 1 - fed))) return false;
+    fed = walked - 1;
+    check_frame(step);
+    if (failed_) return false;
+  }
+  return feed(bytes.substr(fed));
+}
+
+bool Engine::feed(std::string_view bytes) {
   const ssize_t used =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   check(static_cast<int>(used));
   if (used >= 0) return true;
   if (!failed_) fail(used == NGHTTP2_ERR_FLOODED ? ErrorCode::kEnhanceYourCalm : ErrorCode::kProtocolError);
   return false;
+}
+
+// Priorities mean nothing to us, but a stream that depends on itself shows that its peer is broken (RFC 7540
+// 5.3.1). Its error would be the stream's, which may not be there to have one.
+void Engine::check_frame(const FrameHeads::Step& step) {
+  if (step.type == FrameType::kPriority) {
+    if (step.id != 0 && step.id == step.depends_on) fail(ErrorCode::kProtocolError);
+  } else if (!is_open(step.id)) {
+    user_.on_frame(step.type, step.id, step.payload_bytes);
+  }
 }
 
 bool Engine::has_room(const FrameOutput& output) {
@@ -431,24 +448,12 @@ void Engine::fail(ErrorCode code) {
   check(nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code)));
 }
 
-void Engine::submit_ping() {
-  check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kPingPayload));
-}
-
 bool Engine::is_open(StreamId id) const {
   return nghttp2_session_find_stream(session_, id) != nullptr;
 }
 
 std::uint32_t Engine::peer_concurrent_streams_max() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-}
-
-bool Engine::may_open_stream() const {
-  return !failed_ && nghttp2_session_check_request_allowed(session_) != 0;
-}
-
-bool Engine::peer_has_connect_protocol() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 StreamId Engine::last_stream() const {
