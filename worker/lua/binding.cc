@@ -1,8 +1,11 @@
 #include "worker/lua/binding.h"
 
+#include <algorithm>
+
 #include "worker/lua/ctx.h"
 #include "worker/lua/run.h"
 #include "worker/lua/var.h"
+#include "worker/plugin/plugin.h"
 
 namespace apisix::lua {
 
@@ -15,8 +18,14 @@ Binding& Binding::of(State& state, plugin::RequestState& request) {
   return binding;
 }
 
+Binding::Binding() = default;
+
 Binding::~Binding() {
   if (handle_ != nullptr) handle_->binding = nullptr;
+}
+
+void Binding::keep(const base::Ref<plugin::Plugin>& native) {
+  if (std::ranges::find(natives_, native) == natives_.end()) natives_.push_back(native);
 }
 
 void Binding::push_handle(lua_State* lua) {

@@ -6,11 +6,16 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "worker/lua/lua.h"
 #include "worker/lua/ref.h"
 #include "worker/lua/state.h"
 #include "worker/plugin/request.h"
+
+namespace apisix::plugin {
+class Plugin;
+}
 
 namespace apisix::lua {
 
@@ -21,7 +26,7 @@ class Binding {
   static Binding& of(State& state, plugin::Request& request) {
     return of(state, plugin::RequestState::of(request));
   }
-  Binding() = default;
+  Binding();
   ~Binding();
   Binding(const Binding&) = delete;
   Binding& operator=(const Binding&) = delete;
@@ -58,6 +63,9 @@ class Binding {
   void set_body(std::string_view body) { body_ = body; }
   // Between ngx.req.init_body() and finish_body(): what was appended.
   std::optional<std::string>& new_body() { return new_body_; }
+  // What scripts ran of the gateway's own plugins keeps its state in the request, by address: it stays as
+  // long.
+  void keep(const base::Ref<plugin::Plugin>& native);
 
  private:
   std::optional<plugin::Request> request_;
@@ -70,6 +78,7 @@ class Binding {
   std::string output_;
   std::optional<std::string_view> body_;
   std::optional<std::string> new_body_;
+  std::vector<base::Ref<plugin::Plugin>> natives_;
   int status_ = 0;
   bool has_responded_ = false;
 };

@@ -9,4 +9,10 @@ namespace apisix::lua {
 // an eighth of what the default limit allows the whole of Lua.
 inline constexpr std::size_t kReceiveBytesMax = std::size_t{64} << 20;
 
+// Changes of the store that a watch keeps for Lua; one that takes them no faster has to list again.
+inline constexpr std::size_t kWatchedBatchesMax = 1'024;
+
+// Leases, and waits for changes.
+inline constexpr double kLeaseSecondsMax = 1e9;
+
 }  // namespace apisix::lua
