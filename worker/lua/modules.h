@@ -46,6 +46,10 @@ void open_string(lua_State* ngx);
 void open_var(lua_State* ngx);
 void open_ctx(lua_State* ngx);
 void open_yaml(lua_State* ngx);
+void open_client(lua_State* ngx);
+void open_pipe(lua_State* ngx);
+void open_native_plugin(lua_State* ngx);
+void open_store(lua_State* ngx);
 void open_files(lua_State* ngx);
 void open_tool_host(lua_State* ngx);
 
