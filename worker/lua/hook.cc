@@ -120,6 +120,7 @@ Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request) {
   State& state = *function.state();
   Binding& binding = Binding::of(state, request);
   auto run = std::make_unique<Run>(state, Phase::kAccess, &binding);
+  run->set_usage(conf.usage());
   push_call(*run, function, conf, binding);
   const Run::End end = run->start(2);
   if (end == Run::End::kWaiting) return finish(std::move(run), binding);
@@ -132,6 +133,7 @@ void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::R
   Binding& binding = Binding::of(state, request);
   Run run(state, phase, &binding);
   run.set_body(body);
+  run.set_usage(conf.usage());
   push_call(run, function, conf, binding);
   if (run.start(2) != Run::End::kError) return;
   log_error(run);

@@ -8,6 +8,7 @@
 #include "shared/format/read.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/run.h"
+#include "worker/lua/usage.h"
 #include "worker/plugin/compiled_schemas.h"
 
 namespace apisix::lua {
@@ -285,7 +286,9 @@ base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const p
   }
   lua_pop(lua, 1);
   push_json(lua, conf);
-  return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), state.take(lua)));
+  Ref table = state.take(lua);
+  table.set_usage(&state.deps().shared<UsageTable>().of(module_->name));
+  return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), std::move(table)));
 }
 
 plugin::Step LuaPlugin::rewrite(plugin::Request& request) {

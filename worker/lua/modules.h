@@ -43,5 +43,6 @@ void open_constants(lua_State* ngx);
 void open_regex(lua_State* ngx);
 void open_var(lua_State* ngx);
 void open_tool_host(lua_State* ngx);
+void open_blocking(lua_State* ngx);
 
 }  // namespace apisix::lua

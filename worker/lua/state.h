@@ -58,6 +58,8 @@ class State : public base::Counted<State> {
   Ref take(lua_State* lua) { return {base::Ref<State>(this), lua}; }
 
   // --- for Run
+  // What Runs have taken that were started inside of the current one.
+  std::uint64_t& inner_ns() { return inner_ns_; }
   // An empty coroutine, kept alive until give() or drop().
   struct Thread {
     lua_State* lua = nullptr;
@@ -92,6 +94,7 @@ class State : public base::Counted<State> {
   std::unique_ptr<async::Scope> tasks_;
   std::vector<Thread> idle_threads_;
   Run* current_ = nullptr;
+  std::uint64_t inner_ns_ = 0;
 };
 
 }  // namespace apisix::lua

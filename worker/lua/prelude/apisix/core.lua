@@ -7,6 +7,9 @@ end
 
 return setmetatable({ empty_tab = {} }, {
     __index = function(core, name)
+        if name == "sleep" then
+            return core.utils.sleep
+        end
         local module = parts[name]
         if not module then
             return nil
