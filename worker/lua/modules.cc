@@ -14,7 +14,7 @@ constexpr auto kNamespaces = std::to_array<Open>({
     open_process,     open_gateway,       open_escape,  open_crypto,     open_digest,    open_time,
     open_constants,   open_regex,         open_var,     open_ctx,        open_resolver,  open_table,
     open_ffi_symbols, open_string,        open_yaml,    open_files,      open_tool_host, open_syntax,
-    open_store,       open_native_plugin, open_pipe,    open_client,
+    open_store,       open_native_plugin, open_pipe,    open_client,     open_blocking,
 });
 
 }  // namespace

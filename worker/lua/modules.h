@@ -52,5 +52,6 @@ void open_native_plugin(lua_State* ngx);
 void open_store(lua_State* ngx);
 void open_files(lua_State* ngx);
 void open_tool_host(lua_State* ngx);
+void open_blocking(lua_State* ngx);
 
 }  // namespace apisix::lua

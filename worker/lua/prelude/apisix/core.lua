@@ -12,10 +12,6 @@ return setmetatable({
     end,
 }, {
     __index = function(core, name)
-        if name == "sleep" then
-            core.sleep = require("apisix.core.utils").sleep
-            return core.sleep
-        end
         local module = parts[name]
         if not module then
             return nil
