@@ -1,7 +1,10 @@
-// What Lua costs this worker.
+// What Lua costs this worker, and what plugins in Lua offer.
 #include "worker/config/registry.h"
 #include "worker/control/endpoints.h"
+#include "worker/lua/apis.h"
+#include "worker/lua/binding.h"
 #include "worker/lua/cpu_watch.h"
+#include "worker/lua/hook.h"
 #include "worker/lua/kinds.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/timers.h"
@@ -27,6 +30,25 @@ ResponseTask lua_state(const Call& call) {
   out["runs"] = static_cast<Number>(lua::watched.turn.load(std::memory_order_relaxed));
   out["runs_stopped"] = static_cast<Number>(lua::watched.stopped);
   co_return proxy::json_response(200, out);
+}
+
+const lua::LuaApi* find_script(const Deps& deps, const proxy::LocalRequest& request) {
+  return deps.registry.plugin_deps().shared<lua::LuaKinds>().find_control_api(request.method, request.path);
+}
+
+async::Task<proxy::LocalResponse> serve_script(const lua::LuaApi& api, const proxy::LocalRequest& request) {
+  static const lua::Ref no_conf;
+  plugin::RequestState& state = *request.state;
+  plugin::Request facade(state);
+  lua::Binding::of(*api.handler.state(), state).set_body(request.body);
+  if (co_await lua::run_hook(api.handler, no_conf, facade) == async::Outcome::kPass)
+    co_return proxy::LocalResponse{.content_type = "text/plain", .body = {}, .headers = {}};
+  const plugin::DirectResponse& direct = state.direct_response;
+  if (direct.is_error_page) co_return proxy::page_response(direct.status);
+  co_return proxy::LocalResponse{.status = direct.status,
+                                 .content_type = std::string(direct.content_type),
+                                 .body = std::string(direct.body),
+                                 .headers = {}};
 }
 
 }  // namespace apisix::control

@@ -1,8 +1,11 @@
 #include "worker/lua/binding.h"
 
+#include <utility>
+
 #include "worker/lua/ctx.h"
 #include "worker/lua/run.h"
 #include "worker/lua/var.h"
+#include "worker/plugin/response_stream.h"
 
 namespace apisix::lua {
 
@@ -65,6 +68,36 @@ void Binding::push_written(lua_State* lua) {
     written_ = lua_->take(lua);
   }
   written_.push(lua);
+}
+
+namespace {
+
+// Ends with the frame, which a light thread's end may destroy where it waits.
+struct Marked {
+  explicit Marked(bool& mark) : mark(mark) { mark = true; }
+  ~Marked() { mark = false; }
+  Marked(const Marked&) = delete;
+  Marked& operator=(const Marked&) = delete;
+  bool& mark;
+};
+
+}  // namespace
+
+async::Task<bool> Binding::flush() {
+  constexpr int kOk = 200;
+  constexpr int kStatusMax = 999;
+  if (is_flushing_ || state().response.stream == nullptr) co_return true;
+  const Marked marked(is_flushing_);
+  if (stream_ == nullptr) {
+    const bool is_final = status_ >= kOk && status_ <= kStatusMax;
+    stream_ = &request_->stream_response(static_cast<std::uint16_t>(is_final ? status_ : kOk));
+  }
+  bool is_wanted = true;
+  do {
+    const std::string piece = std::exchange(output_, {});
+    is_wanted = co_await stream_->write(piece);
+  } while (is_wanted && !output_.empty());
+  co_return is_wanted;
 }
 
 Binding& binding_of(lua_State* lua) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "shared/async/task.h"
 #include "worker/lua/lua.h"
 #include "worker/lua/ref.h"
 #include "worker/lua/state.h"
@@ -53,6 +54,15 @@ class Binding {
   // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's.
   bool has_responded() const { return has_responded_; }
   void set_responded() { has_responded_ = true; }
+  // Sends output(), and with the first of it the head: what is said goes out as it is said from then on.
+  // Waits while the client is slow; what other light threads say meanwhile goes out with it. False: a filter
+  // wants no more of the body.
+  async::Task<bool> flush();
+  // By which output was sent; null: nothing was.
+  plugin::ResponseStream* stream() const { return stream_; }
+  // Of the global rule whose plugin runs, the modification revision; 0: the plugin is the route's.
+  std::uint64_t global_rule() const { return global_rule_; }
+  void set_global_rule(std::uint64_t revision) { global_rule_ = revision; }
   // The request's body once ngx.req.read_body() has read it; null before.
   const std::optional<std::string_view>& body() const { return body_; }
   void set_body(std::string_view body) { body_ = body; }
@@ -63,6 +73,8 @@ class Binding {
   std::optional<plugin::Request> request_;
   State* lua_ = nullptr;
   Handle* handle_ = nullptr;
+  plugin::ResponseStream* stream_ = nullptr;
+  std::uint64_t global_rule_ = 0;
   Ref handle_ref_;
   Ref ctx_;
   Ref ngx_ctx_;
@@ -72,6 +84,7 @@ class Binding {
   std::optional<std::string> new_body_;
   int status_ = 0;
   bool has_responded_ = false;
+  bool is_flushing_ = false;
 };
 
 // Of the request that this coroutine runs for. Raises "no request found" when there is none.

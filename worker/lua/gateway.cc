@@ -183,8 +183,54 @@ int choose_upstream(lua_State* lua) {
   return 1;
 }
 
+// Of the kinds that Directory::find_object() knows.
+resource::Kind kind_of(std::string_view plural) {
+  if (plural == "routes") return resource::Kind::kRoute;
+  return plural == "services" ? resource::Kind::kService : resource::Kind::kUpstream;
+}
+
+// object(kind, id, known) -> value, modified, created; true: it is still that of the revision `known`; nil:
+// there is none.
+int object(lua_State* lua) {
+  auto found = State::of(lua).deps().directory.find_object(check_text(lua, 1), check_text(lua, 2));
+  if (!found) return 0;
+  if (static_cast<std::uint64_t>(luaL_optnumber(lua, 3, 0)) == found->modified) {
+    lua_pushboolean(lua, 1);
+    return 1;
+  }
+  auto value = format::parse_json(found->value);
+  if (!value) return 0;
+  // It was accepted before; now its defaults are filled in, as APISIX does when it loads an object.
+  resource::validate(kind_of(check_text(lua, 1)), *value, {.hooks = {}, .is_stored = true});
+  push_json(lua, *value);
+  lua_pushnumber(lua, static_cast<double>(found->modified));
+  lua_pushnumber(lua, static_cast<double>(found->created));
+  return 3;
+}
+
+int object_ids(lua_State* lua) {
+  const auto ids = State::of(lua).deps().directory.object_ids(check_text(lua, 1));
+  lua_createtable(lua, static_cast<int>(ids.size()), 0);
+  int count = 0;
+  for (const std::string& id : ids) {
+    push(lua, id);
+    lua_rawseti(lua, -2, ++count);
+  }
+  return 1;
+}
+
+int objects_revision(lua_State* lua) {
+  lua_pushnumber(lua, static_cast<double>(State::of(lua).deps().directory.objects_revision()));
+  return 1;
+}
+
 int load_data(lua_State* lua) {
   lua_newtable(lua);
+  set_function(lua, "object", object);
+  set_function(lua, "object_ids", object_ids);
+  set_function(lua, "objects_revision", objects_revision);
+  push(lua, State::of(lua).deps().store_prefix);
+  lua_setfield(lua, -2, "store_prefix");
   set_function(lua, "plugin_attr", plugin_attr);
   set_function(lua, "plugin_metadata", plugin_metadata);
   set_function(lua, "choose_upstream", choose_upstream);

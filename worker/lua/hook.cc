@@ -10,6 +10,7 @@
 #include "worker/lua/json_text.h"
 #include "worker/lua/run.h"
 #include "worker/plugin/body.h"
+#include "worker/plugin/response_stream.h"
 
 namespace apisix::lua {
 namespace {
@@ -20,6 +21,7 @@ using async::Step;
 constexpr std::uint16_t kInternalError = 500;
 constexpr std::uint16_t kBadGateway = 502;
 constexpr int kOk = 200;
+constexpr int kExitError = -1;  // ngx.ERROR
 // Of a final response.
 constexpr int kStatusMin = 200;
 constexpr int kStatusMax = 999;
@@ -61,18 +63,28 @@ bool append_body(lua_State* lua, int index, std::string& out, std::string& fault
   return true;
 }
 
+bool returned_body(lua_State* lua) {
+  return !lua_isnoneornil(lua, 2) || (lua_isnumber(lua, 1) == 0 && !lua_isnoneornil(lua, 1));
+}
+
+// The body that a hook returned.
+bool append_results(Run& run, std::string& out, std::string& fault) {
+  lua_State* const lua = run.thread();
+  return !returned_body(lua) || append_body(lua, lua_isnoneornil(lua, 2) ? 1 : 2, out, fault);
+}
+
 // What a hook returned: nothing, or a status and a body, either of which may be nil.
 Outcome outcome_of(Run& run, Binding& binding) {
   lua_State* const lua = run.thread();
   const bool has_status = lua_isnumber(lua, 1) != 0;
-  const bool has_body = !lua_isnoneornil(lua, 2) || (!has_status && !lua_isnoneornil(lua, 1));
+  const bool has_body = returned_body(lua);
   if (!has_status && !has_body) {
     return binding.has_responded() ? respond(binding, 0) : Outcome::kPass;
   }
   const int status = has_status ? static_cast<int>(lua_tointeger(lua, 1)) : 0;
   std::string fault;
   if (has_body) {
-    if (!append_body(lua, lua_isnoneornil(lua, 2) ? 1 : 2, binding.output(), fault)) {
+    if (!append_results(run, binding.output(), fault)) {
       base::log_error("lua entry thread aborted: runtime error: cannot encode the body: {}", fault);
       return binding.request().reject_page(kInternalError);
     }
@@ -84,8 +96,7 @@ Outcome outcome_of(Run& run, Binding& binding) {
 
 // ngx.exit(code): a status, or one of nginx's own numbers.
 Outcome exited(Run& run, Binding& binding) {
-  constexpr int kError = -1;
-  if (run.exit_code() == kError) return binding.request().reject_page(kInternalError);
+  if (run.exit_code() == kExitError) return binding.request().reject_page(kInternalError);
   if (run.exit_code() > 0) return respond(binding, run.exit_code());
   return binding.has_responded() ? respond(binding, 0) : Outcome::kPass;
 }
@@ -124,8 +135,24 @@ Outcome conclude(Run& run, Run::End end, Binding& binding) {
   return binding.request().reject_page(kInternalError);
 }
 
+// Some of the response is sent: the status that the hook gives besides is too late, a body goes behind it.
+Step end_stream(std::unique_ptr<Run> run, Run::End end, Binding& binding) {
+  std::string fault;
+  if (end == Run::End::kError || (end == Run::End::kExit && run->exit_code() == kExitError)) {
+    if (end == Run::End::kError) log_error(*run);
+    co_return binding.stream()->abort();
+  }
+  if (end == Run::End::kReturned && !append_results(*run, binding.output(), fault)) {
+    base::log_error("lua entry thread aborted: runtime error: cannot encode the body: {}", fault);
+    co_return binding.stream()->abort();
+  }
+  co_await binding.flush();
+  co_return co_await binding.stream()->end();
+}
+
 Step finish(std::unique_ptr<Run> run, Binding& binding) {
   const Run::End end = co_await run->finish();
+  if (binding.stream() != nullptr) co_return co_await end_stream(std::move(run), end, binding);
   co_return conclude(*run, end, binding);
 }
 
@@ -137,9 +164,14 @@ void push_call(Run& run, const Ref& function, const Ref& conf, Binding& binding)
 
 }  // namespace
 
-Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request) {
+std::uint64_t global_rule_of(const plugin::BuildContext& context) {
+  return context.resource.starts_with("/global_rules/") ? context.version : 0;
+}
+
+Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request, std::uint64_t global_rule) {
   State& state = *function.state();
   Binding& binding = Binding::of(state, request);
+  binding.set_global_rule(global_rule);
   auto run = std::make_unique<Run>(state, Phase::kAccess, &binding);
   push_call(*run, function, conf, binding);
   const Run::End end = run->start(2);
@@ -148,9 +180,10 @@ Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request) {
 }
 
 void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::Request& request,
-                    plugin::Body* body) {
+                    plugin::Body* body, std::uint64_t global_rule) {
   State& state = *function.state();
   Binding& binding = Binding::of(state, request);
+  binding.set_global_rule(global_rule);
   Run run(state, phase, &binding);
   run.set_body(body);
   push_call(run, function, conf, binding);
@@ -158,6 +191,7 @@ void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::R
   log_error(run);
   // Half of a body that a filter has changed is none: nginx cuts the connection as well.
   if (body != nullptr) body->break_off();
+  if (phase == Phase::kHeaderFilter) request.response().refuse(kInternalError);
 }
 
 void announce_changes(plugin::Request& request) {

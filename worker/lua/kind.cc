@@ -98,6 +98,19 @@ base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
   return out;
 }
 
+// The module's table is on top.
+base::Status read_offers(State& state, LuaModule& module) {
+  auto apis = read_apis(state);
+  auto control_apis = read_control_apis(state);
+  const auto& fault = !apis ? apis : control_apis;
+  if (!fault) {
+    return base::invalid(fmt::format("failed to load plugin [{}] err: {}", module.name, fault.error().what));
+  }
+  module.apis = std::move(*apis);
+  module.control_apis = std::move(*control_apis);
+  return {};
+}
+
 plugin::PluginInfo info_of(const LuaModule& module) {
   return {.name = module.name,
           .priority = module.priority,
@@ -147,12 +160,10 @@ base::Result<LuaModule> LuaModule::load(State& state, const std::string& name) {
       lua_setfield(lua, -2, "attr");
     }
     module->table = std::move(*table);
-    auto apis = read_apis(state);
-    if (!apis) {
+    if (auto status = read_offers(state, *module); !status) {
       lua_pop(lua, 1);
-      return base::invalid(fmt::format("failed to load plugin [{}] err: {}", name, apis.error().what));
+      return std::unexpected(status.error());
     }
-    module->apis = std::move(*apis);
   }
   lua_pop(lua, 1);
   return module;
@@ -172,6 +183,7 @@ bool LuaKind::adopt(LuaKind& other) {
   retire();
   module_->table = std::move(fresh.table);
   module_->apis = std::move(fresh.apis);
+  module_->control_apis = std::move(fresh.control_apis);
   return true;
 }
 
@@ -184,6 +196,7 @@ void LuaKind::retire() {
 void LuaKind::forget() {
   public_apis_.clear();
   module_->apis.clear();
+  module_->control_apis.clear();
   module_->table.reset();
 }
 
@@ -244,7 +257,8 @@ base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet
   return {};
 }
 
-base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const plugin::BuildContext&) const {
+base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf,
+                                                       const plugin::BuildContext& context) const {
   if (!module_->table) return base::invalid("its Lua module is not loaded any more");
   State& state = *module_->table.state();
   lua_State* const lua = state.main();
@@ -266,38 +280,41 @@ base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const p
   // it: objects with metatables, functions, compiled rules.
   if (auto verdict = check_table(table, ConfScope::kResource); !verdict)
     return std::unexpected(verdict.error());
-  return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), std::move(table)));
+  return base::Ref<plugin::Plugin>(
+      new LuaPlugin(std::move(functions), std::move(table), global_rule_of(context)));
 }
 
 plugin::Step LuaPlugin::rewrite(plugin::Request& request) {
-  return run_hook(function(plugin::Phase::kRewrite), conf_, request);
+  return run_hook(function(plugin::Phase::kRewrite), conf_, request, global_rule_);
 }
 
 plugin::Step LuaPlugin::access(plugin::Request& request) {
-  return run_hook(function(plugin::Phase::kAccess), conf_, request);
+  return run_hook(function(plugin::Phase::kAccess), conf_, request, global_rule_);
 }
 
 plugin::Step LuaPlugin::before_proxy(plugin::Request& request) {
-  return run_hook(function(plugin::Phase::kBeforeProxy), conf_, request);
+  return run_hook(function(plugin::Phase::kBeforeProxy), conf_, request, global_rule_);
 }
 
 void LuaPlugin::header_filter(plugin::Request& request) {
   if (function(plugin::Phase::kBodyFilter)) announce_changes(request);
   if (const Ref& hook = function(plugin::Phase::kHeaderFilter)) {
-    run_plain_hook(hook, conf_, Phase::kHeaderFilter, request);
+    run_plain_hook(hook, conf_, Phase::kHeaderFilter, request, nullptr, global_rule_);
   }
 }
 
 void LuaPlugin::body_filter(plugin::Request& request, plugin::Body& body) {
-  run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+  run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body,
+                 global_rule_);
 }
 
 void LuaPlugin::delayed_body_filter(plugin::Request& request, plugin::Body& body) {
-  run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+  run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body,
+                 global_rule_);
 }
 
 void LuaPlugin::log(plugin::Request& request) {
-  run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request);
+  run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request, nullptr, global_rule_);
 }
 
 }  // namespace apisix::lua

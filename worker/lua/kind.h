@@ -32,6 +32,7 @@ struct LuaModule {
   bool is_global = false;      // scope = "global"
 
   std::vector<LuaApi> apis;
+  std::vector<LuaApi> control_apis;
 
   // require("apisix.plugins.NAME"), checked as APISIX checks it. The error is the line for error.log.
   static base::Result<LuaModule> load(State& state, const std::string& name);
@@ -71,7 +72,9 @@ class LuaKind final : public plugin::PluginKind {
 class LuaPlugin final : public plugin::Plugin {
  public:
   using Functions = std::array<Ref, plugin::kPhaseCount>;
-  LuaPlugin(Functions functions, Ref conf) : functions_(std::move(functions)), conf_(std::move(conf)) {}
+  // `global_rule`: see Binding.
+  LuaPlugin(Functions functions, Ref conf, std::uint64_t global_rule)
+      : functions_(std::move(functions)), conf_(std::move(conf)), global_rule_(global_rule) {}
 
   // The table that its hooks get.
   const Ref& conf() const { return conf_; }
@@ -94,6 +97,7 @@ class LuaPlugin final : public plugin::Plugin {
 
   const Functions functions_;
   const Ref conf_;
+  const std::uint64_t global_rule_;
 };
 
 }  // namespace apisix::lua

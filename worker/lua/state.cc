@@ -88,7 +88,7 @@ State& State::of(lua_State* lua) {
   return static_cast<Memory*>(memory)->state();
 }
 
-base::Result<Ref> State::compile(std::string_view text, const std::string& name, Origin origin) {
+base::Result<Ref> State::load(std::string_view text, const std::string& name, Origin origin) {
   const Entered entered(*this, current_);
   if (luaL_loadbuffer(main_, text.data(), text.size(), name.c_str()) != 0) {
     std::string what(text_at(main_, -1));
@@ -96,6 +96,14 @@ base::Result<Ref> State::compile(std::string_view text, const std::string& name,
     return base::invalid(std::move(what));
   }
   if (origin == Origin::kConfiguration) luaJIT_setmode(main_, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF);
+  return take(main_);
+}
+
+base::Result<Ref> State::compile(std::string_view text, const std::string& name, Origin origin) {
+  auto chunk = load(text, name, origin);
+  if (!chunk) return chunk;
+  const Entered entered(*this, current_);
+  chunk->push(main_);
   if (lua_pcall(main_, 0, 1, 0) != 0) {
     std::string what(text_at(main_, -1));
     lua_settop(main_, 0);

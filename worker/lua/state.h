@@ -51,6 +51,8 @@ class State : public base::Counted<State> {
   // A function that returns what `text` returns. `name`: as tracebacks show it ("=serverless"). The error is
   // Lua's own text.
   base::Result<Ref> compile(std::string_view text, const std::string& name, Origin origin);
+  // The text itself as a function, which has not run.
+  base::Result<Ref> load(std::string_view text, const std::string& name, Origin origin);
   // require(name), protected; the module on top of the main stack is taken. The error has no traceback, like
   // the one that pcall(require, name) gives.
   base::Result<Ref> require(const std::string& name);

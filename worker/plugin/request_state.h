@@ -134,8 +134,16 @@ struct UriParameter {
   std::string_view value;
 };
 
+// When what matched was changed last: modification revisions of the store; 0: there is none.
+struct MatchedRevisions {
+  std::uint64_t route = 0;
+  std::uint64_t plugin_config = 0;
+  std::uint64_t service = 0;
+};
+
 // The matched objects, by name; empty = none.
 struct Matched {
+  const MatchedRevisions* revisions = nullptr;  // null: no route matched
   std::string_view route_id;
   std::string_view route_name;
   std::string_view service_id;
@@ -239,6 +247,8 @@ struct ResponseState {
   std::string_view reason;  // empty: the standard phrase
   bool from_upstream = false;
   bool complete = false;  // all of it was handed to the client's socket
+  // Not 0: a header filter gives the page of this status in its place. See Response::refuse().
+  std::uint16_t refusal = 0;
   std::uint64_t body_bytes_sent = 0;
   std::uint64_t bytes_sent = 0;  // head included
   const http::ResponseHead* upstream_head = nullptr;

@@ -1,6 +1,7 @@
 -- apisix.upstream: where a request goes, as plugins say it.
 local data = require("gateway.data")
 local core = require("apisix.core")
+local objects = require("gateway.objects")
 local schema = require("gateway.upstream_schema")
 
 local M = {}
@@ -32,8 +33,18 @@ function M.set(ctx, key, version, conf)
     end
 end
 
+-- The value of a stored upstream.
 function M.get_by_id(id)
-    return data.upstream(id)
+    local item = objects.get("upstreams", id)
+    if not item then
+        core.log.error("failed to find upstream by id: ", id)
+        return nil
+    end
+    return item.value
+end
+
+function M.upstreams()
+    return objects.list("upstreams")
 end
 
 function M.set_scheme() end
