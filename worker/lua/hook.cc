@@ -113,6 +113,12 @@ Outcome exited(Run& run, Binding& binding) {
 bool follow_upstream_id(Run& run, Binding& binding) {
   lua_State* const lua = run.thread();
   binding.push_ctx(lua);
+  lua_pushnil(lua);
+  if (lua_next(lua, -2) == 0) {  // mostly: the hook has put nothing into it
+    lua_pop(lua, 1);
+    return true;
+  }
+  lua_pop(lua, 2);
   lua_pushliteral(lua, "upstream_id");
   lua_rawget(lua, -2);
   bool exists = true;

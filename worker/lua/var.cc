@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "shared/base/text.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/registered.h"
@@ -24,11 +25,10 @@ using route::VariableName;
 constexpr std::size_t kNamesMax = 4096;
 
 const VariableName& parsed(std::string_view name) {
-  static thread_local std::unordered_map<std::string, VariableName> names;
+  static thread_local std::unordered_map<std::string, VariableName, base::StringHash, std::equal_to<>> names;
+  if (const auto found = names.find(name); found != names.end()) return found->second;
   if (names.size() > kNamesMax) names.clear();
-  auto found = names.find(std::string(name));
-  if (found == names.end()) found = names.emplace(name, VariableName::parse(name)).first;
-  return found->second;
+  return names.emplace(name, VariableName::parse(name)).first->second;
 }
 
 // The value as text, or nullopt for nil.
@@ -103,6 +103,7 @@ int write_ctx_var(lua_State* lua) {
   // As text it is another value: the number that was written is what is read again.
   lua_pushvalue(lua, 3);
   if (const auto text = value_text(lua, 4)) act(binding, parsed(text_at(lua, 2)), *text);
+  if (lua_isnil(lua, 3) && !binding.has_written()) return 0;
   binding.push_written(lua);
   lua_pushvalue(lua, 2);
   lua_pushvalue(lua, 3);
