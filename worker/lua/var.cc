@@ -74,7 +74,7 @@ bool act(Binding& binding, const VariableName& name, std::string_view text) {
 
 Binding& binding_of_handle(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TTABLE);
-  const Binding::Handle* handle = handle_of_var(lua, 1);
+  const Binding::Handle* handle = find_handle(lua, 1);
   if (handle == nullptr || handle->binding == nullptr) luaL_error(lua, "no request found");
   return *handle->binding;
 }
@@ -177,7 +177,7 @@ Binding::Handle& push_var_table(lua_State* lua) {
   return *handle;
 }
 
-Binding::Handle* handle_of_var(lua_State* lua, int index) {
+Binding::Handle* find_handle(lua_State* lua, int index) {
   push_handle_key(lua);
   lua_rawget(lua, index);
   auto* const handle = static_cast<Binding::Handle*>(lua_touserdata(lua, -1));

@@ -10,6 +10,6 @@ namespace apisix::lua {
 // Pushes one with a handle that leads to no request.
 Binding::Handle& push_var_table(lua_State* lua);
 // Of the table at `index`; null for any other table.
-Binding::Handle* handle_of_var(lua_State* lua, int index);
+Binding::Handle* find_handle(lua_State* lua, int index);
 
 }  // namespace apisix::lua
