@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "worker/lua/run.h"
+#include "worker/lua/var_table.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/response_stream.h"
 
@@ -32,17 +33,15 @@ void Binding::keep(const base::Ref<plugin::Plugin>& native) {
 
 void Binding::push_var(lua_State* lua) {
   if (handle_ != nullptr) return handle_ref_.push(lua);
-  push_ended_var(lua);
+  Handle& handle = push_var_table(lua);
   lua_pushvalue(lua, -1);
   handle_ref_ = lua_->take(lua);
-  handle_ = static_cast<Handle*>(lua_touserdata(lua, -1));
+  handle_ = &handle;
   handle_->binding = this;
 }
 
 void Binding::push_ended_var(lua_State* lua) {
-  new (lua_newuserdata(lua, sizeof(Handle))) Handle{nullptr};
-  State::of(lua).push_known(State::Known::kVarMetatable, lua);
-  lua_setmetatable(lua, -2);
+  push_var_table(lua);
 }
 
 void Binding::push_ctx(lua_State* lua) {

@@ -14,6 +14,7 @@
 #include "worker/lua/modules.h"
 #include "worker/lua/registered.h"
 #include "worker/lua/run.h"
+#include "worker/lua/var_table.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::lua {
@@ -73,9 +74,10 @@ bool act(Binding& binding, const VariableName& name, std::string_view text) {
 }
 
 Binding& binding_of_handle(lua_State* lua) {
-  Binding* binding = static_cast<Binding::Handle*>(lua_touserdata(lua, 1))->binding;
-  if (binding == nullptr) luaL_error(lua, "no request found");
-  return *binding;
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  const Binding::Handle* handle = find_handle(lua, 1);
+  if (handle == nullptr || handle->binding == nullptr) luaL_error(lua, "no request found");
+  return *handle->binding;
 }
 
 async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
@@ -189,6 +191,35 @@ int write_ngx_var(lua_State* lua) {
 }
 
 }  // namespace
+
+namespace {
+
+// The address alone counts.
+constexpr char kHandleKey = 0;
+
+void push_handle_key(lua_State* lua) {
+  lua_pushlightuserdata(lua, const_cast<char*>(&kHandleKey));
+}
+
+}  // namespace
+
+Binding::Handle& push_var_table(lua_State* lua) {
+  lua_createtable(lua, 0, 1);
+  push_handle_key(lua);
+  auto* const handle = new (lua_newuserdata(lua, sizeof(Binding::Handle))) Binding::Handle{nullptr};
+  lua_rawset(lua, -3);
+  State::of(lua).push_known(State::Known::kVarMetatable, lua);
+  lua_setmetatable(lua, -2);
+  return *handle;
+}
+
+Binding::Handle* find_handle(lua_State* lua, int index) {
+  push_handle_key(lua);
+  lua_rawget(lua, index);
+  auto* const handle = static_cast<Binding::Handle*>(lua_touserdata(lua, -1));
+  lua_pop(lua, 1);
+  return handle;
+}
 
 // Variables that APISIX's nginx.conf sets and this gateway has no own meaning for.
 bool is_of_nginx_conf(std::string_view name) {
