@@ -38,6 +38,8 @@ class PluginSet {
   const ControlApi* find_control_api(std::string_view method, std::string_view path) const;
   // A plugin's metadata as far as it is known; null: none, or no source was set.
   const format::Json* metadata(std::string_view plugin) const;
+  // Of the text of a _meta.pre_function; without one every text is taken.
+  void set_pre_function_check(base::Status (*check)(std::string_view text)) { check_pre_function_ = check; }
   using MetadataMap = std::map<std::string, base::Ref<const Metadata>, std::less<>>;
   void set_metadata(const MetadataMap& metadata) { metadata_ = &metadata; }
   // By priority, highest first.
@@ -82,6 +84,8 @@ class PluginSet {
   // The text is complete ("failed to check the configuration of plugin x err: ...").
   resource::Validation check_one(const PluginKind& kind, format::Json& conf, ConfScope scope,
                                  Origin origin) const;
+  void add_pre_function_fault(const PluginKind& kind, const format::Json& conf,
+                              resource::Validation& out) const;
 
   std::span<const PluginKind* const> catalog_;
   base::Keyring keyring_;
@@ -89,6 +93,7 @@ class PluginSet {
   std::unordered_map<std::string_view, const PluginKind*> by_name_;
   std::set<std::string, std::less<>> missing_;
   const MetadataMap* metadata_ = nullptr;
+  base::Status (*check_pre_function_)(std::string_view text) = nullptr;
 };
 
 bool is_disabled(const format::Json& conf);  // _meta.disable

@@ -5,12 +5,13 @@ for name in ([[version log config config_util config_local json table request re
     parts[name] = "apisix.core." .. name
 end
 
-return setmetatable({ empty_tab = {} }, {
+return setmetatable({
+    empty_tab = {},
+    sleep = function(seconds)
+        return require("apisix.core.utils").sleep(seconds)
+    end,
+}, {
     __index = function(core, name)
-        if name == "sleep" then
-            core.sleep = require("apisix.core.utils").sleep
-            return core.sleep
-        end
         local module = parts[name]
         if not module then
             return nil
