@@ -85,12 +85,12 @@ def put_plugins(gateway, plugins):
 def run(gateway):
     """What a chunk returns, as a list."""
 
-    def run(chunk):
+    def run(chunk, **request):
         text = (f"return function() {OWN_PATH} local t = table.pack((function() {chunk} end)()) "
                 "local cjson = require('cjson') for i = 1, t.n do if t[i] == nil then t[i] = cjson.null end end "
                 "t.n = nil ngx.say(cjson.encode(setmetatable(t, cjson.array_mt))) ngx.exit(200) end")
         put_plugins(gateway, {"serverless-pre-function": {"phase": "access", "functions": [text]}})
-        response = gateway.request("/a")
+        response = gateway.request("/a", **request)
         assert response.status == 200, gateway.log()
         return json.loads(response.body)
 
@@ -168,6 +168,19 @@ def test_redis_cluster(run):
         assert run(made + "return c:nosuchcommand('k')")[0] is False
     finally:
         cluster.close()
+
+
+def test_uploads_come_in_pieces(run):
+    body = ("--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\n"
+            "0123456789\r\n--b\r\nContent-Disposition: form-data; name=\"g\"\r\n\r\n\r\n--b--\r\n")
+    assert run("local form = require('resty.upload'):new(4) local seen = {} "
+               "repeat local kind, what, err = form:read() assert(kind, err) "
+               "seen[#seen + 1] = kind .. ':' .. (type(what) == 'table' and what[1] or what or '') until kind == 'eof' "
+               "return table.concat(seen, ' ')", method="POST", body=body.encode(),
+               headers={"Content-Type": "multipart/form-data; boundary=b"}) == [
+        "header:Content-Disposition header:Content-Type body:0123 body:4567 body:89 part_end: "
+        "header:Content-Disposition part_end: eof:"]
+    assert run("return require('resty.upload'):new(4)") == [None, "no boundary defined in Content-Type"]
 
 
 def test_the_store(run, gateway):
