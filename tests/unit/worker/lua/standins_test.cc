@@ -128,6 +128,27 @@ TEST(LuaStandins, KeysSignAndDecrypt) {
   });
 }
 
+TEST(LuaStandins, CiphersAndMacs) {
+  expect_chunks({
+      kNoPath,
+      {"cipher = require('resty.openssl.cipher') key, iv = ('k'):rep(32), ('i'):rep(16) "
+       "local c = cipher.new('aes-256-cbc') local text = c:encrypt(key, iv, 'plain') "
+       "return #text, c:decrypt(key, iv, text), c:decrypt(key, 'short', text)",
+       "16|plain|nil|cipher:decrypt: incorrect iv size, expect 16"},
+      {"local c = cipher.new('aes-256-gcm') local text = c:encrypt(key, ('i'):rep(12), 'plain', nil, 'more') "
+       "local tag = c:get_aead_tag() return #tag, c:decrypt(key, ('i'):rep(12), text, nil, 'more', tag), "
+       "(c:decrypt(key, ('i'):rep(12), text, nil, 'other', tag))",
+       "16|plain|nil"},
+      {"local c = cipher.new('aes-256-cbc') c:init(key, iv, {is_encrypt = true}) c:update('pl', 'a') "
+       "return c:decrypt(key, iv, c:final('in'))",
+       "plain"},
+      {"return cipher.new('rot13')", "nil|cipher.new: invalid cipher type \"rot13\""},
+      {"local mac = require('resty.openssl.mac').new('k', 'HMAC', nil, 'sha1') mac:update('a') "
+       "return require('resty.string').to_hex(mac:final())",
+       "40e7d441cadb17b07f050341aa23a6820ed81c8b"},
+  });
+}
+
 TEST(LuaStandins, WebSocketFrames) {
   expect_chunks({
       kNoPath,
