@@ -125,6 +125,22 @@ def test_a_filter_func_that_is_none_is_refused(gateway, text, error):
     assert refused.status == 400 and error in refused.json()["error_msg"]
 
 
+def test_a_pre_function_that_does_not_compile_is_refused(gateway):
+    plugins = {"uri-blocker": {"block_rules": ["/"], "_meta": {"pre_function": "not a function"}}}
+    refused = gateway.admin("PUT", "/routes/1", {"uri": "/a", "plugins": plugins})
+    assert refused.status == 400
+    assert refused.json()["error_msg"] == ("failed to load _meta.pre_function in plugin uri-blocker: "
+                                           "[string \"meta pre_function\"]:1: unexpected symbol near 'not'")
+
+
+def test_texts_may_have_the_statements_of_lua_52(gateway):
+    text = "function(vars) for i = 1, 2 do if vars.arg_name then; break; i = 3 end end return vars.arg_name == 'x' end"
+    gateway.put("/routes/1", blocked("filtered", priority=9, filter_func=text))
+    gateway.put("/routes/2", blocked("other"))
+    assert reason(gateway, "/a?name=x") == "filtered"
+    assert reason(gateway, "/a") == "other"
+
+
 def test_pre_function_runs_before_a_native_plugin(gateway, upstream):
     pre = "return function(conf, ctx) ngx.req.set_header('X-Pre', conf.body or 'none') end"
     gateway.put("/routes/1", {"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}, "plugins": {
@@ -140,7 +156,7 @@ def test_pre_function_shares_the_configuration_of_a_file(gateway):
     assert gateway.request("/a").text.strip() == "mark pre"
 
 
-@pytest.mark.parametrize("text", ["return function() error('pre-fault') end", "this is no Lua", "return 1"])
+@pytest.mark.parametrize("text", ["return function() error('pre-fault') end", "return none.x", "return 1"])
 def test_a_pre_function_that_fails_is_logged_only(gateway, text):
     gateway.put("/routes/1", {"uri": "/*", "plugins": {"offers": {"_meta": {"pre_function": text}}}})
     assert gateway.request("/a").text.strip() == "mark nil"

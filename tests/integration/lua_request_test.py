@@ -119,6 +119,15 @@ def test_a_changed_target_reaches_the_node(run, text, target):
     assert run(text).json()["path"] == target
 
 
+def test_uri_behind_proxy_rewrite(say):
+    """nginx's $uri is the new one; APISIX has looked ctx.var.uri up before."""
+    def rewriting(conf):
+        text = "return function(conf, ctx) ngx.say(require('cjson').encode({ngx.var.uri, ctx.var.uri, ngx.var.request_uri})) ngx.exit(200) end"
+        return {"proxy-rewrite": conf, "serverless-post-function": {"phase": "access", "functions": [text]}}
+    for conf, uri in (({"uri": "/new"}, "/new"), ({"regex_uri": ["^/a/(.*)", "/x/$1"]}, "/x/b"), ({"host": "a.test"}, "/a/b")):
+        assert say("1", phase="log", route={"plugins": rewriting(conf)}) == [uri, "/a/b", "/a/b?x=1&y=2"], conf
+
+
 def test_a_changed_method_reaches_the_node(run):
     assert run("ngx.req.set_method(ngx.HTTP_PUT)", method="POST", body="data").json()["method"] == "PUT"
 
@@ -209,6 +218,13 @@ def test_a_body_made_of_pieces_reaches_the_node(run):
 
 def test_a_body_that_lua_has_read_still_reaches_the_node(run):
     assert run("ngx.req.read_body()", method="POST", body="hello").json()["body"] == "hello"
+
+
+def test_a_body_that_a_condition_has_read_is_there(say):
+    form = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
+    assert say("ctx.req_post_args, ngx.req.get_post_args(), ngx.req.get_body_data()", method="POST", body="test=1", headers=form,
+               route={"vars": [["post_arg_test", "==", "1"]]}) == [{"test": "1"}, {"test": "1"}, "test=1"]
+    assert say("ctx.req_post_args", method="POST", body="test=1", headers=form) == [None]
 
 
 # ---- variables and ctx

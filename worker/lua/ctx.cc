@@ -1,13 +1,15 @@
-#include "worker/lua/ctx.h"
-
+// ctx (api_ctx), the table that hooks get. It is made empty: `var`, and what the gateway knows of the request
+// (matched_route, route_id, consumer ...), come into being when they are first read.
 #include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "shared/format/json.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/fields.h"
 #include "worker/lua/json_value.h"
-#include "worker/lua/var.h"
+#include "worker/lua/modules.h"
 #include "worker/plugin/consumer.h"
 
 namespace apisix::lua {
@@ -113,15 +115,6 @@ void push_matched_upstream(lua_State* lua, Binding& binding) {
   push_object(lua, "matched_upstream");
 }
 
-// A form that was read because a condition of the route asked for a field of it.
-void push_post_args(lua_State* lua, Binding& binding) {
-  const plugin::RequestState& state = binding.state();
-  const std::string_view type = state.head->headers.value(http::KnownHeader::kContentType);
-  if (!state.body.is_read() || !type.starts_with("application/x-www-form-urlencoded"))
-    return lua_pushnil(lua);
-  push_args(lua, state.body.bytes(), 0);
-}
-
 void push_upstream_scheme(lua_State* lua, Binding& binding) {
   has_node(binding) ? push(lua, binding.state().upstream.scheme) : lua_pushnil(lua);
 }
@@ -184,6 +177,25 @@ void push_conf_version(lua_State* lua, Binding& binding) {
   push(lua, version);
 }
 
+void push_var(lua_State* lua, Binding& binding) {
+  binding.push_var(lua);
+}
+
+// Once the body was read: by a condition on post_arg_, or by a script.
+void push_post_args(lua_State* lua, Binding& binding) {
+  constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+  const auto type = binding.request().headers().value(http::KnownHeader::kContentType);
+  if (!binding.body() || !type.starts_with(kForm)) return lua_pushnil(lua);
+  if (push_args(lua, *binding.body(), kListedMax) > 1) lua_pop(lua, 1);
+}
+
+// Left by jwt-auth with store_in_ctx.
+void push_jwt_payload(lua_State* lua, Binding& binding) {
+  const plugin::CustomVariable* found = binding.state().find_variable("jwt_auth_payload");
+  const auto payload = format::parse_json(found != nullptr ? found->value : std::string_view("null"));
+  payload && payload->isObject() ? push_json(lua, *payload) : lua_pushnil(lua);
+}
+
 struct Member {
   std::string_view name;
   void (*push)(lua_State* lua, Binding& binding);
@@ -191,7 +203,8 @@ struct Member {
   bool is_fixed;
 };
 
-constexpr std::array<Member, 18> kMembers{{{"route_id", push_route_id, false},
+constexpr std::array<Member, 20> kMembers{{{"var", push_var, true},
+                                           {"route_id", push_route_id, false},
                                            {"route_name", push_route_name, false},
                                            {"service_id", push_service_id, false},
                                            {"service_name", push_service_name, false},
@@ -208,32 +221,73 @@ constexpr std::array<Member, 18> kMembers{{{"route_id", push_route_id, false},
                                            {"balancer_port", push_balancer_port, false},
                                            {"conf_type", push_conf_type, false},
                                            {"conf_id", push_conf_id, false},
-                                           {"conf_version", push_conf_version, false}}};
+                                           {"conf_version", push_conf_version, false},
+                                           {"jwt_auth_payload", push_jwt_payload, true}}};
 
-// __index of ctx: its `var` leads to the request, and to nothing once that has ended.
+// __index of ctx. Upvalue: name -> place in kMembers, from 1.
 int read_member(lua_State* lua) {
-  const std::string_view name = text_at(lua, 2);
-  for (const Member& member : kMembers) {
-    if (member.name != name) continue;
-    lua_pushliteral(lua, "var");
-    lua_rawget(lua, 1);
-    auto* handle = static_cast<Binding::Handle*>(lua_touserdata(lua, -1));
-    if (handle == nullptr || handle->binding == nullptr) return 0;
-    member.push(lua, *handle->binding);
-    if (!member.is_fixed || lua_isnil(lua, -1)) return 1;
-    lua_pushvalue(lua, 2);
-    lua_pushvalue(lua, -2);
-    lua_rawset(lua, 1);
-    return 1;
+  lua_pushvalue(lua, 2);
+  lua_rawget(lua, lua_upvalueindex(1));
+  const auto number = static_cast<std::size_t>(lua_tointeger(lua, -1));
+  if (number == 0) return 0;
+  const Member& member = kMembers[number - 1];
+  Binding* const binding = Binding::of_ctx(lua, 1);
+  if (binding != nullptr) {
+    member.push(lua, *binding);
+  } else if (member.push == push_var) {
+    Binding::push_ended_var(lua);
+  } else {
+    return 0;
   }
-  return 0;
+  if (!member.is_fixed || lua_isnil(lua, -1)) return 1;
+  lua_pushvalue(lua, 2);
+  lua_pushvalue(lua, -2);
+  lua_rawset(lua, 1);
+  return 1;
+}
+
+// fill(copy, ctx): the members that the copy of its fields lacks.
+int fill(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  luaL_checktype(lua, 2, LUA_TTABLE);
+  lua_settop(lua, 2);
+  for (const Member& member : kMembers) {
+    push(lua, member.name);
+    lua_rawget(lua, 1);
+    if (lua_isnil(lua, -1)) {
+      push(lua, member.name);
+      push(lua, member.name);
+      lua_gettable(lua, 2);
+      lua_rawset(lua, 1);
+    }
+    lua_settop(lua, 2);
+  }
+  lua_settop(lua, 1);
+  return 1;
+}
+
+int load(lua_State* lua) {
+  lua_newtable(lua);
+  set_function(lua, "fill", fill);
+  State::of(lua).push_known(State::Known::kCtxMetatable, lua);
+  lua_setfield(lua, -2, "metatable");
+  return 1;
 }
 
 }  // namespace
 
-void fill_ctx(lua_State* lua, Binding& binding) {
-  if (luaL_newmetatable(lua, "apisix.ctx") != 0) set_function(lua, "__index", read_member);
-  lua_setmetatable(lua, -2);
+void open_ctx(lua_State* ngx) {
+  lua_newtable(ngx);
+  lua_createtable(ngx, 0, static_cast<int>(kMembers.size()));
+  for (std::size_t i = 0; i < kMembers.size(); ++i) {
+    push(ngx, kMembers[i].name);
+    lua_pushinteger(ngx, static_cast<lua_Integer>(i + 1));
+    lua_rawset(ngx, -3);
+  }
+  lua_pushcclosure(ngx, read_member, 1);
+  lua_setfield(ngx, -2, "__index");
+  State::of(ngx).know(State::Known::kCtxMetatable, ngx);
+  preload(ngx, "gateway.api_ctx", load);
 }
 
 }  // namespace apisix::lua

@@ -5,11 +5,13 @@
 
 #include "shared/format/read.h"
 #include "shared/format/schema.h"
+#include "shared/resource/schemas.h"
 #include "shared/resource/validate.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/run.h"
+#include "worker/lua/schema_json.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -59,15 +61,15 @@ int collect_schema(lua_State* lua) {
 }
 
 // The compiled form of the schema table at 1, kept as long as the table (upvalue: a weak table).
-format::Schema* compiled(lua_State* lua) {
+base::Result<format::Schema*> compiled(lua_State* lua) {
   lua_pushvalue(lua, 1);
   lua_rawget(lua, lua_upvalueindex(1));
   if (!lua_isnil(lua, -1)) return static_cast<format::Schema*>(lua_touserdata(lua, -1));
   lua_pop(lua, 1);
-  auto json = to_json(lua, 1);
-  if (!json) luaL_error(lua, "invalid schema: %s", json.error().what.c_str());
+  auto json = schema_json(lua, 1);
+  if (!json) return std::unexpected(json.error());
   auto schema = format::Schema::compile(*json);
-  if (!schema) luaL_error(lua, "invalid schema: %s", schema.error().what.c_str());
+  if (!schema) return std::unexpected(schema.error());
   auto* kept = new (lua_newuserdata(lua, sizeof(format::Schema))) format::Schema(std::move(*schema));
   if (luaL_newmetatable(lua, kSchemaName) != 0) set_function(lua, "__gc", collect_schema);
   lua_setmetatable(lua, -2);
@@ -101,26 +103,36 @@ void add_defaults(lua_State* lua, int table, const format::Json& checked) {
   }
 }
 
-// check(schema, value) -> true | false, "why"
+// check(schema, value) -> true | false, "why"; a schema that is none refuses everything
 int check(lua_State* lua) {
   if (!lua_istable(lua, 1))
     return luaL_error(lua, "invalid schema: a table is expected, got %s", luaL_typename(lua, 1));
-  const format::Schema* schema = compiled(lua);
   const auto fail = [lua](const std::string& why) {
     lua_pushboolean(lua, 0);
     push(lua, why);
     return 2;
   };
-  auto value = to_json(lua, 2);
+  const auto schema = compiled(lua);
+  if (!schema) return fail("invalid schema: " + schema.error().what);
+  auto value = checked_json(lua, 2);
   if (!value) return fail(value.error().what);
-  if (auto status = schema->check(*value); !status) return fail(status.error().what);
+  if (auto status = (*schema)->check(*value); !status) return fail(status.error().what);
   if (lua_istable(lua, 2)) add_defaults(lua, 2, *value);
   lua_pushboolean(lua, 1);
   return 1;
 }
 
+// of(name) -> the schema of a kind of objects as a table: "route", "upstream" ...; nil: there is none
+int schema_of_kind(lua_State* lua) {
+  const auto json = format::parse_json(resource::find_schema_text(check_text(lua, 1)));
+  if (!json) return 0;
+  push_json(lua, *json);
+  return 1;
+}
+
 int load_schema(lua_State* lua) {
   lua_newtable(lua);
+  set_function(lua, "of", schema_of_kind);
   lua_newtable(lua);  // schema table -> compiled
   lua_newtable(lua);
   push(lua, "k");
@@ -140,11 +152,13 @@ int plugin_attr(lua_State* lua) {
   return 1;
 }
 
-// The value, and its version.
+// plugin_metadata(name, known) -> value, version; nil for a value of the version `known`.
 int plugin_metadata(lua_State* lua) {
   const auto metadata = State::of(lua).deps().directory.metadata(check_text(lua, 1));
   if (!metadata) return 0;
-  push_json(lua, metadata->value);
+  const bool is_known =
+      !lua_isnoneornil(lua, 2) && lua_tonumber(lua, 2) == static_cast<double>(metadata->version);
+  is_known ? lua_pushnil(lua) : push_json(lua, metadata->value);
   lua_pushnumber(lua, static_cast<double>(metadata->version));
   return 2;
 }

@@ -19,6 +19,7 @@ using async::Outcome;
 using async::Step;
 
 constexpr std::uint16_t kInternalError = 500;
+constexpr std::uint16_t kBadGateway = 502;
 constexpr int kOk = 200;
 constexpr int kExitError = -1;  // ngx.ERROR
 // Of a final response.
@@ -37,9 +38,17 @@ Outcome respond(Binding& binding, int code) {
   if (status < kStatusMin || status > kStatusMax) return request.reject_page(kInternalError);
   if (status >= kFirstPage && !binding.has_responded())
     return request.reject_page(static_cast<std::uint16_t>(status));
-  // What ngx.status was set to before the first byte is what the client gets, whatever ngx.exit() says.
-  const int shown = binding.has_responded() && binding.status() != 0 ? binding.status() : status;
+  // As it was at the first byte, whatever ngx.exit() says.
+  const int shown = binding.has_responded() ? binding.status() : status;
   return request.reject(static_cast<std::uint16_t>(shown), binding.output());
+}
+
+// The hook has written and returned nothing: the hooks of other plugins run as well.
+Outcome hold(Binding& binding) {
+  const int status = binding.status();
+  if (status < kStatusMin || status > kStatusMax) return binding.request().reject_page(kInternalError);
+  binding.request().response().hold(static_cast<std::uint16_t>(status), binding.output());
+  return Outcome::kPass;
 }
 
 // As APISIX's core.response.exit(code, body): a table becomes JSON with a line feed.
@@ -78,7 +87,7 @@ Outcome outcome_of(Run& run, Binding& binding) {
   const bool has_status = lua_isnumber(lua, 1) != 0;
   const bool has_body = returned_body(lua);
   if (!has_status && !has_body) {
-    return binding.has_responded() ? respond(binding, 0) : Outcome::kPass;
+    return binding.has_responded() ? hold(binding) : Outcome::kPass;
   }
   const int status = has_status ? static_cast<int>(lua_tointeger(lua, 1)) : 0;
   std::string fault;
@@ -87,8 +96,8 @@ Outcome outcome_of(Run& run, Binding& binding) {
       base::log_error("lua entry thread aborted: runtime error: cannot encode the body: {}", fault);
       return binding.request().reject_page(kInternalError);
     }
+    if (status != 0 && !binding.has_responded()) binding.set_status(status);
     binding.set_responded();
-    if (status != 0) binding.set_status(status);
   }
   return respond(binding, status);
 }
@@ -100,10 +109,37 @@ Outcome exited(Run& run, Binding& binding) {
   return binding.has_responded() ? respond(binding, 0) : Outcome::kPass;
 }
 
+// ctx.upstream_id: APISIX looks there when it chooses the upstream, before the route's own.
+bool follow_upstream_id(Run& run, Binding& binding) {
+  lua_State* const lua = run.thread();
+  binding.push_ctx(lua);
+  lua_pushnil(lua);
+  if (lua_next(lua, -2) == 0) {  // mostly: the hook has put nothing into it
+    lua_pop(lua, 1);
+    return true;
+  }
+  lua_pop(lua, 2);
+  lua_pushliteral(lua, "upstream_id");
+  lua_rawget(lua, -2);
+  bool exists = true;
+  if (std::size_t bytes = 0; lua_isstring(lua, -1) != 0) {
+    const char* id = lua_tolstring(lua, -1, &bytes);
+    const auto upstream = State::of(lua).deps().directory.upstream_by_id({id, bytes});
+    exists = upstream->exists();
+    binding.request().upstream().choose(upstream);
+  }
+  lua_pop(lua, 2);
+  return exists;
+}
+
 Outcome conclude(Run& run, Run::End end, Binding& binding) {
   switch (end) {
-    case Run::End::kReturned:
-      return outcome_of(run, binding);
+    case Run::End::kReturned: {
+      const bool is_plain = run.results() == 0 && !binding.has_responded();
+      const Outcome outcome = is_plain ? Outcome::kPass : outcome_of(run, binding);
+      if (outcome != Outcome::kPass || follow_upstream_id(run, binding)) return outcome;
+      return binding.request().reject_page(kBadGateway);
+    }
     case Run::End::kExit:
       return exited(run, binding);
     case Run::End::kError:
@@ -152,6 +188,7 @@ Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request, st
   Binding& binding = Binding::of(state, request);
   binding.set_global_rule(global_rule);
   auto run = std::make_unique<Run>(state, Phase::kAccess, &binding);
+  run->set_usage(conf.usage());
   push_call(*run, function, conf, binding);
   const Run::End end = run->start(2);
   if (end == Run::End::kWaiting) return finish(std::move(run), binding);
@@ -165,6 +202,7 @@ void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::R
   binding.set_global_rule(global_rule);
   Run run(state, phase, &binding);
   run.set_body(body);
+  run.set_usage(conf.usage());
   push_call(run, function, conf, binding);
   if (run.start(2) != Run::End::kError) return;
   log_error(run);
@@ -177,7 +215,7 @@ void announce_changes(plugin::Request& request) {
   plugin::ResponseState& response = plugin::RequestState::of(request).response;
   const bool has_length = response.from_upstream && response.upstream_head != nullptr &&
                           response.upstream_head->has_content_length;
-  if (!has_length) response.body_changes = true;
+  (has_length ? response.body_may_change : response.body_changes) = true;
 }
 
 }  // namespace apisix::lua

@@ -26,7 +26,7 @@ void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::R
 std::uint64_t global_rule_of(const plugin::BuildContext& context);
 
 // Said in header_filter for a plugin with a body_filter: a body without an announced length may be changed
-// piece by piece. One with a length stays as it is, unless Lua clears Content-Length, as in nginx.
+// piece by piece. Of one with a length the first piece tells, unless Lua clears Content-Length.
 void announce_changes(plugin::Request& request);
 
 }  // namespace apisix::lua

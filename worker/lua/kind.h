@@ -22,9 +22,8 @@ namespace apisix::lua {
 // What a plugin's module says.
 struct LuaModule {
   std::string name;
-  std::string schemas;       // see PluginKind::schemas()
-  std::string consumer_key;  // see PluginInfo
-  Ref table;                 // what the module returned
+  std::string schemas;  // see PluginKind::schemas()
+  Ref table;            // what the module returned
   double version = 0;
   int priority = 0;
   std::uint32_t hooks = 0;  // bit (1 << plugin::Phase)
@@ -64,6 +63,8 @@ class LuaKind final : public plugin::PluginKind {
   base::Status call(const char* function) const;
 
  private:
+  base::Status check_table(const Ref& conf, plugin::ConfScope scope) const;
+
   const std::unique_ptr<LuaModule> module_;
   std::vector<plugin::PublicApi> public_apis_;
 };

@@ -136,6 +136,7 @@ int set_uri(lua_State* lua) {
   state.target.path = state.arena.copy(uri);
   state.target.match_path = state.target.path;
   state.target.path_changed = true;
+  state.target.rewritten = {};
   return 0;
 }
 

@@ -83,6 +83,15 @@ int read_header(lua_State* lua) {
   return 1;
 }
 
+// Another length than the upstream's says that the body will be another one: it is counted then, whatever was
+// said.
+void follow_content_length(Binding& binding, std::string_view value) {
+  plugin::ResponseState& response = binding.state().response;
+  if (!response.from_upstream) return;
+  const auto* head = head_with_length(response);
+  if (head == nullptr || std::to_string(head->content_length) != value) response.body_changes = true;
+}
+
 void clear_content_length(Binding& binding) {
   binding.state().response.body_changes = true;
 }
@@ -94,12 +103,14 @@ int write_header(lua_State* lua) {
   const std::string_view name = push_field_name(lua, check_text(lua, 2));
   plugin::Response response = binding.request().response();
   bool is_first = true;
+  const bool is_length = is_content_length(name);
   const bool has_any = each_value(lua, 3, [&](std::string_view value) {
+    if (is_length) follow_content_length(binding, value);
     is_first ? response.set_header(name, value) : response.add_header(name, value);
     is_first = false;
   });
   if (has_any) return 0;
-  if (is_content_length(name)) clear_content_length(binding);
+  if (is_length) clear_content_length(binding);
   response.remove_header(name);
   return 0;
 }

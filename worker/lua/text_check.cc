@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "worker/lua/lua.h"
+#include "worker/lua/syntax.h"
 
 namespace apisix::lua {
 namespace {
@@ -20,7 +21,7 @@ TextCheck check_text(std::string_view text, int type) {
   const std::unique_ptr<lua_State, decltype(&lua_close)> state(luaL_newstate(), &lua_close);
   lua_State* const lua = state.get();
   // As loadstring() names it: "[string \"...\"]".
-  if (luaL_loadbuffer(lua, text.data(), text.size(), std::string(text).c_str()) != 0)
+  if (load_text(lua, text, std::string(text).c_str()) != 0)
     return {TextCheck::Verdict::kNoChunk, std::string(text_at(lua, -1))};
   luaJIT_setmode(lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   lua_sethook(lua, stop, LUA_MASKCOUNT, kInstructionsMax);

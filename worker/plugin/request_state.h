@@ -74,6 +74,7 @@ struct ClientState {
 struct RequestTarget {
   std::string_view path;        // $uri: decoded and normalised
   std::string_view match_path;  // what routes are matched on; %2F may be kept (match_uri_encoded_slash)
+  std::string_view rewritten;   // what a plugin put in the place of path: RequestUpstream::set_rewritten()
   std::string_view args;        // raw query, without '?'
   std::string_view host;        // $host: lower case, without port and without a dot at its end
   bool path_changed = false;    // normalising changed the segments: the raw target must not be forwarded
@@ -126,6 +127,7 @@ struct DirectResponse {
   std::string_view content_type = "text/plain";  // unless a Content-Type is set in response.headers
   bool is_error_page = false;                    // the body is nginx's page of the status
   std::optional<std::uint8_t> grpc_code = {};    // instead of a page, for a gRPC client
+  bool is_held = false;                          // it goes out when the hooks behind that one have run
 };
 
 // What the URI parameters of a matched route captured.
@@ -256,6 +258,9 @@ struct ResponseState {
   http::HeaderMap* trailers = nullptr;
   // A body filter will replace pieces: no length is announced. See Response::will_change_body().
   bool body_changes = false;
+  // A script sees the body and has not said whether it changes it: the head waits for the first piece, which
+  // tells.
+  bool body_may_change = false;
   bool is_streamed = false;  // a hook writes it piece by piece: its length is not known
   // A body filter holds the body until it is whole: the head waits for it, so that a failure can still get
   // its response.

@@ -29,6 +29,7 @@ enum class Phase : std::uint8_t {
   kPickNode,
   kGlobalBeforeProxy,
   kBeforeProxy,
+  kHeldResponse,
   kPrepare,
   kForward
 };
@@ -188,9 +189,19 @@ Next run_consumers_rewrite(Stream& stream) {
                       stream.chains().run_consumers_rewrite(&PipelineRun::on_step_done, &stream.pipeline()));
 }
 
+// As in APISIX, where a plugin's response that is under way does not keep the others from running.
+Next respond_with_held(Stream& stream) {
+  const plugin::DirectResponse& direct = stream.request().direct_response;
+  if (!direct.is_held) return Next::kGoOn;
+  stream.respond(direct);
+  return Next::kResponded;
+}
+
 // --- forwarding
 
 Next pick_node(Stream& stream) {
+  if (stream.request().direct_response.is_held) [[unlikely]]
+    return Next::kGoOn;
   const config::CompiledRoute* const route = stream.pipeline().route();
   if (route == nullptr) {
     stream.respond(route_not_found());
@@ -243,6 +254,7 @@ constexpr std::array kPhases = {
     Row{Phase::kPickNode, pick_node},
     Row{Phase::kGlobalBeforeProxy, run_global<plugin::Phase::kBeforeProxy>, kRunsHooks},
     Row{Phase::kBeforeProxy, run_route<plugin::Phase::kBeforeProxy>, kRunsHooks},
+    Row{Phase::kHeldResponse, respond_with_held, kRunsHooks},
     Row{Phase::kPrepare, prepare},
     Row{Phase::kForward, forward},
 };

@@ -6,6 +6,8 @@
 
 #include "worker/lua/json_value.h"
 #include "worker/lua/runtime.h"
+#include "worker/lua/syntax.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -36,7 +38,7 @@ base::Status check_function(const std::string& text) {
   constexpr int kStepsMax = 100'000;
   lua_State* const lua = compiler();
   base::Status status;
-  if (luaL_loadbuffer(lua, text.data(), text.size(), text.c_str()) != 0) {
+  if (load_text(lua, text, text.c_str()) != 0) {
     status = base::invalid("failed to loadstring: " + std::string(text_at(lua, -1)));
   } else {
     lua_sethook(lua, stop_counting, LUA_MASKCOUNT, kStepsMax);
@@ -82,6 +84,7 @@ base::Result<Serverless::Parts> Serverless::read(const plugin::Conf& conf,
   }
   push_json((*state)->main(), conf.json());
   parts.conf = (*state)->take((*state)->main());
+  parts.conf.set_usage(&context.deps.shared<UsageTable>().of(context.plugin));
   return parts;
 }
 
