@@ -316,7 +316,7 @@ def test_the_consumer_is_in_the_names_of_configurations(say, gateway):
 def test_the_body_is_read_as_a_socket(run, upstream):
     text = ("local sock, err = ngx.req.socket(); sock:settimeout(1000);"
             "local out = {sock:receive(3), sock:receive(), sock:receiveany(2), (sock:receiveuntil('--'))(), sock:receive('*a')};"
-            "out[#out + 1] = table.concat({tostring(sock:receive(1)), select(2, sock:receive(1))}, ' ');"
+            "out[#out + 1] = table.concat({tostring(sock:receive(1)), (select(2, sock:receive(1)))}, ' ');"
             "ngx.say(table.concat(out, '|')); ngx.say(ngx.req.get_body_data()); ngx.exit(200)")
     body = b"abcline\r\nxyuntil--rest"
     assert run(text, method="POST", body=body).body == b"abc|line|xy|until|rest|nil closed\n" + body + b"\n"
