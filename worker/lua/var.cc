@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "worker/lua/binding.h"
+#include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/registered.h"
 #include "worker/lua/run.h"
@@ -77,10 +78,18 @@ Binding& binding_of_handle(lua_State* lua) {
   return *binding;
 }
 
+// Numbers, lists and objects of a body keep their type.
+void push_read(lua_State* lua, Binding& binding, const VariableName& name) {
+  plugin::Variables variables(binding.state());
+  const format::Json* structured = name.is_of_body() ? variables.read_value(name) : nullptr;
+  if (structured != nullptr) return push_json(lua, *structured);
+  const auto value = variables.read(name);
+  value ? push(lua, *value) : lua_pushnil(lua);
+}
+
 async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
   co_await binding.request().body().read_fields();
-  const auto value = plugin::Variables(binding.state()).read(name);
-  value ? push(lua, *value) : lua_pushnil(lua);
+  push_read(lua, binding, name);
   co_return 1;
 }
 
@@ -173,13 +182,11 @@ void push_variable(lua_State* lua, Binding& binding, std::string_view name) {
     if (!lua_isnil(lua, -1)) return;
     lua_pop(lua, 1);
   }
-  plugin::Variables variables(binding.state());
   const VariableName& variable = parsed(name);
   const bool is_unknown = variable.kind == VariableKind::kUnknown;
   if (is_unknown && push_registered(lua, binding, name)) return;
   if (is_unknown && binding.state().find_variable(name) == nullptr) return lua_pushnil(lua);
-  if (const auto value = variables.read(variable)) return push(lua, *value);
-  lua_pushnil(lua);
+  push_read(lua, binding, variable);
 }
 
 void push_ctx_var(lua_State* lua, Binding& binding) {
