@@ -170,9 +170,30 @@ def test_body_filter_changes_the_body(run):
     assert response.text == "FROM THE NODE!" and response.header("ETag") is None
 
 
-def test_a_body_of_an_announced_length_stays_as_it_is(run):
+@pytest.mark.parametrize("change, body", [
+    ("ngx.arg[1] = ngx.arg[1] and ngx.arg[1]:upper()", "FROM THE NODE"),
+    ("if ngx.arg[1] and ngx.arg[1] ~= '' then ngx.arg[1] = 'other' end", "other"),
+    ("local body = core.response.hold_body_chunk(ctx); if body then ngx.arg[1] = body .. ' and more' end", "from the node and more"),
+    ("ctx.seen = (ctx.seen or '') .. (ngx.arg[1] or '')", "from the node"),
+])
+def test_a_body_of_an_announced_length_may_change(run, change, body):
     """nginx would send other bytes than it has promised."""
-    assert run(body_filter="if ngx.arg[1] then ngx.arg[1] = 'other' end").text == "from the node"
+    assert run(body_filter=change).text == body
+
+
+def test_a_body_that_a_filter_only_reads_keeps_its_length(run):
+    assert run(body_filter="ctx.seen = ngx.arg[1]").header("Content-Length") == "13"
+
+
+def test_another_length_than_the_node_s_announces_another_body(run):
+    response = run(header_filter="ngx.header['Content-Length'] = 5", body_filter="ngx.arg[1] = ngx.arg[2] and 'other' or nil")
+    assert response.text == "other"
+
+
+def test_a_large_body_is_changed_in_all_its_pieces(run, upstream):
+    upstream.respond = lambda request: (200, {}, OCTETS * 100)
+    response = run(body_filter="ngx.arg[1] = ngx.arg[1] and ngx.arg[1]:gsub('9', '<9>')")
+    assert response.body == OCTETS.replace(b"9", b"<9>") * 100
 
 
 def test_body_filter_fails(run):

@@ -143,6 +143,7 @@ base::Result<base::Ref<const SharedPlugins>> PluginDirectory::read_plugins(Json 
                                                                            const std::string& resource,
                                                                            std::uint64_t version) const {
   auto shared = base::make_counted<SharedPlugins>();
+  shared->version = version;
   if (plugins.isObject() && !plugins.empty()) {
     const auto validation = plugins_->open_stored(plugins, resource::PluginScope::kHttp);
     if (!validation.ok()) return base::invalid(validation.error_msg);
@@ -225,6 +226,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginDirectory::link(
 
 base::Result<base::Ref<const plugin::Chain>> PluginDirectory::chain_with(
     const CompiledRoute& route, const base::Ref<const plugin::Consumer>& consumer) {
+  if (route.has_script) return route.runtime->chain;
   base::Ref<const SharedPlugins> group;
   if (!consumer->group_id.empty()) {
     group = consumer_group(consumer->group_id);

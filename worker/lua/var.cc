@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "shared/base/text.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
@@ -25,11 +26,10 @@ using route::VariableName;
 constexpr std::size_t kNamesMax = 4096;
 
 const VariableName& parsed(std::string_view name) {
-  static thread_local std::unordered_map<std::string, VariableName> names;
+  static thread_local std::unordered_map<std::string, VariableName, base::StringHash, std::equal_to<>> names;
+  if (const auto found = names.find(name); found != names.end()) return found->second;
   if (names.size() > kNamesMax) names.clear();
-  auto found = names.find(std::string(name));
-  if (found == names.end()) found = names.emplace(name, VariableName::parse(name)).first;
-  return found->second;
+  return names.emplace(name, VariableName::parse(name)).first->second;
 }
 
 // The value as text, or nullopt for nil.
@@ -112,6 +112,7 @@ int write_ctx_var(lua_State* lua) {
   // As text it is another value: the number that was written is what is read again.
   lua_pushvalue(lua, 3);
   if (const auto text = value_text(lua, 4)) act(binding, parsed(text_at(lua, 2)), *text);
+  if (lua_isnil(lua, 3) && !binding.has_written()) return 0;
   binding.push_written(lua);
   lua_pushvalue(lua, 2);
   lua_pushvalue(lua, 3);
@@ -189,20 +190,11 @@ void push_variable(lua_State* lua, Binding& binding, std::string_view name) {
   push_read(lua, binding, variable);
 }
 
-void push_ctx_var(lua_State* lua, Binding& binding) {
-  binding.push_handle(lua);
-  if (lua_getmetatable(lua, -1) != 0) {
-    lua_pop(lua, 1);
-    return;
-  }
-  if (luaL_newmetatable(lua, "apisix.ctx.var") != 0) {
-    set_function(lua, "__index", read_ctx_var);
-    set_function(lua, "__newindex", write_ctx_var);
-  }
-  lua_setmetatable(lua, -2);
-}
-
 void open_var(lua_State* ngx) {
+  lua_newtable(ngx);
+  set_function(ngx, "__index", read_ctx_var);
+  set_function(ngx, "__newindex", write_ctx_var);
+  State::of(ngx).know(State::Known::kVarMetatable, ngx);
   lua_newtable(ngx);
   lua_newtable(ngx);
   set_function(ngx, "__index", read_ngx_var);

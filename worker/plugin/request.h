@@ -208,6 +208,8 @@ class Response {
   void will_change_body();
   // Said in header_filter: a body filter holds the body until it is whole, and the head waits for it.
   void will_hold_body() { state_.response.body_is_held = true; }
+  // Said in header_filter: the client gets the page of `status`, from 400 on, and nothing of this response.
+  void refuse(std::uint16_t status) { state_.response.refusal = status; }
   // Said in header_filter: the finished body goes through this coding, if the response still allows it then.
   // The first one wins.
   void set_coder(std::unique_ptr<BodyCoder> coder);

@@ -136,8 +136,16 @@ struct UriParameter {
   std::string_view value;
 };
 
+// When what matched was changed last: modification revisions of the store; 0: there is none.
+struct MatchedRevisions {
+  std::uint64_t route = 0;
+  std::uint64_t plugin_config = 0;
+  std::uint64_t service = 0;
+};
+
 // The matched objects, by name; empty = none.
 struct Matched {
+  const MatchedRevisions* revisions = nullptr;  // null: no route matched
   std::string_view route_id;
   std::string_view route_name;
   std::string_view service_id;
@@ -241,6 +249,8 @@ struct ResponseState {
   std::string_view reason;  // empty: the standard phrase
   bool from_upstream = false;
   bool complete = false;  // all of it was handed to the client's socket
+  // Not 0: a header filter gives the page of this status in its place. See Response::refuse().
+  std::uint16_t refusal = 0;
   std::uint64_t body_bytes_sent = 0;
   std::uint64_t bytes_sent = 0;  // head included
   const http::ResponseHead* upstream_head = nullptr;
@@ -248,6 +258,9 @@ struct ResponseState {
   http::HeaderMap* trailers = nullptr;
   // A body filter will replace pieces: no length is announced. See Response::will_change_body().
   bool body_changes = false;
+  // A script sees the body and has not said whether it changes it: the head waits for the first piece, which
+  // tells.
+  bool body_may_change = false;
   bool is_streamed = false;  // a hook writes it piece by piece: its length is not known
   // A body filter holds the body until it is whole: the head waits for it, so that a failure can still get
   // its response.

@@ -14,6 +14,7 @@
 #include "shared/http/joined_fields.h"
 #include "shared/http/request_line.h"
 #include "shared/http/uri.h"
+#include "shared/net/proxy_tlv.h"
 #include "worker/plugin/client_details.h"
 #include "worker/plugin/graphql_fields.h"
 #include "worker/plugin/tls_variables.h"
@@ -83,6 +84,16 @@ std::string_view proxied_text(base::Arena& arena, const net::ProxiedAddresses& p
   }
 }
 
+// Bytes that a balancer wrote, or that it took from its client (the server name).
+constexpr std::string_view kTlvPrefix = "proxy_protocol_tlv_";
+
+Value proxied_tlv(RequestState& request, std::string_view name) {
+  const ClientDetails* const details = request.client.connection->details.get();
+  if (details == nullptr || details->proxy_tlvs == nullptr) return std::nullopt;
+  const auto value = net::find_proxy_tlv(*details->proxy_tlvs, base::to_lower(name));
+  return value ? Value{join(request, *value)} : Value{};
+}
+
 std::string_view host_name() {
   static const std::string name = [] {
     std::array<char, 256> text{};
@@ -122,6 +133,9 @@ Value Variables::read(const route::VariableName& name) {
 Value Variables::read_custom(std::string_view name) {
   const CustomVariable* variable = request_.find_variable(name);
   if (variable != nullptr) return variable->value;
+  if (name.size() > kTlvPrefix.size() &&
+      base::equals_ignore_case(name.substr(0, kTlvPrefix.size()), kTlvPrefix))
+    return proxied_tlv(request_, name.substr(kTlvPrefix.size()));
   return registered_.read != nullptr ? registered_.read(registered_.context, request_, name) : Value{};
 }
 
@@ -207,7 +221,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kUri:
       return request_.target.path;
     case VariableKind::kArgs:
-      return request_.target.args;
+      return unless_empty(request_.target.args);
     case VariableKind::kIsArgs:
       return request_.target.args.empty() ? ""sv : "?"sv;
     case VariableKind::kHost:

@@ -100,6 +100,14 @@ async::Step read_body_fields(RequestContent& content) {
   co_return async::pass();
 }
 
+// A filter_func of Lua: when it has decided, routes are matched again.
+bool waits_for_filter(Stream& stream) {
+  async::Step step = stream.services().registry.take_waiting_filter();
+  if (step.done()) return false;
+  stream.pipeline().wait_for(std::move(step));
+  return true;
+}
+
 Next match(Stream& stream) {
   if (stream.request().target.path == memory::kStubStatusPath) [[unlikely]]
     return respond_nginx_status(stream);
@@ -112,6 +120,7 @@ Next match(Stream& stream) {
     stream.chains().set_global(global);
   }
   auto route = registry.match(stream.request());
+  if (!route && waits_for_filter(stream)) return Next::kWait;
   const plugin::BodyFields& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
     async::Step step = read_body_fields(stream.content());
@@ -121,6 +130,7 @@ Next match(Stream& stream) {
     }
     if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
     route = registry.match(stream.request());
+    if (!route && waits_for_filter(stream)) return Next::kWait;
   }
   if (!route) return Next::kGoOn;  // pick_node() responds with 404, once the global rules have run
   const config::RouteRuntime& runtime = *route->runtime;
