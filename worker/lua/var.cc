@@ -72,8 +72,8 @@ bool act(Binding& binding, const VariableName& name, std::string_view text) {
   }
 }
 
-Binding& binding_of_handle(lua_State* lua) {
-  Binding* binding = static_cast<Binding::Handle*>(lua_touserdata(lua, 1))->binding;
+Binding& binding_of_var(lua_State* lua) {
+  Binding* binding = Binding::of_var(lua, 1);
   if (binding == nullptr) luaL_error(lua, "no request found");
   return *binding;
 }
@@ -95,7 +95,7 @@ async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableNa
 
 int read_ctx_var(lua_State* lua) {
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
-  Binding& binding = binding_of_handle(lua);
+  Binding& binding = binding_of_var(lua);
   const std::string_view name = text_at(lua, 2);
   const bool may_be_of_body = name.starts_with("post_arg") || name.starts_with("graphql_");
   if (may_be_of_body && parsed(name).is_of_body() && !binding.request().body().is_read() &&
@@ -107,7 +107,7 @@ int read_ctx_var(lua_State* lua) {
 }
 
 int write_ctx_var(lua_State* lua) {
-  Binding& binding = binding_of_handle(lua);
+  Binding& binding = binding_of_var(lua);
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
   // As text it is another value: the number that was written is what is read again.
   lua_pushvalue(lua, 3);
