@@ -245,6 +245,14 @@ def test_what_is_written_to_ctx_var_is_kept(say):
                before="ctx.var.mine = 5; ctx.var.list = {1}; ngx.ctx.own = 'x'; ctx.own = 'y'") == [5, [1], True, "x", "y"]
 
 
+def test_ctx_var_is_a_table_as_libraries_expect(say):
+    assert say("type(ctx.var), copy.var.uri, other.uri, kept, rawget(ctx.var, 'uri'), ok, err",
+               before="local copy = core.table.deepcopy(ctx); local other = setmetatable({_request = ctx.var._request}, getmetatable(ctx.var));"
+                      "ctx.var.mine = 1; ctx.var.mine = 2; local kept = other.mine;"
+                      "local ok, err = pcall(function() return setmetatable({}, getmetatable(ctx.var)).uri end)") == [
+        "table", "/a/b", "/a/b", 2, None, False, "no request found"]
+
+
 def test_only_texts_name_variables(say):
     ok, message = say("pcall(function() return ctx.var[1] end)")
     assert ok is False and "invalid argument, expect string value" in message
