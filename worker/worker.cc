@@ -31,6 +31,7 @@
 #include "worker/io_uring.h"
 #include "worker/lua_options.h"
 #include "worker/plugin/compiled_schemas.h"
+#include "worker/plugin/graphql_fields.h"
 #include "worker/plugins/catalog.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
@@ -114,7 +115,9 @@ class Worker {
         options_(proxy::Options::from(context_.settings)),
         lua_settings_(lua_settings(context_.settings, lua_process(context_))),
         traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
-        scope_(loop_) {}
+        scope_(loop_) {
+    plugin::GraphqlFields::set_bytes_max(static_cast<std::size_t>(context_.settings.graphql_max_bytes));
+  }
 
   int run() {
     context_.channel.start(

@@ -18,7 +18,7 @@ from upstream import Upstream  # noqa: E402
 
 # What scenarios use beside the plugin.
 NATIVE = ["proxy-rewrite", "response-rewrite", "key-auth", "serverless-pre-function", "serverless-post-function",
-          "public-api"]
+          "public-api", "file-logger"]
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,33 @@
 #include "worker/lua/kinds.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/timers.h"
+#include "worker/lua/usage.h"
 #include "worker/plugin/lua_settings.h"
 
 namespace apisix::control {
+namespace {
+
+// Of each plugin that has run.
+format::Json usage_of(plugin::Deps& deps) {
+  using Number = ::Json::UInt64;
+  format::Json out(::Json::objectValue);
+  for (const auto& [name, usage] : deps.shared<lua::UsageTable>().all()) {
+    format::Json& row = out[name];
+    row["runs"] = static_cast<Number>(usage->runs);
+    row["errors"] = static_cast<Number>(usage->errors);
+    row["stopped"] = static_cast<Number>(usage->stopped);
+    row["waits"] = static_cast<Number>(usage->waits);
+    row["busy_us"] = static_cast<Number>(usage->busy_ns / 1000);
+    row["blocking_calls"] = static_cast<Number>(usage->blocked);
+  }
+  return out;
+}
+
+}  // namespace
 
 // {"in_use", "plugins", "compiles", "memory_bytes", "memory_limit_bytes", "timers": {"pending", "running"},
-// "runs", "runs_stopped"}; only the first where nothing has needed Lua yet.
+// "runs", "runs_stopped", "usage": {PLUGIN: {"runs", "errors", "stopped", "waits", "busy_us",
+// "blocking_calls"}}}; only the first where nothing has needed Lua yet.
 ResponseTask lua_state(const Call& call) {
   plugin::Deps& deps = call.deps.registry.plugin_deps();
   auto& runtime = deps.shared<lua::Runtime>();
@@ -31,6 +52,7 @@ ResponseTask lua_state(const Call& call) {
   out["timers"]["running"] = static_cast<Number>((*state)->timers().running);
   out["runs"] = static_cast<Number>(lua::watched.turn.load(std::memory_order_relaxed));
   out["runs_stopped"] = static_cast<Number>(lua::watched.stopped);
+  out["usage"] = usage_of(deps);
   co_return proxy::json_response(200, out);
 }
 

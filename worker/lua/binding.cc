@@ -1,9 +1,11 @@
 #include "worker/lua/binding.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "worker/lua/run.h"
+#include "worker/plugin/plugin.h"
 #include "worker/plugin/response_stream.h"
 
 namespace apisix::lua {
@@ -17,9 +19,15 @@ Binding& Binding::of(State& state, plugin::RequestState& request) {
   return binding;
 }
 
+Binding::Binding() = default;
+
 Binding::~Binding() {
   if (handle_ != nullptr) handle_->binding = nullptr;
   if (ctx_table_ != nullptr) leave_those_with_ctx();
+}
+
+void Binding::keep(const base::Ref<plugin::Plugin>& native) {
+  if (std::ranges::find(natives_, native) == natives_.end()) natives_.push_back(native);
 }
 
 void Binding::push_var(lua_State* lua) {

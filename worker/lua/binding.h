@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shared/async/task.h"
 #include "shared/base/recycled.h"
@@ -13,6 +14,10 @@
 #include "worker/lua/ref.h"
 #include "worker/lua/state.h"
 #include "worker/plugin/request.h"
+
+namespace apisix::plugin {
+class Plugin;
+}
 
 namespace apisix::lua {
 
@@ -23,7 +28,7 @@ class Binding final : public base::Recycled<Binding> {
   static Binding& of(State& state, plugin::Request& request) {
     return of(state, plugin::RequestState::of(request));
   }
-  Binding() = default;
+  Binding();
   ~Binding();
   Binding(const Binding&) = delete;
   Binding& operator=(const Binding&) = delete;
@@ -76,6 +81,9 @@ class Binding final : public base::Recycled<Binding> {
   void set_body(std::string_view body) { body_ = body; }
   // Between ngx.req.init_body() and finish_body(): what was appended.
   std::optional<std::string>& new_body() { return new_body_; }
+  // What scripts ran of the gateway's own plugins keeps its state in the request, by address: it stays as
+  // long.
+  void keep(const base::Ref<plugin::Plugin>& native);
 
  private:
   static constexpr int kDefaultStatus = 200;
@@ -99,6 +107,7 @@ class Binding final : public base::Recycled<Binding> {
   std::string output_;
   std::optional<std::string_view> body_;
   std::optional<std::string> new_body_;
+  std::vector<base::Ref<plugin::Plugin>> natives_;
   int status_ = 0;
   bool has_responded_ = false;
   bool is_flushing_ = false;

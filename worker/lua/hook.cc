@@ -188,6 +188,7 @@ Step run_hook(const Ref& function, const Ref& conf, plugin::Request& request, st
   Binding& binding = Binding::of(state, request);
   binding.set_global_rule(global_rule);
   auto run = std::make_unique<Run>(state, Phase::kAccess, &binding);
+  run->set_usage(conf.usage());
   push_call(*run, function, conf, binding);
   const Run::End end = run->start(2);
   if (end == Run::End::kWaiting) return finish(std::move(run), binding);
@@ -201,6 +202,7 @@ void run_plain_hook(const Ref& function, const Ref& conf, Phase phase, plugin::R
   binding.set_global_rule(global_rule);
   Run run(state, phase, &binding);
   run.set_body(body);
+  run.set_usage(conf.usage());
   push_call(run, function, conf, binding);
   if (run.start(2) != Run::End::kError) return;
   log_error(run);

@@ -9,6 +9,7 @@
 #include "worker/lua/json_value.h"
 #include "worker/lua/run.h"
 #include "worker/lua/schema_json.h"
+#include "worker/lua/usage.h"
 #include "worker/plugin/compiled_schemas.h"
 
 namespace apisix::lua {
@@ -276,6 +277,7 @@ base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf,
   lua_pop(lua, 1);
   push_json(lua, conf);
   Ref table = state.take(lua);
+  table.set_usage(&state.deps().shared<UsageTable>().of(module_->name));
   // APISIX's workers check what they read of the store, and their hooks get what check_schema() made of
   // it: objects with metatables, functions, compiled rules.
   if (auto verdict = check_table(table, ConfScope::kResource); !verdict)

@@ -22,8 +22,8 @@ namespace apisix::lua {
 // What a plugin's module says.
 struct LuaModule {
   std::string name;
-  std::string schemas;       // see PluginKind::schemas()
-  Ref table;                 // what the module returned
+  std::string schemas;  // see PluginKind::schemas()
+  Ref table;            // what the module returned
   double version = 0;
   int priority = 0;
   std::uint32_t hooks = 0;  // bit (1 << plugin::Phase)

@@ -46,7 +46,12 @@ void open_string(lua_State* ngx);
 void open_var(lua_State* ngx);
 void open_ctx(lua_State* ngx);
 void open_yaml(lua_State* ngx);
+void open_client(lua_State* ngx);
+void open_pipe(lua_State* ngx);
+void open_native_plugin(lua_State* ngx);
+void open_store(lua_State* ngx);
 void open_files(lua_State* ngx);
 void open_tool_host(lua_State* ngx);
+void open_blocking(lua_State* ngx);
 
 }  // namespace apisix::lua

@@ -10,6 +10,7 @@
 #include "worker/lua/run.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/syntax.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -59,6 +60,7 @@ class Prefixed final : public plugin::Plugin {
   using Hook = Step (Plugin::*)(Request& request);
 
   void push_call(Run& run) const {
+    run.set_usage(conf_.usage());
     function_.push(run.thread());
     conf_.push(run.thread());
     run.binding()->push_ctx(run.thread());
@@ -139,6 +141,7 @@ base::Ref<plugin::Plugin> with_pre_function(base::Ref<plugin::Plugin> plugin, co
     push_json(state.main(), conf);
   }
   Ref table = state.take(state.main());
+  table.set_usage(&context.deps.shared<UsageTable>().of(context.plugin));
   return base::Ref<plugin::Plugin>(
       new Prefixed(std::move(plugin), std::string(context.plugin), std::move(*function), std::move(table)));
 }

@@ -17,7 +17,7 @@ Ref::Ref(base::Ref<State> state, lua_State* lua) : state_(std::move(state)) {
 Ref::Ref() = default;
 
 Ref::Ref(Ref&& other) noexcept
-    : state_(std::move(other.state_)), place_(std::exchange(other.place_, LUA_NOREF)) {}
+    : state_(std::move(other.state_)), usage_(other.usage_), place_(std::exchange(other.place_, LUA_NOREF)) {}
 
 Ref::~Ref() {
   reset();
@@ -27,6 +27,7 @@ Ref& Ref::operator=(Ref&& other) noexcept {
   if (this != &other) {
     reset();
     state_ = std::move(other.state_);
+    usage_ = other.usage_;
     place_ = std::exchange(other.place_, LUA_NOREF);
   }
   return *this;

@@ -1,16 +1,29 @@
 #include "worker/lua/run.h"
 
+#include <algorithm>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "shared/base/check.h"
+#include "shared/base/log.h"
 #include "worker/lua/threads.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+// Others of the worker notice.
+constexpr std::uint64_t kSlowNs = 200 * kNsPerMs;
+
+std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 // What an error object says: its text, or its type.
 std::string error_text(lua_State* lua) {
@@ -23,7 +36,11 @@ std::string error_text(lua_State* lua) {
 }  // namespace
 
 Run::Run(State& state, Phase phase, Binding* binding)
-    : state_(&state), thread_(state.take_thread()), binding_(binding), phase_(phase) {}
+    : state_(&state),
+      thread_(state.take_thread()),
+      binding_(binding),
+      usage_(state.current() != nullptr ? state.current()->usage() : nullptr),
+      phase_(phase) {}
 
 Run::~Run() {
   operation_.reset();
@@ -51,6 +68,7 @@ Run& Run::of(lua_State* lua) {
 }
 
 Run::End Run::start(int arguments) {
+  if (usage_ != nullptr) ++usage_->runs;
   return advance(arguments);
 }
 
@@ -98,6 +116,27 @@ Run::End Run::end_of_entry() {
 }
 
 Run::End Run::advance(int arguments) {
+  return usage_ != nullptr ? advance_counted(arguments) : resume_until_it_waits(arguments);
+}
+
+// What other Runs do that it starts meanwhile is theirs.
+Run::End Run::advance_counted(int arguments) {
+  const std::uint64_t begun_ns = now_ns();
+  const std::uint64_t inner_before_ns = std::exchange(state_->inner_ns(), 0);
+  const End end = resume_until_it_waits(arguments);
+  const std::uint64_t took_ns = now_ns() - begun_ns;
+  usage_->busy_ns += took_ns - std::min(took_ns, state_->inner_ns());
+  state_->inner_ns() = inner_before_ns + took_ns;
+  if (end == End::kWaiting) ++usage_->waits;
+  if (end == End::kError) ++usage_->errors;
+  if (took_ns > kSlowNs && !std::exchange(usage_->was_told_slow, true)) {
+    base::log_warn("plugin {} held the whole worker for {} ms without a wait, in {}; said once for it",
+                   usage_->name, took_ns / kNsPerMs, context_of(phase_));
+  }
+  return end;
+}
+
+Run::End Run::resume_until_it_waits(int arguments) {
   const State::Entered entered(*state_, this);
   for (;;) {
     lua_State* const lua = active();
@@ -130,6 +169,7 @@ Run::End Run::advance(int arguments) {
           arguments = leave_coroutine(true, lua_gettop(lua));
           break;
         case Request::kNone:
+          if (usage_ != nullptr) ++usage_->stopped;
           return fail(lua, "stopped: it ran longer than lua.cpu_limit without a wait");
       }
     }

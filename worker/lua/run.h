@@ -30,6 +30,7 @@ namespace apisix::lua {
 
 class Binding;
 class Threads;
+struct Usage;
 
 class Run final : public base::Recycled<Run> {
  public:
@@ -65,6 +66,10 @@ class Run final : public base::Recycled<Run> {
   plugin::Body* body() const { return body_; }
   void set_body(plugin::Body* body) { body_ = body; }
 
+  // The plugin that it runs for, that of what started it when it began; null: none.
+  Usage* usage() const { return usage_; }
+  void set_usage(Usage* usage) { usage_ = usage; }
+
   // The light threads that it has spawned, which end with it; made at first use.
   Threads& threads();
 
@@ -92,6 +97,8 @@ class Run final : public base::Recycled<Run> {
   };
   const Failure& failure() const;
   End advance(int arguments);
+  End advance_counted(int arguments);
+  End resume_until_it_waits(int arguments);
   End end_of_entry();
   async::Task<int> operate();
   lua_State* active() const { return coroutines_.empty() ? thread_.lua : coroutines_.back(); }
@@ -106,6 +113,7 @@ class Run final : public base::Recycled<Run> {
   std::unique_ptr<Threads> threads_;
   std::unique_ptr<const Failure> failure_;
   Binding* const binding_;
+  Usage* usage_;
   plugin::Body* body_ = nullptr;
   int exit_code_ = 0;
   const Phase phase_;

@@ -30,6 +30,12 @@ void prepend_path(lua_State* lua, const char* field, std::string_view extra) {
   lua_pop(lua, 1);
 }
 
+std::unique_ptr<Timers> make_timers(plugin::Deps& deps) {
+  const plugin::LuaSettings defaults;
+  const plugin::LuaSettings& settings = deps.lua != nullptr ? *deps.lua : defaults;
+  return std::make_unique<Timers>(deps.loop, settings.pending_timers_max, settings.running_timers_max);
+}
+
 int open_in_protection(lua_State* lua) {
   open_all(lua);
   return 0;
@@ -41,7 +47,7 @@ State::State(plugin::Deps& deps)
     : deps_(deps),
       loop_(deps.loop),
       memory_(*this, deps.lua != nullptr ? deps.lua->memory_bytes_max : 0),
-      timers_(std::make_unique<Timers>(deps.loop)),
+      timers_(make_timers(deps)),
       tasks_(std::make_unique<async::Scope>(deps.loop)) {}
 
 State::~State() {

@@ -78,6 +78,8 @@ class State : public base::Counted<State> {
   Binding*& first_with_ctx() { return first_with_ctx_; }
 
   // --- for Run
+  // What Runs have taken that were started inside of the current one.
+  std::uint64_t& inner_ns() { return inner_ns_; }
   // An empty coroutine, kept alive until give() or drop().
   struct Thread {
     lua_State* lua = nullptr;
@@ -115,6 +117,7 @@ class State : public base::Counted<State> {
   std::array<int, 2> known_{};
   Binding* first_with_ctx_ = nullptr;
   Run* current_ = nullptr;
+  std::uint64_t inner_ns_ = 0;
 };
 
 }  // namespace apisix::lua

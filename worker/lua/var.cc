@@ -77,10 +77,6 @@ Binding& binding_of_handle(lua_State* lua) {
   return *binding;
 }
 
-bool is_of_body(const VariableName& name) {
-  return name.kind == VariableKind::kPostArg || name.kind == VariableKind::kPostArgPath;
-}
-
 async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
   co_await binding.request().body().read_fields();
   const auto value = plugin::Variables(binding.state()).read(name);
@@ -92,7 +88,8 @@ int read_ctx_var(lua_State* lua) {
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
   Binding& binding = binding_of_handle(lua);
   const std::string_view name = text_at(lua, 2);
-  if (name.starts_with("post_arg") && is_of_body(parsed(name)) && !binding.request().body().is_read() &&
+  const bool may_be_of_body = name.starts_with("post_arg") || name.starts_with("graphql_");
+  if (may_be_of_body && parsed(name).is_of_body() && !binding.request().body().is_read() &&
       Run::of(lua).may_wait()) {
     return wait(lua, read_of_body(lua, binding, parsed(name)));
   }

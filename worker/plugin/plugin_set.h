@@ -28,6 +28,8 @@ class PluginSet {
 
   // Null: not enabled, or not there.
   const PluginKind* find(std::string_view name) const;
+  // Enabled or not; null: it is not there.
+  const PluginKind* find_in_catalog(std::string_view name) const;
   // Enabled, and not part of this build: what names it must not be served as if it ran.
   bool is_missing(std::string_view name) const;
   // What an enabled plugin offers under this method and path; null when none does.
@@ -75,7 +77,6 @@ class PluginSet {
   format::Json describe() const;
 
  private:
-  const PluginKind* find_in_catalog(std::string_view name) const;
   enum class Origin : std::uint8_t { kWritten, kFile, kStored };
   resource::Validation check(format::Json& plugins, resource::PluginScope scope, Origin origin) const;
   resource::Validation check_conf(const PluginKind& kind, format::Json& conf, ConfScope scope,

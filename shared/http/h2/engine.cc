@@ -1,6 +1,11 @@
 #include "shared/http/h2/engine.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
@@ -28,6 +33,48 @@ constexpr int kFirstExtensionType = 10;
 void check(int result) {
   CHECK(result != NGHTTP2_ERR_NOMEM);
 }
+
+// Each session of nghttp2 keeps a buffer in which it makes a frame, right before mem_send() returns it or
+// send_data() is called for it, and take_output() has a copy then: one buffer serves all sessions of the
+// process, which is one thread. What a block is too long for comes into further ones, which are a session's
+// own.
+class FrameBuffer {
+ public:
+  // To the session that is made until keep().
+  nghttp2_mem* lend() {
+    is_lent_ = false;
+    return &memory_;
+  }
+  void keep() { is_lent_ = true; }
+
+ private:
+  static FrameBuffer& self(void* context) { return *static_cast<FrameBuffer*>(context); }
+  void* allocate(std::size_t size) {
+    if (size == bytes_.size() && !std::exchange(is_lent_, true)) return bytes_.data();
+    return std::malloc(size);
+  }
+  void* reallocate(void* old, std::size_t size) {
+    if (old == nullptr) return allocate(size);
+    if (old != bytes_.data()) return std::realloc(old, size);
+    void* const own = std::malloc(size);
+    if (own != nullptr) std::memcpy(own, old, std::min(size, bytes_.size()));
+    return own;
+  }
+  void release(void* bytes) const {
+    if (bytes != bytes_.data()) std::free(bytes);
+  }
+
+  // One byte says how long padding is.
+  std::array<std::uint8_t, kFrameHeadBytes + 1 + kPayloadBytesMax> bytes_;
+  bool is_lent_ = true;
+  nghttp2_mem memory_{
+      .mem_user_data = this,
+      .malloc = [](std::size_t size, void* context) { return self(context).allocate(size); },
+      .free = [](void* bytes, void* context) { self(context).release(bytes); },
+      .calloc = [](std::size_t count, std::size_t size, void*) { return std::calloc(count, size); },
+      .realloc = [](void* old, std::size_t size,
+                    void* context) { return self(context).reallocate(old, size); }};
+};
 
 struct OptionsDeleter {
   void operator()(nghttp2_option* options) const { nghttp2_option_del(options); }
@@ -231,8 +278,16 @@ struct EngineCallbacks {
     return static_cast<ssize_t>(ready.bytes);
   }
 
+  static std::string head_of(const nghttp2_frame_hd& head) {
+    const auto byte = [](std::size_t value) { return static_cast<char>(value & 0xff); };
+    const auto id = static_cast<std::uint32_t>(head.stream_id);
+    return {byte(head.length >> 16), byte(head.length >> 8), byte(head.length),
+            byte(head.type),         byte(head.flags),       byte(id >> 24),
+            byte(id >> 16),          byte(id >> 8),          byte(id)};
+  }
+
   // nghttp2 makes one frame behind the other as long as there is data: full is full.
-  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t bytes,
+  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t*, std::size_t bytes,
                        nghttp2_data_source*, void* self) {
     Engine& out = engine(self);
     if (!Engine::has_room(*out.output_)) {
@@ -242,7 +297,8 @@ struct EngineCallbacks {
     EngineStream* const stream = out.find(frame->hd.stream_id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // forgotten: a reset is under way
     CHECK(frame->data.padlen == 0);
-    out.output_->add_copy(text(head, kFrameHeadBytes));
+    // It was made for the first call: others may have used the buffer since.
+    out.output_->add_copy(head_of(frame->hd));
     stream->take_data(bytes, *out.output_);
     return 0;
   }
@@ -280,8 +336,10 @@ constexpr nghttp2_data_provider kProvider{.source = {}, .read_callback = &Engine
 Engine::Engine(Role role, const Settings& settings, User& user) : user_(user), role_(role) {
   static const OptionsPtr options = make_options();
   static const CallbacksPtr callbacks = make_callbacks();
-  check(role == Role::kServer ? nghttp2_session_server_new2(&session_, callbacks.get(), this, options.get())
-                              : nghttp2_session_client_new2(&session_, callbacks.get(), this, options.get()));
+  static FrameBuffer buffer;
+  const auto make = role == Role::kServer ? &nghttp2_session_server_new3 : &nghttp2_session_client_new3;
+  check(make(&session_, callbacks.get(), this, options.get(), buffer.lend()));
+  buffer.keep();
   submit_settings(settings);
 }
 

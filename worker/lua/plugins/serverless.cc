@@ -7,6 +7,7 @@
 #include "worker/lua/json_value.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/syntax.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -83,6 +84,7 @@ base::Result<Serverless::Parts> Serverless::read(const plugin::Conf& conf,
   }
   push_json((*state)->main(), conf.json());
   parts.conf = (*state)->take((*state)->main());
+  parts.conf.set_usage(&context.deps.shared<UsageTable>().of(context.plugin));
   return parts;
 }
 

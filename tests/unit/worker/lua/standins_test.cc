@@ -87,5 +87,83 @@ TEST(LuaStandins, JsonSchema) {
   });
 }
 
+TEST(LuaStandins, Template) {
+  expect_chunks({
+      kNoPath,
+      {"t = require('resty.template') return t.process('{{a}} {*a*} {# no #}!', {a = '<b>'})",
+       "&lt;b&gt; <b> !"},
+      {"return t.process('{% for i, v in ipairs(l) do %}{{v}}{{i}},{% end %}', {l = {'x', 'y'}})", "x1,y2,"},
+      {"return t.process('\\\\{{x}} {-raw-}{{x}}{-raw-} {x}', {x = 1})", "{{x}} {{x}} {x}"},
+      {"return t.process('{-side-}S{{x}}{-side-}main', {x = 1, layout = '[{*view*}|{*blocks.side*}]'})",
+       "[main|S1]"},
+      {"return t.process('{% local y = x + 1 %}{{y}}{{string.upper(\"q\")}}', {x = 1})", "2Q"},
+      {"return (pcall(t.process, '{% if %}', {}))", "false"},
+  });
+}
+
+TEST(LuaStandins, KeysSignAndDecrypt) {
+  expect_chunks({
+      kNoPath,
+      {"pkey = require('resty.openssl.pkey') key = pkey.new({type = 'RSA', bits = 2048}) "
+       "public = pkey.new(key:to_PEM('public')) local signature = key:sign('text', 'sha256') "
+       "return public:verify(signature, 'text', 'sha256'), public:verify(signature, 'other', 'sha256'), "
+       "public:sign('text')",
+       "true|false|nil|pkey:sign: requires private key"},
+      {"local signature = key:sign('text', 'sha256', pkey.PADDINGS.RSA_PKCS1_PSS_PADDING) "
+       "return public:verify(signature, 'text', 'sha256', 6), public:verify(signature, 'text', 'sha256')",
+       "true|false"},
+      {"return key:decrypt(public:encrypt('secret', 4), 4), key:is_private(), public:to_PEM('private')",
+       "secret|true|nil|pkey:tostring: requires private key"},
+      {"local ec = pkey.new({type = 'EC', curve = 'prime256v1'}) local digest = "
+       "require('resty.openssl.digest')"
+       ".new('sha256') digest:update('a') digest:update('b') "
+       "return ec:verify(ec:sign(digest), 'ab', 'sha256'), ec:get_key_type().sn",
+       "true|EC"},
+      {"local key, err = pkey.new('no key') return key, err ~= nil", "nil|true"},
+      {"local rsa = require('resty.rsa') local public, private = rsa:generate_rsa_keys(2048) "
+       "local a, b = rsa:new({public_key = public}), rsa:new({private_key = private, algorithm = "
+       "'RSA-SHA256'}) "
+       "return b:decrypt(a:encrypt('x')), a:verify('q', b:sign('q')), a:verify('r', b:sign('q'))",
+       "x|true|false|Verification failed"},
+  });
+}
+
+TEST(LuaStandins, WebSocketFrames) {
+  expect_chunks({
+      kNoPath,
+      {"p = require('resty.websocket.protocol') function wire(text) local at = 1 return {receive = "
+       "function(_, n) "
+       "if at + n - 1 > #text then return nil, 'closed' end at = at + n return text:sub(at - n, at - 1) end} "
+       "end "
+       "for _, size in ipairs({0, 125, 126, 65535, 65536}) do for _, mask in ipairs({true, false}) do "
+       "local data, kind = p.recv_frame(wire(p.build_frame(true, 2, size, ('x'):rep(size), mask)), 1e6, "
+       "mask) "
+       "assert(data == ('x'):rep(size) and kind == 'binary') end end return 'all'",
+       "all"},
+      {"return p.recv_frame(wire(p.build_frame(false, 1, 2, 'hi', true)), 100, true)", "hi|text|again"},
+      {"return p.recv_frame(wire(p.build_frame(true, 8, 4, '\\3\\232ok', true)), 100, true)",
+       "ok|close|1000"},
+      {"return p.recv_frame(wire(p.build_frame(true, 1, 4, 'long', false)), 3)",
+       "nil|nil|exceeding max payload len"},
+      {"return p.recv_frame(wire(p.build_frame(true, 1, 4, 'text', false)), 9, true)",
+       "nil|nil|frame unmasked"},
+      {"return p.recv_frame(wire('\\131\\0'), 9)", "nil|nil|reserved non-control frames"},
+      {"return p.recv_frame(wire('\\129\\5ab'), 9)", "nil|nil|failed to read the payload: closed"},
+  });
+}
+
+TEST(LuaStandins, EventsOfThisWorker) {
+  expect_chunks({
+      kNoPath,
+      {"events = require('resty.worker.events') got = {} "
+       "local function note(data, event, source) got[#got + 1] = source .. event .. tostring(data) end "
+       "local names = events.event_list('s', 'up') events.register(note, 's', names.up) "
+       "events.post('s', 'up', 1) events.post('s', 'down', 2) events.post_local('s', 'up', 3) "
+       "events.unregister(note, 's', 'up') events.post('s', 'up', 4) return table.concat(got, ',')",
+       "sup1,sup3"},
+      {"return (pcall(function() return events.event_list('s', 'up').down end))", "false"},
+  });
+}
+
 }  // namespace
 }  // namespace apisix::lua

@@ -1,7 +1,7 @@
--- apisix.core: its parts are loaded when they are first used. There is no core.etcd and no core.pubsub here.
+-- apisix.core: its parts are loaded when they are first used.
 local parts = { tablepool = "tablepool", dns_client = "apisix.core.dns.client" }
 for name in ([[version log config config_util config_local json table request response lrucache schema string ctx timer
-        id ip io utils resolver os math event env profile]]):gmatch("%S+") do
+        id ip io utils resolver os math event env profile etcd pubsub data_encryption]]):gmatch("%S+") do
     parts[name] = "apisix.core." .. name
 end
 

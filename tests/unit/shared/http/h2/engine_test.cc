@@ -1,6 +1,7 @@
 #include "shared/http/h2/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <list>
 #include <map>
@@ -153,6 +154,56 @@ TEST_F(EngineTest, ContentGoesBothWaysAsFarAsWindowsLetIt) {
   EXPECT_TRUE(call_.data == std::string(50'000, 'r'));
   EXPECT_TRUE(call_.ended);
   EXPECT_EQ(call_.closed, 0);
+}
+
+// Sessions make their frames in one buffer: one that stops in the middle of its output finds its own frames
+// again, after others have made theirs. So do heads that are longer than a frame.
+TEST_F(EngineTest, SessionsTakeTurnsInTheMiddleOfTheirOutput) {
+  struct Pair {
+    TestUser at_server;
+    TestUser at_client;
+    Engine server{Engine::Role::kServer,
+                  {.stream_window_bytes = 1 << 20, .connection_window_bytes = 1 << 20},
+                  at_server};
+    Engine client{Engine::Role::kClient, {}, at_client};
+    TestStream call;
+  };
+  std::array<Pair, 3> pairs;
+  const std::string long_value(40'000, 'v');
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    Pair& pair = pairs[i];
+    bool is_good = true;
+    deliver(pair.server, pair.client, is_good);
+    pair.call.to_send = std::string(300'000 + i, static_cast<char>('a' + i));
+    pair.call.ends = true;
+    const std::vector<Field> fields = {
+        {":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}, {"long", long_value}};
+    EXPECT_EQ(pair.client.submit_request(fields, Engine::Sending::kData, pair.call), 1);
+  }
+  std::array<FrameOutput, 3> outputs;
+  int stops = 0;
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const bool is_full = pairs[i].client.take_output(outputs[i]);
+      stops += is_full ? 1 : 0;
+      more |= is_full;
+    }
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      std::string bytes;
+      for (const iovec& piece : outputs[i].pieces())
+        bytes.append(static_cast<char*>(piece.iov_base), piece.iov_len);
+      outputs[i].clear();
+      EXPECT_TRUE(pairs[i].server.receive(bytes));
+    }
+  }
+  EXPECT_GT(stops, 3);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const TestStream& served = pairs[i].at_server.streams.at(1);
+    EXPECT_TRUE(served.data == std::string(300'000 + i, static_cast<char>('a' + i))) << i;
+    EXPECT_TRUE(served.ended) << i;
+    EXPECT_EQ(served.fields.back().second, long_value);
+  }
 }
 
 TEST_F(EngineTest, StreamWaitsUntilItIsResumed) {

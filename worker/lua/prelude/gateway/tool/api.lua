@@ -49,11 +49,11 @@ ngx.req.read_body() !waits #Reads the client's body, before get_body_data() and 
 ngx.req.discard_body() !waits
 ngx.req.get_body_data(): string? !request #After read_body(); nil: there is none.
 ngx.req.get_body_file(): string? !request
-ngx.req.set_body_data(body: string) !waits
-ngx.req.init_body(buffer_size?: integer) !waits
-ngx.req.append_body(part: string) !waits
-ngx.req.finish_body() !waits
-ngx.req.set_body_file(path: string, auto_clean?: boolean) !waits
+ngx.req.set_body_data(body: string) !changes
+ngx.req.init_body(buffer_size?: integer) !changes
+ngx.req.append_body(part: string) !changes
+ngx.req.finish_body() !changes
+ngx.req.set_body_file(path: string, auto_clean?: boolean) !changes
 ngx.req.get_post_args(max?: integer): table?, string? !request
 ngx.req.http_version(): number? !request
 ngx.req.raw_header(no_request_line?: boolean): string !request

@@ -96,6 +96,8 @@ end
 
 local BLOCKING = { ["os.execute"] = "resty.shell or a request to another service", ["io.popen"] = "a request to another service" }
 
+local BLOCKING_MODULES = { socket = true, ["socket.core"] = true, ["socket.http"] = true, ["ssl.https"] = true }
+
 local function check_member(node, it, is_test, written, add)
     if it.exists or is_test or not (it.base and it.base.is_api) or written[it.path] then
         return
@@ -120,14 +122,21 @@ local function check_require(node, add)
     local name = node.args[1].value
     local found, paths = known.find_module(name)
     if found then
-        if found == "file" and name:find("^socket") then
+        if found == "file" and BLOCKING_MODULES[name] then
             add("warning", "blocking", node.line, ("%s blocks the whole worker while it waits"):format(name),
                 "use ngx.socket or resty.http")
         end
         return
     end
+    local looked_at = {}
+    for file in (paths or ""):gmatch("no file '([^']+)'") do
+        if not file:find("^/usr/") then
+            looked_at[#looked_at + 1] = file
+        end
+    end
+    looked_at[#looked_at + 1] = "Lua's own places"
     add("error", "module-not-found", node.line, ("module %q is not found"):format(name),
-        "looked for in the gateway and at " .. (paths or ""):gsub("^%s*no file '", ""):gsub("'%s*no file '", ", "):gsub("'$", ""))
+        "looked for in the gateway, at " .. table.concat(looked_at, ", "))
 end
 
 local function check_global(node, is_test, is_used, add)

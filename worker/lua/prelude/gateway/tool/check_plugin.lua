@@ -50,13 +50,14 @@ local function members_of(tree)
     return members, var, constructor
 end
 
--- "a.b" of "/x/a/b.lua", for the first template of `path` that fits.
-local function module_name(file, path)
+-- The plugin of the file when it is looked for in `path`; nil: it would not be found.
+local function plugin_name(file, path)
     for template in path:gmatch("[^;]+") do
         local pattern = "^" .. template:gsub("[%-%.%+%[%]%(%)%$%^%%%*]", "%%%0"):gsub("%?", "(.-)") .. "$"
         local name = template:find("?", 1, true) and file:match(pattern)
-        if name and not name:find("^%./") then
-            return (name:gsub("/", "."))
+        name = name and name:gsub("/", "."):match("^apisix%.plugins%.([^%.]+)$")
+        if name then
+            return name
         end
     end
 end
@@ -102,8 +103,7 @@ end
 
 local function check_place(path, members, context, add)
     local file = absolute(path)
-    local module = module_name(file, package.path)
-    local name = module and module:match("^apisix%.plugins%.([^%.]+)$")
+    local name = plugin_name(file, package.path)
     if not name then
         local stem = file:match("([^/]+)%.lua$")
         add("error", "wrong-path", nil, "a plugin in this place is not found",
@@ -119,7 +119,7 @@ local function check_place(path, members, context, add)
             "the file's name is the one that counts in `plugins` and in routes")
     end
     if context.has_config then
-        if not module_name(file, context.configured_path) then
+        if not plugin_name(file, context.configured_path) then
             add("info", "not-in-path", nil, "apisix.extra_lua_path of config.yaml does not reach it",
                 ("add %s/?.lua"):format(file:match("^(.*)/apisix/plugins/[^/]+$")))
         end
@@ -184,14 +184,18 @@ local function check_hook(name, hook, members, var, Known, add)
 end
 
 function M.check(path, tree, context, add)
-    local members, var = members_of(tree)
+    local members, var, constructor = members_of(tree)
     local is_plugin = (members.priority or members.check_schema) and (members.schema or members.version)
         and not path:find("_spec%.lua$") and not path:find("_test%.lua$")
-    local in_folder = absolute(path):find("/apisix/plugins/[^/]+%.lua$")
-    if not is_plugin and not in_folder then
+    local is_below = absolute(path):find("/apisix/plugins/[^/]+/.") ~= nil -- a part of one, unless it is its init.lua
+    local is_in_place = not is_below and absolute(path):find("/apisix/plugins/") ~= nil
+    if is_below and not (members.priority and plugin_name(absolute(path), package.path)) then
         return
     end
-    if var or members.schema then
+    if not is_plugin and not is_in_place then
+        return
+    end
+    if constructor then
         check_fields(members, add)
     end
     local name = check_place(path, members, context, add)

@@ -5,11 +5,12 @@ local pairs, pcall, require, type = pairs, pcall, require, type
 
 local M = {}
 
--- waits: it may suspend; says: it makes the response; changes: it changes the request; request: there must be one.
+-- waits: it may suspend; says: it makes the response; changes: it changes the request, which is of no use once it is
+-- sent, and no error; request: there must be one.
 local DISABLED = {
     header_filter = { waits = true, says = true },
-    body_filter = { waits = true, says = true, changes = true },
-    log = { waits = true, says = true, changes = true },
+    body_filter = { waits = true, says = true },
+    log = { waits = true, says = true },
     init = { waits = true, says = true, changes = true, request = true },
 }
 local HINTS = {

@@ -35,6 +35,7 @@ end
 -- On a light thread: one that computes without an end is stopped alone.
 local function evaluate(chunk)
     local thread = ngx.thread.spawn(function()
+        ngx.sleep(0) -- in a turn of its own: it has the whole of lua.cpu_limit, and ends alone
         return xpcall(chunk, function(err)
             return type(err) == "string" and debug.traceback(err, 2) or inspect(err)
         end)

@@ -149,7 +149,7 @@ local function lines_of(log)
     local lines = {}
     for line in log:gmatch("[^\n]+") do
         lines[#lines + 1] = line:match("^%S+ %S+ (%[%a+%]) [%d#]+: .*$")
-            and line:gsub("^%S+ %S+ (%[%a+%]) [%d#]+: ", "%1 ") or line
+            and line:gsub("^%S+ %S+ (%[%a+%]) [%d#]+: ", "%1 "):gsub("\\x0A", "\n"):gsub("\\x09", "\t") or line
     end
     return lines
 end

@@ -40,7 +40,7 @@ local function print_fault(test)
             io.write(("        and %d more lines\n"):format(#log - LOG_LINES_MAX))
             break
         end
-        io.write("        ", line, "\n")
+        io.write(indent(line, "        "), "\n")
     end
 end
 

@@ -86,7 +86,7 @@ local function read_from(value, out)
         end
     end
     for _, name in ipairs(params) do
-        out[#out + 1] = ("---@param %s any"):format(name)
+        out[#out + 1] = name ~= "self" and ("---@param %s any"):format(name) or nil
     end
     out[#out + 1] = "---@return any ..."
     return params
@@ -96,14 +96,31 @@ local function write_function(target, path, value, out)
     out[#out + 1] = ""
     local entry = api[path]
     local params = entry and described(entry, out) or read_from(value, out)
+    if params[1] == "self" then
+        table.remove(params, 1)
+        target = target:gsub("%.([%w_]+)$", ":%1")
+    end
     out[#out + 1] = ("function %s(%s) end"):format(target, table.concat(params, ", "))
 end
 
 local MEMBERS_MAX_DEPTH = 3
 
+-- With those that a table makes when they are first asked for.
+local function member_names(values, prefix)
+    local all = {}
+    for name in pairs(values) do
+        all[name] = true
+    end
+    for path in pairs(api) do
+        local name = path:sub(1, #prefix) == prefix and path:sub(#prefix + 1) or ""
+        all[name] = is_name(name) or nil
+    end
+    return sorted_names(all)
+end
+
 -- `path`: of the API table; `joint`: what is between it and a member.
 local function write_members(target, path, joint, values, out, seen, depth)
-    for _, name in ipairs(sorted_names(values)) do
+    for _, name in ipairs(member_names(values, path .. joint)) do
         local ok, value = pcall(function() return values[name] end)
         local kind = ok and type(value) or "nil"
         local at = target .. "." .. name
@@ -242,11 +259,13 @@ local function module_file(name, value)
     local out = { HEAD:format(name), "---@class " .. class, "local M = {}" }
     if name == "apisix.core" then
         -- its parts load when they are first used
-        for part in ([[version log config config_util config_local json table request response lrucache schema string ctx
-                timer id ip io utils resolver os math event env profile]]):gmatch("%S+") do
-            if value[part] ~= nil then
-                out[#out + 1] = ("---@type apisix.core.%s\nM.%s = nil"):format(part, part)
-            end
+        local parts = {}
+        for module in pairs(package.preload) do
+            local part = module:match("^apisix%.core%.([%w_]+)$")
+            parts[part or ""] = part and value[part] ~= nil or nil
+        end
+        for _, part in ipairs(sorted_names(parts)) do
+            out[#out + 1] = ("---@type apisix.core.%s\nM.%s = nil"):format(part, part)
         end
     end
     write_members("M", name, ":", value, out, { [value] = true }, 1)
