@@ -76,10 +76,12 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   app.add_option("--limit", in.limit)->check(CLI::Range(1, 1000));
   app.add_flag("--dry-run", in.is_dry_run);
   app.add_flag("--yes", in.is_agreed);
-  app.add_option("-H,--header", in.headers)->allow_extra_args(false);
-  app.add_option("--body", in.body);
-  app.add_option("--client-ip", in.client_ip);
-  app.add_option("--consumer", in.consumer);
+  app.add_option("-H,--header", in.asked.headers)->allow_extra_args(false);
+  app.add_option("--body", in.asked.body);
+  app.add_option("--client-ip", in.asked.client_ip);
+  app.add_option("--consumer", in.asked.consumer);
+  app.add_option("--junit", in.junit);
+  app.add_option("--filter", in.filter);
   app.add_flag("-h,--help", help);
   try {
     app.parse(argc, argv);

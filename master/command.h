@@ -36,10 +36,14 @@ struct Invocation {
   bool is_dry_run = false;   // --dry-run
   bool is_agreed = false;    // --yes
   // Of the request that is explained.
-  std::vector<std::string> headers;    // -H: "Name: value"
-  std::string body;                    // --body
-  std::string client_ip;               // --client-ip
-  std::string consumer;                // --consumer
+  struct Asked {
+    std::vector<std::string> headers;  // -H: "Name: value"
+    std::string body;                  // --body
+    std::string client_ip;             // --client-ip
+    std::string consumer;              // --consumer
+  } asked;
+  std::string junit;                   // --junit: the file for results of tests
+  std::string filter;                  // --filter: a part of their names
   std::uint64_t timeout_ms = 60'000;   // --timeout: until the gateway is ready
   bool has_timeout = false;            // --timeout was given
   std::string program;                 // absolute path of this one, as it was called: links stay
@@ -72,6 +76,7 @@ int run_restart(const Invocation&);
 int run_lint(const Invocation&);
 // All kinds of objects: `action` says which.
 int run_list(const Invocation&);
+int run_lua(const Invocation&);
 int run_reload(const Invocation&);
 int run_reopen(const Invocation&);
 int run_rollback(const Invocation&);

@@ -22,12 +22,20 @@ _apisix() {
       return
       ;;
     --timeout | -d | --interval | -n | --count | --id | --limit) return ;;
-    -H | --header | --body | --client-ip | --consumer) return ;;
+    -H | --header | --body | --client-ip | --consumer | --filter) return ;;
+    --junit)
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
+    lua)
+      mapfile -t COMPREPLY < <(compgen -W 'check test types repl' -- "$current")
+      return
+      ;;
   esac
   for ((at = 1; at < COMP_CWORD; at++)); do
     case ${COMP_WORDS[at]} in
       -p | --prefix | -c | --config | --timeout | -d | --interval | -n | --count | --sort | --kind | --id | --limit) ((++at)) ;; # and its value
-      -H | --header | --body | --client-ip | --consumer) ((++at)) ;;
+      -H | --header | --body | --client-ip | --consumer | --junit | --filter) ((++at)) ;;
       -*) ;;
       *) action=${COMP_WORDS[at]} && break ;;
     esac
@@ -44,10 +52,13 @@ _apisix() {
       top) options+=' --interval --count --sort --json' ;;
       explain) options+=' --header --body --client-ip --consumer --json' ;;
       lint) options+=' --json' ;;
+      lua) options+=' --filter --junit --json' ;;
       '') options+=' --foreground --timeout --json --verbose' ;;
       health | *s | plugin_metadata) options+=' --json' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [[ $action = lua ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
   elif [[ -z $action || $action = help ]]; then
     # The program itself knows what it can do: "name: what it is for" at the beginning of a line.
     actions=$("${COMP_WORDS[0]}" help 2>/dev/null | sed -n 's/^\([a-z_]*\): .*/\1/p')

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "privileged-agent/jobs/health_prober.h"
+#include "privileged-agent/jobs/lua_watch.h"
 #include "privileged-agent/jobs/metric_expiry.h"
 #include "privileged-agent/jobs/metrics_endpoint.h"
 #include "privileged-agent/jobs/snapshot.h"
@@ -87,6 +88,7 @@ class Agent {
 
   // What was asked for is responded to in full. All else is the next generation's work from now on.
   void drain() {
+    lua_watch_.reset();
     health_.reset();
     store_metrics_.reset();
     snapshot_.reset();
@@ -109,6 +111,7 @@ class Agent {
   }
 
   void start_jobs() {
+    if (context_.settings.lua.watch) start_lua_watch();
     auto store = store::open_store(loop_, context_.settings, context_.prefix,
                                    {context_.store.device, context_.store.inode, context_.store.is_checked});
     if (!store) {
@@ -122,6 +125,19 @@ class Agent {
       base::log_info("healthchecker won't be created: disabled upstream healthcheck");
     } else {
       start_health_checks();
+    }
+  }
+
+  void start_lua_watch() {
+    lua_watch_ = std::make_unique<LuaWatch>(
+        loop_, folders_of_path(context_.settings.apisix.extra_lua_path), [this](const std::string& file) {
+          base::log_notice("lua.watch: {} has changed: Lua is loaded anew", file);
+          if (auto sent = channel_.send(channel::MessageKind::kReloadPlugins); !sent)
+            base::log_error("lua.watch: {}", sent.error().what);
+        });
+    if (auto started = lua_watch_->start(); !started) {
+      base::log_error("lua.watch: {}", started.error().what);
+      lua_watch_.reset();
     }
   }
 
@@ -160,6 +176,7 @@ class Agent {
   std::unique_ptr<Snapshot> snapshot_;
   std::unique_ptr<StoreMetrics> store_metrics_;
   std::unique_ptr<HealthProber> health_;
+  std::unique_ptr<LuaWatch> lua_watch_;
 };
 
 }  // namespace

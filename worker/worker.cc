@@ -15,7 +15,6 @@
 #include "shared/net/tls_client_contexts.h"
 #include "shared/resolve/configured.h"
 #include "shared/settings/config_path.h"
-#include "shared/settings/cores.h"
 #include "shared/settings/load.h"
 #include "shared/settings/settings.h"
 #include "shared/settings/shown_key.h"
@@ -30,9 +29,9 @@
 #include "worker/first_load.h"
 #include "worker/heap_trim.h"
 #include "worker/io_uring.h"
-#include "worker/lua/pre_function.h"
+#include "worker/lua_options.h"
 #include "worker/plugin/compiled_schemas.h"
-#include "worker/plugin/lua_settings.h"
+#include "worker/plugin/graphql_fields.h"
 #include "worker/plugins/catalog.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
@@ -99,26 +98,11 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
           .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
-// The successor of a worker that died compiles no Lua: loops in machine code cannot be stopped, and may be
-// why.
-plugin::LuaSettings lua_settings(const channel::WorkerContext& context) {
-  const settings::Settings& settings = context.settings;
-  const settings::LoadOptions file{.config_path = context.config_path, .prefix = context.prefix};
-  return {.path = settings.apisix.extra_lua_path,
-          .cpath = settings.apisix.extra_lua_cpath,
-          .module_hook = settings.apisix.lua_module_hook,
-          .memory_bytes_max = static_cast<std::size_t>(settings.lua.memory_limit_bytes),
-          .cpu_limit_ms = static_cast<std::uint64_t>(settings.lua.cpu_limit_ms),
-          .compiles = settings.lua.jit && !context.is_successor,
-          .override_native = settings.lua.override_native,
-          .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes,
-          .with_pre_function = &lua::with_pre_function,
+LuaProcess lua_process(const channel::WorkerContext& context) {
+  return {.config_path = context.config_path,
+          .prefix = context.prefix,
           .instance_id = context.instance_id,
-          .worker_count = static_cast<unsigned>(settings::worker_count(settings)),
-          .load_config = [file] {
-            auto loaded = settings::load_settings(file);
-            return loaded ? std::move(loaded->merged) : format::Json(::Json::objectValue);
-          }};
+          .may_compile = !context.interprets_lua};
 }
 
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
@@ -129,9 +113,11 @@ class Worker {
   explicit Worker(channel::WorkerContext&& context)
       : context_(std::move(context)),
         options_(proxy::Options::from(context_.settings)),
-        lua_settings_(lua_settings(context_)),
+        lua_settings_(lua_settings(context_.settings, lua_process(context_))),
         traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
-        scope_(loop_) {}
+        scope_(loop_) {
+    plugin::GraphqlFields::set_bytes_max(static_cast<std::size_t>(context_.settings.graphql_max_bytes));
+  }
 
   int run() {
     context_.channel.start(

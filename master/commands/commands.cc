@@ -25,6 +25,8 @@ constexpr std::array kCommands = {
     Command{"explain", "show what would become of a request, which is not sent: explain [METHOD] URL",
             run_explain, kExplainPage},
     Command{"lint", "show what is wrong or useless in the configuration", run_lint, kLintPage},
+    Command{"lua", "check, test and try Lua plugins, describe the API: lua check|test|types|repl", run_lua,
+            kLuaPage},
     Command{"routes", "list the routes of the store, or one: routes [ID] [--json]", run_list, kListPage},
     Command{"services", "list the services of the store, or one: services [ID] [--json]", run_list,
             kListPage},

@@ -20,10 +20,10 @@ base::Result<Json> question_of(const Invocation& in) {
   Json out(::Json::objectValue);
   out["url"] = in.arguments.back();
   out["method"] = count == 2 ? in.arguments.front() : std::string("GET");
-  if (!in.client_ip.empty()) out["client_ip"] = in.client_ip;
-  if (!in.consumer.empty()) out["consumer"] = in.consumer;
-  if (!in.body.empty()) out["body"] = in.body;
-  for (const std::string& header : in.headers) {
+  if (!in.asked.client_ip.empty()) out["client_ip"] = in.asked.client_ip;
+  if (!in.asked.consumer.empty()) out["consumer"] = in.asked.consumer;
+  if (!in.asked.body.empty()) out["body"] = in.asked.body;
+  for (const std::string& header : in.asked.headers) {
     const auto colon = header.find(':');
     if (colon == std::string::npos || colon == 0) return base::invalid("-H expects \"Name: value\"");
     const auto value = header.find_first_not_of(" \t", colon + 1);

@@ -98,6 +98,26 @@ exit codes: 0 no error and no warning, 1 there are some, 3 not running, 4 the ga
   apisix lint
   apisix lint --json | jq '.findings[] | select(.severity == "error")')";
 
+inline constexpr std::string_view kLuaPage =
+    R"(lua check [PATH...] | lua test [PATH...] [--filter TEXT] [--junit FILE] | lua types DIR | lua repl
+
+For who writes plugins. All four run inside the gateway's own engine, in this process: no gateway has to run, no port of
+config.yaml is opened and nothing of its configuration is touched. config.yaml is read where there is one (-c, -p): paths,
+dictionaries, plugin_attr. Folders with apisix/plugins above or below PATH can be required without it.
+
+  check    syntax, unknown names, APIs in phases where they are disabled, modules that are not found, plugins that lack a
+           field or are in a wrong place. PATH: files or folders (.)
+  test     runs *_spec.lua and *_test.lua with busted's words; gateway.request{...} is a request through the engine
+  types    writes annotations of the API for lua-language-server into DIR
+  repl     evaluates lines
+
+exit codes: 0 done, 1 something is wrong, a test failed, or it could not run, 2 wrong usage
+
+  apisix lua check plugins/
+  apisix lua test tests/ --filter "adds a header" --junit report.xml
+  apisix lua types .luals && echo '{"workspace.library": [".luals"]}' > .luarc.json
+  echo 'ngx.md5("a")' | apisix lua repl)";
+
 inline constexpr std::string_view kListPage = R"page(KIND [ID] [--json]
 
 What is configured, or one object of it. KIND is routes, services, upstreams,

@@ -23,6 +23,7 @@ void build_rest(const Json& merged, Settings& settings) {
   lua.read_flag("jit", settings.lua.jit);
   settings.lua.override_native.clear();
   lua.read_texts("override", settings.lua.override_native);
+  lua.read_flag("watch", settings.lua.watch);
 
   const struct {
     const char* name;

@@ -111,6 +111,8 @@ void build_nginx_config(const Json& merged, NginxConfig& config, Report& report)
   }
   section.read_duration("worker_shutdown_timeout", config.worker_shutdown_timeout_ms);
   section.read_duration("worker_stuck_timeout", config.worker_stuck_timeout_ms);
+  section.read_integer("max_pending_timers", config.max_pending_timers);
+  section.read_integer("max_running_timers", config.max_running_timers);
   section.read_texts("envs", config.envs);
   config.meta_lua_shared_dict_bytes.clear();
   section.section("meta").read_sizes("lua_shared_dict", config.meta_lua_shared_dict_bytes);

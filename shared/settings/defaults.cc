@@ -45,7 +45,7 @@ constexpr char kDefaults[] =
     "lru": {"secret": {"ttl": 300, "count": 512, "neg_ttl": 60, "neg_count": 512}},
     "tracing": false
   },
-  "lua": {"cpu_limit": "1s", "memory_limit": "512m", "jit": true, "override": []},
+  "lua": {"cpu_limit": "1s", "memory_limit": "512m", "jit": true, "override": [], "watch": false},
   "nginx_config": {
     "error_log": "logs/error.log", "error_log_level": "warn",
     "worker_processes": "auto", "enable_cpu_affinity": false,

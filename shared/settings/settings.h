@@ -233,6 +233,8 @@ struct NginxConfig {
   std::int64_t worker_rlimit_nofile = 20480;  // always above event.worker_connections
   std::int64_t worker_shutdown_timeout_ms = 240'000;
   std::int64_t worker_stuck_timeout_ms = 10'000;  // 0: a process whose loop stands still is not replaced
+  std::int64_t max_pending_timers = 16384;        // of Lua, in one worker
+  std::int64_t max_running_timers = 4096;
   Event event;
   std::vector<std::string> envs;  // "NAME" or "NAME=value"
   std::map<std::string, std::int64_t> meta_lua_shared_dict_bytes = default_meta_zones();
@@ -325,6 +327,7 @@ struct Lua {
   bool jit = true;
   std::vector<std::string>
       override_native;  // plugins whose Lua files are taken although there are native ones
+  bool watch = false;   // files that change are loaded anew
 
   bool operator==(const Lua&) const = default;
 };

@@ -27,6 +27,8 @@ def complete(*words):
     (["status", "--t"], []),
     (["routes", "--j"], ["--json"]),
     (["-p", "/tmp", "heal"], ["health"]),
+    (["lua", "t"], ["test", "types"]),
+    (["lua", "test", "--f"], ["--filter"]),
 ])
 def test_completions(words, expected):
     assert complete(*words) == expected

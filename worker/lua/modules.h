@@ -29,6 +29,7 @@ void open_consumers(lua_State* ngx);
 void open_address(lua_State* ngx);
 void open_resolver(lua_State* ngx);
 void open_registered(lua_State* ngx);
+void open_syntax(lua_State* ngx);
 void open_timer(lua_State* ngx);
 void open_threads(lua_State* ngx);
 void open_process(lua_State* ngx);
@@ -41,6 +42,16 @@ void open_digest(lua_State* ngx);
 void open_time(lua_State* ngx);
 void open_constants(lua_State* ngx);
 void open_regex(lua_State* ngx);
+void open_string(lua_State* ngx);
 void open_var(lua_State* ngx);
+void open_ctx(lua_State* ngx);
+void open_yaml(lua_State* ngx);
+void open_client(lua_State* ngx);
+void open_pipe(lua_State* ngx);
+void open_native_plugin(lua_State* ngx);
+void open_store(lua_State* ngx);
+void open_files(lua_State* ngx);
+void open_tool_host(lua_State* ngx);
+void open_blocking(lua_State* ngx);
 
 }  // namespace apisix::lua

@@ -11,13 +11,13 @@ Ref::Ref(base::Ref<State> state, lua_State* lua) : state_(std::move(state)) {
     lua_pop(lua, 1);
     return;
   }
-  place_ = luaL_ref(lua, LUA_REGISTRYINDEX);
+  place_ = state_->take_place(lua);
 }
 
 Ref::Ref() = default;
 
 Ref::Ref(Ref&& other) noexcept
-    : state_(std::move(other.state_)), place_(std::exchange(other.place_, LUA_NOREF)) {}
+    : state_(std::move(other.state_)), usage_(other.usage_), place_(std::exchange(other.place_, LUA_NOREF)) {}
 
 Ref::~Ref() {
   reset();
@@ -27,6 +27,7 @@ Ref& Ref::operator=(Ref&& other) noexcept {
   if (this != &other) {
     reset();
     state_ = std::move(other.state_);
+    usage_ = other.usage_;
     place_ = std::exchange(other.place_, LUA_NOREF);
   }
   return *this;
@@ -41,7 +42,7 @@ void Ref::push(lua_State* lua) const {
 }
 
 void Ref::reset() {
-  if (place_ != LUA_NOREF) luaL_unref(state_->main(), LUA_REGISTRYINDEX, std::exchange(place_, LUA_NOREF));
+  if (place_ != LUA_NOREF) state_->free_place(std::exchange(place_, LUA_NOREF));
   state_ = {};
 }
 

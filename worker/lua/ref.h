@@ -7,6 +7,7 @@
 namespace apisix::lua {
 
 class State;
+struct Usage;
 
 class Ref {
  public:
@@ -23,8 +24,13 @@ class Ref {
   void push(lua_State* lua) const;
   void reset();
 
+  // The plugin that it belongs to: what is run with it costs that one. Null: none.
+  Usage* usage() const { return usage_; }
+  void set_usage(Usage* usage) { usage_ = usage; }
+
  private:
   base::Ref<State> state_;
+  Usage* usage_ = nullptr;
   int place_ = LUA_NOREF;
 };
 

@@ -1,16 +1,29 @@
 #include "worker/lua/run.h"
 
+#include <algorithm>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "shared/base/check.h"
+#include "shared/base/log.h"
 #include "worker/lua/threads.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+// Others of the worker notice.
+constexpr std::uint64_t kSlowNs = 200 * kNsPerMs;
+
+std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 // What an error object says: its text, or its type.
 std::string error_text(lua_State* lua) {
@@ -23,7 +36,11 @@ std::string error_text(lua_State* lua) {
 }  // namespace
 
 Run::Run(State& state, Phase phase, Binding* binding)
-    : state_(&state), thread_(state.take_thread()), binding_(binding), phase_(phase) {}
+    : state_(&state),
+      thread_(state.take_thread()),
+      binding_(binding),
+      usage_(state.current() != nullptr ? state.current()->usage() : nullptr),
+      phase_(phase) {}
 
 Run::~Run() {
   operation_.reset();
@@ -51,12 +68,14 @@ Run& Run::of(lua_State* lua) {
 }
 
 Run::End Run::start(int arguments) {
+  if (usage_ != nullptr) ++usage_->runs;
   return advance(arguments);
 }
 
 async::Task<Run::End> Run::finish() {
   for (;;) {
-    const int values = co_await operate();
+    const bool has_threads = threads_ && threads_->are_running();
+    const int values = has_threads ? co_await operate() : co_await std::exchange(operation_, {});
     // A light thread has called ngx.exit(): that ends the whole request.
     if (threads_ && threads_->exit_code()) {
       exit_code_ = *threads_->exit_code();
@@ -68,10 +87,9 @@ async::Task<Run::End> Run::finish() {
   }
 }
 
-// What it waits for; a light thread's ngx.exit() ends the wait. Once the entry has returned, that is the end
-// of all of its threads, as OpenResty has it.
+// What it waits for beside its light threads: ngx.exit() of one ends the wait. Once the entry has returned,
+// that is the end of all of them, as OpenResty has it.
 async::Task<int> Run::operate() {
-  if (!threads_ || !threads_->are_running()) co_return co_await std::exchange(operation_, {});
   constexpr std::uint64_t kForever = std::uint64_t{1} << 40;
   std::optional<int> values;
   async::Scope scope(state_->loop());
@@ -98,6 +116,27 @@ Run::End Run::end_of_entry() {
 }
 
 Run::End Run::advance(int arguments) {
+  return usage_ != nullptr ? advance_counted(arguments) : resume_until_it_waits(arguments);
+}
+
+// What other Runs do that it starts meanwhile is theirs.
+Run::End Run::advance_counted(int arguments) {
+  const std::uint64_t begun_ns = now_ns();
+  const std::uint64_t inner_before_ns = std::exchange(state_->inner_ns(), 0);
+  const End end = resume_until_it_waits(arguments);
+  const std::uint64_t took_ns = now_ns() - begun_ns;
+  usage_->busy_ns += took_ns - std::min(took_ns, state_->inner_ns());
+  state_->inner_ns() = inner_before_ns + took_ns;
+  if (end == End::kWaiting) ++usage_->waits;
+  if (end == End::kError) ++usage_->errors;
+  if (took_ns > kSlowNs && !std::exchange(usage_->was_told_slow, true)) {
+    base::log_warn("plugin {} held the whole worker for {} ms without a wait, in {}; said once for it",
+                   usage_->name, took_ns / kNsPerMs, context_of(phase_));
+  }
+  return end;
+}
+
+Run::End Run::resume_until_it_waits(int arguments) {
   const State::Entered entered(*state_, this);
   for (;;) {
     lua_State* const lua = active();
@@ -130,6 +169,7 @@ Run::End Run::advance(int arguments) {
           arguments = leave_coroutine(true, lua_gettop(lua));
           break;
         case Request::kNone:
+          if (usage_ != nullptr) ++usage_->stopped;
           return fail(lua, "stopped: it ran longer than lua.cpu_limit without a wait");
       }
     }
@@ -157,9 +197,13 @@ int Run::leave_coroutine(bool with_true, int values) {
   return values + 1;
 }
 
+const Run::Failure& Run::failure() const {
+  static const Failure kNone;
+  return failure_ ? *failure_ : kNone;
+}
+
 Run::End Run::fail(lua_State* lua, std::string what) {
-  error_ = std::move(what);
-  traceback_ = "stack traceback:";
+  std::string traceback = "stack traceback:";
   int number = 0;
   const auto add = [&](lua_State* coroutine) {
     // Onto another stack: this one may have overflowed.
@@ -167,11 +211,12 @@ Run::End Run::fail(lua_State* lua, std::string what) {
     luaL_traceback(to, coroutine, nullptr, 0);
     std::string_view trace = text_at(to, -1);
     if (const auto line = trace.find('\n'); line != std::string_view::npos) trace.remove_prefix(line);
-    traceback_ += fmt::format("\ncoroutine {}:{}", number++, trace);
+    traceback += fmt::format("\ncoroutine {}:{}", number++, trace);
     lua_pop(to, 1);
   };
   for (auto at = coroutines_.rbegin(); at != coroutines_.rend(); ++at) add(*at);
   add(thread_.lua);
+  failure_ = std::make_unique<Failure>(std::move(what), std::move(traceback));
   return End::kError;
 }
 

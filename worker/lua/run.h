@@ -17,6 +17,7 @@
 
 #include "shared/async/task.h"
 #include "shared/base/counted.h"
+#include "shared/base/recycled.h"
 #include "worker/lua/lua.h"
 #include "worker/lua/phase.h"
 #include "worker/lua/state.h"
@@ -29,8 +30,9 @@ namespace apisix::lua {
 
 class Binding;
 class Threads;
+struct Usage;
 
-class Run {
+class Run final : public base::Recycled<Run> {
  public:
   enum class End : std::uint8_t { kReturned, kExit, kError, kWaiting };
 
@@ -54,8 +56,8 @@ class Run {
   // After kExit: what ngx.exit() was called with.
   int exit_code() const { return exit_code_; }
   // After kError: "FILE:LINE: what", and the stacks of all coroutines, innermost first.
-  const std::string& error() const { return error_; }
-  const std::string& traceback() const { return traceback_; }
+  const std::string& error() const { return failure().error; }
+  const std::string& traceback() const { return failure().traceback; }
 
   State& state() const { return *state_; }
   Phase phase() const { return phase_; }
@@ -63,6 +65,10 @@ class Run {
   // The piece of a body that body_filter runs on; null elsewhere.
   plugin::Body* body() const { return body_; }
   void set_body(plugin::Body* body) { body_ = body; }
+
+  // The plugin that it runs for, that of what started it when it began; null: none.
+  Usage* usage() const { return usage_; }
+  void set_usage(Usage* usage) { usage_ = usage; }
 
   // The light threads that it has spawned, which end with it; made at first use.
   Threads& threads();
@@ -85,7 +91,14 @@ class Run {
   // Why a coroutine came back from lua_resume with LUA_YIELD. kNone: it was stopped from outside.
   enum class Request : std::uint8_t { kNone, kWait, kExit, kResume, kYield };
 
+  struct Failure {
+    std::string error;
+    std::string traceback;
+  };
+  const Failure& failure() const;
   End advance(int arguments);
+  End advance_counted(int arguments);
+  End resume_until_it_waits(int arguments);
   End end_of_entry();
   async::Task<int> operate();
   lua_State* active() const { return coroutines_.empty() ? thread_.lua : coroutines_.back(); }
@@ -98,9 +111,9 @@ class Run {
   std::vector<lua_State*> coroutines_;
   async::Task<int> operation_;
   std::unique_ptr<Threads> threads_;
-  std::string error_;
-  std::string traceback_;
+  std::unique_ptr<const Failure> failure_;
   Binding* const binding_;
+  Usage* usage_;
   plugin::Body* body_ = nullptr;
   int exit_code_ = 0;
   const Phase phase_;

@@ -9,6 +9,7 @@
 #include "worker/lua/modules.h"
 #include "worker/lua/run.h"
 #include "worker/lua/timers.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -58,12 +59,14 @@ async::Task<void> run_once(State& state, std::unique_ptr<Run> run, int arguments
 }
 
 // What the timer calls: {function, arguments ...}, called with `premature` in front of the arguments.
-async::Task<void> call(State& state, std::shared_ptr<const Kept> function, bool is_premature) {
-  if (state.timers().running >= Timers::kRunningMax) {
-    base::log_error("{} lua_max_running_timers are not enough", Timers::kRunningMax);
+async::Task<void> call(State& state, std::shared_ptr<const Kept> function, Usage* usage, bool is_premature) {
+  const std::size_t running_max = state.timers().running_max;
+  if (state.timers().running >= running_max) {
+    base::log_error("{} lua_max_running_timers are not enough", running_max);
     co_return;
   }
   auto run = std::make_unique<Run>(state, Phase::kTimer, nullptr);
+  run->set_usage(usage);
   lua_State* const lua = run->thread();
   function->push(lua);
   const int count = static_cast<int>(lua_objlen(lua, 1));
@@ -79,15 +82,15 @@ async::Task<void> call(State& state, std::shared_ptr<const Kept> function, bool 
 }
 
 // A repeated one does not wait for its function: the next time counts from the last, as OpenResty has it.
-async::Task<void> serve(State& state, std::shared_ptr<const Kept> function, std::uint64_t delay_ms,
-                        bool repeats) {
+async::Task<void> serve(State& state, std::shared_ptr<const Kept> function, Usage* usage,
+                        std::uint64_t delay_ms, bool repeats) {
   Timers& timers = state.timers();
   bool is_premature = false;
   do {
     ++timers.pending;
     is_premature = co_await timers.wait(delay_ms);
     --timers.pending;
-    state.tasks().spawn(call(state, function, is_premature));
+    state.tasks().spawn(call(state, function, usage, is_premature));
   } while (repeats && !is_premature && !timers.is_closed());
 }
 
@@ -99,7 +102,7 @@ int start(lua_State* lua, bool repeats) {
   State& state = State::of(lua);
   Timers& timers = state.timers();
   if (timers.is_closed()) return push_error(lua, "process exiting");
-  if (timers.pending >= Timers::kPendingMax) return push_error(lua, "too many pending timers");
+  if (timers.pending >= timers.pending_max) return push_error(lua, "too many pending timers");
   const int values = lua_gettop(lua) - 1;
   lua_createtable(lua, values, 1);
   for (int i = 1; i <= values; ++i) {
@@ -107,7 +110,8 @@ int start(lua_State* lua, bool repeats) {
     lua_rawseti(lua, -2, i);
   }
   set_number(lua, "n", values);
-  state.tasks().spawn(serve(state, std::make_shared<const Kept>(lua), to_ms(delay), repeats));
+  Usage* const usage = current_usage(lua);
+  state.tasks().spawn(serve(state, std::make_shared<const Kept>(lua), usage, to_ms(delay), repeats));
   lua_pushboolean(lua, 1);
   return 1;
 }

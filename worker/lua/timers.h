@@ -10,11 +10,8 @@ namespace apisix::lua {
 
 class Timers {
  public:
-  // lua_max_pending_timers and lua_max_running_timers of APISIX's nginx.conf.
-  static constexpr std::size_t kPendingMax = 16384;
-  static constexpr std::size_t kRunningMax = 4096;
-
-  explicit Timers(event::Loop& loop) : closing_(loop) {}
+  Timers(event::Loop& loop, std::size_t pending_timers_max, std::size_t running_timers_max)
+      : pending_max(pending_timers_max), running_max(running_timers_max), closing_(loop) {}
 
   // Waits for `delay_ms`, or until the State closes: true, the timer is premature.
   async::Signal::Wait wait(std::uint64_t delay_ms) { return closing_.wait(delay_ms); }
@@ -24,6 +21,8 @@ class Timers {
   }
   bool is_closed() const { return is_closed_; }
 
+  const std::size_t pending_max;
+  const std::size_t running_max;
   std::size_t pending = 0;
   std::size_t running = 0;
 

@@ -16,6 +16,7 @@
 #include "shared/http/uri.h"
 #include "shared/net/proxy_tlv.h"
 #include "worker/plugin/client_details.h"
+#include "worker/plugin/graphql_fields.h"
 #include "worker/plugin/tls_variables.h"
 #include "worker/plugin/variable_text.h"
 
@@ -119,6 +120,7 @@ Value remote_user(RequestState& request) {
 Value Variables::read(const route::VariableName& name) {
   if (name.kind == VariableKind::kUnknown) return read_custom(name.detail);
   if (name.kind <= VariableKind::kTcpinfo) return read_family(name);
+  if (name.kind <= VariableKind::kGraphqlRootFields) return read_graphql(name.kind);
   if (Value value = read_request(name.kind)) return value;
   if (route::is_of_tls(name.kind)) return read_tls(name.kind);
   if (Value value = read_client(name.kind)) return value;
@@ -183,12 +185,25 @@ Value Variables::read_post_arg(const route::VariableName& name) {
   return request_.body.field_text(name.detail, request_.arena);
 }
 
+Value Variables::read_graphql(VariableKind kind) {
+  const GraphqlFields* fields = GraphqlFields::find(request_);
+  if (fields == nullptr) return std::nullopt;
+  if (kind == VariableKind::kGraphqlName) return fields->name();
+  if (kind == VariableKind::kGraphqlOperation) return fields->operation();
+  if (fields->root_fields() == nullptr) return std::nullopt;
+  return request_.arena.copy(format::to_json(*fields->root_fields()));
+}
+
 // Numbers, lists and objects inside a body keep their type in comparisons, as true does; text is read().
 const format::Json* Variables::read_value(const route::VariableName& name) {
   if (name.kind == VariableKind::kArg) {
     static const format::Json is_there(true);
     const auto found = request_.target.args.empty() ? std::nullopt : request_.query_table().find(name.detail);
     return found && !found->has_value ? &is_there : nullptr;
+  }
+  if (name.kind == VariableKind::kGraphqlRootFields) {
+    const GraphqlFields* fields = GraphqlFields::find(request_);
+    return fields != nullptr ? fields->root_fields() : nullptr;
   }
   if (name.kind != VariableKind::kPostArgPath) return nullptr;
   if (!request_.body.is_read()) {
@@ -206,7 +221,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kUri:
       return request_.target.path;
     case VariableKind::kArgs:
-      return request_.target.args;
+      return unless_empty(request_.target.args);
     case VariableKind::kIsArgs:
       return request_.target.args.empty() ? ""sv : "?"sv;
     case VariableKind::kHost:

@@ -118,6 +118,8 @@ std::optional<std::string_view> raw_arg(std::string_view query, std::string_view
 
 std::optional<std::string_view> read(const route::VariableName& name, plugin::RequestState& request) {
   if (name.kind == route::VariableKind::kArg) return raw_arg(request.target.args, name.detail);
+  if (name.kind == route::VariableKind::kUri && !request.target.rewritten.empty())
+    return request.target.rewritten;
   return plugin::Variables(request).read(name);
 }
 

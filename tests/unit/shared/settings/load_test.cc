@@ -457,16 +457,18 @@ TEST(Load, UnknownKeysAreWarnedAboutWithASuggestion) {
 
 TEST(Load, KeysThatOnlyNginxUnderstandsAreNoted) {
   const auto loaded = load_text(
-      "nginx_config:\n  max_pending_timers: 5\n  max_running_timers: 4096\n"
+      "nginx_config:\n  max_pending_timers: 5\n  http_server_configuration_snippet: |\n    tcp_nodelay on;\n"
       "  http_configuration_snippet: |\n    # only a comment\n  main_configuration_snippet: |\n    daemon "
       "off;\n");
   ASSERT_TRUE(loaded) << loaded.error().what;
   EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_EQ(loaded->settings.nginx_config.max_pending_timers, 5);
+  EXPECT_EQ(loaded->settings.nginx_config.max_running_timers, 4096);
   EXPECT_THAT(loaded->notes,
               ::testing::UnorderedElementsAre(
                   HasSubstr("local store"),
-                  "c.yaml:2: nginx_config.max_pending_timers: has no effect in this gateway",
-                  "c.yaml:6: nginx_config.main_configuration_snippet: has no effect in this gateway"));
+                  "c.yaml:3: nginx_config.http_server_configuration_snippet: has no effect in this gateway",
+                  "c.yaml:7: nginx_config.main_configuration_snippet: has no effect in this gateway"));
 }
 
 TEST(Load, PlacesOfVersion2AreRead) {
