@@ -52,7 +52,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return out;
 }
 
-// What posix_spawn() is told: the pipes as standard descriptors, signals as a new program expects them.
+// What posix_spawn() gets: the pipes as standard descriptors, signals as a new program expects them.
 class Plan {
  public:
   Plan(int input, int output, int errors) {

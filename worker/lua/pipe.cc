@@ -23,7 +23,7 @@ constexpr const char* kProcessName = "ngx.pipe";
 constexpr std::uint64_t kForeverMs = std::uint64_t{1} << 40;
 constexpr std::size_t kReadBytes = 4096;
 
-ChildProcess& process_at(lua_State* lua) {
+ChildProcess& child_at(lua_State* lua) {
   return **static_cast<ProcessRef*>(luaL_checkudata(lua, 1, kProcessName));
 }
 
@@ -102,7 +102,7 @@ int spawn(lua_State* lua) {
 
 // set_timeouts(write, stdout, stderr, wait): nil leaves one as it is.
 int set_timeouts(lua_State* lua) {
-  ChildProcess& process = process_at(lua);
+  ChildProcess& process = child_at(lua);
   int index = 2;
   for (std::uint64_t* timeout :
        {&process.write_ms, &process.output_ms, &process.errors_ms, &process.wait_ms}) {
@@ -117,7 +117,7 @@ int set_timeouts(lua_State* lua) {
 }
 
 int pid(lua_State* lua) {
-  lua_pushinteger(lua, process_at(lua).pid());
+  lua_pushinteger(lua, child_at(lua).pid());
   return 1;
 }
 
@@ -143,7 +143,7 @@ async::Task<int> wait_end(lua_State* lua, ProcessRef process) {
 // wait() -> has it exited with 0, "exit" | "signal", code
 int wait_process(lua_State* lua) {
   check_phase(lua, kWaitingPhases);
-  ChildProcess& process = process_at(lua);
+  ChildProcess& process = child_at(lua);
   if (process.is_waited) return push_error(lua, "exited");
   if (process.end().is_busy) return push_error(lua, "pipe busy waiting");
   if (const auto status = process.status()) return push_status(lua, process, *status);
@@ -151,7 +151,7 @@ int wait_process(lua_State* lua) {
 }
 
 int kill(lua_State* lua) {
-  ChildProcess& process = process_at(lua);
+  ChildProcess& process = child_at(lua);
   const auto signal = luaL_checkinteger(lua, 2);
   if (process.status()) return push_error(lua, "exited");
   switch (process.kill(static_cast<int>(signal))) {
@@ -170,7 +170,7 @@ int kill(lua_State* lua) {
 // --- streams
 
 int shut_down(lua_State* lua) {
-  ChildProcess& process = process_at(lua);
+  ChildProcess& process = child_at(lua);
   const std::string_view direction = check_text(lua, 2);
   if (direction == "stdin") {
     process.input.shut_down();
@@ -216,7 +216,7 @@ async::Task<int> write_rest(lua_State* lua, ProcessRef process, std::string text
 // write(text, or a list of texts) -> bytes
 int write(lua_State* lua) {
   check_phase(lua, kWaitingPhases);
-  ChildProcess& process = process_at(lua);
+  ChildProcess& process = child_at(lua);
   std::string text;
   if (lua_istable(lua, 2)) {
     for (const std::string& piece : texts_at(lua, 2)) text += piece;
@@ -275,7 +275,7 @@ async::Task<int> read_rest(lua_State* lua, ProcessRef process, ChildStream& stre
 
 int read(lua_State* lua, bool from_errors, ReceivePattern pattern) {
   check_phase(lua, kWaitingPhases);
-  ChildProcess& process = process_at(lua);
+  ChildProcess& process = child_at(lua);
   if (from_errors && process.merges_stderr) return push_error(lua, "merged to stdout");
   ChildStream& stream = from_errors ? process.errors : process.output;
   if (stream.is_busy) return push_error(lua, "pipe busy reading");

@@ -14,7 +14,7 @@ struct SchemaCase {
   std::string_view expected;
 };
 
-void expect_chunks(std::initializer_list<SchemaCase> cases) {
+void expect_schemas(std::initializer_list<SchemaCase> cases) {
   LuaState lua;
   for (const auto& [chunk, expected] : cases) {
     const std::string text =
@@ -24,7 +24,7 @@ void expect_chunks(std::initializer_list<SchemaCase> cases) {
 }
 
 TEST(Schema, TakesWhatPluginsWrite) {
-  expect_chunks({
+  expect_schemas({
       // A list where a schema is expected says nothing, neither do items beside named members.
       {"return check({type = 'object', properties = {required = {'a'}, a = {{type = 'string'}}}}, {a = "
        "1})",
@@ -50,7 +50,7 @@ TEST(Schema, TakesWhatPluginsWrite) {
 }
 
 TEST(Schema, RefusesEverythingWithOneThatIsNone) {
-  expect_chunks({
+  expect_schemas({
       {"local ok, err = check({type = 1}, {}) return ok, (err:find('^invalid schema: '))", "false|1"},
       {"local s = {type = 'object'} s.properties = {a = s} local ok, err = check(s, {}) return ok, err",
        "false|invalid schema: nested too deeply"},
@@ -58,7 +58,7 @@ TEST(Schema, RefusesEverythingWithOneThatIsNone) {
 }
 
 TEST(Schema, FillsDefaultsIn) {
-  expect_chunks({
+  expect_schemas({
       {"local t = {} check({type = 'object', properties = {a = {default = 1}}}, t) return t.a", "1"},
       {"local t = {l = {{}}} check({type = 'object', properties = {l = {type = 'array', items = {type = "
        "'object', properties = {a = {type = 'boolean', default = 'x'}}}}}}, t) return t.l[1].a",
@@ -67,7 +67,7 @@ TEST(Schema, FillsDefaultsIn) {
 }
 
 TEST(Schema, HasThePartsOfTheGatewaysOwn) {
-  expect_chunks({
+  expect_schemas({
       {"return #core.schema.ip_def, core.schema.nothing", "4|nil"},
       {"return core.schema.check(core.schema.upstream, {nodes = {['a:80'] = 1}})", "true"},
       {"return core.schema.check(require('apisix.schema_def').upstream, {})",
