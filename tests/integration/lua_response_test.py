@@ -53,6 +53,13 @@ def test_ends(run, phase, text, status, body):
     assert (response.status, response.text) == (status, body)
 
 
+@pytest.mark.parametrize("text", ["return 444", "ngx.exit(444)", "core.response.exit(444)", "ngx.status = 444; ngx.exit(444)"])
+def test_444_closes_the_connection_without_a_response(gateway, run, text):
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        run(access=text)
+    assert run(access="return 444, 'text'").status == 444  # what was said goes out
+
+
 # nginx has sent the head by then.
 @pytest.mark.parametrize("text, status, body", [
     ("ngx.say('said'); ngx.exit(403)", 200, "said\n"),
