@@ -192,6 +192,11 @@ def test_a_body_that_a_filter_only_reads_keeps_its_length(run):
     assert run(body_filter="ctx.seen = ngx.arg[1]").header("Content-Length") == "13"
 
 
+def test_the_name_of_the_type(run):
+    response = run(header_filter="ngx.header.content_type = 'a/b'")
+    assert ("Content-Type", "a/b") in response.headers
+
+
 def test_another_length_than_the_node_s_announces_another_body(run):
     response = run(header_filter="ngx.header['Content-Length'] = 5", body_filter="ngx.arg[1] = ngx.arg[2] and 'other' or nil")
     assert response.text == "other"
