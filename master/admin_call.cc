@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "master/admin_certificate.h"
 #include "master/running.h"
 #include "shared/client/http_once.h"
 #include "shared/format/read.h"
@@ -57,12 +58,24 @@ base::Result<AdminResponse> call_admin(const Invocation& in, const std::string& 
   request.response_bytes_max = kAdminBytesMax;
   request.verify_tls = false;  // our own address, by our own configuration
   request.keep_connection = false;
+  // The certificate of the Admin API itself is the only one there is to show to it.
+  const bool needs_certificate = admin.listen.tls && !admin.ssl_ca_cert.empty();
+  if (needs_certificate) {
+    request.client_cert_file = admin_file(admin.ssl_cert, *config);
+    request.client_key_file = admin_file(admin.ssl_cert_key, *config);
+  }
   auto response = client::send_once(std::move(request));
   if (!response) {
     return base::fail(response.error().code, response.error().source,
                       "the Admin API does not answer, is the gateway running? " + response.error().what);
   }
   auto body = format::parse_json(response->body);
+  if (needs_certificate && response->status == 400 && !body) {
+    return base::invalid(
+        "the Admin API takes clients with a certificate of admin_api_mtls.admin_ssl_ca_cert alone, and "
+        "admin_ssl_cert, which this command shows, is none: use another client with a certificate of its "
+        "own");
+  }
   return AdminResponse{response->status, body ? std::move(*body) : Json(response->body)};
 }
 

@@ -12,17 +12,19 @@
 namespace apisix::master {
 namespace {
 
-// As nginx takes them: relative to the folder of the configuration.
 base::Result<std::string> read_certificate_file(std::string_view key, const std::string& path,
                                                 const std::string& config_path) {
-  const std::string folder = config_path.substr(0, config_path.rfind('/') + 1);
-  auto text = base::read_file(path.starts_with('/') ? path : folder + path);
+  auto text = base::read_file(admin_file(path, config_path));
   if (!text)
     return base::invalid(fmt::format("deployment.admin.admin_api_mtls.{}: {}", key, text.error().what));
   return text;
 }
 
 }  // namespace
+
+std::string admin_file(const std::string& path, const std::string& config_path) {
+  return path.starts_with('/') ? path : config_path.substr(0, config_path.rfind('/') + 1) + path;
+}
 
 base::Result<channel::AdminCertificate> read_admin_certificate(const settings::Deployment::Admin& admin,
                                                                const std::string& config_path) {

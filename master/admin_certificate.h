@@ -14,4 +14,7 @@ namespace apisix::master {
 base::Result<channel::AdminCertificate> read_admin_certificate(const settings::Deployment::Admin& admin,
                                                                const std::string& config_path);
 
+// As nginx takes the paths of these files: relative ones begin at the folder of config.yaml.
+std::string admin_file(const std::string& path, const std::string& config_path);
+
 }  // namespace apisix::master

@@ -127,6 +127,7 @@ int run_role(const Birth& birth, channel::ChildEnd channel, memory::StatusSlot& 
                              .workers = setup.workers,
                              .generation = birth.generation,
                              .is_successor = birth.is_successor,
+                             .interprets_lua = birth.interprets_lua,
                              .store = store,
                              .prefix = setup.prefix,
                              .config_path = setup.config_path,

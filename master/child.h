@@ -38,6 +38,7 @@ struct Birth {
   int index = 0;
   std::uint32_t generation = 1;
   bool is_successor = false;      // of one of this generation that died
+  bool interprets_lua = false;    // see WorkerContext
   bool store_is_checked = false;  // setup.store, just now
   std::vector<channel::ListenSocket> sockets;
 };

@@ -90,6 +90,7 @@ void Generation::start_child(Member& member) {
                            .index = member.index,
                            .generation = number_,
                            .is_successor = state_ == State::kServing && member.role == ChildRole::kWorker,
+                           .interprets_lua = lua_was_stuck_,
                            .store_is_checked = state_ == State::kStarting,
                            .sockets = sockets_of(member)});
   if (!child) {
@@ -244,6 +245,10 @@ bool Generation::on_exit(pid_t pid, int wait_status) {
     if (message->kind == MessageKind::kFailed) member.child->failure = message->text;
   }
   std::string how = fmt::format("{} {} {}", member.title(), pid, describe_exit(wait_status));
+  if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == channel::kExitLuaStuck) {
+    lua_was_stuck_ = true;
+    how += ": Lua that is compiled to machine code does not end; its successor compiles none";
+  }
   if (!member.child->failure.empty()) how += ": " + member.child->failure;
   const Death death{std::move(how), base::monotonic_now_us() / 1000 - member.child->born_ms,
                     is_ready(member)};

@@ -15,6 +15,7 @@
 #include "master/listeners.h"
 #include "shared/base/clock.h"
 #include "shared/base/open_file.h"
+#include "shared/net/tls_ciphers.h"
 #include "shared/settings/admin_key.h"
 #include "shared/settings/cores.h"
 #include "shared/settings/instance_id.h"
@@ -112,6 +113,21 @@ std::set<std::string> script_dicts(const settings::Settings& settings) {
   return names;
 }
 
+// OpenSSL passes over names that it does not know, as long as one is left.
+base::Status check_ciphers(Setup& setup) {
+  const settings::Settings& settings = setup.settings;
+  const std::string& ciphers = settings.apisix.ssl.ssl_ciphers;
+  const bool is_used = settings.apisix.ssl.enable || settings.deployment.admin.listen.tls;
+  if (!is_used || ciphers.empty()) return {};
+  auto unknown = net::unknown_tls_ciphers(ciphers);
+  if (!unknown) return base::invalid("apisix.ssl.ssl_ciphers: " + unknown.error().what);
+  for (const std::string& name : *unknown) {
+    setup.warnings.push_back(fmt::format(
+        "apisix.ssl.ssl_ciphers: OpenSSL knows no cipher {} for TLS 1.2 and below, it is passed over", name));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string below_prefix(const std::string& prefix, const std::string& path) {
@@ -143,6 +159,7 @@ base::Result<Setup> check_setup(const std::string& prefix, const std::string& co
   out.warnings = std::move(loaded->warnings);
   if (auto unserved = unserved_quic(out.settings)) out.log_lines.push_back(std::move(*unserved));
   note_open_files(out);
+  if (auto checked = check_ciphers(out); !checked) return std::unexpected(checked.error());
   auto certificate = read_admin_certificate(out.settings.deployment.admin, config_path);
   if (!certificate) return std::unexpected(certificate.error());
   out.admin_certificate = std::move(*certificate);

@@ -12,6 +12,7 @@
 #include "shared/resource/schemas.h"
 #include "worker/admin/hooks.h"
 #include "worker/lua/module_file.h"
+#include "worker/lua/pre_function.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::worker {
@@ -132,7 +133,8 @@ std::vector<std::string> faults_of_document(const store::FileStoreOptions& optio
                                          format::YamlLines::kKeep);
   if (!parsed) return {parsed.error().what};
   const std::vector<std::string> enabled = enabled_plugins(parsed->value, settings);
-  const plugin::PluginSet plugins(plugins::catalog(), enabled);
+  plugin::PluginSet plugins(plugins::catalog(), enabled);
+  plugins.set_pre_function_check(lua::check_pre_function);
   const resource::ValidateHooks hooks =
       admin::make_file_hooks([&plugins]() -> const plugin::PluginSet& { return plugins; }, settings);
   return DocumentCheck(options.path, std::move(*parsed), hooks, lua_plugins(enabled, plugins, settings))

@@ -1,5 +1,6 @@
 #include "worker/lua_options.h"
 
+#include "shared/channel/child_context.h"
 #include "shared/settings/cores.h"
 #include "shared/settings/load.h"
 #include "worker/lua/pre_function.h"
@@ -13,6 +14,7 @@ plugin::LuaSettings lua_settings(const settings::Settings& settings, const LuaPr
           .module_hook = settings.apisix.lua_module_hook,
           .memory_bytes_max = static_cast<std::size_t>(settings.lua.memory_limit_bytes),
           .cpu_limit_ms = static_cast<std::uint64_t>(settings.lua.cpu_limit_ms),
+          .stuck_code = channel::kExitLuaStuck,
           .compiles = settings.lua.jit && process.may_compile,
           .override_native = settings.lua.override_native,
           .shared_dict_bytes = settings.nginx_config.http.lua_shared_dict_bytes,

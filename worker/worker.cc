@@ -31,6 +31,7 @@
 #include "worker/io_uring.h"
 #include "worker/lua_options.h"
 #include "worker/plugin/compiled_schemas.h"
+#include "worker/plugin/graphql_fields.h"
 #include "worker/plugins/catalog.h"
 #include "worker/proxy/access_log.h"
 #include "worker/proxy/client_connection.h"
@@ -97,13 +98,11 @@ secret::SecretCacheOptions secret_options(const settings::Settings& settings) {
           .neg_count = static_cast<std::size_t>(std::max<std::int64_t>(lru.neg_count, 0))};
 }
 
-// The successor of a worker that died compiles no Lua: loops in machine code cannot be stopped, and may be
-// why.
 LuaProcess lua_process(const channel::WorkerContext& context) {
   return {.config_path = context.config_path,
           .prefix = context.prefix,
           .instance_id = context.instance_id,
-          .may_compile = !context.is_successor};
+          .may_compile = !context.interprets_lua};
 }
 
 // Everything of one worker. Members are in the order in which they need each other; destroyed in reverse.
@@ -116,7 +115,9 @@ class Worker {
         options_(proxy::Options::from(context_.settings)),
         lua_settings_(lua_settings(context_.settings, lua_process(context_))),
         traffic_(context_.zones.traffic, context_.zones.owner_of(context_.slot)),
-        scope_(loop_) {}
+        scope_(loop_) {
+    plugin::GraphqlFields::set_bytes_max(static_cast<std::size_t>(context_.settings.graphql_max_bytes));
+  }
 
   int run() {
     context_.channel.start(

@@ -286,6 +286,7 @@ apisix:
   enable_control: false
   enable_reuseport: {str(self.reuseport).lower()}
   ssl: {self.ssl_settings()}
+{self.further_apisix_settings()}
 deployment:
   role: traditional
   role_traditional:
@@ -316,6 +317,7 @@ plugin_attr:
     export_addr:
       ip: 127.0.0.1
       port: {self.metrics_port}
+{self.further_settings()}
 """)
         os.chmod(self.folder, 0o755)
         self.launch_with_store(cpu)
@@ -329,6 +331,14 @@ plugin_attr:
     def ssl_settings(self):
         """In YAML's short form."""
         return "{enable: false}"
+
+    def further_apisix_settings(self):
+        """In `apisix`."""
+        return ""
+
+    def further_settings(self):
+        """Of config.yaml."""
+        return ""
 
     def launch_with_store(self, cpu):
         self.launch([self.binary, "start", "--foreground", "-p", self.folder, "-c",

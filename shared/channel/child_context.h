@@ -41,6 +41,9 @@ struct AdminCertificate {
   std::string client_ca;  // empty: clients need no certificate
 };
 
+// What a worker exits with whose Lua goes on and on.
+inline constexpr int kExitLuaStuck = 3;
+
 // The same address may appear more than once: after a reload with fewer workers a worker also serves the
 // sockets of those that are gone, so that no queued connection is lost.
 struct WorkerContext {
@@ -53,6 +56,9 @@ struct WorkerContext {
   int workers = 1;
   std::uint32_t generation = 1;  // grows with each reload
   bool is_successor = false;     // of a worker of this generation that died
+  // A worker of this generation ended with kExitLuaStuck. Loops in machine code cannot be stopped: it
+  // compiles none.
+  bool interprets_lua = false;
   StoreFile store = {};
   std::string prefix;       // absolute, no slash at the end
   std::string config_path;  // of config.yaml; the worker's user may not be able to read it

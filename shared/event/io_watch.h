@@ -45,10 +45,13 @@ class IoWatch {
   bool wants_read() const { return (interest_ & EV_READ) != 0; }
   bool wants_write() const { return (interest_ & EV_WRITE) != 0; }
   int fd() const { return event_.ev_fd; }  // -1: stopped
+  void* context() const { return context_; }
 
   // --- while it takes part in turn batches
   // Readable, and not called back yet.
   bool is_queued() const { return queue_entry_ != kNoEntry || read_entry_ != kNoEntry; }
+  // Something it wrote leaves with the turn.
+  bool has_queued_send() const { return send_entry_ != kNoEntry; }
   // Bytes were received for it that no event will report.
   bool has_held() const { return has_held_; }
   TurnBatch& batch() const { return loop_.batch(); }

@@ -175,7 +175,8 @@ void TurnBatch::forget(IoWatch& watch) {
 
 // --- sends
 
-bool TurnBatch::queue_send(IoWatch& watch, std::span<const iovec> pieces, UnsentCallback on_unsent) {
+bool TurnBatch::queue_send(IoWatch& watch, std::span<const iovec> pieces, UnsentCallback on_unsent,
+                           void* context) {
   if (phase_ != Phase::kCollecting) return false;
   std::size_t bytes = 0;
   for (const iovec& piece : pieces) bytes += piece.iov_len;
@@ -183,7 +184,8 @@ bool TurnBatch::queue_send(IoWatch& watch, std::span<const iovec> pieces, Unsent
   if (watch.send_entry_ == IoWatch::kNoEntry) {
     if (sends_.size() == Ring::kCallsMax) return false;
     watch.send_entry_ = static_cast<std::uint16_t>(sends_.size());
-    sends_.push_back({&watch, on_unsent, static_cast<std::uint32_t>(send_bytes_), 0, Ring::kNotMade});
+    sends_.push_back(
+        {&watch, on_unsent, context, static_cast<std::uint32_t>(send_bytes_), 0, Ring::kNotMade});
   } else if (watch.send_entry_ + 1u != sends_.size()) {
     return false;  // one entry is one send: two to one socket in one batch could pass each other
   }
@@ -219,9 +221,8 @@ void TurnBatch::flush_sends() {
   for (Send& send : sends_) {
     if (send.watch == nullptr) [[likely]]
       continue;
-    void* const context = send.watch->context_;
     detach(send);
-    send.on_unsent(context, unsent(send), send.error_number());
+    send.on_unsent(send.context, unsent(send), send.error_number());
   }
   sends_.clear();
   send_bytes_ = 0;

@@ -86,7 +86,8 @@ class TurnBatch {
   // --- writes
   bool collects_sends() const { return phase_ != Phase::kPlain; }
   // True: they leave with the turn. False: they are to be written plainly, once send_queued() has succeeded.
-  bool queue_send(IoWatch& watch, std::span<const iovec> pieces, UnsentCallback on_unsent);
+  // `on_unsent` gets `context`; all writes of a watch in one turn have the same.
+  bool queue_send(IoWatch& watch, std::span<const iovec> pieces, UnsentCallback on_unsent, void* context);
   // Sends now what is queued for the socket. False: not all of it was taken, what comes has to wait behind
   // it.
   bool send_queued(IoWatch& watch);
@@ -105,6 +106,7 @@ class TurnBatch {
   struct Send {
     IoWatch* watch;  // null: done, or dropped
     UnsentCallback on_unsent;
+    void* context;
     std::uint32_t begin;  // in the send buffer
     std::uint32_t bytes;
     std::int32_t result;

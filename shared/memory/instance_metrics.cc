@@ -9,6 +9,7 @@
 #include "shared/base/version.h"
 #include "shared/memory/metric_text.h"
 #include "shared/memory/metric_writer.h"
+#include "shared/memory/script_metrics.h"
 
 namespace apisix::memory {
 namespace {
@@ -141,8 +142,11 @@ bool InstanceMetrics::append_rest(std::string& out) {
         write_zones(zones_, free_bytes_, prefix_, out);
       }
       return true;
-    default:
+    case 2:
       write_upstreams(zones_.health, prefix_, hidden_key_prefix_, out);
+      return true;
+    default:
+      append_script_metrics(zones_, out);
       return false;
   }
 }

@@ -1,5 +1,5 @@
 // What the zones tell of the whole instance, in Prometheus' text format with APISIX's names: connections,
-// requests, the node, shared memory; and everything that processes counted.
+// requests, the node, shared memory; and everything that processes and scripts counted.
 #pragma once
 
 #include <array>

@@ -134,9 +134,10 @@ ProxyProtocolReader::Taken ProxyProtocolReader::feed_binary(std::string_view byt
       kBinaryHeadBytes + std::min<std::size_t>(kAddressBytesMax, number_at(&kept_[14]));
   keep_up_to(unread);
   body_bytes_left_ = static_cast<std::uint16_t>(body_bytes_left_ - (taken - before));
-  const std::size_t skipped = std::min<std::size_t>(body_bytes_left_, bytes.size() - taken);
-  body_bytes_left_ = static_cast<std::uint16_t>(body_bytes_left_ - skipped);
-  taken += skipped;
+  const std::size_t behind = std::min<std::size_t>(body_bytes_left_, bytes.size() - taken);
+  if (address_bytes() > 0) tlvs_ += bytes.substr(taken, behind);
+  body_bytes_left_ = static_cast<std::uint16_t>(body_bytes_left_ - behind);
+  taken += behind;
   if (body_bytes_left_ > 0) return {Result::kNeedMore, taken};
   return {read_binary_addresses(), taken};
 }
@@ -154,18 +155,25 @@ ProxyProtocolReader::Result ProxyProtocolReader::read_binary_head() {
   return Result::kNeedMore;
 }
 
-ProxyProtocolReader::Result ProxyProtocolReader::read_binary_addresses() {
+std::size_t ProxyProtocolReader::address_bytes() const {
   const bool is_local = (static_cast<std::uint8_t>(kept_[12]) & 0x0f) == 0;
   const auto protocol = static_cast<std::uint8_t>(kept_[13]);
-  if (is_local || (protocol != kTcpOverIpv4 && protocol != kTcpOverIpv6)) return Result::kComplete;
-  const bool is_v4 = protocol == kTcpOverIpv4;
+  if (is_local || (protocol != kTcpOverIpv4 && protocol != kTcpOverIpv6)) return 0;
+  return protocol == kTcpOverIpv4 ? 2 * 4 + 4 : kAddressBytesMax;
+}
+
+ProxyProtocolReader::Result ProxyProtocolReader::read_binary_addresses() {
+  const std::size_t bytes = address_bytes();
+  if (bytes == 0) return Result::kComplete;
+  if (kept_bytes_ < kBinaryHeadBytes + bytes) return refuse("the addresses are cut off");
+  const bool is_v4 = bytes < kAddressBytesMax;
   const std::size_t ip_bytes = is_v4 ? 4 : 16;
-  if (kept_bytes_ < kBinaryHeadBytes + 2 * ip_bytes + 4) return refuse("the addresses are cut off");
   const char* const at = kept_.data() + kBinaryHeadBytes;
   addresses_ = ProxiedAddresses{.client = ip_at(at, is_v4),
                                 .server = ip_at(at + ip_bytes, is_v4),
                                 .client_port = number_at(at + 2 * ip_bytes),
                                 .server_port = number_at(at + 2 * ip_bytes + 2)};
+  tlvs_.insert(0, at + bytes, kept_bytes_ - kBinaryHeadBytes - bytes);
   return Result::kComplete;
 }
 

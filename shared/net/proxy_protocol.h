@@ -10,7 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "shared/base/ip.h"
 
@@ -29,7 +31,7 @@ class ProxyProtocolReader {
   // Of version 1, its CR LF included; what the protocol's text says.
   static constexpr std::size_t kLineBytesMax = 107;
   // Of version 2, as in nginx. Addresses take 36 bytes, the rest are TLVs: a balancer adds some hundred bytes
-  // (names of its certificates, ids of networks), which are skipped and not kept.
+  // (names of its certificates, ids of networks).
   static constexpr std::size_t kHeaderBytesMax = 4096;
 
   enum class Result : std::uint8_t { kNeedMore, kComplete, kMalformed };
@@ -44,6 +46,8 @@ class ProxyProtocolReader {
   // Once complete. Nothing: the connection is the sender's own (LOCAL, as health checks are), its protocol is
   // UNKNOWN, or its addresses are none of IPv4 and IPv6 over TCP.
   const std::optional<ProxiedAddresses>& addresses() const { return addresses_; }
+  // Once complete, with addresses: the bytes behind them (proxy_tlv.h). To be taken once.
+  std::string take_tlvs() { return std::move(tlvs_); }
   // Once malformed, for logs.
   const char* error() const { return error_; }
 
@@ -58,6 +62,8 @@ class ProxyProtocolReader {
   Result read_binary_head();
   Result read_binary_addresses();
   Result refuse(const char* why);
+  // Of a binary head: of the addresses that are read; 0: none are.
+  std::size_t address_bytes() const;
 
   // All of a line; of version 2 the head and the addresses.
   std::array<char, kLineBytesMax> kept_{};
@@ -66,6 +72,7 @@ class ProxyProtocolReader {
   bool has_binary_head_ = false;
   const char* error_ = "";
   std::optional<ProxiedAddresses> addresses_;
+  std::string tlvs_;
 };
 
 }  // namespace apisix::net

@@ -114,7 +114,7 @@ base::Status TlsClientContext::name_server(ssl_st& ssl, std::string_view server_
 
 base::Result<std::unique_ptr<TlsSession>> TlsClientContext::start_session(int fd, const Start& start) const {
   OpensslSession::Ssl ssl(SSL_new(context_.get()));
-  if (ssl == nullptr || SSL_set_fd(ssl.get(), fd) != 1) {
+  if (ssl == nullptr) {
     return base::fail(base::ErrorCode::kInternal, base::ErrorSource::kGateway,
                       last_tls_error("cannot begin a TLS session"));
   }
@@ -129,7 +129,7 @@ base::Result<std::unique_ptr<TlsSession>> TlsClientContext::start_session(int fd
     SSL_SESSION* const known = start.resumption->session_.get();
     if (known != nullptr && SSL_SESSION_is_resumable(known) == 1) SSL_set_session(ssl.get(), known);
   }
-  return std::make_unique<OpensslSession>(std::move(ssl));
+  return std::make_unique<OpensslSession>(std::move(ssl), fd);
 }
 
 }  // namespace apisix::net

@@ -9,6 +9,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "shared/net/tls_bio.h"
+
 namespace apisix::net {
 namespace {
 
@@ -35,6 +37,12 @@ std::string_view next_record(std::span<const iovec> pieces, std::size_t skip,
   return {into.data(), filled};
 }
 
+// A failure of before, of anything that uses OpenSSL here, would be taken for one of the call that follows.
+void clear_errors() {
+  if (ERR_peek_error() != 0) [[unlikely]]
+    ERR_clear_error();
+}
+
 }  // namespace
 
 std::string last_tls_error(const std::string& doing) {
@@ -51,8 +59,9 @@ void OpensslSession::Free::operator()(ssl_st* ssl) const {
   SSL_free(ssl);
 }
 
-bool OpensslSession::has_pending() const {
-  return !is_drained_ && SSL_has_pending(ssl_.get()) == 1;
+OpensslSession::OpensslSession(Ssl ssl, int fd) : wire_(fd), ssl_(std::move(ssl)) {
+  BIO* const bio = make_tls_bio(wire_);
+  SSL_set_bio(ssl_.get(), bio, bio);
 }
 
 IoResult OpensslSession::result_of(int returned) {
@@ -67,7 +76,7 @@ IoResult OpensslSession::result_of(int returned) {
       return {IoResult::Kind::kClosed, 0, 0};
     case SSL_ERROR_SYSCALL:
       is_broken_ = true;
-      error_ = error_number != 0 ? std::strerror(error_number) : "closed";
+      texts().error = error_number != 0 ? std::strerror(error_number) : "closed";
       ERR_clear_error();
       return {IoResult::Kind::kError, 0, error_number};
     default:
@@ -76,8 +85,8 @@ IoResult OpensslSession::result_of(int returned) {
   is_broken_ = true;
   const long verified = SSL_get_verify_result(ssl_.get());
   const bool is_about_certificate = ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-  error_ = is_about_certificate && verified != X509_V_OK ? X509_verify_cert_error_string(verified)
-                                                         : last_tls_error("TLS");
+  texts().error = is_about_certificate && verified != X509_V_OK ? X509_verify_cert_error_string(verified)
+                                                                : last_tls_error("TLS");
   ERR_clear_error();
   return {IoResult::Kind::kError, 0, EPROTO};
 }
@@ -89,11 +98,26 @@ IoResult OpensslSession::handshake() {
 }
 
 IoResult OpensslSession::read(std::span<char> into) {
-  ERR_clear_error();
-  std::size_t got = 0;
-  const int returned = SSL_read_ex(ssl_.get(), into.data(), into.size(), &got);
-  is_drained_ = returned != 1;
-  return returned == 1 ? IoResult{IoResult::Kind::kDone, got, 0} : result_of(returned);
+  if (failure_.kind != IoResult::Kind::kAgain) [[unlikely]]
+    return failure_;
+  clear_errors();
+  wire_.limit_receives(true);
+  std::size_t filled = 0;
+  int returned = 1;
+  do {
+    std::size_t got = 0;
+    returned = SSL_read_ex(ssl_.get(), into.data() + filled, into.size() - filled, &got);
+    filled += got;
+    has_more_ = returned == 1 && SSL_has_pending(ssl_.get()) == 1;
+  } while (has_more_ && filled < into.size());
+  wire_.limit_receives(false);
+  if (returned == 1) return {IoResult::Kind::kDone, filled, 0};
+  const IoResult result = result_of(returned);
+  if (filled == 0) return result;
+  // The records come first; what is behind them, with the next read, which no event may call for.
+  if (result.kind != IoResult::Kind::kAgain) failure_ = result;
+  has_more_ = result.kind != IoResult::Kind::kAgain || wants_write_;
+  return {IoResult::Kind::kDone, filled, 0};
 }
 
 IoResult OpensslSession::write(std::span<const iovec> pieces) {
@@ -102,7 +126,7 @@ IoResult OpensslSession::write(std::span<const iovec> pieces) {
   for (;;) {
     const std::string_view content = next_record(pieces, taken, gathered);
     if (content.empty()) return {IoResult::Kind::kDone, taken, 0};
-    ERR_clear_error();
+    clear_errors();
     std::size_t sent = 0;
     if (const int returned = SSL_write_ex(ssl_.get(), content.data(), content.size(), &sent); returned != 1) {
       const IoResult result = result_of(returned);
@@ -135,25 +159,33 @@ const TlsInfo& OpensslSession::info() {
   SSL_get0_alpn_selected(ssl_.get(), &protocol, &protocol_bytes);
   info_.alpn = {reinterpret_cast<const char*>(protocol), protocol_bytes};
   info_.is_resumed = SSL_session_reused(ssl_.get()) == 1;
-  if (X509* certificate = SSL_get0_peer_certificate(ssl_.get()); certificate != nullptr) {
-    unsigned char* der = nullptr;
-    const int bytes = i2d_X509(certificate, &der);
-    if (bytes > 0)
-      peer_certificate_.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
-    OPENSSL_free(der);
-    info_.peer_certificate = peer_certificate_;
-    long verified = SSL_get_verify_result(ssl_.get());
-    // A resumed session's certificate was verified when the session was made, which may be long ago.
-    if (verified == X509_V_OK && X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
-      verified = X509_V_ERR_CERT_HAS_EXPIRED;
-    if (verified == X509_V_OK) {
-      info_.peer_verified = "SUCCESS";
-    } else {
-      verify_failure_ = std::string("FAILED:") + X509_verify_cert_error_string(verified);
-      info_.peer_verified = verify_failure_;
-    }
-  }
+  if (X509* certificate = SSL_get0_peer_certificate(ssl_.get()); certificate != nullptr)
+    note_peer(*certificate);
   return info_;
+}
+
+void OpensslSession::note_peer(X509& certificate) {
+  unsigned char* der = nullptr;
+  const int bytes = i2d_X509(&certificate, &der);
+  if (bytes > 0)
+    texts().peer_certificate.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(bytes));
+  OPENSSL_free(der);
+  info_.peer_certificate = texts().peer_certificate;
+  long verified = SSL_get_verify_result(ssl_.get());
+  // A resumed session's certificate was verified when the session was made, which may be long ago.
+  if (verified == X509_V_OK && X509_cmp_current_time(X509_get0_notAfter(&certificate)) <= 0)
+    verified = X509_V_ERR_CERT_HAS_EXPIRED;
+  if (verified == X509_V_OK) {
+    info_.peer_verified = "SUCCESS";
+  } else {
+    texts().verify_failure = std::string("FAILED:") + X509_verify_cert_error_string(verified);
+    info_.peer_verified = texts().verify_failure;
+  }
+}
+
+OpensslSession::Texts& OpensslSession::texts() {
+  if (texts_ == nullptr) texts_ = std::make_unique<Texts>();
+  return *texts_;
 }
 
 }  // namespace apisix::net

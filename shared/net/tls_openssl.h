@@ -10,6 +10,7 @@
 #include "shared/net/tls_session.h"
 
 struct ssl_st;
+struct x509_st;
 
 namespace apisix::net {
 
@@ -23,36 +24,47 @@ class OpensslSession : public TlsSession {
   };
   using Ssl = std::unique_ptr<ssl_st, Free>;
 
-  // `ssl`: with its descriptor and its state (connect or accept) set, and the modes ENABLE_PARTIAL_WRITE and
-  // ACCEPT_MOVING_WRITE_BUFFER.
-  explicit OpensslSession(Ssl ssl) : ssl_(std::move(ssl)) {}
+  // `ssl`: with its state (connect or accept) set, and the modes ENABLE_PARTIAL_WRITE and
+  // ACCEPT_MOVING_WRITE_BUFFER. On the connected `fd`.
+  OpensslSession(Ssl ssl, int fd);
 
   IoResult handshake() override;
+  // All records that are whole, from one receive at most.
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> pieces) override;
   // Half a record is nothing that a read would return: its rest comes with an event.
-  bool has_pending() const override;
+  bool has_pending() const override { return has_more_; }
   bool wants_write() const override { return wants_write_; }
   void shutdown() override;
   const TlsInfo& info() override;
-  std::string_view error() const override { return error_; }
+  std::string_view error() const override { return texts_ ? texts_->error : std::string_view(); }
+  TlsWire& wire() override { return wire_; }
 
  protected:
   ssl_st& ssl() const { return *ssl_; }
 
  private:
-  IoResult result_of(int returned);
+  // What most sessions do not have: an idle one is small.
+  struct Texts {
+    std::string peer_certificate;
+    std::string verify_failure;
+    std::string error;
+  };
 
+  IoResult result_of(int returned);
+  void note_peer(x509_st& certificate);
+  Texts& texts();
+
+  TlsWire wire_;  // outlives its BIO
   Ssl ssl_;
   bool wants_write_ = false;
-  bool is_drained_ = false;  // by the last read: it wanted more from the descriptor
-  bool is_broken_ = false;   // after a fatal error nothing may be sent any more
+  bool has_more_ = false;   // the last read left records, or what came of the one behind those it returned
+  bool is_broken_ = false;  // after a fatal error nothing may be sent any more
   bool has_info_ = false;
+  IoResult failure_;  // of a read that returned records first: its end or error
   OpensslFacts facts_{ssl_.get()};
   TlsInfo info_;
-  std::string peer_certificate_;
-  std::string verify_failure_;
-  std::string error_;
+  std::unique_ptr<Texts> texts_;
 };
 
 }  // namespace apisix::net

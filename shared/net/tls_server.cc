@@ -256,8 +256,7 @@ base::Result<TlsServerContext> TlsServerContext::make(const Options& options) {
 }
 
 TlsServerSession::TlsServerSession(const TlsServerContext& context, int fd)
-    : OpensslSession(Ssl(SSL_new(context.impl_->context))) {
-  CHECK(SSL_set_fd(&ssl(), fd) == 1);
+    : OpensslSession(Ssl(SSL_new(context.impl_->context)), fd) {
   SSL_set_app_data(&ssl(), this);
   SSL_set_accept_state(&ssl());
 }

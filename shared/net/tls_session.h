@@ -12,6 +12,7 @@
 
 #include "shared/net/socket.h"
 #include "shared/net/tls_info.h"
+#include "shared/net/tls_wire.h"
 
 namespace apisix::net {
 
@@ -35,6 +36,8 @@ class TlsSession {
   virtual const TlsInfo& info() = 0;
   // Of the last kError, for logs.
   virtual std::string_view error() const = 0;
+  // How its records travel.
+  virtual TlsWire& wire() = 0;
 };
 
 }  // namespace apisix::net

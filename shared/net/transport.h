@@ -54,6 +54,8 @@ class Transport {
   // tls() says stays valid: it is logged behind the end.
   void close(bool by_reset = false);
 
+  // Of TLS.
+  TlsWire& wire() { return session_->wire(); }
   // Null: plain. After the handshake.
   const TlsInfo* tls() const { return is_plain() ? nullptr : &session_->info(); }
   // Of the last kError: what TLS says of it, else the system's text of `error_number`.

@@ -1,7 +1,8 @@
 // WatchedTransport: a transport and the watch of its descriptor, as connections of the data path have them.
 // Plain ones take part in the loop's turn batches: a read may return what was received together with others,
 // a small write may leave when the callbacks of the turn have run. Its owner sees neither, but for one thing:
-// what the socket did not take of such a write comes back by a callback, as the front of what waits.
+// what the socket did not take of such a write comes back by a callback, as the front of what waits. Through
+// TLS that is records, which the next writes send as they are.
 //
 //   stopped --start()--> watched --close()--> stopped
 //      `--start_alone()--> watched --start_tls(), handshake()--> watched, through TLS
@@ -28,7 +29,7 @@ class WatchedTransport {
   int fd() const { return transport_.fd(); }
   void start(bool read, bool write);
   // Its bytes take no part in turn batches, its callbacks come with them: a header in front of the
-  // connection's bytes, or TLS, which reads and writes the descriptor itself, begins.
+  // connection's bytes, or a handshake, begins.
   void start_alone(bool read);
   // Behind such a header, of a connection that stays plain: from here on as with start().
   void join_batches() { watch_.join_batches(); }
@@ -36,18 +37,21 @@ class WatchedTransport {
   // As those of Transport.
   void start_tls(std::unique_ptr<TlsSession> session) { transport_.start_tls(std::move(session)); }
   bool is_plain() const { return transport_.is_plain(); }
-  IoResult handshake() { return transport_.handshake(); }
+  // Behind it TLS takes part in turn batches, too.
+  IoResult handshake();
   // TLS cannot go on, whatever it was asked to do, before the descriptor is writable.
   bool tls_wants_write() const { return transport_.wants_write(); }
   std::string_view error_text(int error_number) const { return transport_.error_text(error_number); }
 
   IoResult read(std::span<char> into) {
-    return watch_.is_batched() ? read_batched(into) : transport_.read(into);
+    return is_plain() && watch_.is_batched() ? read_batched(into) : transport_.read(into);
   }
-  // As Transport::write(). kDone may mean that it is sent with the turn: then `on_unsent` may follow.
+  // As Transport::write(). kDone may mean that it is sent with the turn: then `on_unsent` may follow, the
+  // same one for all writes.
   IoResult write(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent) {
-    if (watch_.batch().collects_sends()) return write_collected(pieces, on_unsent);
-    return transport_.write(pieces);
+    if (!is_plain()) return write_records(pieces, on_unsent);
+    if (watch_.batch().collects_sends()) return write_collected(pieces, on_unsent, watch_.context());
+    return write_some(fd(), pieces);
   }
   // Sends what would leave with the turn. Returns what the socket did not take; valid until the next write.
   std::string_view take_unsent();
@@ -76,7 +80,15 @@ class WatchedTransport {
  private:
   IoResult read_batched(std::span<char> into);
   std::size_t read_rest(std::span<char> into);
-  IoResult write_collected(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent);
+  IoResult write_collected(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent,
+                           void* context);
+  // --- through TLS
+  static const TlsWire::Calls kRecords;
+  static IoResult receive_records(void* self, std::span<char> into);
+  static IoResult send_records(void* self, std::string_view records);
+  static void on_records_unsent(void* self, std::string_view rest, int error_number);
+  IoResult write_records(std::span<const iovec> pieces, event::TurnBatch::UnsentCallback on_unsent);
+  IoResult write_sealed(std::span<const iovec> pieces);
 
   Transport transport_;
   event::IoWatch watch_;

@@ -32,9 +32,11 @@ def route_of(table, case, upstream):
 
 
 def fill(value, upstream, **more):
-    """{{node}} and {{port}} in a table are the test's upstream; "{{port}}" alone is a number. `more` has other texts."""
-    text = json.dumps(value).replace('"{{port}}"', str(upstream.port))
+    """{{node}} and {{port}} in a table are the test's upstream; "{{port}}" alone is a number. `more` has other ones."""
+    text = json.dumps(value)
     for name, found in {"node": upstream.node, "port": upstream.port, **more}.items():
+        if isinstance(found, int):
+            text = text.replace('"{{' + name + '}}"', str(found))
         text = text.replace("{{" + name + "}}", str(found))
     return json.loads(text)
 

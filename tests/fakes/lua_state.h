@@ -6,12 +6,14 @@
 //   EXPECT_EQ(lua.eval("error('x', 0)"), "error: x");
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "shared/base/check.h"
+#include "shared/store/store.h"
 #include "tests/unit/worker/plugin/deps_fixture.h"
 #include "worker/lua/run.h"
 #include "worker/lua/state.h"
@@ -72,6 +74,11 @@ class LuaState {
 
   State& state() { return *state_; }
   plugin::Deps& deps() { return fixture_.deps; }
+  // Of core.etcd and core.config; on loop().
+  void set_store(std::unique_ptr<store::Store> store) {
+    store_ = std::move(store);
+    fixture_.deps.store = store_.get();
+  }
   event::Loop& loop() { return fixture_.loop; }
 
  private:
@@ -103,6 +110,7 @@ class LuaState {
 
   plugin::LuaSettings settings_;
   plugin::DepsFixture fixture_;
+  std::unique_ptr<store::Store> store_;  // watches of the State end before it
   base::Ref<State> state_;
 };
 

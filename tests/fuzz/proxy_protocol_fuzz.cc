@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "shared/net/proxy_protocol.h"
+#include "shared/net/proxy_tlv.h"
 
 using apisix::net::ProxyProtocolReader;
 using Result = ProxyProtocolReader::Result;
@@ -53,5 +55,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (at_once.bytes > ProxyProtocolReader::kHeaderBytesMax) std::abort();
   if (!is_same(whole, cut)) std::abort();
   if (whole.addresses() && at_once.result != Result::kComplete) std::abort();
+  if (at_once.result != Result::kComplete) return 0;
+  const std::string tlvs = whole.take_tlvs();
+  if (tlvs != cut.take_tlvs()) std::abort();
+  for (const char* name :
+       {"alpn", "authority", "unique_id", "netns", "ssl", "ssl_verify", "ssl_version", "ssl_cn", "ssl_cipher",
+        "ssl_sig_alg", "ssl_key_alg", "ssl_0x21", "0x02", "0xee"}) {
+    const auto value = apisix::net::find_proxy_tlv(tlvs, name);
+    if (value && value->size() > tlvs.size() && std::string_view(name) != "ssl_verify") std::abort();
+  }
   return 0;
 }

@@ -58,6 +58,16 @@ def test_clients_need_a_certificate_with_a_ca(make_gateway, authority, tmp_path)
     assert admin(gateway, context_for(authority.path, cert=authority.issue("client")))[0].status == 200
 
 
+def test_commands_show_the_certificate_of_the_admin_api(make_gateway, authority, tmp_path):
+    gateway = make_gateway(config=config(*authority.issue("admin.test"), authority.path))
+    done = gateway.run("history")
+    assert done.returncode == 0, done.stderr
+    gateway.write_config(config(*authority.issue("admin.test"), Authority(tmp_path, "others").path))
+    gateway.reload()
+    done = gateway.run("history")
+    assert done.returncode != 0 and "a certificate of admin_api_mtls.admin_ssl_ca_cert" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("wrong, said", [("missing", "admin_ssl_cert"), ("no PEM", "admin_api_mtls"),
                                          ("another key", "is not that of admin_ssl_cert")])
 def test_files_that_cannot_be_used_stop_the_start(make_gateway, authority, tmp_path, wrong, said):

@@ -154,8 +154,8 @@ STREAMS = [
     Case("5.1.1", "stream numbers left out", lambda w, p: w.request(p, 1) + w.request(p, 99), SERVED),
     Case("5.3.1 of RFC 7540", "HEADERS that depend on themselves",
          lambda w, p: head(b"\0\0\0\1\x0f" + block(w, p), flags=HAS_PRIORITY), stream(PROTOCOL_ERROR)),
-    # An error by RFC 7540; who says NO_RFC7540_PRIORITIES (RFC 9218 2.1) has no dependencies to be wrong about.
-    Case("5.3.1 of RFC 7540", "PRIORITY that depends on itself", lambda w, p: priority(1, depends_on=1), IGNORED),
+    Case("5.3.1 of RFC 7540", "PRIORITY that depends on itself", lambda w, p: priority(1, depends_on=1), stream(PROTOCOL_ERROR)),
+    Case("5.3.1 of RFC 7540", "PRIORITY that depends on another stream", lambda w, p: priority(1, depends_on=3) + w.request(p), SERVED),
     Case("5.4.1", "a connection error closes the connection", lambda w, p: frame(PING, 0, 3, b"12345678"), connection(PROTOCOL_ERROR)),
     Case("5.5", "an unknown frame within a header block", lambda w, p: split(w, p, frame(0x16, 0, 0, b"1")), connection(PROTOCOL_ERROR)),
     Case("5.5", "an unknown frame on a stream", lambda w, p: post(w, p) + frame(0x16, 1, 1, b"1") + data(1, end=True), SERVED),

@@ -95,16 +95,7 @@ def judge(case, wire, path, reached):
     assert scope not in ("malformed", "refused") or not reached(), told
 
 
-# The gateway drops this DATA, where RFC 9113 6.1 wants STREAM_CLOSED.
-DROPPED = ("5.1 DATA after a reset", "5.1 DATA on a closed stream")
-
-
-def cases():
-    known = pytest.mark.xfail(not EXTERNAL, reason="DATA on a closed stream is dropped", strict=True)
-    return [pytest.param(case, id=case.name, marks=known if case.name in DROPPED else ()) for case in ALL]
-
-
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL])
 def test_rule(peer, case):
     path = peer.path()
     wire = peer.connect(case.mine).agreed()
@@ -260,9 +251,7 @@ def test_h2spec(peer):
     command = [os.environ["H2SPEC"], "-h", "localhost", "-p", str(peer.port), "-o", "5", *(["-t", "-k"] if peer.tls else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     failures = done.stdout.partition("Failures:")[2]
-    # DATA of a stream that is over is dropped. We say NO_RFC7540_PRIORITIES, so that no dependency can be wrong. On a plain port what does not begin with the
-    # preface is a bad request of HTTP/1, with a response of that.
-    allowed = ["2: Sends PRIORITY frame that depend on itself", "8: closed: Sends a DATA frame after sending RST_STREAM frame",
-               "11: closed: Sends a DATA frame", *([] if peer.tls else ["2: Sends invalid connection preface"])]
+    # On a plain port what does not begin with the preface is a bad request of HTTP/1, with a response of that.
+    allowed = [] if peer.tls else ["2: Sends invalid connection preface"]
     assert "146 tests, " in done.stdout, done.stdout + done.stderr
     assert [name for name in re.findall(r"\u00d7 (.*)", failures) if name not in allowed] == [], failures

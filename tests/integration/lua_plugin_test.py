@@ -59,6 +59,26 @@ function _M.check_schema(conf) return true end
 function _M.access() return 200, "mine" end
 return _M
 """,
+    "prepares": """
+local core, plugin, consumers = require("apisix.core"), require("apisix.plugin"), require("apisix.consumer")
+local any = {type = "object", properties = {}}
+local rule_of = {__index = {shout = function(self) return self.word:upper() end}}
+local _M = {version = 0.1, priority = 2100, type = "auth", schema = any, consumer_schema = any, metadata_schema = any}
+function _M.check_schema(conf, schema_type)
+    conf.rule = setmetatable({word = conf.word or "none"}, rule_of)
+    return true
+end
+function _M.rewrite(conf, ctx)
+    local all, metadata = consumers.plugin("prepares"), plugin.plugin_metadata("prepares")
+    if not all or not metadata then return 503 end
+    local same = plugin.plugin_metadata("prepares") == metadata
+    local words = {}
+    for i, node in ipairs(all.nodes) do words[i] = node.auth_conf.rule:shout() end
+    return 200, table.concat({conf.rule:shout(), table.concat(words, "+"), metadata.value.rule:shout(), tostring(same),
+                              type(plugin.conf_version(conf))}, " ")
+end
+return _M
+""",
     "token-auth": """
 local core, consumers = require("apisix.core"), require("apisix.consumer")
 local schema = {type = "object", properties = {}}
@@ -134,6 +154,19 @@ def test_one_table_for_one_configuration(gateway, upstream):
     assert gateway.request("/a").status == 200
     assert gateway.request("/a").text.strip() == "again 2"
     assert gateway.request("/a").text.strip() == "again 3"
+
+
+def test_its_hooks_get_what_its_check_made(gateway):
+    gateway.put("/consumers/jill", {"username": "jill", "plugins": {"prepares": {"word": "consumer"}}})
+    gateway.put("/consumers/jim", {"username": "jim", "plugins": {"prepares": {}}})
+    gateway.put("/plugin_metadata/prepares", {"word": "metadata"})
+    route(gateway, {"prepares": {"word": "route"}})
+    wait_until(lambda: gateway.request("/a").status == 200, "the consumer and the metadata")
+    assert gateway.request("/a").text.strip() == "ROUTE CONSUMER+NONE METADATA true number"
+    gateway.put("/plugin_metadata/prepares", {"word": "other"})
+    wait_until(lambda: gateway.request("/a").text.strip() == "ROUTE CONSUMER+NONE OTHER true number", "its new metadata")
+    for name in ("jill", "jim"):
+        gateway.admin("DELETE", f"/consumers/{name}")
 
 
 def test_the_admin_api_shows_it(gateway):

@@ -2,6 +2,7 @@
 plugins on a real gateway."""
 
 import json
+import re
 
 import pytest
 
@@ -19,6 +20,7 @@ def run(gateway, upstream):
     def run(text, path="/a/b?x=1&y=2", phase="access", route=None, **request):
         body = {"uri": "/a/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}},
                 "plugins": {"serverless-pre-function": {"phase": phase, "functions": [function(text)]}}} | (route or {})
+        body = {name: value for name, value in body.items() if value is not None}
         gateway.put_everywhere("/routes/lua", body)
         return gateway.request(path, **request)
 
@@ -117,6 +119,15 @@ def test_a_changed_target_reaches_the_node(run, text, target):
     assert run(text).json()["path"] == target
 
 
+def test_uri_behind_proxy_rewrite(say):
+    """nginx's $uri is the new one; APISIX has looked ctx.var.uri up before."""
+    def rewriting(conf):
+        text = "return function(conf, ctx) ngx.say(require('cjson').encode({ngx.var.uri, ctx.var.uri, ngx.var.request_uri})) ngx.exit(200) end"
+        return {"proxy-rewrite": conf, "serverless-post-function": {"phase": "access", "functions": [text]}}
+    for conf, uri in (({"uri": "/new"}, "/new"), ({"regex_uri": ["^/a/(.*)", "/x/$1"]}, "/x/b"), ({"host": "a.test"}, "/a/b")):
+        assert say("1", phase="log", route={"plugins": rewriting(conf)}) == [uri, "/a/b", "/a/b?x=1&y=2"], conf
+
+
 def test_a_changed_method_reaches_the_node(run):
     assert run("ngx.req.set_method(ngx.HTTP_PUT)", method="POST", body="data").json()["method"] == "PUT"
 
@@ -209,6 +220,13 @@ def test_a_body_that_lua_has_read_still_reaches_the_node(run):
     assert run("ngx.req.read_body()", method="POST", body="hello").json()["body"] == "hello"
 
 
+def test_a_body_that_a_condition_has_read_is_there(say):
+    form = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
+    assert say("ctx.req_post_args, ngx.req.get_post_args(), ngx.req.get_body_data()", method="POST", body="test=1", headers=form,
+               route={"vars": [["post_arg_test", "==", "1"]]}) == [{"test": "1"}, {"test": "1"}, "test=1"]
+    assert say("ctx.req_post_args", method="POST", body="test=1", headers=form) == [None]
+
+
 # ---- variables and ctx
 
 def test_variables(say):
@@ -244,6 +262,84 @@ def test_the_matched_route(say):
     assert say("ctx.route_id, ctx.route_name, ctx.conf_type, ctx.conf_id, ctx.matched_route.value.id, ctx.curr_req_matched._path, "
                "ctx.var.route_id, ctx.var.uri, ctx.service_id", route=route) == [
         "lua", "the-route", "route", "lua", "lua", "/a/*", "lua", "/a/b", None]
+
+
+def test_matched_route_is_the_stored_one(say, upstream):
+    route = {"uri": "/a/*", "labels": {"team": "x"}, "timeout": {"connect": 1, "send": 2, "read": 3}, "desc": "d"}
+    node = {"host": "127.0.0.1", "port": upstream.port, "weight": 1}
+    assert say("v.labels.team, v.timeout.read, v.desc, v.uri, v.priority, v.upstream.nodes[1], v.upstream.type, r.key, r.has_domain, "
+               "r == ctx.matched_route, r.modifiedIndex == ctx.conf_version, v.plugins['serverless-pre-function'].phase",
+               before="local r = ctx.matched_route; local v = r.value", route=route) == [
+        "x", 3, "d", "/a/*", 0, node, "roundrobin", "/apisix/routes/lua", False, True, True, "access"]
+
+
+def test_conf_version_grows_with_a_change(say):
+    before, = say("ctx.conf_version")
+    again, = say("ctx.conf_version", route={"desc": "another"})
+    assert isinstance(before, int) and again > before
+
+
+def test_a_service_is_merged_into_matched_route(say, gateway, upstream):
+    gateway.put("/services/s", {"name": "the-service", "hosts": ["127.0.0.1"], "labels": {"of": "service"},
+                                "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}})
+    found = say("ctx.conf_type, ctx.conf_id, v.id, v.service_id, v.hosts[1], v.labels.of, v.name, v.upstream.nodes[1].port, "
+                "ctx.conf_version == r.modifiedIndex .. '&' .. ctx.matched_service.modifiedIndex, "
+                "require('apisix.http.service').get('s').value.name, ctx.matched_service.value.name, ctx.service_name",
+                before="local r = ctx.matched_route; local v = r.value", route={"service_id": "s", "upstream": None})
+    assert found == ["route&service", "lua&s", "lua", "s", "127.0.0.1", "service", None, upstream.port, True,
+                     "the-service", "the-service", "the-service"]
+
+
+def test_stored_upstreams_can_be_looked_up(say, gateway, upstream):
+    gateway.put("/upstreams/u", {"type": "chash", "key": "uri", "nodes": {"localhost:80": 2}})
+    assert say("u.nodes[1].host, u.nodes[1].weight, u.type, up.get_by_id('none')",
+               before="local up = require('apisix.upstream'); local u = up.get_by_id('u')") == ["localhost", 2, "chash", None]
+    assert say("#require('apisix.router').http_routes()") == [1]
+
+
+def test_the_upstream_is_known_once_a_node_is_picked(run, gateway):
+    gateway.put("/global_rules/1", {"plugins": {"serverless-post-function": {"phase": "header_filter", "functions": [function(
+        "ngx.header['X-Up'] = ctx.matched_upstream.type .. ctx.upstream_scheme .. ctx.balancer_port .. ctx.conf_type .. ctx.conf_id")]}}})
+    response = run("if ctx.matched_upstream then ngx.exit(500) end")
+    assert response.status == 200 and re.fullmatch(r"roundrobinhttp\d+global_rule1", response.header("X-Up"))
+
+
+def test_the_consumer_is_in_the_names_of_configurations(say, gateway):
+    gateway.put("/consumers/jack", {"username": "jack", "plugins": {"key-auth": {"key": "k"}}})
+    route = {"plugins": {"key-auth": {}, "serverless-post-function": {"phase": "access", "functions": [function(
+        "ngx.say('[\"', ctx.conf_type, '\",\"', ctx.conf_id, '\"]'); ngx.exit(200)")]}}}
+    assert say("", route=route, headers={"apikey": "k"}) == ["route&consumer", "lua&jack"]
+
+
+# ---- the body as a socket
+
+def test_the_body_is_read_as_a_socket(run, upstream):
+    text = ("local sock, err = ngx.req.socket(); sock:settimeout(1000);"
+            "local out = {sock:receive(3), sock:receive(), sock:receiveany(2), (sock:receiveuntil('--'))(), sock:receive('*a')};"
+            "out[#out + 1] = table.concat({tostring(sock:receive(1)), select(2, sock:receive(1))}, ' ');"
+            "ngx.say(table.concat(out, '|')); ngx.say(ngx.req.get_body_data()); ngx.exit(200)")
+    body = b"abcline\r\nxyuntil--rest"
+    assert run(text, method="POST", body=body).body == b"abc|line|xy|until|rest|nil closed\n" + body + b"\n"
+
+
+def test_receiveuntil_gives_pieces(run):
+    text = ("local sock = ngx.req.socket(); local next_piece = sock:receiveuntil('--', {inclusive = true});"
+            "for i = 1, 5 do ngx.print(tostring((next_piece(2))), '|') end ngx.print(tostring((next_piece(9)))); ngx.exit(200)")
+    assert run(text, method="POST", body=b"abcde--fg--").text == "ab|cd|e--|nil|fg--|nil"
+
+
+@pytest.mark.parametrize("text, body, error", [
+    ("ngx.req.socket()", b"", "no body"),
+    ("ngx.req.socket(true)", b"x", "raw request sockets are not supported by this gateway"),
+    ("(function() ngx.req.read_body(); return ngx.req.socket() end)()", b"x", "request body already exists"),
+])
+def test_there_may_be_no_socket(run, text, body, error):
+    assert run(f"local sock, err = {text}; ngx.say(err); ngx.exit(200)", method="POST", body=body).text == error + "\n"
+
+
+def test_a_body_that_was_read_as_a_socket_goes_to_the_node(run, upstream):
+    run("ngx.req.socket():receive(2)", method="POST", body=b"all of it")
+    assert upstream.requests[-1].body == b"all of it"
 
 
 def test_parameters_of_the_path(make_gateway, upstream):

@@ -53,6 +53,47 @@ def test_ends(run, phase, text, status, body):
     assert (response.status, response.text) == (status, body)
 
 
+# nginx has sent the head by then.
+@pytest.mark.parametrize("text, status, body", [
+    ("ngx.say('said'); ngx.exit(403)", 200, "said\n"),
+    ("ngx.status = 401; ngx.say('said'); ngx.exit(403)", 401, "said\n"),
+    ("ngx.say('said'); return 500, 'too'", 200, "said\ntoo"),
+])
+def test_the_first_byte_decides_the_status(run, text, status, body):
+    response = run(access=text)
+    assert (response.status, response.text) == (status, body)
+
+
+@pytest.mark.parametrize("first, second, status, body", [
+    ({"rewrite": "ngx.say('one')"}, {"access": "ngx.say('two')"}, 200, "one\ntwo\n"),
+    ({"rewrite": "ngx.status = 202; ngx.say('one')"}, {"before_proxy": "ngx.say('two')"}, 202, "one\ntwo\n"),
+    ({"access": "ngx.sleep(0.001); ngx.say('one')"}, {"log": "return"}, 200, "one\n"),
+    ({"access": "ngx.say('one')"}, {"before_proxy": "ngx.exit(403)"}, 200, "one\n"),
+    ({"access": "ngx.say('one')"}, {"before_proxy": "return 403, 'two'"}, 200, "one\ntwo"),
+    ({"before_proxy": "ngx.say('one')"}, {"header_filter": "ngx.header['X-A'] = 'b'"}, 200, "one\n"),
+    ({"access": "ngx.say('one')"}, {"before_proxy": "error('x')"}, 500, None),
+])
+def test_the_other_plugins_run_when_one_has_written(run, upstream, first, second, status, body):
+    before = len(upstream.requests)
+    response = run(**(first | second))
+    assert response.status == status
+    assert body is None or response.text == body
+    assert len(upstream.requests) == before
+
+
+def test_a_native_plugin_refuses_what_another_has_written(run):
+    blocker = {"uri-blocker": {"block_rules": ["/"], "rejected_msg": "no"}}
+    response = run(plugins=blocker, rewrite="ngx.say('secret')")
+    assert response.status == 403 and "secret" not in response.text
+
+
+def test_what_was_written_needs_no_node(gateway):
+    gateway.put_everywhere("/routes/lua", {"uri": "/*", "plugins": {
+        "serverless-pre-function": {"phase": "access", "functions": [function("ngx.say('here')")]}}})
+    response = gateway.request("/a")
+    assert (response.status, response.text) == (200, "here\n")
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
 def test_a_status_without_a_body_has_a_page(run, status):
     response = run(access=f"ngx.exit({status})")
@@ -129,9 +170,30 @@ def test_body_filter_changes_the_body(run):
     assert response.text == "FROM THE NODE!" and response.header("ETag") is None
 
 
-def test_a_body_of_an_announced_length_stays_as_it_is(run):
+@pytest.mark.parametrize("change, body", [
+    ("ngx.arg[1] = ngx.arg[1] and ngx.arg[1]:upper()", "FROM THE NODE"),
+    ("if ngx.arg[1] and ngx.arg[1] ~= '' then ngx.arg[1] = 'other' end", "other"),
+    ("local body = core.response.hold_body_chunk(ctx); if body then ngx.arg[1] = body .. ' and more' end", "from the node and more"),
+    ("ctx.seen = (ctx.seen or '') .. (ngx.arg[1] or '')", "from the node"),
+])
+def test_a_body_of_an_announced_length_may_change(run, change, body):
     """nginx would send other bytes than it has promised."""
-    assert run(body_filter="if ngx.arg[1] then ngx.arg[1] = 'other' end").text == "from the node"
+    assert run(body_filter=change).text == body
+
+
+def test_a_body_that_a_filter_only_reads_keeps_its_length(run):
+    assert run(body_filter="ctx.seen = ngx.arg[1]").header("Content-Length") == "13"
+
+
+def test_another_length_than_the_node_s_announces_another_body(run):
+    response = run(header_filter="ngx.header['Content-Length'] = 5", body_filter="ngx.arg[1] = ngx.arg[2] and 'other' or nil")
+    assert response.text == "other"
+
+
+def test_a_large_body_is_changed_in_all_its_pieces(run, upstream):
+    upstream.respond = lambda request: (200, {}, OCTETS * 100)
+    response = run(body_filter="ngx.arg[1] = ngx.arg[1] and ngx.arg[1]:gsub('9', '<9>')")
+    assert response.body == OCTETS.replace(b"9", b"<9>") * 100
 
 
 def test_body_filter_fails(run):

@@ -91,3 +91,13 @@ def test_verified_token_fails_once_it_has_expired(gate, signers):
     token = signers[0].token(exp=int(time.time()) + 3)
     wait_until(lambda: status(gate, token) == 200, "the token in force")
     wait_until(lambda: status(gate, token) == 401, "the token's end")
+
+
+def test_scripts_see_the_payload_that_is_kept_for_them(gate, signers, upstream):
+    text = "return function(conf, ctx) local p = ctx.jwt_auth_payload; ngx.say(p and p.key .. p.aud[1] or 'none') ngx.exit(200) end"
+    put_consumer(gate, signers[0])
+    for stores, seen in ((True, "jackx\n"), (False, "none\n")):
+        gate.put_everywhere("/routes/1", {"uri": "/*", "upstream": {"type": "roundrobin", "nodes": {upstream.node: 1}}, "plugins": {
+            "jwt-auth": {"store_in_ctx": stores}, "serverless-post-function": {"phase": "rewrite", "functions": [text]}}})
+        response = gate.request("/", headers={"Authorization": signers[0].token(aud=["x"])})
+        assert (response.status, response.text) == (200, seen)

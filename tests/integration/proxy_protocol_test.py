@@ -16,7 +16,8 @@ LINE = "PROXY TCP4 192.0.2.7 198.51.100.2 40000 8443\r\n"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 IPV4 = socket.inet_aton("192.0.2.7") + socket.inet_aton("198.51.100.2") + struct.pack("!HH", 40000, 8443)
 IPV6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + socket.inet_pton(socket.AF_INET6, "::2") + struct.pack("!HH", 1, 2)
-FORMAT = "$remote_addr $remote_port $realip_remote_addr $proxy_protocol_addr $proxy_protocol_port " \
+FORMAT = "$proxy_protocol_tlv_authority $proxy_protocol_tlv_ssl_cn $proxy_protocol_tlv_0xea " \
+         "$remote_addr $remote_port $realip_remote_addr $proxy_protocol_addr $proxy_protocol_port " \
          "$proxy_protocol_server_addr $proxy_protocol_server_port $request_uri"
 
 GATEWAY = {"config": {
@@ -79,11 +80,25 @@ def test_header_says_who_the_client_is(proxy, path, header, client, port):
 def test_header_is_in_the_variables_of_the_log(proxy, path):
     connection = Client(PORT)
     assert connection.ask(LINE + get(path + "named")).status == 200
-    assert logged(proxy, path + "named") == "192.0.2.7 40000 127.0.0.1 192.0.2.7 40000 198.51.100.2 8443"
+    assert logged(proxy, path + "named") == "- - - 192.0.2.7 40000 127.0.0.1 192.0.2.7 40000 198.51.100.2 8443"
     assert Client(PORT).ask("PROXY UNKNOWN\r\n" + get(path + "unknown")).status == 200
     assert logged(proxy, path + "unknown").endswith(" 127.0.0.1 - - - -")
     assert Client(proxy.port).ask(get(path + "plain")).status == 200
     assert logged(proxy, path + "plain").endswith(" 127.0.0.1 - - - -")
+
+
+def test_fields_behind_the_addresses_are_variables(proxy, path):
+    def field(kind, value):
+        return struct.pack("!BH", kind, len(value)) + value
+
+    fields = field(2, b"a.test") + field(0x20, b"\x07\0\0\0\0" + field(0x22, b"client one")) + field(0xea, b"vpce-08d2bf15fac5001c9")
+    connection = Client(PORT)
+    connection.send(binary(0x21, 0x21, IPV6 + fields) + get(path + "fields").encode())
+    assert connection.read_response().status == 200
+    assert connection.ask(get(path + "second")).status == 200, "they are the connection's"
+    for target in (path + "fields", path + "second"):
+        assert logged(proxy, target).startswith("a.test client one vpce-08d2bf15fac5001c9 2001:db8::7 1 ")
+    connection.close()
 
 
 @pytest.mark.parametrize("header", [LINE.encode(), binary(0x21, 0x11, IPV4 + b"\x04\0\x03abc")], ids=["v1", "v2"])

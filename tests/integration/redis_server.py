@@ -17,10 +17,11 @@ from ports import free_port, take_port
 class RedisServer:
     """`options` as on the command line: {"requirepass": "x"}."""
 
-    def __init__(self, options=None, port=None):
+    def __init__(self, options=None, port=None, host="127.0.0.1"):
+        self.host = host
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="redis-test-"))
-        self.options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no",
+        self.options = {"port": self.port, "bind": self.host, "save": "", "appendonly": "no",
                         "dir": self.folder} | (options or {})
         self.process = None
         self.start()
@@ -45,11 +46,11 @@ class RedisServer:
 
     @property
     def client(self):
-        return redis.Redis("127.0.0.1", self.port, password=self.options.get("requirepass"), socket_timeout=10)
+        return redis.Redis(self.host, self.port, password=self.options.get("requirepass"), socket_timeout=10)
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def freeze(self):
         """Answers nothing any more when this returns: a signal takes a moment to arrive on another core."""

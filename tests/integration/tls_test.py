@@ -1,5 +1,6 @@
 """TLS with clients: certificates by SNI, what requests see of it, protocols, and what is refused."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -158,7 +159,18 @@ def test_settings_that_nothing_can_be_served_with_stop_the_start(make_gateway, s
     gateway = make_gateway(start=False, config={"apisix": {"ssl": {setting: "NONSENSE"}}})
     done = gateway.run("start")
     assert done.returncode != 0
-    assert setting in done.stderr + gateway.log() or "NONSENSE" in done.stderr + gateway.log()
+    assert setting in done.stderr and "NONSENSE" in done.stderr, done.stderr
+    done = gateway.run("test")
+    assert done.returncode != 0 and setting in done.stderr and "NONSENSE" in done.stderr, done.stderr
+
+
+def test_ciphers_that_are_passed_over_are_named(make_gateway):
+    gateway = make_gateway(start=False, config={"apisix": {"ssl": {
+        "ssl_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES129-GCM-SHA256:!aNULL:HIGH:@SECLEVEL=1"}}})
+    done = gateway.run("test")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"apisix.ssl.ssl_ciphers: .*", done.stderr) == [
+        "apisix.ssl.ssl_ciphers: OpenSSL knows no cipher ECDHE-ECDSA-AES129-GCM-SHA256 for TLS 1.2 and below, it is passed over"]
 
 
 def test_renegotiation_is_refused(gateway, authority, upstream):

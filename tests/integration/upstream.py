@@ -39,10 +39,10 @@ class Server(ThreadingHTTPServer):
 class Upstream:
     """`respond` is called with a Request, in a thread of the connection, and returns (status, headers, body)."""
 
-    def __init__(self, respond=echo):
+    def __init__(self, respond=echo, host="127.0.0.1", port=0):
         self.respond = respond
         self.requests = []
-        self._server = Server(("127.0.0.1", 0), self._handler())
+        self._server = Server((host, port), self._handler())
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()

@@ -1,4 +1,4 @@
-"""One gateway with all plugins of the corpus; the tables are run as those of tests/compat are."""
+"""A gateway for each repository with its plugins; the tables are run as those of tests/compat are."""
 
 import sys
 import tempfile
@@ -11,23 +11,38 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "compat"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 import corpus  # noqa: E402
-from gateway import running_gateway  # noqa: E402
+from gateway import merged, running_gateway  # noqa: E402
+from services import Services  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 
 # What scenarios use beside the plugin.
-NATIVE = ["proxy-rewrite", "response-rewrite", "key-auth", "serverless-pre-function", "public-api"]
+NATIVE = ["proxy-rewrite", "response-rewrite", "key-auth", "serverless-pre-function", "serverless-post-function",
+          "public-api", "file-logger"]
 
 
 @pytest.fixture(scope="session")
-def shared_gateway():
+def services():
+    started = Services()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(request, services):
+    """One with the plugins of the repository that is the parameter; pytest orders the tests by it."""
     if corpus.folder() is None:
         pytest.skip("LUA_CORPUS names no folder: see README.md")
+    repository = request.param
+    own = corpus.settings(repository)
     with tempfile.TemporaryDirectory(prefix="apisix-lua-corpus-") as links:
         Path(links).chmod(0o755)
-        names = [name for _, name, _ in corpus.units()] + NATIVE
-        config = {"apisix": {"extra_lua_path": corpus.lua_path(Path(links) / "run")}, "plugins": names}
-        with running_gateway(config=config) as gateway:
+        names = [unit.name for unit in corpus.units() if unit.repository == repository]
+        names += own.get("plugins", []) + NATIVE
+        config = {"apisix": {"extra_lua_path": corpus.lua_path(repository, Path(links) / "run"),
+                             "dns_resolver": [f"127.0.0.1:{services.names.port}"]},
+                  "plugins": names}
+        with running_gateway(config=merged(config, own.get("config", {})), env=own.get("env")) as gateway:
             yield gateway
 
 

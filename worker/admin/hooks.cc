@@ -10,6 +10,7 @@
 #include "shared/format/read.h"
 #include "shared/resource/fields.h"
 #include "worker/lua/filter.h"
+#include "worker/lua/script.h"
 #include "worker/route/match_rule.h"
 
 namespace apisix::admin {
@@ -114,9 +115,7 @@ resource::ValidateHooks make_hooks(PluginsNow enabled, const settings::Settings&
   };
   hooks.check_proto = format::check_proto;
   hooks.check_filter_func = lua::check_filter_text;
-  hooks.check_script = [](std::string_view) -> base::Status {
-    return base::invalid("script is not supported by this version of the gateway");
-  };
+  hooks.check_script = lua::check_script_text;
   return hooks;
 }
 

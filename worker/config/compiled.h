@@ -62,6 +62,7 @@ struct UpstreamSlot final : plugin::UpstreamHandle {
 // The plugins of one plugin config, consumer group or global rule.
 struct SharedPlugins : base::Counted<SharedPlugins> {
   plugin::PluginConfs confs;
+  std::uint64_t version = 0;  // the object's modification revision
   // Named in the object, and not run: enabled in this gateway and not built in, so that what uses them fails
   // closed; turned off by _meta.disable; not enabled in this gateway.
   std::vector<std::string> missing;
@@ -98,6 +99,8 @@ struct CompiledRoute : base::Counted<CompiledRoute> {
   base::Ref<UpstreamSlot> upstream;
   std::optional<Timeouts> timeouts;  // the route's own; else the upstream's, else the default
   bool enable_websocket = false;
+  bool has_script = false;  // in the place of plugins: its own and its consumers'
+  plugin::MatchedRevisions revisions;
   // Of the route, its plugin config and its service, merged (plugin_merge.h).
   plugin::PluginConfs plugins;
   const std::unique_ptr<RouteRuntime> runtime = std::make_unique<RouteRuntime>();

@@ -8,6 +8,7 @@
 #include "shared/format/json.h"
 #include "shared/format/read.h"
 #include "worker/config/refusal.h"
+#include "worker/plugin/compiled_schemas.h"
 #include "worker/secret/uses.h"
 
 namespace apisix::config {
@@ -138,7 +139,11 @@ void ConsumerTable::index(Object& object, Json& plugins) {
   if (!plugins.isObject()) return;
   for (const std::string& name : plugins.getMemberNames()) {
     const plugin::PluginKind* kind = plugins_->find(name);
-    if (kind == nullptr || !kind->info().is_auth || kind->info().consumer_key.empty()) continue;
+    if (kind == nullptr || !kind->info().is_auth) continue;
+    // Scripts go through all consumers of their plugin (each()): what they match, and whether there is such a
+    // member, they alone know.
+    const bool is_script = plugin::schemas_of(*kind).checks_itself;
+    if (!is_script && kind->info().consumer_key.empty()) continue;
     Json& conf = plugins[name];
     if (secret::has_references(conf)) {
       const secret::Uses& uses = object.secrets.emplace_back(secret::Uses::resolve(conf, secrets_));
@@ -153,7 +158,7 @@ void ConsumerTable::index(Object& object, Json& plugins) {
         continue;
       }
     }
-    const std::string key = text_member(conf, kind->info().consumer_key);
+    const std::string key = is_script ? object.id : text_member(conf, kind->info().consumer_key);
     if (key.empty()) {
       base::log_error("consumers/{}: the {} of {} is missing, nobody is recognised by it", object.id,
                       kind->info().consumer_key, name);
@@ -298,6 +303,15 @@ void ConsumerTable::each(
   for (const std::string& key : names) {
     if (const auto auth = find(plugin, key)) callback(auth);
   }
+}
+
+Json ConsumerTable::value_of(std::string_view username) {
+  const auto owner = owners_.find(username);
+  if (owner == owners_.end() || owner->second->object == nullptr) return {};
+  const Object& object = *owner->second->object;
+  Json value = *format::parse_json(object.value);  // it was parsed before
+  if (Json plugins = plugins_of(object); !plugins.isNull()) value["plugins"] = std::move(plugins);
+  return value;
 }
 
 bool ConsumerTable::has_any(std::string_view plugin) const {

@@ -41,6 +41,7 @@ class ConsumerTable final : public plugin::ConsumerDirectory {
   void each(std::string_view plugin,
             const std::function<void(const base::Ref<const plugin::ConsumerAuth>& auth)>& callback) override;
   std::uint64_t version() const override { return version_ + secrets_.version(); }
+  format::Json value_of(std::string_view username) override;
   bool has_any(std::string_view plugin) const override;
   base::Ref<const plugin::Consumer> find_by_name(std::string_view username) override;
 

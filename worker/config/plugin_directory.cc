@@ -10,6 +10,7 @@
 #include "worker/config/refusal.h"
 #include "worker/config/stored.h"
 #include "worker/lua/kinds.h"
+#include "worker/lua/pre_function.h"
 #include "worker/plugins/catalog.h"
 
 namespace apisix::config {
@@ -36,6 +37,7 @@ PluginDirectory::PluginDirectory(const std::vector<std::string>& enabled_plugins
       secrets_(secrets),
       consumers_(*plugins_, secrets, references) {
   plugins_->set_metadata(metadata_);
+  plugins_->set_pre_function_check(lua::check_pre_function);
 }
 
 PluginDirectory::Objects& PluginDirectory::objects_of(Kind kind) {
@@ -122,6 +124,7 @@ void PluginDirectory::load_lua() {
   auto catalog = deps_.shared<lua::LuaKinds>().catalog(plugins::catalog(), enabled_);
   auto plugins = std::make_unique<plugin::PluginSet>(catalog, enabled_, keyring_);
   plugins->set_metadata(metadata_);
+  plugins->set_pre_function_check(lua::check_pre_function);
   consumers_.set_plugins(*plugins);
   plugins_ = std::move(plugins);
   catalog_ = std::move(catalog);
@@ -140,6 +143,7 @@ base::Result<base::Ref<const SharedPlugins>> PluginDirectory::read_plugins(Json 
                                                                            const std::string& resource,
                                                                            std::uint64_t version) const {
   auto shared = base::make_counted<SharedPlugins>();
+  shared->version = version;
   if (plugins.isObject() && !plugins.empty()) {
     const auto validation = plugins_->open_stored(plugins, resource::PluginScope::kHttp);
     if (!validation.ok()) return base::invalid(validation.error_msg);
@@ -222,6 +226,7 @@ base::Result<base::Ref<const plugin::Chain>> PluginDirectory::link(
 
 base::Result<base::Ref<const plugin::Chain>> PluginDirectory::chain_with(
     const CompiledRoute& route, const base::Ref<const plugin::Consumer>& consumer) {
+  if (route.has_script) return route.runtime->chain;
   base::Ref<const SharedPlugins> group;
   if (!consumer->group_id.empty()) {
     group = consumer_group(consumer->group_id);

@@ -83,6 +83,9 @@ class Registry final : private plugin::Directory {
 
   // The route that the request takes, compiled, and what matched in request.matched; null when none does.
   base::Ref<const CompiledRoute> match(plugin::RequestState& request) { return routes_.match(request); }
+  // When none does: what the request has to wait for before it is matched again, because a filter_func waits.
+  // To be taken at once; done: nothing.
+  async::Step take_waiting_filter() { return routes_.take_waiting_filter(); }
   // What match() looks at for the request, in order (see route::Router::explain()).
   route::Trail explain(plugin::RequestState& request, std::size_t listed_max) const {
     return routes_.explain(request, listed_max);
@@ -167,6 +170,9 @@ class Registry final : private plugin::Directory {
   base::Ref<const plugin::Metadata> metadata(std::string_view plugin) override;
   base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) override;
   base::Ref<plugin::UpstreamHandle> upstream_by_id(std::string_view id) override;
+  std::optional<plugin::StoredObject> find_object(std::string_view kind, std::string_view id) override;
+  std::vector<std::string> object_ids(std::string_view kind) override { return ids_in_force(kind); }
+  std::uint64_t objects_revision() override { return static_cast<std::uint64_t>(changed_revision_); }
   base::Result<base::Ref<plugin::UpstreamHandle>> make_upstream(const std::string& key,
                                                                 const format::Json& upstream) override;
 

@@ -135,6 +135,13 @@ std::optional<ObjectInForce> Registry::find_in_force(std::string_view kind, std:
   return found;
 }
 
+std::optional<plugin::StoredObject> Registry::find_object(std::string_view kind, std::string_view id) {
+  auto found = find_in_force(kind, id);
+  if (!found) return std::nullopt;
+  return plugin::StoredObject{std::move(found->value), static_cast<std::uint64_t>(found->create_revision),
+                              static_cast<std::uint64_t>(found->mod_revision)};
+}
+
 std::optional<store::Item> Registry::known_item(std::string_view key) const {
   const auto [folder, id] = split_key(key);
   if (table_of(folder) == nullptr || id.empty() || id.contains('/')) return std::nullopt;

@@ -5,6 +5,7 @@
 #include "shared/base/log.h"
 #include "worker/config/plugin_merge.h"
 #include "worker/config/stored.h"
+#include "worker/lua/script.h"
 
 namespace apisix::config {
 namespace {
@@ -50,6 +51,7 @@ base::Ref<const CompiledRoute> compile_route(const RouteSources& sources) {
   auto route = base::make_counted<CompiledRoute>();
   const base::Ref<const CompiledRoute> compiled(route.get());
   route->id = sources.id;
+  route->revisions = sources.revisions;
   route->name = text_of(find_member(sources.route, "name"));
   route->timeouts = resource::parse_timeouts(find_member(sources.route, "timeout"));
   if (!sources.service_id.empty() && sources.service == nullptr) {
@@ -65,6 +67,7 @@ base::Ref<const CompiledRoute> compile_route(const RouteSources& sources) {
   route->upstream = sources.upstream;
   if (auto plugins = merge_plugins(sources)) {
     route->plugins = std::move(*plugins);
+    route->has_script = route->plugins.contains(lua::kScriptName);
   } else {
     fail_route(*route, kServiceUnavailable, plugins.error().what);
   }

@@ -37,6 +37,7 @@ struct RouteSources {
   const format::Json& route;              // as stored
   std::string_view service_id = {};       // that the route names; "": none
   const format::Json* service = nullptr;  // null: there is none of this id
+  plugin::MatchedRevisions revisions = {};
   base::Ref<UpstreamSlot> upstream = {};  // null: neither of them has one
   // What the plugins are merged of, the lowest precedence first. An error: the route cannot be served.
   base::Result<std::vector<PluginLayer>> layers = {};

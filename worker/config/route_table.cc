@@ -5,6 +5,8 @@
 #include "shared/format/read.h"
 #include "worker/config/stored.h"
 #include "worker/lua/filter.h"
+#include "worker/lua/script.h"
+#include "worker/plugin/plugin_conf.h"
 #include "worker/plugin/variables.h"
 #include "worker/route/methods.h"
 
@@ -24,8 +26,27 @@ route::MatchInput match_input(const plugin::RequestState& request, route::Variab
           .variables = &variables};
 }
 
+// The route's own, else its service's; "": none.
+std::string script_of(const Json& route, const Json* service) {
+  std::string own = format::string_of(find_member(route, "script"));
+  if (!own.empty() || service == nullptr) return own;
+  return format::string_of(find_member(*service, "script"));
+}
+
+// It runs in the place of all plugins.
+base::Ref<const SharedPlugins> only_script(std::string script, const RouteObject& route) {
+  Json conf(::Json::objectValue);
+  conf["script"] = std::move(script);
+  auto shared = base::make_counted<SharedPlugins>();
+  shared->confs[std::string(lua::kScriptName)] =
+      base::make_counted<plugin::PluginConf>(lua::script_kind(), std::move(conf), "/routes/" + route.id,
+                                             static_cast<std::uint64_t>(route.mod_revision));
+  return base::Ref<const SharedPlugins>(shared.get());
+}
+
 void note_match(plugin::RequestState& request, const CompiledRoute& route, const route::MatchResult& result) {
   plugin::Matched& matched = request.matched;
+  matched.revisions = &route.revisions;
   matched.route_id = route.id;
   matched.route_name = route.name;
   matched.service_id = route.service_id;
@@ -51,7 +72,6 @@ RouteTable::RouteTable(std::string folder, route::RouterKind kind, const RouteSu
 base::Status RouteTable::put(std::string_view id, const store::Item& item) {
   auto value = parse_object(item);
   if (!value) return std::unexpected(value.error());
-  if (!find_member(*value, "script").isNull()) return base::invalid("script is not supported yet");
   // What plugins it has is looked at again when it is compiled; now only whether they are valid.
   if (const auto plugins = around_.plugins.read_plugins(find_member(*value, "plugins"), item.key, 0);
       !plugins) {
@@ -95,7 +115,8 @@ base::Result<std::function<bool(route::VariableReader&)>> RouteTable::compile_fi
   auto filter = lua::compile_filter(around_.plugins.deps(), text);
   if (!filter) return std::unexpected(filter.error());
   return [this, shared = std::make_shared<const lua::Ref>(std::move(*filter))](route::VariableReader&) {
-    return matched_ != nullptr && lua::runs_true(*shared, *matched_);
+    return matched_ != nullptr &&
+           lua::runs_true(shared, *matched_, may_filters_wait_ ? &waiting_filter_ : nullptr);
   };
 }
 
@@ -159,7 +180,7 @@ base::Ref<const CompiledRoute> RouteTable::match(plugin::RequestState& request) 
   matched_ = &request;
   route::MatchResult result;
   const route::RouteEntry* entry = router_.match(match_input(request, variables), &result);
-  if (entry == nullptr) return nullptr;
+  if (entry == nullptr || !waiting_filter_.done()) return nullptr;
   auto* route = static_cast<RouteObject*>(const_cast<void*>(entry->target));
   if (!route->compiled) {
     route->compiled = compile(*route);
@@ -173,7 +194,10 @@ base::Ref<const CompiledRoute> RouteTable::match(plugin::RequestState& request) 
 route::Trail RouteTable::explain(plugin::RequestState& request, std::size_t listed_max) const {
   plugin::Variables variables(request);
   matched_ = &request;
-  return router_.explain(match_input(request, variables), listed_max);
+  may_filters_wait_ = false;
+  auto trail = router_.explain(match_input(request, variables), listed_max);
+  may_filters_wait_ = true;
+  return trail;
 }
 
 // --- compiling
@@ -181,8 +205,16 @@ route::Trail RouteTable::explain(plugin::RequestState& request, std::size_t list
 base::Ref<const CompiledRoute> RouteTable::compile(RouteObject& route) {
   const auto value = format::parse_json(route.value);  // it was parsed before
   const ServiceObject* service = service_of(route);
-  RouteSources sources{.id = route.id, .route = *value, .service_id = route.service_id};
-  if (service != nullptr) sources.service = &service->value;
+  RouteSources sources{.id = route.id,
+                       .route = *value,
+                       .service_id = route.service_id,
+                       .revisions = {.route = static_cast<std::uint64_t>(route.mod_revision)}};
+  if (const auto config = around_.plugins.plugin_config(route.plugin_config_id))
+    sources.revisions.plugin_config = config->version;
+  if (service != nullptr) {
+    sources.service = &service->value;
+    sources.revisions.service = static_cast<std::uint64_t>(service->mod_revision);
+  }
   base::Ref<const CompiledRoute> compiled;
   auto status = format::built([&]() -> base::Status {
     if (service == nullptr && !route.service_id.empty()) return {};  // it cannot be served
@@ -237,8 +269,13 @@ base::Result<std::vector<PluginLayer>> RouteTable::plugin_layers(std::string_vie
 base::Result<std::vector<PluginLayer>> RouteTable::layers_of(const RouteObject& route,
                                                              const Json& value) const {
   std::vector<PluginLayer> layers;
-  if (const ServiceObject* service = service_of(route))
-    layers.push_back({"/services/" + service->id, service->plugins});
+  const ServiceObject* service = service_of(route);
+  if (std::string script = script_of(value, service != nullptr ? &service->value : nullptr);
+      !script.empty()) {
+    layers.push_back({"/routes/" + route.id, only_script(std::move(script), route)});
+    return layers;
+  }
+  if (service != nullptr) layers.push_back({"/services/" + service->id, service->plugins});
   if (!route.plugin_config_id.empty()) {
     auto config = around_.plugins.plugin_config(route.plugin_config_id);
     if (!config) return base::invalid("failed to fetch plugin config by id: " + route.plugin_config_id);

@@ -9,8 +9,10 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "shared/async/step.h"
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
 #include "worker/config/compiled.h"
@@ -62,6 +64,7 @@ class RouteTable final : public TableOf<RouteObject> {
 
   // See Registry.
   base::Ref<const CompiledRoute> match(plugin::RequestState& request);
+  async::Step take_waiting_filter() { return std::exchange(waiting_filter_, async::Outcome::kPass); }
   route::Trail explain(plugin::RequestState& request, std::size_t listed_max) const;
 
   // Null: there is none, or it is disabled.
@@ -92,6 +95,9 @@ class RouteTable final : public TableOf<RouteObject> {
   route::Router router_;
   // Whose route is being looked for: what filter functions ask about.
   mutable plugin::RequestState* matched_ = nullptr;
+  // Of the match that was made last. explain() is about requests that do not wait.
+  async::Step waiting_filter_{async::Outcome::kPass};
+  mutable bool may_filters_wait_ = true;
 };
 
 }  // namespace apisix::config

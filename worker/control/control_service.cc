@@ -51,6 +51,8 @@ async::Task<proxy::LocalResponse> ControlService::serve(const proxy::LocalReques
     co_return proxy::LocalResponse{
         response.status, std::move(response.content_type), std::move(response.body), {}};
   }
+  const lua::LuaApi* of_script = find_script(deps_, request);
+  if (of_script != nullptr) co_return co_await serve_script(*of_script, request);
   for (const Endpoint& endpoint : kEndpoints) {
     if (endpoint.method != request.method) continue;
     const auto rest = match(endpoint.path, request.path);

@@ -4,6 +4,10 @@
 
 #include "worker/control/endpoint.h"
 
+namespace apisix::lua {
+struct LuaApi;
+}
+
 namespace apisix::control {
 
 using ResponseTask = async::Task<proxy::LocalResponse>;
@@ -36,5 +40,10 @@ ResponseTask lint(const Call& call);
 ResponseTask status(const Call& call);
 // --- lua.cc
 ResponseTask lua_state(const Call& call);
+
+// --- control_api() of plugins in Lua
+// Null: none has the path under this method.
+const lua::LuaApi* find_script(const Deps& deps, const proxy::LocalRequest& request);
+async::Task<proxy::LocalResponse> serve_script(const lua::LuaApi& api, const proxy::LocalRequest& request);
 
 }  // namespace apisix::control

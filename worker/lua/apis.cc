@@ -12,9 +12,25 @@
 namespace apisix::lua {
 namespace {
 
-// Handlers get ctx alone; hooks are called with a configuration before it.
-constexpr std::string_view kAdapt =
-    "return function(handler) return function(conf, ctx) return handler(ctx) end end";
+// How a plugin says what it offers.
+struct Form {
+  const char* function;  // of the module
+  const char* path;      // the member of a row: a text, or a list of them
+  // Handlers get ctx alone; hooks are called with a configuration before it.
+  std::string_view adapt;
+};
+constexpr Form kPublic{"api", "uri",
+                       "return function(handler) return function(conf, ctx) return handler(ctx) end end"};
+constexpr Form kControl{"control_api", "uris", R"(
+return function(handler)
+  return function(conf, ctx)
+    local code, body = handler(ctx)
+    if type(body) == "table" and ngx.header["Content-Type"] == nil then
+      ngx.header["Content-Type"] = "application/json"
+    end
+    return code, body
+  end
+end)"};
 
 template <std::size_t kPlace>
 async::Step serve_at(plugin::Request& request, plugin::Deps& deps) {
@@ -32,9 +48,9 @@ constexpr std::array<Serve, sizeof...(kPlace)> serve_functions(std::index_sequen
 constexpr auto kServe = serve_functions(std::make_index_sequence<Apis::kPlaces>());
 
 // The handler of the row on top, adapted; empty: it has none.
-base::Result<Ref> read_handler(State& state) {
+base::Result<Ref> read_handler(State& state, const Form& form) {
   lua_State* const lua = state.main();
-  auto adapt = state.compile(kAdapt, "=api", Origin::kFile);
+  auto adapt = state.compile(form.adapt, "=" + std::string(form.function), Origin::kFile);
   if (!adapt) return adapt;
   adapt->push(lua);
   lua_getfield(lua, -2, "handler");
@@ -46,43 +62,50 @@ base::Result<Ref> read_handler(State& state) {
   return state.take(lua);
 }
 
-// Of the row on top.
-base::Status read_row(State& state, std::vector<LuaApi>& out) {
-  lua_State* const lua = state.main();
-  lua_getfield(lua, -1, "uri");
-  const std::string path(text_at(lua, -1));
-  lua_pop(lua, 1);
-  lua_getfield(lua, -1, "methods");
+// A member of the row on top: a text, or a list of them.
+std::vector<std::string> read_texts(lua_State* lua, const char* member) {
+  std::vector<std::string> out;
+  lua_getfield(lua, -1, member);
+  if (lua_isstring(lua, -1)) out.emplace_back(text_at(lua, -1));
   const int count = lua_istable(lua, -1) ? static_cast<int>(lua_objlen(lua, -1)) : 0;
-  std::vector<std::string> methods;
   for (int i = 1; i <= count; ++i) {
     lua_rawgeti(lua, -1, i);
-    methods.emplace_back(text_at(lua, -1));
+    out.emplace_back(text_at(lua, -1));
     lua_pop(lua, 1);
   }
   lua_pop(lua, 1);
-  for (std::string& method : methods) {
-    auto handler = read_handler(state);
-    if (!handler) return std::unexpected(handler.error());
-    if (path.empty() || !*handler) return base::invalid("api(): a row needs methods, uri and handler");
-    out.push_back({std::move(method), path, std::move(*handler)});
+  return out;
+}
+
+// Of the row on top.
+base::Status read_row(State& state, const Form& form, std::vector<LuaApi>& out) {
+  const auto paths = read_texts(state.main(), form.path);
+  for (const std::string& method : read_texts(state.main(), "methods")) {
+    for (const std::string& path : paths) {
+      auto handler = read_handler(state, form);
+      if (!handler) return std::unexpected(handler.error());
+      if (path.empty() || !*handler) {
+        return base::invalid(std::string(form.function) + "(): a row needs methods, " + form.path +
+                             " and handler");
+      }
+      out.push_back({method, path, std::move(*handler)});
+    }
   }
   return {};
 }
 
-}  // namespace
-
-base::Result<std::vector<LuaApi>> read_apis(State& state) {
+base::Result<std::vector<LuaApi>> read(State& state, const Form& form) {
   lua_State* const lua = state.main();
   std::vector<LuaApi> out;
-  lua_getfield(lua, -1, "api");
+  lua_getfield(lua, -1, form.function);
   if (!lua_isfunction(lua, -1)) {
     lua_pop(lua, 1);
     return out;
   }
   Run run(state, Phase::kInit, nullptr);
   lua_xmove(lua, run.thread(), 1);
-  if (run.start(0) != Run::End::kReturned) return base::invalid("api(): " + run.error());
+  if (run.start(0) != Run::End::kReturned)
+    return base::invalid(std::string(form.function) + "(): " + run.error());
   if (!lua_istable(run.thread(), 1)) return out;
   lua_settop(run.thread(), 1);
   lua_xmove(run.thread(), lua, 1);
@@ -90,12 +113,22 @@ base::Result<std::vector<LuaApi>> read_apis(State& state) {
   const int rows = static_cast<int>(lua_objlen(lua, -1));
   for (int i = 1; i <= rows && status; ++i) {
     lua_rawgeti(lua, -1, i);
-    if (lua_istable(lua, -1)) status = read_row(state, out);
+    if (lua_istable(lua, -1)) status = read_row(state, form, out);
     lua_pop(lua, 1);
   }
   lua_pop(lua, 1);
   if (!status) return std::unexpected(status.error());
   return out;
+}
+
+}  // namespace
+
+base::Result<std::vector<LuaApi>> read_apis(State& state) {
+  return read(state, kPublic);
+}
+
+base::Result<std::vector<LuaApi>> read_control_apis(State& state) {
+  return read(state, kControl);
 }
 
 base::Result<std::vector<plugin::PublicApi>> Apis::take(const std::vector<LuaApi>& apis) {

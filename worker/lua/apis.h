@@ -1,4 +1,5 @@
-// Apis: what api() of a user's plugin offers through public-api: {{methods, uri, handler}, ...}. The contract
+// What a user's plugin offers: api() through public-api: {{methods, uri, handler}, ...}, and control_api() on
+// the Control API, with `uris` in the place of `uri`. Apis: the rows of api() as the contract has them. It
 // has plain functions for APIs (plugin::PublicApi), which know nothing of whose they are: each API of Lua
 // takes one of a fixed number of places, and each place has a function of its own.
 #pragma once
@@ -23,8 +24,10 @@ struct LuaApi {
   Ref handler;  // function(conf, ctx)
 };
 
-// What the function `api` of the module on top of the main stack gives; nothing where it has none.
+// What the function `api` (`control_api`) of the module on top of the main stack gives; nothing where it has
+// none.
 base::Result<std::vector<LuaApi>> read_apis(State& state);
+base::Result<std::vector<LuaApi>> read_control_apis(State& state);
 
 class Apis {
  public:

@@ -6,22 +6,29 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "shared/async/task.h"
+#include "shared/base/recycled.h"
 #include "worker/lua/lua.h"
 #include "worker/lua/ref.h"
 #include "worker/lua/state.h"
 #include "worker/plugin/request.h"
 
+namespace apisix::plugin {
+class Plugin;
+}
+
 namespace apisix::lua {
 
-class Binding {
+class Binding final : public base::Recycled<Binding> {
  public:
   // Of the request, made at first use.
   static Binding& of(State& state, plugin::RequestState& request);
   static Binding& of(State& state, plugin::Request& request) {
     return of(state, plugin::RequestState::of(request));
   }
-  Binding() = default;
+  Binding();
   ~Binding();
   Binding(const Binding&) = delete;
   Binding& operator=(const Binding&) = delete;
@@ -32,11 +39,15 @@ class Binding {
   struct Handle {
     Binding* binding;
   };
-  // Pushes the userdata, one for the request.
-  void push_handle(lua_State* lua);
+  // ctx.var, a userdata with a Handle: pushes it; made at first use.
+  void push_var(lua_State* lua);
+  // That of a request that has ended.
+  static void push_ended_var(lua_State* lua);
 
-  // api_ctx: what hooks get as `ctx`. Pushes it; made at first use.
+  // api_ctx: what hooks get as `ctx`. Pushes it; made at first use, and empty: see ctx.h.
   void push_ctx(lua_State* lua);
+  // Of the request that the table at `index` is the ctx of; null: it has ended, or the table is none.
+  static Binding* of_ctx(lua_State* lua, int index);
   // ngx.ctx, which has it as `api_ctx`; the table on top takes its place.
   void push_ngx_ctx(lua_State* lua);
   void replace_ngx_ctx(lua_State* lua);
@@ -50,28 +61,56 @@ class Binding {
   // ngx.status as Lua set it before there is a response; 0: it did not.
   int status() const { return status_; }
   void set_status(int status) { status_ = status; }
-  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's.
+  // Some ngx.say, ngx.print or ngx.eof ran: the response is Lua's, and its status is decided.
   bool has_responded() const { return has_responded_; }
-  void set_responded() { has_responded_ = true; }
-  // The request's body once ngx.req.read_body() has read it; null before.
-  const std::optional<std::string_view>& body() const { return body_; }
+  void set_responded() {
+    has_responded_ = true;
+    if (status_ == 0) status_ = kDefaultStatus;
+  }
+  // Sends output(), and with the first of it the head: what is said goes out as it is said from then on.
+  // Waits while the client is slow; what other light threads say meanwhile goes out with it. False: a filter
+  // wants no more of the body.
+  async::Task<bool> flush();
+  // By which output was sent; null: nothing was.
+  plugin::ResponseStream* stream() const { return stream_; }
+  // Of the global rule whose plugin runs, the modification revision; 0: the plugin is the route's.
+  std::uint64_t global_rule() const { return global_rule_; }
+  void set_global_rule(std::uint64_t revision) { global_rule_ = revision; }
+  // The request's body once ngx.req.read_body(), or the gateway for its own needs, has read it; null before.
+  const std::optional<std::string_view>& body();
   void set_body(std::string_view body) { body_ = body; }
   // Between ngx.req.init_body() and finish_body(): what was appended.
   std::optional<std::string>& new_body() { return new_body_; }
+  // What scripts ran of the gateway's own plugins keeps its state in the request, by address: it stays as
+  // long.
+  void keep(const base::Ref<plugin::Plugin>& native);
 
  private:
+  static constexpr int kDefaultStatus = 200;
+
+  void join_those_with_ctx();
+  void leave_those_with_ctx();
+
   std::optional<plugin::Request> request_;
   State* lua_ = nullptr;
   Handle* handle_ = nullptr;
+  plugin::ResponseStream* stream_ = nullptr;
+  std::uint64_t global_rule_ = 0;
   Ref handle_ref_;
   Ref ctx_;
+  const void* ctx_table_ = nullptr;
+  // Among those of the State that have a ctx.
+  Binding* next_ = nullptr;
+  Binding* previous_ = nullptr;
   Ref ngx_ctx_;
   Ref written_;
   std::string output_;
   std::optional<std::string_view> body_;
   std::optional<std::string> new_body_;
+  std::vector<base::Ref<plugin::Plugin>> natives_;
   int status_ = 0;
   bool has_responded_ = false;
+  bool is_flushing_ = false;
 };
 
 // Of the request that this coroutine runs for. Raises "no request found" when there is none.

@@ -20,17 +20,15 @@ void set_text(lua_State* lua, const char* name, const std::string& text) {
   lua_setfield(lua, -2, name);
 }
 
+// The stored object with what APISIX adds to it.
 void push_consumer(lua_State* lua, const plugin::Consumer& consumer) {
-  lua_createtable(lua, 0, 8);
+  const format::Json value = directory_of(lua).value_of(consumer.username);
+  value.isObject() ? push_json(lua, value) : lua_newtable(lua);
   set_text(lua, "username", consumer.username);
   set_text(lua, "consumer_name", consumer.username);
   set_text(lua, "id", consumer.username);
   set_text(lua, "group_id", consumer.group_id);
   set_text(lua, "custom_id", consumer.custom_id);
-  if (consumer.labels.isObject()) {
-    push_json(lua, consumer.labels);
-    lua_setfield(lua, -2, "labels");
-  }
 }
 
 // Grows with every change of the consumers.

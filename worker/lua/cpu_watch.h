@@ -1,20 +1,18 @@
-// CpuWatch: stops Lua that computes for too long. A thread looks a few times per limit whether the worker's
-// thread is in the same run of Lua as before and how much CPU time it has used since; then a signal sets a
-// hook, which ends the run: it yields, so that no pcall of the plugin can hold it, and where it cannot (a
-// callback of C, a module that is being loaded) it raises an error. Machine code does not look at hooks: a
+// CpuWatch: stops Lua that computes for too long. A timer of the worker thread's CPU time sends it a signal a
+// few times per limit; the handler looks whether the same run of Lua as before goes on, and beyond the limit
+// sets a hook, which ends the run: it yields, so that no pcall of the plugin can hold it, and where it cannot
+// (a callback of C, a module that is being loaded) it raises an error. Machine code does not look at hooks: a
 // run that goes on ends the process, and its successor compiles nothing.
 //
 //   running -> (limit) -> asked to stop -> stopped
 //                                       \-> (kGraceMs more) -> the process ends
+//
+// No thread watches, since every system call costs more in a process that has two.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
-#include <mutex>
-#include <string>
-#include <thread>
+#include <ctime>
 
 #include "worker/lua/lua.h"
 
@@ -31,8 +29,9 @@ extern Watched watched;
 
 class CpuWatch {
  public:
-  // Watches the calling thread. `on_stuck` runs in the watch's thread before it ends the process.
-  CpuWatch(std::uint64_t limit_ms, std::function<void()> on_stuck);
+  // Watches the calling thread; one at a time in a process. `stuck_code`: what the process exits with when a
+  // run does not stop; the master says why.
+  CpuWatch(std::uint64_t limit_ms, int stuck_code);
   ~CpuWatch();
   CpuWatch(const CpuWatch&) = delete;
   CpuWatch& operator=(const CpuWatch&) = delete;
@@ -41,21 +40,8 @@ class CpuWatch {
   static void end_stopping(lua_State* lua);
 
  private:
-  void watch();
-  void look(std::uint64_t cpu_ms);
-
-  const std::uint64_t limit_ms_;
-  const std::function<void()> on_stuck_;
-  const pthread_t worker_;
-  std::mutex mutex_;
-  std::condition_variable wakes_;
-  bool ends_ = false;
-  // --- of the thread
-  std::uint64_t seen_turn_ = 0;
-  std::uint64_t seen_at_ms_ = 0;  // of CPU time
-  std::uint64_t asked_at_ms_ = 0;
-  bool has_asked_ = false;
-  std::thread thread_;
+  timer_t timer_{};
+  bool has_timer_ = false;
 };
 
 }  // namespace apisix::lua

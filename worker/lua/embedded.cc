@@ -19,12 +19,26 @@ int load_file(lua_State* lua) {
   return 1;
 }
 
+// "apisix.plugins.NAME" of a plugin that the gateway has itself; false: it has none. Pushes the loader.
+bool find_native_plugin(lua_State* lua, std::string_view name) {
+  constexpr std::string_view kPrefix = "apisix.plugins.";
+  if (!name.starts_with(kPrefix)) return false;
+  lua_getglobal(lua, "require");
+  push(lua, "gateway.native_plugin");
+  lua_call(lua, 1, 1);
+  lua_getfield(lua, -1, "loader");
+  push(lua, name.substr(kPrefix.size()));
+  lua_call(lua, 1, 1);
+  return lua_isfunction(lua, -1);
+}
+
 // The last of package.loaders.
 int search_standins(lua_State* lua) {
   const std::string_view name = check_text(lua, 1);
   const auto files = standin_files();
   const auto found = std::ranges::find(files, name, &EmbeddedFile::module);
   if (found == files.end()) {
+    if (find_native_plugin(lua, name)) return 1;
     lua_pushfstring(lua, "\n\tno stand-in for '%s' in this gateway", lua_tostring(lua, 1));
     return 1;
   }

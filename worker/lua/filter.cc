@@ -1,6 +1,8 @@
 #include "worker/lua/filter.h"
 
-#include <memory>
+#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -8,12 +10,10 @@
 #include "worker/lua/binding.h"
 #include "worker/lua/run.h"
 #include "worker/lua/runtime.h"
+#include "worker/lua/text_check.h"
 
 namespace apisix::lua {
 namespace {
-
-// A chunk that only returns a function has run long before.
-constexpr int kInstructionsMax = 1'000'000;
 
 // Reading ctx.var may raise, so Lua does it.
 constexpr std::string_view kCall =
@@ -24,27 +24,41 @@ std::string chunk_of(std::string_view text) {
   return "return " + std::string(text);
 }
 
-void stop(lua_State* lua, lua_Debug*) {
-  luaL_error(lua, "it runs too long");
+// What filters that waited decided in the request. They are kept alive: another one could have the same
+// address.
+struct Decisions {
+  struct Decision {
+    std::shared_ptr<const Ref> filter;
+    bool is_true;
+  };
+  std::vector<Decision> made;
+};
+constexpr char kDecisions = 0;  // its address is the owner of the state
+
+bool has_returned_true(const Run& run, Run::End end) {
+  if (end == Run::End::kReturned) return run.results() > 0 && lua_toboolean(run.thread(), 1) != 0;
+  if (end == Run::End::kError) base::log_error("filter_func: {}\n{}", run.error(), run.traceback());
+  return false;
+}
+
+async::Step decide(std::unique_ptr<Run> run, std::shared_ptr<const Ref> filter, Decisions& decisions) {
+  const Run::End end = co_await run->finish();
+  decisions.made.push_back({std::move(filter), has_returned_true(*run, end)});
+  co_return async::Outcome::kPass;
 }
 
 }  // namespace
 
-// In a state of its own, which lives for this check: nothing of the text stays, and it has no libraries to do
-// anything with. A text that needs some before it returns its function is compiled by the workers alone.
 base::Status check_filter_text(std::string_view text) {
-  const std::string chunk = chunk_of(text);
-  const std::unique_ptr<lua_State, decltype(&lua_close)> state(luaL_newstate(), &lua_close);
-  lua_State* const lua = state.get();
-  if (luaL_loadbuffer(lua, chunk.data(), chunk.size(), chunk.c_str()) != 0) {
-    return base::invalid("failed to load 'filter_func' string: " + std::string(text_at(lua, -1)));
+  switch (const TextCheck found = check_text(chunk_of(text), LUA_TFUNCTION); found.verdict) {
+    case TextCheck::Verdict::kAccepted:
+      return {};
+    case TextCheck::Verdict::kNoChunk:
+      return base::invalid("failed to load 'filter_func' string: " + found.fault);
+    case TextCheck::Verdict::kOtherType:
+      break;
   }
-  luaJIT_setmode(lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-  lua_sethook(lua, stop, LUA_MASKCOUNT, kInstructionsMax);
-  if (lua_pcall(lua, 0, 1, 0) == 0 && !lua_isfunction(lua, -1)) {
-    return base::invalid("'filter_func' should be a function");
-  }
-  return {};
+  return base::invalid("'filter_func' should be a function");
 }
 
 base::Result<Ref> compile_filter(plugin::Deps& deps, std::string_view text) {
@@ -65,26 +79,27 @@ base::Result<Ref> compile_filter(plugin::Deps& deps, std::string_view text) {
   return (*state)->take(lua);
 }
 
-bool runs_true(const Ref& filter, plugin::RequestState& request) {
-  State& state = *filter.state();
+bool runs_true(const std::shared_ptr<const Ref>& filter, plugin::RequestState& request,
+               async::Step* waiting) {
+  if (waiting != nullptr && !waiting->done()) return true;
+  auto& decisions = request.kept<Decisions>(&kDecisions);
+  const auto known = std::ranges::find(decisions.made, filter, &Decisions::Decision::filter);
+  if (known != decisions.made.end()) return known->is_true;
+  State& state = *filter->state();
   Binding& binding = Binding::of(state, request);
-  Run run(state, Phase::kAccess, &binding);
-  lua_State* const lua = run.thread();
-  filter.push(lua);
-  binding.push_ctx(lua);
-  switch (run.start(1)) {
-    case Run::End::kReturned:
-      return run.results() > 0 && lua_toboolean(lua, 1) != 0;
-    case Run::End::kExit:
-      return false;
-    case Run::End::kError:
-      base::log_error("filter_func: {}\n{}", run.error(), run.traceback());
-      return false;
-    case Run::End::kWaiting:
-      break;
+  auto run = std::make_unique<Run>(state, Phase::kAccess, &binding);
+  filter->push(run->thread());
+  binding.push_ctx(run->thread());
+  const Run::End end = run->start(1);
+  if (end != Run::End::kWaiting) return has_returned_true(*run, end);
+  async::Step step = decide(std::move(run), filter, decisions);
+  if (step.done()) return decisions.made.back().is_true;  // what it waited for was at hand
+  if (waiting == nullptr) {
+    base::log_error("filter_func: it waits, which it may not where nothing is sent: the route is not taken");
+    return false;
   }
-  base::log_error("filter_func: it waits, which it may not: the route is not taken");
-  return false;
+  *waiting = std::move(step);
+  return true;
 }
 
 }  // namespace apisix::lua

@@ -5,11 +5,13 @@
 
 #include "shared/format/read.h"
 #include "shared/format/schema.h"
+#include "shared/resource/schemas.h"
 #include "shared/resource/validate.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/run.h"
+#include "worker/lua/schema_json.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugin/plugin_set.h"
 
@@ -59,15 +61,15 @@ int collect_schema(lua_State* lua) {
 }
 
 // The compiled form of the schema table at 1, kept as long as the table (upvalue: a weak table).
-format::Schema* compiled(lua_State* lua) {
+base::Result<format::Schema*> compiled(lua_State* lua) {
   lua_pushvalue(lua, 1);
   lua_rawget(lua, lua_upvalueindex(1));
   if (!lua_isnil(lua, -1)) return static_cast<format::Schema*>(lua_touserdata(lua, -1));
   lua_pop(lua, 1);
-  auto json = to_json(lua, 1);
-  if (!json) luaL_error(lua, "invalid schema: %s", json.error().what.c_str());
+  auto json = schema_json(lua, 1);
+  if (!json) return std::unexpected(json.error());
   auto schema = format::Schema::compile(*json);
-  if (!schema) luaL_error(lua, "invalid schema: %s", schema.error().what.c_str());
+  if (!schema) return std::unexpected(schema.error());
   auto* kept = new (lua_newuserdata(lua, sizeof(format::Schema))) format::Schema(std::move(*schema));
   if (luaL_newmetatable(lua, kSchemaName) != 0) set_function(lua, "__gc", collect_schema);
   lua_setmetatable(lua, -2);
@@ -101,26 +103,36 @@ void add_defaults(lua_State* lua, int table, const format::Json& checked) {
   }
 }
 
-// check(schema, value) -> true | false, "why"
+// check(schema, value) -> true | false, "why"; a schema that is none refuses everything
 int check(lua_State* lua) {
   if (!lua_istable(lua, 1))
     return luaL_error(lua, "invalid schema: a table is expected, got %s", luaL_typename(lua, 1));
-  const format::Schema* schema = compiled(lua);
   const auto fail = [lua](const std::string& why) {
     lua_pushboolean(lua, 0);
     push(lua, why);
     return 2;
   };
-  auto value = to_json(lua, 2);
+  const auto schema = compiled(lua);
+  if (!schema) return fail("invalid schema: " + schema.error().what);
+  auto value = checked_json(lua, 2);
   if (!value) return fail(value.error().what);
-  if (auto status = schema->check(*value); !status) return fail(status.error().what);
+  if (auto status = (*schema)->check(*value); !status) return fail(status.error().what);
   if (lua_istable(lua, 2)) add_defaults(lua, 2, *value);
   lua_pushboolean(lua, 1);
   return 1;
 }
 
+// of(name) -> the schema of a kind of objects as a table: "route", "upstream" ...; nil: there is none
+int schema_of_kind(lua_State* lua) {
+  const auto json = format::parse_json(resource::find_schema_text(check_text(lua, 1)));
+  if (!json) return 0;
+  push_json(lua, *json);
+  return 1;
+}
+
 int load_schema(lua_State* lua) {
   lua_newtable(lua);
+  set_function(lua, "of", schema_of_kind);
   lua_newtable(lua);  // schema table -> compiled
   lua_newtable(lua);
   push(lua, "k");
@@ -140,11 +152,13 @@ int plugin_attr(lua_State* lua) {
   return 1;
 }
 
-// The value, and its version.
+// plugin_metadata(name, known) -> value, version; nil for a value of the version `known`.
 int plugin_metadata(lua_State* lua) {
   const auto metadata = State::of(lua).deps().directory.metadata(check_text(lua, 1));
   if (!metadata) return 0;
-  push_json(lua, metadata->value);
+  const bool is_known =
+      !lua_isnoneornil(lua, 2) && lua_tonumber(lua, 2) == static_cast<double>(metadata->version);
+  is_known ? lua_pushnil(lua) : push_json(lua, metadata->value);
   lua_pushnumber(lua, static_cast<double>(metadata->version));
   return 2;
 }
@@ -169,8 +183,54 @@ int choose_upstream(lua_State* lua) {
   return 1;
 }
 
+// Of the kinds that Directory::find_object() knows.
+resource::Kind kind_of(std::string_view plural) {
+  if (plural == "routes") return resource::Kind::kRoute;
+  return plural == "services" ? resource::Kind::kService : resource::Kind::kUpstream;
+}
+
+// object(kind, id, known) -> value, modified, created; true: it is still that of the revision `known`; nil:
+// there is none.
+int object(lua_State* lua) {
+  auto found = State::of(lua).deps().directory.find_object(check_text(lua, 1), check_text(lua, 2));
+  if (!found) return 0;
+  if (static_cast<std::uint64_t>(luaL_optnumber(lua, 3, 0)) == found->modified) {
+    lua_pushboolean(lua, 1);
+    return 1;
+  }
+  auto value = format::parse_json(found->value);
+  if (!value) return 0;
+  // It was accepted before; now its defaults are filled in, as APISIX does when it loads an object.
+  resource::validate(kind_of(check_text(lua, 1)), *value, {.hooks = {}, .is_stored = true});
+  push_json(lua, *value);
+  lua_pushnumber(lua, static_cast<double>(found->modified));
+  lua_pushnumber(lua, static_cast<double>(found->created));
+  return 3;
+}
+
+int object_ids(lua_State* lua) {
+  const auto ids = State::of(lua).deps().directory.object_ids(check_text(lua, 1));
+  lua_createtable(lua, static_cast<int>(ids.size()), 0);
+  int count = 0;
+  for (const std::string& id : ids) {
+    push(lua, id);
+    lua_rawseti(lua, -2, ++count);
+  }
+  return 1;
+}
+
+int objects_revision(lua_State* lua) {
+  lua_pushnumber(lua, static_cast<double>(State::of(lua).deps().directory.objects_revision()));
+  return 1;
+}
+
 int load_data(lua_State* lua) {
   lua_newtable(lua);
+  set_function(lua, "object", object);
+  set_function(lua, "object_ids", object_ids);
+  set_function(lua, "objects_revision", objects_revision);
+  push(lua, State::of(lua).deps().store_prefix);
+  lua_setfield(lua, -2, "store_prefix");
   set_function(lua, "plugin_attr", plugin_attr);
   set_function(lua, "plugin_metadata", plugin_metadata);
   set_function(lua, "choose_upstream", choose_upstream);

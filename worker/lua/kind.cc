@@ -8,6 +8,7 @@
 #include "shared/format/read.h"
 #include "worker/lua/json_value.h"
 #include "worker/lua/run.h"
+#include "worker/lua/schema_json.h"
 #include "worker/lua/usage.h"
 #include "worker/plugin/compiled_schemas.h"
 
@@ -28,36 +29,6 @@ constexpr std::uint32_t bit_of(plugin::Phase phase) {
   return 1u << static_cast<unsigned>(phase);
 }
 
-// An empty table is an empty object, but not where a schema has a list.
-void mend_lists(Json& schema) {
-  if (schema.isArray()) {
-    for (Json& item : schema) mend_lists(item);
-  }
-  if (!schema.isObject()) return;
-  for (const std::string& name : schema.getMemberNames()) {
-    Json& member = schema[name];
-    const bool is_list = name == "required" || name == "enum" || name == "encrypt_fields" ||
-                         name == "anyOf" || name == "oneOf" || name == "allOf";
-    if (is_list && member.isObject() && member.empty()) {
-      schema.removeMember(name);
-    } else {
-      mend_lists(member);
-    }
-  }
-}
-
-// By what consumers of an auth plugin differ: the first member that their schema requires, else its
-// first.
-std::string consumer_key_of(const std::string& schemas) {
-  const auto all = format::parse_json(schemas);
-  if (!all) return {};
-  const Json& schema = format::find_member(*all, "consumer_schema");
-  const Json& required = format::find_member(schema, "required");
-  if (required.isArray() && !required.empty()) return format::string_of(required[0]);
-  const Json& properties = format::find_member(schema, "properties");
-  return properties.isObject() && !properties.empty() ? properties.begin().name() : std::string{};
-}
-
 // request_body_filter is the gateway's own, for plugins in C++.
 std::uint32_t hooks_of(lua_State* lua) {
   std::uint32_t hooks = 0;
@@ -73,18 +44,19 @@ std::uint32_t hooks_of(lua_State* lua) {
   return hooks;
 }
 
-// The table is on top.
+// The table is on top. APISIX looks into the schemas only when check_schema() does: one that is none does not
+// keep the plugin from loading, and then nothing is shown of any.
 base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
   Json out(::Json::objectValue);
+  base::Status status;
   for (const char* member : {"schema", "consumer_schema", "metadata_schema"}) {
     lua_getfield(lua, -1, member);
-    const bool is_table = lua_istable(lua, -1);
-    auto schema = is_table ? to_json(lua, lua_gettop(lua)) : Json();
+    if (lua_istable(lua, -1)) {
+      auto schema = schema_json(lua, lua_gettop(lua));
+      out[member] = schema ? std::move(*schema) : Json(::Json::objectValue);
+      if (!schema) status = std::unexpected(schema.error());
+    }
     lua_pop(lua, 1);
-    if (!schema)
-      return base::invalid(fmt::format("invalid plugin [{}]: {}: {}", name, member, schema.error().what));
-    mend_lists(*schema);
-    if (is_table) out[member] = std::move(*schema);
   }
   if (!out.isMember("schema")) {
     return base::invalid(fmt::format("invalid plugin [{}] schema field is not a table", name));
@@ -93,10 +65,12 @@ base::Result<std::string> schemas_of(lua_State* lua, const std::string& name) {
   if (!format::find_member(schema, "properties").isObject()) schema["properties"] = Json(::Json::objectValue);
   out[plugin::kChecksItself] = true;
   std::string text = format::to_json(out);
-  if (auto compiled = plugin::CompiledSchemas::compile(text); !compiled) {
-    return base::invalid(fmt::format("invalid plugin [{}] schema: {}", name, compiled.error().what));
-  }
-  return text;
+  if (auto compiled = plugin::CompiledSchemas::compile(text); !compiled)
+    status = std::unexpected(compiled.error());
+  if (status) return text;
+  base::log_warn("plugin [{}] has a schema that is none: {}", name, status.error().what);
+  return fmt::format(R"({{"schema":{{"type":"object","properties":{{}}}},"{}":true}})",
+                     plugin::kChecksItself);
 }
 
 base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
@@ -120,10 +94,22 @@ base::Result<LuaModule> read_module(lua_State* lua, const std::string& name) {
   out.schemas = std::move(*schemas);
   out.hooks = hooks_of(lua);
   out.is_auth = text_member(lua, "type") == "auth";
-  if (out.is_auth) out.consumer_key = consumer_key_of(out.schemas);
   out.prefers_route = text_member(lua, "run_policy") == "prefer_route";
   out.is_global = text_member(lua, "scope") == "global";
   return out;
+}
+
+// The module's table is on top.
+base::Status read_offers(State& state, LuaModule& module) {
+  auto apis = read_apis(state);
+  auto control_apis = read_control_apis(state);
+  const auto& fault = !apis ? apis : control_apis;
+  if (!fault) {
+    return base::invalid(fmt::format("failed to load plugin [{}] err: {}", module.name, fault.error().what));
+  }
+  module.apis = std::move(*apis);
+  module.control_apis = std::move(*control_apis);
+  return {};
 }
 
 plugin::PluginInfo info_of(const LuaModule& module) {
@@ -131,7 +117,6 @@ plugin::PluginInfo info_of(const LuaModule& module) {
           .priority = module.priority,
           .version = module.version,
           .is_auth = module.is_auth,
-          .consumer_key = module.consumer_key,
           .prefers_route = module.prefers_route,
           .is_global = module.is_global};
 }
@@ -176,12 +161,10 @@ base::Result<LuaModule> LuaModule::load(State& state, const std::string& name) {
       lua_setfield(lua, -2, "attr");
     }
     module->table = std::move(*table);
-    auto apis = read_apis(state);
-    if (!apis) {
+    if (auto status = read_offers(state, *module); !status) {
       lua_pop(lua, 1);
-      return base::invalid(fmt::format("failed to load plugin [{}] err: {}", name, apis.error().what));
+      return std::unexpected(status.error());
     }
-    module->apis = std::move(*apis);
   }
   lua_pop(lua, 1);
   return module;
@@ -201,6 +184,7 @@ bool LuaKind::adopt(LuaKind& other) {
   retire();
   module_->table = std::move(fresh.table);
   module_->apis = std::move(fresh.apis);
+  module_->control_apis = std::move(fresh.control_apis);
   return true;
 }
 
@@ -213,6 +197,7 @@ void LuaKind::retire() {
 void LuaKind::forget() {
   public_apis_.clear();
   module_->apis.clear();
+  module_->control_apis.clear();
   module_->table.reset();
 }
 
@@ -237,18 +222,14 @@ base::Status LuaKind::call(const char* function) const {
       fmt::format("failed to load plugin [{}] err: {}(): {}", module_->name, function, status.error().what));
 }
 
-base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet&) const {
-  if (!module_->table) return {};
-  State& state = *module_->table.state();
-  push_json(state.main(), conf);
-  const Ref table = state.take(state.main());
-  Run run(state, Phase::kInit, nullptr);
+base::Status LuaKind::check_table(const Ref& conf, ConfScope scope) const {
+  Run run(*conf.state(), Phase::kInit, nullptr);
   lua_State* const lua = run.thread();
   module_->table.push(lua);
   lua_getfield(lua, -1, "check_schema");
   lua_remove(lua, 1);
   if (!lua_isfunction(lua, 1)) return {};
-  table.push(lua);
+  conf.push(lua);
   if (const int type = schema_type_of(scope); type != 0) {
     lua_pushinteger(lua, type);
   } else {
@@ -259,17 +240,26 @@ base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet
     base::log_error("plugin {} check_schema: {}", module_->name, ended.error().what);
     return base::invalid(run.error().empty() ? ended.error().what : run.error());
   }
-  if (auto verdict = verdict_of(run); !verdict) return verdict;
-  lua_settop(lua, 0);
+  return verdict_of(run);
+}
+
+base::Status LuaKind::check(Json& conf, ConfScope scope, const plugin::PluginSet&) const {
+  if (!module_->table) return {};
+  State& state = *module_->table.state();
+  lua_State* const lua = state.main();
+  push_json(lua, conf);
+  const Ref table = state.take(lua);
+  if (auto verdict = check_table(table, scope); !verdict) return verdict;
   table.push(lua);
-  auto filled = to_json(lua, 1);
-  lua_settop(lua, 0);
-  // A plugin may put into it what is no JSON; it does so again when it is built.
+  auto filled = to_json(lua, lua_gettop(lua));
+  lua_pop(lua, 1);
+  // A plugin may put into it what is no JSON; it does so again in build().
   if (filled && filled->isObject()) conf = std::move(*filled);
   return {};
 }
 
-base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const plugin::BuildContext&) const {
+base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf,
+                                                       const plugin::BuildContext& context) const {
   if (!module_->table) return base::invalid("its Lua module is not loaded any more");
   State& state = *module_->table.state();
   lua_State* const lua = state.main();
@@ -288,38 +278,45 @@ base::Result<base::Ref<plugin::Plugin>> LuaKind::build(const Json& conf, const p
   push_json(lua, conf);
   Ref table = state.take(lua);
   table.set_usage(&state.deps().shared<UsageTable>().of(module_->name));
-  return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), std::move(table)));
+  // APISIX's workers check what they read of the store, and their hooks get what check_schema() made of
+  // it: objects with metatables, functions, compiled rules.
+  if (auto verdict = check_table(table, ConfScope::kResource); !verdict)
+    return std::unexpected(verdict.error());
+  return base::Ref<plugin::Plugin>(
+      new LuaPlugin(std::move(functions), std::move(table), global_rule_of(context)));
 }
 
 plugin::Step LuaPlugin::rewrite(plugin::Request& request) {
-  return run_hook(function(plugin::Phase::kRewrite), conf_, request);
+  return run_hook(function(plugin::Phase::kRewrite), conf_, request, global_rule_);
 }
 
 plugin::Step LuaPlugin::access(plugin::Request& request) {
-  return run_hook(function(plugin::Phase::kAccess), conf_, request);
+  return run_hook(function(plugin::Phase::kAccess), conf_, request, global_rule_);
 }
 
 plugin::Step LuaPlugin::before_proxy(plugin::Request& request) {
-  return run_hook(function(plugin::Phase::kBeforeProxy), conf_, request);
+  return run_hook(function(plugin::Phase::kBeforeProxy), conf_, request, global_rule_);
 }
 
 void LuaPlugin::header_filter(plugin::Request& request) {
   if (function(plugin::Phase::kBodyFilter)) announce_changes(request);
   if (const Ref& hook = function(plugin::Phase::kHeaderFilter)) {
-    run_plain_hook(hook, conf_, Phase::kHeaderFilter, request);
+    run_plain_hook(hook, conf_, Phase::kHeaderFilter, request, nullptr, global_rule_);
   }
 }
 
 void LuaPlugin::body_filter(plugin::Request& request, plugin::Body& body) {
-  run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+  run_plain_hook(function(plugin::Phase::kBodyFilter), conf_, Phase::kBodyFilter, request, &body,
+                 global_rule_);
 }
 
 void LuaPlugin::delayed_body_filter(plugin::Request& request, plugin::Body& body) {
-  run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body);
+  run_plain_hook(function(plugin::Phase::kDelayedBodyFilter), conf_, Phase::kBodyFilter, request, &body,
+                 global_rule_);
 }
 
 void LuaPlugin::log(plugin::Request& request) {
-  run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request);
+  run_plain_hook(function(plugin::Phase::kLog), conf_, Phase::kLog, request, nullptr, global_rule_);
 }
 
 }  // namespace apisix::lua

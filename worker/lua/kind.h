@@ -22,9 +22,8 @@ namespace apisix::lua {
 // What a plugin's module says.
 struct LuaModule {
   std::string name;
-  std::string schemas;       // see PluginKind::schemas()
-  std::string consumer_key;  // see PluginInfo
-  Ref table;                 // what the module returned
+  std::string schemas;  // see PluginKind::schemas()
+  Ref table;            // what the module returned
   double version = 0;
   int priority = 0;
   std::uint32_t hooks = 0;  // bit (1 << plugin::Phase)
@@ -33,6 +32,7 @@ struct LuaModule {
   bool is_global = false;      // scope = "global"
 
   std::vector<LuaApi> apis;
+  std::vector<LuaApi> control_apis;
 
   // require("apisix.plugins.NAME"), checked as APISIX checks it. The error is the line for error.log.
   static base::Result<LuaModule> load(State& state, const std::string& name);
@@ -63,6 +63,8 @@ class LuaKind final : public plugin::PluginKind {
   base::Status call(const char* function) const;
 
  private:
+  base::Status check_table(const Ref& conf, plugin::ConfScope scope) const;
+
   const std::unique_ptr<LuaModule> module_;
   std::vector<plugin::PublicApi> public_apis_;
 };
@@ -70,7 +72,9 @@ class LuaKind final : public plugin::PluginKind {
 class LuaPlugin final : public plugin::Plugin {
  public:
   using Functions = std::array<Ref, plugin::kPhaseCount>;
-  LuaPlugin(Functions functions, Ref conf) : functions_(std::move(functions)), conf_(std::move(conf)) {}
+  // `global_rule`: see Binding.
+  LuaPlugin(Functions functions, Ref conf, std::uint64_t global_rule)
+      : functions_(std::move(functions)), conf_(std::move(conf)), global_rule_(global_rule) {}
 
   // The table that its hooks get.
   const Ref& conf() const { return conf_; }
@@ -93,6 +97,7 @@ class LuaPlugin final : public plugin::Plugin {
 
   const Functions functions_;
   const Ref conf_;
+  const std::uint64_t global_rule_;
 };
 
 }  // namespace apisix::lua

@@ -44,6 +44,12 @@ base::Result<std::unique_ptr<LuaKind>> load_in(State& state, const std::string& 
   return kind;
 }
 
+// "/v1/plugin/x/*" has all paths below it.
+bool is_path_of(std::string_view pattern, std::string_view path) {
+  if (!pattern.ends_with('*')) return pattern == path;
+  return path.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
 }  // namespace
 
 LuaKinds::~LuaKinds() {
@@ -54,6 +60,15 @@ std::vector<std::string> LuaKinds::names() const {
   std::vector<std::string> out;
   for (const auto& [name, kind] : in_force_) out.push_back(name);
   return out;
+}
+
+const LuaApi* LuaKinds::find_control_api(std::string_view method, std::string_view path) const {
+  for (const auto& [name, kind] : in_force_) {
+    for (const LuaApi& api : kind->module().control_apis) {
+      if (api.method == method && is_path_of(api.path, path)) return &api;
+    }
+  }
+  return nullptr;
 }
 
 bool LuaKinds::is_lua(std::span<const plugin::PluginKind* const> native, const std::string& name) const {

@@ -33,6 +33,8 @@ class LuaKinds {
   base::Result<bool> reload(std::span<const plugin::PluginKind* const> native,
                             const std::vector<std::string>& enabled);
 
+  // Of control_api() of some plugin. Null: none has it.
+  const LuaApi* find_control_api(std::string_view method, std::string_view path) const;
   // Of the plugins that are loaded.
   std::vector<std::string> names() const;
 

@@ -9,11 +9,12 @@ using Open = void (*)(lua_State*);
 
 // Each puts what it has into `ngx`.
 constexpr auto kNamespaces = std::to_array<Open>({
-    open_log,        open_coroutine, open_request, open_response,   open_cjson,  open_shared_dict,
-    open_socket_tcp, open_consumers, open_address, open_registered, open_timer,  open_threads,
-    open_process,    open_gateway,   open_escape,  open_crypto,     open_digest, open_time,
-    open_constants,  open_regex,     open_var,     open_resolver,   open_table,  open_ffi_symbols,
-    open_tool_host,  open_blocking,
+    open_log,         open_coroutine,     open_request, open_response,   open_cjson,     open_shared_dict,
+    open_socket_tcp,  open_consumers,     open_address, open_registered, open_timer,     open_threads,
+    open_process,     open_gateway,       open_escape,  open_crypto,     open_digest,    open_time,
+    open_constants,   open_regex,         open_var,     open_ctx,        open_resolver,  open_table,
+    open_ffi_symbols, open_string,        open_yaml,    open_files,      open_tool_host, open_syntax,
+    open_store,       open_native_plugin, open_pipe,    open_client,     open_blocking,
 });
 
 }  // namespace

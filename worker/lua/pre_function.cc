@@ -9,6 +9,7 @@
 #include "worker/lua/kind.h"
 #include "worker/lua/run.h"
 #include "worker/lua/runtime.h"
+#include "worker/lua/syntax.h"
 #include "worker/lua/usage.h"
 
 namespace apisix::lua {
@@ -17,6 +18,8 @@ namespace {
 using plugin::Outcome;
 using plugin::Request;
 using plugin::Step;
+
+constexpr const char* kChunkName = "meta pre_function";
 
 class Prefixed final : public plugin::Plugin {
  public:
@@ -104,7 +107,7 @@ class Prefixed final : public plugin::Plugin {
 base::Result<Ref> compile(plugin::Deps& deps, const std::string& text) {
   auto state = deps.shared<Runtime>().state();
   if (!state) return std::unexpected(state.error());
-  auto function = (*state)->compile(text, "=meta pre_function", Origin::kConfiguration);
+  auto function = (*state)->compile(text, kChunkName, Origin::kConfiguration);
   if (!function) return function;
   lua_State* const lua = (*state)->main();
   function->push(lua);
@@ -115,6 +118,12 @@ base::Result<Ref> compile(plugin::Deps& deps, const std::string& text) {
 }
 
 }  // namespace
+
+base::Status check_pre_function(std::string_view text) {
+  const std::unique_ptr<lua_State, decltype(&lua_close)> lua(luaL_newstate(), &lua_close);
+  if (load_text(lua.get(), text, kChunkName) == 0) return {};
+  return base::invalid(std::string(text_at(lua.get(), -1)));
+}
 
 base::Ref<plugin::Plugin> with_pre_function(base::Ref<plugin::Plugin> plugin, const std::string& text,
                                             const ::Json::Value& conf, const plugin::BuildContext& context) {

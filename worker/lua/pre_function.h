@@ -3,11 +3,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "shared/base/counted.h"
+#include "shared/base/result.h"
 #include "worker/plugin/plugin.h"
 
 namespace apisix::lua {
+
+// Does the text compile?
+base::Status check_pre_function(std::string_view text);
 
 // `plugin` with the function before its hooks; `plugin` itself where the text is no such function, which is
 // logged. For LuaSettings::with_pre_function.

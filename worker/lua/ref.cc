@@ -11,7 +11,7 @@ Ref::Ref(base::Ref<State> state, lua_State* lua) : state_(std::move(state)) {
     lua_pop(lua, 1);
     return;
   }
-  place_ = luaL_ref(lua, LUA_REGISTRYINDEX);
+  place_ = state_->take_place(lua);
 }
 
 Ref::Ref() = default;
@@ -42,7 +42,7 @@ void Ref::push(lua_State* lua) const {
 }
 
 void Ref::reset() {
-  if (place_ != LUA_NOREF) luaL_unref(state_->main(), LUA_REGISTRYINDEX, std::exchange(place_, LUA_NOREF));
+  if (place_ != LUA_NOREF) state_->free_place(std::exchange(place_, LUA_NOREF));
   state_ = {};
 }
 

@@ -1,6 +1,7 @@
 // ngx.req.*: the client's request, as the node will get it.
 #include "worker/plugin/request.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -135,6 +136,7 @@ int set_uri(lua_State* lua) {
   state.target.path = state.arena.copy(uri);
   state.target.match_path = state.target.path;
   state.target.path_changed = true;
+  state.target.rewritten = {};
   return 0;
 }
 
@@ -244,6 +246,75 @@ int get_post_args(lua_State* lua) {
   return push_args(lua, *body, count);
 }
 
+// --- ngx.req.socket(), and what gateway.body_socket makes it of: places count from 1, as in Lua
+
+std::string_view body_of(lua_State* lua) {
+  return binding_of(lua).body().value_or(std::string_view());
+}
+
+int body_size(lua_State* lua) {
+  lua_pushinteger(lua, static_cast<lua_Integer>(body_of(lua).size()));
+  return 1;
+}
+
+// sub(first, last); -1: to the end.
+int body_sub(lua_State* lua) {
+  const std::string_view body = body_of(lua);
+  const auto bytes = static_cast<lua_Integer>(body.size());
+  const lua_Integer first = std::clamp<lua_Integer>(luaL_checkinteger(lua, 1), 1, bytes + 1);
+  const lua_Integer asked = luaL_checkinteger(lua, 2);
+  const lua_Integer last = asked < 0 ? bytes : std::clamp<lua_Integer>(asked, first - 1, bytes);
+  push(lua, body.substr(static_cast<std::size_t>(first - 1), static_cast<std::size_t>(last - first + 1)));
+  return 1;
+}
+
+// find(text, from) -> place | nil
+int body_find(lua_State* lua) {
+  const auto from = static_cast<std::size_t>(std::max<lua_Integer>(luaL_checkinteger(lua, 2), 1) - 1);
+  const std::size_t at = body_of(lua).find(check_text(lua, 1), from);
+  if (at == std::string_view::npos) return 0;
+  lua_pushinteger(lua, static_cast<lua_Integer>(at + 1));
+  return 1;
+}
+
+// Why there can be no socket for it; nil: it can.
+int body_refusal(lua_State* lua) {
+  Binding& binding = binding_of(lua);
+  const http::RequestHead& head = *binding.state().head;
+  const bool has_none = head.framing == http::Framing::kNone ||
+                        (head.framing == http::Framing::kLength && head.content_length == 0);
+  if (binding.body()) {
+    push(lua, "request body already exists");
+  } else if (has_none) {
+    push(lua, "no body");
+  } else {
+    lua_pushnil(lua);
+  }
+  return 1;
+}
+
+int load_body(lua_State* lua) {
+  lua_newtable(lua);
+  set_function(lua, "size", body_size);
+  set_function(lua, "sub", body_sub);
+  set_function(lua, "find", body_find);
+  set_function(lua, "refusal", body_refusal);
+  return 1;
+}
+
+int open_socket(lua_State* lua) {
+  check_phase(lua, bit(Phase::kRewrite) | bit(Phase::kAccess) | bit(Phase::kContent));
+  if (lua_gettop(lua) > 1) return luaL_error(lua, "expecting 0 or 1 argument, but got %d", lua_gettop(lua));
+  const bool is_raw = lua_toboolean(lua, 1) != 0;
+  lua_getglobal(lua, "require");
+  lua_pushliteral(lua, "gateway.body_socket");
+  lua_call(lua, 1, 1);
+  lua_getfield(lua, -1, "open");
+  lua_pushboolean(lua, is_raw ? 1 : 0);
+  lua_call(lua, 1, 2);
+  return 2;
+}
+
 int http_version(lua_State* lua) {
   check_phase(lua, kRequestPhases);
   switch (binding_of(lua).request().client().protocol()) {
@@ -301,7 +372,8 @@ constexpr std::pair<const char*, lua_CFunction> kFunctions[] = {
     {"init_body", init_body},         {"append_body", append_body},
     {"finish_body", finish_body},     {"get_post_args", get_post_args},
     {"http_version", http_version},   {"raw_header", raw_header},
-    {"start_time", start_time},       {"is_internal", is_internal}};
+    {"start_time", start_time},       {"is_internal", is_internal},
+    {"socket", open_socket}};
 
 }  // namespace
 
@@ -309,6 +381,7 @@ void open_request(lua_State* ngx) {
   lua_newtable(ngx);
   for (const auto& [name, function] : kFunctions) set_function(ngx, name, function);
   lua_setfield(ngx, -2, "req");
+  preload(ngx, "gateway.body", load_body);
   for (const Method& method : kMethods) {
     set_number(ngx, ("HTTP_" + std::string(method.name)).c_str(), method.number);
   }

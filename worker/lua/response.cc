@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/fields.h"
@@ -18,8 +19,16 @@ constexpr std::uint32_t kSayingPhases = bit(Phase::kRewrite) | bit(Phase::kAcces
 // A value inside a table of ngx.say: deeper ones are a cycle.
 constexpr int kNestingMax = 64;
 
+// The head is sent with the first ngx.say, for scripts: when that is still held the filters see it later.
 bool is_behind_head(const Run& run) {
-  return run.phase() == Phase::kBodyFilter || run.phase() == Phase::kLog;
+  if (run.phase() == Phase::kBodyFilter || run.phase() == Phase::kLog) return true;
+  return run.phase() != Phase::kHeaderFilter && run.binding() != nullptr && run.binding()->has_responded();
+}
+
+// As OpenResty: it is a line of error.log, and the script goes on.
+int refuse_behind_head(const char* what) {
+  base::log_error("attempt to set {} after sending out response headers", what);
+  return 0;
 }
 
 bool is_content_length(std::string_view name) {
@@ -74,24 +83,34 @@ int read_header(lua_State* lua) {
   return 1;
 }
 
+// Another length than the upstream's says that the body will be another one: it is counted then, whatever was
+// said.
+void follow_content_length(Binding& binding, std::string_view value) {
+  plugin::ResponseState& response = binding.state().response;
+  if (!response.from_upstream) return;
+  const auto* head = head_with_length(response);
+  if (head == nullptr || std::to_string(head->content_length) != value) response.body_changes = true;
+}
+
 void clear_content_length(Binding& binding) {
   binding.state().response.body_changes = true;
 }
 
 int write_header(lua_State* lua) {
   const Run& run = check_phase(lua, kRequestPhases);
-  if (is_behind_head(run))
-    return luaL_error(lua, "attempt to set ngx.header.HEADER after sending out response headers");
+  if (is_behind_head(run)) return refuse_behind_head("ngx.header.HEADER");
   Binding& binding = binding_of(lua);
   const std::string_view name = push_field_name(lua, check_text(lua, 2));
   plugin::Response response = binding.request().response();
   bool is_first = true;
+  const bool is_length = is_content_length(name);
   const bool has_any = each_value(lua, 3, [&](std::string_view value) {
+    if (is_length) follow_content_length(binding, value);
     is_first ? response.set_header(name, value) : response.add_header(name, value);
     is_first = false;
   });
   if (has_any) return 0;
-  if (is_content_length(name)) clear_content_length(binding);
+  if (is_length) clear_content_length(binding);
   response.remove_header(name);
   return 0;
 }
@@ -112,8 +131,7 @@ int get_response_headers(lua_State* lua) {
 
 int add_response_header(lua_State* lua) {
   const Run& run = check_phase(lua, kRequestPhases);
-  if (is_behind_head(run))
-    return luaL_error(lua, "attempt to set ngx.header.HEADER after sending out response headers");
+  if (is_behind_head(run)) return refuse_behind_head("ngx.header.HEADER");
   plugin::Response response = binding_of(lua).request().response();
   const std::string_view name = push_field_name(lua, check_text(lua, 1));
   each_value(lua, 2, [&](std::string_view value) { response.add_header(name, value); });
@@ -184,13 +202,23 @@ int print(lua_State* lua) {
   return write_output(lua, false);
 }
 
-// What was said goes out with the end of the hook.
-int flush(lua_State* lua) {
-  check_phase(lua, kSayingPhases);
+async::Task<int> flush(lua_State* lua, Binding& binding) {
+  co_await binding.flush();
   lua_pushinteger(lua, 1);
-  return 1;
+  co_return 1;
 }
 
+int flush(lua_State* lua) {
+  check_phase(lua, kSayingPhases);
+  if (lua_gettop(lua) > 1)
+    return luaL_error(lua, "attempt to pass %d arguments, but accepted 0 or 1", lua_gettop(lua));
+  if (lua_gettop(lua) == 1) luaL_checktype(lua, 1, LUA_TBOOLEAN);
+  Binding& binding = binding_of(lua);
+  if (!binding.has_responded()) return push_error(lua, "nothing to flush");
+  return wait(lua, flush(lua, binding));
+}
+
+// The response ends with the hook, which goes on.
 int eof(lua_State* lua) {
   check_phase(lua, kSayingPhases);
   binding_of(lua).set_responded();
@@ -199,18 +227,36 @@ int eof(lua_State* lua) {
 }
 
 int send_headers(lua_State* lua) {
-  return eof(lua);
+  check_phase(lua, kSayingPhases);
+  Binding& binding = binding_of(lua);
+  binding.set_responded();
+  if (binding.stream() == nullptr) return wait(lua, flush(lua, binding));
+  lua_pushinteger(lua, 1);
+  return 1;
 }
 
 // --- ends
+
+// The function goes on, as in OpenResty; another response takes the place of this one behind it.
+void exit_header_filter(plugin::Response response, int code) {
+  constexpr int kError = -1;
+  constexpr int kInternalError = 500;
+  constexpr int kFirstStatus = 100;
+  constexpr int kFirstPage = 400;
+  constexpr int kStatusMax = 999;
+  const int status = code == kError ? kInternalError : code;
+  if (status >= kFirstPage && status <= kStatusMax) {
+    response.refuse(static_cast<std::uint16_t>(status));
+  } else if (status >= kFirstStatus && status <= kStatusMax) {
+    response.set_status(static_cast<std::uint16_t>(status));
+  }
+}
 
 int exit(lua_State* lua) {
   const auto code = static_cast<int>(luaL_checkinteger(lua, 1));
   Run& run = Run::of(lua);
   if (run.phase() == Phase::kHeaderFilter) {
-    constexpr int kFirstStatus = 100;
-    if (code >= kFirstStatus)
-      binding_of(lua).request().response().set_status(static_cast<std::uint16_t>(code));
+    exit_header_filter(binding_of(lua).request().response(), code);
     return 0;
   }
   check_phase(lua, kWaitingPhases);
@@ -323,8 +369,7 @@ int write_member(lua_State* lua) {
     const Run& run = check_phase(lua, kRequestPhases);
     Binding& binding = binding_of(lua);
     const auto status = static_cast<int>(luaL_checkinteger(lua, 3));
-    if (is_behind_head(run))
-      return luaL_error(lua, "attempt to set ngx.status after sending out response headers");
+    if (is_behind_head(run)) return refuse_behind_head("ngx.status");
     binding.set_status(status);
     if (run.phase() == Phase::kHeaderFilter) {
       binding.request().response().set_status(static_cast<std::uint16_t>(status));

@@ -74,7 +74,8 @@ Run::End Run::start(int arguments) {
 
 async::Task<Run::End> Run::finish() {
   for (;;) {
-    const int values = co_await operate();
+    const bool has_threads = threads_ && threads_->are_running();
+    const int values = has_threads ? co_await operate() : co_await std::exchange(operation_, {});
     // A light thread has called ngx.exit(): that ends the whole request.
     if (threads_ && threads_->exit_code()) {
       exit_code_ = *threads_->exit_code();
@@ -86,10 +87,9 @@ async::Task<Run::End> Run::finish() {
   }
 }
 
-// What it waits for; a light thread's ngx.exit() ends the wait. Once the entry has returned, that is the end
-// of all of its threads, as OpenResty has it.
+// What it waits for beside its light threads: ngx.exit() of one ends the wait. Once the entry has returned,
+// that is the end of all of them, as OpenResty has it.
 async::Task<int> Run::operate() {
-  if (!threads_ || !threads_->are_running()) co_return co_await std::exchange(operation_, {});
   constexpr std::uint64_t kForever = std::uint64_t{1} << 40;
   std::optional<int> values;
   async::Scope scope(state_->loop());
@@ -197,9 +197,13 @@ int Run::leave_coroutine(bool with_true, int values) {
   return values + 1;
 }
 
+const Run::Failure& Run::failure() const {
+  static const Failure kNone;
+  return failure_ ? *failure_ : kNone;
+}
+
 Run::End Run::fail(lua_State* lua, std::string what) {
-  error_ = std::move(what);
-  traceback_ = "stack traceback:";
+  std::string traceback = "stack traceback:";
   int number = 0;
   const auto add = [&](lua_State* coroutine) {
     // Onto another stack: this one may have overflowed.
@@ -207,11 +211,12 @@ Run::End Run::fail(lua_State* lua, std::string what) {
     luaL_traceback(to, coroutine, nullptr, 0);
     std::string_view trace = text_at(to, -1);
     if (const auto line = trace.find('\n'); line != std::string_view::npos) trace.remove_prefix(line);
-    traceback_ += fmt::format("\ncoroutine {}:{}", number++, trace);
+    traceback += fmt::format("\ncoroutine {}:{}", number++, trace);
     lua_pop(to, 1);
   };
   for (auto at = coroutines_.rbegin(); at != coroutines_.rend(); ++at) add(*at);
   add(thread_.lua);
+  failure_ = std::make_unique<Failure>(std::move(what), std::move(traceback));
   return End::kError;
 }
 

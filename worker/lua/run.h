@@ -17,6 +17,7 @@
 
 #include "shared/async/task.h"
 #include "shared/base/counted.h"
+#include "shared/base/recycled.h"
 #include "worker/lua/lua.h"
 #include "worker/lua/phase.h"
 #include "worker/lua/state.h"
@@ -31,7 +32,7 @@ class Binding;
 class Threads;
 struct Usage;
 
-class Run {
+class Run final : public base::Recycled<Run> {
  public:
   enum class End : std::uint8_t { kReturned, kExit, kError, kWaiting };
 
@@ -55,8 +56,8 @@ class Run {
   // After kExit: what ngx.exit() was called with.
   int exit_code() const { return exit_code_; }
   // After kError: "FILE:LINE: what", and the stacks of all coroutines, innermost first.
-  const std::string& error() const { return error_; }
-  const std::string& traceback() const { return traceback_; }
+  const std::string& error() const { return failure().error; }
+  const std::string& traceback() const { return failure().traceback; }
 
   State& state() const { return *state_; }
   Phase phase() const { return phase_; }
@@ -90,6 +91,11 @@ class Run {
   // Why a coroutine came back from lua_resume with LUA_YIELD. kNone: it was stopped from outside.
   enum class Request : std::uint8_t { kNone, kWait, kExit, kResume, kYield };
 
+  struct Failure {
+    std::string error;
+    std::string traceback;
+  };
+  const Failure& failure() const;
   End advance(int arguments);
   End advance_counted(int arguments);
   End resume_until_it_waits(int arguments);
@@ -105,8 +111,7 @@ class Run {
   std::vector<lua_State*> coroutines_;
   async::Task<int> operation_;
   std::unique_ptr<Threads> threads_;
-  std::string error_;
-  std::string traceback_;
+  std::unique_ptr<const Failure> failure_;
   Binding* const binding_;
   Usage* usage_;
   plugin::Body* body_ = nullptr;

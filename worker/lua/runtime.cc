@@ -1,6 +1,5 @@
 #include "worker/lua/runtime.h"
 
-#include "shared/base/log.h"
 #include "worker/plugin/lua_settings.h"
 
 namespace apisix::lua {
@@ -8,11 +7,7 @@ namespace apisix::lua {
 base::Result<base::Ref<State>> Runtime::state() {
   if (state_) return state_;
   if (!watch_ && deps_.lua != nullptr && deps_.lua->cpu_limit_ms != 0) {
-    watch_ = std::make_unique<CpuWatch>(deps_.lua->cpu_limit_ms, [] {
-      base::log_error(
-          "Lua that is compiled to machine code does not end: this worker is replaced by one that compiles "
-          "none");
-    });
+    watch_ = std::make_unique<CpuWatch>(deps_.lua->cpu_limit_ms, deps_.lua->stuck_code);
   }
   auto made = make();
   if (made) state_ = *made;

@@ -5,6 +5,7 @@
 #include "shared/base/check.h"
 #include "worker/lua/cpu_watch.h"
 #include "worker/lua/modules.h"
+#include "worker/lua/syntax.h"
 #include "worker/lua/timers.h"
 #include "worker/plugin/lua_settings.h"
 #include "worker/plugin/variables.h"
@@ -94,14 +95,22 @@ State& State::of(lua_State* lua) {
   return static_cast<Memory*>(memory)->state();
 }
 
-base::Result<Ref> State::compile(std::string_view text, const std::string& name, Origin origin) {
+base::Result<Ref> State::load(std::string_view text, const std::string& name, Origin origin) {
   const Entered entered(*this, current_);
-  if (luaL_loadbuffer(main_, text.data(), text.size(), name.c_str()) != 0) {
+  if (load_text(main_, text, name.c_str()) != 0) {
     std::string what(text_at(main_, -1));
     lua_settop(main_, 0);
     return base::invalid(std::move(what));
   }
   if (origin == Origin::kConfiguration) luaJIT_setmode(main_, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF);
+  return take(main_);
+}
+
+base::Result<Ref> State::compile(std::string_view text, const std::string& name, Origin origin) {
+  auto chunk = load(text, name, origin);
+  if (!chunk) return chunk;
+  const Entered entered(*this, current_);
+  chunk->push(main_);
   if (lua_pcall(main_, 0, 1, 0) != 0) {
     std::string what(text_at(main_, -1));
     lua_settop(main_, 0);
@@ -143,18 +152,35 @@ void State::drop(Thread thread) {
   luaL_unref(main_, LUA_REGISTRYINDEX, thread.place);
 }
 
+int State::take_place(lua_State* lua) {
+  if (idle_places_.empty()) return luaL_ref(lua, LUA_REGISTRYINDEX);
+  const int place = idle_places_.back();
+  idle_places_.pop_back();
+  lua_rawseti(lua, LUA_REGISTRYINDEX, place);
+  return place;
+}
+
+// Not nil: luaL_ref counts on a list without holes.
+void State::free_place(int place) {
+  lua_pushboolean(main_, 0);
+  lua_rawseti(main_, LUA_REGISTRYINDEX, place);
+  idle_places_.push_back(place);
+}
+
 State::Entered::Entered(State& state, Run* run)
     : state_(state), before_(std::exchange(state.current_, run)), was_enforced_(state.memory_.is_enforced()) {
   state_.memory_.set_enforced(true);
+  if (was_enforced_) return;  // what runs below another run is part of it
   watched.turn.store(watched.turn.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   watched.running.store(state.main_, std::memory_order_relaxed);
 }
 
 State::Entered::~Entered() {
   state_.current_ = before_;
-  if (!was_enforced_) watched.running.store(nullptr, std::memory_order_relaxed);
-  if (watched.stopping.load(std::memory_order_relaxed)) CpuWatch::end_stopping(state_.main_);
   state_.memory_.set_enforced(was_enforced_);
+  if (was_enforced_) return;
+  watched.running.store(nullptr, std::memory_order_relaxed);
+  if (watched.stopping.load(std::memory_order_relaxed)) CpuWatch::end_stopping(state_.main_);
 }
 
 }  // namespace apisix::lua

@@ -4,6 +4,8 @@
 // Runs nest: what Lua calls may start another one (ngx.thread.spawn).
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,6 +22,7 @@
 
 namespace apisix::lua {
 
+class Binding;
 class Run;
 class Timers;
 
@@ -51,11 +54,28 @@ class State : public base::Counted<State> {
   // A function that returns what `text` returns. `name`: as tracebacks show it ("=serverless"). The error is
   // Lua's own text.
   base::Result<Ref> compile(std::string_view text, const std::string& name, Origin origin);
+  // The text itself as a function, which has not run.
+  base::Result<Ref> load(std::string_view text, const std::string& name, Origin origin);
   // require(name), protected; the module on top of the main stack is taken. The error has no traceback, like
   // the one that pcall(require, name) gives.
   base::Result<Ref> require(const std::string& name);
   // The value on top of `lua`.
   Ref take(lua_State* lua) { return {base::Ref<State>(this), lua}; }
+
+  // --- what requests need so often that it has a place of its own instead of a name
+  enum class Known : std::uint8_t { kCtxMetatable, kVarMetatable };
+  // Takes the value on top of `lua`; once each, while the State opens.
+  void know(Known what, lua_State* lua) { known_[static_cast<std::size_t>(what)] = take_place(lua); }
+  void push_known(Known what, lua_State* lua) const {
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, known_[static_cast<std::size_t>(what)]);
+  }
+
+  // --- for Ref: places in the registry, as luaL_ref gives them, and cheaper to be used again
+  int take_place(lua_State* lua);
+  void free_place(int place);
+
+  // --- for Binding: those that have a ctx, for what finds the request of one
+  Binding*& first_with_ctx() { return first_with_ctx_; }
 
   // --- for Run
   // What Runs have taken that were started inside of the current one.
@@ -93,6 +113,9 @@ class State : public base::Counted<State> {
   std::unique_ptr<Timers> timers_;
   std::unique_ptr<async::Scope> tasks_;
   std::vector<Thread> idle_threads_;
+  std::vector<int> idle_places_;
+  std::array<int, 2> known_{};
+  Binding* first_with_ctx_ = nullptr;
   Run* current_ = nullptr;
   std::uint64_t inner_ns_ = 0;
 };

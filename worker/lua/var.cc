@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "shared/base/text.h"
 #include "worker/lua/binding.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/registered.h"
@@ -24,11 +25,10 @@ using route::VariableName;
 constexpr std::size_t kNamesMax = 4096;
 
 const VariableName& parsed(std::string_view name) {
-  static thread_local std::unordered_map<std::string, VariableName> names;
+  static thread_local std::unordered_map<std::string, VariableName, base::StringHash, std::equal_to<>> names;
+  if (const auto found = names.find(name); found != names.end()) return found->second;
   if (names.size() > kNamesMax) names.clear();
-  auto found = names.find(std::string(name));
-  if (found == names.end()) found = names.emplace(name, VariableName::parse(name)).first;
-  return found->second;
+  return names.emplace(name, VariableName::parse(name)).first->second;
 }
 
 // The value as text, or nullopt for nil.
@@ -77,10 +77,6 @@ Binding& binding_of_handle(lua_State* lua) {
   return *binding;
 }
 
-bool is_of_body(const VariableName& name) {
-  return name.kind == VariableKind::kPostArg || name.kind == VariableKind::kPostArgPath;
-}
-
 async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
   co_await binding.request().body().read_fields();
   const auto value = plugin::Variables(binding.state()).read(name);
@@ -92,7 +88,8 @@ int read_ctx_var(lua_State* lua) {
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
   Binding& binding = binding_of_handle(lua);
   const std::string_view name = text_at(lua, 2);
-  if (name.starts_with("post_arg") && is_of_body(parsed(name)) && !binding.request().body().is_read() &&
+  const bool may_be_of_body = name.starts_with("post_arg") || name.starts_with("graphql_");
+  if (may_be_of_body && parsed(name).is_of_body() && !binding.request().body().is_read() &&
       Run::of(lua).may_wait()) {
     return wait(lua, read_of_body(lua, binding, parsed(name)));
   }
@@ -106,6 +103,7 @@ int write_ctx_var(lua_State* lua) {
   // As text it is another value: the number that was written is what is read again.
   lua_pushvalue(lua, 3);
   if (const auto text = value_text(lua, 4)) act(binding, parsed(text_at(lua, 2)), *text);
+  if (lua_isnil(lua, 3) && !binding.has_written()) return 0;
   binding.push_written(lua);
   lua_pushvalue(lua, 2);
   lua_pushvalue(lua, 3);
@@ -119,7 +117,14 @@ int read_ngx_var(lua_State* lua) {
     lua_pushnil(lua);  // a capture of a location's expression; there is none
     return 1;
   }
-  push_variable(lua, binding_of(lua), check_text(lua, 2));
+  const std::string_view name = check_text(lua, 2);
+  Binding& binding = binding_of(lua);
+  const std::string_view rewritten = binding.state().target.rewritten;
+  if (!rewritten.empty() && parsed(name).kind == VariableKind::kUri) {
+    push(lua, rewritten);
+  } else {
+    push_variable(lua, binding, name);
+  }
   return 1;
 }
 
@@ -178,20 +183,11 @@ void push_variable(lua_State* lua, Binding& binding, std::string_view name) {
   lua_pushnil(lua);
 }
 
-void push_ctx_var(lua_State* lua, Binding& binding) {
-  binding.push_handle(lua);
-  if (lua_getmetatable(lua, -1) != 0) {
-    lua_pop(lua, 1);
-    return;
-  }
-  if (luaL_newmetatable(lua, "apisix.ctx.var") != 0) {
-    set_function(lua, "__index", read_ctx_var);
-    set_function(lua, "__newindex", write_ctx_var);
-  }
-  lua_setmetatable(lua, -2);
-}
-
 void open_var(lua_State* ngx) {
+  lua_newtable(ngx);
+  set_function(ngx, "__index", read_ctx_var);
+  set_function(ngx, "__newindex", write_ctx_var);
+  State::of(ngx).know(State::Known::kVarMetatable, ngx);
   lua_newtable(ngx);
   lua_newtable(ngx);
   set_function(ngx, "__index", read_ngx_var);

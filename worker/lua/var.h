@@ -11,8 +11,6 @@ class Binding;
 
 // What Lua wrote under the name in this request, else the gateway's variable as text; nil: unset.
 void push_variable(lua_State* lua, Binding& binding, std::string_view name);
-// ctx.var: a userdata, one for the request.
-void push_ctx_var(lua_State* lua, Binding& binding);
 bool is_of_nginx_conf(std::string_view name);
 
 }  // namespace apisix::lua

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "shared/net/proxy_protocol.h"
 #include "shared/net/tls_info.h"
@@ -14,6 +15,7 @@ struct ClientDetails {
   const net::TlsInfo* tls = nullptr;  // null: plain
   // By the PROXY header in front of the connection.
   std::optional<net::ProxiedAddresses> proxied;
+  std::unique_ptr<const std::string> proxy_tlvs;            // null: it has none
   std::unique_ptr<net::ProxyProtocolReader> header_reader;  // while that header is read
 };
 

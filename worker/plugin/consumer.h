@@ -63,6 +63,8 @@ class ConsumerDirectory {
   virtual std::uint64_t version() const { return 0; }
   // Whether any consumer configures the plugin: APISIX reports "Missing related consumer" otherwise.
   virtual bool has_any(std::string_view plugin) const = 0;
+  // The object as it is stored, its plugins decrypted; null when there is none. For scripts: it is made anew.
+  virtual format::Json value_of(std::string_view username) { return {}; }
   // By username, for anonymous_consumer; null when there is none.
   virtual base::Ref<const Consumer> find_by_name(std::string_view username) = 0;
 };

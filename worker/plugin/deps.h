@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,9 @@ class TlsClientContexts;
 }
 namespace apisix::resolve {
 class Resolver;
+}
+namespace apisix::store {
+class Store;
 }
 namespace apisix::memory {
 struct Zones;
@@ -60,6 +64,13 @@ struct Metadata : base::Counted<Metadata> {
   std::uint64_t version = 0;
 };
 
+// An object as it is stored, in JSON, and the revisions of its creation and its last change.
+struct StoredObject {
+  std::string value;
+  std::uint64_t created = 0;
+  std::uint64_t modified = 0;
+};
+
 // What the configuration offers to plugins.
 class Directory {
  public:
@@ -75,6 +86,13 @@ class Directory {
   // A stored proto, compiled; the error says that there is none, or why it does not compile. Looked up again
   // for each request: it is replaced when it changes.
   virtual base::Result<base::Ref<const format::ProtoSchema>> proto(std::string_view id) = 0;
+  // For scripts: an object that is in force, of "routes", "services" or "upstreams". Nothing: there is none.
+  virtual std::optional<StoredObject> find_object(std::string_view kind, std::string_view id) {
+    return std::nullopt;
+  }
+  // The ids of all of them, in the order of creation; and the last change of any object.
+  virtual std::vector<std::string> object_ids(std::string_view kind) { return {}; }
+  virtual std::uint64_t objects_revision() { return 0; }
   // For plugins that are configured with other plugins. Replaced when the list of enabled plugins changes:
   // not to be kept.
   virtual const PluginSet& plugins() const = 0;
@@ -98,6 +116,7 @@ struct Deps {
   std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
   // For sockets of scripts; null only in tests that need none.
   resolve::Resolver* resolver = nullptr;
+  store::Store* store = nullptr;
   net::TlsClientContexts* tls_contexts = nullptr;
   std::string trusted_certificate = {};  // the path of the CA bundle; empty: the system's
   const LuaSettings* lua = nullptr;      // null only in tests that need none

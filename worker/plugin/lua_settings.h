@@ -21,6 +21,7 @@ struct LuaSettings {
   std::string module_hook = {};  // apisix.lua_module_hook: a module that is loaded before any other
   std::size_t memory_bytes_max = std::size_t{512} << 20;  // of one process; 0: no limit
   std::uint64_t cpu_limit_ms = 1'000;                     // of one run without a wait; 0: no limit
+  int stuck_code = 1;                                     // the process's, when a run cannot be stopped
   bool compiles = true;                                   // lua.jit: to machine code, what comes from files
   // lua.override: plugins that the gateway has itself, and for which the user's file is taken.
   std::vector<std::string> override_native = {};

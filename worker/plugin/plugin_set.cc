@@ -164,6 +164,17 @@ base::Status PluginSet::check_nested(const PluginKind& kind, Json& conf, ConfSco
   return {};
 }
 
+void PluginSet::add_pre_function_fault(const PluginKind& kind, const Json& conf,
+                                       resource::Validation& out) const {
+  const Json& text = find_member(find_member(conf, "_meta"), "pre_function");
+  if (!text.isString() || check_pre_function_ == nullptr) return;
+  const auto status = check_pre_function_(format::string_of(text));
+  if (status) return;
+  const std::string what = "failed to load _meta.pre_function in plugin " + std::string(kind.info().name) +
+                           ": " + status.error().what;
+  out.add(what, {"/_meta/pre_function", "pre_function", what, {}, "it is a text of Lua"});
+}
+
 resource::Validation PluginSet::check_one(const PluginKind& kind, Json& conf, ConfScope scope,
                                           Origin origin) const {
   resource::Validation out;
@@ -178,6 +189,7 @@ resource::Validation PluginSet::check_one(const PluginKind& kind, Json& conf, Co
     if (auto status = check_filter(conf); !status) {
       out.add(status.error().what, {"/_meta/filter", "filter", status.error().what, {}, ""});
     }
+    add_pre_function_fault(kind, conf, out);
   }
   return out;
 }

@@ -28,6 +28,8 @@ class PluginSet {
 
   // Null: not enabled, or not there.
   const PluginKind* find(std::string_view name) const;
+  // Enabled or not; null: it is not there.
+  const PluginKind* find_in_catalog(std::string_view name) const;
   // Enabled, and not part of this build: what names it must not be served as if it ran.
   bool is_missing(std::string_view name) const;
   // What an enabled plugin offers under this method and path; null when none does.
@@ -36,6 +38,8 @@ class PluginSet {
   const ControlApi* find_control_api(std::string_view method, std::string_view path) const;
   // A plugin's metadata as far as it is known; null: none, or no source was set.
   const format::Json* metadata(std::string_view plugin) const;
+  // Of the text of a _meta.pre_function; without one every text is taken.
+  void set_pre_function_check(base::Status (*check)(std::string_view text)) { check_pre_function_ = check; }
   using MetadataMap = std::map<std::string, base::Ref<const Metadata>, std::less<>>;
   void set_metadata(const MetadataMap& metadata) { metadata_ = &metadata; }
   // By priority, highest first.
@@ -73,7 +77,6 @@ class PluginSet {
   format::Json describe() const;
 
  private:
-  const PluginKind* find_in_catalog(std::string_view name) const;
   enum class Origin : std::uint8_t { kWritten, kFile, kStored };
   resource::Validation check(format::Json& plugins, resource::PluginScope scope, Origin origin) const;
   resource::Validation check_conf(const PluginKind& kind, format::Json& conf, ConfScope scope,
@@ -81,6 +84,8 @@ class PluginSet {
   // The text is complete ("failed to check the configuration of plugin x err: ...").
   resource::Validation check_one(const PluginKind& kind, format::Json& conf, ConfScope scope,
                                  Origin origin) const;
+  void add_pre_function_fault(const PluginKind& kind, const format::Json& conf,
+                              resource::Validation& out) const;
 
   std::span<const PluginKind* const> catalog_;
   base::Keyring keyring_;
@@ -88,6 +93,7 @@ class PluginSet {
   std::unordered_map<std::string_view, const PluginKind*> by_name_;
   std::set<std::string, std::less<>> missing_;
   const MetadataMap* metadata_ = nullptr;
+  base::Status (*check_pre_function_)(std::string_view text) = nullptr;
 };
 
 bool is_disabled(const format::Json& conf);  // _meta.disable

@@ -212,6 +212,12 @@ FieldName::FieldName(std::string_view name)
   id_ = http::identify_header(text_);
 }
 
+void Response::hold(std::uint16_t status, std::string_view body) {
+  DirectResponse& response = state_.direct_response;
+  const bool is_same = response.is_held && response.status == status && response.body == body;
+  if (!is_same) response = {.status = status, .body = state_.arena.copy(body), .is_held = true};
+}
+
 void Response::set_header(std::string_view name, std::string_view value) {
   if (value.empty()) return remove_header(name);
   if (is_framing(name) || !http::is_token(name)) return;

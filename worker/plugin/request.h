@@ -171,6 +171,9 @@ class RequestUpstream {
 
   // Instead of the client's: path and query, and method. Not copied: they are in the arena, or the plugin's.
   void set_target(std::string_view target) { state_.upstream.uri = target; }
+  // $uri for scripts and the access log, as nginx has it behind a rewrite. Conditions and keys of plugins
+  // keep the client's, as in APISIX.
+  void set_rewritten(std::string_view uri) { state_.target.rewritten = uri; }
   void set_method(std::string_view method) { state_.upstream.method = method; }
   // The node is picked from this upstream instead of the route's.
   void choose(base::Ref<UpstreamHandle> upstream) { state_.upstream.chosen = std::move(upstream); }
@@ -205,6 +208,8 @@ class Response {
   void will_change_body();
   // Said in header_filter: a body filter holds the body until it is whole, and the head waits for it.
   void will_hold_body() { state_.response.body_is_held = true; }
+  // Said in header_filter: the client gets the page of `status`, from 400 on, and nothing of this response.
+  void refuse(std::uint16_t status) { state_.response.refusal = status; }
   // Said in header_filter: the finished body goes through this coding, if the response still allows it then.
   // The first one wins.
   void set_coder(std::unique_ptr<BodyCoder> coder);
@@ -212,6 +217,9 @@ class Response {
   // Behind the body: the upstream's are here in body_filter with last(). Until then plugins may set some.
   Trailers trailers() { return {state_.arena, state_.response.trailers}; }
 
+  // This response goes out when all hooks before the upstream have run, and no node is asked: for a hook that
+  // passes. What a later hook holds or rejects with takes its place.
+  void hold(std::uint16_t status, std::string_view body);
   // What a plugin responds with, once one has.
   const DirectResponse& rejection() const { return state_.direct_response; }
 

@@ -74,6 +74,7 @@ struct ClientState {
 struct RequestTarget {
   std::string_view path;        // $uri: decoded and normalised
   std::string_view match_path;  // what routes are matched on; %2F may be kept (match_uri_encoded_slash)
+  std::string_view rewritten;   // what a plugin put in the place of path: RequestUpstream::set_rewritten()
   std::string_view args;        // raw query, without '?'
   std::string_view host;        // $host: lower case, without port and without a dot at its end
   bool path_changed = false;    // normalising changed the segments: the raw target must not be forwarded
@@ -126,6 +127,7 @@ struct DirectResponse {
   std::string_view content_type = "text/plain";  // unless a Content-Type is set in response.headers
   bool is_error_page = false;                    // the body is nginx's page of the status
   std::optional<std::uint8_t> grpc_code = {};    // instead of a page, for a gRPC client
+  bool is_held = false;                          // it goes out when the hooks behind that one have run
 };
 
 // What the URI parameters of a matched route captured.
@@ -134,8 +136,16 @@ struct UriParameter {
   std::string_view value;
 };
 
+// When what matched was changed last: modification revisions of the store; 0: there is none.
+struct MatchedRevisions {
+  std::uint64_t route = 0;
+  std::uint64_t plugin_config = 0;
+  std::uint64_t service = 0;
+};
+
 // The matched objects, by name; empty = none.
 struct Matched {
+  const MatchedRevisions* revisions = nullptr;  // null: no route matched
   std::string_view route_id;
   std::string_view route_name;
   std::string_view service_id;
@@ -239,6 +249,8 @@ struct ResponseState {
   std::string_view reason;  // empty: the standard phrase
   bool from_upstream = false;
   bool complete = false;  // all of it was handed to the client's socket
+  // Not 0: a header filter gives the page of this status in its place. See Response::refuse().
+  std::uint16_t refusal = 0;
   std::uint64_t body_bytes_sent = 0;
   std::uint64_t bytes_sent = 0;  // head included
   const http::ResponseHead* upstream_head = nullptr;
@@ -246,6 +258,9 @@ struct ResponseState {
   http::HeaderMap* trailers = nullptr;
   // A body filter will replace pieces: no length is announced. See Response::will_change_body().
   bool body_changes = false;
+  // A script sees the body and has not said whether it changes it: the head waits for the first piece, which
+  // tells.
+  bool body_may_change = false;
   bool is_streamed = false;  // a hook writes it piece by piece: its length is not known
   // A body filter holds the body until it is whole: the head waits for it, so that a failure can still get
   // its response.

@@ -50,8 +50,7 @@ Template::Template(std::string text, Captures captures) : text_(std::move(text))
       continue;
     }
     part.text = text_.substr(copied, dollar - copied);
-    needs_body_ |= part.name.kind == route::VariableKind::kPostArg ||
-                   part.name.kind == route::VariableKind::kPostArgPath;
+    needs_body_ |= part.name.is_of_body();
     parts_.push_back(std::move(part));
     copied = from = end;
   }

@@ -14,7 +14,9 @@
 #include "shared/http/joined_fields.h"
 #include "shared/http/request_line.h"
 #include "shared/http/uri.h"
+#include "shared/net/proxy_tlv.h"
 #include "worker/plugin/client_details.h"
+#include "worker/plugin/graphql_fields.h"
 #include "worker/plugin/tls_variables.h"
 #include "worker/plugin/variable_text.h"
 
@@ -82,6 +84,16 @@ std::string_view proxied_text(base::Arena& arena, const net::ProxiedAddresses& p
   }
 }
 
+// Bytes that a balancer wrote, or that it took from its client (the server name).
+constexpr std::string_view kTlvPrefix = "proxy_protocol_tlv_";
+
+Value proxied_tlv(RequestState& request, std::string_view name) {
+  const ClientDetails* const details = request.client.connection->details.get();
+  if (details == nullptr || details->proxy_tlvs == nullptr) return std::nullopt;
+  const auto value = net::find_proxy_tlv(*details->proxy_tlvs, base::to_lower(name));
+  return value ? Value{join(request, *value)} : Value{};
+}
+
 std::string_view host_name() {
   static const std::string name = [] {
     std::array<char, 256> text{};
@@ -108,6 +120,7 @@ Value remote_user(RequestState& request) {
 Value Variables::read(const route::VariableName& name) {
   if (name.kind == VariableKind::kUnknown) return read_custom(name.detail);
   if (name.kind <= VariableKind::kTcpinfo) return read_family(name);
+  if (name.kind <= VariableKind::kGraphqlRootFields) return read_graphql(name.kind);
   if (Value value = read_request(name.kind)) return value;
   if (route::is_of_tls(name.kind)) return read_tls(name.kind);
   if (Value value = read_client(name.kind)) return value;
@@ -120,6 +133,9 @@ Value Variables::read(const route::VariableName& name) {
 Value Variables::read_custom(std::string_view name) {
   const CustomVariable* variable = request_.find_variable(name);
   if (variable != nullptr) return variable->value;
+  if (name.size() > kTlvPrefix.size() &&
+      base::equals_ignore_case(name.substr(0, kTlvPrefix.size()), kTlvPrefix))
+    return proxied_tlv(request_, name.substr(kTlvPrefix.size()));
   return registered_.read != nullptr ? registered_.read(registered_.context, request_, name) : Value{};
 }
 
@@ -169,12 +185,25 @@ Value Variables::read_post_arg(const route::VariableName& name) {
   return request_.body.field_text(name.detail, request_.arena);
 }
 
+Value Variables::read_graphql(VariableKind kind) {
+  const GraphqlFields* fields = GraphqlFields::find(request_);
+  if (fields == nullptr) return std::nullopt;
+  if (kind == VariableKind::kGraphqlName) return fields->name();
+  if (kind == VariableKind::kGraphqlOperation) return fields->operation();
+  if (fields->root_fields() == nullptr) return std::nullopt;
+  return request_.arena.copy(format::to_json(*fields->root_fields()));
+}
+
 // Numbers, lists and objects inside a body keep their type in comparisons, as true does; text is read().
 const format::Json* Variables::read_value(const route::VariableName& name) {
   if (name.kind == VariableKind::kArg) {
     static const format::Json is_there(true);
     const auto found = request_.target.args.empty() ? std::nullopt : request_.query_table().find(name.detail);
     return found && !found->has_value ? &is_there : nullptr;
+  }
+  if (name.kind == VariableKind::kGraphqlRootFields) {
+    const GraphqlFields* fields = GraphqlFields::find(request_);
+    return fields != nullptr ? fields->root_fields() : nullptr;
   }
   if (name.kind != VariableKind::kPostArgPath) return nullptr;
   if (!request_.body.is_read()) {
@@ -192,7 +221,7 @@ Value Variables::read_request(VariableKind kind) {
     case VariableKind::kUri:
       return request_.target.path;
     case VariableKind::kArgs:
-      return request_.target.args;
+      return unless_empty(request_.target.args);
     case VariableKind::kIsArgs:
       return request_.target.args.empty() ? ""sv : "?"sv;
     case VariableKind::kHost:

@@ -37,6 +37,7 @@ class Variables final : public route::VariableReader {
 
  private:
   std::optional<std::string_view> read_post_arg(const route::VariableName& name);
+  std::optional<std::string_view> read_graphql(route::VariableKind kind);
   std::optional<std::string_view> read_custom(std::string_view name);
   std::optional<std::string_view> read_arg(std::string_view name);
   std::optional<std::string_view> read_family(const route::VariableName& name);

@@ -153,6 +153,7 @@ class ProxyRewrite final : public plugin::Plugin {
       request.upstream().set_target(unsafe_target(request, captures, captured));
     } else {
       const auto target = safe_target(request, captures, captured);
+      request.upstream().set_rewritten(target);
       request.upstream().set_target(join_query(target, request.query().text(), request.arena()));
     }
     // As APISIX: the path must not reach the upstream as a rewrite that was not finished leaves it.

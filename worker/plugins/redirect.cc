@@ -42,7 +42,7 @@ class UriText {
   bool begins_with_variable() const { return !parts_.empty() && parts_.front().is_variable; }
   bool needs_body() const {
     for (const Part& part : parts_) {
-      if (part.is_variable && part.name.kind == route::VariableKind::kPostArg) return true;
+      if (part.is_variable && part.name.is_of_body()) return true;
     }
     return false;
   }

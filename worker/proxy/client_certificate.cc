@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "shared/base/host_name.h"
 #include "shared/net/tls_info.h"
 #include "worker/plugin/request_log.h"
 #include "worker/proxy/client_tls.h"
@@ -56,7 +57,7 @@ bool may_client_ask(plugin::RequestState& request, const ClientTls& tls) {
   if (!meets_own_policy(request, info, tls)) return false;
   if (!tls.identities().has_client_policy(request.target.host)) return true;
   // A certificate was judged by the policy of one name: another host may have another one.
-  const std::string sni = tls::normal_server_name(tls.name_for(info.sni));
+  const std::string sni = base::comparable_host(tls.name_for(info.sni));
   if (sni == request.target.host) return true;
   plugin::log_error(request, "client certificate verified with SNI {}, but the host is {}", sni,
                     request.target.host);

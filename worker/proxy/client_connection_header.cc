@@ -1,6 +1,8 @@
 // The PROXY header in front of a connection (nginx's `listen ... proxy_protocol`). Requests behind it know
 // what it says, and take the client that it names for theirs where real_ip_header says so (upstream_head.h).
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "shared/base/log.h"
 #include "worker/plugin/client_details.h"
@@ -37,6 +39,8 @@ bool ClientConnection::read_proxy_header() {
   transport_.read(scratch.first(bytes));
   if (result != net::ProxyProtocolReader::Result::kComplete) return false;
   info_.details->proxied = reader.addresses();
+  if (std::string tlvs = reader.take_tlvs(); !tlvs.empty())
+    info_.details->proxy_tlvs = std::make_unique<const std::string>(std::move(tlvs));
   info_.details->header_reader.reset();
   set_timeout_ms(services().draining ? limits::kDrainIdleMs : services().options.client_header_timeout_ms);
   return true;

@@ -282,6 +282,7 @@ void Forward::on_upgrade(http::ResponseHead& head, std::string_view bytes) {
   note_header_received(head);
   take_upstream_headers(stream_.request(), head);
   stream_.response().filter_head();
+  if (stream_.request().response.refusal != 0) return fail_response("a plugin gave up");
   stream_.request().response.set_status(101);  // no plugin makes something else of an upgrade
   exchange_->start_tunnel();
   tunnel_ = std::make_unique<Tunnel>(stream_, *exchange_, node_.attempt(), timer_, node_.timeouts());

@@ -1,6 +1,8 @@
 // A response body on its way through the body filters of plugins, piece by piece. Memory stays flat: a piece
 // is flushed, or stays in the client's output buffer under backpressure, before the next is read. The head
 // goes out in the first write. forward_slices.cc: filters that need more than one turn.
+#include <utility>
+
 #include "worker/proxy/forward.h"
 #include "worker/proxy/stream.h"
 
@@ -39,7 +41,9 @@ void Forward::filter_content(const Content& content, bool more_at_hand) {
     }
   }
   // A head whose body has not come yet.
-  if (head_waits_ && !stream_.request().response.body_is_held && !send_content({})) return;
+  const plugin::ResponseState& response = stream_.request().response;
+  const bool waits_for_body = response.body_is_held || response.body_may_change;
+  if (head_waits_ && !waits_for_body && !send_content({})) return;
   pause_if_client_is_slow();
   arm_timer();
 }
@@ -56,7 +60,16 @@ void Forward::end_filtered() {
 // kLast: the response is whole, by the upstream's end or because a plugin wants no more. kEnded: the client
 // is gone, or sees that its response is broken.
 Forward::Sent Forward::send_filtered(std::string_view content, bool last, bool flush) {
+  plugin::ResponseState& response = stream_.request().response;
+  const bool is_undecided = std::exchange(response.body_may_change, false) && head_waits_;
+  response.body_changes |= is_undecided;
   const ResponseWriter::Filtered out = stream_.response().filter_body(content, last, flush);
+  if (is_undecided) {
+    const bool is_same =
+        out.bytes.data() == content.data() && out.bytes.size() == content.size() && out.last == last;
+    response.body_changes = !is_same;
+    if (!is_same) response_length_ = out.last ? BodyLength{true, out.bytes.size()} : BodyLength{};
+  }
   if (out.broken) {
     fail_response("a plugin gave up");
     return Sent::kEnded;
@@ -65,9 +78,9 @@ Forward::Sent Forward::send_filtered(std::string_view content, bool last, bool f
     exchange_->abort(/*reset=*/false);
     finish_attempt();
   }
-  stream_.request().response.body_bytes_sent += out.bytes.size();
+  response.body_bytes_sent += out.bytes.size();
   const bool is_empty = out.bytes.empty() && !out.last;
-  if (is_empty && (!head_waits_ || stream_.request().response.body_is_held)) return Sent::kMore;
+  if (is_empty && (!head_waits_ || response.body_is_held)) return Sent::kMore;
   const iovec piece = net::piece(out.bytes);
   if (!send_content(
           {.pieces = {&piece, out.bytes.empty() ? 0U : 1U}, .bytes = out.bytes.size(), .end = out.last})) {

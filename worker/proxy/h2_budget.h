@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "worker/limits.h"
 
@@ -43,13 +44,18 @@ class Allowance {
 };
 
 // The last streams that we ended before the client had: what it sent meanwhile is no error (RFC 9113 5.1).
+// Most connections have none.
 class EndedStreams {
  public:
-  void add(std::int32_t id) { ids_[next_++ % ids_.size()] = id; }
-  bool has(std::int32_t id) const { return std::ranges::find(ids_, id) != ids_.end(); }
+  void add(std::int32_t id) {
+    if (ids_ == nullptr) ids_ = std::make_unique<Ids>();
+    (*ids_)[next_++ % ids_->size()] = id;
+  }
+  bool has(std::int32_t id) const { return ids_ != nullptr && std::ranges::find(*ids_, id) != ids_->end(); }
 
  private:
-  std::array<std::int32_t, limits::kH2StreamsMax> ids_{};
+  using Ids = std::array<std::int32_t, limits::kH2StreamsMax>;
+  std::unique_ptr<Ids> ids_;
   std::uint32_t next_ = 0;
 };
 

@@ -104,7 +104,7 @@ void H2Session::on_frame(FrameType type, h2::StreamId id, std::size_t payload_by
       return spend(budget_.resets, "resets too many streams");
     case FrameType::kData:
       check_stream(type, id);
-      if (payload_bytes > 0) return;  // note_content_frame() counts it
+      if (payload_bytes > 0 && engine_.is_open(id)) return;  // note_content_frame() counts it
       break;
     case FrameType::kPriority:
       if (id == 0) return engine_.fail(ErrorCode::kProtocolError);  // RFC 9113 6.3

@@ -108,7 +108,6 @@ class H2Session final : public ClientSession, private h2::Engine::User {
   void on_invalid_frame(h2::FrameType type, h2::StreamId id) override;
   void on_settings() override {}
   void on_goaway(h2::StreamId last, h2::ErrorCode code) override;
-  void on_ping_ack() override {}
 
   Services& services() const;
   std::uint64_t now_ms() const;

@@ -32,6 +32,11 @@ std::uint16_t LocalHandler::read_head() {
   request_.raw_path = head.path;
   request_.query = head.query;
   request_.headers = &head.headers;
+  plugin::RequestState& state = stream_.request();
+  state.target.path = normal->path;
+  state.target.args = head.query;
+  state.response.stream = nullptr;  // the whole response comes at once
+  request_.state = &state;
   request_.peer_ip = stream_.request().client.connection->peer_ip;
   return 0;
 }

@@ -13,6 +13,10 @@
 #include "shared/format/json.h"
 #include "shared/http/message.h"
 
+namespace apisix::plugin {
+class RequestState;
+}
+
 namespace apisix::proxy {
 
 struct LocalRequest {
@@ -23,6 +27,8 @@ struct LocalRequest {
   const http::HeaderMap* headers = nullptr;
   std::string body;
   base::IpAddress peer_ip;  // of the socket: never from a header
+  // For scripts. What they set of the response stays in it.
+  plugin::RequestState* state = nullptr;
 };
 
 struct LocalResponse {

@@ -94,7 +94,7 @@ constexpr std::string_view kUnsetVariables[] = {"ancient_browser",
                                                 "upstream_sni",
                                                 "wasm_process_req_body",
                                                 "wasm_process_resp_body"};
-constexpr std::string_view kUnsetFamilies[] = {"proxy_protocol_tlv_"};
+constexpr std::string_view kFamilies[] = {"proxy_protocol_tlv_"};  // (plugin::Variables)
 // What plugins of the catalogue leave under a name of their own.
 constexpr std::string_view kPluginVariables[] = {"jwt_auth_payload"};
 
@@ -104,7 +104,7 @@ bool is_known(const route::VariableName& name) {
   const auto is_it = [&lowered](std::string_view known) { return lowered == known; };
   const auto begins_it = [&lowered](std::string_view family) { return lowered.starts_with(family); };
   return std::ranges::any_of(kUnsetVariables, is_it) || std::ranges::any_of(kPluginVariables, is_it) ||
-         std::ranges::any_of(kUnsetFamilies, begins_it);
+         std::ranges::any_of(kFamilies, begins_it);
 }
 
 // What nginx logs, not what APISIX's plugins see: raw, the name compared as it was sent but in any case, and
@@ -118,6 +118,8 @@ std::optional<std::string_view> raw_arg(std::string_view query, std::string_view
 
 std::optional<std::string_view> read(const route::VariableName& name, plugin::RequestState& request) {
   if (name.kind == route::VariableKind::kArg) return raw_arg(request.target.args, name.detail);
+  if (name.kind == route::VariableKind::kUri && !request.target.rewritten.empty())
+    return request.target.rewritten;
   return plugin::Variables(request).read(name);
 }
 

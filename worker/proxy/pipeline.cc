@@ -29,6 +29,7 @@ enum class Phase : std::uint8_t {
   kPickNode,
   kGlobalBeforeProxy,
   kBeforeProxy,
+  kHeldResponse,
   kPrepare,
   kForward
 };
@@ -99,6 +100,14 @@ async::Step read_body_fields(RequestContent& content) {
   co_return async::pass();
 }
 
+// A filter_func of Lua: when it has decided, routes are matched again.
+bool waits_for_filter(Stream& stream) {
+  async::Step step = stream.services().registry.take_waiting_filter();
+  if (step.done()) return false;
+  stream.pipeline().wait_for(std::move(step));
+  return true;
+}
+
 Next match(Stream& stream) {
   if (stream.request().target.path == memory::kStubStatusPath) [[unlikely]]
     return respond_nginx_status(stream);
@@ -111,6 +120,7 @@ Next match(Stream& stream) {
     stream.chains().set_global(global);
   }
   auto route = registry.match(stream.request());
+  if (!route && waits_for_filter(stream)) return Next::kWait;
   const plugin::BodyFields& body = stream.request().body;
   if (body.is_wanted() && !body.is_read()) {  // a condition is about the body: read it, match again
     async::Step step = read_body_fields(stream.content());
@@ -120,6 +130,7 @@ Next match(Stream& stream) {
     }
     if (const std::uint16_t status = stream.content().failure()) return respond_error_page(stream, status);
     route = registry.match(stream.request());
+    if (!route && waits_for_filter(stream)) return Next::kWait;
   }
   if (!route) return Next::kGoOn;  // pick_node() responds with 404, once the global rules have run
   const config::RouteRuntime& runtime = *route->runtime;
@@ -178,9 +189,19 @@ Next run_consumers_rewrite(Stream& stream) {
                       stream.chains().run_consumers_rewrite(&PipelineRun::on_step_done, &stream.pipeline()));
 }
 
+// As in APISIX, where a plugin's response that is under way does not keep the others from running.
+Next respond_with_held(Stream& stream) {
+  const plugin::DirectResponse& direct = stream.request().direct_response;
+  if (!direct.is_held) return Next::kGoOn;
+  stream.respond(direct);
+  return Next::kResponded;
+}
+
 // --- forwarding
 
 Next pick_node(Stream& stream) {
+  if (stream.request().direct_response.is_held) [[unlikely]]
+    return Next::kGoOn;
   const config::CompiledRoute* const route = stream.pipeline().route();
   if (route == nullptr) {
     stream.respond(route_not_found());
@@ -233,6 +254,7 @@ constexpr std::array kPhases = {
     Row{Phase::kPickNode, pick_node},
     Row{Phase::kGlobalBeforeProxy, run_global<plugin::Phase::kBeforeProxy>, kRunsHooks},
     Row{Phase::kBeforeProxy, run_route<plugin::Phase::kBeforeProxy>, kRunsHooks},
+    Row{Phase::kHeldResponse, respond_with_held, kRunsHooks},
     Row{Phase::kPrepare, prepare},
     Row{Phase::kForward, forward},
 };

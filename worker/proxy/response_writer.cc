@@ -59,6 +59,15 @@ void ResponseWriter::filter_head() {
       request_.response.coder != nullptr) {
     body_filter_ = std::make_unique<plugin::Body>(&services_.bodies);
   }
+  if (request_.response.refusal != 0) [[unlikely]]
+    refuse_body();
+}
+
+// Its first piece breaks off, before anything is written.
+void ResponseWriter::refuse_body() {
+  request_.response.body_is_held = true;
+  if (!body_filter_) body_filter_ = std::make_unique<plugin::Body>(&services_.bodies);
+  body_filter_->break_off();
 }
 
 ResponseWriter::Filtered ResponseWriter::filter_body(std::string_view data, bool last, bool flush) {

@@ -96,6 +96,7 @@ class ResponseWriter {
   bool note_head_written(ClientExchange::HeadWritten written);
   bool note_written(bool is_open);
   void take_back();
+  void refuse_body();
   Filtered filter_whole_body(std::string_view data);
 
   Services& services_;

@@ -218,7 +218,7 @@ void Stream::respond(const plugin::DirectResponse& direct) {
     case ResponseWriter::Sent::kWhole:
       return on_response_complete();
     case ResponseWriter::Sent::kRefused:
-      return respond_error_page(502);
+      return abort_response();
     case ResponseWriter::Sent::kClientGone:
       return;
   }
@@ -267,7 +267,8 @@ void Stream::on_response_complete() {
 
 void Stream::abort_response(std::uint16_t status) {
   if (response_.is_started()) return end(ClientExchange::Ending::kBroken);
-  respond_error_page(status);
+  const std::uint16_t refusal = request_.response.refusal;
+  respond_error_page(refusal != 0 ? refusal : status);
 }
 
 // --- the end

@@ -209,6 +209,12 @@ struct VariableName {
            kind == VariableKind::kGraphqlRootFields || kind == VariableKind::kUnknown;
   }
 
+  // It may be in the request's body, which has to be read first.
+  bool is_of_body() const {
+    return kind == VariableKind::kPostArg || kind == VariableKind::kPostArgPath ||
+           (kind >= VariableKind::kGraphqlName && kind <= VariableKind::kGraphqlRootFields);
+  }
+
   bool operator==(const VariableName&) const = default;
 };
 

@@ -7,6 +7,7 @@
 
 #include "shared/base/crypto.h"
 #include "shared/base/crypto_digest.h"
+#include "shared/base/host_name.h"
 #include "shared/format/read.h"
 #include "shared/resource/certificate_pair.h"
 #include "shared/resource/fields.h"
@@ -50,7 +51,7 @@ bool serves_clients(const Json& object) {
 std::vector<std::string> names_of(const Json& object) {
   std::vector<std::string> names = resource::texts_field(object, "snis");
   if (names.empty()) names.push_back(resource::text_field(object, "sni"));
-  for (std::string& name : names) name = normal_server_name(name);
+  for (std::string& name : names) name = base::comparable_host(name);
   std::ranges::sort(names);
   names.erase(std::ranges::unique(names).begin(), names.end());
   std::erase(names, "");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "shared/base/host_name.h"
 #include "shared/base/log.h"
 #include "shared/format/json.h"
 #include "worker/limits.h"
@@ -158,7 +159,7 @@ base::Result<IdentityRef> CertificateTable::identity_of(Object& object) {
 // --- lookups
 
 base::Result<IdentityRef> CertificateTable::find(std::string_view server_name) {
-  const std::string name = normal_server_name(server_name);
+  const std::string name = base::comparable_host(server_name);
   const NameIndex::Match match = names_.find(name);
   if (match.owner == nullptr) {
     std::string what = "failed to match any SSL certificate by SNI: " + name;
@@ -170,7 +171,7 @@ base::Result<IdentityRef> CertificateTable::find(std::string_view server_name) {
 
 bool CertificateTable::has_client_policy(std::string_view server_name) const {
   if (client_policies_ == 0) return false;
-  const std::string name = normal_server_name(server_name);
+  const std::string name = base::comparable_host(server_name);
   if (name.size() > NameIndex::kNameBytesMax) return true;
   const NameIndex::Match match = names_.find(name);
   const NameOwner* const owner = match.owner != nullptr ? match.owner : match.landed_on;

@@ -14,11 +14,6 @@ bool is_before(const NameOwner* a, const NameOwner* b) {
 
 }  // namespace
 
-std::string normal_server_name(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return base::to_lower(name);
-}
-
 void NameIndex::insert(std::string_view name, const NameOwner& owner) {
   const bool is_wildcard = name.starts_with('*');
   if (is_wildcard) name.remove_prefix(1);

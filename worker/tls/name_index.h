@@ -17,9 +17,6 @@
 
 namespace apisix::tls {
 
-// In lower case, without a dot at the end.
-std::string normal_server_name(std::string_view name);
-
 // Who has names. By age; what was created at once (by one transaction, in one file) by id.
 struct NameOwner {
   std::int64_t created = 0;
@@ -31,7 +28,8 @@ class NameIndex {
   // OpenSSL takes no longer server name (TLSEXT_MAXLEN_host_name), so a longer one is never looked for.
   static constexpr std::size_t kNameBytesMax = 255;
 
-  // `name`: normal, may start with '*'. `owner` is not at this name yet, and stays where it is in memory.
+  // `name`: by base::comparable_host(), may start with '*'. `owner` is not at this name yet, and stays where
+  // it is in memory.
   void insert(std::string_view name, const NameOwner& owner);
   void erase(std::string_view name, const NameOwner& owner);
 
@@ -42,7 +40,7 @@ class NameIndex {
     std::string wildcard = {};             // the one it landed on; "": it was found by its own name
     const NameOwner* landed_on = nullptr;  // whose that is, also when the name is too deep for it
   };
-  // `name`: normal.
+  // `name`: by base::comparable_host().
   Match find(std::string_view name) const;
 
   std::size_t size() const { return exact_.size() + wildcards_.size(); }

@@ -92,7 +92,6 @@ class H2Connection final : private Connection::User, private h2::Engine::User, p
   void on_invalid_frame(h2::FrameType type, h2::StreamId id) override;
   void on_settings() override;
   void on_goaway(h2::StreamId last, h2::ErrorCode code) override;
-  void on_ping_ack() override {}
 
   void on_turn();
   void on_idle_timeout();

@@ -1,6 +1,11 @@
 #include "shared/http/h2/engine.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
@@ -22,13 +27,54 @@ constexpr std::size_t kContinuationsMax = 8;
 // does. More than any head that is taken.
 constexpr std::size_t kBlockBytesMax = std::size_t{256} * 1024;
 constexpr int kFirstExtensionType = 10;
-constexpr std::uint8_t kPingPayload[8] = {'a', 'p', 'i', 's', 'i', 'x', 0, 0};
 
 // A peer gets a GOAWAY or nothing for what we cannot do; running out of memory ends the process elsewhere,
 // too.
 void check(int result) {
   CHECK(result != NGHTTP2_ERR_NOMEM);
 }
+
+// Each session of nghttp2 keeps a buffer in which it makes a frame, right before mem_send() returns it or
+// send_data() is called for it, and take_output() has a copy then: one buffer serves all sessions of the
+// process, which is one thread. What a block is too long for comes into further ones, which are a session's
+// own.
+class FrameBuffer {
+ public:
+  // To the session that is made until keep().
+  nghttp2_mem* lend() {
+    is_lent_ = false;
+    return &memory_;
+  }
+  void keep() { is_lent_ = true; }
+
+ private:
+  static FrameBuffer& self(void* context) { return *static_cast<FrameBuffer*>(context); }
+  void* allocate(std::size_t size) {
+    if (size == bytes_.size() && !std::exchange(is_lent_, true)) return bytes_.data();
+    return std::malloc(size);
+  }
+  void* reallocate(void* old, std::size_t size) {
+    if (old == nullptr) return allocate(size);
+    if (old != bytes_.data()) return std::realloc(old, size);
+    void* const own = std::malloc(size);
+    if (own != nullptr) std::memcpy(own, old, std::min(size, bytes_.size()));
+    return own;
+  }
+  void release(void* bytes) const {
+    if (bytes != bytes_.data()) std::free(bytes);
+  }
+
+  // One byte says how long padding is.
+  std::array<std::uint8_t, kFrameHeadBytes + 1 + kPayloadBytesMax> bytes_;
+  bool is_lent_ = true;
+  nghttp2_mem memory_{
+      .mem_user_data = this,
+      .malloc = [](std::size_t size, void* context) { return self(context).allocate(size); },
+      .free = [](void* bytes, void* context) { self(context).release(bytes); },
+      .calloc = [](std::size_t count, std::size_t size, void*) { return std::calloc(count, size); },
+      .realloc = [](void* old, std::size_t size,
+                    void* context) { return self(context).reallocate(old, size); }};
+};
 
 struct OptionsDeleter {
   void operator()(nghttp2_option* options) const { nghttp2_option_del(options); }
@@ -53,11 +99,6 @@ OptionsPtr make_options() {
 
 std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
-}
-
-FrameType type_of(std::uint8_t type) {
-  return type < static_cast<std::uint8_t>(FrameType::kOther) ? static_cast<FrameType>(type)
-                                                             : FrameType::kOther;
 }
 
 // nghttp2's form of fields: on the stack, unless they are many.
@@ -99,7 +140,7 @@ struct EngineCallbacks {
   static int result(const Engine& engine) { return engine.failed_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0; }
 
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
-    engine(self).user_.on_frame(type_of(head->type), head->stream_id, head->length);
+    engine(self).user_.on_frame(frame_type_of(head->type), head->stream_id, head->length);
     return result(engine(self));
   }
 
@@ -168,9 +209,6 @@ struct EngineCallbacks {
       case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) out.user_.on_settings();
         break;
-      case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) out.user_.on_ping_ack();
-        break;
       case NGHTTP2_GOAWAY:
         out.user_.on_goaway(frame->goaway.last_stream_id, static_cast<ErrorCode>(frame->goaway.error_code));
         break;
@@ -214,7 +252,7 @@ struct EngineCallbacks {
   }
 
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
-    engine(self).user_.on_invalid_frame(type_of(frame->hd.type), frame->hd.stream_id);
+    engine(self).user_.on_invalid_frame(frame_type_of(frame->hd.type), frame->hd.stream_id);
     return result(engine(self));
   }
 
@@ -240,8 +278,16 @@ struct EngineCallbacks {
     return static_cast<ssize_t>(ready.bytes);
   }
 
+  static std::string head_of(const nghttp2_frame_hd& head) {
+    const auto byte = [](std::size_t value) { return static_cast<char>(value & 0xff); };
+    const auto id = static_cast<std::uint32_t>(head.stream_id);
+    return {byte(head.length >> 16), byte(head.length >> 8), byte(head.length),
+            byte(head.type),         byte(head.flags),       byte(id >> 24),
+            byte(id >> 16),          byte(id >> 8),          byte(id)};
+  }
+
   // nghttp2 makes one frame behind the other as long as there is data: full is full.
-  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t bytes,
+  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t*, std::size_t bytes,
                        nghttp2_data_source*, void* self) {
     Engine& out = engine(self);
     if (!Engine::has_room(*out.output_)) {
@@ -251,7 +297,8 @@ struct EngineCallbacks {
     EngineStream* const stream = out.find(frame->hd.stream_id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // forgotten: a reset is under way
     CHECK(frame->data.padlen == 0);
-    out.output_->add_copy(text(head, kFrameHeadBytes));
+    // It was made for the first call: others may have used the buffer since.
+    out.output_->add_copy(head_of(frame->hd));
     stream->take_data(bytes, *out.output_);
     return 0;
   }
@@ -289,8 +336,10 @@ constexpr nghttp2_data_provider kProvider{.source = {}, .read_callback = &Engine
 Engine::Engine(Role role, const Settings& settings, User& user) : user_(user), role_(role) {
   static const OptionsPtr options = make_options();
   static const CallbacksPtr callbacks = make_callbacks();
-  check(role == Role::kServer ? nghttp2_session_server_new2(&session_, callbacks.get(), this, options.get())
-                              : nghttp2_session_client_new2(&session_, callbacks.get(), this, options.get()));
+  static FrameBuffer buffer;
+  const auto make = role == Role::kServer ? &nghttp2_session_server_new3 : &nghttp2_session_client_new3;
+  check(make(&session_, callbacks.get(), this, options.get(), buffer.lend()));
+  buffer.keep();
   submit_settings(settings);
 }
 
@@ -324,12 +373,38 @@ EngineStream* Engine::find(StreamId id) const {
 
 bool Engine::receive(std::string_view bytes) {
   if (failed_) return false;
+  if (role_ == Role::kClient) return feed(bytes);
+  std::size_t fed = 0;
+  for (std::size_t walked = 0; walked < bytes.size();) {
+    const FrameHeads::Step step = heads_.next(bytes.substr(walked));
+    walked += step.bytes;
+    if (!step.is_stop) continue;
+    // What came before may open the stream or end it; with its last byte the head itself may.
+    if (!feed(bytes.substr(fed, walked - 1 - fed))) return false;
+    fed = walked - 1;
+    check_frame(step);
+    if (failed_) return false;
+  }
+  return feed(bytes.substr(fed));
+}
+
+bool Engine::feed(std::string_view bytes) {
   const ssize_t used =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   check(static_cast<int>(used));
   if (used >= 0) return true;
   if (!failed_) fail(used == NGHTTP2_ERR_FLOODED ? ErrorCode::kEnhanceYourCalm : ErrorCode::kProtocolError);
   return false;
+}
+
+// Priorities mean nothing to us, but a stream that depends on itself shows that its peer is broken (RFC 7540
+// 5.3.1). Its error would be the stream's, which may not be there to have one.
+void Engine::check_frame(const FrameHeads::Step& step) {
+  if (step.type == FrameType::kPriority) {
+    if (step.id != 0 && step.id == step.depends_on) fail(ErrorCode::kProtocolError);
+  } else if (!is_open(step.id)) {
+    user_.on_frame(step.type, step.id, step.payload_bytes);
+  }
 }
 
 bool Engine::has_room(const FrameOutput& output) {
@@ -431,24 +506,12 @@ void Engine::fail(ErrorCode code) {
   check(nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code)));
 }
 
-void Engine::submit_ping() {
-  check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kPingPayload));
-}
-
 bool Engine::is_open(StreamId id) const {
   return nghttp2_session_find_stream(session_, id) != nullptr;
 }
 
 std::uint32_t Engine::peer_concurrent_streams_max() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-}
-
-bool Engine::may_open_stream() const {
-  return !failed_ && nghttp2_session_check_request_allowed(session_) != 0;
-}
-
-bool Engine::peer_has_connect_protocol() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 StreamId Engine::last_stream() const {

@@ -14,13 +14,13 @@
 #include <span>
 #include <string_view>
 
+#include "shared/http/h2/frame.h"
+#include "shared/http/h2/frame_heads.h"
 #include "shared/http/h2/frame_output.h"
 
 struct nghttp2_session;
 
 namespace apisix::h2 {
-
-using StreamId = std::int32_t;
 
 // RFC 9113 7.
 enum class ErrorCode : std::uint32_t {
@@ -40,21 +40,6 @@ enum class ErrorCode : std::uint32_t {
   kHttp11Required,
 };
 std::string_view to_string(ErrorCode code);
-
-// RFC 9113 6, by their numbers on the wire; kOther: an extension's.
-enum class FrameType : std::uint8_t {
-  kData,
-  kHeaders,
-  kPriority,
-  kRstStream,
-  kSettings,
-  kPushPromise,
-  kPing,
-  kGoaway,
-  kWindowUpdate,
-  kContinuation,
-  kOther,
-};
 
 // What a field counts for in the size of a list, beside its name and value (RFC 9113 6.5.2).
 inline constexpr std::size_t kFieldOverheadBytes = 32;
@@ -120,7 +105,8 @@ class Engine {
    public:
     // Server: the peer opens a stream; null: it is refused (REFUSED_STREAM).
     virtual EngineStream* on_stream_opened(StreamId id) = 0;
-    // Each frame's head, before its payload: for budgets. fail() ends the connection.
+    // Each frame's head, before its payload: for budgets. fail() ends the connection. Server: also DATA of a
+    // stream that has ended, which is dropped.
     virtual void on_frame(FrameType type, StreamId id, std::size_t payload_bytes) = 0;
     // The peer broke a rule, in a field or a frame, which is dropped: the stream is reset by us, or the
     // connection ends.
@@ -129,7 +115,6 @@ class Engine {
     // The peer opens no more streams, or takes none of ours above `last`, whose users got on_closed() with
     // kRefusedStream.
     virtual void on_goaway(StreamId last, ErrorCode code) = 0;
-    virtual void on_ping_ack() = 0;
 
    protected:
     ~User() = default;
@@ -180,27 +165,26 @@ class Engine {
   void submit_goaway(ErrorCode code);
   // For callbacks: the connection ends with this; receive() returns false.
   void fail(ErrorCode code);
-  void submit_ping();
 
   // It was opened, and has not ended.
   bool is_open(StreamId id) const;
 
-  // Client: how many streams the peer lets us have at once, and whether another one may be opened.
+  // Client: how many streams the peer lets us have at once.
   std::uint32_t peer_concurrent_streams_max() const;
-  bool may_open_stream() const;
-  // RFC 8441: the peer takes extended CONNECT.
-  bool peer_has_connect_protocol() const;
   // The last of the peer's streams that was taken.
   StreamId last_stream() const;
 
  private:
   friend struct EngineCallbacks;
   EngineStream* find(StreamId id) const;
+  bool feed(std::string_view bytes);
+  void check_frame(const FrameHeads::Step& step);
   static bool has_room(const FrameOutput& output);
   void submit_settings(const Settings& settings);
 
   nghttp2_session* session_ = nullptr;
   User& user_;
+  FrameHeads heads_;                      // server
   EngineStream* block_stream_ = nullptr;  // whose fields come
   std::size_t block_bytes_ = 0;           // of those that came
   FrameOutput* output_ = nullptr;         // while frames are taken

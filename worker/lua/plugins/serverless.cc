@@ -6,6 +6,7 @@
 
 #include "worker/lua/json_value.h"
 #include "worker/lua/runtime.h"
+#include "worker/lua/syntax.h"
 #include "worker/lua/usage.h"
 
 namespace apisix::lua {
@@ -37,7 +38,7 @@ base::Status check_function(const std::string& text) {
   constexpr int kStepsMax = 100'000;
   lua_State* const lua = compiler();
   base::Status status;
-  if (luaL_loadbuffer(lua, text.data(), text.size(), text.c_str()) != 0) {
+  if (load_text(lua, text, text.c_str()) != 0) {
     status = base::invalid("failed to loadstring: " + std::string(text_at(lua, -1)));
   } else {
     lua_sethook(lua, stop_counting, LUA_MASKCOUNT, kStepsMax);
@@ -61,14 +62,17 @@ base::Status Serverless::check(const plugin::Conf& conf) {
   return {};
 }
 
-Serverless::Serverless(plugin::Phase phase, Ref conf, std::vector<Ref> functions)
-    : phase_(phase), conf_(std::move(conf)), functions_(std::move(functions)) {}
+Serverless::Serverless(Parts parts)
+    : phase_(parts.phase),
+      conf_(std::move(parts.conf)),
+      functions_(std::move(parts.functions)),
+      global_rule_(parts.global_rule) {}
 
 base::Result<Serverless::Parts> Serverless::read(const plugin::Conf& conf,
                                                  const plugin::BuildContext& context) {
   auto state = context.deps.shared<Runtime>().state();
   if (!state) return std::unexpected(state.error());
-  Parts parts{phase_of(conf.text("phase")), {}, {}};
+  Parts parts{phase_of(conf.text("phase")), {}, {}, global_rule_of(context)};
   for (const std::string& text : conf.list("functions")) {
     auto function = (*state)->compile(text, text, Origin::kConfiguration);
     if (!function) return std::unexpected(function.error());
@@ -85,28 +89,32 @@ base::Result<Serverless::Parts> Serverless::read(const plugin::Conf& conf,
 }
 
 Step Serverless::run(plugin::Request& request) {
-  if (functions_.size() == 1) return run_hook(functions_.front(), conf_, request);
+  if (functions_.size() == 1) return run_hook(functions_.front(), conf_, request, global_rule_);
   return run_from(request, 0);
 }
 
 Step Serverless::run_from(plugin::Request& request, std::size_t first) {
   for (std::size_t i = first; i < functions_.size(); ++i) {
-    if (co_await run_hook(functions_[i], conf_, request) == Outcome::kRespond) co_return Outcome::kRespond;
+    if (co_await run_hook(functions_[i], conf_, request, global_rule_) == Outcome::kRespond)
+      co_return Outcome::kRespond;
   }
   co_return Outcome::kPass;
 }
 
 void Serverless::header_filter(plugin::Request& request) {
   if (phase_ == plugin::Phase::kBodyFilter) return announce_changes(request);
-  for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kHeaderFilter, request);
+  for (const Ref& function : functions_)
+    run_plain_hook(function, conf_, Phase::kHeaderFilter, request, nullptr, global_rule_);
 }
 
 void Serverless::body_filter(plugin::Request& request, plugin::Body& body) {
-  for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kBodyFilter, request, &body);
+  for (const Ref& function : functions_)
+    run_plain_hook(function, conf_, Phase::kBodyFilter, request, &body, global_rule_);
 }
 
 void Serverless::log(plugin::Request& request) {
-  for (const Ref& function : functions_) run_plain_hook(function, conf_, Phase::kLog, request);
+  for (const Ref& function : functions_)
+    run_plain_hook(function, conf_, Phase::kLog, request, nullptr, global_rule_);
 }
 
 }  // namespace apisix::lua

@@ -2,6 +2,7 @@
 // that it says. The two differ in their priority alone.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "worker/lua/hook.h"
@@ -25,13 +26,14 @@ class Serverless : public plugin::Plugin {
   void log(plugin::Request& request) override;
 
  protected:
-  Serverless(plugin::Phase phase, Ref conf, std::vector<Ref> functions);
   // The parts of one, made of the configuration.
   struct Parts {
     plugin::Phase phase;
     Ref conf;
     std::vector<Ref> functions;
+    std::uint64_t global_rule;  // see Binding
   };
+  explicit Serverless(Parts parts);
   static base::Result<Parts> read(const plugin::Conf& conf, const plugin::BuildContext& context);
 
  private:
@@ -41,6 +43,7 @@ class Serverless : public plugin::Plugin {
   const plugin::Phase phase_;
   const Ref conf_;
   const std::vector<Ref> functions_;
+  const std::uint64_t global_rule_;
 };
 
 }  // namespace apisix::lua

@@ -16,8 +16,7 @@ class ServerlessPostFunction final : public lua::Serverless {
   }
 
  private:
-  explicit ServerlessPostFunction(Parts parts)
-      : Serverless(parts.phase, std::move(parts.conf), std::move(parts.functions)) {}
+  explicit ServerlessPostFunction(Parts parts) : Serverless(std::move(parts)) {}
 };
 
 }  // namespace

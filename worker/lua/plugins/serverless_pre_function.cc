@@ -16,8 +16,7 @@ class ServerlessPreFunction final : public lua::Serverless {
   }
 
  private:
-  explicit ServerlessPreFunction(Parts parts)
-      : Serverless(parts.phase, std::move(parts.conf), std::move(parts.functions)) {}
+  explicit ServerlessPreFunction(Parts parts) : Serverless(std::move(parts)) {}
 };
 
 }  // namespace

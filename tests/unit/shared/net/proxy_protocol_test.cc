@@ -87,7 +87,27 @@ TEST(ProxyProtocol, BinaryHeaderNamesBothEnds) {
   EXPECT_EQ(read(binary('\x21', '\x21', kIpv6)), "2001:db8::1 40000 2001:db8::2 443");
 }
 
-TEST(ProxyProtocol, TlvsBehindTheAddressesAreSkipped) {
+TEST(ProxyProtocol, TlvsAreWhatIsBehindTheAddresses) {
+  for (const auto& [protocol, addresses] : {std::pair('\x11', kIpv4), std::pair('\x21', kIpv6)}) {
+    const std::string tlvs =
+        "\x02\0\x06"
+        "a.test\x04\0\x1e"s +
+        std::string(30, 'x');
+    const std::string header = binary('\x21', protocol, addresses + tlvs);
+    for (std::size_t cut = 0; cut <= header.size(); ++cut) {
+      ProxyProtocolReader reader;
+      reader.feed(header.substr(0, cut));
+      if (cut < header.size())
+        EXPECT_EQ(reader.feed(header.substr(cut) + "behind it").result, Result::kComplete);
+      EXPECT_EQ(reader.take_tlvs(), tlvs) << cut;
+    }
+  }
+  ProxyProtocolReader local;
+  EXPECT_EQ(local.feed(binary('\x20', '\x11', kIpv4 + "\x02\0\0"s)).result, Result::kComplete);
+  EXPECT_EQ(local.take_tlvs(), "");
+}
+
+TEST(ProxyProtocol, TlvsDoNotChangeTheAddresses) {
   const std::string tlvs =
       "\x02\0\x06"
       "a.test"s +

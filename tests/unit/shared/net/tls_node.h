@@ -24,10 +24,9 @@ class TlsNode {
   // On a connected descriptor.
   std::unique_ptr<TlsSession> session(int fd) {
     OpensslSession::Ssl ssl(SSL_new(context_));
-    SSL_set_fd(ssl.get(), fd);
     SSL_set_accept_state(ssl.get());
     last_ = ssl.get();
-    return std::make_unique<OpensslSession>(std::move(ssl));
+    return std::make_unique<OpensslSession>(std::move(ssl), fd);
   }
 
   // The last session; while it lives.

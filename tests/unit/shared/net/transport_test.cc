@@ -32,12 +32,14 @@ class ScriptedSession final : public TlsSession {
   void shutdown() override { note("shutdown"); }
   const TlsInfo& info() override { return agreed; }
   std::string_view error() const override { return why; }
+  TlsWire& wire() override { return records; }
 
   IoResult next;
   bool pending = false;
   bool to_write = false;
   TlsInfo agreed{.sni = "a.example", .alpn = "h2"};
   std::string why;
+  TlsWire records{-1};
 
  private:
   void note(const std::string& call) { calls_ += call + " "; }

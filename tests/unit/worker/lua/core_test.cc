@@ -55,6 +55,26 @@ TEST(CoreUtils, ResolvesVariables) {
   EXPECT_EQ(run_core("return (core.utils.resolve_var_with_captures('/$2/${1}', {'a', 'b'}))"), "/b/a");
 }
 
+TEST(Secret, FindsAndReplacesReferences) {
+  expect_all({
+      {"return core.env.PREFIX, core.env.get('APISIX_NO_SUCH_NAME')", "$ENV://|nil"},
+      {"local s = require('apisix.secret') return s.is_secret_ref('$env://A'), "
+       "s.is_secret_ref('$secret://a/b/c'), "
+       "s.is_secret_ref('$a'), s.is_secret_ref('$env://A', {type = 'integer'})",
+       "true|true|false|false"},
+      {"local s = require('apisix.secret') local t = {a = {'$env://A'}} t.self = t "
+       "return s.has_secret_ref(t), s.has_secret_ref({a = 'b'}), s.has_secret_ref('$env://A')",
+       "true|false|false"},
+      {"local s = require('apisix.secret') local t = {a = {b = '$env://PATH', c = "
+       "'$env://APISIX_NO_SUCH_NAME'}} "
+       "local new = s.fetch_secrets(t) "
+       "return new.a.b == os.getenv('PATH'), new.a.c, t.a.b, s.fetch_secrets('x')",
+       "true|$env://APISIX_NO_SUCH_NAME|$env://PATH|nil"},
+      {"return require('apisix.secret').check_secret_uri('http://a')",
+       "false|error secret_uri prefix: http://a"},
+  });
+}
+
 TEST(CoreUtils, ChecksHeaderFields) {
   expect_all({
       {"return core.utils.validate_header_field('X-A'), core.utils.validate_header_field('X A'), "

@@ -77,6 +77,14 @@ TEST(Regex, Splits) {
             "nil|pcre2_compile() failed: missing closing parenthesis in \"(\"");
 }
 
+TEST(Regex, ChecksOne) {
+  expect_chunks({
+      {"return (require('resty.core.regex').re_match_compile('^/a', 'j')) ~= nil", "true"},
+      {"return require('resty.core.regex').re_match_compile('(', 'j')",
+       "nil|pcre2_compile() failed: missing closing parenthesis in \"(\""},
+  });
+}
+
 TEST(Regex, GivesUpWhatTakesTooLong) {
   LuaState lua;
   const std::string subject = "('" + std::string(40, 'a') + "b', '(a+)+$', 'jo')";

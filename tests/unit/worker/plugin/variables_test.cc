@@ -103,6 +103,15 @@ TEST_F(VariablesTest, ProxyProtocolVariablesSayWhatTheHeaderSaid) {
   EXPECT_EQ(read("proxy_protocol_server_port"), "443");
   EXPECT_EQ(read("realip_remote_addr"), "10.0.0.1");
   EXPECT_EQ(read("scheme"), "http");
+  EXPECT_EQ(read("proxy_protocol_tlv_authority"), "(unset)");
+  client_.edit_details().proxy_tlvs = std::make_unique<const std::string>(
+      "\x02\0\x06"
+      "a.test",
+      9);
+  EXPECT_EQ(read("proxy_protocol_tlv_authority"), "a.test");
+  EXPECT_EQ(read("Proxy_Protocol_TLV_0X02"), "a.test");
+  EXPECT_EQ(read("proxy_protocol_tlv_alpn"), "(unset)");
+  EXPECT_EQ(read("proxy_protocol_tlv_"), "(unset)");
 }
 
 TEST_F(VariablesTest, RequestLineOfHttp2IsMadeAsNginxDoes) {

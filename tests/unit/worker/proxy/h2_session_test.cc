@@ -86,7 +86,6 @@ class H2Client final : private h2::Engine::User {
   void on_invalid_frame(h2::FrameType, StreamId) override {}
   void on_settings() override {}
   void on_goaway(StreamId last, ErrorCode code) override { goaways.emplace_back(last, code); }
-  void on_ping_ack() override {}
 };
 
 class H2SessionTest : public ProxyTest {

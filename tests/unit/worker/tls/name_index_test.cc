@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/base/host_name.h"
+
 namespace apisix::tls {
 namespace {
 
@@ -9,7 +11,7 @@ class NameIndexTest : public testing::Test {
  protected:
   // "": none; "refused": it landed on a wildcard that covers one label.
   std::string found(std::string_view name) const {
-    const NameIndex::Match match = names_.find(normal_server_name(name));
+    const NameIndex::Match match = names_.find(base::comparable_host(name));
     if (match.is_too_deep) return "refused by " + match.wildcard;
     return match.owner != nullptr ? match.owner->id : "";
   }
@@ -36,6 +38,13 @@ TEST_F(NameIndexTest, AWildcardCoversOneLabel) {
   EXPECT_EQ(found("www.test2.com"), "a");
   EXPECT_EQ(found("test2.com"), "");
   EXPECT_EQ(found("aa.bb.test2.com"), "refused by *.test2.com");
+}
+
+// As in APISIX, whose names lose the dot at their end while its certificates' names keep it.
+TEST_F(NameIndexTest, AStarWithADotBehindItCoversNoName) {
+  names_.insert(base::comparable_host("*."), a_);
+  EXPECT_EQ(found("localhost"), "");
+  EXPECT_EQ(found("www.test.com."), "");
 }
 
 TEST_F(NameIndexTest, ANameThatIsTooDeepIsNotTriedAgainstTheStar) {

@@ -127,7 +127,6 @@ class H2Node final : private h2::Engine::User {
   void on_invalid_frame(h2::FrameType, h2::StreamId) override {}
   void on_settings() override {}
   void on_goaway(h2::StreamId, h2::ErrorCode code) override { goaway = code; }
-  void on_ping_ack() override {}
 
   net::Socket socket_;
 };

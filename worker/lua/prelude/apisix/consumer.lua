@@ -7,12 +7,27 @@ local M = { version = 0.3 }
 -- By plugin: what plugin() gave last. Auth plugins ask at every request; the tables are made when a consumer has changed.
 local listed = {}
 
+-- As in APISIX, check_schema() has seen what a consumer configures: what it put there is there.
+local function check(name, nodes)
+    local plugin = package.loaded["apisix.plugins." .. name]
+    if type(plugin) ~= "table" or not plugin.check_schema then
+        return
+    end
+    for _, node in ipairs(nodes) do
+        local ok, err = plugin.check_schema(node.auth_conf, core.schema.TYPE_CONSUMER)
+        if not ok then
+            core.log.error("failed to check the configuration of consumer ", node.username, ": ", err)
+        end
+    end
+end
+
 -- {nodes, len, conf_version}: the consumers that configure the plugin.
 function M.plugin(name)
     local version = data.version()
     local held = listed[name]
     if not held or held.conf_version ~= version then
         local nodes = data.of_plugin(name)
+        check(name, nodes)
         held = { nodes = nodes, len = #nodes, conf_version = version }
         listed[name] = held
     end

@@ -1,15 +1,17 @@
--- apisix.core: its parts are loaded when they are first used. There is no core.etcd and no core.pubsub here.
+-- apisix.core: its parts are loaded when they are first used.
 local parts = { tablepool = "tablepool", dns_client = "apisix.core.dns.client" }
 for name in ([[version log config config_util config_local json table request response lrucache schema string ctx timer
-        id ip io utils resolver os math event env profile]]):gmatch("%S+") do
+        id ip io utils resolver os math event env profile etcd pubsub data_encryption]]):gmatch("%S+") do
     parts[name] = "apisix.core." .. name
 end
 
-return setmetatable({ empty_tab = {} }, {
+return setmetatable({
+    empty_tab = {},
+    sleep = function(seconds)
+        return require("apisix.core.utils").sleep(seconds)
+    end,
+}, {
     __index = function(core, name)
-        if name == "sleep" then
-            return core.utils.sleep
-        end
         local module = parts[name]
         if not module then
             return nil

@@ -9,13 +9,31 @@ function M.plugin_attr(name)
     return attr
 end
 
--- {value = metadata, modifiedIndex = version}; nil: there is none.
+-- By plugin: what plugin_metadata() gave last. Plugins keep caches by its tables.
+local metadata_of = {}
+
+-- {value = metadata, modifiedIndex = version}; nil: there is none. As in APISIX, check_schema() has seen the value: what it
+-- put there (defaults, compiled rules) is there.
 function M.plugin_metadata(name)
-    local value, version = data.plugin_metadata(name)
-    if value == nil then
+    local held = metadata_of[name]
+    local value, version = data.plugin_metadata(name, held and held.modifiedIndex)
+    if version == nil then
+        metadata_of[name] = nil
         return nil
     end
-    return { value = value, modifiedIndex = version, key = "/plugin_metadata/" .. name }
+    if value == nil then
+        return held
+    end
+    local plugin = package.loaded["apisix.plugins." .. name]
+    if type(plugin) == "table" and plugin.check_schema then
+        local ok, err = plugin.check_schema(value, core.schema.TYPE_METADATA)
+        if not ok then
+            core.log.error("failed to check the metadata of plugin ", name, ": ", err)
+        end
+    end
+    held = { value = value, modifiedIndex = version, key = "/plugin_metadata/" .. name }
+    metadata_of[name] = held
+    return held
 end
 
 function M.get(name)
@@ -23,19 +41,12 @@ function M.get(name)
     return ok and plugin or nil
 end
 
-local versions = setmetatable({}, { __mode = "k" })
-local next_version = 0
-
--- Another number for another configuration.
+-- A number of what the configuration says: the same in every worker, and after a restart. Plugins make keys in redis of it.
 function M.conf_version(conf)
-    if type(conf) == "table" and conf._version then
-        return conf._version
+    if not conf._version then
+        conf._version = ngx.crc32_short(core.json.stably_encode(conf))
     end
-    if not versions[conf] then
-        next_version = next_version + 1
-        versions[conf] = tostring(next_version)
-    end
-    return versions[conf]
+    return conf._version
 end
 
 function M.check_schema(plugins_conf)

@@ -1,2 +1,14 @@
 -- apisix.router: the gateway matches; scripts can only look.
-return { router_http = {}, http_routes = function() return {}, 0 end }
+local objects = require("gateway.objects")
+
+local function http_routes()
+    return objects.list("routes")
+end
+
+return {
+    version = 0.3,
+    router_http = { routes = http_routes },
+    http_routes = http_routes,
+    stream_routes = function() return nil, nil end,
+    ssls = function() return nil, nil end,
+}

@@ -1,4 +1,7 @@
--- apisix.schema_def: parts of schemas that plugins put into their own.
+-- apisix.schema_def: parts of schemas that plugins put into their own, and those of whole objects (route, service, upstream,
+-- consumer, ssl ...), which are the Admin API's.
+local schema_of = require("gateway.schema").of
+
 local M = { version = 0.4 }
 
 M.id_schema = {
@@ -34,11 +37,17 @@ M.method_schema = {
     description = "HTTP method", type = "string",
     enum = { "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE" },
 }
-M.upstream = { type = "object" }
+M.anonymous_consumer_schema = { type = "string", minLength = 1 }
 M.upstream_hash_vars_schema = {
     type = "string",
     pattern = [[^((uri|server_name|server_addr|request_uri|remote_port|remote_addr|query_string|host|hostname|mqtt_client_id)|arg_[0-9a-zA-z_-]+)$]],
 }
 M.upstream_hash_header_schema = { type = "string", pattern = [[^[a-zA-Z0-9-_]+$]] }
 
-return M
+return setmetatable(M, {
+    __index = function(self, name)
+        local schema = type(name) == "string" and schema_of(name) or nil
+        self[name] = schema
+        return schema
+    end,
+})

@@ -3,14 +3,35 @@ local M = { version = "1.1.0" }
 local mt = {}
 mt.__index = M
 
+local function set_of(signs)
+    local out = {}
+    for sign in signs:gmatch(".") do
+        out[sign] = true
+    end
+    return out
+end
+
+-- What stays as it is beside letters and digits; users may change it.
+M.options = {
+    separator = "&",
+    query_plus_is_space = true,
+    legal_in_path = set_of(":-_.!~*'()@&=$,;"),
+    legal_in_query = set_of(":-_.,!~*';()@$"),
+}
+local LEGAL_IN_NAME = set_of("-_.")
+
 local PORTS = { http = 80, https = 443, ftp = 21, ws = 80, wss = 443 }
 
 local function decode(text)
-    return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+    return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
-local function encode(text)
-    return (tostring(text):gsub("[^%w%-._~]", function(c) return string.format("%%%02X", c:byte()) end))
+local function decode_value(text)
+    return decode(M.options.query_plus_is_space and text:gsub("+", " ") or text)
+end
+
+local function encode(text, legal)
+    return (tostring(text):gsub("%W", function(c) return legal[c] and c or string.format("%%%02X", c:byte()) end))
 end
 
 local query_mt = {}
@@ -22,17 +43,18 @@ function M.buildQuery(tab, sep, prefix)
     end
     table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
     for _, key in ipairs(keys) do
-        local name = prefix and prefix .. "[" .. encode(key) .. "]" or encode(key)
+        local name = encode(key, LEGAL_IN_NAME)
+        name = prefix and prefix .. "[" .. name .. "]" or name
         local value = tab[key]
         if type(value) == "table" then
             parts[#parts + 1] = M.buildQuery(value, sep, name)
         elseif value == "" then
             parts[#parts + 1] = name
         else
-            parts[#parts + 1] = name .. "=" .. encode(value)
+            parts[#parts + 1] = name .. "=" .. encode(value, M.options.legal_in_query)
         end
     end
-    return table.concat(parts, sep or "&")
+    return table.concat(parts, sep or M.options.separator)
 end
 query_mt.__tostring = M.buildQuery
 
@@ -40,13 +62,13 @@ function M.parseQuery(text)
     local out = setmetatable({}, query_mt)
     for pair in text:gmatch("[^&;]+") do
         local name, value = pair:match("^([^=]*)=?(.*)$")
-        name = decode(name)
+        name = decode_value(name)
         local base, member = name:match("^([^%[]+)%[([^%]]*)%]$")
         if base then
             out[base] = type(out[base]) == "table" and out[base] or {}
-            out[base][tonumber(member) or (member == "" and #out[base] + 1) or member] = decode(value)
+            out[base][tonumber(member) or (member == "" and #out[base] + 1) or member] = decode_value(value)
         else
-            out[name] = decode(value)
+            out[name] = decode_value(value)
         end
     end
     return out
@@ -107,12 +129,46 @@ function M.parse(text)
     rest = rest:gsub("^(%a[%w+.-]*):", function(scheme) self.scheme = scheme:lower() return "" end)
     rest = rest:gsub("%?(.*)$", function(query) M.setQuery(self, query) return "" end)
     rest = rest:gsub("^//([^/]*)", function(authority) M.setAuthority(self, authority) return "" end)
-    self.path = decode((rest:gsub("+", "%%2B")))
+    self.path = rest:gsub("[^/]+", function(segment) return encode(decode(segment), M.options.legal_in_path) end)
     self.query = self.query or setmetatable({}, query_mt)
     return self
 end
 
+-- Another segment behind the path: `url / "name"`.
+function M.addSegment(self, segment)
+    if type(segment) == "string" then
+        self.path = self.path .. "/" .. encode(segment:gsub("^/+", ""), M.options.legal_in_path)
+    end
+    return self
+end
+mt.__div = M.addSegment
+
+function mt.__concat(a, b)
+    return tostring(a) .. tostring(b)
+end
+
+function M.removeDotSegments(path)
+    local kept = {}
+    for segment in path:gmatch("[^/]+") do
+        if segment == ".." then
+            kept[#kept] = nil
+        elseif segment ~= "." then
+            kept[#kept + 1] = segment
+        end
+    end
+    local first = path:sub(1, 1) == "/" and "/" or ""
+    local ends_open = path:find("/%.?%.?$") ~= nil
+    return first .. table.concat(kept, "/") .. (#kept > 0 and ends_open and "/" or "")
+end
+
+function M.normalize(self)
+    self = type(self) == "string" and M.parse(self) or self
+    self.path = M.removeDotSegments(self.path or "")
+    return self
+end
+
 function M.resolve(self, other)
+    self = type(self) == "string" and M.parse(self) or self
     local target = type(other) == "string" and M.parse(other) or other
     if target.scheme then
         return target
@@ -126,6 +182,7 @@ function M.resolve(self, other)
     end
     if target.path ~= "" then
         out.path = target.path:sub(1, 1) == "/" and target.path or (out.path:match("^(.*/)") or "/") .. target.path
+        out.path = M.removeDotSegments(out.path)
         out.query = target.query
     elseif next(target.query) then
         out.query = target.query

@@ -1,6 +1,7 @@
 #include "shared/http/h2/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <list>
 #include <map>
@@ -63,7 +64,6 @@ struct TestUser final : Engine::User {
   void on_invalid_frame(FrameType, StreamId) override { ++invalid; }
   void on_settings() override { ++settings; }
   void on_goaway(StreamId last, ErrorCode code) override { goaway = {last, static_cast<int>(code)}; }
-  void on_ping_ack() override { ++pongs; }
 
   std::map<StreamId, TestStream> streams;
   std::vector<FrameType> frames;
@@ -71,7 +71,6 @@ struct TestUser final : Engine::User {
   Engine* engine = nullptr;
   std::size_t fails_at = 0;
   int settings = 0;
-  int pongs = 0;
   int invalid = 0;
   bool refuses = false;
 };
@@ -157,6 +156,56 @@ TEST_F(EngineTest, ContentGoesBothWaysAsFarAsWindowsLetIt) {
   EXPECT_EQ(call_.closed, 0);
 }
 
+// Sessions make their frames in one buffer: one that stops in the middle of its output finds its own frames
+// again, after others have made theirs. So do heads that are longer than a frame.
+TEST_F(EngineTest, SessionsTakeTurnsInTheMiddleOfTheirOutput) {
+  struct Pair {
+    TestUser at_server;
+    TestUser at_client;
+    Engine server{Engine::Role::kServer,
+                  {.stream_window_bytes = 1 << 20, .connection_window_bytes = 1 << 20},
+                  at_server};
+    Engine client{Engine::Role::kClient, {}, at_client};
+    TestStream call;
+  };
+  std::array<Pair, 3> pairs;
+  const std::string long_value(40'000, 'v');
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    Pair& pair = pairs[i];
+    bool is_good = true;
+    deliver(pair.server, pair.client, is_good);
+    pair.call.to_send = std::string(300'000 + i, static_cast<char>('a' + i));
+    pair.call.ends = true;
+    const std::vector<Field> fields = {
+        {":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}, {"long", long_value}};
+    EXPECT_EQ(pair.client.submit_request(fields, Engine::Sending::kData, pair.call), 1);
+  }
+  std::array<FrameOutput, 3> outputs;
+  int stops = 0;
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      const bool is_full = pairs[i].client.take_output(outputs[i]);
+      stops += is_full ? 1 : 0;
+      more |= is_full;
+    }
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      std::string bytes;
+      for (const iovec& piece : outputs[i].pieces())
+        bytes.append(static_cast<char*>(piece.iov_base), piece.iov_len);
+      outputs[i].clear();
+      EXPECT_TRUE(pairs[i].server.receive(bytes));
+    }
+  }
+  EXPECT_GT(stops, 3);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const TestStream& served = pairs[i].at_server.streams.at(1);
+    EXPECT_TRUE(served.data == std::string(300'000 + i, static_cast<char>('a' + i))) << i;
+    EXPECT_TRUE(served.ended) << i;
+    EXPECT_EQ(served.fields.back().second, long_value);
+  }
+}
+
 TEST_F(EngineTest, StreamWaitsUntilItIsResumed) {
   const StreamId id = request(call_, Engine::Sending::kData);
   run();
@@ -240,7 +289,6 @@ TEST_F(EngineTest, GoawayServesWhatCameAndRefusesTheRest) {
   run();
   EXPECT_EQ(at_client_.goaway, (std::pair<StreamId, int>(first, 0)));
   EXPECT_EQ(other.closed, static_cast<int>(ErrorCode::kRefusedStream));
-  EXPECT_FALSE(client_.may_open_stream());
   respond(first, Engine::Sending::kEnd);
   run();
   EXPECT_EQ(call_.closed, 0);
@@ -280,11 +328,7 @@ TEST_F(EngineTest, MalformedResponseIsResetByTheClient) {
 
 TEST_F(EngineTest, SettingsOfThePeerAreKnown) {
   run();
-  EXPECT_TRUE(client_.peer_has_connect_protocol());
   EXPECT_EQ(client_.peer_concurrent_streams_max(), 128U);
-  client_.submit_ping();
-  run();
-  EXPECT_EQ(at_client_.pongs, 1);
 }
 
 TEST(FrameOutputTest, SmallPiecesJoinAndLargeOnesAreViews) {

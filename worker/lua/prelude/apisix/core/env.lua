@@ -1,12 +1,16 @@
 -- core.env: "$env://NAME/member" references.
 local json = require("apisix.core.json")
 
-local M = { PREFIX = "$env://" }
+local M = { PREFIX = "$ENV://" }
 
 function M.init() end
 
+function M.get(name)
+    return os.getenv(name)
+end
+
 function M.fetch_by_uri(uri)
-    if type(uri) ~= "string" or uri:sub(1, #M.PREFIX):lower() ~= M.PREFIX then
+    if type(uri) ~= "string" or uri:sub(1, #M.PREFIX):upper() ~= M.PREFIX then
         return nil, "error format"
     end
     local path = uri:sub(#M.PREFIX + 1)

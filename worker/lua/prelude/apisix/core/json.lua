@@ -76,7 +76,7 @@ end
 -- Keys in order, so that equal tables give equal texts.
 local function stable(value)
     if type(value) ~= "table" then
-        return (cjson.encode(value))
+        return cjson.encode(value) or '"' .. type(value) .. '"'
     end
     local parts = {}
     if getmetatable(value) == cjson.array_mt or (#value > 0 and isarray(value)) then

@@ -146,6 +146,13 @@ function M.plugin_ctx(cache, ctx, extra, make, ...)
     return cache(key_of(ctx, extra), ctx.conf_version, make, ...)
 end
 
+-- What plugins of APISIX 2 call: one cache for each plugin.
+local of_plugin = {}
+function M.plugin(name, key, version, make, ...)
+    of_plugin[name] = of_plugin[name] or M.new({ type = "plugin" })
+    return of_plugin[name](key, version, make, ...)
+end
+
 function M.plugin_ctx_id(ctx, extra)
     return key_of(ctx, extra) .. "#" .. ctx.conf_version
 end

@@ -31,6 +31,22 @@ function M.header(ctx, name)
     return value
 end
 
+-- "X-Name" -> "http_x_name". Names are those of the code; a program that makes them up starts anew.
+local variables, variable_count = {}, 0
+
+local function variable_of(name)
+    local variable = variables[name]
+    if not variable then
+        if variable_count >= 1000 then
+            variables, variable_count = {}, 0
+        end
+        variable = "http_" .. name:lower():gsub("-", "_")
+        variables[name] = variable
+        variable_count = variable_count + 1
+    end
+    return variable
+end
+
 local function change(ctx, name, value, change_it)
     if type(ctx) == "string" then
         -- without ctx: (name, value)
@@ -45,7 +61,7 @@ local function change(ctx, name, value, change_it)
         api_ctx.headers = nil
         if api_ctx.var then
             -- what was written under this name is not the header any more
-            api_ctx.var["http_" .. name:lower():gsub("-", "_")] = nil
+            api_ctx.var[variable_of(name)] = nil
         end
     end
 end

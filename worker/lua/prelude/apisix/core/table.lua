@@ -4,14 +4,24 @@ local new_tab, nkeys, clear, clone, isarray, isempty = require("table.new"), req
     require("table.clone"), require("table.isarray"), require("table.isempty")
 local pairs, ipairs, type, select, tostring = pairs, ipairs, type, select, tostring
 local newproxy, setmetatable, getmetatable = newproxy, setmetatable, getmetatable
+local api_ctx = require("gateway.api_ctx")
 local ngx_re_split
 
 local M = {
     version = 0.2, new = new_tab, clear = clear, nkeys = nkeys, insert = table.insert, concat = table.concat, sort = table.sort,
-    clone = clone, isarray = isarray, isempty = isempty, remove = table.remove,
+    isarray = isarray, isempty = isempty, remove = table.remove,
 }
 
 M.empty_tab = {}
+
+-- Of a ctx, much is made when it is first read: a copy has it all.
+function M.clone(tab)
+    local out = clone(tab)
+    if getmetatable(tab) == api_ctx.metatable then
+        api_ctx.fill(out, tab)
+    end
+    return out
+end
 
 function M.insert_tail(tab, ...)
     local last = #tab
@@ -92,7 +102,11 @@ local function copy(value, seen, opts, path)
         end
         out[key] = member
     end
-    return setmetatable(out, getmetatable(value))
+    local metatable = getmetatable(value)
+    if metatable and metatable == api_ctx.metatable then
+        api_ctx.fill(out, value)
+    end
+    return setmetatable(out, metatable)
 end
 
 function M.deepcopy(value, opts)

@@ -1,7 +1,8 @@
 -- apisix.http.service
-local data = require("gateway.data")
+local objects = require("gateway.objects")
 
 return {
-    get = function(id) return data.object("services", tostring(id)) end,
-    services = function() return nil, 0 end,
+    version = 0.2,
+    get = function(id) return objects.get("services", id) end,
+    services = function() return objects.list("services") end,
 }

@@ -1,0 +1,2 @@
+-- core.config_etcd: see core.config.
+return require("apisix.core.config")

@@ -1,0 +1,2 @@
+-- core.config_yaml: see core.config.
+return require("apisix.core.config")

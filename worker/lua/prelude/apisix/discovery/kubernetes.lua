@@ -1,0 +1,2 @@
+-- apisix.discovery.kubernetes: see gateway.discovery_module.
+return require("gateway.discovery_module")("kubernetes")

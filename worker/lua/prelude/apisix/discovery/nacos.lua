@@ -1,0 +1,2 @@
+-- apisix.discovery.nacos: see gateway.discovery_module.
+return require("gateway.discovery_module")("nacos")

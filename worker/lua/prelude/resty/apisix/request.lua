@@ -1,0 +1,6 @@
+-- resty.apisix.request: of APISIX's own nginx module. The gateway does this itself.
+return setmetatable({}, {
+    __index = function()
+        return function() return nil, "not available in this gateway" end
+    end,
+})

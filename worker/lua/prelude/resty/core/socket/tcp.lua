@@ -1,0 +1,2 @@
+-- resty.core.socket.tcp: in the gateway's own API.
+return { version = "0.1.31" }

@@ -1,0 +1,2 @@
+-- resty.events.compat: as resty.worker.events.
+return require("resty.worker.events")
