@@ -120,6 +120,7 @@ struct LoneWorker::Parts {
     auto opened = store::LocalStore::open(loop, store_options);
     if (!opened) return std::unexpected(opened.error());
     store = std::move(*opened);
+    lua_settings.store = store.get();
     auto config = resolve::configured_resolver(settings);
     if (!config) return std::unexpected(config.error());
     auto made = resolve::make_resolver(loop, random, std::move(*config));
@@ -240,7 +241,7 @@ struct LoneWorker::Parts {
   const settings::Settings settings;
   event::Loop loop;
   const proxy::Options proxy_options;
-  const plugin::LuaSettings lua_settings;
+  plugin::LuaSettings lua_settings;
   memory::Zones zones;
   memory::StatusSlot* slot = nullptr;
   base::Random random{std::random_device{}()};
