@@ -9,6 +9,7 @@
 #include "worker/lua/modules.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/text_check.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -61,8 +62,9 @@ class ScriptKind final : public plugin::PluginKind {
     }
     lua_pop(lua, 1);
     const std::string text = format::string_of(format::find_member(conf, "script"));
-    return base::Ref<plugin::Plugin>(
-        new LuaPlugin(std::move(functions), load_script(**state, text, context.resource), 0));
+    Ref chunk = load_script(**state, text, context.resource);
+    chunk.set_usage(&context.deps.shared<UsageTable>().of(kScriptName));
+    return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), std::move(chunk), 0));
   }
 };
 

@@ -66,6 +66,15 @@ TEST(Schema, FillsDefaultsIn) {
   });
 }
 
+TEST(Schema, FillsTheDefaultsOfADefaultIn) {
+  expect_chunks({
+      {"local t = {} check({type = 'object', properties = {a = {type = 'object', default = {}, properties = "
+       "{b = "
+       "{default = 5}}}}}, t) return t.a.b",
+       "5"},
+  });
+}
+
 TEST(Schema, HasThePartsOfTheGatewaysOwn) {
   expect_schemas({
       {"return #core.schema.ip_def, core.schema.nothing", "4|nil"},
