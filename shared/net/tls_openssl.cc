@@ -94,12 +94,16 @@ IoResult OpensslSession::result_of(int returned) {
 IoResult OpensslSession::handshake() {
   ERR_clear_error();
   const int returned = SSL_do_handshake(ssl_.get());
-  return returned == 1 ? IoResult{IoResult::Kind::kDone, 0, 0} : result_of(returned);
+  if (returned != 1) return result_of(returned);
+  has_more_ = SSL_has_pending(ssl_.get()) == 1;
+  return {IoResult::Kind::kDone, 0, 0};
 }
 
 IoResult OpensslSession::read(std::span<char> into) {
-  if (failure_.kind != IoResult::Kind::kAgain) [[unlikely]]
+  if (failure_.kind != IoResult::Kind::kAgain) [[unlikely]] {
+    has_more_ = false;
     return failure_;
+  }
   clear_errors();
   wire_.limit_receives(true);
   std::size_t filled = 0;

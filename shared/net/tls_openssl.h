@@ -58,7 +58,7 @@ class OpensslSession : public TlsSession {
   TlsWire wire_;  // outlives its BIO
   Ssl ssl_;
   bool wants_write_ = false;
-  bool has_more_ = false;   // the last read left records, or what came of the one behind those it returned
+  bool has_more_ = false;   // the handshake or last read left records, or what came of the one behind them
   bool is_broken_ = false;  // after a fatal error nothing may be sent any more
   bool has_info_ = false;
   IoResult failure_;  // of a read that returned records first: its end or error

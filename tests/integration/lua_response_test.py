@@ -53,6 +53,13 @@ def test_ends(run, phase, text, status, body):
     assert (response.status, response.text) == (status, body)
 
 
+@pytest.mark.parametrize("text", ["return 444", "ngx.exit(444)", "core.response.exit(444)", "ngx.status = 444; ngx.exit(444)"])
+def test_444_closes_the_connection_without_a_response(gateway, run, text):
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        run(access=text)
+    assert run(access="return 444, 'text'").status == 444  # what was said goes out
+
+
 # nginx has sent the head by then.
 @pytest.mark.parametrize("text, status, body", [
     ("ngx.say('said'); ngx.exit(403)", 200, "said\n"),
@@ -183,6 +190,11 @@ def test_a_body_of_an_announced_length_may_change(run, change, body):
 
 def test_a_body_that_a_filter_only_reads_keeps_its_length(run):
     assert run(body_filter="ctx.seen = ngx.arg[1]").header("Content-Length") == "13"
+
+
+def test_the_name_of_the_type(run):
+    response = run(header_filter="ngx.header.content_type = 'a/b'")
+    assert ("Content-Type", "a/b") in response.headers
 
 
 def test_another_length_than_the_node_s_announces_another_body(run):

@@ -487,6 +487,10 @@ def test_http_in_one_call(gateway, peer):
     assert run(gateway, head + f"return http:request_uri('{url}/close').body") == ["until the end"]
     assert run(gateway, head + f"return http:request_uri('{url}/a', {{ method = 'HEAD' }}).status") == [200]
     assert run(gateway, head + f"local res, err = http:request_uri('{url}/broken') return err") == ["closed"]
+    for params, fault in [("headers = {['X-A'] = 'b\\r\\nX-C: d'}", "header value"), ("headers = {['X A'] = 'b'}", "header key"),
+                          ("path = '/a b'", "path"), ("query = 'a b'", "query")]:
+        assert run(gateway, head + f"local res, err = http:request_uri('{url}/a', {{ {params} }}) return res, err") == [
+            None, f"invalid characters found in {fault}"]
     assert server.accepted < 6
 
 

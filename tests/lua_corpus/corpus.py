@@ -36,8 +36,14 @@ def units():
 
 
 def settings(repository):
-    """What gateways.yaml says about it: {config, env, roots, overlays, plugins}."""
+    """What gateways.yaml says about it: {config, env, roots, overlays, plugins, wants}."""
     return yaml.safe_load((HERE / "gateways.yaml").read_text()).get(repository, {})
+
+
+def missing_library(unit):
+    """What `wants` names of the plugin, when LUA_CORPUS/lib does not have it."""
+    library = settings(unit.repository).get("wants", {}).get(unit.name)
+    return library if library and not (folder() / "lib" / library).exists() else None
 
 
 def lua_path(repository, links):

@@ -15,7 +15,8 @@ from plugins_test import Bench, bench, collector, folder, run_case, Places, wait
 from services import Services
 
 SCENARIOS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((corpus.HERE / "scenarios").glob("*.yaml"))}
-REPOSITORIES = {unit.unit: unit.repository for unit in corpus.units()}
+UNITS = {unit.unit: unit for unit in corpus.units()}
+REPOSITORIES = {name: unit.repository for name, unit in UNITS.items()}
 CASES = [(REPOSITORIES.get(unit, "snippets"), unit, number, case) for unit, table in SCENARIOS.items()
          for number, case in enumerate(table["cases"])]
 
@@ -24,9 +25,15 @@ CASES = [(REPOSITORIES.get(unit, "snippets"), unit, number, case) for unit, tabl
                          ids=[f"{unit.unit}-{unit.name}" for unit in corpus.units()],
                          indirect=["shared_gateway"], scope="module")
 def test_plugin_loads(shared_gateway, unit):
+    skip_without_library(unit)
     failed = re.search(rf"failed to load plugin \[{re.escape(unit.name)}\] err: (.*?)(\\x0A|$)", shared_gateway.log(),
                        re.MULTILINE)
     assert failed is None, failed.group(1)
+
+
+def skip_without_library(unit):
+    if unit and (library := corpus.missing_library(unit)):
+        pytest.skip(f"LUA_CORPUS/lib has no {library}")
 
 
 @dataclass
@@ -43,6 +50,7 @@ class CorpusPlaces(Places):
 @pytest.mark.parametrize("shared_gateway, unit, number, case", CASES, indirect=["shared_gateway"], scope="module",
                          ids=[f"{unit}-{number}-{case['name']}" for _, unit, number, case in CASES])
 def test_scenario(bench, upstream, collector, folder, services, unit, number, case):  # noqa: F811
+    skip_without_library(UNITS.get(unit))
     table = SCENARIOS[unit]
     snippet = (corpus.folder() / "snippets" / table["snippet"]).read_text() if "snippet" in table else ""
     places = CorpusPlaces(upstream, collector, folder, services, snippet)

@@ -80,11 +80,12 @@ base::Result<format::Schema*> compiled(lua_State* lua) {
 }
 
 // Members that the check has filled in go into the Lua table, which keeps its own tables and what JSON does
-// not know.
-void add_defaults(lua_State* lua, int table, const format::Json& checked) {
+// not know. True: some of them is a table.
+bool add_defaults(lua_State* lua, int table, const format::Json& checked) {
   luaL_checkstack(lua, 8, "JSON is nested too deeply");
   const bool is_list = checked.isArray();
   int index = 0;
+  bool has_added_table = false;
   for (auto member = checked.begin(); member != checked.end(); ++member) {
     if (is_list) {
       lua_rawgeti(lua, table, ++index);
@@ -95,12 +96,14 @@ void add_defaults(lua_State* lua, int table, const format::Json& checked) {
     if (lua_isnil(lua, -1) && !is_list) {
       push(lua, member.name());
       push_json(lua, *member);
+      has_added_table |= lua_istable(lua, -1);
       lua_rawset(lua, table);
     } else if (lua_istable(lua, -1) && (member->isObject() || member->isArray())) {
-      add_defaults(lua, lua_gettop(lua), *member);
+      has_added_table |= add_defaults(lua, lua_gettop(lua), *member);
     }
     lua_pop(lua, 1);
   }
+  return has_added_table;
 }
 
 // check(schema, value) -> true | false, "why"; a schema that is none refuses everything
@@ -117,7 +120,18 @@ int check(lua_State* lua) {
   auto value = checked_json(lua, 2);
   if (!value) return fail(value.error().what);
   if (auto status = (*schema)->check(*value); !status) return fail(status.error().what);
-  if (lua_istable(lua, 2)) add_defaults(lua, 2, *value);
+  // A default is not looked into. APISIX checks an object when it is written, and again when a worker reads
+  // it: then the members of such a default get theirs.
+  const bool is_again = lua_istable(lua, 2) && add_defaults(lua, 2, *value);
+  if (is_again && (*schema)->check(*value)) add_defaults(lua, 2, *value);
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
+// compile(schema) -> true | nil, "why"
+int compile(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  if (const auto schema = compiled(lua); !schema) return push_error(lua, schema.error().what);
   lua_pushboolean(lua, 1);
   return 1;
 }
@@ -138,8 +152,11 @@ int load_schema(lua_State* lua) {
   push(lua, "k");
   lua_setfield(lua, -2, "__mode");
   lua_setmetatable(lua, -2);
+  lua_pushvalue(lua, -1);
   lua_pushcclosure(lua, check, 1);
-  lua_setfield(lua, -2, "check");
+  lua_setfield(lua, -3, "check");
+  lua_pushcclosure(lua, compile, 1);
+  lua_setfield(lua, -2, "compile");
   return 1;
 }
 

@@ -11,7 +11,8 @@
 
 namespace apisix::lua {
 
-// What the functions of one cjson module are set to; cjson.new() makes another one.
+// What the functions of one cjson module are set to; cjson.new() makes another one. A slash is not escaped and
+// decoded lists have cjson.array_mt, other than in OpenResty: APISIX sets all modules so.
 struct CjsonSettings {
   // --- encode
   // A list whose largest index is over `sparse_ratio` times its items, and over `sparse_safe`, is an error,
@@ -23,12 +24,12 @@ struct CjsonSettings {
   int invalid_numbers = 0;  // NaN and infinite ones: 0 an error, 1 NaN and Infinity, 2 null
   int number_digits = 14;
   bool empty_table_is_object = true;
-  bool escapes_slash = true;
+  bool escapes_slash = false;
   bool skips_unsupported = false;
   bool keeps_buffer = true;  // known to the module, means nothing here
   // --- decode
   bool reads_invalid_numbers = true;  // Infinity, NaN, 0x10, 007
-  bool arrays_have_metatable = false;
+  bool arrays_have_metatable = true;
   bool null_is_userdata = true;  // else nil
   int decode_depth_max = 1000;
 };

@@ -26,6 +26,9 @@ void open_all(lua_State* lua) {
   for (const Open open : kNamespaces) open(lua);
   open_embedded(lua);
   lua_pop(lua, 1);
+  lua_getglobal(lua, "require");
+  lua_pushliteral(lua, "gateway.regex_replace");
+  lua_call(lua, 1, 0);
 }
 
 void preload(lua_State* lua, const char* name, lua_CFunction loader) {

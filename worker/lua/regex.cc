@@ -244,41 +244,42 @@ int gmatch(lua_State* lua) {
   return 1;
 }
 
-// The text that takes the place of a match, onto `out`: a template or what a function gives.
+// gateway.regex: step(subject, pattern, options, from) -> match, where it begins, where it ends, where the
+// next search begins: offsets.
+int step(lua_State* lua) {
+  const Call call = read_call(lua, 3);
+  if (!call.regex) return push_error(lua, call.fault);
+  const auto from = static_cast<std::size_t>(luaL_checkinteger(lua, 4));
+  if (from > call.subject.size()) return lua_pushnil(lua), 1;
+  Groups groups;
+  const format::Match found = search(lua, *call.regex, call.subject, groups, from);
+  if (found == format::Match::kGaveUp) return push_error(lua, kGaveUp);
+  if (found == format::Match::kNo) return lua_pushnil(lua), 1;
+  const std::size_t end = end_of(call.subject, groups[0]);
+  push_match(lua, *call.regex, groups, 0, call.has_lists);
+  lua_pushinteger(lua, groups[0].data() - call.subject.data());
+  lua_pushinteger(lua, static_cast<lua_Integer>(end));
+  lua_pushinteger(lua,
+                  static_cast<lua_Integer>(start_behind(call.subject, end, groups[0].empty(), call.is_utf)));
+  return 4;
+}
+
+// The text that takes the place of a match, onto `out`. Replacements by a function are
+// gateway.regex_replace's.
 class Replacement {
  public:
-  Replacement(lua_State* lua, bool has_lists)
-      : lua_(lua), is_function_(lua_isfunction(lua, 3)), has_lists_(has_lists) {
-    if (!is_function_) template_ = tostring_argument(lua, 3);
-  }
+  explicit Replacement(lua_State* lua) : template_(tostring_argument(lua, 3)) {}
 
   // Of the template; "" when it is good.
   std::string fault() const {
     std::string ignored;
     std::string why;
-    if (!is_function_) expand({}, ignored, why);
+    append({}, ignored, why);
     return why;
   }
 
-  bool append(const Regex& regex, const Groups& groups, std::string& out, std::string& fault) const {
-    if (!is_function_) return expand(groups, out, fault);
-    lua_pushvalue(lua_, 3);
-    push_match(lua_, regex, groups, 0, has_lists_);
-    lua_call(lua_, 1, 1);
-    std::size_t bytes = 0;
-    const char* text = lua_tolstring(lua_, -1, &bytes);
-    if (text == nullptr) {
-      luaL_error(lua_, "string or number expected to be returned by the replace function, got %s",
-                 luaL_typename(lua_, -1));
-    }
-    out.append(text, bytes);
-    lua_pop(lua_, 1);
-    return true;
-  }
-
- private:
   // $0 $1 ${12} and $$.
-  bool expand(const Groups& groups, std::string& out, std::string& fault) const {
+  bool append(const Groups& groups, std::string& out, std::string& fault) const {
     for (std::size_t at = 0; at < template_.size(); ++at) {
       if (template_[at] != '$') {
         out += template_[at];
@@ -306,15 +307,13 @@ class Replacement {
     return true;
   }
 
-  lua_State* const lua_;
-  const bool is_function_;
-  const bool has_lists_;
-  std::string_view template_;
+ private:
+  const std::string_view template_;
 };
 
 int replace(lua_State* lua, bool all) {
   const Call call = read_call(lua, 4);
-  const Replacement replacement(lua, call.has_lists);
+  const Replacement replacement(lua);
   if (!call.regex) return lua_pushnil(lua), push_error(lua, call.fault) + 1;
   std::string out;
   std::string fault = replacement.fault();
@@ -329,8 +328,7 @@ int replace(lua_State* lua, bool all) {
     const std::size_t end = end_of(call.subject, groups[0]);
     out += call.subject.substr(copied,
                                static_cast<std::size_t>(groups[0].data() - call.subject.data()) - copied);
-    if (!replacement.append(*call.regex, groups, out, fault))
-      return lua_pushnil(lua), push_error(lua, fault) + 1;
+    if (!replacement.append(groups, out, fault)) return lua_pushnil(lua), push_error(lua, fault) + 1;
     copied = end;
     from = start_behind(call.subject, end, groups[0].empty(), call.is_utf);
     ++count;
@@ -465,6 +463,12 @@ int load(lua_State* lua) {
   return 1;
 }
 
+int load_step(lua_State* lua) {
+  lua_newtable(lua);
+  set_function(lua, "step", step);
+  return 1;
+}
+
 }  // namespace
 
 void open_regex(lua_State* ngx) {
@@ -472,6 +476,7 @@ void open_regex(lua_State* ngx) {
   set_functions(ngx);
   lua_setfield(ngx, -2, "re");
   preload(ngx, "ngx.re", load);
+  preload(ngx, "gateway.regex", load_step);
 }
 
 }  // namespace apisix::lua

@@ -51,6 +51,11 @@ std::string_view push_field_name(lua_State* lua, std::string_view name) {
   luaL_buffinit(lua, &buffer);
   for (const char c : name) luaL_addchar(&buffer, c == '_' ? '-' : c);
   luaL_pushresult(&buffer);
+  // nginx keeps this one outside of its fields, and writes its name itself.
+  if (http::identify_header(text_at(lua, -1)) == http::KnownHeader::kContentType) {
+    lua_pop(lua, 1);
+    lua_pushliteral(lua, "Content-Type");
+  }
   return text_at(lua, -1);
 }
 

@@ -71,15 +71,19 @@ class ScriptKind final : public plugin::PluginKind {
 }  // namespace
 
 base::Status check_script_text(std::string_view text) {
-  switch (const TextCheck found = check_text(text, LUA_TTABLE); found.verdict) {
-    case TextCheck::Verdict::kAccepted:
-      return {};
-    case TextCheck::Verdict::kNoChunk:
-      return base::invalid("failed to load 'script' string: " + found.fault);
-    case TextCheck::Verdict::kOtherType:
-      break;
-  }
-  return base::invalid("'script' should be a Lua object");
+  const TextCheck found = check_text(text, LUA_TTABLE);
+  if (found.verdict == TextCheck::Verdict::kNoChunk)
+    return base::invalid("failed to load 'script' string: " + found.fault);
+  if (found.verdict == TextCheck::Verdict::kOtherType)
+    return base::invalid("'script' should be a Lua object");
+  return {};
+}
+
+base::Status check_stored_script_text(std::string_view text) {
+  const TextCheck found = check_text(text, LUA_TTABLE);
+  if (found.verdict == TextCheck::Verdict::kNoChunk)
+    return base::invalid("failed to load 'script' string: " + found.fault);
+  return {};
 }
 
 const plugin::PluginKind& script_kind() {

@@ -132,8 +132,11 @@ int keep_alive(lua_State* lua) {
   return lua::wait(lua, keep_lease(lua, store_of(lua), lease_at(lua, 1)));
 }
 
+// Nothing where there is no store.
 int provider(lua_State* lua) {
-  push(lua, store_of(lua).provider());
+  const store::Store* const store = State::of(lua).deps().store;
+  if (store == nullptr) return 0;
+  push(lua, store->provider());
   return 1;
 }
 

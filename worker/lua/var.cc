@@ -10,6 +10,7 @@
 
 #include "shared/base/text.h"
 #include "worker/lua/binding.h"
+#include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/registered.h"
 #include "worker/lua/run.h"
@@ -71,22 +72,30 @@ bool act(Binding& binding, const VariableName& name, std::string_view text) {
   }
 }
 
-Binding& binding_of_handle(lua_State* lua) {
-  Binding* binding = static_cast<Binding::Handle*>(lua_touserdata(lua, 1))->binding;
+Binding& binding_of_var(lua_State* lua) {
+  Binding* binding = Binding::of_var(lua, 1);
   if (binding == nullptr) luaL_error(lua, "no request found");
   return *binding;
 }
 
+// Numbers, lists and objects of a body keep their type.
+void push_read(lua_State* lua, Binding& binding, const VariableName& name) {
+  plugin::Variables variables(binding.state());
+  const format::Json* structured = name.is_of_body() ? variables.read_value(name) : nullptr;
+  if (structured != nullptr) return push_json(lua, *structured);
+  const auto value = variables.read(name);
+  value ? push(lua, *value) : lua_pushnil(lua);
+}
+
 async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
   co_await binding.request().body().read_fields();
-  const auto value = plugin::Variables(binding.state()).read(name);
-  value ? push(lua, *value) : lua_pushnil(lua);
+  push_read(lua, binding, name);
   co_return 1;
 }
 
 int read_ctx_var(lua_State* lua) {
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
-  Binding& binding = binding_of_handle(lua);
+  Binding& binding = binding_of_var(lua);
   const std::string_view name = text_at(lua, 2);
   const bool may_be_of_body = name.starts_with("post_arg") || name.starts_with("graphql_");
   if (may_be_of_body && parsed(name).is_of_body() && !binding.request().body().is_read() &&
@@ -98,7 +107,7 @@ int read_ctx_var(lua_State* lua) {
 }
 
 int write_ctx_var(lua_State* lua) {
-  Binding& binding = binding_of_handle(lua);
+  Binding& binding = binding_of_var(lua);
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
   // As text it is another value: the number that was written is what is read again.
   lua_pushvalue(lua, 3);
@@ -174,13 +183,11 @@ void push_variable(lua_State* lua, Binding& binding, std::string_view name) {
     if (!lua_isnil(lua, -1)) return;
     lua_pop(lua, 1);
   }
-  plugin::Variables variables(binding.state());
   const VariableName& variable = parsed(name);
   const bool is_unknown = variable.kind == VariableKind::kUnknown;
   if (is_unknown && push_registered(lua, binding, name)) return;
   if (is_unknown && binding.state().find_variable(name) == nullptr) return lua_pushnil(lua);
-  if (const auto value = variables.read(variable)) return push(lua, *value);
-  lua_pushnil(lua);
+  push_read(lua, binding, variable);
 }
 
 void open_var(lua_State* ngx) {

@@ -18,6 +18,8 @@ using State = Stream::State;
 
 // nginx's code for a client that disconnected before the response; only ever logged.
 constexpr std::uint16_t kClientClosedRequest = 499;
+// nginx's: the connection is closed, nothing is said.
+constexpr std::uint16_t kCloseSilently = 444;
 // Its streams may be silent for as long as they like.
 bool is_grpc(const http::RequestHead& head) {
   return head.headers.value(http::KnownHeader::kContentType).starts_with("application/grpc");
@@ -212,6 +214,10 @@ void Stream::respond(const plugin::DirectResponse& direct) {
     plugin::log_error(request_, "a plugin answers with status {}, which is none", direct.status);
     return respond_error_page(500);
   }
+  if (direct.status == kCloseSilently && direct.body.empty()) [[unlikely]] {
+    request_.response.set_status(kCloseSilently);  // for access.log
+    return end(ClientExchange::Ending::kBroken);
+  }
   cancel_hooks();
   set_state(State::kResponding);
   switch (response_.send(direct)) {
@@ -245,6 +251,8 @@ void Stream::on_streamed_failed(ClientExchange::Ending ending) {
 }
 
 void Stream::respond_error_page(std::uint16_t status, std::optional<http::GrpcCode> code) {
+  if (status == kCloseSilently) [[unlikely]]
+    return respond({.status = status, .body = {}, .content_type = {}});
   request_.direct_response = request_.client.is_grpc
                                  ? make_grpc_error(status, code.value_or(http::grpc_code_of(status)))
                                  : make_error_page(status, arena_);

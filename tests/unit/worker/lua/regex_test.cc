@@ -61,6 +61,20 @@ TEST(Regex, Replaces) {
   });
 }
 
+TEST(Regex, ReplacesByAFunctionThatWaits) {
+  expect_chunks({
+      {"return ngx.re.gsub('a,b', '[a-z]', function(m) ngx.sleep(0.001) return m[0]:upper() end, 'jo')",
+       "A,B|2"},
+      {"return ngx.re.sub('a,b', '[a-z]', function(m) return m[0]:upper() end)", "A,b|1"},
+      {"return ngx.re.gsub('h\xc3\xa9', '', function() return 1 end, 'u')", "1h1\xc3\xa9|2"},
+      {"return ngx.re.gsub('abc', 'z', function() return '' end)", "abc|0"},
+      {"return ngx.re.gsub('abc', '(', function() return '' end)",
+       "nil|nil|pcre2_compile() failed: missing closing parenthesis in \"(\""},
+      {"return pcall(ngx.re.gsub, 'abc', 'b', function() return {} end)",
+       "false|string or number expected to be returned by the replace function, got table"},
+  });
+}
+
 TEST(Regex, Splits) {
   const std::string split =
       "local function s(...) local r, e = require('ngx.re').split(...) "

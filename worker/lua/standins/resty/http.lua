@@ -210,20 +210,36 @@ local function with_query(path, query)
     return path .. (path:find("?", 1, true) and "&" or "?") .. query
 end
 
+-- What would end a line of the head, and begin another one of whoever chose the text.
+local function add_field(lines, name, value)
+    name, value = tostring(name), tostring(value)
+    if not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
+        return nil, "invalid characters found in header key"
+    end
+    if value:find("[%z\1-\8\10-\31\127]") then
+        return nil, "invalid characters found in header value"
+    end
+    lines[#lines + 1] = name .. ": " .. value .. "\r\n"
+    return true
+end
+
 local function head_of(self, params, headers)
     local version = params.version == 1.0 and "1.0" or "1.1"
     local path = with_query(params.path or "/", params.query)
+    if path:find("[%z\1-\32]") then
+        local in_query = path:find("?", 1, true) or math.huge
+        return nil, "invalid characters found in " .. (path:find("[%z\1-\32]") < in_query and "path" or "query")
+    end
     if self.path_prefix then
         path = self.path_prefix .. path
     end
     local lines = { (params.method or "GET"):upper() .. " " .. path .. " HTTP/" .. version .. "\r\n" }
     for name, value in pairs(headers) do
-        if type(value) == "table" then
-            for _, one in ipairs(value) do
-                lines[#lines + 1] = name .. ": " .. tostring(one) .. "\r\n"
+        for _, one in ipairs(type(value) == "table" and value or { value }) do
+            local ok, err = add_field(lines, name, one)
+            if not ok then
+                return nil, err
             end
-        else
-            lines[#lines + 1] = name .. ": " .. tostring(value) .. "\r\n"
         end
     end
     lines[#lines + 1] = "\r\n"
@@ -311,7 +327,10 @@ function M.send_request(self, params)
         return nil, err
     end
     self.sent_chunked = type(params.body) == "function" and headers["Transfer-Encoding"] ~= nil
-    local head = head_of(self, params, headers)
+    local head, fault = head_of(self, params, headers)
+    if not head then
+        return nil, fault
+    end
     params.headers = headers
     if params.body ~= nil and headers["Expect"] ~= "100-continue" and type(params.body) == "string" then
         -- one write for what is short

@@ -3,9 +3,6 @@ local cjson = require("cjson.safe").new()
 local isarray = require("table.isarray")
 local type, pairs, tostring, setmetatable, sort, concat = type, pairs, tostring, setmetatable, table.sort, table.concat
 
-cjson.decode_array_with_array_mt(true)
-cjson.encode_escape_forward_slash(false)
-
 local M = {
     version = 0.1, array_mt = cjson.array_mt, null = cjson.null, empty_array = cjson.empty_array,
 }
