@@ -68,6 +68,15 @@ void bound_to_types(NumberRules& rules, std::uint8_t types) {
   if (!rules.maximum && !rules.exclusive_maximum) rules.maximum = most;
 }
 
+// In the words of Lua, as APISIX's validator fails.
+std::string table_expected(const Json& value) {
+  const char* const type = value.isString()    ? "string"
+                           : value.isBool()    ? "boolean"
+                           : value.isNumeric() ? "number"
+                                               : "table";
+  return std::string("table expected, got ") + type;
+}
+
 class Compiler {
  public:
   Compiler(const Json& root, CompiledSchema& out) : root_(root), out_(out) {}
@@ -166,7 +175,7 @@ void Compiler::fill(SchemaNode& node, const Json& schema, const std::string& whe
   fill_string(node, schema, where);
   fill_number(node, schema, where);
   if (const Json& values = find_member(schema, "enum"); !values.isNull()) {
-    if (!values.isArray()) bad(where, "enum must be an array");
+    if (!values.isArray()) bad(where, "enum must be an array: " + table_expected(values));
     node.enumeration = values;
   }
   fill_compound(node, schema, where);
@@ -417,7 +426,7 @@ std::optional<std::size_t> Compiler::count(const Json& schema, const char* keywo
 std::vector<std::string> Compiler::names(const Json& list, const std::string& where) const {
   std::vector<std::string> out;
   if (is_empty_table(list)) return out;
-  if (!list.isArray()) bad(where, "expected an array of names");
+  if (!list.isArray()) bad(where, "expected an array of names: " + table_expected(list));
   for (const Json& name : list) {
     if (!name.isString()) bad(where, "expected an array of names");
     out.push_back(name.asString());

@@ -17,7 +17,7 @@ import pytest
 import websockets
 
 from certificates import self_signed
-from gateway import PATIENCE_S, running_gateway
+from gateway import PATIENCE_S, running_gateway, wait_until
 from h2_wire import connect
 from upstream import Upstream, echo
 from websocket_echo import websocket_echo
@@ -35,8 +35,20 @@ def page():
     return f"<!doctype html><html><body><script>window.loaded = []; {told}</script>{scripts}</body></html>".encode()
 
 
+# What comes back by the socket is said by a request.
+TALK = """<!doctype html><html><body><script>
+const socket = new WebSocket(`wss://${location.host}/ws`);
+socket.onopen = () => socket.send("x".repeat(70000));
+socket.onmessage = message => { fetch(`/told?${message.data.length}`); socket.close(4000, "as agreed"); };
+socket.onerror = () => fetch("/told?error");
+socket.onclose = close => fetch(`/closed?${close.code}-${close.wasClean}`);
+</script></body></html>"""
+
+
 def respond(request):
     path = request.path
+    if path == "/talk":
+        return 200, {"Content-Type": "text/html"}, TALK.encode()
     if path.startswith("/large"):
         return 200, {"Content-Type": "application/octet-stream"}, LARGE
     if path.startswith("/digest"):
@@ -280,11 +292,31 @@ def test_node_http2(served, tls):
 
 # ---- Chromium
 
+def chromium(folder, *arguments):
+    return ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--ignore-certificate-errors",
+            f"--user-data-dir={folder}", f"--host-resolver-rules=MAP {HOST} 127.0.0.1", *arguments]
+
+
 def test_chromium_loads_a_page_with_its_assets(served, tmp_path):
-    out = ran(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--ignore-certificate-errors",
-               f"--user-data-dir={tmp_path}", f"--host-resolver-rules=MAP {HOST} 127.0.0.1", "--virtual-time-budget=20000", "--dump-dom",
-               served.url(True, "/page")]).decode()
+    out = ran(chromium(tmp_path, "--virtual-time-budget=20000", "--dump-dom", served.url(True, "/page"))).decode()
     assert f'data-loaded="{ASSETS}"' in out and 'data-protocols="h2"' in out, out[:2000]
+
+
+def test_chromium_talks_websocket_over_http2(served, tmp_path):
+    """On the connection of its page, by extended CONNECT (RFC 8441)."""
+    browser = subprocess.Popen(chromium(tmp_path, "--remote-debugging-port=0", served.url(True, "/talk")), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: [request for request in served.upstream.requests if request.path.startswith("/closed?")],
+                   "the browser to close its socket", timeout_s=4 * PATIENCE_S)
+    finally:
+        browser.kill()
+        browser.wait()
+    told = [request.path for request in served.upstream.requests if request.path.startswith(("/told?", "/closed?"))]
+    assert sorted(told) == ["/closed?4000-true", "/told?70000"]
+    assert served.gateway.run("reopen").returncode == 0
+    lines = wait_until(lambda: [line for line in served.gateway.log("access.log").splitlines() if " /ws " in line], "/ws in access.log")
+    assert '"GET /ws HTTP/2.0" 101' in lines[-1] or '"GET /ws HTTP/2.0" 200' in lines[-1], lines[-1]
 
 
 # ---- WebSocket

@@ -26,6 +26,7 @@ function _M.control_api()
         end},
         {methods = {"GET"}, uris = {"/v1/plugin/offers/text"}, handler = function() return 200, "shown" end},
         {methods = {"GET"}, uris = {"/v1/plugin/offers/said"}, handler = function() ngx.say("said"); ngx.exit(200) end},
+        {methods = {"GET"}, uris = {"/v1/plugin/offers/only_said"}, handler = function() ngx.say("said") end},
         {methods = {"GET"}, uris = {"/v1/plugin/offers/nothing"}, handler = function() end},
         {methods = {"GET"}, uris = {"/v1/plugin/offers/broken"}, handler = function() error("in control_api") end},
     }
@@ -177,7 +178,7 @@ def test_control_api_is_on_the_control_api(gateway):
     assert (shown.status, shown.json(), shown.header("X-Shown")) == (201, {"uri": "/v1/plugin/offers/shown", "arg": "b"}, "GET")
     assert shown.header("Content-Type") == "application/json"
     assert gateway.control("/v1/plugin/offers/all/of/it", method="PUT").json()["uri"] == "/v1/plugin/offers/all/of/it"
-    for name, status, text in (("text", 200, "shown"), ("said", 200, "said\n"), ("nothing", 200, "")):
+    for name, status, text in (("text", 200, "shown"), ("said", 200, "said\n"), ("only_said", 200, "said\n"), ("nothing", 200, "")):
         response = gateway.control(f"/v1/plugin/offers/{name}")
         assert (response.status, response.text) == (status, text)
     assert gateway.control("/v1/plugin/offers/broken").status == 500

@@ -253,6 +253,14 @@ def test_what_is_written_to_ctx_var_is_kept(say):
                before="ctx.var.mine = 5; ctx.var.list = {1}; ngx.ctx.own = 'x'; ctx.own = 'y'") == [5, [1], True, "x", "y"]
 
 
+def test_ctx_var_is_a_table_as_libraries_expect(say):
+    assert say("type(ctx.var), copy.var.uri, other.uri, kept, rawget(ctx.var, 'uri'), ok, err",
+               before="local copy = core.table.deepcopy(ctx); local other = setmetatable({_request = ctx.var._request}, getmetatable(ctx.var));"
+                      "ctx.var.mine = 1; ctx.var.mine = 2; local kept = other.mine;"
+                      "local ok, err = pcall(function() return setmetatable({}, getmetatable(ctx.var)).uri end); err = err:match('no request found')") == [
+        "table", "/a/b", "/a/b", 2, None, False, "no request found"]
+
+
 def test_only_texts_name_variables(say):
     ok, message = say("pcall(function() return ctx.var[1] end)")
     assert ok is False and "invalid argument, expect string value" in message
@@ -324,7 +332,7 @@ def test_the_consumer_is_in_the_names_of_configurations(say, gateway):
 def test_the_body_is_read_as_a_socket(run, upstream):
     text = ("local sock, err = ngx.req.socket(); sock:settimeout(1000);"
             "local out = {sock:receive(3), sock:receive(), sock:receiveany(2), (sock:receiveuntil('--'))(), sock:receive('*a')};"
-            "out[#out + 1] = table.concat({tostring(sock:receive(1)), select(2, sock:receive(1))}, ' ');"
+            "out[#out + 1] = table.concat({tostring(sock:receive(1)), (select(2, sock:receive(1)))}, ' ');"
             "ngx.say(table.concat(out, '|')); ngx.say(ngx.req.get_body_data()); ngx.exit(200)")
     body = b"abcline\r\nxyuntil--rest"
     assert run(text, method="POST", body=body).body == b"abc|line|xy|until|rest|nil closed\n" + body + b"\n"
@@ -374,3 +382,26 @@ def test_a_request_that_has_ended_is_no_longer_read(run, gateway):
         "ngx.log(ngx.WARN, 'late: ', tostring(ok), ' ', tostring(err)) end)")
     gateway.wait_for_log("late: ")
     assert "no request found" in next(line for line in gateway.log().splitlines() if "late: false" in line)
+
+
+def test_a_copy_of_ctx_has_what_the_gateway_knows(say):
+    before = "ctx.own = {1}; local clone, copy = core.table.clone(ctx), core.table.deepcopy(ctx);"
+    assert say("clone.route_id, clone.var.uri, clone.matched_route.value.id, clone.own[1], clone.own == ctx.own,"
+               "copy.route_id, copy.var.uri, copy.matched_route.value.id, copy.own[1], copy.own == ctx.own", before=before) == [
+                   "lua", "/a/b", "lua", 1, True, "lua", "/a/b", "lua", 1, False]
+
+
+def test_ctx_is_read_in_a_timer_as_long_as_its_request_goes_on(run, gateway):
+    assert run("ctx.own = 'mine'; ngx.timer.at(0, function() ctx.seen = tostring(ctx.var.uri) .. ' ' .. ctx.route_id end)"
+               "ngx.sleep(0.2); return 200, ctx.seen").text.strip() == "/a/b lua"
+    run("ngx.timer.at(0.2, function() ngx.log(ngx.WARN, 'afterwards: ', tostring(ctx.route_id), ' ',"
+        "select(2, pcall(function() return ctx.var.uri end))) end) return 200")
+    gateway.wait_for_log("afterwards: ")
+    line = next(line for line in gateway.log().splitlines() if "afterwards: " in line)
+    assert "afterwards: nil " in line and "no request found" in line
+
+
+def test_each_request_has_a_ctx_of_its_own(run):
+    for number in range(3):
+        text = "local had = ctx.own; ctx.own = ngx.var.arg_n; return 200, tostring(had) .. ctx.var.arg_n .. ctx.own"
+        assert run(text, path=f"/a/b?n={number}").text.strip() == f"nil{number}{number}"

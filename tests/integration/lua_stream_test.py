@@ -129,6 +129,12 @@ def test_header_and_body_filters_run_on_it(put, gateway):
     assert (response.text, response.header("X-Filtered")) == ("AB", "yes")
 
 
+def test_what_another_plugin_has_said_goes_first(put, gateway):
+    put("ngx.print('a')", phase="rewrite", **{"serverless-post-function": {"functions": [
+        "return function() ngx.print('b'); ngx.flush(true); ngx.print('c') end"]}})
+    assert gateway.request("/a").text == "abc"
+
+
 def test_light_threads_flush_too(put, gateway):
     put("local function write(text) for i = 1, 5 do ngx.print(text); ngx.flush(true); ngx.sleep(0) end end;"
         "local a, b = ngx.thread.spawn(write, 'a'), ngx.thread.spawn(write, 'b'); ngx.thread.wait(a); ngx.thread.wait(b)")

@@ -126,6 +126,7 @@ resource::ValidateHooks make_file_hooks(PluginsNow enabled, const settings::Sett
     enabled().decrypt_metadata(name, metadata);
     return enabled().check_metadata(name, metadata);
   };
+  hooks.check_script = lua::check_stored_script_text;
   // A file is written as a whole: what was there before does not count.
   hooks.check_plugins = [enabled](Json& plugins, resource::PluginScope scope) {
     if (scope == resource::PluginScope::kStream) return check_stream_plugins(plugins);

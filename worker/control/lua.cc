@@ -64,9 +64,15 @@ async::Task<proxy::LocalResponse> serve_script(const lua::LuaApi& api, const pro
   static const lua::Ref no_conf;
   plugin::RequestState& state = *request.state;
   plugin::Request facade(state);
-  lua::Binding::of(*api.handler.state(), state).set_body(request.body);
-  if (co_await lua::run_hook(api.handler, no_conf, facade) == async::Outcome::kPass)
-    co_return proxy::LocalResponse{.content_type = "text/plain", .body = {}, .headers = {}};
+  lua::Binding& binding = lua::Binding::of(*api.handler.state(), state);
+  binding.set_body(request.body);
+  if (co_await lua::run_hook(api.handler, no_conf, facade) == async::Outcome::kPass) {
+    constexpr int kOk = 200;  // also where it said nothing, as in APISIX
+    co_return proxy::LocalResponse{.status = binding.has_responded() ? binding.status() : kOk,
+                                   .content_type = "text/plain",
+                                   .body = binding.output(),
+                                   .headers = {}};
+  }
   const plugin::DirectResponse& direct = state.direct_response;
   if (direct.is_error_page) co_return proxy::page_response(direct.status);
   co_return proxy::LocalResponse{.status = direct.status,

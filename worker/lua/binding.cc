@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "worker/lua/run.h"
-#include "worker/lua/var_table.h"
 #include "worker/plugin/plugin.h"
 #include "worker/plugin/response_stream.h"
 
@@ -23,7 +22,6 @@ Binding& Binding::of(State& state, plugin::RequestState& request) {
 Binding::Binding() = default;
 
 Binding::~Binding() {
-  if (handle_ != nullptr) handle_->binding = nullptr;
   if (ctx_table_ != nullptr) leave_those_with_ctx();
 }
 
@@ -32,16 +30,37 @@ void Binding::keep(const base::Ref<plugin::Plugin>& native) {
 }
 
 void Binding::push_var(lua_State* lua) {
-  if (handle_ != nullptr) return handle_ref_.push(lua);
-  Handle& handle = push_var_table(lua);
+  if (var_) return var_.push(lua);
+  push_ended_var(lua);
+  lua_pushliteral(lua, "_request");
+  var_identity_ = lua_newuserdata(lua, 1);
+  lua_rawset(lua, -3);
   lua_pushvalue(lua, -1);
-  handle_ref_ = lua_->take(lua);
-  handle_ = &handle;
-  handle_->binding = this;
+  var_ = lua_->take(lua);
 }
 
 void Binding::push_ended_var(lua_State* lua) {
-  push_var_table(lua);
+  lua_createtable(lua, 0, 1);
+  State::of(lua).push_known(State::Known::kVarMetatable, lua);
+  lua_setmetatable(lua, -2);
+}
+
+Binding* Binding::of_var(lua_State* lua, int index) {
+  if (!lua_istable(lua, index)) return nullptr;
+  lua_pushvalue(lua, index);
+  lua_pushliteral(lua, "_request");
+  lua_rawget(lua, -2);
+  const void* const identity = lua_touserdata(lua, -1);
+  lua_pop(lua, 2);
+  if (identity == nullptr) return nullptr;
+  State& state = State::of(lua);
+  // Nearly always it is asked for in a run of its own request.
+  if (const Run* run = state.current(); run != nullptr && run->binding() != nullptr) {
+    if (run->binding()->var_identity_ == identity) return run->binding();
+  }
+  Binding* at = state.first_with_ctx();
+  while (at != nullptr && at->var_identity_ != identity) at = at->next_;
+  return at;
 }
 
 void Binding::push_ctx(lua_State* lua) {

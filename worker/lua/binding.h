@@ -1,7 +1,7 @@
 // Binding: what Lua knows of one request: the tables that are its own (api_ctx, ngx.ctx) and the way to its
 // state. Kept in the request, one for each State that it meets, and destroyed with it; Lua values that refer
-// to it (ctx.var, a timer's copy of ctx) look it up through a handle that is empty then: "no request found",
-// never a crash.
+// to it (ctx.var, a timer's copy of ctx) look it up by what is theirs alone: "no request found" behind its
+// end, never a crash.
 #pragma once
 
 #include <optional>
@@ -35,14 +35,13 @@ class Binding final : public base::Recycled<Binding> {
 
   plugin::Request& request() { return *request_; }
   plugin::RequestState& state() { return plugin::RequestState::of(*request_); }
-  // Of Lua values that may outlive the request: points to the Binding, and is null behind its end.
-  struct Handle {
-    Binding* binding;
-  };
-  // ctx.var, a userdata with a Handle: pushes it; made at first use.
+  // ctx.var, a table as in APISIX: pushes it; made at first use. Its `_request` is a userdata that no other
+  // request's has, and that copies of it share.
   void push_var(lua_State* lua);
   // That of a request that has ended.
   static void push_ended_var(lua_State* lua);
+  // Of the request that the table at `index` is the var of; null: it has ended, or the table is none.
+  static Binding* of_var(lua_State* lua, int index);
 
   // api_ctx: what hooks get as `ctx`. Pushes it; made at first use, and empty: see ctx.h.
   void push_ctx(lua_State* lua);
@@ -93,10 +92,10 @@ class Binding final : public base::Recycled<Binding> {
 
   std::optional<plugin::Request> request_;
   State* lua_ = nullptr;
-  Handle* handle_ = nullptr;
+  const void* var_identity_ = nullptr;
   plugin::ResponseStream* stream_ = nullptr;
   std::uint64_t global_rule_ = 0;
-  Ref handle_ref_;
+  Ref var_;
   Ref ctx_;
   const void* ctx_table_ = nullptr;
   // Among those of the State that have a ctx.

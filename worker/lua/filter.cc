@@ -11,6 +11,7 @@
 #include "worker/lua/run.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/text_check.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -76,7 +77,9 @@ base::Result<Ref> compile_filter(plugin::Deps& deps, std::string_view text) {
     return base::invalid("'filter_func' should be a function");
   }
   lua_call(lua, 1, 1);  // makes a closure: nothing of the user's runs
-  return (*state)->take(lua);
+  Ref filter = (*state)->take(lua);
+  filter.set_usage(&deps.shared<UsageTable>().of("filter_func"));
+  return filter;
 }
 
 bool runs_true(const std::shared_ptr<const Ref>& filter, plugin::RequestState& request,
@@ -88,6 +91,7 @@ bool runs_true(const std::shared_ptr<const Ref>& filter, plugin::RequestState& r
   State& state = *filter->state();
   Binding& binding = Binding::of(state, request);
   auto run = std::make_unique<Run>(state, Phase::kAccess, &binding);
+  run->set_usage(filter->usage());
   filter->push(run->thread());
   binding.push_ctx(run->thread());
   const Run::End end = run->start(1);

@@ -128,6 +128,14 @@ int check(lua_State* lua) {
   return 1;
 }
 
+// compile(schema) -> true | nil, "why"
+int compile(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  if (const auto schema = compiled(lua); !schema) return push_error(lua, schema.error().what);
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
 // of(name) -> the schema of a kind of objects as a table: "route", "upstream" ...; nil: there is none
 int schema_of_kind(lua_State* lua) {
   const auto json = format::parse_json(resource::find_schema_text(check_text(lua, 1)));
@@ -144,8 +152,11 @@ int load_schema(lua_State* lua) {
   push(lua, "k");
   lua_setfield(lua, -2, "__mode");
   lua_setmetatable(lua, -2);
+  lua_pushvalue(lua, -1);
   lua_pushcclosure(lua, check, 1);
-  lua_setfield(lua, -2, "check");
+  lua_setfield(lua, -3, "check");
+  lua_pushcclosure(lua, compile, 1);
+  lua_setfield(lua, -2, "compile");
   return 1;
 }
 

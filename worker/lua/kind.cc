@@ -212,6 +212,7 @@ base::Status LuaKind::call(const char* function) const {
   if (!module_->table) return {};
   State& state = *module_->table.state();
   Run run(state, Phase::kInitWorker, nullptr);
+  run.set_usage(&state.deps().shared<UsageTable>().of(module_->name));
   module_->table.push(run.thread());
   lua_getfield(run.thread(), -1, function);
   lua_remove(run.thread(), 1);

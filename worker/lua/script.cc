@@ -9,6 +9,7 @@
 #include "worker/lua/modules.h"
 #include "worker/lua/runtime.h"
 #include "worker/lua/text_check.h"
+#include "worker/lua/usage.h"
 
 namespace apisix::lua {
 namespace {
@@ -61,23 +62,28 @@ class ScriptKind final : public plugin::PluginKind {
     }
     lua_pop(lua, 1);
     const std::string text = format::string_of(format::find_member(conf, "script"));
-    return base::Ref<plugin::Plugin>(
-        new LuaPlugin(std::move(functions), load_script(**state, text, context.resource), 0));
+    Ref chunk = load_script(**state, text, context.resource);
+    chunk.set_usage(&context.deps.shared<UsageTable>().of(kScriptName));
+    return base::Ref<plugin::Plugin>(new LuaPlugin(std::move(functions), std::move(chunk), 0));
   }
 };
 
 }  // namespace
 
 base::Status check_script_text(std::string_view text) {
-  switch (const TextCheck found = check_text(text, LUA_TTABLE); found.verdict) {
-    case TextCheck::Verdict::kAccepted:
-      return {};
-    case TextCheck::Verdict::kNoChunk:
-      return base::invalid("failed to load 'script' string: " + found.fault);
-    case TextCheck::Verdict::kOtherType:
-      break;
-  }
-  return base::invalid("'script' should be a Lua object");
+  const TextCheck found = check_text(text, LUA_TTABLE);
+  if (found.verdict == TextCheck::Verdict::kNoChunk)
+    return base::invalid("failed to load 'script' string: " + found.fault);
+  if (found.verdict == TextCheck::Verdict::kOtherType)
+    return base::invalid("'script' should be a Lua object");
+  return {};
+}
+
+base::Status check_stored_script_text(std::string_view text) {
+  const TextCheck found = check_text(text, LUA_TTABLE);
+  if (found.verdict == TextCheck::Verdict::kNoChunk)
+    return base::invalid("failed to load 'script' string: " + found.fault);
+  return {};
 }
 
 const plugin::PluginKind& script_kind() {

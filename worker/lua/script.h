@@ -13,6 +13,9 @@ namespace apisix::lua {
 // What the Admin API says of a text that is no script: "failed to load 'script' string: ..." or "'script'
 // should be a Lua object".
 base::Status check_script_text(std::string_view text);
+// The same of what a file or the store holds, where APISIX takes a script that returns no table: it does
+// nothing.
+base::Status check_stored_script_text(std::string_view text);
 
 // Of configurations {"script": "text"}. A text that does not compile fails each request, as in APISIX.
 inline constexpr std::string_view kScriptName = "(script)";

@@ -53,6 +53,14 @@ int list_folder(lua_State* lua) {
   return 1;
 }
 
+// Absolute, links followed.
+int real_path(lua_State* lua) {
+  std::error_code none;
+  const std::string path(check_text(lua, 1));
+  push(lua, std::filesystem::weakly_canonical(path, none).string());
+  return 1;
+}
+
 int make_folder(lua_State* lua) {
   const std::string path(check_text(lua, 1));
   std::error_code fault;
@@ -229,6 +237,7 @@ int standins(lua_State* lua) {
 int load_host(lua_State* lua) {
   lua_newtable(lua);
   set_function(lua, "list_folder", list_folder);
+  set_function(lua, "real_path", real_path);
   set_function(lua, "make_folder", make_folder);
   set_function(lua, "read_line", read_line);
   set_function(lua, "is_terminal", is_terminal);

@@ -4,17 +4,16 @@
 // does.
 #include "worker/lua/var.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "shared/base/text.h"
 #include "worker/lua/binding.h"
+#include "worker/lua/json_value.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/registered.h"
 #include "worker/lua/run.h"
-#include "worker/lua/var_table.h"
 #include "worker/plugin/variables.h"
 
 namespace apisix::lua {
@@ -73,23 +72,30 @@ bool act(Binding& binding, const VariableName& name, std::string_view text) {
   }
 }
 
-Binding& binding_of_handle(lua_State* lua) {
-  luaL_checktype(lua, 1, LUA_TTABLE);
-  const Binding::Handle* handle = find_handle(lua, 1);
-  if (handle == nullptr || handle->binding == nullptr) luaL_error(lua, "no request found");
-  return *handle->binding;
+Binding& binding_of_var(lua_State* lua) {
+  Binding* binding = Binding::of_var(lua, 1);
+  if (binding == nullptr) luaL_error(lua, "no request found");
+  return *binding;
+}
+
+// Numbers, lists and objects of a body keep their type.
+void push_read(lua_State* lua, Binding& binding, const VariableName& name) {
+  plugin::Variables variables(binding.state());
+  const format::Json* structured = name.is_of_body() ? variables.read_value(name) : nullptr;
+  if (structured != nullptr) return push_json(lua, *structured);
+  const auto value = variables.read(name);
+  value ? push(lua, *value) : lua_pushnil(lua);
 }
 
 async::Task<int> read_of_body(lua_State* lua, Binding& binding, const VariableName& name) {
   co_await binding.request().body().read_fields();
-  const auto value = plugin::Variables(binding.state()).read(name);
-  value ? push(lua, *value) : lua_pushnil(lua);
+  push_read(lua, binding, name);
   co_return 1;
 }
 
 int read_ctx_var(lua_State* lua) {
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
-  Binding& binding = binding_of_handle(lua);
+  Binding& binding = binding_of_var(lua);
   const std::string_view name = text_at(lua, 2);
   const bool may_be_of_body = name.starts_with("post_arg") || name.starts_with("graphql_");
   if (may_be_of_body && parsed(name).is_of_body() && !binding.request().body().is_read() &&
@@ -101,7 +107,7 @@ int read_ctx_var(lua_State* lua) {
 }
 
 int write_ctx_var(lua_State* lua) {
-  Binding& binding = binding_of_handle(lua);
+  Binding& binding = binding_of_var(lua);
   if (lua_type(lua, 2) != LUA_TSTRING) return luaL_error(lua, "invalid argument, expect string value");
   // As text it is another value: the number that was written is what is read again.
   lua_pushvalue(lua, 3);
@@ -114,46 +120,6 @@ int write_ctx_var(lua_State* lua) {
   return 0;
 }
 
-// nginx's $arg_NAME, which other than APISIX's ctx.var.arg_NAME is not decoded, and whose case does not
-// matter.
-std::optional<std::string_view> raw_argument(std::string_view args, std::string_view name) {
-  while (!args.empty()) {
-    const std::string_view one = args.substr(0, args.find('&'));
-    args.remove_prefix(std::min(args.size(), one.size() + 1));
-    const std::size_t equals = one.find('=');
-    if (equals != std::string_view::npos && base::equals_ignore_case(one.substr(0, equals), name))
-      return one.substr(equals + 1);
-  }
-  return std::nullopt;
-}
-
-// What nginx's variable has where APISIX's of the same name has something else. False: they are the same.
-bool push_of_nginx(lua_State* lua, Binding& binding, const VariableName& name) {
-  const plugin::RequestState& state = binding.state();
-  const auto push_text = [lua](std::string_view text) {
-    push(lua, text);
-    return true;
-  };
-  switch (name.kind) {
-    case VariableKind::kUri:
-      return !state.target.rewritten.empty() && push_text(state.target.rewritten);
-    case VariableKind::kRequestUri:
-      push_variable(lua, binding, "real_request_uri");
-      return true;
-    case VariableKind::kArg: {
-      const auto value = raw_argument(state.target.args, name.detail);
-      value ? push(lua, *value) : lua_pushnil(lua);
-      return true;
-    }
-    case VariableKind::kUpstreamHost:
-      return !state.upstream.wanted_host.empty() && push_text(state.upstream.wanted_host);
-    case VariableKind::kUpstreamScheme:
-      return !state.upstream.wanted_scheme.empty() && push_text(state.upstream.wanted_scheme);
-    default:
-      return false;
-  }
-}
-
 int read_ngx_var(lua_State* lua) {
   check_phase(lua, kRequestPhases);
   if (lua_type(lua, 2) == LUA_TNUMBER) {
@@ -162,7 +128,12 @@ int read_ngx_var(lua_State* lua) {
   }
   const std::string_view name = check_text(lua, 2);
   Binding& binding = binding_of(lua);
-  if (!push_of_nginx(lua, binding, parsed(name))) push_variable(lua, binding, name);
+  const std::string_view rewritten = binding.state().target.rewritten;
+  if (!rewritten.empty() && parsed(name).kind == VariableKind::kUri) {
+    push(lua, rewritten);
+  } else {
+    push_variable(lua, binding, name);
+  }
   return 1;
 }
 
@@ -192,35 +163,6 @@ int write_ngx_var(lua_State* lua) {
 
 }  // namespace
 
-namespace {
-
-// The address alone counts.
-constexpr char kHandleKey = 0;
-
-void push_handle_key(lua_State* lua) {
-  lua_pushlightuserdata(lua, const_cast<char*>(&kHandleKey));
-}
-
-}  // namespace
-
-Binding::Handle& push_var_table(lua_State* lua) {
-  lua_createtable(lua, 0, 1);
-  push_handle_key(lua);
-  auto* const handle = new (lua_newuserdata(lua, sizeof(Binding::Handle))) Binding::Handle{nullptr};
-  lua_rawset(lua, -3);
-  State::of(lua).push_known(State::Known::kVarMetatable, lua);
-  lua_setmetatable(lua, -2);
-  return *handle;
-}
-
-Binding::Handle* find_handle(lua_State* lua, int index) {
-  push_handle_key(lua);
-  lua_rawget(lua, index);
-  auto* const handle = static_cast<Binding::Handle*>(lua_touserdata(lua, -1));
-  lua_pop(lua, 1);
-  return handle;
-}
-
 // Variables that APISIX's nginx.conf sets and this gateway has no own meaning for.
 bool is_of_nginx_conf(std::string_view name) {
   constexpr std::string_view kNames[] = {
@@ -241,13 +183,11 @@ void push_variable(lua_State* lua, Binding& binding, std::string_view name) {
     if (!lua_isnil(lua, -1)) return;
     lua_pop(lua, 1);
   }
-  plugin::Variables variables(binding.state());
   const VariableName& variable = parsed(name);
   const bool is_unknown = variable.kind == VariableKind::kUnknown;
   if (is_unknown && push_registered(lua, binding, name)) return;
   if (is_unknown && binding.state().find_variable(name) == nullptr) return lua_pushnil(lua);
-  if (const auto value = variables.read(variable)) return push(lua, *value);
-  lua_pushnil(lua);
+  push_read(lua, binding, variable);
 }
 
 void open_var(lua_State* ngx) {

@@ -10,6 +10,10 @@
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
 
+namespace apisix::store {
+class Store;
+}
+
 namespace apisix::plugin {
 
 class Plugin;
@@ -39,6 +43,8 @@ struct LuaSettings {
   unsigned worker_count = 1;
   // config.yaml with its defaults, for core.config.local_conf(): read when it is first asked for.
   std::function<format::Json()> load_config = {};
+  // Where the configuration is stored, for core.etcd; null only in tests that need none.
+  store::Store* store = nullptr;
 };
 
 }  // namespace apisix::plugin

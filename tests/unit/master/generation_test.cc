@@ -40,7 +40,7 @@ int well_behaved(Context&& context) {
 }
 int says_why_and_leaves(channel::WorkerContext&& context) {
   [[maybe_unused]] const auto told = context.channel.send(MessageKind::kFailed, "the store is locked");
-  return 3;
+  return 1;
 }
 int leaves_silently(channel::WorkerContext&&) {
   return 7;
@@ -136,7 +136,7 @@ TEST_F(GenerationTest, WorkerThatFailsFailsTheStartWithItsWords) {
   generation->start();
   run_until(*generation, [&] { return generation->is_empty() && !failures.empty(); });
   ASSERT_EQ(failures.size(), 1u);
-  EXPECT_TRUE(failures[0].ends_with("exited with code 3: the store is locked")) << failures[0];
+  EXPECT_TRUE(failures[0].ends_with("exited with code 1: the store is locked")) << failures[0];
   EXPECT_EQ(ready, 0);
 }
 

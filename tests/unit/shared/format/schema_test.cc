@@ -309,8 +309,8 @@ TEST(Schema, BadSchemasAreRefusedWithTheirPlace) {
            Bad{R"({"a":{"$ref":"#/a"},"$ref":"#/a"})", "$ref leads in a circle"},
            Bad{R"({"properties":{"a":"integer"}})", "/properties/a: expected an object or a boolean"},
            Bad{R"({"minLength":"1"})", "minLength must be a number"},
-           Bad{R"({"required":"a"})", "/required: expected an array of names"},
-           Bad{R"({"enum":"a"})", "enum must be an array"},
+           Bad{R"({"required":"a"})", "/required: expected an array of names: table expected, got string"},
+           Bad{R"({"enum":"a"})", "enum must be an array: table expected, got string"},
            Bad{"7", "expected an object or a boolean"},
        }) {
     const auto compiled = Schema::compile(json(schema));

@@ -112,6 +112,48 @@ TEST_F(TlsClientTest, ServerThatSpeaksNoTlsIsAnError) {
   EXPECT_EQ(client_.error_text(result.error_number), "TLS: wrong version number");
 }
 
+TEST_F(TlsClientTest, ContentThatCameWithTheHandshakeIsPending) {
+  auto context = TlsClientContext::make({.verify = false});
+  client_.start_tls(*(*context)->start_session(client_.fd(), {.server_name = "node.example"}));
+  EXPECT_EQ(client_.handshake().kind, Kind::kAgain);
+  EXPECT_EQ(server_.handshake().kind, Kind::kAgain);
+  ASSERT_TRUE(client_.handshake().done());
+  send(client_, "early");
+  ASSERT_TRUE(server_.handshake().done());
+  EXPECT_TRUE(server_.has_pending());
+  const IoResult got = server_.read(buffer_);
+  EXPECT_EQ(std::string(buffer_.data(), got.bytes), "early");
+  EXPECT_FALSE(server_.has_pending());
+}
+
+TEST_F(TlsClientTest, RecordsThatCameTogetherAreReadTogether) {
+  ASSERT_TRUE(connect("node.example").first.done());
+  for (const char* part : {"one ", "two ", "three"}) send(client_, part);
+  IoResult got = server_.read(buffer_);
+  EXPECT_EQ(std::string(buffer_.data(), got.bytes), "one two three");
+  // What does not fit is pending.
+  send(client_, "four");
+  send(client_, "five");
+  got = server_.read({buffer_.data(), 4});
+  EXPECT_EQ(std::string(buffer_.data(), got.bytes), "four");
+  EXPECT_TRUE(server_.has_pending());
+  got = server_.read(buffer_);
+  EXPECT_EQ(std::string(buffer_.data(), got.bytes), "five");
+  EXPECT_FALSE(server_.has_pending());
+}
+
+TEST_F(TlsClientTest, EndBehindRecordsComesWithTheNextRead) {
+  ASSERT_TRUE(connect("node.example").first.done());
+  send(client_, "last");
+  client_.shutdown_write();
+  IoResult got = server_.read(buffer_);
+  EXPECT_EQ(std::string(buffer_.data(), got.bytes), "last");
+  EXPECT_TRUE(server_.has_pending());
+  EXPECT_EQ(server_.read(buffer_).kind, Kind::kClosed);
+  EXPECT_FALSE(server_.has_pending());
+  EXPECT_EQ(server_.read(buffer_).kind, Kind::kClosed);
+}
+
 TEST_F(TlsClientTest, PiecesOfOneWriteAreOneRecord) {
   connect("node.example");
   const iovec pieces[] = {piece("head"), piece(""), piece("body"), piece("!")};

@@ -17,6 +17,7 @@ class TlsNode {
   explicit TlsNode(const std::string& name) : made_({.name = name}) {
     SSL_CTX_use_certificate(context_, made_.certificate());
     SSL_CTX_use_PrivateKey(context_, made_.key());
+    SSL_CTX_set_read_ahead(context_, 1);  // as the gateway's
     SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   }
   ~TlsNode() { SSL_CTX_free(context_); }

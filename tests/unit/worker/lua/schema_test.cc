@@ -83,6 +83,11 @@ TEST(Schema, HasThePartsOfTheGatewaysOwn) {
        "false|value should match only one schema, but matches none"},
       {"local valid = core.schema.valid({type = 'number'}) return valid('a')",
        "false|wrong type: expected number, got string"},
+      {"return core.schema.valid({type = 'test'})", "nil|schema: invalid JSON type: test"},
+      {"return core.schema.valid({properties = {a = {enum = 'b'}}})",
+       "nil|schema /properties/a: enum must be an array: table expected, got string"},
+      {"return core.schema.valid({type = 'object', required = 'a'})",
+       "nil|schema /required: expected an array of names: table expected, got string"},
   });
 }
 

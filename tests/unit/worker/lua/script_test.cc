@@ -23,6 +23,12 @@ TEST(ScriptTextTest, must_compile) {
             "failed to load 'script' string: [string \"invalid script\"]:1: '=' expected near 'script'");
 }
 
+// From a file or the store one that does nothing is taken.
+TEST(ScriptTextTest, stored_may_return_nothing) {
+  EXPECT_EQ(fault_of(check_stored_script_text("local none")), "");
+  EXPECT_NE(fault_of(check_stored_script_text("invalid script")), "");
+}
+
 // The check has no libraries, and does not wait for the end of a loop.
 TEST(ScriptTextTest, that_fails_before_it_returns_is_for_the_workers) {
   EXPECT_EQ(fault_of(check_script_text("local core = require('apisix.core') return {}")), "");

@@ -1,5 +1,10 @@
 #include "worker/lua/syntax.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 #include "tests/unit/worker/lua/chunk_table.h"
 
 namespace apisix::lua {
@@ -53,6 +58,39 @@ TEST(Syntax, LoadsWhatOpenRestyLoads) {
        "[string \"if true then; error('x') end\"]:1: x"},
       {"return load(function() return nil end)()", ""},
   });
+}
+
+class SyntaxOfFiles : public testing::Test {
+ protected:
+  SyntaxOfFiles() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "lua-syntax-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~SyntaxOfFiles() override { std::filesystem::remove_all(folder_); }
+  SyntaxOfFiles(const SyntaxOfFiles&) = delete;
+  SyntaxOfFiles& operator=(const SyntaxOfFiles&) = delete;
+
+  void write(const std::string& name, std::string_view text) {
+    std::ofstream(folder_ / (name + ".lua")) << text;
+  }
+  std::string file(const std::string& name) const { return (folder_ / (name + ".lua")).string(); }
+  plugin::LuaSettings settings() const { return {.path = (folder_ / "?.lua").string()}; }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST_F(SyntaxOfFiles, AreLoadedByRequire) {
+  write("newer", "local n = 0\nif n then; n = 7 end\nreturn {n = n, fail = function() error('x') end}");
+  write("broken", "local n = 0\nif then; n");
+  LuaState lua(settings());
+  EXPECT_EQ(lua.eval("return require('newer').n, require('newer') == require('newer')"), "7|true");
+  EXPECT_EQ(lua.eval("return pcall(require('newer').fail)"), "false|" + file("newer") + ":3: x");
+  const std::string fault = lua.eval("return select(2, pcall(require, 'broken'))");
+  EXPECT_NE(fault.find("error loading module 'broken' from file '" + file("broken")), fault.npos) << fault;
+  EXPECT_NE(fault.find(":2: unexpected symbol near 'then'"), fault.npos) << fault;
+  EXPECT_NE(lua.eval("return select(2, pcall(require, 'nowhere'))").find("module 'nowhere' not found"),
+            std::string::npos);
 }
 
 }  // namespace

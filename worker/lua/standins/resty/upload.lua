@@ -77,12 +77,15 @@ local function read_header(self)
     return "header", { name, value, line }
 end
 
-local function read_body(self)
+local read_body
+function read_body(self)
     local piece, err = self.read_until(self.size)
     if err then
         return nil, nil, err
     end
-    if piece then
+    if piece == "" then
+        return read_body(self)  -- behind it comes the end of the part
+    elseif piece then
         return "body", piece
     end
     return begin_part(self)

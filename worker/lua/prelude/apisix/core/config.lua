@@ -244,6 +244,6 @@ function M.init() return true end
 function M.init_worker() return true end
 
 local PROVIDERS = { etcd = "etcd", yaml = "yaml", json = "json" }
-M.type = PROVIDERS[store.provider()] or "etcd"
+M.type = PROVIDERS[store.provider() or ""] or "etcd"
 
 return M

@@ -103,7 +103,7 @@ apisix.core.request:get_port(ctx?: table): integer !request
 apisix.core.response:exit(code: integer, ...: any) !request
 apisix.core.response:set_header(...: any) !request
 apisix.core.response:add_header(...: any) !request
-apisix.core.response:get_response_status(ctx: table): integer !request
+apisix.core.response:get_upstream_status(ctx: table): integer? !request
 apisix.core.response:hold_body_chunk(ctx: table, hold_the_copy?: boolean, max_bytes?: integer): string? !request #The whole body with the last piece, nil before.
 apisix.core.schema:check(schema: table, value: any): boolean, string?
 apisix.core.json:encode(value: any, force?: boolean): string?, string?

@@ -4,7 +4,7 @@ local host = require("gateway.host")
 local known = require("gateway.tool.known")
 local phases = require("gateway.tool.phases")
 local walk = require("gateway.tool.walk")
-local package, os, ipairs, pairs = package, os, ipairs, pairs
+local package, ipairs, pairs = package, ipairs, pairs
 
 local M = {}
 
@@ -62,13 +62,6 @@ local function plugin_name(file, path)
     end
 end
 
-local function absolute(path)
-    if path:sub(1, 1) == "/" then
-        return path
-    end
-    return (os.getenv("PWD") or "") .. "/" .. path
-end
-
 -- Where the traceback's first line of this file is.
 local function place_in(text, path)
     local name = path:match("[^/]+$"):gsub("[%-%.%+]", "%%%0")
@@ -102,7 +95,7 @@ local function check_fields(members, add)
 end
 
 local function check_place(path, members, context, add)
-    local file = absolute(path)
+    local file = host.real_path(path)
     local name = plugin_name(file, package.path)
     if not name then
         local stem = file:match("([^/]+)%.lua$")
@@ -187,9 +180,9 @@ function M.check(path, tree, context, add)
     local members, var, constructor = members_of(tree)
     local is_plugin = (members.priority or members.check_schema) and (members.schema or members.version)
         and not path:find("_spec%.lua$") and not path:find("_test%.lua$")
-    local is_below = absolute(path):find("/apisix/plugins/[^/]+/.") ~= nil -- a part of one, unless it is its init.lua
-    local is_in_place = not is_below and absolute(path):find("/apisix/plugins/") ~= nil
-    if is_below and not (members.priority and plugin_name(absolute(path), package.path)) then
+    local is_below = host.real_path(path):find("/apisix/plugins/[^/]+/.") ~= nil -- a part of one, unless it is its init.lua
+    local is_in_place = not is_below and host.real_path(path):find("/apisix/plugins/") ~= nil
+    if is_below and not (members.priority and plugin_name(host.real_path(path), package.path)) then
         return
     end
     if not is_plugin and not is_in_place then

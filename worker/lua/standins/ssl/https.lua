@@ -1,0 +1,2 @@
+-- ssl.https: as socket.http, for https URLs.
+return require("socket.http")
