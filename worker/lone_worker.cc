@@ -1,8 +1,6 @@
 #include "worker/lone_worker.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -31,6 +29,7 @@
 #include "worker/proxy/listener.h"
 #include "worker/proxy/services.h"
 #include "worker/route/router.h"
+#include "worker/scratch_folder.h"
 #include "worker/upstream/load_registry.h"
 
 namespace apisix::worker {
@@ -39,26 +38,6 @@ namespace {
 constexpr std::uint64_t kApplyMs = 10'000;
 constexpr std::uint64_t kTurnMs = 1'000;
 constexpr int kBacklog = 128;
-
-// A folder below that of temporary files, which is deleted with it.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::error_code none;
-    path_ = (std::filesystem::temp_directory_path(none) / "apisix-lua-XXXXXX").string();
-    if (::mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code none;
-    if (!path_.empty()) std::filesystem::remove_all(path_, none);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // What a file says about this process's surroundings does not hold for a command.
 settings::Settings alone(settings::Settings settings) {
@@ -107,7 +86,7 @@ struct LoneWorker::Parts {
 
   base::Status open() {
     if (folder.path().empty()) return base::system_error("cannot make a folder for temporary files", errno);
-    const std::string log_path = folder.path() + "/error.log";
+    log_path = folder.file("error.log");
     if (auto opened = base::open_error_log(
             log_path, std::max(settings.nginx_config.error_log_level, base::LogLevel::kInfo));
         !opened)
@@ -116,10 +95,11 @@ struct LoneWorker::Parts {
     slot = zones.status.claim(memory::ChildRole::kWorker, 0, 1);
     slot->state.store(memory::ChildState::kReady);
     store::LocalStoreOptions store_options;
-    store_options.path = folder.path() + "/store.mdb";
+    store_options.path = folder.file("store.mdb");
     auto opened = store::LocalStore::open(loop, store_options);
     if (!opened) return std::unexpected(opened.error());
     store = std::move(*opened);
+    lua_settings.store = store.get();
     auto config = resolve::configured_resolver(settings);
     if (!config) return std::unexpected(config.error());
     auto made = resolve::make_resolver(loop, random, std::move(*config));
@@ -226,7 +206,7 @@ struct LoneWorker::Parts {
   }
 
   std::string take_log() {
-    const auto text = base::read_file(folder.path() + "/error.log");
+    const auto text = base::read_file(log_path);
     if (!text || text->size() <= log_taken) return {};
     return text->substr(std::exchange(log_taken, text->size()));
   }
@@ -240,7 +220,7 @@ struct LoneWorker::Parts {
   const settings::Settings settings;
   event::Loop loop;
   const proxy::Options proxy_options;
-  const plugin::LuaSettings lua_settings;
+  plugin::LuaSettings lua_settings;
   memory::Zones zones;
   memory::StatusSlot* slot = nullptr;
   base::Random random{std::random_device{}()};
@@ -256,6 +236,7 @@ struct LoneWorker::Parts {
   net::Socket upstream_socket;
   std::unique_ptr<LuaUpstream> upstream_service;
   std::unique_ptr<proxy::Listener> upstreams;
+  std::string log_path;
   std::size_t log_taken = 0;
 };
 

@@ -22,6 +22,7 @@ plugin::LuaSettings lua_settings(const settings::Settings& settings, const LuaPr
           .pending_timers_max = static_cast<std::size_t>(settings.nginx_config.max_pending_timers),
           .running_timers_max = static_cast<std::size_t>(settings.nginx_config.max_running_timers),
           .instance_id = process.instance_id,
+          .instance_folder = process.prefix,
           .worker_count = static_cast<unsigned>(settings::worker_count(settings)),
           .load_config = [file] {
             auto loaded = settings::load_settings(file);

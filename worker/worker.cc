@@ -150,6 +150,7 @@ class Worker {
                                    {context_.store.device, context_.store.inode, context_.store.is_checked});
     if (!store) return std::unexpected(store.error());
     store_ = std::move(*store);
+    lua_settings_.store = store_.get();
     auto config = resolve::configured_resolver(context_.settings);
     if (!config) return std::unexpected(config.error());
     auto resolver = resolve::make_resolver(loop_, random_, std::move(*config));
@@ -404,7 +405,7 @@ class Worker {
   channel::WorkerContext context_;
   channel::Heartbeat heartbeat_{loop_, context_.slot};
   const proxy::Options options_;
-  const plugin::LuaSettings lua_settings_;
+  plugin::LuaSettings lua_settings_;
   base::Random random_{std::random_device{}()};
   upstream::LoadRegistry loads_;
   std::unique_ptr<proxy::Services> services_;

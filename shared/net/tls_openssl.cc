@@ -105,16 +105,16 @@ IoResult OpensslSession::read(std::span<char> into) {
     return failure_;
   }
   clear_errors();
-  wire_.limit_receives(true);
   std::size_t filled = 0;
   int returned = 1;
   do {
     std::size_t got = 0;
     returned = SSL_read_ex(ssl_.get(), into.data() + filled, into.size() - filled, &got);
     filled += got;
+    wire_.hold_receives(true);
     has_more_ = returned == 1 && SSL_has_pending(ssl_.get()) == 1;
   } while (has_more_ && filled < into.size());
-  wire_.limit_receives(false);
+  wire_.hold_receives(false);
   if (returned == 1) return {IoResult::Kind::kDone, filled, 0};
   const IoResult result = result_of(returned);
   if (filled == 0) return result;
@@ -124,20 +124,33 @@ IoResult OpensslSession::read(std::span<char> into) {
   return {IoResult::Kind::kDone, filled, 0};
 }
 
+// OpenSSL never has half a record on its way: it could not answer a request for new keys then (it fails with
+// BAD_WRITE_RETRY). What the socket does not take is kept by the wire, and its content counts as not taken
+// until it left.
 IoResult OpensslSession::write(std::span<const iovec> pieces) {
+  if (const IoResult left = wire_.send_rest(); !left.done()) return left;
   std::array<char, kRecordBytesMax> gathered;
-  std::size_t taken = 0;
+  std::size_t taken = std::exchange(sealed_bytes_, 0);
   for (;;) {
     const std::string_view content = next_record(pieces, taken, gathered);
     if (content.empty()) return {IoResult::Kind::kDone, taken, 0};
     clear_errors();
     std::size_t sent = 0;
-    if (const int returned = SSL_write_ex(ssl_.get(), content.data(), content.size(), &sent); returned != 1) {
-      const IoResult result = result_of(returned);
-      const bool is_short = result.kind == IoResult::Kind::kAgain && taken > 0;
-      return is_short ? IoResult{IoResult::Kind::kDone, taken, 0} : result;
+    wire_.keep_rest(true);
+    const int returned = SSL_write_ex(ssl_.get(), content.data(), content.size(), &sent);
+    wire_.keep_rest(false);
+    IoResult result;
+    if (returned != 1) {
+      result = result_of(returned);
+    } else if (wire_.has_rest()) {
+      wants_write_ = true;
+      sealed_bytes_ = sent;
+    } else {
+      taken += sent;
+      continue;
     }
-    taken += sent;
+    const bool is_short = result.kind == IoResult::Kind::kAgain && taken > 0;
+    return is_short ? IoResult{IoResult::Kind::kDone, taken, 0} : result;
   }
 }
 

@@ -29,7 +29,7 @@ class OpensslSession : public TlsSession {
   OpensslSession(Ssl ssl, int fd);
 
   IoResult handshake() override;
-  // All records that are whole, from one receive at most.
+  // All records that are here, as far as they are whole.
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> pieces) override;
   // Half a record is nothing that a read would return: its rest comes with an event.
@@ -61,7 +61,8 @@ class OpensslSession : public TlsSession {
   bool has_more_ = false;   // the handshake or last read left records, or what came of the one behind them
   bool is_broken_ = false;  // after a fatal error nothing may be sent any more
   bool has_info_ = false;
-  IoResult failure_;  // of a read that returned records first: its end or error
+  std::size_t sealed_bytes_ = 0;  // of content that was not said to be taken: its record waits in the wire
+  IoResult failure_;              // of a read that returned records first: its end or error
   OpensslFacts facts_{ssl_.get()};
   TlsInfo info_;
   std::unique_ptr<Texts> texts_;

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
-#include <utility>
 
 #include "shared/net/socket.h"
 
@@ -41,24 +42,30 @@ class TlsWire {
   Batched& batched() { return batched_; }
 
   // --- for the session
-  // Until the next call of this it receives once, or as often as it is asked. What one receive leaves in the
-  // socket comes with an event: asking again costs a system call that mostly finds nothing.
-  void limit_receives(bool on) {
-    is_limited_ = on;
-    is_spent_ = false;
-  }
+  // It receives nothing until the next call of this: who has something looks for more in what is here, and
+  // what the socket has comes with an event.
+  void hold_receives(bool on) { is_held_ = on; }
   IoResult receive(std::span<char> into);
-  IoResult send(std::string_view records) const;
+  // All or part of them. With keep_rest(true): all of them, what the socket does not take is kept, and comes
+  // before anything else.
+  IoResult send(std::string_view records);
+  void keep_rest(bool on) { keeps_rest_ = on; }
+  bool has_rest() const { return rest_ != nullptr; }
+  // kDone: there is none any more.
+  IoResult send_rest();
   // The last receive() found the peer's end.
   bool is_at_end() const { return is_at_end_; }
 
  private:
+  IoResult send_now(std::string_view records) const;
+
   const Calls* calls_ = nullptr;  // null: plain calls
   void* context_ = nullptr;
   Batched batched_;
+  std::unique_ptr<std::string> rest_;  // null: none
   const int fd_;
-  bool is_limited_ = false;
-  bool is_spent_ = false;
+  bool is_held_ = false;
+  bool keeps_rest_ = false;
   bool is_at_end_ = false;
 };
 

@@ -77,7 +77,7 @@ class LuaState {
   // Of core.etcd and core.config; on loop().
   void set_store(std::unique_ptr<store::Store> store) {
     store_ = std::move(store);
-    fixture_.deps.store = store_.get();
+    settings_.store = store_.get();
   }
   event::Loop& loop() { return fixture_.loop; }
 

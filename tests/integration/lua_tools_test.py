@@ -1,7 +1,9 @@
 """apisix lua check, test, types and repl: they run beside whatever gateway runs, so these tests start none."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -199,6 +201,25 @@ def test_failures_say_what_and_where(folder):
     assert cases["bad goes on"].find("failure") is None and cases["good comes later"].find("skipped") is not None
 
 
+def test_shared_tests_and_broken_plugins(folder):
+    (folder / "apisix/plugins/broken.lua").write_text("return {")
+    (folder / "shared.lua").write_text("""return function(value)
+        it("is shared", function()
+            assert.is_true(value)
+            local ok, err = pcall(assert, false, "plain")  -- of a module: as without tests
+            assert.are.equal("plain", err)
+        end)
+    end""")
+    (folder / "tests/a_spec.lua").write_text("""describe("a", function()
+        require("shared")(true)
+        it("has its own", function() assert.has_error(function() assert(nil, "no") end) end)
+    end)""")
+    done = lua(folder, "test", "tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok      a is shared" in done.stdout and "2 tests in 1 files: 2 passed" in done.stdout
+    assert "failed to load plugin [broken]" in done.stderr and "good" not in done.stderr
+
+
 def test_a_filter_chooses(folder):
     (folder / "tests/bad_spec.lua").write_text(FAILING)
     done = lua(folder, "test", "tests", "--filter", "goes on", "--json")
@@ -243,6 +264,22 @@ def test_errors_do_not_end_the_repl(folder):
     done = lua(folder, "repl", text="error('first', 0)\nx = = 1\nwhile true do end\n'last'\n")
     assert done.returncode == 1 and done.stdout == '"last"\n'
     assert "first" in done.stderr and "unexpected symbol" in done.stderr and "lua.cpu_limit" in done.stderr
+
+
+def test_nothing_is_left_behind(folder):
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    command = [BINARY, "lua", "repl", "-p", folder]
+    for number in (None, signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen(command, cwd=folder, env=os.environ | {"TMPDIR": str(scratch)}, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as process:
+            process.stdin.write("'ready'\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == '"ready"\n' and len(list(scratch.iterdir())) == 1
+            if number is not None:
+                process.send_signal(number)
+        assert process.returncode == (0 if number is None else -number)
+        assert list(scratch.iterdir()) == []
 
 
 def test_the_examples_of_the_documentation_pass(folder):

@@ -160,7 +160,7 @@ def test_header_of_curl(proxy, path):
     done = subprocess.run(["curl", "-sS", "--haproxy-protocol", f"http://127.0.0.1:{PORT}{path}curl"], capture_output=True,
                           text=True, check=True)
     assert "X-Real-IP: 127.0.0.1" in done.stdout
-    _, port, peer, said, said_port, server, server_port = logged(proxy, path + "curl").split()
+    _, port, peer, said, said_port, server, server_port = logged(proxy, path + "curl").split()[3:]
     assert (peer, said, server, server_port) == ("127.0.0.1", "127.0.0.1", "127.0.0.1", str(PORT)) and port == said_port != "-"
 
 

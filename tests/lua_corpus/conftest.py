@@ -1,5 +1,6 @@
 """A gateway for each repository with its plugins; the tables are run as those of tests/compat are."""
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "compat"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 import corpus  # noqa: E402
-from gateway import merged, running_gateway  # noqa: E402
+from gateway import Gateway, merged  # noqa: E402
 from services import Services  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
@@ -42,8 +43,14 @@ def shared_gateway(request, services):
         config = {"apisix": {"extra_lua_path": corpus.lua_path(repository, Path(links) / "run"),
                              "dns_resolver": [f"127.0.0.1:{services.names.port}"]},
                   "plugins": names}
-        with running_gateway(config=merged(config, own.get("config", {})), env=own.get("env")) as gateway:
+        gateway = Gateway(config=merged(config, own.get("config", {})), env=own.get("env"))
+        for name, file in own.get("files", {}).items():
+            shutil.copy(corpus.folder() / repository.replace("/", "+") / file, gateway.prefix / name)
+        gateway.start()
+        try:
             yield gateway
+        finally:
+            gateway.finish()
 
 
 @pytest.fixture

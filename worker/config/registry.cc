@@ -51,7 +51,6 @@ Registry::Registry(event::Loop& loop, store::Store& store, upstream::ClusterDeps
                    .http = &http_,
                    .tls_ports = options_.tls_ports,
                    .resolver = deps.resolver,
-                   .store = &store,
                    .tls_contexts = options_.upstream_tls.contexts,
                    .trusted_certificate = options_.upstream_tls.ca_file,
                    .lua = options_.lua},

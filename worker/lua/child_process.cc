@@ -79,7 +79,8 @@ class Plan {
   // The system's error; 0: it runs.
   int start(pid_t& pid, const ChildOptions& options) const {
     const auto arguments = pointers_to(options.arguments);
-    const auto variables = pointers_to(options.environ.value_or(std::vector<std::string>{}));
+    const std::vector<std::string> none;
+    const auto variables = pointers_to(options.environ ? *options.environ : none);
     char* const* const environment = options.environ ? variables.data() : environ;
     return ::posix_spawnp(&pid, arguments[0], &actions_, &attributes_, arguments.data(), environment);
   }

@@ -11,8 +11,8 @@
 
 namespace apisix::lua {
 
-// What the functions of one cjson module are set to; cjson.new() makes another one. A slash is not escaped and
-// decoded lists have cjson.array_mt, other than in OpenResty: APISIX sets all modules so.
+// What the functions of one cjson module are set to; cjson.new() makes another one. A slash is not escaped
+// and decoded lists have cjson.array_mt, other than in OpenResty: APISIX sets all modules so.
 struct CjsonSettings {
   // --- encode
   // A list whose largest index is over `sparse_ratio` times its items, and over `sparse_safe`, is an error,

@@ -43,7 +43,9 @@ int configure_arguments(lua_State* lua) {
 }
 
 int prefix(lua_State* lua) {
-  std::string folder = State::of(lua).deps().prefix;
+  const plugin::Deps& deps = State::of(lua).deps();
+  const bool is_known = deps.lua != nullptr && !deps.lua->instance_folder.empty();
+  std::string folder = is_known ? deps.lua->instance_folder : deps.prefix;
   if (!folder.ends_with('/')) folder += '/';
   push(lua, folder);
   return 1;

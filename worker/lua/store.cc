@@ -15,12 +15,19 @@
 #include "worker/lua/limits.h"
 #include "worker/lua/modules.h"
 #include "worker/lua/run.h"
+#include "worker/plugin/lua_settings.h"
 
 namespace apisix::lua {
 namespace {
 
+// Null only in tests that need none.
+store::Store* find_store(lua_State* lua) {
+  const plugin::LuaSettings* const settings = State::of(lua).deps().lua;
+  return settings != nullptr ? settings->store : nullptr;
+}
+
 store::Store& store_of(lua_State* lua) {
-  store::Store* const store = State::of(lua).deps().store;
+  store::Store* const store = find_store(lua);
   if (store == nullptr) luaL_error(lua, "no store here");
   return *store;
 }
@@ -134,7 +141,7 @@ int keep_alive(lua_State* lua) {
 
 // Nothing where there is no store.
 int provider(lua_State* lua) {
-  const store::Store* const store = State::of(lua).deps().store;
+  const store::Store* const store = find_store(lua);
   if (store == nullptr) return 0;
   push(lua, store->provider());
   return 1;

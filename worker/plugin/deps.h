@@ -28,9 +28,6 @@ class TlsClientContexts;
 namespace apisix::resolve {
 class Resolver;
 }
-namespace apisix::store {
-class Store;
-}
 namespace apisix::memory {
 struct Zones;
 }
@@ -116,7 +113,6 @@ struct Deps {
   std::vector<std::uint16_t> tls_ports = {};  // of the HTTPS listeners
   // For sockets of scripts; null only in tests that need none.
   resolve::Resolver* resolver = nullptr;
-  store::Store* store = nullptr;
   net::TlsClientContexts* tls_contexts = nullptr;
   std::string trusted_certificate = {};  // the path of the CA bundle; empty: the system's
   const LuaSettings* lua = nullptr;      // null only in tests that need none

@@ -10,6 +10,10 @@
 #include "shared/base/counted.h"
 #include "shared/format/json.h"
 
+namespace apisix::store {
+class Store;
+}
+
 namespace apisix::plugin {
 
 class Plugin;
@@ -34,9 +38,13 @@ struct LuaSettings {
   std::size_t pending_timers_max = 16384;
   std::size_t running_timers_max = 4096;
   std::string instance_id = {};
+  // The instance's folder, with conf/ and logs/: ngx.config.prefix(). Empty: Deps::prefix (in tests).
+  std::string instance_folder = {};
   unsigned worker_count = 1;
   // config.yaml with its defaults, for core.config.local_conf(): read when it is first asked for.
   std::function<format::Json()> load_config = {};
+  // Where the configuration is stored, for core.etcd; null only in tests that need none.
+  store::Store* store = nullptr;
 };
 
 }  // namespace apisix::plugin

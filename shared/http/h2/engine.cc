@@ -35,9 +35,9 @@ void check(int result) {
 }
 
 // Each session of nghttp2 keeps a buffer in which it makes a frame, right before mem_send() returns it or
-// send_data() is called for it, and take_output() has a copy then: one buffer serves all sessions of the
+// send_data() is called for it, and take_output() has a copy then: one buffer serves all servers of the
 // process, which is one thread. What a block is too long for comes into further ones, which are a session's
-// own.
+// own. A client has its preface in there from the beginning: it needs one of its own.
 class FrameBuffer {
  public:
   // To the session that is made until keep().
@@ -336,10 +336,13 @@ constexpr nghttp2_data_provider kProvider{.source = {}, .read_callback = &Engine
 Engine::Engine(Role role, const Settings& settings, User& user) : user_(user), role_(role) {
   static const OptionsPtr options = make_options();
   static const CallbacksPtr callbacks = make_callbacks();
-  static FrameBuffer buffer;
-  const auto make = role == Role::kServer ? &nghttp2_session_server_new3 : &nghttp2_session_client_new3;
-  check(make(&session_, callbacks.get(), this, options.get(), buffer.lend()));
-  buffer.keep();
+  if (role == Role::kServer) {
+    static FrameBuffer buffer;
+    check(nghttp2_session_server_new3(&session_, callbacks.get(), this, options.get(), buffer.lend()));
+    buffer.keep();
+  } else {
+    check(nghttp2_session_client_new2(&session_, callbacks.get(), this, options.get()));
+  }
   submit_settings(settings);
 }
 

@@ -14,7 +14,10 @@ return {
         elseif conf == false then
             return function() return false, "never valid" end
         end
-        schema.check(conf, ngx.null)  -- a schema that does not compile is an error here
+        local _, err = schema.check(conf, ngx.null)
+        if type(err) == "string" and err:find("invalid schema", 1, true) then
+            error(err, 2)
+        end
         return function(value)
             return schema.check(conf, value)
         end

@@ -117,7 +117,8 @@ while true do break end
 local function f(x, ...) return f(x), select('#', ...) end
 function t.a.b:c() return self.d.e["f"]:g"h" { i = 1 } end
 do local goto_ = not #a == (b .. "c" and nil) end
-return (f(t))"),
+return (f(t))
+)"),
             "");
 }
 

@@ -14,9 +14,11 @@ M.id_schema = {
 M.host_def = { type = "string", pattern = "^\\*?[0-9a-zA-Z-._\\[\\]:/]+$" }
 M.host_def_pat = M.host_def.pattern
 M.ipv4_def = "[0-9]{1,3}.[0-9]{1,3}.[0-9]{1,3}.[0-9]{1,3}"
+local byte = "(25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
+local ip4 = "^(" .. byte .. "\\.){3}" .. byte
 M.ip_def = {
     { title = "IPv4", type = "string", format = "ipv4" },
-    { title = "IPv4/CIDR", type = "string", pattern = [[^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$]] },
+    { title = "IPv4/CIDR", type = "string", pattern = ip4 .. "/([12]?[0-9]|3[0-2])$" },
     { title = "IPv6", type = "string", format = "ipv6" },
     { title = "IPv6/CIDR", type = "string", pattern = [[^([a-fA-F0-9]{0,4}:){1,8}(:[a-fA-F0-9]{0,4}){0,8}([a-fA-F0-9]{0,4})?/[0-9]{1,3}$]] },
 }

@@ -156,36 +156,41 @@ TEST_F(EngineTest, ContentGoesBothWaysAsFarAsWindowsLetIt) {
   EXPECT_EQ(call_.closed, 0);
 }
 
-// Sessions make their frames in one buffer: one that stops in the middle of its output finds its own frames
+// Servers make their frames in one buffer: one that stops in the middle of its output finds its own frames
 // again, after others have made theirs. So do heads that are longer than a frame.
-TEST_F(EngineTest, SessionsTakeTurnsInTheMiddleOfTheirOutput) {
-  struct Pair {
+TEST_F(EngineTest, ServersTakeTurnsInTheMiddleOfTheirOutput) {
+  struct Peers {
     TestUser at_server;
     TestUser at_client;
-    Engine server{Engine::Role::kServer,
+    Engine server{Engine::Role::kServer, {}, at_server};
+    Engine client{Engine::Role::kClient,
                   {.stream_window_bytes = 1 << 20, .connection_window_bytes = 1 << 20},
-                  at_server};
-    Engine client{Engine::Role::kClient, {}, at_client};
+                  at_client};
     TestStream call;
   };
-  std::array<Pair, 3> pairs;
+  std::array<Peers, 3> pairs;
   const std::string long_value(40'000, 'v');
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    Pair& pair = pairs[i];
-    bool is_good = true;
-    deliver(pair.server, pair.client, is_good);
-    pair.call.to_send = std::string(300'000 + i, static_cast<char>('a' + i));
-    pair.call.ends = true;
+    Peers& pair = pairs[i];
     const std::vector<Field> fields = {
-        {":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}, {"long", long_value}};
-    EXPECT_EQ(pair.client.submit_request(fields, Engine::Sending::kData, pair.call), 1);
+        {":method", "GET"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}};
+    ASSERT_EQ(pair.client.submit_request(fields, Engine::Sending::kEnd, pair.call), 1);
+  }
+  bool is_good = true;
+  for (Peers& pair : pairs) deliver(pair.client, pair.server, is_good);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    TestStream& served = pairs[i].at_server.streams.at(1);
+    served.to_send = std::string(300'000 + i, static_cast<char>('a' + i));
+    served.ends = true;
+    pairs[i].server.submit_response(1, std::vector<Field>{{":status", "200"}, {"long", long_value}},
+                                    Engine::Sending::kData);
   }
   std::array<FrameOutput, 3> outputs;
   int stops = 0;
   for (bool more = true; more;) {
     more = false;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-      const bool is_full = pairs[i].client.take_output(outputs[i]);
+      const bool is_full = pairs[i].server.take_output(outputs[i]);
       stops += is_full ? 1 : 0;
       more |= is_full;
     }
@@ -194,16 +199,29 @@ TEST_F(EngineTest, SessionsTakeTurnsInTheMiddleOfTheirOutput) {
       for (const iovec& piece : outputs[i].pieces())
         bytes.append(static_cast<char*>(piece.iov_base), piece.iov_len);
       outputs[i].clear();
-      EXPECT_TRUE(pairs[i].server.receive(bytes));
+      is_good &= pairs[i].client.receive(bytes);
     }
   }
+  EXPECT_TRUE(is_good);
   EXPECT_GT(stops, 3);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const TestStream& served = pairs[i].at_server.streams.at(1);
-    EXPECT_TRUE(served.data == std::string(300'000 + i, static_cast<char>('a' + i))) << i;
-    EXPECT_TRUE(served.ended) << i;
-    EXPECT_EQ(served.fields.back().second, long_value);
+    const TestStream& call = pairs[i].call;
+    EXPECT_TRUE(call.data == std::string(300'000 + i, static_cast<char>('a' + i))) << i;
+    EXPECT_TRUE(call.ended) << i;
+    EXPECT_THAT(call.fields, ElementsAre(testing::Pair(":status", "200"), testing::Pair("long", long_value)))
+        << i;
   }
+}
+
+TEST_F(EngineTest, ClientsKeepTheirPrefaceWhileOthersWrite) {
+  TestUser user;
+  Engine other{Engine::Role::kServer, {}, user};
+  FrameOutput output;
+  other.take_output(output);
+  request(call_);
+  run();
+  EXPECT_TRUE(server_good_);
+  EXPECT_TRUE(at_server_.streams.at(1).ended);
 }
 
 TEST_F(EngineTest, StreamWaitsUntilItIsResumed) {

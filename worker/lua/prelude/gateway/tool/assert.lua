@@ -278,10 +278,18 @@ function Chain.__call(_, value, message, ...)
     return value, message, ...
 end
 
-local root = chain(ASSERTIONS)
-rawset(root, "spy", function(spy) return chain(SPY_ASSERTIONS, spy) end)
-rawset(root, "stub", root.spy)
-M.assert = root
+local function with_spies(root)
+    rawset(root, "spy", function(spy) return chain(SPY_ASSERTIONS, spy) end)
+    rawset(root, "stub", root.spy)
+    return root
+end
+
+M.assert = with_spies(chain(ASSERTIONS))
+
+-- For modules, plugins among them: called, it is what it is without tests.
+local lua_assert = assert
+local Plain = { __index = Chain.__index, __call = function(_, ...) return lua_assert(...) end }
+M.plain_assert = with_spies(setmetatable({ assertions = ASSERTIONS, is_negated = false }, Plain))
 
 -- --- spies
 

@@ -4,7 +4,7 @@
 local assertions = require("gateway.tool.assert")
 local request = require("gateway.tool.request")
 local inspect = require("inspect")
-local ngx, debug, table, error = ngx, debug, table, error
+local ngx, debug, table, io, error = ngx, debug, table, io, error
 local type, tostring, ipairs, pairs, xpcall, loadfile, setfenv, setmetatable =
     type, tostring, ipairs, pairs, xpcall, loadfile, setfenv, setmetatable
 
@@ -95,6 +95,10 @@ local function words(state)
         env[word] = function(body)
             table.insert(state.block[kind], body)
         end
+    end
+    -- Modules with shared tests see the words too.
+    for word, value in pairs(env) do
+        _G[word] = word == "assert" and assertions.plain_assert or value
     end
     return setmetatable(env, { __index = _G })
 end
@@ -215,10 +219,21 @@ local function run_block(state, block)
     run_hooks(state, block, "teardown")
 end
 
+-- Plugins that have a file and do not load: tests run without them.
+local function tell_load_failures()
+    for _, line in ipairs(request.kept_log()) do
+        if line:find("failed to load plugin", 1, true) and not line:find("it is looked for at", 1, true) then
+            io.stderr:write(line:match("[^\n]+"), "\n")
+        end
+    end
+    request.forget_log()
+end
+
 -- {file, tests = {{name, status = "passed" | "failed" | "error" | "pending", place, message, trace, log, seconds}}}
 function M.run_file(file, filter)
     local state = { file = file, filter = filter, results = {}, block = new_block() }
     local root = state.block
+    tell_load_failures()
     local chunk, err = loadfile(file)
     local fault
     if not chunk then

@@ -1,4 +1,4 @@
--- resty.dns.resolver: questions for A and AAAA records, which the gateway's own resolver answers: `nameservers` of
+-- resty.dns.resolver: A and AAAA records by the gateway's own resolver: `nameservers` of
 -- new() are not asked. Other types of records are refused.
 local lookup = require("gateway.resolver").lookup
 
