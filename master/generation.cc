@@ -170,7 +170,10 @@ void Generation::check_pulses() {
     log_stuck(*member);
     // When that line took long, the child may have waited for the same pipe or disk, and goes on now.
     const bool is_late = base::monotonic_now_us() - begun_us > Pulse::kCheckMs * 1000;
-    if (!is_late) ::kill(member->child->pid, SIGKILL);
+    if (is_late) continue;
+    // On a machine that gives it little CPU time this comes before the end of its own watch.
+    if (member->role == ChildRole::kWorker) lua_was_stuck_ = true;
+    ::kill(member->child->pid, SIGKILL);
   }
 }
 

@@ -120,7 +120,7 @@ class Generation {
   Callbacks callbacks_;
   const Roles& roles_;
   State state_ = State::kStarting;
-  bool lua_was_stuck_ = false;      // in one of its workers
+  bool lua_was_stuck_ = false;      // in one of its workers, or may have been
   bool has_other_plugins_ = false;  // than setup_ says: they were reloaded alone
   std::vector<std::unique_ptr<Member>> members_;
   event::Timer deadline_;
