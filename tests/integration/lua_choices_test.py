@@ -82,7 +82,7 @@ def test_the_upstream_of_an_id(gateway, upstream, query, status):
 def test_consumers_without_a_key(gateway):
     put(gateway, {"member": {}})
     assert gateway.request("/?name=jack").text == "none of 0"
-    rewrite = {"proxy-rewrite": {"uri": "/x"}}
+    rewrite = {"proxy-rewrite": {"uri": "/x", "use_real_request_uri_unsafe": False}}
     for name in ["jack", "jill"]:
         gateway.put_everywhere(f"/consumers/{name}", {"username": name, "desc": f"is {name}", "labels": {"a": "b"},
                                                       "plugins": {"member": {"of": name}} | rewrite})
