@@ -4,6 +4,8 @@
 // does.
 #include "worker/lua/var.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -120,6 +122,46 @@ int write_ctx_var(lua_State* lua) {
   return 0;
 }
 
+// nginx's $arg_NAME, which other than APISIX's ctx.var.arg_NAME is not decoded, and whose case does not
+// matter.
+std::optional<std::string_view> raw_argument(std::string_view args, std::string_view name) {
+  while (!args.empty()) {
+    const std::string_view one = args.substr(0, args.find('&'));
+    args.remove_prefix(std::min(args.size(), one.size() + 1));
+    const std::size_t equals = one.find('=');
+    if (equals != std::string_view::npos && base::equals_ignore_case(one.substr(0, equals), name))
+      return one.substr(equals + 1);
+  }
+  return std::nullopt;
+}
+
+// What nginx's variable has where APISIX's of the same name has something else. False: they are the same.
+bool push_of_nginx(lua_State* lua, Binding& binding, const VariableName& name) {
+  const plugin::RequestState& state = binding.state();
+  const auto push_text = [lua](std::string_view text) {
+    push(lua, text);
+    return true;
+  };
+  switch (name.kind) {
+    case VariableKind::kUri:
+      return !state.target.rewritten.empty() && push_text(state.target.rewritten);
+    case VariableKind::kRequestUri:
+      push_variable(lua, binding, "real_request_uri");
+      return true;
+    case VariableKind::kArg: {
+      const auto value = raw_argument(state.target.args, name.detail);
+      value ? push(lua, *value) : lua_pushnil(lua);
+      return true;
+    }
+    case VariableKind::kUpstreamHost:
+      return !state.upstream.wanted_host.empty() && push_text(state.upstream.wanted_host);
+    case VariableKind::kUpstreamScheme:
+      return !state.upstream.wanted_scheme.empty() && push_text(state.upstream.wanted_scheme);
+    default:
+      return false;
+  }
+}
+
 int read_ngx_var(lua_State* lua) {
   check_phase(lua, kRequestPhases);
   if (lua_type(lua, 2) == LUA_TNUMBER) {
@@ -128,12 +170,7 @@ int read_ngx_var(lua_State* lua) {
   }
   const std::string_view name = check_text(lua, 2);
   Binding& binding = binding_of(lua);
-  const std::string_view rewritten = binding.state().target.rewritten;
-  if (!rewritten.empty() && parsed(name).kind == VariableKind::kUri) {
-    push(lua, rewritten);
-  } else {
-    push_variable(lua, binding, name);
-  }
+  if (!push_of_nginx(lua, binding, parsed(name))) push_variable(lua, binding, name);
   return 1;
 }
 

@@ -67,7 +67,7 @@ TEST(Schema, FillsDefaultsIn) {
 }
 
 TEST(Schema, FillsTheDefaultsOfADefaultIn) {
-  expect_chunks({
+  expect_schemas({
       {"local t = {} check({type = 'object', properties = {a = {type = 'object', default = {}, properties = "
        "{b = "
        "{default = 5}}}}}, t) return t.a.b",

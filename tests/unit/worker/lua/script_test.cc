@@ -40,7 +40,7 @@ TEST(FilterTextTest, is_a_function) {
   EXPECT_EQ(fault_of(check_filter_text("{}")), "'filter_func' should be a function");
   EXPECT_EQ(
       fault_of(check_filter_text("function(")),
-      "failed to load 'filter_func' string: [string \"return function(\"]:1: <name> expected near '<eof>'");
+      "failed to load 'filter_func' string: [string \"return function(\"]:1: <name> or '...' expected near '<eof>'");
 }
 
 TEST(ScriptKindTest, cannot_be_named_by_a_configuration) {
