@@ -117,10 +117,13 @@ IoResult OpensslSession::read(std::span<char> into) {
   wire_.hold_receives(false);
   if (returned == 1) return {IoResult::Kind::kDone, filled, 0};
   const IoResult result = result_of(returned);
+  // What waits for a write may have its records here already: no event calls for the read behind it.
+  has_more_ = result.kind == IoResult::Kind::kAgain && wants_write_;
   if (filled == 0) return result;
   // The records come first; what is behind them, with the next read, which no event may call for.
-  if (result.kind != IoResult::Kind::kAgain) failure_ = result;
-  has_more_ = result.kind != IoResult::Kind::kAgain || wants_write_;
+  if (result.kind == IoResult::Kind::kAgain) return {IoResult::Kind::kDone, filled, 0};
+  failure_ = result;
+  has_more_ = true;
   return {IoResult::Kind::kDone, filled, 0};
 }
 
