@@ -127,9 +127,9 @@ IoResult OpensslSession::read(std::span<char> into) {
   return {IoResult::Kind::kDone, filled, 0};
 }
 
-// OpenSSL never has half a record on its way: it could not answer a request for new keys then (it fails with
-// BAD_WRITE_RETRY). What the socket does not take is kept by the wire, and its content counts as not taken
-// until it left.
+// OpenSSL never has half a record on its way: it could not respond to a request for new keys then (it fails
+// with BAD_WRITE_RETRY). What the socket does not take is kept by the wire, and its content counts as not
+// taken until it left.
 IoResult OpensslSession::write(std::span<const iovec> pieces) {
   if (const IoResult left = wire_.send_rest(); !left.done()) return left;
   std::array<char, kRecordBytesMax> gathered;

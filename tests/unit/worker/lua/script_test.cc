@@ -38,9 +38,9 @@ TEST(ScriptTextTest, that_fails_before_it_returns_is_for_the_workers) {
 TEST(FilterTextTest, is_a_function) {
   EXPECT_EQ(fault_of(check_filter_text("function(vars) return true end")), "");
   EXPECT_EQ(fault_of(check_filter_text("{}")), "'filter_func' should be a function");
-  EXPECT_EQ(
-      fault_of(check_filter_text("function(")),
-      "failed to load 'filter_func' string: [string \"return function(\"]:1: <name> or '...' expected near '<eof>'");
+  EXPECT_EQ(fault_of(check_filter_text("function(")),
+            "failed to load 'filter_func' string: [string \"return function(\"]:1: <name> or '...' expected "
+            "near '<eof>'");
 }
 
 TEST(ScriptKindTest, cannot_be_named_by_a_configuration) {
