@@ -169,7 +169,7 @@ def test_node_that_does_not_listen(stub, served):
 def test_deadline_reaches_the_service(stub, served):
     failed = failure(stub.Silent, b"", timeout=0.7)
     assert failed.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert 0 < served.server.seconds_left[0] <= 0.7
+    assert 0 < served.server.seconds_left[0] <= 0.75  # grpc rounds it up
     assert served.server.cancelled.acquire(timeout=PATIENCE_S)
 
 

@@ -84,9 +84,10 @@ class Upstream:
                     self.send_header(name, value)
                 if "Content-Length" not in headers:
                     self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
+                # Head and body in one write: whether a gateway sees one before the other is no matter of chance.
+                head = b"".join(self._headers_buffer) + b"\r\n"
+                self._headers_buffer = []
+                self.wfile.write(head if self.command == "HEAD" else head + body)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = serve
 
