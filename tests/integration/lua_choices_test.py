@@ -1,11 +1,8 @@
 """Plugins in Lua choose: an upstream by its id, a consumer that has no key; and schemas that are written carelessly."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from gateway import running_gateway
+from lua_files import lua_gateway
 
 pytestmark = pytest.mark.shares_gateway
 
@@ -55,15 +52,8 @@ return _M
 
 @pytest.fixture(scope="module")
 def shared_gateway():
-    with tempfile.TemporaryDirectory(prefix="lua-plugins-") as folder:
-        plugins = Path(folder, "apisix/plugins")
-        plugins.mkdir(parents=True)
-        Path(folder).chmod(0o755)  # workers run as another user
-        for name, text in FILES.items():
-            (plugins / f"{name}.lua").write_text(text)
-        config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"}, "plugins": [*FILES, "proxy-rewrite"]}
-        with running_gateway(config=config) as gateway:
-            yield gateway
+    with lua_gateway(FILES, ["proxy-rewrite"]) as gateway:
+        yield gateway
 
 
 def put(gateway, plugins, **members):

@@ -1,11 +1,8 @@
 """Functions of Lua in the configuration: filter_func of routes, _meta.pre_function of plugins, api() of a file."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from gateway import running_gateway
+from lua_files import lua_gateway
 from raw import Client
 
 pytestmark = pytest.mark.shares_gateway
@@ -38,15 +35,9 @@ return _M
 
 @pytest.fixture(scope="module")
 def shared_gateway():
-    with tempfile.TemporaryDirectory(prefix="lua-functions-") as folder:
-        plugins = Path(folder, "apisix/plugins")
-        plugins.mkdir(parents=True)
-        Path(folder).chmod(0o755)
-        (plugins / "offers.lua").write_text(OFFERS)
-        config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"},
-                  "plugins": ["offers", "public-api", "uri-blocker", "response-rewrite", "serverless-pre-function"]}
-        with running_gateway(config=config) as gateway:
-            yield gateway
+    others = ["public-api", "uri-blocker", "response-rewrite", "serverless-pre-function"]
+    with lua_gateway({"offers": OFFERS}, others) as gateway:
+        yield gateway
 
 
 def blocked(name, **members):

@@ -2,12 +2,11 @@
 and redis clusters as clients, the store."""
 
 import json
-import tempfile
-from pathlib import Path
 
 import pytest
 
-from gateway import running_gateway, wait_until
+from gateway import wait_until
+from lua_files import lua_gateway
 from redis_server import RedisCluster
 from websocket_echo import websocket_echo
 
@@ -65,16 +64,8 @@ return _M
 
 @pytest.fixture(scope="module")
 def shared_gateway():
-    with tempfile.TemporaryDirectory(prefix="lua-libraries-") as folder:
-        plugins = Path(folder, "apisix/plugins")
-        plugins.mkdir(parents=True)
-        Path(folder).chmod(0o755)  # workers run as another user
-        for name, text in FILES.items():
-            (plugins / f"{name}.lua").write_text(text)
-        config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"},
-                  "plugins": [*FILES, "serverless-pre-function", "public-api", "prometheus"]}
-        with running_gateway(config=config) as gateway:
-            yield gateway
+    with lua_gateway(FILES, ["serverless-pre-function", "public-api", "prometheus"]) as gateway:
+        yield gateway
 
 
 def put_plugins(gateway, plugins):

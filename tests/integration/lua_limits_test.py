@@ -4,13 +4,13 @@ import contextlib
 import http.client
 import os
 import signal
-import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
-from gateway import running_gateway, wait_until
+from gateway import wait_until
+from lua_files import lua_config, lua_folder, lua_gateway
 from redis_server import RedisServer
 
 pytestmark = pytest.mark.shares_gateway
@@ -26,24 +26,11 @@ return _M
 """
 
 
-def lua_folder(files):
-    folder = tempfile.TemporaryDirectory(prefix="lua-limits-")
-    plugins = Path(folder.name, "apisix/plugins")
-    plugins.mkdir(parents=True)
-    Path(folder.name).chmod(0o755)
-    for name, text in files.items():
-        (plugins / f"{name}.lua").write_text(text)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def shared_gateway():
-    with lua_folder({"stuck": STUCK}) as folder:
-        config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"},
-                  "plugins": ["stuck", "serverless-pre-function", "uri-blocker"],
-                  "lua": {"cpu_limit": "200ms", "memory_limit": "64m", "jit": False}}
-        with running_gateway(config=config) as gateway:
-            yield gateway
+    limits = {"lua": {"cpu_limit": "200ms", "memory_limit": "64m", "jit": False}}
+    with lua_gateway({"stuck": STUCK}, ["serverless-pre-function", "uri-blocker"], limits) as gateway:
+        yield gateway
 
 
 def serverless(gateway, text, phase="access"):
@@ -150,9 +137,7 @@ def status_or_none(gateway, path):
 @pytest.fixture
 def compiling_gateway(make_gateway):
     with lua_folder({"stuck": STUCK}) as folder:
-        gateway = make_gateway(config={"apisix": {"extra_lua_path": f"{folder}/?.lua"},
-                                       "plugins": ["stuck", "serverless-pre-function"],
-                                       "lua": {"cpu_limit": "200ms"}})
+        gateway = make_gateway(config=lua_config(folder, ["stuck", "serverless-pre-function"], {"lua": {"cpu_limit": "200ms"}}))
         gateway.put("/routes/1", {"uri": "/lua", "plugins": {"stuck": {}}})
         gateway.put("/routes/2", {"uri": "/other", "plugins": {
             "serverless-pre-function": {"functions": ["return function() return 200, 'well' end"]}}})

@@ -1,13 +1,12 @@
 """Plugins of the user, in Lua: files in a folder of extra_lua_path, named in `plugins:` of config.yaml."""
 
 import http.client
-import tempfile
-from pathlib import Path
 
 import pytest
 import yaml
 
 from gateway import running_gateway, wait_until
+from lua_files import lua_config, lua_folder
 
 pytestmark = pytest.mark.shares_gateway
 
@@ -102,16 +101,10 @@ return _M
 
 @pytest.fixture(scope="module")
 def shared_gateway():
-    with tempfile.TemporaryDirectory(prefix="lua-plugins-") as folder:
-        plugins = Path(folder, "apisix/plugins")
-        plugins.mkdir(parents=True)
-        Path(folder).chmod(0o755)  # workers run as another user
-        Path(folder, "greeting.lua").write_text("return {say = function(name) return 'hello ' .. name end}")
-        for name, text in FILES.items():
-            (plugins / f"{name}.lua").write_text(text)
+    with lua_folder(FILES) as folder:
+        (folder / "greeting.lua").write_text("return {say = function(name) return 'hello ' .. name end}")
         names = [*FILES, "nowhere", "uri-blocker", "public-api", "key-auth", "serverless-pre-function"]
-        config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"}, "plugins": names, "lua": {"override": ["echo"]}}
-        with running_gateway(config=config) as gateway:
+        with running_gateway(config=lua_config(folder, names, {"lua": {"override": ["echo"]}})) as gateway:
             yield gateway
 
 

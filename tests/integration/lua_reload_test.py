@@ -1,12 +1,11 @@
 """Files of Lua read anew while the gateway serves: PUT /apisix/admin/plugins/reload."""
 
 import threading
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from gateway import running_gateway, wait_until
+from lua_files import lua_config, lua_folder, plugin_file
 
 pytestmark = pytest.mark.shares_gateway
 
@@ -23,25 +22,23 @@ return _M
 
 class Files:
     def __init__(self, folder):
-        self.folder = Path(folder)
-        (self.folder / "apisix/plugins").mkdir(parents=True)
-        self.folder.chmod(0o755)
+        self.folder = folder
         self.write("one")
 
     def write(self, name, plugin=PLUGIN):
         (self.folder / "helper.lua").write_text(f"return {{name = '{name}'}}")
-        (self.folder / "apisix/plugins/named.lua").write_text(plugin)
+        plugin_file(self.folder, "named").write_text(plugin)
 
 
 @pytest.fixture(scope="module")
 def files():
-    with tempfile.TemporaryDirectory(prefix="lua-reload-") as folder:
+    with lua_folder({}) as folder:
         yield Files(folder)
 
 
 @pytest.fixture(scope="module")
 def shared_gateway(files):
-    config = {"apisix": {"extra_lua_path": f"{files.folder}/?.lua"}, "plugins": ["named", "serverless-pre-function"]}
+    config = lua_config(files.folder, ["named", "serverless-pre-function"])
     with running_gateway(config=config, workers=2) as gateway:
         yield gateway
 

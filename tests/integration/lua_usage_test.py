@@ -1,11 +1,9 @@
 """What Lua costs, by plugin: /v1/lua, metrics, lines about calls that block; and lua.watch. One gateway for all."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from gateway import http_request, running_gateway, wait_until
+from lua_files import lua_config, lua_folder, plugin_file
 
 pytestmark = pytest.mark.shares_gateway
 
@@ -29,26 +27,25 @@ BODIES = {
 
 @pytest.fixture(scope="module")
 def folder():
-    with tempfile.TemporaryDirectory(prefix="lua-usage-") as path:
-        Path(path).chmod(0o755)
-        (Path(path) / "apisix/plugins").mkdir(parents=True)
-        for name, body in BODIES.items():
-            write(path, name, body)
+    with lua_folder({name: text_of(name, body) for name, body in BODIES.items()}) as path:
         yield path
 
 
 @pytest.fixture(scope="module")
 def shared_gateway(folder):
-    config = {"apisix": {"extra_lua_path": f"{folder}/?.lua"}, "plugins": [*BODIES, "prometheus", "serverless-pre-function"],
-              "lua": {"cpu_limit": "500ms", "watch": True, "jit": False},
-              "nginx_config": {"max_pending_timers": 3},
+    config = {"lua": {"cpu_limit": "500ms", "watch": True, "jit": False}, "nginx_config": {"max_pending_timers": 3},
               "plugin_attr": {"prometheus": {"refresh_interval": 0.1}}}
-    with running_gateway(config=config) as gateway:
+    names = [*BODIES, "prometheus", "serverless-pre-function"]
+    with running_gateway(config=lua_config(folder, names, config)) as gateway:
         yield gateway
 
 
+def text_of(name, body):
+    return PLUGIN.replace("NAME", name).replace("BODY", body)
+
+
 def write(folder, name, body):
-    (Path(folder) / f"apisix/plugins/{name}.lua").write_text(PLUGIN.replace("NAME", name).replace("BODY", body))
+    plugin_file(folder, name).write_text(text_of(name, body))
 
 
 def use(gateway, name, conf=None):
@@ -108,21 +105,16 @@ def test_time_is_measured(gateway):
     assert usage(gateway, "computes")["busy_us"] > 300
 
 
-def test_blocking_calls_are_told_once(gateway):
-    use(gateway, "blocks")
+@pytest.mark.parametrize("name, text, line, calls", [
+    ("blocks", "os.execute holds the whole worker", "blocks.lua:4: os.execute holds the whole worker", 4),
+    ("slow", "plugin slow held the whole worker", "plugin slow held the whole worker for ", 0)])
+def test_what_holds_the_worker_is_logged_once(gateway, name, text, line, calls):
+    use(gateway, name)
     for _ in range(2):
         assert gateway.request("/a").status == 200
-    assert usage(gateway, "blocks")["blocking_calls"] == 4
-    gateway.wait_for_log("blocks.lua:4: os.execute holds the whole worker")
-    assert gateway.log().count("os.execute holds the whole worker") == 1
-
-
-def test_long_runs_are_told_once(gateway):
-    use(gateway, "slow")
-    for _ in range(2):
-        assert gateway.request("/a").status == 200
-    gateway.wait_for_log("plugin slow held the whole worker for ")
-    assert gateway.log().count("plugin slow held the whole worker") == 1
+    assert usage(gateway, name)["blocking_calls"] == calls
+    gateway.wait_for_log(line)
+    assert gateway.log().count(text) == 1
 
 
 def test_metrics_have_the_same_numbers(gateway):
@@ -157,7 +149,7 @@ def test_a_file_that_changes_is_loaded_anew(gateway, folder):
 def test_a_file_that_does_not_load_changes_nothing(gateway, folder):
     use(gateway, "changes")
     before = gateway.request("/a").text
-    (Path(folder) / "apisix/plugins/changes.lua").write_text("return {")
+    plugin_file(folder, "changes").write_text("return {")
     gateway.wait_for_log("changes.lua:1: unexpected symbol")
     assert gateway.request("/a").text == before
     write(folder, "changes", "return 200, 'third'")
@@ -166,7 +158,7 @@ def test_a_file_that_does_not_load_changes_nothing(gateway, folder):
 
 def test_files_in_new_folders_are_watched(gateway, folder):
     write(folder, "changes", "return 200, require('helpers.words').word")
-    helpers = Path(folder) / "helpers"
+    helpers = folder / "helpers"
     helpers.mkdir()
     use(gateway, "changes")
     for word in ("one", "two"):
